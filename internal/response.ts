@@ -1,0 +1,148 @@
+import type { Delivery } from "./delivery.ts";
+import { watchStream } from "./watch_stream.ts";
+
+/** What a response carries beside its body, and how it is sent. */
+export interface ResponseParts {
+  readonly status: number;
+  readonly statusText: string;
+  /** What the resource has set, if it has set anything. */
+  readonly headers: Headers | undefined;
+  /** Whole `Set-Cookie` values. */
+  readonly cookies: readonly string[];
+  /** The visitor wants the headers only. */
+  readonly isHead: boolean;
+  /** Whoever waits for the response to be handed over. */
+  readonly delivery: Delivery | undefined;
+  /** Takes the error of a body that breaks off. */
+  readonly onBodyError: (error: unknown) => void;
+}
+
+/** What text is unless the resource says otherwise, as in Twisted. */
+export const HTML = "text/html; charset=utf-8";
+
+/** Those of the statuses that a Response can have which forbid a body. */
+const NULL_BODY_STATUSES: readonly number[] = [101, 204, 205, 304];
+
+/** The response that sends what a resource rendered. */
+export function responseOf(
+  rendered: BodyInit | Response,
+  parts: ResponseParts,
+): Response {
+  return rendered instanceof Response
+    ? dressResponse(rendered, parts)
+    : makeResponse(rendered, parts);
+}
+
+/** Whether a value can be sent. */
+export function isRendered(value: unknown): value is BodyInit | Response {
+  return typeof value === "string" || value instanceof Response ||
+    value instanceof ReadableStream || value instanceof ArrayBuffer ||
+    ArrayBuffer.isView(value) || value instanceof Blob ||
+    value instanceof FormData || value instanceof URLSearchParams;
+}
+
+function makeResponse(body: BodyInit, parts: ResponseParts): Response {
+  const { status, statusText, cookies, delivery } = parts;
+  const headers = parts.headers ?? new Headers();
+  for (const cookie of cookies) headers.append("set-cookie", cookie);
+  const init = { status, statusText, headers };
+
+  if (NULL_BODY_STATUSES.includes(status)) {
+    if (body instanceof ReadableStream) discard(body);
+    delivery?.finish();
+    return new Response(null, init);
+  }
+  if (typeof body === "string" && !headers.has("content-type")) {
+    headers.set("content-type", HTML);
+  }
+  if (parts.isHead) {
+    delivery?.finish();
+    return headOf(new Response(body, init), lengthOf(body));
+  }
+  if (body instanceof ReadableStream) {
+    body = delivery?.follow(body) ??
+      watchStream(body, { onError: parts.onBodyError });
+  } else {
+    delivery?.finish();
+  }
+  return new Response(body, init);
+}
+
+/**
+ * A resource's own Response with what the request adds to it.
+ *
+ * A new one, for the resource may have kept it for the next visitor. Only a 101
+ * cannot be made anew: the upgraded connection hangs on the object.
+ */
+function dressResponse(response: Response, parts: ResponseParts): Response {
+  const { cookies, delivery, isHead } = parts;
+  if (response.status === 101) {
+    addTo(response.headers, parts);
+    delivery?.finish();
+    return response;
+  }
+  if (response.type === "error") {
+    throw new TypeError("Cannot send a Response: it is Response.error()");
+  }
+  if (response.bodyUsed) {
+    throw new TypeError("Cannot send a Response: its body has been used");
+  }
+  const isAsItIs = !isHead && cookies.length === 0 &&
+    parts.headers === undefined;
+  if (isAsItIs && delivery === undefined) return response;
+
+  const { status, statusText } = response;
+  const headers = new Headers(response.headers);
+  addTo(headers, parts);
+  if (isHead) {
+    delivery?.finish();
+    return headOf(new Response(response.body, { status, statusText, headers }));
+  }
+  const { body } = response;
+  if (body === null) delivery?.finish();
+  return new Response(
+    body && delivery !== undefined ? delivery.follow(body) : body,
+    { status, statusText, headers },
+  );
+}
+
+function addTo(headers: Headers, parts: ResponseParts): void {
+  const own = new Set(headers.keys());
+  for (const [name, value] of parts.headers ?? []) {
+    if (name === "set-cookie") headers.append(name, value);
+    else if (!own.has(name)) headers.set(name, value);
+  }
+  for (const cookie of parts.cookies) headers.append("set-cookie", cookie);
+}
+
+/**
+ * The answer to HEAD: a GET's, less its body.
+ *
+ * Deno says `Content-Length: 0` of a Response without a body, so one whose
+ * length is not known gets an empty stream, of which Deno says nothing.
+ */
+function headOf(response: Response, length?: number): Response {
+  const { body, headers } = response;
+  if (length !== undefined && !headers.has("content-length")) {
+    headers.set("content-length", String(length));
+  }
+  const isLengthKnown = body === null || headers.has("content-length");
+  if (body !== null) discard(body);
+  return new Response(isLengthKnown ? null : new Blob().stream(), response);
+}
+
+/** How long a body is in bytes, if that can be said without reading it. */
+function lengthOf(body: BodyInit): number | undefined {
+  if (typeof body === "string") return new TextEncoder().encode(body).length;
+  if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) {
+    return body.byteLength;
+  }
+  if (body instanceof Blob) return body.size;
+  if (body instanceof URLSearchParams) return body.toString().length;
+  return undefined;
+}
+
+/** Cancels a stream that will not be sent, and forgets it if it minds. */
+function discard(stream: ReadableStream): void {
+  stream.cancel().catch(() => {});
+}

@@ -1,0 +1,61 @@
+/**
+ * A tree of resources served by a site, and sessions that end on time and tell
+ * whoever asked: what Twisted Web gave Python, for Deno.
+ *
+ * A {@linkcode Resource} renders what is at its place in the tree, a
+ * {@linkcode Site} answers requests from the tree, and a {@linkcode Session} is
+ * one visitor's stay: it lives while the visitor comes back in time, and when it
+ * is over it says so, to the millisecond.
+ *
+ * @example Usage
+ * ```ts no-eval
+ * import { listen, Resource, Session, Site, type SiteRequest } from "@curfew/web";
+ *
+ * class ShortSession extends Session {
+ *   override sessionTimeout = 5;
+ * }
+ *
+ * class Greeter extends Resource {
+ *   override render_GET(request: SiteRequest): string {
+ *     const session = request.getSession();
+ *     session.notifyOnExpire(({ uid, reason }) => console.log(uid, reason));
+ *     return "hello";
+ *   }
+ * }
+ *
+ * const root = new Resource().putChild("hello", new Greeter());
+ * listen(new Site(root, { sessionFactory: ShortSession }), "tcp:8080");
+ * ```
+ *
+ * @module
+ */
+
+export type { Clock } from "./internal/clock.ts";
+export { listen, type ListenOptions } from "./listen.ts";
+export {
+  type Cookie,
+  type ErrorContext,
+  type Rendered,
+  type SiteOfRequest,
+  SiteRequest,
+  type TokenCookie,
+  TooLateForCookieError,
+} from "./request.ts";
+export { type RenderMethod, Resource, UnsupportedMethod } from "./resource.ts";
+export { errorPage, forbidden, notFound } from "./resources/pages.ts";
+export {
+  Session,
+  type SessionComponent,
+  type SessionDeadlines,
+  type SessionEnd,
+  type SessionEndCallback,
+  SessionEndedError,
+  type SessionEndReason,
+  type SessionSite,
+} from "./session.ts";
+export {
+  type ErrorCallback,
+  type SessionFactory,
+  Site,
+  type SiteOptions,
+} from "./site.ts";

@@ -1,0 +1,530 @@
+/**
+ * One request on its way down the tree of resources.
+ *
+ * @module
+ */
+
+import type { Cookie } from "@std/http/cookie";
+import { ifNoneMatch } from "@std/http/etag";
+import { Delivery } from "./internal/delivery.ts";
+import { describe } from "./internal/describe.ts";
+import { HttpError } from "./internal/http_error.ts";
+import { pathOf, segmentsOf } from "./internal/path.ts";
+import { redirectTo } from "./internal/redirect.ts";
+import { HTML, responseOf } from "./internal/response.ts";
+import { readCookies, serializeCookie } from "./internal/session_cookie.ts";
+import { type Session, type SessionComponent, tokenOf } from "./session.ts";
+
+export type { Cookie };
+
+/** What a resource may answer; text is HTML unless the type was set. */
+export type Rendered = BodyInit | Response;
+
+/** How the token of a session travels between a site and its visitor. */
+export interface TokenCookie {
+  /** The token that a request carries, whatever it is worth. */
+  tokenIn(headers: Headers, isSecure: boolean): string | undefined;
+  /** The `Set-Cookie` that hands a token to the visitor. */
+  set(token: string, isSecure: boolean): string;
+  /** The `Set-Cookie` that takes the token from the visitor. */
+  clear(isSecure: boolean): string;
+}
+
+/** What an error that is reported has to do with. */
+export interface ErrorContext {
+  /** The request that was being answered. */
+  request?: SiteRequest;
+  /** The session that was being ended, or changed. */
+  session?: Session;
+}
+
+/** What a request uses of the site that it came to. `Site` is one. */
+export interface SiteOfRequest {
+  /** Whether a proxy in front may say how the visitor came. */
+  readonly trustProxy: boolean;
+  /** How the visitor's token travels. */
+  readonly sessionCookie: TokenCookie;
+  /** The session that a token opens, even if its deadline has passed. */
+  findSession(token: string): Session | undefined;
+  /** Makes a session. */
+  makeSession(): Session;
+  /** Hands an error to `onError`. */
+  reportError(error: unknown, context: ErrorContext): void;
+}
+
+/** A cookie was to be set after the response had been produced. */
+export class TooLateForCookieError extends Error {
+  /** @ignore */
+  override name = "TooLateForCookieError";
+}
+
+/** Sends what was rendered. For the site, once a request; not in mod.ts. */
+export let respondTo: (request: SiteRequest, rendered: Rendered) => Response;
+
+/** Forgets the status and headers that were to be sent, but no cookie. Likewise. */
+export let forgetResponse: (request: SiteRequest) => void;
+
+/**
+ * One request: what the visitor asks for, the session, and what the response
+ * will carry. The site makes it and hands it to the resources on the way.
+ *
+ * What was not read by then cannot be read once the response has been produced:
+ * Deno closes the request.
+ *
+ * From Twisted's `twisted.web.server.Request`; bodies and headers are those of
+ * the web platform.
+ */
+export class SiteRequest {
+  /** The site that the request came to. */
+  readonly site: SiteOfRequest;
+  /** The request as it came. */
+  readonly request: Request;
+  /** The method: `"GET"`, or whatever else was sent, as it was sent. */
+  readonly method: string;
+  /** The decoded segments of the path down to the resource. */
+  readonly prepath: string[] = [];
+  /**
+   * The decoded segments below the resource: `"/a/"` begins as `["a", ""]`.
+   *
+   * A segment is decoded after the path was split, so `%2F` is a slash inside
+   * it; an escape that is malformed stays as it is.
+   */
+  readonly postpath: string[];
+
+  readonly #info: Deno.ServeHandlerInfo | undefined;
+  /** The URL as Deno made it of the Host header and the path. */
+  readonly #href: string;
+  #isSecure: boolean | undefined = undefined;
+  #url: URL | undefined = undefined;
+  #query: URLSearchParams | undefined = undefined;
+  #cookies: Partial<Record<string, string>> | undefined = undefined;
+
+  #session: Session | undefined = undefined;
+  #hasLookedUp = false;
+  #isNewSession = false;
+
+  #status = 200;
+  #statusText = "";
+  #responseHeaders: Headers | undefined = undefined;
+  #setCookies: string[] | undefined = undefined;
+  #delivery: Delivery | undefined = undefined;
+  #isProduced = false;
+
+  static {
+    respondTo = (request, rendered) => request.#respond(rendered);
+    forgetResponse = (request) => {
+      request.#status = 200;
+      request.#statusText = "";
+      request.#responseHeaders = undefined;
+      request.#isProduced = false;
+    };
+  }
+
+  /**
+   * Wraps a request; sites do this.
+   *
+   * @param site The site that the request came to.
+   * @param request The request as it came.
+   * @param info What Deno.serve knows of the connection.
+   */
+  constructor(
+    site: SiteOfRequest,
+    request: Request,
+    info?: Deno.ServeHandlerInfo,
+  ) {
+    this.site = site;
+    this.request = request;
+    this.method = request.method;
+    this.#info = info;
+    this.#href = request.url;
+    this.postpath = segmentsOf(pathOf(this.#href));
+  }
+
+  /**
+   * The URL as the platform parses it: dot segments folded, which the tree does
+   * not do.
+   *
+   * A Host header that makes it no URL is answered with 400.
+   */
+  get url(): URL {
+    if (this.#url === undefined) {
+      checkHost(this);
+      try {
+        this.#url = new URL(this.#href);
+      } catch (cause) {
+        throw new HttpError(400, "The request has no valid URL", { cause });
+      }
+    }
+    return this.#url;
+  }
+
+  /** The query of the URL. */
+  get query(): URLSearchParams {
+    if (this.#query === undefined) {
+      const [untilFragment = ""] = this.#href.split("#", 1);
+      const begin = untilFragment.indexOf("?");
+      this.#query = new URLSearchParams(
+        begin === -1 ? "" : untilFragment.slice(begin),
+      );
+    }
+    return this.#query;
+  }
+
+  /** The headers of the request. */
+  get headers(): Headers {
+    return this.request.headers;
+  }
+
+  /** A header of the request, or undefined. */
+  getHeader(name: string): string | undefined {
+    return this.headers.get(name) ?? undefined;
+  }
+
+  /** A cookie of the request, or undefined; of several with the name, the last. */
+  getCookie(name: string): string | undefined {
+    this.#cookies ??= readCookies(this.headers);
+    return this.#cookies[name];
+  }
+
+  /** The address that the connection comes from, where there is one. */
+  get remoteAddress(): string | undefined {
+    const address = this.#info?.remoteAddr;
+    return address !== undefined && "hostname" in address
+      ? address.hostname
+      : undefined;
+  }
+
+  /**
+   * Whether the visitor came over https.
+   *
+   * Where the site has `trustProxy`, the last `X-Forwarded-Proto`, if there is
+   * one, tells; it is the one that the nearest proxy has written.
+   */
+  get isSecure(): boolean {
+    return this.#isSecure ??= this.#cameSecurely();
+  }
+
+  /** The body as a form: urlencoded, or multipart with files. */
+  formData(): Promise<FormData> {
+    return this.request.formData();
+  }
+
+  /** The body, parsed as JSON. */
+  json(): Promise<unknown> {
+    return this.request.json();
+  }
+
+  /** The body as text. */
+  text(): Promise<string> {
+    return this.request.text();
+  }
+
+  /** The body as it came. */
+  bytes(): Promise<Uint8Array> {
+    return this.request.bytes();
+  }
+
+  /**
+   * Aborts when the visitor leaves before the response is handed over.
+   *
+   * Ask for it before the response is produced. A body that is handed over
+   * whole, text for example, counts as sent from then on.
+   *
+   * @throws {Error} If the response has been produced already.
+   */
+  get signal(): AbortSignal {
+    return this.#watchDelivery("signal").signal;
+  }
+
+  /**
+   * Resolves when the response has been handed over whole, and rejects when the
+   * visitor leaves before; ignoring it is fine.
+   *
+   * Ask for it before the response is produced. From Twisted's `notifyFinish`.
+   *
+   * @throws {Error} If the response has been produced already.
+   */
+  get finished(): Promise<void> {
+    return this.#watchDelivery("finished").finished;
+  }
+
+  /**
+   * The visitor's session, found by the cookie or made now.
+   *
+   * Finding it is a visit: the session is touched. A new one sets its cookie,
+   * on whatever the response will be, an error page or a redirect too. One that
+   * has ended meanwhile is never answered; a new one is.
+   *
+   * @throws {TooLateForCookieError} If a session would have to be looked for or
+   * made and the response has been produced, or the connection upgraded.
+   *
+   * @example Usage
+   * ```ts
+   * import { Resource, Site, type SiteRequest } from "@curfew/web";
+   * import { assertEquals } from "@std/assert";
+   *
+   * class Visits {
+   *   count = 0;
+   * }
+   * class Counter extends Resource {
+   *   override isLeaf = true;
+   *   override render_GET(request: SiteRequest): string {
+   *     return `visit ${++request.getSession(Visits).count}`;
+   *   }
+   * }
+   *
+   * await using site = new Site(new Counter());
+   * const first = await site.fetch(new Request("http://localhost/"));
+   * const [cookie = ""] = first.headers.get("set-cookie")!.split(";");
+   * const second = await site.fetch(
+   *   new Request("http://localhost/", { headers: { cookie } }),
+   * );
+   * assertEquals(await second.text(), "visit 2");
+   * ```
+   */
+  getSession(): Session;
+  /** The object of a class that the visitor's session keeps; see `getComponent`. */
+  getSession<T>(component: SessionComponent<T>): T;
+  getSession<T>(component?: SessionComponent<T>): Session | T {
+    if (!this.#hasLookedUp) {
+      this.#refuseIfProduced();
+      this.#lookUp();
+    }
+    let session = this.#session;
+    session?.touch();
+    if (session === undefined || !session.isActive) {
+      this.#refuseIfProduced();
+      session = this.#session = this.site.makeSession();
+      this.#isNewSession = true;
+    }
+    return component === undefined ? session : session.getComponent(component);
+  }
+
+  /**
+   * The visitor's session if there is a live one; it is neither made nor touched.
+   *
+   * Once the response has been produced, undefined unless it was asked for
+   * before.
+   */
+  get session(): Session | undefined {
+    if (!this.#hasLookedUp) {
+      if (this.#isProduced) return undefined;
+      this.#lookUp();
+    }
+    const session = this.#session;
+    return session === undefined || session.checkExpired()
+      ? undefined
+      : session;
+  }
+
+  /** The headers that the response will carry. */
+  get responseHeaders(): Headers {
+    return this.#responseHeaders ??= new Headers();
+  }
+
+  /**
+   * Sets a header of the response, in place of one of the same name.
+   *
+   * @throws {TypeError} If the name or the value cannot be in a header.
+   * @throws {Error} If the response has been produced already.
+   */
+  setHeader(name: string, value: string): void {
+    this.#mustNotBeProduced(`set header "${name}"`);
+    this.responseHeaders.set(name, value);
+  }
+
+  /**
+   * Sets the status of the response; 200 unless told.
+   *
+   * @param code From 200 to 599. A Response that is returned has its own.
+   * @param message In place of the usual reason phrase; not sent over HTTP/2.
+   * @throws {RangeError} If no Response can have the code.
+   * @throws {Error} If the response has been produced already.
+   */
+  setResponseCode(code: number, message?: string): void {
+    this.#mustNotBeProduced(`set response code ${code}`);
+    if (!Number.isInteger(code) || code < 200 || code > 599) {
+      throw new RangeError(
+        `Cannot set response code ${
+          describe(code)
+        }: not an integer from 200 to 599`,
+      );
+    }
+    this.#status = code;
+    this.#statusText = message ?? "";
+  }
+
+  /**
+   * Sets the `ETag` of the response, and compares the visitor's copy with it.
+   *
+   * @param tag `"v1"` or `W/"v1"` with its quotes; they are added if missing.
+   * @returns true if `If-None-Match` names it, by weak comparison; the response
+   * is then a 304 to GET and HEAD, a 412 to others, and what is rendered is not
+   * sent: return `""`.
+   * @throws {TypeError} If the tag cannot be in a header.
+   * @throws {Error} If the response has been produced already.
+   */
+  setETag(tag: string): boolean {
+    const quoted = /^(W\/)?".*"$/.test(tag) ? tag : `"${tag}"`;
+    this.setHeader("etag", quoted);
+    if (ifNoneMatch(this.headers.get("if-none-match"), quoted)) return false;
+    this.setResponseCode(this.#isGetOrHead() ? 304 : 412);
+    return true;
+  }
+
+  /**
+   * Sets `Last-Modified` of the response, seconds rounded up, unless it is later
+   * already, and compares the visitor's copy with it.
+   *
+   * @returns true if `If-Modified-Since` is not before it, to GET and HEAD only
+   * and only without an `If-None-Match`, which goes before (RFC 9110, 13.1.3);
+   * the response is then a 304: return `""`.
+   * @throws {RangeError} If the date is invalid.
+   * @throws {Error} If the response has been produced already.
+   */
+  setLastModified(when: Date): boolean {
+    const time = Math.ceil(when.getTime() / 1000) * 1000;
+    if (Number.isNaN(time)) {
+      throw new RangeError("Cannot set Last-Modified: the date is invalid");
+    }
+    const before = Date.parse(this.responseHeaders.get("last-modified") ?? "");
+    const modified = before > time ? before : time;
+    this.setHeader("last-modified", new Date(modified).toUTCString());
+    if (!this.#isGetOrHead() || this.headers.has("if-none-match")) return false;
+    const [date = ""] = (this.getHeader("if-modified-since") ?? "").split(";");
+    if (!(Date.parse(date) >= modified)) return false;
+    this.setResponseCode(304);
+    return true;
+  }
+
+  /**
+   * Adds a cookie to the response, whatever it will be.
+   *
+   * @param cookie As in `@std/http/cookie`.
+   * @throws {SyntaxError} If the name or the value cannot be in a cookie.
+   * @throws {TooLateForCookieError} If the response has been produced already.
+   */
+  addCookie(cookie: Cookie): void {
+    if (this.#isProduced) {
+      throw new TooLateForCookieError(
+        `Cannot add cookie "${cookie.name}": the response has been produced`,
+      );
+    }
+    (this.#setCookies ??= []).push(serializeCookie(cookie));
+  }
+
+  /**
+   * A response that sends the visitor elsewhere; return it.
+   *
+   * @param url Where to; it becomes the `Location` as given, except that control
+   * characters, spaces and what is beyond ASCII are percent-encoded.
+   * @param code 301, 302, 303, 307 or 308; 302 unless told.
+   * @throws {RangeError} If the code is another.
+   */
+  redirect(url: string | URL, code: number = 302): Response {
+    return redirectTo(url, code);
+  }
+
+  #cameSecurely(): boolean {
+    const protocol = this.site.trustProxy
+      ? this.getHeader("x-forwarded-proto")?.split(",").at(-1)
+      : undefined;
+    if (protocol === undefined) return this.#href.startsWith("https:");
+    return protocol.trim().toLowerCase() === "https";
+  }
+
+  #isGetOrHead(): boolean {
+    return this.method === "GET" || this.method === "HEAD";
+  }
+
+  /** Finds the session that the visitor's cookie opens; it may be over. */
+  #lookUp(): void {
+    let token: string | undefined;
+    try {
+      token = this.site.sessionCookie.tokenIn(this.headers, this.isSecure);
+    } catch (cause) {
+      throw new TooLateForCookieError(
+        "Cannot look for the session: the request can no longer be read; ask for it before Deno.upgradeWebSocket()",
+        { cause },
+      );
+    }
+    this.#hasLookedUp = true;
+    if (token !== undefined) this.#session = this.site.findSession(token);
+  }
+
+  #refuseIfProduced(): void {
+    if (!this.#isProduced) return;
+    throw new TooLateForCookieError(
+      "Cannot make a session: the response has been produced without its cookie; call getSession() before returning it",
+    );
+  }
+
+  #mustNotBeProduced(act: string): void {
+    if (this.#isProduced) {
+      throw new Error(`Cannot ${act}: the response has been produced`);
+    }
+  }
+
+  #watchDelivery(what: string): Delivery {
+    if (this.#delivery === undefined) {
+      this.#mustNotBeProduced(`watch the visitor by ${what}`);
+      this.#delivery = new Delivery(
+        this.request,
+        (error) => this.site.reportError(error, { request: this }),
+      );
+    }
+    return this.#delivery;
+  }
+
+  #respond(rendered: Rendered): Response {
+    const cookie = this.#concludeSession();
+    this.#isProduced = true;
+    if (cookie !== undefined && !this.responseHeaders.has("cache-control")) {
+      this.responseHeaders.set("cache-control", "no-store");
+    }
+    const isPlain = typeof rendered === "string" && this.#status === 200 &&
+      this.#statusText === "" && this.#responseHeaders === undefined &&
+      this.#setCookies === undefined && this.#delivery === undefined &&
+      this.method !== "HEAD";
+    if (isPlain) return new Response(rendered, PLAIN);
+    const cookies = this.#setCookies ?? [];
+    return responseOf(rendered, {
+      status: this.#status,
+      statusText: this.#statusText,
+      headers: this.#responseHeaders,
+      cookies: cookie === undefined ? cookies : [...cookies, cookie],
+      isHead: this.method === "HEAD",
+      delivery: this.#delivery,
+      onBodyError: (error) => this.site.reportError(error, { request: this }),
+    });
+  }
+
+  /** Lets changed timeouts count; answers the session's cookie if it changes. */
+  #concludeSession(): string | undefined {
+    const session = this.#session;
+    if (session === undefined) return undefined;
+    try {
+      session.startCheckingExpiration();
+    } catch (error) {
+      this.site.reportError(error, { request: this, session });
+    }
+    const { sessionCookie } = this.site;
+    if (!session.isActive) return sessionCookie.clear(this.isSecure);
+    if (!this.#isNewSession) return undefined;
+    return sessionCookie.set(tokenOf(session), this.isSecure);
+  }
+}
+
+/** A response that is nothing but text, shared since it is only read. */
+const PLAIN: ResponseInit = { headers: [["content-type", HTML]] };
+
+/**
+ * Refuses a Host header that would move the path, or the host, of the URL.
+ *
+ * @throws {HttpError} 400
+ */
+export function checkHost(request: SiteRequest): void {
+  if (/[/?#\\@\s]/.test(request.getHeader("host") ?? "")) {
+    throw new HttpError(400, "The Host header is not a host");
+  }
+}

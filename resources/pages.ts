@@ -1,0 +1,82 @@
+/**
+ * Pages that say what is wrong.
+ *
+ * @module
+ */
+
+import { escape } from "@std/html";
+import type { SiteRequest } from "../request.ts";
+import { Resource } from "../resource.ts";
+
+/** What {@linkcode errorPage} makes: the same page at any depth and for any method. */
+class ErrorPage extends Resource {
+  readonly #code: number;
+  readonly #html: string;
+
+  constructor(code: number, brief: string, detail: string) {
+    super();
+    this.#code = code;
+    this.#html = `<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>${code} - ${escape(brief)}</title>
+<style>p { white-space: pre-wrap }</style></head>
+<body><h1>${escape(brief)}</h1><p>${escape(detail)}</p></body>
+</html>
+`;
+  }
+
+  override getChild(): Resource {
+    return this;
+  }
+
+  override render(request: SiteRequest): string {
+    request.setResponseCode(this.#code);
+    return this.#html;
+  }
+}
+
+/**
+ * Makes a page that says what is wrong, with its status.
+ *
+ * It stands for all that might be below it too, and answers every method. Its
+ * texts are escaped. From Twisted's `twisted.web.pages`.
+ *
+ * @param code The status, from 200 to 599.
+ * @param brief The title and heading.
+ * @param detail A sentence or two.
+ *
+ * @example Usage
+ * ```ts
+ * import { errorPage, Resource, Site } from "@curfew/web";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const root = new Resource();
+ * root.putChild("shop", errorPage(503, "Closed", "We are moving house."));
+ * await using site = new Site(root);
+ * const response = await site.fetch(new Request("http://localhost/shop/tea"));
+ * assertEquals(response.status, 503);
+ * ```
+ */
+export function errorPage(
+  code: number,
+  brief: string,
+  detail: string,
+): Resource {
+  return new ErrorPage(code, brief, detail);
+}
+
+/** Makes a page for what is not there; see {@linkcode errorPage}. */
+export function notFound(
+  brief: string = "No Such Resource",
+  detail: string = "There is nothing at this address.",
+): Resource {
+  return errorPage(404, brief, detail);
+}
+
+/** Makes a page for what the visitor may not see; see {@linkcode errorPage}. */
+export function forbidden(
+  brief: string = "Forbidden Resource",
+  detail: string = "You may not see what is at this address.",
+): Resource {
+  return errorPage(403, brief, detail);
+}

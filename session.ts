@@ -1,0 +1,534 @@
+/**
+ * Sessions: one visitor's stay, and what happens when it is over.
+ *
+ * @module
+ */
+
+import { abortGuarded } from "./internal/abort.ts";
+import type { Clock } from "./internal/clock.ts";
+import { describe } from "./internal/describe.ts";
+import { isSameSecret, randomId } from "./internal/token.ts";
+
+/**
+ * Why a session ended.
+ *
+ * - `"idle"`: `sessionTimeout` seconds without access
+ * - `"absolute"`: `absoluteTimeout` seconds old
+ * - `"logout"`: the application called `expire()`
+ * - `"evicted"`: it had to make room for another
+ * - `"revoked"`: somebody else ended it, an administrator for example
+ * - `"shutdown"`: the site was closed
+ */
+export type SessionEndReason =
+  | "idle"
+  | "absolute"
+  | "logout"
+  | "evicted"
+  | "revoked"
+  | "shutdown";
+
+/** What callbacks are told of the end of a session. */
+export interface SessionEnd {
+  /** The session that has ended. */
+  readonly session: Session;
+  /** Its uid; safe to log. */
+  readonly uid: string;
+  /** Why it ended. */
+  readonly reason: SessionEndReason;
+  /** When it ended, in UNIX seconds. */
+  readonly at: number;
+}
+
+/** Called at the end of a session. What it throws or rejects goes to `onError`. */
+export type SessionEndCallback = (end: SessionEnd) => void | PromiseLike<void>;
+
+/** A class of things kept in a session; see {@linkcode Session.getComponent}. */
+export type SessionComponent<T> = new (session: Session) => T;
+
+/** Where the deadlines of sessions wait; times are UNIX milliseconds. */
+export interface SessionDeadlines {
+  /** Adds a deadline, and answers the row that names it. */
+  add(session: Session, deadline: number, now: number): number;
+  /** The deadline in a row. */
+  deadlineOf(row: number): number;
+  /** Changes a deadline. */
+  move(row: number, deadline: number, now: number): void;
+  /** Forgets a deadline. */
+  remove(row: number): void;
+}
+
+/** What a session needs of the site that keeps it. `Site` is one. */
+export interface SessionSite {
+  /** Where the time comes from. */
+  readonly clock: Clock;
+  /** Where the session waits for its end. */
+  readonly deadlines: SessionDeadlines;
+  /** Takes an ended session out of the site's sessions. */
+  forgetSession(session: Session): void;
+  /** Calls a callback, reports what it throws, and minds the promise it returns. */
+  tellSessionEnd(callback: SessionEndCallback, end: SessionEnd): void;
+  /** Tells those who listen to all the ends of the site. */
+  announceSessionEnd(end: SessionEnd): void;
+  /** Waits for a promise when the site is closed, and reports its rejection. */
+  mindPromise(result: unknown, session: Session): void;
+  /** Hands an error to `onError`. */
+  reportError(error: unknown, context: { session: Session }): void;
+}
+
+/**
+ * The session has ended: thrown by `set()` and `delete()`, and the reason of an
+ * aborted {@linkcode Session.signal}.
+ */
+export class SessionEndedError extends Error {
+  /** @ignore */
+  override name = "SessionEndedError";
+  // Private, for an error that is printed shows its properties, all the way down.
+  readonly #end: SessionEnd;
+
+  /**
+   * Makes the error of an end.
+   *
+   * @param end The end that the session has come to.
+   * @param message By default "Session … has ended", with the reason.
+   */
+  constructor(
+    end: SessionEnd,
+    message = `Session "${end.uid}" has ended: ${end.reason}`,
+  ) {
+    super(message);
+    this.#end = end;
+  }
+
+  /** The end that the session has come to. */
+  get end(): SessionEnd {
+    return this.#end;
+  }
+}
+
+/** The parts of a session that few have: made when first asked for. */
+interface Extras {
+  callbacks?: SessionEndCallback[];
+  /** The session's own callbacks are being called. */
+  isTelling?: boolean;
+  abort?: AbortController;
+  ended?: PromiseWithResolvers<SessionEnd>;
+  components?: Map<SessionComponent<unknown>, unknown>;
+  values?: Map<string, unknown>;
+}
+
+/**
+ * The token of a session, for the request that sets its cookie: the uid, then
+ * the secret. Not exported from mod.ts.
+ */
+export let tokenOf: (session: Session) => string;
+
+/** Whether a secret opens a session. Not exported from mod.ts. */
+export let isOpenedBy: (session: Session, secret: string) => boolean;
+
+/**
+ * One visitor's stay on a site.
+ *
+ * Get one from `request.getSession()`. It lives while the visitor comes back
+ * within {@linkcode Session.sessionTimeout} seconds, and then ends by itself,
+ * within milliseconds, and calls whoever asked to be told. Subclass it to
+ * change the timeouts, and give the subclass to the site's `sessionFactory`.
+ *
+ * From Twisted's `twisted.web.server.Session`, where visits have not prolonged
+ * a session since 18.9, a callback that raises stops the others, and `expire()`
+ * twice is a KeyError.
+ *
+ * @example Usage
+ * ```ts
+ * import { Resource, Session, Site, type SiteRequest } from "@curfew/web";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class Hello extends Resource {
+ *   override isLeaf = true;
+ *   override render_GET(request: SiteRequest): string {
+ *     const session = request.getSession();
+ *     session.notifyOnExpire(({ reason }) => ends.push(reason));
+ *     return "hello";
+ *   }
+ * }
+ * class ShortSession extends Session {
+ *   override sessionTimeout = 60;
+ * }
+ *
+ * const ends: string[] = [];
+ * await using site = new Site(new Hello(), { sessionFactory: ShortSession });
+ * await site.fetch(new Request("http://localhost/"));
+ * for (const session of site.sessions.values()) session.expire();
+ * assertEquals(ends, ["logout"]);
+ * ```
+ */
+export class Session {
+  /** The site that keeps the session. */
+  readonly site: SessionSite;
+  /**
+   * Names the session all its life: 32 lower-case hex digits.
+   *
+   * Safe to log and to show: it opens nothing. The visitor's cookie holds it
+   * and, behind it, a secret, and only both together are let in.
+   */
+  readonly uid: string;
+  /**
+   * Seconds without access after which the session ends; fractions count.
+   *
+   * Access is a {@linkcode Session.touch}, which `request.getSession()` does;
+   * reading data is none. 0 ends it in the next timer turn or at the next
+   * lookup, Infinity never does. A new value counts, from the last touch, once
+   * the visitor's request that set it has been answered, or at the next touch.
+   * A negative one or NaN is a RangeError there, anything else a TypeError, and
+   * the deadline stays what it was.
+   *
+   * @default {900}
+   */
+  sessionTimeout: number = 900;
+  /**
+   * Seconds after which the session ends however busy it is.
+   *
+   * Counted from {@linkcode Session.createdAt}; the rest as for
+   * {@linkcode Session.sessionTimeout}.
+   *
+   * @default {Infinity}
+   */
+  absoluteTimeout: number = Infinity;
+
+  readonly #secret: string = randomId();
+  /** UNIX milliseconds. */
+  readonly #createdAt: number;
+  #touchedAt: number;
+  /** Where the deadline waits; 0 before the start and after the end. */
+  #row = 0;
+  /** What the deadline will be called; undefined while it is being enforced. */
+  #dueAs: "idle" | "absolute" | undefined = "idle";
+  #end: SessionEnd | undefined = undefined;
+  #extras: Extras | undefined = undefined;
+
+  static {
+    tokenOf = (session) => session.uid + session.#secret;
+    isOpenedBy = (session, secret) => isSameSecret(session.#secret, secret);
+  }
+
+  /**
+   * Makes a session that does not end yet; sites call this, applications do not.
+   *
+   * @param site The site that keeps it.
+   * @param uid Its name; a subclass hands it on unchanged.
+   */
+  constructor(site: SessionSite, uid: string) {
+    this.site = site;
+    this.uid = uid;
+    this.#createdAt = this.#touchedAt = site.clock.now();
+  }
+
+  /** When the session was made, in UNIX seconds. */
+  get createdAt(): number {
+    return this.#createdAt / 1000;
+  }
+
+  /** When the session was made or last touched, in UNIX seconds. */
+  get lastModified(): number {
+    return this.#touchedAt / 1000;
+  }
+
+  /**
+   * When the session will end if nobody touches it, in UNIX seconds.
+   *
+   * Infinity if never, or if the site has not started it; once it has ended,
+   * when it did.
+   */
+  get expiresAt(): number {
+    if (this.#end !== undefined) return this.#end.at;
+    if (this.#row === 0) return Infinity;
+    return this.site.deadlines.deadlineOf(this.#row) / 1000;
+  }
+
+  /** Whether the session has not ended: false from before the first callback. */
+  get isActive(): boolean {
+    return this.#end === undefined;
+  }
+
+  /**
+   * Lets the timeouts count, from the last touch, without being a touch.
+   *
+   * The site calls it when it has made the session, and again when the request
+   * of the visitor has been answered. Call it to make a changed timeout of
+   * another visitor's session count at once. It does nothing after the end.
+   *
+   * @throws {TypeError} If a timeout is not a number.
+   * @throws {RangeError} If a timeout is negative or NaN. Nothing is changed then.
+   */
+  startCheckingExpiration(): void {
+    if (this.#end !== undefined) return;
+    const deadline = this.#deadlineFrom(this.#touchedAt);
+    const { clock, deadlines } = this.site;
+    if (this.#row === 0) {
+      this.#row = deadlines.add(this, deadline, clock.now());
+    } else if (deadline !== deadlines.deadlineOf(this.#row)) {
+      deadlines.move(this.#row, deadline, clock.now());
+    }
+  }
+
+  /**
+   * Counts as access: the session ends `sessionTimeout` seconds from now.
+   *
+   * Past its deadline it is ended instead, if the timer was late; after the end
+   * this does nothing.
+   *
+   * @throws {TypeError} If a timeout is not a number.
+   * @throws {RangeError} If a timeout is negative or NaN. Nothing is changed then.
+   */
+  touch(): void {
+    if (this.#end !== undefined) return;
+    const { clock, deadlines } = this.site;
+    const now = clock.now();
+    if (this.#row !== 0) {
+      if (now >= deadlines.deadlineOf(this.#row) && this.#dueAs !== undefined) {
+        return this.#endAtDeadline(now);
+      }
+      deadlines.move(this.#row, this.#deadlineFrom(now), now);
+    }
+    this.#touchedAt = now;
+  }
+
+  /**
+   * Ends the session if its deadline has passed and the timer is late.
+   *
+   * Every lookup calls it, so that nobody gets a session that is over.
+   *
+   * @returns whether the session has ended, now or before.
+   */
+  checkExpired(): boolean {
+    if (this.#end !== undefined) return true;
+    if (this.#row === 0) return false;
+    const { clock, deadlines } = this.site;
+    const now = clock.now();
+    if (now >= deadlines.deadlineOf(this.#row)) this.#endAtDeadline(now);
+    return this.#end !== undefined;
+  }
+
+  /**
+   * Ends the session, and tells whoever asked.
+   *
+   * In this order: it leaves `site.sessions`; {@linkcode Session.signal}
+   * aborts; the callbacks of {@linkcode Session.notifyOnExpire} are called, then
+   * those of the site; {@linkcode Session.ended} resolves. What any of them
+   * throws is reported to the site's `onError` and stops nobody. A second call
+   * does nothing, also from within a callback.
+   *
+   * A deadline comes through here too, with `"idle"` or `"absolute"`, so that a
+   * subclass that overrides this sees every end. If the override does not end
+   * the session then, it must have put the deadline off by a touch; otherwise
+   * the session is ended without it.
+   *
+   * @param reason Why; a logout unless told.
+   */
+  expire(reason: SessionEndReason = "logout"): void {
+    if (this.#end !== undefined) return;
+    const { site } = this;
+    const end = {
+      session: this,
+      uid: this.uid,
+      reason,
+      at: site.clock.now() / 1000,
+    };
+    this.#end = end;
+    if (this.#row !== 0) site.deadlines.remove(this.#row);
+    this.#row = 0;
+    site.forgetSession(this);
+    if (this.#extras !== undefined) this.#tell(this.#extras, end);
+    site.announceSessionEnd(end);
+    this.#extras?.ended?.resolve(end);
+  }
+
+  /**
+   * Has a function called when the session ends, whatever ends it.
+   *
+   * In the order of registration, each as often as it was registered. What it
+   * throws, or rejects, is reported to the site's `onError`. Registered by a
+   * callback during the end, it is called in the same pass; after that, in a
+   * microtask: nobody waits in vain. It is kept until then, and so is what it
+   * refers to.
+   *
+   * @param callback Told what ended and why; Twisted calls it with nothing.
+   * @throws {TypeError} If the callback is not a function.
+   */
+  notifyOnExpire(callback: SessionEndCallback): void {
+    if (typeof callback !== "function") {
+      throw new TypeError(
+        `Cannot notify on expire: the callback is not a function: ${
+          describe(callback)
+        }`,
+      );
+    }
+    const end = this.#end;
+    if (end === undefined || this.#extras?.isTelling) {
+      const extras = this.#getExtras();
+      (extras.callbacks ??= []).push(callback);
+    } else {
+      queueMicrotask(() => this.site.tellSessionEnd(callback, end));
+    }
+  }
+
+  /**
+   * Aborted when the session ends; its reason is a {@linkcode SessionEndedError}.
+   *
+   * Hand it to `fetch`, to `addEventListener`, to a stream's `pipeTo`: they stop
+   * with the session and need no cleaning up. What an abort listener throws is
+   * reported to the site's `onError`.
+   */
+  get signal(): AbortSignal {
+    const extras = this.#getExtras();
+    if (extras.abort === undefined) {
+      extras.abort = new AbortController();
+      if (this.#end !== undefined) {
+        extras.abort.abort(new SessionEndedError(this.#end));
+      }
+    }
+    return extras.abort.signal;
+  }
+
+  /**
+   * Resolves when the session has ended and all callbacks have been called; it
+   * does not wait for the promises that they return. It never rejects.
+   */
+  get ended(): Promise<SessionEnd> {
+    const extras = this.#getExtras();
+    extras.ended ??= Promise.withResolvers();
+    // Nobody sees it before the callbacks that may be running have returned.
+    if (this.#end !== undefined) extras.ended.resolve(this.#end);
+    return extras.ended.promise;
+  }
+
+  /**
+   * The session's one object of a class, made at the first call.
+   *
+   * It lives in this process as long as the session does. After the end it is
+   * still there for the callbacks. If the constructor throws, nothing is kept.
+   *
+   * From Twisted's `getComponent`, with a class in place of an interface.
+   *
+   * @param component A class whose constructor takes the session.
+   *
+   * @example Usage
+   * ```ts
+   * import { Resource, Site } from "@curfew/web";
+   * import { assertEquals } from "@std/assert";
+   *
+   * class Cart {
+   *   items: string[] = [];
+   * }
+   *
+   * await using site = new Site(new Resource());
+   * const session = site.makeSession();
+   * session.getComponent(Cart).items.push("tea");
+   * assertEquals(session.getComponent(Cart).items, ["tea"]);
+   * ```
+   */
+  getComponent<T>(component: SessionComponent<T>): T {
+    const extras = this.#getExtras();
+    const components = extras.components ??= new Map();
+    if (!components.has(component)) {
+      components.set(component, new component(this));
+    }
+    return components.get(component) as T;
+  }
+
+  /** Puts an object in the place of the one that `getComponent` would make. */
+  setComponent<T>(component: SessionComponent<T>, value: T): void {
+    const extras = this.#getExtras();
+    (extras.components ??= new Map()).set(component, value);
+  }
+
+  /** A value that was kept under a key, or undefined; readable after the end. */
+  get<T>(key: string): T | undefined {
+    return this.#extras?.values?.get(key) as T | undefined;
+  }
+
+  /**
+   * Keeps a value under a key, for as long as the session lives.
+   *
+   * @throws {SessionEndedError} If the session has ended.
+   */
+  set(key: string, value: unknown): void {
+    if (this.#end !== undefined) throw this.#tooLate("set", key, this.#end);
+    const extras = this.#getExtras();
+    (extras.values ??= new Map()).set(key, value);
+  }
+
+  /**
+   * Forgets the value under a key.
+   *
+   * @returns whether there was one.
+   * @throws {SessionEndedError} If the session has ended.
+   */
+  delete(key: string): boolean {
+    if (this.#end !== undefined) throw this.#tooLate("delete", key, this.#end);
+    return this.#extras?.values?.delete(key) ?? false;
+  }
+
+  #getExtras(): Extras {
+    return this.#extras ??= {};
+  }
+
+  #tooLate(verb: string, key: string, end: SessionEnd): SessionEndedError {
+    return new SessionEndedError(
+      end,
+      `Cannot ${verb} "${key}" of session "${this.uid}": it has ended: ${end.reason}`,
+    );
+  }
+
+  /** The deadline, in milliseconds, of a session touched at a time. */
+  #deadlineFrom(touchedAt: number): number {
+    const idle = touchedAt + this.#milliseconds("sessionTimeout");
+    const absolute = this.#createdAt + this.#milliseconds("absoluteTimeout");
+    this.#dueAs = absolute <= idle ? "absolute" : "idle";
+    return Math.min(idle, absolute);
+  }
+
+  #milliseconds(name: "sessionTimeout" | "absoluteTimeout"): number {
+    const seconds: unknown = this[name];
+    if (typeof seconds === "number" && seconds >= 0) return seconds * 1000;
+    const message = `Cannot use ${name} of ${this.constructor.name}: ${
+      describe(seconds)
+    } is not a number of seconds, 0 or more`;
+    throw typeof seconds === "number"
+      ? new RangeError(message)
+      : new TypeError(message);
+  }
+
+  /** Ends what is due, through an overridden expire() as well as without. */
+  #endAtDeadline(now: number): void {
+    const reason = this.#dueAs;
+    // An overridden expire() has come back here: it is being seen to.
+    if (reason === undefined) return;
+    this.#dueAs = undefined;
+    try {
+      this.site.mindPromise(this.expire(reason), this);
+    } catch (error) {
+      this.site.reportError(error, { session: this });
+    }
+    if (this.#end !== undefined) return;
+    if (this.site.deadlines.deadlineOf(this.#row) > now) return;
+    Session.prototype.expire.call(this, reason);
+  }
+
+  #tell(extras: Extras, end: SessionEnd): void {
+    const { site } = this;
+    extras.isTelling = true;
+    if (extras.abort !== undefined) {
+      abortGuarded(
+        extras.abort,
+        new SessionEndedError(end),
+        (error) => site.reportError(error, { session: this }),
+      );
+    }
+    // Callbacks may register more, so the list is read as it grows.
+    for (let i = 0; i < (extras.callbacks?.length ?? 0); i++) {
+      site.tellSessionEnd(extras.callbacks![i]!, end);
+    }
+    delete extras.callbacks;
+    extras.isTelling = false;
+  }
+}
