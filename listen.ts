@@ -20,9 +20,10 @@ const serversOf = new WeakMap<Site, Set<Deno.HttpServer>>();
 /**
  * Serves a site on an endpoint, until Ctrl-C or SIGTERM.
  *
- * Then it takes no more connections, lets running requests finish, and closes
- * the site, which ends the sessions: the process exits with 0. A second signal
- * ends the process at once. `shutdown()` of the server stops only that server.
+ * Then it takes no more connections, ends streams of events, lets running
+ * requests finish, and closes the site, which ends the sessions: the process
+ * exits with 0. A second signal ends the process at once. `shutdown()` of the
+ * server stops only that server.
  *
  * The endpoint is described as in Twisted's `serverFromString`; a colon, an
  * equals sign or a backslash inside a value has a backslash before it:
@@ -69,6 +70,7 @@ function stopOnSignal(server: Deno.HttpServer<Deno.Addr>, site: Site): void {
   serversOf.set(site, servers.add(server));
   const stop = async () => {
     ignore();
+    site.stopStreams();
     await server.shutdown();
     if (servers.size === 0) await site.close();
   };

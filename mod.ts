@@ -30,7 +30,9 @@
  * @module
  */
 
+export type { AccessLog } from "./internal/access_log.ts";
 export type { Clock } from "./internal/clock.ts";
+export { HttpError } from "./internal/http_error.ts";
 export { listen, type ListenOptions } from "./listen.ts";
 export {
   type Cookie,

@@ -6,8 +6,10 @@
 
 import type { Cookie } from "@std/http/cookie";
 import { ifNoneMatch } from "@std/http/etag";
-import { Delivery } from "./internal/delivery.ts";
+import { readBody } from "./internal/body.ts";
+import { Delivery, type DeliveryEnd } from "./internal/delivery.ts";
 import { describe } from "./internal/describe.ts";
+import { type Forwarded, forwardedBy } from "./internal/forwarded.ts";
 import { HttpError } from "./internal/http_error.ts";
 import { pathOf, segmentsOf } from "./internal/path.ts";
 import { redirectTo } from "./internal/redirect.ts";
@@ -42,8 +44,12 @@ export interface ErrorContext {
 export interface SiteOfRequest {
   /** Whether a proxy in front may say how the visitor came. */
   readonly trustProxy: boolean;
+  /** How long a body may be that a resource reads, in bytes. */
+  readonly maxBodyBytes: number;
   /** How the visitor's token travels. */
   readonly sessionCookie: TokenCookie;
+  /** Aborts when the site stops. */
+  readonly stopSignal: AbortSignal;
   /** The session that a token opens, even if its deadline has passed. */
   findSession(token: string): Session | undefined;
   /** Makes a session. */
@@ -63,6 +69,12 @@ export let respondTo: (request: SiteRequest, rendered: Rendered) => Response;
 
 /** Forgets the status and headers that were to be sent, but no cookie. Likewise. */
 export let forgetResponse: (request: SiteRequest) => void;
+
+/** Calls back, once, when the response has been handed over or the visitor left. */
+export let notifyOnDelivery: (
+  request: SiteRequest,
+  callback: (status: number | undefined, end: DeliveryEnd) => void,
+) => void;
 
 /**
  * One request: what the visitor asks for, the session, and what the response
@@ -90,10 +102,16 @@ export class SiteRequest {
    * it; an escape that is malformed stays as it is.
    */
   readonly postpath: string[];
+  /**
+   * Who the visitor is, once a resource on the way has made sure of it, as the
+   * guard does. The access log shows it.
+   */
+  user: string | undefined = undefined;
 
   readonly #info: Deno.ServeHandlerInfo | undefined;
   /** The URL as Deno made it of the Host header and the path. */
   readonly #href: string;
+  #forwarded: Forwarded | undefined = undefined;
   #isSecure: boolean | undefined = undefined;
   #url: URL | undefined = undefined;
   #query: URLSearchParams | undefined = undefined;
@@ -109,8 +127,14 @@ export class SiteRequest {
   #setCookies: string[] | undefined = undefined;
   #delivery: Delivery | undefined = undefined;
   #isProduced = false;
+  /** Undefined until the response is produced. */
+  #sentStatus: number | undefined = undefined;
 
   static {
+    notifyOnDelivery = (request, callback) => {
+      request.#getDelivery().onEnd = (end) =>
+        callback(request.#sentStatus, end);
+    };
     respondTo = (request, rendered) => request.#respond(rendered);
     forgetResponse = (request) => {
       request.#status = 200;
@@ -148,7 +172,7 @@ export class SiteRequest {
    */
   get url(): URL {
     if (this.#url === undefined) {
-      checkHost(this);
+      checkHost(hostOf(this));
       try {
         this.#url = new URL(this.#href);
       } catch (cause) {
@@ -186,42 +210,93 @@ export class SiteRequest {
     return this.#cookies[name];
   }
 
-  /** The address that the connection comes from, where there is one. */
+  /**
+   * The visitor's address, where there is one.
+   *
+   * That of the connection, or what the nearest proxy says where the site has
+   * `trustProxy`.
+   */
   get remoteAddress(): string | undefined {
-    const address = this.#info?.remoteAddr;
-    return address !== undefined && "hostname" in address
-      ? address.hostname
+    const address = this.#getForwarded()?.address;
+    if (address !== undefined) return address;
+    const connection = this.#info?.remoteAddr;
+    return connection !== undefined && "hostname" in connection
+      ? connection.hostname
       : undefined;
   }
 
   /**
-   * Whether the visitor came over https.
-   *
-   * Where the site has `trustProxy`, the last `X-Forwarded-Proto`, if there is
-   * one, tells; it is the one that the nearest proxy has written.
+   * Whether the visitor came over https; where the site has `trustProxy`, to the
+   * nearest proxy.
    */
   get isSecure(): boolean {
     return this.#isSecure ??= this.#cameSecurely();
   }
 
-  /** The body as a form: urlencoded, or multipart with files. */
+  /**
+   * The URL of the site's root as the visitor knows it, to make absolute links.
+   *
+   * It goes by the Host header, and by what the nearest proxy says where the site
+   * has `trustProxy`. A host that is none is answered with 400.
+   */
+  get rootURL(): URL {
+    const host = this.#getForwarded()?.host ?? hostOf(this) ?? this.url.host;
+    checkHost(host);
+    try {
+      return new URL(`${this.isSecure ? "https" : "http"}://${host}/`);
+    } catch (cause) {
+      throw new HttpError(400, "The request names no valid host", { cause });
+    }
+  }
+
+  /**
+   * A relative link from this page to a child of the resource.
+   *
+   * From Twisted's `childLink`.
+   *
+   * @param name The child's name, not encoded.
+   */
+  childLink(name: string): string {
+    const link = encodeURIComponent(name);
+    if (this.postpath.length > 0) return up(this.postpath.length - 1) + link;
+    const own = this.prepath.at(-1) ?? "";
+    return own === "" ? link : `${encodeURIComponent(own)}/${link}`;
+  }
+
+  /**
+   * A relative link from this page to a sibling of the resource.
+   *
+   * From Twisted's `sibLink`.
+   *
+   * @param name The sibling's name, not encoded.
+   */
+  siblingLink(name: string): string {
+    return up(this.postpath.length) + encodeURIComponent(name);
+  }
+
+  /**
+   * The body as a form: urlencoded, or multipart with files.
+   *
+   * @throws {HttpError} A body that is no form is answered with 400, one of more
+   * than the site's `maxBodyBytes` with 413, unless the resource catches it.
+   */
   formData(): Promise<FormData> {
-    return this.request.formData();
+    return this.#read((body) => body.formData());
   }
 
-  /** The body, parsed as JSON. */
+  /** The body, parsed as JSON; errors as for {@linkcode SiteRequest.formData}. */
   json(): Promise<unknown> {
-    return this.request.json();
+    return this.#read((body) => body.json());
   }
 
-  /** The body as text. */
+  /** The body as text; errors as for {@linkcode SiteRequest.formData}. */
   text(): Promise<string> {
-    return this.request.text();
+    return this.#read((body) => body.text());
   }
 
-  /** The body as it came. */
+  /** The body as it came; errors as for {@linkcode SiteRequest.formData}. */
   bytes(): Promise<Uint8Array> {
-    return this.request.bytes();
+    return this.#read((body) => body.bytes());
   }
 
   /**
@@ -233,7 +308,7 @@ export class SiteRequest {
    * @throws {Error} If the response has been produced already.
    */
   get signal(): AbortSignal {
-    return this.#watchDelivery("signal").signal;
+    return this.#askForDelivery("signal").signal;
   }
 
   /**
@@ -245,7 +320,7 @@ export class SiteRequest {
    * @throws {Error} If the response has been produced already.
    */
   get finished(): Promise<void> {
-    return this.#watchDelivery("finished").finished;
+    return this.#askForDelivery("finished").finished;
   }
 
   /**
@@ -425,12 +500,20 @@ export class SiteRequest {
     return redirectTo(url, code);
   }
 
+  #getForwarded(): Forwarded | undefined {
+    if (!this.site.trustProxy) return undefined;
+    return this.#forwarded ??= forwardedBy(this.headers);
+  }
+
   #cameSecurely(): boolean {
-    const protocol = this.site.trustProxy
-      ? this.getHeader("x-forwarded-proto")?.split(",").at(-1)
-      : undefined;
-    if (protocol === undefined) return this.#href.startsWith("https:");
-    return protocol.trim().toLowerCase() === "https";
+    const protocol = this.#getForwarded()?.protocol;
+    return protocol === undefined
+      ? this.#href.startsWith("https:")
+      : protocol === "https";
+  }
+
+  #read<T>(read: (body: Request | Response) => Promise<T>): Promise<T> {
+    return readBody(this.request, this.site.maxBodyBytes, read);
   }
 
   #isGetOrHead(): boolean {
@@ -465,15 +548,19 @@ export class SiteRequest {
     }
   }
 
-  #watchDelivery(what: string): Delivery {
-    if (this.#delivery === undefined) {
+  #askForDelivery(what: string): Delivery {
+    if (!this.#delivery?.isAskedFor) {
       this.#mustNotBeProduced(`watch the visitor by ${what}`);
-      this.#delivery = new Delivery(
-        this.request,
-        (error) => this.site.reportError(error, { request: this }),
-      );
+      this.#getDelivery().isAskedFor = true;
     }
-    return this.#delivery;
+    return this.#getDelivery();
+  }
+
+  #getDelivery(): Delivery {
+    return this.#delivery ??= new Delivery(
+      this.request,
+      (error) => this.site.reportError(error, { request: this }),
+    );
   }
 
   #respond(rendered: Rendered): Response {
@@ -488,6 +575,9 @@ export class SiteRequest {
       this.method !== "HEAD";
     if (isPlain) return new Response(rendered, PLAIN);
     const cookies = this.#setCookies ?? [];
+    this.#sentStatus = rendered instanceof Response
+      ? rendered.status
+      : this.#status;
     return responseOf(rendered, {
       status: this.#status,
       statusText: this.#statusText,
@@ -496,6 +586,7 @@ export class SiteRequest {
       isHead: this.method === "HEAD",
       delivery: this.#delivery,
       onBodyError: (error) => this.site.reportError(error, { request: this }),
+      stopSignal: this.site.stopSignal,
     });
   }
 
@@ -518,13 +609,22 @@ export class SiteRequest {
 /** A response that is nothing but text, shared since it is only read. */
 const PLAIN: ResponseInit = { headers: [["content-type", HTML]] };
 
+/** The Host header, if there is one. */
+export function hostOf(request: SiteRequest): string | undefined {
+  return request.getHeader("host");
+}
+
 /**
- * Refuses a Host header that would move the path, or the host, of the URL.
+ * Refuses a host that would move the path, or itself, in a URL.
  *
  * @throws {HttpError} 400
  */
-export function checkHost(request: SiteRequest): void {
-  if (/[/?#\\@\s]/.test(request.getHeader("host") ?? "")) {
-    throw new HttpError(400, "The Host header is not a host");
+export function checkHost(host: string | undefined): void {
+  if (host !== undefined && /[/?#\\@\s]/.test(host)) {
+    throw new HttpError(400, "The request names no valid host");
   }
+}
+
+function up(levels: number): string {
+  return "../".repeat(levels);
 }

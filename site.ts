@@ -4,26 +4,28 @@
  * @module
  */
 
-import { STATUS_TEXT } from "@std/http/status";
+import {
+  AccessEntry,
+  type AccessLog,
+  lineWriter,
+} from "./internal/access_log.ts";
+import { answer, answerError } from "./internal/answer.ts";
 import { type Clock, systemClock } from "./internal/clock.ts";
 import { describe } from "./internal/describe.ts";
 import { ExpiryQueue } from "./internal/expiry_queue.ts";
 import { HttpError } from "./internal/http_error.ts";
-import { isRendered } from "./internal/response.ts";
+import { isPromiseLike } from "./internal/promise_like.ts";
 import { SessionCookie } from "./internal/session_cookie.ts";
 import { randomId } from "./internal/token.ts";
 import {
   checkHost,
   type ErrorContext,
-  forgetResponse,
-  type Rendered,
-  respondTo,
+  notifyOnDelivery,
   type SiteOfRequest,
   SiteRequest,
   type TokenCookie,
 } from "./request.ts";
-import { Resource, UnsupportedMethod } from "./resource.ts";
-import { errorPage, notFound } from "./resources/pages.ts";
+import { Resource } from "./resource.ts";
 import {
   isOpenedBy,
   Session,
@@ -82,6 +84,33 @@ export interface SiteOptions {
    */
   trustProxy?: boolean;
   /**
+   * The most bytes that a resource may read of a body: more is answered 413.
+   *
+   * @default {10485760}
+   */
+  maxBodyBytes?: number;
+  /**
+   * Where a line goes for each request, in the combined log format, once its
+   * response has been handed over or its visitor has left (status 499 if before
+   * there was one). The size of a Response that a resource made itself is known
+   * only if it says so.
+   *
+   * @default {nowhere}
+   */
+  accessLog?: AccessLog;
+  /**
+   * What to render, with status 404, where the tree has nothing.
+   *
+   * @default {notFound()}
+   */
+  notFoundPage?: Resource;
+  /**
+   * What to render, with status 500, where something went wrong.
+   *
+   * @default {a page that says so}
+   */
+  serverErrorPage?: Resource;
+  /**
    * Where the time comes from.
    *
    * @default {Date and the global timers}
@@ -91,9 +120,6 @@ export interface SiteOptions {
 
 /** The bytes of a uid and of a secret, in hex digits. */
 const ID_LENGTH = 32;
-
-/** Methods that are refused before the walk: no resource should see them. */
-const REFUSED_METHODS: readonly string[] = ["TRACE", "CONNECT"];
 
 /**
  * The root of a tree of resources, its sessions, and the door for every request.
@@ -128,12 +154,18 @@ export class Site
     Disposable {
   /** The root of the tree; `/` is its child `""`, unless it is a leaf. */
   resource: Resource;
+  /** What is rendered, with status 404, where the tree has nothing. */
+  notFoundPage: Resource | undefined;
+  /** What is rendered, with status 500, where something went wrong. */
+  serverErrorPage: Resource | undefined;
   /** The class of the sessions that are made from now on. */
   sessionFactory: SessionFactory;
   /** Whether a 500 page shows the error; see {@linkcode SiteOptions.displayTracebacks}. */
   displayTracebacks: boolean;
   /** Whether the proxy in front is believed; see {@linkcode SiteOptions.trustProxy}. */
   readonly trustProxy: boolean;
+  /** The most bytes of a body; see {@linkcode SiteOptions.maxBodyBytes}. */
+  readonly maxBodyBytes: number;
   /** Where the time comes from. */
   readonly clock: Clock;
   /** Where sessions wait for their ends; for sessions. */
@@ -146,6 +178,8 @@ export class Site
   readonly #endCallbacks: SessionEndCallback[] = [];
   /** The promises of callbacks that close() waits for. */
   readonly #pending = new Set<Promise<unknown>>();
+  readonly #log: ((line: string) => void) | undefined;
+  readonly #stop = new AbortController();
   #isClosed = false;
 
   /**
@@ -172,9 +206,12 @@ export class Site
       );
     }
     this.resource = resource;
+    this.notFoundPage = options.notFoundPage;
+    this.serverErrorPage = options.serverErrorPage;
     this.sessionFactory = options.sessionFactory ?? Session;
     this.displayTracebacks = options.displayTracebacks ?? false;
     this.trustProxy = options.trustProxy ?? false;
+    this.maxBodyBytes = options.maxBodyBytes ?? 10 * 2 ** 20;
     this.clock = options.clock ?? systemClock;
     this.sessionCookie = new SessionCookie(options.cookieName ?? "session");
     this.deadlines = new ExpiryQueue<Session>(
@@ -182,6 +219,14 @@ export class Site
       (session) => session.checkExpired(),
     );
     this.#onError = options.onError;
+    this.#log = options.accessLog === undefined
+      ? undefined
+      : lineWriter(options.accessLog, (error) => this.reportError(error, {}));
+  }
+
+  /** Aborts when the site stops: streams of events end then; for requests. */
+  get stopSignal(): AbortSignal {
+    return this.#stop.signal;
   }
 
   /** The live sessions by uid, and those whose end is a late timer away. */
@@ -205,17 +250,14 @@ export class Site
     info?: Deno.ServeHandlerInfo,
   ): Response | Promise<Response> => {
     const siteRequest = new SiteRequest(this, request, info);
+    if (this.#log !== undefined) this.#logDelivery(siteRequest, this.#log);
     try {
-      this.#checkRequest(siteRequest);
-      const found = this.#walk(this.resource, siteRequest);
-      return isPromiseLike(found)
-        ? found.then(
-          (resource) => this.#render(resource, siteRequest),
-        ).catch((error) => this.#fail(error, siteRequest))
-        : this.#render(found, siteRequest);
+      if (this.#isClosed) throw new HttpError(503, "The site is closed");
+      if (this.trustProxy) checkHost(siteRequest.getHeader("host"));
     } catch (error) {
-      return this.#fail(error, siteRequest);
+      return answerError(this, error, siteRequest);
     }
+    return answer(this, siteRequest);
   };
 
   /**
@@ -282,6 +324,17 @@ export class Site
   }
 
   /**
+   * Ends the streams of server-sent events (`text/event-stream`), and those that
+   * begin later at once.
+   *
+   * A server that shuts down waits for the requests that are running, and such a
+   * stream would run for ever. {@linkcode listen} calls this first.
+   */
+  stopStreams(): void {
+    this.#stop.abort();
+  }
+
+  /**
    * Ends every session, for the reason `"shutdown"`, and waits for what the
    * callbacks of these and of earlier ends have promised.
    *
@@ -301,6 +354,7 @@ export class Site
   /** {@linkcode Site.close} without the waiting, for `using`. */
   [Symbol.dispose](): void {
     this.#isClosed = true;
+    this.stopStreams();
     for (const session of this.#sessions.values()) {
       try {
         this.mindPromise(session.expire("shutdown"), session);
@@ -366,126 +420,19 @@ export class Site
     }
   }
 
+  #logDelivery(request: SiteRequest, log: (line: string) => void): void {
+    const entry = new AccessEntry(request, this.clock.now());
+    notifyOnDelivery(
+      request,
+      (status, end) => log(entry.format(status, end)),
+    );
+  }
+
   #mustBeOpen(): void {
     if (this.#isClosed) {
       throw new HttpError(503, "Cannot make a session: the site is closed");
     }
   }
-
-  #checkRequest(request: SiteRequest): void {
-    if (this.#isClosed) throw new HttpError(503, "The site is closed");
-    if (REFUSED_METHODS.includes(request.method)) {
-      throw new UnsupportedMethod(request.method, []);
-    }
-    if (this.trustProxy) checkHost(request);
-  }
-
-  /** The resource that the path leads to; a page if it leads nowhere. */
-  #walk(
-    from: Resource,
-    request: SiteRequest,
-  ): Resource | Promise<Resource> {
-    const { prepath, postpath } = request;
-    let resource = from;
-    while (!resource.isLeaf && postpath.length > 0) {
-      const name = postpath.shift()!;
-      prepath.push(name);
-      const child = resource.getChildWithDefault(name, request);
-      if (child instanceof Resource) {
-        resource = child;
-      } else if (isPromiseLike(child)) {
-        const parent = resource;
-        return Promise.resolve(child).then((child) =>
-          this.#walkOn(parent, name, child, request)
-        );
-      } else {
-        return this.#walkOn(resource, name, child, request);
-      }
-    }
-    return resource;
-  }
-
-  #walkOn(
-    parent: Resource,
-    name: string,
-    child: Resource | undefined,
-    request: SiteRequest,
-  ): Resource | Promise<Resource> {
-    if (child === undefined) return notFound();
-    if (child instanceof Resource) return this.#walk(child, request);
-    throw new TypeError(
-      `Cannot find child "${name}" of ${parent.constructor.name}: getChild answered no Resource: ${
-        describe(child)
-      }`,
-    );
-  }
-
-  #render(
-    resource: Resource,
-    request: SiteRequest,
-  ): Response | Promise<Response> {
-    const rendered = resource.render(request);
-    return isPromiseLike(rendered)
-      ? Promise.resolve(rendered).then((rendered) =>
-        this.#respond(rendered, resource, request)
-      ).catch((error) => this.#fail(error, request))
-      : this.#respond(rendered, resource, request);
-  }
-
-  #respond(
-    rendered: Rendered,
-    resource: Resource,
-    request: SiteRequest,
-  ): Response {
-    if (!isRendered(rendered)) {
-      throw new TypeError(
-        `Cannot send what ${resource.constructor.name} rendered for ${request.method}: neither text, bytes, a stream nor a Response: ${
-          describe(rendered)
-        }`,
-      );
-    }
-    return respondTo(request, rendered);
-  }
-
-  /** The page for an error; what nobody has foreseen is reported. */
-  #fail(error: unknown, request: SiteRequest): Response {
-    try {
-      forgetResponse(request);
-      const page = this.#errorPage(error, request);
-      return respondTo(request, page.render(request) as string);
-    } catch (second) {
-      this.reportError(second, { request });
-      return new Response("Internal Server Error", { status: 500 });
-    }
-  }
-
-  #errorPage(error: unknown, request: SiteRequest): Resource {
-    if (error instanceof UnsupportedMethod) {
-      if (error.status === 405) request.setHeader("allow", error.allow);
-      return errorPage(
-        error.status,
-        STATUS_TEXT[error.status],
-        "What is at this address does not answer this method.",
-      );
-    }
-    if (error instanceof HttpError) {
-      return errorPage(error.status, STATUS_TEXT[error.status], error.message);
-    }
-    this.reportError(error, { request });
-    return errorPage(
-      500,
-      STATUS_TEXT[500],
-      this.displayTracebacks
-        ? Deno.inspect(error)
-        : "Something went wrong, and those who look after this site know.",
-    );
-  }
-}
-
-/** Whether something is to be awaited; a plain answer must not be. */
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null &&
-    typeof (value as { then?: unknown }).then === "function";
 }
 
 function print(error: unknown): void {

@@ -1,3 +1,6 @@
+/** Takes the errors of the abort that is under way, the innermost of several. */
+let report: ((error: unknown) => void) | undefined;
+
 /**
  * Aborts, and reports what an abort listener throws.
  *
@@ -8,17 +11,21 @@
 export function abortGuarded(
   controller: AbortController,
   reason: unknown,
-  report: (error: unknown) => void,
+  onError: (error: unknown) => void,
 ): void {
-  const take = (event: ErrorEvent) => {
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    report(event.error);
-  };
-  globalThis.addEventListener("error", take);
+  const outer = report;
+  if (outer === undefined) globalThis.addEventListener("error", take);
+  report = onError;
   try {
     controller.abort(reason);
   } finally {
-    globalThis.removeEventListener("error", take);
+    report = outer;
+    if (outer === undefined) globalThis.removeEventListener("error", take);
   }
+}
+
+function take(event: ErrorEvent): void {
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  report?.(event.error);
 }

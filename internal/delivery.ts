@@ -1,8 +1,16 @@
 import { abortGuarded } from "./abort.ts";
-import { watchStream } from "./watch_stream.ts";
+import type { StreamWatcher } from "./watch_stream.ts";
+
+/** How the handing over of a response has gone. */
+export interface DeliveryEnd {
+  /** Bytes of the body that were handed over, where they can be told. */
+  readonly bytes: number | undefined;
+  /** Whether the visitor left before it was whole. */
+  readonly hasLeft: boolean;
+}
 
 /**
- * Whether the visitor stays until the answer is handed over.
+ * Whether the visitor stays until the response is handed over.
  *
  * Deno tells of a visitor who leaves in two ways: by the request's signal, good
  * until the response is produced (afterwards it aborts on success too), and by
@@ -10,6 +18,11 @@ import { watchStream } from "./watch_stream.ts";
  * counts as sent.
  */
 export class Delivery {
+  /** Whether a resource asked: then the body of its own Response is followed. */
+  isAskedFor = false;
+  /** Told once, at the end. */
+  onEnd: ((end: DeliveryEnd) => void) | undefined = undefined;
+
   readonly #request: Request;
   readonly #report: (error: unknown) => void;
   readonly #abort = new AbortController();
@@ -31,43 +44,48 @@ export class Delivery {
     return this.#abort.signal;
   }
 
-  /** Resolves when the answer is handed over, rejects when the visitor leaves. */
+  /** Resolves when the response is handed over, rejects when the visitor leaves. */
   get finished(): Promise<void> {
     return this.#finished.promise;
   }
 
-  /** The answer is produced, and handed over whole. */
-  finish(): void {
+  /** The response is produced, and handed over whole. */
+  finish(bytes: number | undefined): void {
     this.#stopListening();
+    if (this.#isSettled) return;
     this.#isSettled = true;
     this.#finished.resolve();
+    this.onEnd?.({ bytes, hasLeft: false });
   }
 
-  /** The answer is produced, and this is the body to send in place of its own. */
-  follow(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  /** The response is produced; watches over its body. */
+  watcher(): StreamWatcher {
     this.#stopListening();
-    return watchStream(body, {
-      onEnd: () => this.finish(),
-      onCancel: (reason) => this.#leave(reason),
+    let bytes = 0;
+    return {
+      onChunk: (chunk) => void (bytes += chunk.byteLength),
+      onEnd: () => this.finish(bytes),
+      onCancel: (reason) => this.#leave(reason, bytes),
       onError: (error) => {
         this.#report(error);
-        this.#leave(error);
+        this.#leave(error, bytes);
       },
-    });
+    };
   }
 
-  readonly #onAbort = () => this.#leave(this.#request.signal.reason);
+  readonly #onAbort = () => this.#leave(this.#request.signal.reason, 0);
 
   #stopListening(): void {
     this.#request.signal.removeEventListener("abort", this.#onAbort);
   }
 
-  #leave(cause: unknown): void {
+  #leave(cause: unknown, bytes: number): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
     const error = new Error("The visitor has left", { cause });
     error.name = "AbortError";
     this.#finished.reject(error);
     abortGuarded(this.#abort, error, this.#report);
+    this.onEnd?.({ bytes, hasLeft: true });
   }
 }

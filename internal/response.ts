@@ -15,6 +15,8 @@ export interface ResponseParts {
   readonly delivery: Delivery | undefined;
   /** Takes the error of a body that breaks off. */
   readonly onBodyError: (error: unknown) => void;
+  /** Aborts when the site stops: streams of events end then. */
+  readonly stopSignal: AbortSignal;
 }
 
 /** What text is unless the resource says otherwise, as in Twisted. */
@@ -49,23 +51,24 @@ function makeResponse(body: BodyInit, parts: ResponseParts): Response {
 
   if (NULL_BODY_STATUSES.includes(status)) {
     if (body instanceof ReadableStream) discard(body);
-    delivery?.finish();
-    return new Response(null, init);
+    const response = new Response(null, init);
+    delivery?.finish(0);
+    return response;
   }
   if (typeof body === "string" && !headers.has("content-type")) {
     headers.set("content-type", HTML);
   }
   if (parts.isHead) {
-    delivery?.finish();
-    return headOf(new Response(body, init), lengthOf(body));
+    const response = headOf(new Response(body, init), lengthOf(body));
+    delivery?.finish(0);
+    return response;
   }
   if (body instanceof ReadableStream) {
-    body = delivery?.follow(body) ??
-      watchStream(body, { onError: parts.onBodyError });
-  } else {
-    delivery?.finish();
+    return new Response(follow(body, headers, parts), init);
   }
-  return new Response(body, init);
+  const response = new Response(body, init);
+  delivery?.finish(lengthOf(body));
+  return response;
 }
 
 /**
@@ -78,7 +81,7 @@ function dressResponse(response: Response, parts: ResponseParts): Response {
   const { cookies, delivery, isHead } = parts;
   if (response.status === 101) {
     addTo(response.headers, parts);
-    delivery?.finish();
+    delivery?.finish(0);
     return response;
   }
   if (response.type === "error") {
@@ -87,23 +90,25 @@ function dressResponse(response: Response, parts: ResponseParts): Response {
   if (response.bodyUsed) {
     throw new TypeError("Cannot send a Response: its body has been used");
   }
-  const isAsItIs = !isHead && cookies.length === 0 &&
-    parts.headers === undefined;
-  if (isAsItIs && delivery === undefined) return response;
+  const isFollowed = delivery?.isAskedFor || isEvents(response.headers);
+  if (!isFollowed) {
+    delivery?.finish(isHead ? 0 : declaredLength(response.headers));
+  }
+  const hasAdditions = cookies.length > 0 || parts.headers !== undefined;
+  if (!isFollowed && !hasAdditions && !isHead) return response;
 
-  const { status, statusText } = response;
+  const { body, status, statusText } = response;
   const headers = new Headers(response.headers);
   addTo(headers, parts);
+  const init = { status, statusText, headers };
   if (isHead) {
-    delivery?.finish();
-    return headOf(new Response(response.body, { status, statusText, headers }));
+    delivery?.finish(0);
+    return headOf(new Response(body, init));
   }
-  const { body } = response;
-  if (body === null) delivery?.finish();
-  return new Response(
-    body && delivery !== undefined ? delivery.follow(body) : body,
-    { status, statusText, headers },
-  );
+  if (!isFollowed) return new Response(body, init);
+  if (body !== null) return new Response(follow(body, headers, parts), init);
+  delivery?.finish(0);
+  return new Response(null, init);
 }
 
 function addTo(headers: Headers, parts: ResponseParts): void {
@@ -115,15 +120,34 @@ function addTo(headers: Headers, parts: ResponseParts): void {
   for (const cookie of parts.cookies) headers.append("set-cookie", cookie);
 }
 
+/** The stream to send in place of a body, so that its end is seen. */
+function follow(
+  body: ReadableStream,
+  headers: Headers,
+  parts: ResponseParts,
+): ReadableStream {
+  return watchStream(body, {
+    onError: parts.onBodyError,
+    ...parts.delivery?.watcher(),
+    signal: isEvents(headers) ? parts.stopSignal : undefined,
+  });
+}
+
+/** Whether a body is a stream of server-sent events, which ends with the site. */
+function isEvents(headers: Headers): boolean {
+  return headers.get("content-type")?.startsWith("text/event-stream") ?? false;
+}
+
 /**
  * The answer to HEAD: a GET's, less its body.
  *
  * Deno says `Content-Length: 0` of a Response without a body, so one whose
- * length is not known gets an empty stream, of which Deno says nothing.
+ * length is not known gets an empty stream, of which Deno says nothing. No text
+ * may mean that render_HEAD does not know, so it claims no length either.
  */
 function headOf(response: Response, length?: number): Response {
   const { body, headers } = response;
-  if (length !== undefined && !headers.has("content-length")) {
+  if (length && !headers.has("content-length")) {
     headers.set("content-length", String(length));
   }
   const isLengthKnown = body === null || headers.has("content-length");
@@ -140,6 +164,11 @@ function lengthOf(body: BodyInit): number | undefined {
   if (body instanceof Blob) return body.size;
   if (body instanceof URLSearchParams) return body.toString().length;
   return undefined;
+}
+
+function declaredLength(headers: Headers): number | undefined {
+  const length = headers.get("content-length");
+  return length === null ? undefined : Number(length);
 }
 
 /** Cancels a stream that will not be sent, and forgets it if it minds. */

@@ -1,11 +1,15 @@
-/** Called when a stream is over: one of them, once. */
+/** What is called as a stream is read; of the last three one, once. */
 export interface StreamWatcher {
-  /** The last chunk was taken. */
+  /** A chunk is handed on; what is thrown breaks the stream. */
+  onChunk?: (chunk: Uint8Array) => void;
+  /** The last chunk was taken, or the signal aborted. */
   onEnd?: () => void;
   /** The source broke. */
   onError?: (error: unknown) => void;
   /** The reader wants no more. */
   onCancel?: (reason: unknown) => void;
+  /** Ends the stream, as if the source had no more, when it aborts. */
+  signal?: AbortSignal | undefined;
 }
 
 /** A stream that hands another one on, a chunk at a time as it is asked for. */
@@ -13,20 +17,33 @@ export function watchStream(
   stream: ReadableStream<Uint8Array>,
   watcher: StreamWatcher,
 ): ReadableStream<Uint8Array> {
+  const { signal } = watcher;
   const reader = stream.getReader();
+  // A read that waits answers that there is no more.
+  const stop = () => void reader.cancel(signal?.reason).catch(() => {});
+  if (signal?.aborted) stop();
+  signal?.addEventListener("abort", stop);
+  const ignore = () => signal?.removeEventListener("abort", stop);
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
         const { done, value } = await reader.read();
-        if (!done) return controller.enqueue(value);
+        if (!done) {
+          watcher.onChunk?.(value);
+          return controller.enqueue(value);
+        }
       } catch (error) {
+        ignore();
+        reader.cancel(error).catch(() => {});
         watcher.onError?.(error);
         throw error;
       }
+      ignore();
       controller.close();
       watcher.onEnd?.();
     },
     cancel(reason) {
+      ignore();
       watcher.onCancel?.(reason);
       return reader.cancel(reason);
     },

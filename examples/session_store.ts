@@ -1,0 +1,42 @@
+// Things kept in a session: each visitor has a counter.
+//
+//   deno run --allow-net examples/session_store.ts
+//
+// Visit http://localhost:8080/ and reload it: the counter goes up. Another
+// browser, or a private window, has a counter of its own. Any path will do, and
+// is shown: try http://localhost:8080/tea.
+
+import { escape } from "@std/html";
+import {
+  listen,
+  Resource,
+  type Session,
+  Site,
+  type SiteRequest,
+} from "../mod.ts";
+
+class Visits {
+  count = 0;
+
+  // The session that it is made for; a component that needs none leaves it out.
+  constructor(readonly session: Session) {}
+
+  get since(): string {
+    return new Date(this.session.createdAt * 1000).toISOString();
+  }
+}
+
+class CountVisits extends Resource {
+  override isLeaf = true;
+
+  override render_GET(request: SiteRequest): string {
+    const visits = request.getSession().getComponent(Visits);
+    visits.count++;
+    const path = request.postpath.join("/");
+    return `Visit ${visits.count} since ${visits.since}, now /${escape(path)}.`;
+  }
+}
+
+export const site = new Site(new CountVisits());
+
+if (import.meta.main) listen(site, "tcp:8080");

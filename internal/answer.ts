@@ -1,0 +1,201 @@
+import { STATUS_TEXT, type StatusCode } from "@std/http/status";
+import {
+  type ErrorContext,
+  forgetResponse,
+  type Rendered,
+  respondTo,
+  type SiteRequest,
+} from "../request.ts";
+import { Resource, UnsupportedMethod } from "../resource.ts";
+import { errorPage, notFound } from "../resources/pages.ts";
+import { describe } from "./describe.ts";
+import { HttpError } from "./http_error.ts";
+import { isPromiseLike } from "./promise_like.ts";
+import { isRendered } from "./response.ts";
+
+/** What the way from a request to its response uses of the site. */
+export interface AnsweringSite {
+  readonly resource: Resource;
+  readonly notFoundPage: Resource | undefined;
+  readonly serverErrorPage: Resource | undefined;
+  readonly displayTracebacks: boolean;
+  reportError(error: unknown, context: ErrorContext): void;
+}
+
+/** Something now, or a promise of it where something has to be waited for. */
+type MaybePromise<T> = T | Promise<T>;
+
+/** Methods that no resource sees: they are for proxies. */
+const REFUSED_METHODS: readonly string[] = ["TRACE", "CONNECT"];
+
+/** Walks the tree, renders, and responds; never throws and never rejects. */
+export function answer(
+  site: AnsweringSite,
+  request: SiteRequest,
+): MaybePromise<Response> {
+  try {
+    if (REFUSED_METHODS.includes(request.method)) {
+      throw new UnsupportedMethod(request.method, []);
+    }
+    const found = walk(site.resource, request);
+    const response = isPromiseLike(found)
+      ? found.then((resource) => answerWith(site, resource, request))
+      : answerWith(site, found, request);
+    return isPromiseLike(response)
+      ? response.catch((error) => answerError(site, error, request))
+      : response;
+  } catch (error) {
+    return answerError(site, error, request);
+  }
+}
+
+/** Answers with the page for an error; what nobody has foreseen is reported. */
+export function answerError(
+  site: AnsweringSite,
+  error: unknown,
+  request: SiteRequest,
+): MaybePromise<Response> {
+  forgetResponse(request);
+  if (error instanceof UnsupportedMethod) {
+    if (error.status === 405) request.setHeader("allow", error.allow);
+    return respondWith(methodPage(error.status), request);
+  }
+  if (error instanceof HttpError) {
+    const { message, status } = error;
+    const brief = STATUS_TEXT[status as StatusCode] ?? `Error ${status}`;
+    return respondWith(errorPage(status, brief, message), request);
+  }
+  site.reportError(error, { request });
+  const page = failurePage(site.displayTracebacks ? error : undefined);
+  const ownPage = site.displayTracebacks ? undefined : site.serverErrorPage;
+  return answerWithPage(site, { ownPage, page, status: 500 }, request);
+}
+
+/** The resource that the path leads to, if it leads to one. */
+function walk(
+  root: Resource,
+  request: SiteRequest,
+): MaybePromise<Resource | undefined> {
+  const { prepath, postpath } = request;
+  let resource = root;
+  while (!resource.isLeaf && postpath.length > 0) {
+    const name = postpath.shift()!;
+    prepath.push(name);
+    const child: unknown = resource.getChildWithDefault(name, request);
+    if (child instanceof Resource) {
+      resource = child;
+      continue;
+    }
+    if (child === undefined) return undefined;
+    const parent = resource;
+    if (!isPromiseLike(child)) throw new NoResourceError(parent, name, child);
+    return Promise.resolve(child).then((child) => {
+      if (child instanceof Resource) return walk(child, request);
+      if (child === undefined) return undefined;
+      throw new NoResourceError(parent, name, child);
+    });
+  }
+  return resource;
+}
+
+class NoResourceError extends TypeError {
+  constructor(parent: Resource, name: string, child: unknown) {
+    super(
+      `Cannot find child "${name}" of ${parent.constructor.name}: getChild answered no Resource: ${
+        describe(child)
+      }`,
+    );
+  }
+}
+
+function answerWith(
+  site: AnsweringSite,
+  resource: Resource | undefined,
+  request: SiteRequest,
+): MaybePromise<Response> {
+  if (resource !== undefined) return respondWith(resource, request);
+  forgetResponse(request);
+  const ownPage = site.notFoundPage;
+  return answerWithPage(
+    site,
+    { ownPage, page: notFound(), status: 404 },
+    request,
+  );
+}
+
+/** Answers with a page of the site's own, or with ours if that fails. */
+function answerWithPage(
+  site: AnsweringSite,
+  pages: { ownPage: Resource | undefined; page: Resource; status: number },
+  request: SiteRequest,
+): MaybePromise<Response> {
+  const { ownPage, page, status } = pages;
+  if (ownPage === undefined) return respondWith(page, request);
+  const fallBack = (error: unknown) => {
+    // A page that renders GET only has nothing to say to a POST.
+    if (!(error instanceof UnsupportedMethod)) {
+      site.reportError(error, { request });
+    }
+    forgetResponse(request);
+    return respondWith(page, request);
+  };
+  try {
+    request.setResponseCode(status);
+    const response = respondWith(ownPage, request);
+    return isPromiseLike(response) ? response.catch(fallBack) : response;
+  } catch (error) {
+    return fallBack(error);
+  }
+}
+
+function respondWith(
+  resource: Resource,
+  request: SiteRequest,
+): MaybePromise<Response> {
+  const rendered = resource.render(request);
+  return isPromiseLike(rendered)
+    ? Promise.resolve(rendered).then((rendered) =>
+      respond(rendered, resource, request)
+    )
+    : respond(rendered, resource, request);
+}
+
+function respond(
+  rendered: Rendered,
+  resource: Resource,
+  request: SiteRequest,
+): Response {
+  if (isRendered(rendered)) return respondTo(request, rendered);
+  throw new TypeError(
+    `Cannot send what ${resource.constructor.name} rendered for ${request.method}: neither text, bytes, a stream nor a Response: ${
+      describe(rendered)
+    }`,
+  );
+}
+
+function methodPage(status: 405 | 501): Resource {
+  return errorPage(
+    status,
+    STATUS_TEXT[status],
+    "What is at this address does not answer this method.",
+  );
+}
+
+/** @param error Shown to whoever looks, unless it is undefined. */
+function failurePage(error: unknown): Resource {
+  return errorPage(
+    500,
+    STATUS_TEXT[500],
+    error === undefined
+      ? "Something went wrong, and those who look after this site know."
+      : inspect(error),
+  );
+}
+
+function inspect(error: unknown): string {
+  try {
+    return Deno.inspect(error);
+  } catch (second) {
+    return `${describe(error)}, which cannot be shown: ${describe(second)}`;
+  }
+}
