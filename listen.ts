@@ -4,10 +4,15 @@
  * @module
  */
 
-import { type ListenOptions, parseEndpoint } from "./internal/endpoint.ts";
+import { describe } from "./internal/describe.ts";
+import { type CertificateFiles, parseEndpoint } from "./internal/endpoint.ts";
 import type { Site } from "./site.ts";
 
-export type { ListenOptions };
+/** What `Deno.serve` takes to listen somewhere. */
+export type ListenOptions =
+  | Deno.ServeTcpOptions
+  | (Deno.ServeTcpOptions & Deno.TlsCertifiedKeyPem)
+  | Deno.ServeUnixOptions;
 
 /** The signals that ask a server to stop; Windows has no SIGTERM. */
 const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
@@ -22,30 +27,40 @@ const serversOf = new WeakMap<Site, Set<Deno.HttpServer>>();
  *
  * Then it takes no more connections, ends streams of events, lets running
  * requests finish, and closes the site, which ends the sessions: the process
- * exits with 0. A second signal ends the process at once. `shutdown()` of the
- * server stops only that server.
+ * exits with 0, unless the program has more to do. A second signal ends the
+ * process at once.
+ *
+ * A site may be served on several endpoints: it is closed once the last of them
+ * has stopped. `shutdown()` of a server stops only that server; the site stays
+ * open, event streams too, so end those first by `site.stopStreams()`.
  *
  * The endpoint is described as in Twisted's `serverFromString`; a colon, an
  * equals sign or a backslash inside a value has a backslash before it:
  *
- * - `tcp:8080`, `tcp:8080:interface=127.0.0.1`, with `backlog=` if need be
+ * - `tcp:8080`, `tcp:8080:interface=127.0.0.1`, with `backlog=` if need be;
+ *   without an interface on all of IPv4, on port 0 on one that is free
  * - `ssl:443:cert=cert.pem:key=key.pem`: PEM files, read now
- * - `unix:/run/site.sock`
+ * - `unix:/run/site.sock`: the file is made now and deleted when the server
+ *   stops; one that is there already is an error
  *
- * or by the options of `Deno.serve`.
+ * or by the options of `Deno.serve`. Where it listens is printed to stderr,
+ * unless the options have an `onListen`.
  *
  * @param site What to serve.
  * @param endpoint Where.
  * @returns the server, once it listens.
  * @throws {SyntaxError} If the description is none; it says where.
- * @throws {Error} If it cannot listen there, of the class that Deno throws,
- * `Deno.errors.AddrInUse` for example; it names the endpoint.
+ * @throws {Error} If it cannot listen there or a certificate cannot be read, of
+ * the class that Deno throws, `Deno.errors.AddrInUse` for example; it names the
+ * address or the file.
  *
  * @example Usage
  * ```ts no-eval
  * import { listen, Resource, Site } from "@curfew/web";
  *
- * listen(new Site(new Resource()), "tcp:8080:interface=127.0.0.1");
+ * const site = new Site(new Resource());
+ * listen(site, "tcp:8080:interface=127.0.0.1");
+ * listen(site, "unix:/run/site.sock");
  * ```
  */
 export function listen(
@@ -53,13 +68,18 @@ export function listen(
   endpoint: string | ListenOptions = "tcp:8080",
 ): Deno.HttpServer<Deno.Addr> {
   const options = typeof endpoint === "string"
-    ? parseEndpoint(endpoint)
+    ? readEndpoint(endpoint)
     : endpoint;
   let server: Deno.HttpServer<Deno.Addr>;
   try {
     server = Deno.serve(options as Deno.ServeTcpOptions, site.fetch);
   } catch (error) {
-    throw withAddress(error, addressOf(options));
+    // What is wrong with a certificate is known only now: the description names
+    // the files.
+    const place = typeof endpoint === "string" && "cert" in options
+      ? describe(endpoint)
+      : addressOf(options);
+    throw explain(error, `Cannot listen on ${place}`, hintFor(error, options));
   }
   stopOnSignal(server, site);
   return server;
@@ -72,6 +92,7 @@ function stopOnSignal(server: Deno.HttpServer<Deno.Addr>, site: Site): void {
     ignore();
     site.stopStreams();
     await server.shutdown();
+    servers.delete(server);
     if (servers.size === 0) await site.close();
   };
   const ignore = () => {
@@ -84,17 +105,45 @@ function stopOnSignal(server: Deno.HttpServer<Deno.Addr>, site: Site): void {
   });
 }
 
+function readEndpoint(description: string): ListenOptions {
+  const endpoint = parseEndpoint(description);
+  if (!("certFile" in endpoint)) return endpoint;
+  const { certFile, keyFile, ...options }:
+    & Deno.ServeTcpOptions
+    & CertificateFiles = endpoint;
+  const read = (name: string, file: string): string => {
+    try {
+      return Deno.readTextFileSync(file);
+    } catch (error) {
+      throw explain(
+        error,
+        `Cannot listen on ${describe(description)}: cannot read ${name}`,
+      );
+    }
+  };
+  return {
+    ...options,
+    cert: read("cert", certFile),
+    key: read("key", keyFile),
+  };
+}
+
 function addressOf(options: ListenOptions): string {
   if ("path" in options) return options.path;
   const { hostname = "0.0.0.0", port = 8000 } = options as Deno.ServeTcpOptions;
   return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
-/** The same error, saying where; Deno's says only what. */
-function withAddress(error: unknown, address: string): unknown {
+/** What to do about it, where Deno's message does not say. */
+function hintFor(error: unknown, options: ListenOptions): string {
+  return error instanceof Deno.errors.AddrInUse && "path" in options
+    ? "; delete the file if no server listens there any more"
+    : "";
+}
+
+/** The same error, saying what could not be done; Deno's says only why. */
+function explain(error: unknown, what: string, hint: string = ""): unknown {
   if (!(error instanceof Error)) return error;
   const Kind = error.constructor as ErrorConstructor;
-  return new Kind(`Cannot listen on ${address}: ${error.message}`, {
-    cause: error,
-  });
+  return new Kind(`${what}: ${error.message}${hint}`, { cause: error });
 }

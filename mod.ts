@@ -44,7 +44,21 @@ export {
   TooLateForCookieError,
 } from "./request.ts";
 export { type RenderMethod, Resource, UnsupportedMethod } from "./resource.ts";
+export {
+  type FetchFunction,
+  FetchResource,
+} from "./resources/fetch_resource.ts";
+export { Guard, type GuardOptions } from "./resources/guard.ts";
+export { NameVirtualHost } from "./resources/name_virtual_host.ts";
 export { errorPage, forbidden, notFound } from "./resources/pages.ts";
+export {
+  type PasswordCheck,
+  passwordCheck,
+} from "./resources/password_check.ts";
+export { ParentRedirect, Redirect } from "./resources/redirect.ts";
+export { SessionGuard } from "./resources/session_guard.ts";
+export { StaticData } from "./resources/static_data.ts";
+export { StaticFile, type StaticFileOptions } from "./resources/static_file.ts";
 export {
   Session,
   type SessionComponent,

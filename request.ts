@@ -182,6 +182,11 @@ export class SiteRequest {
     return this.#url;
   }
 
+  /** What Deno.serve knows of the connection, for whoever hands the request on. */
+  get info(): Deno.ServeHandlerInfo | undefined {
+    return this.#info;
+  }
+
   /** The query of the URL. */
   get query(): URLSearchParams {
     if (this.#query === undefined) {
@@ -433,13 +438,17 @@ export class SiteRequest {
    * Sets the `ETag` of the response, and compares the visitor's copy with it.
    *
    * @param tag `"v1"` or `W/"v1"` with its quotes; they are added if missing.
-   * @returns true if `If-None-Match` names it, by weak comparison; the response
-   * is then a 304 to GET and HEAD, a 412 to others, and what is rendered is not
-   * sent: return `""`.
+   * @returns true if `If-None-Match` names it, by weak comparison: the status is
+   * then 304 for GET and HEAD, and 412 for others, which must not change
+   * anything. Return `""`, nothing else is wanted.
+   * @throws {RangeError} If there is a comma in it: in a list, nobody could tell.
    * @throws {TypeError} If the tag cannot be in a header.
    * @throws {Error} If the response has been produced already.
    */
   setETag(tag: string): boolean {
+    if (tag.includes(",")) {
+      throw new RangeError(`Cannot set ETag ${describe(tag)}: it has a comma`);
+    }
     const quoted = /^(W\/)?".*"$/.test(tag) ? tag : `"${tag}"`;
     this.setHeader("etag", quoted);
     if (ifNoneMatch(this.headers.get("if-none-match"), quoted)) return false;
@@ -466,8 +475,8 @@ export class SiteRequest {
     const modified = before > time ? before : time;
     this.setHeader("last-modified", new Date(modified).toUTCString());
     if (!this.#isGetOrHead() || this.headers.has("if-none-match")) return false;
-    const [date = ""] = (this.getHeader("if-modified-since") ?? "").split(";");
-    if (!(Date.parse(date) >= modified)) return false;
+    const since = parseDate(this.getHeader("if-modified-since") ?? "");
+    if (!(since >= modified)) return false;
     this.setResponseCode(304);
     return true;
   }
@@ -623,6 +632,12 @@ export function checkHost(host: string | undefined): void {
   if (host !== undefined && /[/?#\\@\s]/.test(host)) {
     throw new HttpError(400, "The request names no valid host");
   }
+}
+
+/** UNIX milliseconds of an HTTP date; asctime, which has no zone, is GMT too. */
+function parseDate(text: string): number {
+  const [date = ""] = text.split(";");
+  return Date.parse(date.includes("GMT") ? date : `${date} GMT`);
 }
 
 function up(levels: number): string {

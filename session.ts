@@ -183,7 +183,7 @@ export class Session {
    *
    * @default {900}
    */
-  sessionTimeout: number = 900;
+  declare sessionTimeout: number;
   /**
    * Seconds after which the session ends however busy it is.
    *
@@ -192,12 +192,16 @@ export class Session {
    *
    * @default {Infinity}
    */
-  absoluteTimeout: number = Infinity;
+  declare absoluteTimeout: number;
 
   readonly #secret: string = randomId();
   /** UNIX milliseconds. */
   readonly #createdAt: number;
-  #touchedAt: number;
+  /**
+   * Milliseconds from then to the last touch: small enough to stand in the
+   * object, where a time would be a number object of its own.
+   */
+  #touchedAfter = 0;
   /** Where the deadline waits; 0 before the start and after the end. */
   #row = 0;
   /** What the deadline will be called; undefined while it is being enforced. */
@@ -206,6 +210,9 @@ export class Session {
   #extras: Extras | undefined = undefined;
 
   static {
+    // Defaults of the class, as in Twisted: most sessions have none of their own.
+    this.prototype.sessionTimeout = 900;
+    this.prototype.absoluteTimeout = Infinity;
     tokenOf = (session) => session.uid + session.#secret;
     isOpenedBy = (session, secret) => isSameSecret(session.#secret, secret);
   }
@@ -219,7 +226,7 @@ export class Session {
   constructor(site: SessionSite, uid: string) {
     this.site = site;
     this.uid = uid;
-    this.#createdAt = this.#touchedAt = site.clock.now();
+    this.#createdAt = site.clock.now();
   }
 
   /** When the session was made, in UNIX seconds. */
@@ -261,12 +268,22 @@ export class Session {
    */
   startCheckingExpiration(): void {
     if (this.#end !== undefined) return;
+    const dueAs = this.#dueAs;
     const deadline = this.#deadlineFrom(this.#touchedAt);
     const { clock, deadlines } = this.site;
     if (this.#row === 0) {
       this.#row = deadlines.add(this, deadline, clock.now());
-    } else if (deadline !== deadlines.deadlineOf(this.#row)) {
-      deadlines.move(this.#row, deadline, clock.now());
+      return;
+    }
+    const before = deadlines.deadlineOf(this.#row);
+    if (deadline === before) return;
+    const now = clock.now();
+    if (now < before || dueAs === undefined) {
+      deadlines.move(this.#row, deadline, now);
+    } else {
+      // It is over, if the timer is late, and stays so.
+      this.#dueAs = dueAs;
+      this.#endAtDeadline(now);
     }
   }
 
@@ -289,7 +306,7 @@ export class Session {
       }
       deadlines.move(this.#row, this.#deadlineFrom(now), now);
     }
-    this.#touchedAt = now;
+    this.#touchedAfter = now - this.#createdAt;
   }
 
   /**
@@ -479,23 +496,20 @@ export class Session {
     );
   }
 
-  /** The deadline, in milliseconds, of a session touched at a time. */
-  #deadlineFrom(touchedAt: number): number {
-    const idle = touchedAt + this.#milliseconds("sessionTimeout");
-    const absolute = this.#createdAt + this.#milliseconds("absoluteTimeout");
-    this.#dueAs = absolute <= idle ? "absolute" : "idle";
-    return Math.min(idle, absolute);
+  /** UNIX milliseconds of the last touch. */
+  get #touchedAt(): number {
+    return this.#createdAt + this.#touchedAfter;
   }
 
-  #milliseconds(name: "sessionTimeout" | "absoluteTimeout"): number {
-    const seconds: unknown = this[name];
-    if (typeof seconds === "number" && seconds >= 0) return seconds * 1000;
-    const message = `Cannot use ${name} of ${this.constructor.name}: ${
-      describe(seconds)
-    } is not a number of seconds, 0 or more`;
-    throw typeof seconds === "number"
-      ? new RangeError(message)
-      : new TypeError(message);
+  /** The deadline, in milliseconds, of a session touched at a time. */
+  #deadlineFrom(touchedAt: number): number {
+    const { sessionTimeout, absoluteTimeout } = this;
+    checkTimeout(this, "sessionTimeout", sessionTimeout);
+    checkTimeout(this, "absoluteTimeout", absoluteTimeout);
+    const idle = touchedAt + sessionTimeout * 1000;
+    const absolute = this.#createdAt + absoluteTimeout * 1000;
+    this.#dueAs = absolute <= idle ? "absolute" : "idle";
+    return Math.min(idle, absolute);
   }
 
   /** Ends what is due, through an overridden expire() as well as without. */
@@ -531,4 +545,14 @@ export class Session {
     delete extras.callbacks;
     extras.isTelling = false;
   }
+}
+
+function checkTimeout(session: Session, name: string, seconds: unknown): void {
+  if (typeof seconds === "number" && seconds >= 0) return;
+  const message = `Cannot use ${name} of ${session.constructor.name}: ${
+    describe(seconds)
+  } is not a number of seconds, 0 or more`;
+  throw typeof seconds === "number"
+    ? new RangeError(message)
+    : new TypeError(message);
 }

@@ -287,7 +287,8 @@ export class Site
     try {
       session.startCheckingExpiration();
     } catch (error) {
-      this.#sessions.delete(uid);
+      // Whatever its constructor may have got hold of is let go.
+      Session.prototype.expire.call(session, "revoked");
       throw error;
     }
     return session;

@@ -9,7 +9,8 @@ export interface Clock {
   /** The time in milliseconds since the UNIX epoch. */
   now(): number;
   /**
-   * Calls `callback` once, at least `delay` milliseconds from now.
+   * Calls `callback` once, at least `delay` milliseconds from now. The timer
+   * should not keep the process alive.
    *
    * @returns what {@linkcode Clock.clearTimeout} takes.
    */
@@ -21,6 +22,11 @@ export interface Clock {
 /** The clock of the process, looked up at each use so that it can be faked. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  setTimeout: (callback, delay) => setTimeout(callback, delay),
+  setTimeout: (callback, delay) => {
+    // An object, whatever its type says; a number while FakeTime is in force.
+    const id: unknown = setTimeout(callback, delay);
+    (id as { unref?(): void }).unref?.();
+    return id;
+  },
   clearTimeout: (id) => clearTimeout(id as number),
 };

@@ -1,9 +1,17 @@
 import { describe } from "./describe.ts";
 
-/** What `Deno.serve` takes to listen somewhere. */
-export type ListenOptions =
+/** Where the certificate and its key are, as PEM. */
+export interface CertificateFiles {
+  /** The path of the certificate, or of a chain that begins with it. */
+  readonly certFile: string;
+  /** The path of the certificate's private key. */
+  readonly keyFile: string;
+}
+
+/** What a description says: options of `Deno.serve`, and files still to be read. */
+export type Endpoint =
   | Deno.ServeTcpOptions
-  | (Deno.ServeTcpOptions & Deno.TlsCertifiedKeyPem)
+  | (Deno.ServeTcpOptions & CertificateFiles)
   | Deno.ServeUnixOptions;
 
 /** One part of a description, `name=value` or a value alone. */
@@ -14,28 +22,28 @@ interface Part {
   readonly at: number;
 }
 
-/** The parameters of each kind, and the one that may stand without its name. */
-const KINDS: Readonly<Record<string, readonly string[]>> = {
-  tcp: ["port", "interface", "backlog"],
-  ssl: ["port", "interface", "backlog", "cert", "key"],
-  unix: ["path"],
-};
+/** The parameters of each kind, and first the one that may stand without its name. */
+const KINDS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["tcp", ["port", "interface", "backlog"]],
+  ["ssl", ["port", "interface", "backlog", "cert", "key"]],
+  ["unix", ["path"]],
+]);
 
 /**
- * What to hand to `Deno.serve` for a description such as `tcp:8080`.
+ * What a description such as `tcp:8080` says. Nothing is read or opened.
  *
  * @throws {SyntaxError} If it does not describe an endpoint; it says where.
  */
-export function parseEndpoint(description: string): ListenOptions {
+export function parseEndpoint(description: string): Endpoint {
   const refuse = (what: string, at: number): never => {
     throw new SyntaxError(
       `Cannot listen on ${describe(description)}: ${what}, at character ${at}`,
     );
   };
   const [kind, ...parts] = split(description);
-  const known = KINDS[kind!.value];
-  if (known === undefined || kind!.name !== undefined) {
-    return refuse(`the kind is not one of ${Object.keys(KINDS).join(", ")}`, 0);
+  const known = kind!.name === undefined ? KINDS.get(kind!.value) : undefined;
+  if (known === undefined) {
+    return refuse(`the kind is not one of ${[...KINDS.keys()].join(", ")}`, 0);
   }
 
   const values = new Map<string, Part>();
@@ -69,14 +77,9 @@ export function parseEndpoint(description: string): ListenOptions {
   if (values.has("backlog")) {
     options.tcpBacklog = number("backlog", 2 ** 31 - 1);
   }
-  if (kind!.value === "tcp") return options;
-  const cert = need("cert");
-  const key = need("key");
-  return {
-    ...options,
-    cert: Deno.readTextFileSync(cert),
-    key: Deno.readTextFileSync(key),
-  };
+  return kind!.value === "tcp"
+    ? options
+    : { ...options, certFile: need("cert"), keyFile: need("key") };
 }
 
 /** Splits at colons and equals signs that no backslash precedes. */

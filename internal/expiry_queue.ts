@@ -276,7 +276,7 @@ export class ExpiryQueue<T> {
   #wake(at: number, now: number): void {
     this.#sleep();
     const delay = Math.min(Math.max(0, Math.ceil(at - now)), LONGEST_WAIT);
-    this.#wakeAt = now + delay;
+    this.#wakeAt = Math.min(at, now + delay);
     this.#timer = this.#clock.setTimeout(this.#run, delay);
   }
 
@@ -327,8 +327,7 @@ export class ExpiryQueue<T> {
       const begin = this.#beginOf(head);
       // What joins a slot while it is worked off waits for the next turn.
       if (begin > now || begin === emptied) return now;
-      if (head < SLOTS) emptied = begin;
-      this.#time = begin;
+      this.#time = emptied = begin;
       this.#makePending(head);
     }
   }

@@ -1,6 +1,6 @@
 /**
  * The path of a request's URL, as it came: from the slash after the host to the
- * query or the fragment. "/" where there is none (`CONNECT`, `OPTIONS *`).
+ * query or the fragment. "/" where there is none; of `OPTIONS *`, "/*".
  *
  * Not `URL.pathname`, which costs ten times as much and folds dot segments.
  */

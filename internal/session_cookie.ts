@@ -62,12 +62,19 @@ export class SessionCookie {
   }
 }
 
-/** The value of a `Set-Cookie` header. */
+/**
+ * The value of a `Set-Cookie` header.
+ *
+ * @throws {SyntaxError} If no cookie can have the name or the value.
+ */
 export function serializeCookie(cookie: Cookie): string {
+  if (cookie.name === "") {
+    throw new SyntaxError("Cannot set a cookie: its name is empty");
+  }
   const headers = new Headers();
   // A copy, for setCookie changes what it is given when a prefix demands it.
   setCookie(headers, { ...cookie });
-  return headers.getSetCookie()[0] ?? "";
+  return headers.getSetCookie()[0]!;
 }
 
 /** All the cookies of a request by name; of several with one name the last. */
@@ -78,7 +85,7 @@ export function readCookies(headers: Headers): Partial<Record<string, string>> {
     // One pair without a name makes getCookies refuse them all.
     const named = (headers.get("cookie") ?? "").split(";")
       .filter((pair) => !/^\s*(=|$)/.test(pair));
-    if (named.length === 0) return {};
+    if (named.length === 0) return Object.create(null);
     return getCookies(new Headers({ cookie: named.join(";") }));
   }
 }

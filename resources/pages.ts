@@ -5,6 +5,7 @@
  */
 
 import { escape } from "@std/html";
+import { describe } from "../internal/describe.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 
@@ -15,6 +16,13 @@ class ErrorPage extends Resource {
 
   constructor(code: number, brief: string, detail: string) {
     super();
+    if (!Number.isInteger(code) || code < 200 || code > 599) {
+      throw new RangeError(
+        `Cannot make a page with status ${
+          describe(code)
+        }: not an integer from 200 to 599`,
+      );
+    }
     this.#code = code;
     this.#html = `<!DOCTYPE html>
 <html lang="en">
@@ -44,6 +52,7 @@ class ErrorPage extends Resource {
  * @param code The status, from 200 to 599.
  * @param brief The title and heading.
  * @param detail A sentence or two.
+ * @throws {RangeError} If no response can have the status.
  *
  * @example Usage
  * ```ts

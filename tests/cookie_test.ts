@@ -581,7 +581,7 @@ for (
     ],
     [
       "the token in upper case",
-      (token) => token.slice(0, 32) + token.slice(32).toUpperCase() + "G",
+      (token) => token.toUpperCase(),
     ],
     ["the token less a digit", (token) => token.slice(0, -1)],
     ["the token and a digit more", (token) => `${token}0`],
@@ -815,7 +815,7 @@ for (
   });
 }
 
-for (const cookieName of [null, 1, {}, ["a"]]) {
+for (const cookieName of [1, true, {}, ["a"]]) {
   Deno.test(`SiteOptions.cookieName refuses ${JSON.stringify(cookieName)}, which is no string`, () => {
     assertThrows(
       () => new Site(new Resource(), { cookieName: cookieName as string }),

@@ -340,7 +340,7 @@ Deno.test("A clock with fractions ends a session on time beside one that is due 
   const first = site.makeSession();
   // Within the fraction for which the timer was rounded up.
   clock.jump(1023.75);
-  site.sessionFactory = lasting({ sessionTimeout: 1.5 });
+  site.sessionFactory = lasting({ sessionTimeout: 1 });
   site.makeSession();
   const due = first.expiresAt * 1000;
   clock.advance(10_000);
