@@ -5,20 +5,16 @@
  * deno run --allow-net --allow-read jsr:@curfew/web/cli serve --path ./site
  * ```
  *
- * What is in the folder is served as it is, `index.html` for the folder itself,
- * and what its `*.resource.ts` and `*.resource.js` scripts export as
- * `ScriptDirectory` says. `--help` tells the options. A script imports Curfew as
- * the program was run, `jsr:@curfew/web`, in the same version.
+ * The files in the folder are served as they are, and the resources that its
+ * scripts export as `ScriptDirectory` says: `clock.resource.ts` as `/clock`. A
+ * script imports Curfew by the name and version that the program was run by.
+ * `--help` lists the options. A log file or a Unix socket takes `--allow-write`
+ * as well, and scripts may take more. Where a `deno.json` has a set of
+ * permissions, as Curfew's own has, `-P` stands for them.
  *
- * `-P` stands for the permissions in a `deno.json` that sets them, as Curfew's
- * own does:
- *
- * ```json
- * { "permissions": { "default": { "net": true, "read": true } } }
- * ```
- *
- * On Ctrl-C it lets running requests finish, ends the sessions, and exits with
- * 0. It exits with 1 if it cannot serve, and with 2 if it is not understood.
+ * Ctrl-C lets running requests finish and ends the sessions. The program exits
+ * with 0 then, with 1 if it cannot serve, and with 2 if the command line makes
+ * no sense.
  *
  * From Twisted's `twist web`.
  *
@@ -37,7 +33,7 @@ import { listen } from "./listen.ts";
 import { ScriptDirectory } from "./resources/script_directory.ts";
 import { StaticFile } from "./resources/static_file.ts";
 import { Session } from "./session.ts";
-import { Site, type SiteOptions } from "./site.ts";
+import { type SessionFactory, Site, type SiteOptions } from "./site.ts";
 
 /**
  * Runs the program.
@@ -64,36 +60,66 @@ export async function main(args: readonly string[]): Promise<number> {
     else await serve(options);
     return 0;
   } catch (error) {
-    if (!(error instanceof UsageError || error instanceof CannotServeError)) {
-      throw error;
-    }
-    console.error(error.message);
-    return error instanceof UsageError ? 2 : 1;
+    if (!(error instanceof Error)) throw error;
+    const isUsage = error instanceof UsageError;
+    console.error(error.message + (isUsage ? "; see --help" : ""));
+    return isUsage ? 2 : 1;
   }
 }
 
-/** The system does not allow it. */
-class CannotServeError extends Error {}
-
-/** Serves until the signal to stop. */
+/** Serves until it is told to stop. */
 async function serve(options: ServeOptions): Promise<void> {
-  const { path, endpoints, indexNames, listing, accessLog } = options;
-  checkFolder(path);
-  using log = accessLog === undefined ? undefined : openLog(accessLog);
+  const { path, endpoints, indexNames, listing } = options;
+  const { accessLog, sessionTimeout, displayTracebacks, trustProxy } = options;
   const files = new StaticFile(path, { indexNames, listing });
-  const siteOptions: SiteOptions = {
-    displayTracebacks: options.displayTracebacks,
-    trustProxy: options.trustProxy,
-  };
-  if (log !== undefined) siteOptions.accessLog = log.write;
-  await using site = new Site(
-    new ScriptDirectory(path, { fallback: files }),
-    siteOptions,
-  );
-  const { sessionTimeout } = options;
+  if (!Deno.statSync(path).isDirectory) {
+    throw new TypeError(`Cannot serve ${describe(path)}: it is not a folder`);
+  }
+  using logFile = accessLog === undefined || accessLog === "-"
+    ? undefined
+    : openLog(accessLog);
+  const siteOptions: SiteOptions = { displayTracebacks, trustProxy };
+  if (accessLog !== undefined) siteOptions.accessLog = lineWriter(logFile);
   if (sessionTimeout !== undefined) {
-    site.sessionFactory = class extends Session {
-      override sessionTimeout = sessionTimeout;
-    };
+    siteOptions.sessionFactory = sessionsOf(sessionTimeout);
+  }
+  const root = new ScriptDirectory(path, { fallback: files });
+  await using site = new Site(root, siteOptions);
+
+  await using servers = new AsyncDisposableStack();
+  const finished = endpoints.map((endpoint) =>
+    servers.use(listen(site, endpoint)).finished
+  );
+  await Promise.all(finished);
+}
+
+/** @param seconds How long they last without a visit. */
+function sessionsOf(seconds: number): SessionFactory {
+  return class extends Session {
+    override sessionTimeout = seconds;
+  };
+}
+
+function openLog(path: string): Deno.FsFile {
+  try {
+    return Deno.openSync(path, { append: true, create: true });
+  } catch (cause) {
+    throw new Error(
+      `Cannot open the access log ${describe(path)}: ${
+        cause instanceof Error ? cause.message : describe(cause)
+      }`,
+      { cause },
+    );
   }
 }
+
+/** Writes at once, so that no line is lost when the process exits. */
+function lineWriter(file: Deno.FsFile | undefined): (line: string) => void {
+  if (file === undefined) return (line) => console.log(line);
+  const encoder = new TextEncoder();
+  return (line) => {
+    file.writeSync(encoder.encode(`${line}\n`));
+  };
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

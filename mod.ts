@@ -56,6 +56,10 @@ export {
   passwordCheck,
 } from "./resources/password_check.ts";
 export { ParentRedirect, Redirect } from "./resources/redirect.ts";
+export {
+  ScriptDirectory,
+  type ScriptDirectoryOptions,
+} from "./resources/script_directory.ts";
 export { SessionGuard } from "./resources/session_guard.ts";
 export { StaticData } from "./resources/static_data.ts";
 export { StaticFile, type StaticFileOptions } from "./resources/static_file.ts";

@@ -11,7 +11,7 @@ import { Delivery, type DeliveryEnd } from "./internal/delivery.ts";
 import { describe } from "./internal/describe.ts";
 import { type Forwarded, forwardedBy } from "./internal/forwarded.ts";
 import { HttpError } from "./internal/http_error.ts";
-import { pathOf, segmentsOf } from "./internal/path.ts";
+import { decodeSegment, pathOf, segmentsOf } from "./internal/path.ts";
 import { redirectTo } from "./internal/redirect.ts";
 import { HTML, responseOf } from "./internal/response.ts";
 import { readCookies, serializeCookie } from "./internal/session_cookie.ts";
@@ -64,6 +64,12 @@ export class TooLateForCookieError extends Error {
   override name = "TooLateForCookieError";
 }
 
+/**
+ * Moves the next segment of the path from postpath to prepath and answers it;
+ * undefined at the end of the path. For the walk; not in mod.ts.
+ */
+export let nextSegment: (request: SiteRequest) => string | undefined;
+
 /** Sends what was rendered. For the site, once a request; not in mod.ts. */
 export let respondTo: (request: SiteRequest, rendered: Rendered) => Response;
 
@@ -93,15 +99,6 @@ export class SiteRequest {
   readonly request: Request;
   /** The method: `"GET"`, or whatever else was sent, as it was sent. */
   readonly method: string;
-  /** The decoded segments of the path down to the resource. */
-  readonly prepath: string[] = [];
-  /**
-   * The decoded segments below the resource: `"/a/"` begins as `["a", ""]`.
-   *
-   * A segment is decoded after the path was split, so `%2F` is a slash inside
-   * it; an escape that is malformed stays as it is.
-   */
-  readonly postpath: string[];
   /**
    * Who the visitor is, once a resource on the way has made sure of it, as the
    * guard does. The access log shows it.
@@ -113,6 +110,12 @@ export class SiteRequest {
   readonly #href: string;
   #forwarded: Forwarded | undefined = undefined;
   #isSecure: boolean | undefined = undefined;
+  readonly #path: string;
+  /** Where the next segment begins in #path; beyond it at the end. */
+  #at = 1;
+  /** The path as arrays, once somebody asks: from then on the walk moves them. */
+  #prepath: string[] | undefined = undefined;
+  #postpath: string[] = [];
   #url: URL | undefined = undefined;
   #query: URLSearchParams | undefined = undefined;
   #cookies: Partial<Record<string, string>> | undefined = undefined;
@@ -131,6 +134,7 @@ export class SiteRequest {
   #sentStatus: number | undefined = undefined;
 
   static {
+    nextSegment = (request) => request.#nextSegment();
     notifyOnDelivery = (request, callback) => {
       request.#getDelivery().onEnd = (end) =>
         callback(request.#sentStatus, end);
@@ -161,7 +165,24 @@ export class SiteRequest {
     this.method = request.method;
     this.#info = info;
     this.#href = request.url;
-    this.postpath = segmentsOf(pathOf(this.#href));
+    this.#path = pathOf(this.#href);
+  }
+
+  /** The decoded segments of the path down to the resource. */
+  get prepath(): string[] {
+    return this.#prepath ?? this.#splitPath();
+  }
+
+  /**
+   * The decoded segments below the resource: `"/a/"` begins as `["a", ""]`.
+   *
+   * A segment is decoded after the path was split, so `%2F` is a slash inside
+   * it; an escape that is malformed stays as it is. The walk takes them from
+   * here, so that a resource on the way may change what comes after it.
+   */
+  get postpath(): string[] {
+    if (this.#prepath === undefined) this.#splitPath();
+    return this.#postpath;
   }
 
   /**
@@ -245,7 +266,8 @@ export class SiteRequest {
    * has `trustProxy`. A host that is none is answered with 400.
    */
   get rootURL(): URL {
-    const host = this.#getForwarded()?.host ?? hostOf(this) ?? this.url.host;
+    const host = this.#getForwarded()?.host || hostOf(this) ||
+      this.url.host;
     checkHost(host);
     try {
       return new URL(`${this.isSecure ? "https" : "http"}://${host}/`);
@@ -507,6 +529,28 @@ export class SiteRequest {
    */
   redirect(url: string | URL, code: number = 302): Response {
     return redirectTo(url, code);
+  }
+
+  #splitPath(): string[] {
+    const path = this.#path;
+    const at = this.#at;
+    if (at <= path.length) this.#postpath = segmentsOf(path.slice(at));
+    return this.#prepath = at === 1 ? [] : segmentsOf(path.slice(1, at - 1));
+  }
+
+  #nextSegment(): string | undefined {
+    if (this.#prepath !== undefined) {
+      const segment = this.#postpath.shift();
+      if (segment !== undefined) this.#prepath.push(segment);
+      return segment;
+    }
+    const path = this.#path;
+    const at = this.#at;
+    if (at > path.length) return undefined;
+    const slash = path.indexOf("/", at);
+    const end = slash === -1 ? path.length : slash;
+    this.#at = end + 1;
+    return decodeSegment(path.slice(at, end));
   }
 
   #getForwarded(): Forwarded | undefined {

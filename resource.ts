@@ -187,6 +187,10 @@ export class Resource {
    */
   render(request: SiteRequest): Rendered | Promise<Rendered> {
     const { method } = request;
+    // Nearly all that is asked.
+    if (method === "GET" && typeof this.render_GET === "function") {
+      return this.render_GET(request);
+    }
     const render = this.#renderMethod(method) ??
       (method === "HEAD" ? this.#renderMethod("GET") : undefined);
     if (render !== undefined) return render.call(this, request);

@@ -99,7 +99,8 @@ export interface SiteOptions {
    */
   accessLog?: AccessLog;
   /**
-   * What to render, with status 404, where the tree has nothing.
+   * What to render, with status 404, where the tree has nothing or a resource
+   * throws an {@linkcode HttpError} of that status.
    *
    * @default {notFound()}
    */

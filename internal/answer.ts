@@ -2,6 +2,7 @@ import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 import {
   type ErrorContext,
   forgetResponse,
+  nextSegment,
   type Rendered,
   respondTo,
   type SiteRequest,
@@ -63,7 +64,9 @@ export function answerError(
   if (error instanceof HttpError) {
     const { message, status } = error;
     const brief = STATUS_TEXT[status as StatusCode] ?? `Error ${status}`;
-    return respondWith(errorPage(status, brief, message), request);
+    const page = errorPage(status, brief, message);
+    const ownPage = status === 404 ? site.notFoundPage : undefined;
+    return answerWithPage(site, { ownPage, page, status }, request);
   }
   site.reportError(error, { request });
   const page = failurePage(site.displayTracebacks ? error : undefined);
@@ -76,11 +79,10 @@ function walk(
   root: Resource,
   request: SiteRequest,
 ): MaybePromise<Resource | undefined> {
-  const { prepath, postpath } = request;
   let resource = root;
-  while (!resource.isLeaf && postpath.length > 0) {
-    const name = postpath.shift()!;
-    prepath.push(name);
+  while (!resource.isLeaf) {
+    const name = nextSegment(request);
+    if (name === undefined) break;
     const child: unknown = resource.getChildWithDefault(name, request);
     if (child instanceof Resource) {
       resource = child;

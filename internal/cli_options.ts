@@ -42,7 +42,7 @@ const OPTIONS: ReadonlyMap<string, Option> = new Map<string, Option>([
     value: "ENDPOINT",
     isRepeatable: true,
     help: [
-      "Where to listen (default: tcp:8080), repeatable:",
+      "Where to listen, repeatable (default: tcp:8080)",
       "  tcp:8080:interface=127.0.0.1",
       "  ssl:8443:cert=cert.pem:key=key.pem",
       "  unix:/run/site.sock",
@@ -51,7 +51,10 @@ const OPTIONS: ReadonlyMap<string, Option> = new Map<string, Option>([
   ["index", {
     value: "NAME",
     isRepeatable: true,
-    help: ["The file that stands for its folder", "(default: index.html)"],
+    help: [
+      "The file that stands for its folder, repeatable",
+      "(default: index.html, index.htm)",
+    ],
   }],
   ["listing", { help: ["List folders that have no such file"] }],
   ["access-log", {
@@ -71,7 +74,7 @@ const OPTIONS: ReadonlyMap<string, Option> = new Map<string, Option>([
 ]);
 
 /** Where the help of each option begins. */
-const HELP_COLUMN = 31;
+const HELP_COLUMN = 33;
 
 /** What `--help` prints: at most 80 columns. */
 export function helpText(): string {
@@ -127,11 +130,11 @@ export function parseCommandLine(
   if (command !== "serve") {
     throw new UsageError(`Cannot run ${describe(command)}: no such command`);
   }
-  if (extra !== undefined) refuse(`no option takes ${describe(extra)}`);
+  if (extra !== undefined) refuse(`unexpected argument ${describe(extra)}`);
   return {
     path: values.get("path")?.[0] ?? ".",
     endpoints: (values.get("listen") ?? ["tcp:8080"]).map(checkEndpoint),
-    indexNames: values.get("index") ?? ["index.html"],
+    indexNames: values.get("index") ?? ["index.html", "index.htm"],
     listing: values.has("listing"),
     accessLog: values.get("access-log")?.[0],
     sessionTimeout: values.get("session-timeout")?.map(toSeconds)[0],
@@ -154,7 +157,7 @@ interface OptionToken {
 function valueOf(token: OptionToken, isRepeated: boolean): string {
   const { name, rawName, value, inlineValue } = token;
   const option = OPTIONS.get(name);
-  if (option === undefined) return refuse(`there is no option ${rawName}`);
+  if (option === undefined) return refuse(`unknown option ${rawName}`);
   if (option.value === undefined) {
     return value === undefined
       ? ""
@@ -162,7 +165,7 @@ function valueOf(token: OptionToken, isRepeated: boolean): string {
   }
   if (!value) return refuse(`${rawName} needs a value, ${option.value}`);
   if (!inlineValue && /^-./.test(value)) {
-    refuse(`${rawName} needs a value, ${option.value}: ${describe(value)}`);
+    refuse(`${rawName} needs a value, ${option.value}, not ${describe(value)}`);
   }
   if (isRepeated && !option.isRepeatable) {
     refuse(`${rawName} is given twice: ${describe(value)}`);
@@ -174,8 +177,8 @@ function checkEndpoint(description: string): string {
   try {
     parseEndpoint(description);
   } catch (error) {
-    if (error instanceof SyntaxError) refuse(`--listen: ${error.message}`);
-    throw error;
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new UsageError(`--listen: ${error.message}`);
   }
   return description;
 }

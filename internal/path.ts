@@ -7,14 +7,16 @@
 export function pathOf(url: string): string {
   const begin = url.indexOf("/", url.indexOf("://") + 3);
   if (begin === -1) return "/";
-  const end = url.slice(begin).search(/[?#]/);
-  return end === -1 ? url.slice(begin) : url.slice(begin, begin + end);
+  let end = url.indexOf("#", begin);
+  if (end === -1) end = url.length;
+  const query = url.indexOf("?", begin);
+  return url.slice(begin, query !== -1 && query < end ? query : end);
 }
 
-/** The segments of a path, decoded: "/" is [""], "/a/" is ["a", ""]. */
-export function segmentsOf(path: string): string[] {
-  const segments = path.slice(1).split("/");
-  return path.includes("%") ? segments.map(decodeSegment) : segments;
+/** The segments of a part of a path, decoded: "a/" is ["a", ""]. */
+export function segmentsOf(part: string): string[] {
+  const segments = part.split("/");
+  return part.includes("%") ? segments.map(decodeSegment) : segments;
 }
 
 /** One encoded UTF-8 character: one to four escapes, by the first of them. */
@@ -22,7 +24,8 @@ const CHARACTER =
   /%[0-7][\da-f]|%[cd][\da-f]%[89ab][\da-f]|%e[\da-f](?:%[89ab][\da-f]){2}|%f[0-7](?:%[89ab][\da-f]){3}/gi;
 
 /** Decodes what is well-formed UTF-8 in escapes, and leaves the rest as it is. */
-function decodeSegment(segment: string): string {
+export function decodeSegment(segment: string): string {
+  if (!segment.includes("%")) return segment;
   try {
     return decodeURIComponent(segment);
   } catch {

@@ -77,7 +77,7 @@ for (
     ["[::1]", "[::1]"],
     ["[::1]", "[::1]:8080"],
     ["[2001:DB8::1]", "[2001:db8:0::1]:80"],
-    ["tée.example", "xn--te-cja.example"],
+    ["tée.example", "xn--te-bja.example"],
   ] as const
 ) {
   Deno.test(`NameVirtualHost finds ${name} for the host ${host}`, async () => {

@@ -18,6 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "internal/forwarded.ts",
     "internal/http_error.ts",
     "internal/path.ts",
+    "internal/promise_like.ts",
     "internal/token.ts",
     "internal/watch_stream.ts",
     "stores/store.ts",

@@ -1,0 +1,227 @@
+/**
+ * How the ends of a crowd of sessions come: once each, never early, how late,
+ * and how long they hold up everything else.
+ *
+ *     deno run -A bench/crowd.ts [count]
+ *
+ * Each round makes the sessions on a new site, touches each once in random
+ * order, and leaves them. "spread" lets them end over five seconds, "at once"
+ * in one millisecond; "idle" measures the stalls while nothing ends.
+ *
+ * @module
+ */
+
+import { Resource, Session, type SessionSite, Site } from "../mod.ts";
+
+const COUNT = Number(Deno.args[0] ?? 100_000);
+const ROUNDS = 5;
+
+/** Milliseconds over which the ends of a round are spread. */
+const SPREAD = 5000;
+
+/**
+ * Milliseconds from the making of a session to its first end at the earliest:
+ * enough to make and touch the others, at 10 us each, which a busy machine needs.
+ */
+const LEAD = 1000 + COUNT / 100;
+
+/** What a round has found; times are milliseconds. */
+interface Round {
+  missing: number;
+  twice: number;
+  early: number;
+  /** Sorted. */
+  lateness: Float64Array;
+  /** The longest time between two turns of the event loop while they ended. */
+  stall: number;
+  /** From the first deadline to the last end. */
+  took: number;
+}
+
+/** A session that ends in the time of the spread. */
+class OneOfMany extends Session {
+  readonly index: number;
+  override sessionTimeout: number;
+
+  constructor(site: SessionSite, uid: string) {
+    super(site, uid);
+    this.index = made++;
+    // Whole milliseconds, so that no end is late by a fraction of one.
+    this.sessionTimeout = Math.ceil(LEAD + Math.random() * spread) / 1000;
+  }
+}
+
+let made = 0;
+let spread = SPREAD;
+
+async function measure(isAtOnce: boolean): Promise<Round> {
+  made = 0;
+  spread = isAtOnce ? 0 : SPREAD;
+  await using site = new Site(new Resource(), { sessionFactory: OneOfMany });
+  const sessions = Array.from({ length: COUNT }, () => site.makeSession());
+  shuffle(sessions);
+
+  const deadlines = new Float64Array(COUNT);
+  // Later than the first deadlines, so that every touch puts the end off.
+  const instant = Date.now() + LEAD;
+  for (const session of sessions as OneOfMany[]) {
+    if (isAtOnce) touchUntil(session, instant);
+    else session.touch();
+    deadlines[session.index] = deadlineOf(session);
+  }
+  const first = deadlines.reduce((one, other) => Math.min(one, other));
+  if (Date.now() >= first) {
+    throw new Error(`Cannot measure ${COUNT} sessions: LEAD is too short`);
+  }
+  // The sessions are the site's alone from here on, as they would be.
+  sessions.length = 0;
+
+  const ends = new Uint8Array(COUNT);
+  const lateness = new Float64Array(COUNT);
+  let left = COUNT;
+  let last = 0;
+  const over = Promise.withResolvers<void>();
+  site.notifyOnSessionEnd(({ session, at }) => {
+    const { index } = session as OneOfMany;
+    ends[index]!++;
+    last = Math.round(at * 1000);
+    lateness[index] = last - deadlines[index]!;
+    if (--left === 0) over.resolve();
+  });
+  const stalls = watchStalls();
+  // What has not ended by then is missing.
+  const patience = setTimeout(over.resolve, first - Date.now() + 60_000);
+  await over.promise;
+  clearTimeout(patience);
+  // A second end would come in the turns after the first.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+
+  return {
+    missing: ends.filter((times) => times === 0).length,
+    twice: ends.filter((times) => times > 1).length,
+    early: lateness.filter((late) => late < 0).length,
+    lateness: lateness.sort(),
+    stall: stalls.stop(),
+    took: last - first,
+  };
+}
+
+/** Touches a session so that it is due at a given millisecond. */
+function touchUntil(session: Session, instant: number): void {
+  // Once more if the clock has ticked between the two looks at it.
+  do {
+    session.sessionTimeout = (instant - Date.now()) / 1000;
+    session.touch();
+  } while (deadlineOf(session) !== instant);
+}
+
+/** When a session is due, in UNIX milliseconds. */
+function deadlineOf(session: Session): number {
+  return Math.round(session.expiresAt * 1000);
+}
+
+function shuffle(items: unknown[]): void {
+  for (let i = items.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1));
+    [items[i], items[j]] = [items[j], items[i]];
+  }
+}
+
+/**
+ * Watches for the longest time between two turns of the event loop.
+ *
+ * Messages, since a timer of 0 ms takes a millisecond or two by itself. Every
+ * turn begins with a message that was posted in the turn before, so a request
+ * that came meanwhile would have waited for as long.
+ */
+function watchStalls(): { stop(): number } {
+  const { port1, port2 } = new MessageChannel();
+  let longest = 0;
+  let before = performance.now();
+  port1.onmessage = () => {
+    const now = performance.now();
+    longest = Math.max(longest, now - before);
+    before = now;
+    port2.postMessage(undefined);
+  };
+  port2.postMessage(undefined);
+  return {
+    stop() {
+      port1.close();
+      port2.close();
+      return longest;
+    },
+  };
+}
+
+async function measureIdle(): Promise<number> {
+  const stalls = watchStalls();
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  return stalls.stop();
+}
+
+function row(name: string, rounds: readonly Round[]): Record<string, unknown> {
+  const sum = (pick: (round: Round) => number) =>
+    rounds.reduce((total, round) => total + pick(round), 0);
+  const quantile = (part: number) =>
+    spanOf(
+      rounds.map(({ lateness }) => lateness[Math.floor(part * (COUNT - 1))]!),
+    );
+  return {
+    "": name,
+    missing: sum(({ missing }) => missing),
+    twice: sum(({ twice }) => twice),
+    early: sum(({ early }) => early),
+    "late min": quantile(0),
+    p50: quantile(0.5),
+    p99: quantile(0.99),
+    max: quantile(1),
+    "longest stall": spanOf(rounds.map(({ stall }) => stall)),
+    "all took": spanOf(rounds.map(({ took }) => took)),
+  };
+}
+
+/** The median of the rounds, between their minimum and maximum. */
+function spanOf(values: readonly number[]): string {
+  const sorted = values.toSorted((one, other) => one - other);
+  return [0, 0.5, 1].map((part) =>
+    sorted[Math.floor(part * (sorted.length - 1))]!.toFixed(1).replace(
+      /\.0$/,
+      "",
+    )
+  ).join("/");
+}
+
+function printTable(rows: readonly Record<string, unknown>[]): void {
+  const names = Object.keys(rows[0]!);
+  const lines = [
+    names,
+    ...rows.map((row) => names.map((name) => `${row[name]}`)),
+  ];
+  for (const line of lines) {
+    console.log(
+      line.map((cell, column) =>
+        cell.padStart(Math.max(...lines.map((other) => other[column]!.length)))
+      ).join("  "),
+    );
+  }
+}
+
+const idle: number[] = [];
+const spreadRounds: Round[] = [];
+const atOnceRounds: Round[] = [];
+for (let round = 0; round < ROUNDS; round++) {
+  idle.push(await measureIdle());
+  spreadRounds.push(await measure(false));
+  atOnceRounds.push(await measure(true));
+}
+console.log(
+  `${
+    COUNT.toLocaleString("en")
+  } sessions, ${ROUNDS} rounds; ms, min/median/max of the rounds`,
+);
+printTable([
+  row(`spread over ${SPREAD / 1000} s`, spreadRounds),
+  row("at once", atOnceRounds),
+]);
+console.log(`longest stall with nothing to end: ${spanOf(idle)}`);

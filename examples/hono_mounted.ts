@@ -1,0 +1,27 @@
+// A Hono application inside a tree of resources.
+//
+//   deno run --allow-net examples/hono_mounted.ts
+//
+// Visit http://localhost:8080/api/teas/green: Hono routes what is below /api,
+// and need not know that it is there. http://localhost:8080/ is a resource.
+
+import { Hono } from "hono";
+import { FetchResource, listen, Resource, Site } from "../mod.ts";
+
+const api = new Hono();
+api.get("/teas/:name", (c) => c.json({ tea: c.req.param("name") }));
+api.post("/teas", async (c) => c.json(await c.req.json(), 201));
+
+class Front extends Resource {
+  override render_GET(): string {
+    return '<a href="api/teas/green">Green tea</a>';
+  }
+}
+
+const root = new Resource();
+root.putChild("", new Front());
+root.putChild("api", new FetchResource(api.fetch));
+
+export const site = new Site(root);
+
+if (import.meta.main) listen(site, "tcp:8080");

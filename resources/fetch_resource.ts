@@ -1,0 +1,100 @@
+/**
+ * Other frameworks' applications in a tree.
+ *
+ * @module
+ */
+
+import { describe } from "../internal/describe.ts";
+import { pathOf } from "../internal/path.ts";
+import type { SiteRequest } from "../request.ts";
+import { Resource } from "../resource.ts";
+
+/**
+ * Answers a request: the `fetch` of a Hono application, of another
+ * {@linkcode Site}, or whatever else `Deno.serve` takes.
+ */
+export type FetchFunction = (
+  request: Request,
+  info?: Deno.ServeHandlerInfo,
+) => Response | Promise<Response>;
+
+/**
+ * Has a function answer all that is at its place and below.
+ *
+ * The function gets the request with the path from here on: at `/api`, a request
+ * for `/api/tea?cup=1` comes to it as `/tea?cup=1`, and one for `/api` as `/`.
+ * Escapes stay as they came, dot segments are folded. The rest is as the visitor
+ * sent it: method, host, headers, and the body, as a stream that nobody must
+ * have read and that the site's `maxBodyBytes` does not limit. What it throws or
+ * rejects with is a 500 and reported. A host that would move the path is
+ * answered with 400.
+ *
+ * The Response goes out as it is, with the cookies that a guard or another
+ * resource on the way has set. WebSockets can be upgraded.
+ *
+ * The `signal` of the request is that of {@linkcode SiteRequest.signal}: it
+ * aborts only if the visitor leaves, and must be asked for before the response
+ * is produced. Copies that are made of the request have one that never aborts.
+ *
+ * @example Usage
+ * ```ts
+ * import { FetchResource, Resource, Site } from "@curfew/web";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const api = new FetchResource((request) =>
+ *   Response.json(new URL(request.url).pathname)
+ * );
+ * await using site = new Site(new Resource().putChild("api", api));
+ * const response = await site.fetch(new Request("http://localhost/api/tea"));
+ * assertEquals(await response.json(), "/tea");
+ * ```
+ */
+export class FetchResource extends Resource {
+  /** @ignore */
+  override isLeaf = true;
+  readonly #answer: FetchFunction;
+
+  /**
+   * Makes a resource that a function answers for.
+   *
+   * @param answer Called for each request, whatever the method.
+   * @throws {TypeError} If it is not a function.
+   */
+  constructor(answer: FetchFunction) {
+    super();
+    if (typeof answer !== "function") {
+      throw new TypeError(
+        `Cannot mount ${describe(answer)}: it is not a function`,
+      );
+    }
+    this.#answer = answer;
+  }
+
+  /** Answers every method by the function. */
+  override render(request: SiteRequest): Response | Promise<Response> {
+    return this.#answer(requestFor(request), request.info);
+  }
+}
+
+/** The request as it looks from the resource. */
+function requestFor(siteRequest: SiteRequest): Request {
+  const { request } = siteRequest;
+  const url = urlBelow(siteRequest);
+  if (siteRequest.getHeader("upgrade") !== undefined) {
+    // Deno upgrades the connection of its own object only, or of its heir.
+    return Object.create(request, { url: { value: url } });
+  }
+  const { method, headers, body } = request;
+  const copy = new Request(url, { method, headers, body });
+  // Asked for late, as it makes a request twice as dear, and Deno print a
+  // warning about the request's own.
+  return Object.defineProperty(copy, "signal", {
+    get: () => siteRequest.signal,
+  });
+}
+
+function urlBelow({ prepath, request, url }: SiteRequest): string {
+  const segments = pathOf(request.url).slice(1).split("/");
+  const path = segments.slice(prepath.length).join("/");
+  return `${url.origin}/${path}${url.search}`;
+}

@@ -1,0 +1,141 @@
+/**
+ * What the tests that run programs share.
+ *
+ * @module
+ */
+
+import { fail } from "@std/assert";
+
+/** The root of the checkout, with a slash at its end. */
+export const ROOT = new URL("../", import.meta.url);
+
+/** A test that is ignored, and says so, where a permission is missing. */
+export function testWith(
+  permissions: readonly Deno.PermissionName[],
+  name: string,
+  fn: (t: Deno.TestContext) => void | Promise<void>,
+): void {
+  const missing = permissions.filter((name) =>
+    Deno.permissions.querySync({ name }).state !== "granted"
+  );
+  const reason = missing.length === 0
+    ? ""
+    : ` (ignored: needs --allow-${missing.join(" --allow-")})`;
+  Deno.test({ name: name + reason, ignore: missing.length > 0, fn });
+}
+
+/** A folder of its own, gone when it is disposed of. */
+export interface Folder extends Disposable {
+  /** Its real path. */
+  readonly path: string;
+  /** Writes a file, and the folders it is in. */
+  write(name: string, text: string): void;
+}
+
+/** Makes a folder with files by name. */
+export function makeFolder(files: Record<string, string> = {}): Folder {
+  const path = Deno.realPathSync(Deno.makeTempDirSync());
+  const folder: Folder = {
+    path,
+    write(name, text) {
+      const file = `${path}/${name}`;
+      Deno.mkdirSync(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+      Deno.writeTextFileSync(file, text);
+    },
+    [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }),
+  };
+  for (const [name, text] of Object.entries(files)) folder.write(name, text);
+  return folder;
+}
+
+/** A running program, which is killed when it is disposed of. */
+export interface Program extends AsyncDisposable {
+  readonly stdout: Lines;
+  readonly stderr: Lines;
+  readonly status: Promise<Deno.CommandStatus>;
+  kill(signal: Deno.Signal): void;
+}
+
+/** Runs `deno run` with arguments, in the checkout or in another folder. */
+export function runDeno(
+  args: readonly string[],
+  options: { input?: string; cwd?: string | URL } = {},
+): Program {
+  const { input = "", cwd = ROOT } = options;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", ...args],
+    cwd,
+    env: { NO_COLOR: "1" },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const written = new Blob([input]).stream().pipeTo(child.stdin);
+  const stdout = new Lines(child.stdout);
+  const stderr = new Lines(child.stderr);
+  return {
+    stdout,
+    stderr,
+    status: child.status,
+    kill: (signal) => child.kill(signal),
+    async [Symbol.asyncDispose]() {
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
+      await Promise.all([written, child.status, stdout.rest(), stderr.rest()]);
+    },
+  };
+}
+
+/** Runs a program that is given as text. */
+export function runText(text: string): Program {
+  return runDeno(["-A", "-"], { input: text });
+}
+
+/** Where a program says that it listens, in the next line that says so. */
+export async function addressOf(program: Program): Promise<string> {
+  const said: string[] = [];
+  for (;;) {
+    const line = await program.stderr.next();
+    if (line === "") fail(`It does not listen:\n${said.join("\n")}`);
+    const [, address] = /^Listening on (\S+)/.exec(line) ?? [];
+    if (address !== undefined) return address.replace("0.0.0.0", "127.0.0.1");
+    said.push(line);
+  }
+}
+
+/** The lines of a stream, as they come. */
+export class Lines {
+  readonly #reader: ReadableStreamDefaultReader<string>;
+  #text = "";
+
+  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.#reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  }
+
+  /** The next line, once it is there; what is left at the end of the stream. */
+  async next(): Promise<string> {
+    while (!this.#text.includes("\n")) {
+      const { done, value } = await this.#reader.read();
+      if (done) break;
+      this.#text += value;
+    }
+    const [line = "", ...others] = this.#text.split("\n");
+    this.#text = others.join("\n");
+    return line;
+  }
+
+  /** All the lines that are still to come. */
+  async rest(): Promise<string[]> {
+    for (;;) {
+      const { done, value } = await this.#reader.read();
+      if (done) break;
+      this.#text += value;
+    }
+    const lines = this.#text.split("\n").filter((line) => line !== "");
+    this.#text = "";
+    return lines;
+  }
+}
