@@ -55,7 +55,7 @@ const serversOf = new WeakMap<Site, Set<Deno.HttpServer>>();
  * address or the file.
  *
  * @example Usage
- * ```ts no-eval
+ * ```ts ignore
  * import { listen, Resource, Site } from "@curfew/web";
  *
  * const site = new Site(new Resource());
@@ -71,9 +71,12 @@ export function listen(
     ? readEndpoint(endpoint)
     : endpoint;
   let server: Deno.HttpServer<Deno.Addr>;
+  // Before it says that it listens: whoever reads that may send a signal.
+  const ignoreSignals = onceOnSignal(() => stop(server, site));
   try {
     server = Deno.serve(options as Deno.ServeTcpOptions, site.fetch);
   } catch (error) {
+    ignoreSignals();
     // What is wrong with a certificate is known only now: the description names
     // the files.
     const place = typeof endpoint === "string" && "cert" in options
@@ -81,28 +84,40 @@ export function listen(
       : addressOf(options);
     throw explain(error, `Cannot listen on ${place}`, hintFor(error, options));
   }
-  stopOnSignal(server, site);
+  const servers = serversOf.get(site) ?? new Set();
+  serversOf.set(site, servers.add(server));
+  server.finished.finally(() => {
+    servers.delete(server);
+    ignoreSignals();
+  });
   return server;
 }
 
-function stopOnSignal(server: Deno.HttpServer<Deno.Addr>, site: Site): void {
-  const servers = serversOf.get(site) ?? new Set();
-  serversOf.set(site, servers.add(server));
-  const stop = async () => {
+async function stop(server: Deno.HttpServer, site: Site): Promise<void> {
+  site.stopStreams();
+  await server.shutdown();
+  const servers = serversOf.get(site);
+  servers?.delete(server);
+  if (servers?.size === 0) await site.close();
+}
+
+/**
+ * Calls back at the first signal to stop; the next does what it does by itself.
+ *
+ * @returns a function that gives it up.
+ */
+function onceOnSignal(callback: () => void): () => void {
+  const listener = () => {
     ignore();
-    site.stopStreams();
-    await server.shutdown();
-    servers.delete(server);
-    if (servers.size === 0) await site.close();
+    callback();
   };
   const ignore = () => {
-    for (const signal of STOP_SIGNALS) Deno.removeSignalListener(signal, stop);
+    for (const signal of STOP_SIGNALS) {
+      Deno.removeSignalListener(signal, listener);
+    }
   };
-  for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, stop);
-  server.finished.finally(() => {
-    servers.delete(server);
-    ignore();
-  });
+  for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, listener);
+  return ignore;
 }
 
 function readEndpoint(description: string): ListenOptions {

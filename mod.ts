@@ -8,7 +8,7 @@
  * is over it says so, to the millisecond.
  *
  * @example Usage
- * ```ts no-eval
+ * ```ts ignore
  * import { listen, Resource, Session, Site, type SiteRequest } from "@curfew/web";
  *
  * class ShortSession extends Session {

@@ -10,6 +10,7 @@ import { readBody } from "./internal/body.ts";
 import { Delivery, type DeliveryEnd } from "./internal/delivery.ts";
 import { describe } from "./internal/describe.ts";
 import { type Forwarded, forwardedBy } from "./internal/forwarded.ts";
+import { parseHttpDate } from "./internal/http_date.ts";
 import { HttpError } from "./internal/http_error.ts";
 import { decodeSegment, pathOf, segmentsOf } from "./internal/path.ts";
 import { redirectTo } from "./internal/redirect.ts";
@@ -497,7 +498,7 @@ export class SiteRequest {
     const modified = before > time ? before : time;
     this.setHeader("last-modified", new Date(modified).toUTCString());
     if (!this.#isGetOrHead() || this.headers.has("if-none-match")) return false;
-    const since = parseDate(this.getHeader("if-modified-since") ?? "");
+    const since = parseHttpDate(this.getHeader("if-modified-since") ?? "");
     if (!(since >= modified)) return false;
     this.setResponseCode(304);
     return true;
@@ -676,12 +677,6 @@ export function checkHost(host: string | undefined): void {
   if (host !== undefined && /[/?#\\@\s]/.test(host)) {
     throw new HttpError(400, "The request names no valid host");
   }
-}
-
-/** UNIX milliseconds of an HTTP date; asctime, which has no zone, is GMT too. */
-function parseDate(text: string): number {
-  const [date = ""] = text.split(";");
-  return Date.parse(date.includes("GMT") ? date : `${date} GMT`);
 }
 
 function up(levels: number): string {

@@ -118,10 +118,12 @@ export function parseCommandLine(
     strict: false,
     tokens: true,
   });
+  const options = tokens.filter((token) => token.kind === "option");
+  for (const question of ["help", "version"] as const) {
+    if (options.some(({ name }) => name === question)) return question;
+  }
   const values = new Map<string, string[]>();
-  for (const token of tokens) {
-    if (token.kind !== "option") continue;
-    if (token.name === "help" || token.name === "version") return token.name;
+  for (const token of options) {
     const value = valueOf(token, values.has(token.name));
     values.set(token.name, [...values.get(token.name) ?? [], value]);
   }

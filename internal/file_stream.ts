@@ -12,8 +12,8 @@ const CHUNK_SIZE = 64 * 1024;
  *
  * The file is opened at the first read, so a stream that nobody reads holds
  * nothing, and closed at the end, at an error and when the stream is cancelled.
- * If it is not the file that was found, or is cut short, the stream breaks: its
- * length has been promised already.
+ * If it is not the file that was found, for example because a link has taken its
+ * place, or if it is cut short, the stream breaks: its length has been promised.
  */
 export function streamFile(
   file: FoundFile,

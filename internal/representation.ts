@@ -1,3 +1,4 @@
+import { parseHttpDate } from "./http_date.ts";
 import { ifMatch } from "@std/http/etag";
 import type { Rendered, SiteRequest } from "../request.ts";
 import {
@@ -97,7 +98,7 @@ function refuseIfChanged(request: SiteRequest, etag: string | undefined): void {
   // An unreadable date is NaN, which is not less than any.
   const hasChanged = tags !== undefined
     ? tags !== "*" && !ifMatch(tags, etag)
-    : Date.parse(since ?? "") < Date.parse(modified);
+    : parseHttpDate(since ?? "") < parseHttpDate(modified);
   if (hasChanged) {
     throw new HttpError(412, "What is at this address has changed.");
   }

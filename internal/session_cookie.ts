@@ -3,7 +3,8 @@ import { describe } from "./describe.ts";
 
 /** The cookie that carries the token of a session: its names, and how it is written. */
 export class SessionCookie {
-  readonly #name: string;
+  readonly #plain: Variant;
+  readonly #secure: Variant;
 
   /**
    * @throws {TypeError} If the name is not a string.
@@ -22,44 +23,79 @@ export class SessionCookie {
         }`,
       );
     }
-    serializeCookie({ name, value: "" });
-    this.#name = name;
+    this.#plain = variantOf(name, false);
+    // A browser takes such a cookie from this very host only, over https.
+    this.#secure = variantOf(`__Host-${name}`, true);
   }
 
   /** The token that a request carries, whatever it is worth. */
   tokenIn(headers: Headers, isSecure: boolean): string | undefined {
-    return readCookies(headers)[this.#nameFor(isSecure)];
+    const header = headers.get("cookie");
+    return header === null
+      ? undefined
+      : findCookie(header, this.#variant(isSecure).name);
   }
 
   /** The `Set-Cookie` that hands a token to the visitor. */
   set(token: string, isSecure: boolean): string {
-    return serializeCookie({
-      name: this.#nameFor(isSecure),
-      value: token,
-      httpOnly: true,
-      path: "/",
-      sameSite: "Lax",
-      secure: isSecure,
-    });
+    const { name, attributes } = this.#variant(isSecure);
+    return `${name}=${token}${attributes}`;
   }
 
   /** The `Set-Cookie` that takes the token from the visitor. */
   clear(isSecure: boolean): string {
-    return serializeCookie({
-      name: this.#nameFor(isSecure),
-      value: "",
-      expires: new Date(0),
-      httpOnly: true,
-      path: "/",
-      sameSite: "Lax",
-      secure: isSecure,
-    });
+    return this.#variant(isSecure).clear;
   }
 
-  /** A browser takes a "__Host-" cookie from this very host only, over https. */
-  #nameFor(isSecure: boolean): string {
-    return isSecure ? `__Host-${this.#name}` : this.#name;
+  #variant(isSecure: boolean): Variant {
+    return isSecure ? this.#secure : this.#plain;
   }
+}
+
+/** What is written for one scheme; tokens need no encoding, so once is enough. */
+interface Variant {
+  readonly name: string;
+  /** All that follows the token. */
+  readonly attributes: string;
+  readonly clear: string;
+}
+
+function variantOf(name: string, isSecure: boolean): Variant {
+  const cookie: Cookie = {
+    name,
+    value: "",
+    httpOnly: true,
+    path: "/",
+    sameSite: "Lax",
+    secure: isSecure,
+  };
+  return {
+    name,
+    attributes: serializeCookie(cookie).slice(`${name}=`.length),
+    clear: serializeCookie({ ...cookie, expires: new Date(0) }),
+  };
+}
+
+/**
+ * The value of the last cookie of that name in a `Cookie` header, as getCookies
+ * of `@std/http` has it, which makes an object of them all.
+ */
+export function findCookie(header: string, name: string): string | undefined {
+  // From the end, as the last one counts.
+  let end = header.length;
+  while (end > 0) {
+    const begin = header.lastIndexOf(";", end - 1) + 1;
+    const at = header.indexOf(name, begin);
+    if (at !== -1 && at < end) {
+      const equals = header.indexOf("=", at + name.length);
+      const valueAt = equals === -1 || equals >= end ? end : equals;
+      if (header.slice(begin, valueAt).trim() === name) {
+        return header.slice(valueAt + 1, end);
+      }
+    }
+    end = begin - 1;
+  }
+  return undefined;
 }
 
 /**

@@ -58,7 +58,7 @@ const SOURCE = /\.resource\b|\.[cm]?tsx?[. ]*$/i;
  * run for each request.
  *
  * @example Usage
- * ```ts no-eval
+ * ```ts
  * // site/clock.resource.ts
  * import { Resource } from "@curfew/web";
  *
@@ -72,7 +72,7 @@ const SOURCE = /\.resource\b|\.[cm]?tsx?[. ]*$/i;
  * ```
  *
  * @example Serving it, as `/clock`
- * ```ts no-eval
+ * ```ts ignore
  * import { listen, ScriptDirectory, Site } from "@curfew/web";
  *
  * listen(new Site(new ScriptDirectory("site")), "tcp:8080");

@@ -100,7 +100,7 @@ export interface StaticFileOptions {
  * are served, folders always listed, and unknown types are HTML.
  *
  * @example Usage
- * ```ts no-eval
+ * ```ts ignore
  * import { listen, Resource, Site, StaticFile } from "@curfew/web";
  *
  * const root = new StaticFile("./public", { defaultExtensions: [".html"] });

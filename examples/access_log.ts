@@ -1,0 +1,19 @@
+// Access logging: a line for each request, as Apache and nginx write them.
+//
+//   deno run --allow-net examples/access_log.ts
+//
+// Visit http://localhost:8080/ and http://localhost:8080/nothing: the terminal
+// says who asked for what, when, and what came of it. (Deno may warn once of its
+// own request.signal, which does no harm.)
+//
+// A stream takes the lines too: (await Deno.open("access.log", { append: true,
+// create: true })).writable, with --allow-write=access.log.
+
+import { listen, Resource, Site, StaticData } from "../mod.ts";
+
+const root = new Resource();
+root.putChild("", new StaticData("You are in the log.", "text/plain"));
+
+export const site = new Site(root, { accessLog: (line) => console.log(line) });
+
+if (import.meta.main) listen(site, "tcp:8080");

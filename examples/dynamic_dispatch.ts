@@ -1,0 +1,47 @@
+// Dynamic dispatch: children that are made when they are asked for.
+//
+//   deno run --allow-net examples/dynamic_dispatch.ts
+//
+// Visit http://localhost:8080/2028, any other year of four digits, and a month
+// of it: http://localhost:8080/2028/2. There is no http://localhost:8080/later
+// and no thirteenth month.
+
+import { listen, Resource, Site } from "../mod.ts";
+
+class Month extends Resource {
+  constructor(readonly year: number, readonly month: number) {
+    super();
+  }
+
+  override render_GET(): string {
+    const lastDay = new Date(Date.UTC(this.year, this.month, 0));
+    return `${this.year}/${this.month} has ${lastDay.getUTCDate()} days.`;
+  }
+}
+
+class Year extends Resource {
+  constructor(readonly year: number) {
+    super();
+  }
+
+  override getChild(name: string): Resource | undefined {
+    // Undefined: there is no such child, which is a 404.
+    if (!/^([1-9]|1[0-2])$/.test(name)) return undefined;
+    return new Month(this.year, Number(name));
+  }
+
+  override render_GET(): string {
+    const isLeap = new Date(Date.UTC(this.year, 1, 29)).getUTCDate() === 29;
+    return `${this.year} has ${isLeap ? 366 : 365} days.`;
+  }
+}
+
+class Calendar extends Resource {
+  override getChild(name: string): Resource | undefined {
+    return /^[1-9]\d{3}$/.test(name) ? new Year(Number(name)) : undefined;
+  }
+}
+
+export const site = new Site(new Calendar());
+
+if (import.meta.main) listen(site, "tcp:8080");

@@ -1,0 +1,16 @@
+// Scripts: modules in a folder that are resources, with no tree to write.
+//
+//   deno run --allow-net --allow-read=examples examples/scripts.ts
+//
+// Visit http://localhost:8080/clock: that is what
+// examples/scripts/clock.resource.ts exports. http://localhost:8080/greeting/Ada
+// is another. Change one and reload: it is loaded anew. Put one beside them, and
+// it is there.
+
+import { listen, ScriptDirectory, Site } from "../mod.ts";
+
+const folder = new URL("./scripts", import.meta.url);
+
+export const site = new Site(new ScriptDirectory(folder));
+
+if (import.meta.main) listen(site, "tcp:8080");
