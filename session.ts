@@ -39,8 +39,12 @@ export interface SessionEnd {
   readonly at: number;
 }
 
-/** Called at the end of a session. What it throws or rejects goes to `onError`. */
-export type SessionEndCallback = (end: SessionEnd) => void | PromiseLike<void>;
+/**
+ * Called at the end of a session. What it throws or rejects goes to `onError`;
+ * `close()` of the site waits for a promise that it returns. Anything else that
+ * it returns is ignored.
+ */
+export type SessionEndCallback = (end: SessionEnd) => unknown;
 
 /** A class of things kept in a session; see {@linkcode Session.getComponent}. */
 export type SessionComponent<T> = new (session: Session) => T;

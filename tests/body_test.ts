@@ -19,7 +19,7 @@ import { testWith } from "./helpers_process.ts";
 /** The ways to read a body. */
 const READS = ["formData", "json", "text", "bytes"] as const;
 
-/** A body that says that it is a form, for all the ways but JSON. */
+/** The headers of a form; only formData() looks at them. */
 const FORM = { "content-type": "application/x-www-form-urlencoded" };
 
 function post(body: BodyInit, headers: HeadersInit = {}): Request {
