@@ -6,7 +6,7 @@
 
 import type { Cookie } from "@std/http/cookie";
 import { ifNoneMatch } from "@std/http/etag";
-import { readBody } from "./internal/body.ts";
+import { readBody, readForm } from "./internal/body.ts";
 import { Delivery, type DeliveryEnd } from "./internal/delivery.ts";
 import { describe } from "./internal/describe.ts";
 import { type Forwarded, forwardedBy } from "./internal/forwarded.ts";
@@ -309,7 +309,7 @@ export class SiteRequest {
    * than the site's `maxBodyBytes` with 413, unless the resource catches it.
    */
   formData(): Promise<FormData> {
-    return this.#read((body) => body.formData());
+    return this.#read(readForm);
   }
 
   /** The body, parsed as JSON; errors as for {@linkcode SiteRequest.formData}. */
@@ -620,10 +620,8 @@ export class SiteRequest {
   #respond(rendered: Rendered): Response {
     const cookie = this.#concludeSession();
     this.#isProduced = true;
-    if (cookie !== undefined && !this.responseHeaders.has("cache-control")) {
-      this.responseHeaders.set("cache-control", "no-store");
-    }
-    const isPlain = typeof rendered === "string" && this.#status === 200 &&
+    const isPlain = typeof rendered === "string" && cookie === undefined &&
+      this.#status === 200 &&
       this.#statusText === "" && this.#responseHeaders === undefined &&
       this.#setCookies === undefined && this.#delivery === undefined &&
       this.method !== "HEAD";
@@ -637,6 +635,7 @@ export class SiteRequest {
       statusText: this.#statusText,
       headers: this.#responseHeaders,
       cookies: cookie === undefined ? cookies : [...cookies, cookie],
+      isUnstorable: cookie !== undefined,
       isHead: this.method === "HEAD",
       delivery: this.#delivery,
       onBodyError: (error) => this.site.reportError(error, { request: this }),

@@ -38,15 +38,23 @@ function lastOf(list: string | null): string | undefined {
   return list?.split(",").at(-1)?.trim() || undefined;
 }
 
-/** The pairs of the last element of a `Forwarded` header. */
+/** One `name=value` of a `Forwarded` header. */
+const PAIR = /^\s*([!#$%&'*+.^`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))\s*$/;
+
+/**
+ * The pairs of the last element of a `Forwarded` header; none if it is malformed.
+ *
+ * It begins at the last comma, even if a quote before it is left open: what
+ * comes before is the visitor's, who may have left it open on purpose.
+ */
 function parsePairs(header: string): Map<string, string> {
-  let pairs = new Map<string, string>();
-  const pair =
-    /([,;]|^)\s*([!#$%&'*+.^`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*))\s*/g;
-  for (const [, separator, name, quoted, token] of header.matchAll(pair)) {
-    if (separator === ",") pairs = new Map();
-    const value = quoted?.replace(/\\(.)/g, "$1") ?? token!;
-    pairs.set(name!.toLowerCase(), value);
+  const pairs = new Map<string, string>();
+  const element = header.slice(header.lastIndexOf(",") + 1);
+  for (const part of element.split(";")) {
+    const [, name, quoted, token] = PAIR.exec(part) ?? [];
+    if (name === undefined) return new Map();
+    const value = quoted?.replace(/\\(.)/g, "$1") ?? token;
+    if (value) pairs.set(name.toLowerCase(), value);
   }
   return pairs;
 }

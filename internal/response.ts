@@ -9,6 +9,8 @@ export interface ResponseParts {
   readonly headers: Headers | undefined;
   /** Whole `Set-Cookie` values. */
   readonly cookies: readonly string[];
+  /** Whether caches may not keep it, unless the resource has said otherwise. */
+  readonly isUnstorable: boolean;
   /** The visitor wants the headers only. */
   readonly isHead: boolean;
   /** Whoever waits for the response to be handed over. */
@@ -24,6 +26,8 @@ export const HTML = "text/html; charset=utf-8";
 
 /** Those of the statuses that a Response can have which forbid a body. */
 const NULL_BODY_STATUSES: readonly number[] = [101, 204, 205, 304];
+
+const NO_STORE: [string, string] = ["cache-control", "no-store"];
 
 /** The response that sends what a resource rendered. */
 export function responseOf(
@@ -44,19 +48,16 @@ export function isRendered(value: unknown): value is BodyInit | Response {
 }
 
 function makeResponse(body: BodyInit, parts: ResponseParts): Response {
-  const { status, statusText, cookies, delivery } = parts;
-  const headers = parts.headers ?? new Headers();
-  for (const cookie of cookies) headers.append("set-cookie", cookie);
+  const { status, statusText, delivery } = parts;
+  const hasBody = !NULL_BODY_STATUSES.includes(status);
+  const headers = headersFor(hasBody ? body : null, parts);
   const init = { status, statusText, headers };
 
-  if (NULL_BODY_STATUSES.includes(status)) {
+  if (!hasBody) {
     if (body instanceof ReadableStream) discard(body);
     const response = new Response(null, init);
     delivery?.finish(0);
     return response;
-  }
-  if (typeof body === "string" && !headers.has("content-type")) {
-    headers.set("content-type", HTML);
   }
   if (parts.isHead) {
     const response = headOf(new Response(body, init), lengthOf(body));
@@ -64,11 +65,25 @@ function makeResponse(body: BodyInit, parts: ResponseParts): Response {
     return response;
   }
   if (body instanceof ReadableStream) {
-    return new Response(follow(body, headers, parts), init);
+    return new Response(follow(body, new Headers(headers), parts), init);
   }
   const response = new Response(body, init);
   delivery?.finish(lengthOf(body));
   return response;
+}
+
+/** The headers of a response; a list where the resource has set none: it costs less. */
+function headersFor(body: BodyInit | null, parts: ResponseParts): HeadersInit {
+  const { headers, cookies, isUnstorable } = parts;
+  const added: [string, string][] = [];
+  if (typeof body === "string" && !headers?.has("content-type")) {
+    added.push(["content-type", HTML]);
+  }
+  if (isUnstorable && !headers?.has("cache-control")) added.push(NO_STORE);
+  for (const cookie of cookies) added.push(["set-cookie", cookie]);
+  if (headers === undefined) return added;
+  for (const [name, value] of added) headers.append(name, value);
+  return headers;
 }
 
 /**
@@ -112,10 +127,12 @@ function dressResponse(response: Response, parts: ResponseParts): Response {
 }
 
 function addTo(headers: Headers, parts: ResponseParts): void {
-  const own = new Set(headers.keys());
   for (const [name, value] of parts.headers ?? []) {
     if (name === "set-cookie") headers.append(name, value);
-    else if (!own.has(name)) headers.set(name, value);
+    else if (!headers.has(name)) headers.set(name, value);
+  }
+  if (parts.isUnstorable && !headers.has("cache-control")) {
+    headers.set(...NO_STORE);
   }
   for (const cookie of parts.cookies) headers.append("set-cookie", cookie);
 }
