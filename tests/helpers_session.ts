@@ -35,6 +35,8 @@ export class ManualClock implements Clock {
   /** The delays that setTimeout() was called with. */
   readonly delays: number[] = [];
   readonly #timers = new Map<number, ManualTimer>();
+  /** How many timers in a row have fired without the time going on. */
+  #fired = 0;
 
   constructor(time = START) {
     this.time = time;
@@ -104,6 +106,8 @@ export class ManualClock implements Clock {
 
   #fire([id, { callback, due }]: [number, ManualTimer]): void {
     this.#timers.delete(id);
+    this.#fired = due > this.time ? 0 : this.#fired + 1;
+    assert(this.#fired < 100_000, "timers fire for ever at one instant");
     this.time = Math.max(this.time, due);
     callback();
   }

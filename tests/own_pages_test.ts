@@ -348,6 +348,30 @@ Deno.test("SiteOptions.notFoundPage may be data that does not change", async () 
   assertEquals(await response.text(), "<h1>Own</h1>");
 });
 
+// Conditions and ranges are for what is there (RFC 9110, 13.2.1 and 14.2).
+for (
+  const [name, value] of [
+    ["if-none-match", "*"],
+    ["if-match", '"other"'],
+    ["range", "bytes=0-1"],
+  ] as const
+) {
+  Deno.test(`SiteOptions.notFoundPage of StaticData stays a whole 404 with ${name}`, async () => {
+    await using site = siteWith(
+      "notFoundPage",
+      new StaticData("<h1>Own</h1>", "text/html"),
+    );
+
+    const response = await site.visit("/nothing", {
+      headers: { [name]: value },
+    });
+
+    assertEquals(response.status, 404);
+    assertEquals(await response.text(), "<h1>Own</h1>");
+    assertEquals(site.errors, []);
+  });
+}
+
 // What leads to the page for what went wrong.
 
 Deno.test("SiteOptions.serverErrorPage has the error reported, with the request", async () => {

@@ -22,6 +22,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "internal/http_error.ts",
     "internal/path.ts",
     "internal/promise_like.ts",
+    "internal/timing_wheel.ts",
     "internal/token.ts",
     "internal/watch_stream.ts",
     "stores/store.ts",
