@@ -32,8 +32,10 @@
 
 export type { AccessLog } from "./internal/access_log.ts";
 export type { Clock } from "./internal/clock.ts";
+export type { SessionCookieOptions } from "./internal/session_cookie.ts";
 export { HttpError } from "./internal/http_error.ts";
 export { listen, type ListenOptions } from "./listen.ts";
+export { policies, type SessionPolicy } from "./policies.ts";
 export {
   type Cookie,
   type ErrorContext,
@@ -71,11 +73,15 @@ export {
   type SessionEndCallback,
   SessionEndedError,
   type SessionEndReason,
+  type SessionHolder,
   type SessionSite,
 } from "./session.ts";
 export {
+  type EndSessionsOptions,
   type ErrorCallback,
   type SessionFactory,
   Site,
   type SiteOptions,
+  type SuspiciousSession,
+  TooManySessionsError,
 } from "./site.ts";

@@ -16,7 +16,17 @@ import { decodeSegment, pathOf, segmentsOf } from "./internal/path.ts";
 import { redirectTo } from "./internal/redirect.ts";
 import { HTML, responseOf } from "./internal/response.ts";
 import { readCookies, serializeCookie } from "./internal/session_cookie.ts";
-import { type Session, type SessionComponent, tokenOf } from "./session.ts";
+import {
+  holdSession,
+  isRenewed,
+  markSecure,
+  releaseSession,
+  type Session,
+  type SessionComponent,
+  type SessionHolder,
+  takeRenewal,
+  tokenOf,
+} from "./session.ts";
 
 export type { Cookie };
 
@@ -27,8 +37,10 @@ export type Rendered = BodyInit | Response;
 export interface TokenCookie {
   /** The token that a request carries, whatever it is worth. */
   tokenIn(headers: Headers, isSecure: boolean): string | undefined;
-  /** The `Set-Cookie` that hands a token to the visitor. */
-  set(token: string, isSecure: boolean): string;
+  /** Whether it is to be sent with each visit, with its age. */
+  readonly isPersistent: boolean;
+  /** The `Set-Cookie` that hands a token to the visitor, for so many seconds. */
+  set(token: string, isSecure: boolean, maxAge: number): string;
   /** The `Set-Cookie` that takes the token from the visitor. */
   clear(isSecure: boolean): string;
 }
@@ -51,10 +63,14 @@ export interface SiteOfRequest {
   readonly sessionCookie: TokenCookie;
   /** Aborts when the site stops. */
   readonly stopSignal: AbortSignal;
+  /** What a browser is told to forget at a logout: a `Clear-Site-Data` header. */
+  readonly clearSiteData: string | undefined;
   /** The session that a token opens, even if its deadline has passed. */
-  findSession(token: string): Session | undefined;
+  findSession(token: string, request: SiteRequest): Session | undefined;
   /** Makes a session. */
   makeSession(): Session;
+  /** Makes a session that is not kept: nobody will come back for it. */
+  makePassingSession(): Session;
   /** Hands an error to `onError`. */
   reportError(error: unknown, context: ErrorContext): void;
 }
@@ -70,6 +86,12 @@ export class TooLateForCookieError extends Error {
  * undefined at the end of the path. For the walk; not in mod.ts.
  */
 export let nextSegment: (request: SiteRequest) => string | undefined;
+
+/** Neither makes nor touches a session for the request from now on. Likewise. */
+export let leaveSessionAlone: (request: SiteRequest) => void;
+
+/** The response has to be waited for: holds the session meanwhile. Likewise. */
+export let holdSessionOf: (request: SiteRequest) => void;
 
 /** Sends what was rendered. For the site, once a request; not in mod.ts. */
 export let respondTo: (request: SiteRequest, rendered: Rendered) => Response;
@@ -93,7 +115,7 @@ export let notifyOnDelivery: (
  * From Twisted's `twisted.web.server.Request`; bodies and headers are those of
  * the web platform.
  */
-export class SiteRequest {
+export class SiteRequest implements SessionHolder {
   /** The site that the request came to. */
   readonly site: SiteOfRequest;
   /** The request as it came. */
@@ -123,7 +145,16 @@ export class SiteRequest {
 
   #session: Session | undefined = undefined;
   #hasLookedUp = false;
+  /** The session was made for this request, and is kept. */
   #isNewSession = false;
+  /** The session was made for this request, and goes with it. */
+  #isPassingSession = false;
+  /** The token was an old one: its owner does not get the new one. */
+  #isGraced = false;
+  #isTouched = false;
+  /** Undefined as long as it has not mattered. */
+  #isPassing: boolean | undefined = undefined;
+  #isHolding = false;
 
   #status = 200;
   #statusText = "";
@@ -136,6 +167,11 @@ export class SiteRequest {
 
   static {
     nextSegment = (request) => request.#nextSegment();
+    leaveSessionAlone = (request) => void (request.#isPassing = true);
+    holdSessionOf = (request) => {
+      request.#isHolding = true;
+      request.#hold();
+    };
     notifyOnDelivery = (request, callback) => {
       request.#getDelivery().onEnd = (end) =>
         callback(request.#sentStatus, end);
@@ -328,6 +364,15 @@ export class SiteRequest {
   }
 
   /**
+   * Whether the visitor has left before the response was produced.
+   *
+   * Deno prints a warning about its own signal, once, when this is first read.
+   */
+  get hasLeft(): boolean {
+    return !this.#isProduced && this.request.signal.aborted;
+  }
+
+  /**
    * Aborts when the visitor leaves before the response is handed over.
    *
    * Ask for it before the response is produced. A body that is handed over
@@ -357,6 +402,13 @@ export class SiteRequest {
    * Finding it is a visit: the session is touched. A new one sets its cookie,
    * on whatever the response will be, an error page or a redirect too. One that
    * has ended meanwhile is never answered; a new one is.
+   *
+   * HEAD, what a browser fetches in advance (`Sec-Purpose: prefetch`) and what
+   * resources answer that are not `touchesSession` are no visits: a session is
+   * not touched then, and one that is made is not kept. It ends with the request,
+   * `"evicted"`, and only its own callbacks are told.
+   *
+   * While a request waits for something, its session does not idle out.
    *
    * @throws {TooLateForCookieError} If a session would have to be looked for or
    * made and the response has been produced, or the connection upgraded.
@@ -394,11 +446,15 @@ export class SiteRequest {
       this.#lookUp();
     }
     let session = this.#session;
-    session?.touch();
+    if (session !== undefined && !this.#isLeftAlone()) {
+      session.touch();
+      this.#isTouched = true;
+    } else {
+      session?.checkExpired();
+    }
     if (session === undefined || !session.isActive) {
       this.#refuseIfProduced();
-      session = this.#session = this.site.makeSession();
-      this.#isNewSession = true;
+      session = this.#makeSession();
     }
     return component === undefined ? session : session.getComponent(component);
   }
@@ -586,7 +642,41 @@ export class SiteRequest {
       );
     }
     this.#hasLookedUp = true;
-    if (token !== undefined) this.#session = this.site.findSession(token);
+    if (token === undefined) return;
+    const session = this.#session = this.site.findSession(token, this);
+    if (session === undefined) return;
+    this.#isGraced = isRenewed(session) && tokenOf(session) !== token;
+    this.#hold();
+  }
+
+  #makeSession(): Session {
+    const isKept = !this.#isLeftAlone();
+    const session = isKept
+      ? this.site.makeSession()
+      : this.site.makePassingSession();
+    if (this.isSecure) markSecure(session);
+    this.#session = session;
+    this.#isNewSession = isKept;
+    this.#isPassingSession = !isKept;
+    this.#isGraced = false;
+    this.#hold();
+    return session;
+  }
+
+  /**
+   * Whether the request is no visit: HEAD, what a browser fetches before anybody
+   * wants it, and what a resource says is none.
+   */
+  #isLeftAlone(): boolean {
+    return this.#isPassing ??= this.method === "HEAD" ||
+      this.headers.get("sec-purpose")?.includes("prefetch") === true;
+  }
+
+  /** Keeps the session from idling out if the response has to be waited for. */
+  #hold(): void {
+    if (this.#isHolding && this.#session !== undefined) {
+      holdSession(this.#session, this);
+    }
   }
 
   #refuseIfProduced(): void {
@@ -620,8 +710,8 @@ export class SiteRequest {
   #respond(rendered: Rendered): Response {
     const cookie = this.#concludeSession();
     this.#isProduced = true;
-    const isPlain = typeof rendered === "string" && cookie === undefined &&
-      this.#status === 200 &&
+    const isPlain = typeof rendered === "string" &&
+      this.#session === undefined && this.#status === 200 &&
       this.#statusText === "" && this.#responseHeaders === undefined &&
       this.#setCookies === undefined && this.#delivery === undefined &&
       this.method !== "HEAD";
@@ -635,7 +725,11 @@ export class SiteRequest {
       statusText: this.#statusText,
       headers: this.#responseHeaders,
       cookies: cookie === undefined ? cookies : [...cookies, cookie],
-      isUnstorable: cookie !== undefined,
+      cacheControl: cookie !== undefined
+        ? "no-store"
+        : this.#session !== undefined
+        ? "private"
+        : undefined,
       isHead: this.method === "HEAD",
       delivery: this.#delivery,
       onBodyError: (error) => this.site.reportError(error, { request: this }),
@@ -643,19 +737,34 @@ export class SiteRequest {
     });
   }
 
-  /** Lets changed timeouts count; answers the session's cookie if it changes. */
+  /** Lets changed timeouts count; answers the session's cookie if it is sent. */
   #concludeSession(): string | undefined {
     const session = this.#session;
     if (session === undefined) return undefined;
+    if (this.#isHolding) releaseSession(session, this);
+    if (this.#isPassingSession) {
+      session.expire("evicted");
+      return undefined;
+    }
     try {
       session.startCheckingExpiration();
     } catch (error) {
       this.site.reportError(error, { request: this, session });
     }
     const { sessionCookie } = this.site;
-    if (!session.isActive) return sessionCookie.clear(this.isSecure);
-    if (!this.#isNewSession) return undefined;
-    return sessionCookie.set(tokenOf(session), this.isSecure);
+    if (!session.isActive) {
+      const { clearSiteData } = this.site;
+      if (clearSiteData !== undefined && session.end?.reason === "logout") {
+        this.responseHeaders.set("clear-site-data", clearSiteData);
+      }
+      return sessionCookie.clear(this.isSecure);
+    }
+    const isSent = this.#isNewSession ||
+      (!this.#isGraced && takeRenewal(session)) ||
+      (sessionCookie.isPersistent && this.#isTouched && !this.#isGraced);
+    if (!isSent) return undefined;
+    const age = session.expiresAt - session.lastModified;
+    return sessionCookie.set(tokenOf(session), this.isSecure, age);
   }
 }
 

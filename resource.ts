@@ -106,6 +106,17 @@ export class Resource {
    */
   isLeaf: boolean = false;
 
+  /**
+   * Whether requests for this resource are visits: a page that looks after itself
+   * every few seconds, or a health check, would keep a session for ever.
+   *
+   * Where it is false, `request.getSession()` touches no session, and one that it
+   * makes is not kept.
+   *
+   * @default {true}
+   */
+  touchesSession: boolean = true;
+
   readonly #children = new Map<string, Resource>();
 
   /** The children that were put here, in that order. */

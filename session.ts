@@ -77,6 +77,16 @@ export interface SessionSite {
   mindPromise(result: unknown, session: Session): void;
   /** Hands an error to `onError`. */
   reportError(error: unknown, context: { session: Session }): void;
+  /** Enters the session under its principal in place of the one before. */
+  changePrincipal(session: Session, before: string | undefined): void;
+  /** Seconds that a renewed session can still be opened by its old token. */
+  readonly renewalGrace: number;
+}
+
+/** A request under way that keeps its session from idling out. */
+export interface SessionHolder {
+  /** Whether its visitor has left, so that nothing is to be kept. */
+  readonly hasLeft: boolean;
 }
 
 /**
@@ -109,8 +119,27 @@ export class SessionEndedError extends Error {
   }
 }
 
+/** What a token is worth to a session. */
+export type TokenWorth = "current" | "graced" | "outdated" | "wrong";
+
+/**
+ * Milliseconds between two looks at a session that a request holds beyond its
+ * deadline: so late does its end come if the visitor leaves.
+ */
+const HOLD_CHECK = 1000;
+
 /** The parts of a session that few have: made when first asked for. */
 interface Extras {
+  principal?: string;
+  /** The secret before the last renewal, and until when it counts. */
+  oldSecret?: string;
+  oldSecretUntil?: number;
+  /** The new secret has not been shown by anybody: the visitor may not have it. */
+  isRenewalUnproven?: boolean;
+  /** No response has carried the new secret since it was asked for. */
+  isRenewalUnsent?: boolean;
+  /** Requests under way. */
+  holders?: Set<SessionHolder>;
   callbacks?: SessionEndCallback[];
   /** The session's own callbacks are being called. */
   isTelling?: boolean;
@@ -126,8 +155,26 @@ interface Extras {
  */
 export let tokenOf: (session: Session) => string;
 
-/** Whether a secret opens a session. Not exported from mod.ts. */
-export let isOpenedBy: (session: Session, secret: string) => boolean;
+/** What a secret is worth to a session. Not exported from mod.ts. */
+export let worthOf: (session: Session, secret: string) => TokenWorth;
+
+/** Whether a session has had another secret. Likewise. */
+export let isRenewed: (session: Session) => boolean;
+
+/** Whether a new secret is to be sent, which it is once. Likewise. */
+export let takeRenewal: (session: Session) => boolean;
+
+/** Notes that a session was made over https. Likewise. */
+export let markSecure: (session: Session) => void;
+
+/** Whether it was. Likewise. */
+export let isSecureSession: (session: Session) => boolean;
+
+/** Keeps a session from idling out while a request is rendered. Likewise. */
+export let holdSession: (session: Session, holder: SessionHolder) => void;
+
+/** Gives that up; a session that would have idled out meanwhile is touched. */
+export let releaseSession: (session: Session, holder: SessionHolder) => void;
 
 /**
  * One visitor's stay on a site.
@@ -198,7 +245,8 @@ export class Session {
    */
   declare absoluteTimeout: number;
 
-  readonly #secret: string = randomId();
+  #secret: string = randomId();
+  #isSecure = false;
   /** UNIX milliseconds. */
   readonly #createdAt: number;
   /**
@@ -218,7 +266,21 @@ export class Session {
     this.prototype.sessionTimeout = 900;
     this.prototype.absoluteTimeout = Infinity;
     tokenOf = (session) => session.uid + session.#secret;
-    isOpenedBy = (session, secret) => isSameSecret(session.#secret, secret);
+    worthOf = (session, secret) => session.#worthOf(secret);
+    isRenewed = (session) => session.#extras?.oldSecret !== undefined;
+    takeRenewal = (session) => {
+      const extras = session.#extras;
+      if (!extras?.isRenewalUnsent) return false;
+      extras.isRenewalUnsent = false;
+      return true;
+    };
+    markSecure = (session) => void (session.#isSecure = true);
+    isSecureSession = (session) => session.#isSecure;
+    holdSession = (session, holder) => {
+      const extras = session.#getExtras();
+      (extras.holders ??= new Set()).add(holder);
+    };
+    releaseSession = (session, holder) => session.#release(holder);
   }
 
   /**
@@ -231,6 +293,70 @@ export class Session {
     this.site = site;
     this.uid = uid;
     this.#createdAt = site.clock.now();
+  }
+
+  /**
+   * Whose session it is, once that is known: a user's name, for example.
+   *
+   * The site finds it by that (`site.sessionsOf`), may limit how many a principal
+   * has, and evicts it after all that have none. Set it at the login, together
+   * with {@linkcode Session.renew}; undefined makes the session anonymous again.
+   *
+   * @throws {TypeError} When set to anything but a string or undefined.
+   * @throws {TooManySessionsError} When set beyond the limit of a site that
+   * refuses.
+   * @throws {SessionEndedError} When set after the end.
+   */
+  get principal(): string | undefined {
+    return this.#extras?.principal;
+  }
+
+  set principal(principal: string | undefined) {
+    if (principal !== undefined && typeof principal !== "string") {
+      throw new TypeError(
+        `Cannot set the principal of a session: not a string: ${
+          describe(principal)
+        }`,
+      );
+    }
+    if (this.#end !== undefined) {
+      throw this.#tooLate("set", "principal", this.#end);
+    }
+    const before = this.principal;
+    if (principal === before) return;
+    const extras = this.#getExtras();
+    setPrincipal(extras, principal);
+    try {
+      this.site.changePrincipal(this, before);
+    } catch (error) {
+      setPrincipal(extras, before);
+      throw error;
+    }
+  }
+
+  /**
+   * Gives the session a new secret, so that who knows the old cookie is out: at
+   * a login, and whenever the rights change.
+   *
+   * All else stays: the uid, what is kept, the callbacks, the deadline. The
+   * response of the visitor's request carries the new cookie. The old one still
+   * opens the session for the site's `renewalGrace` seconds, for requests that
+   * were under way, and never gets the new one.
+   *
+   * Twice before the visitor has come back with the new secret, it stays that
+   * one: whichever response is last, its cookie counts. Of a session that has
+   * ended nothing is renewed.
+   */
+  renew(): void {
+    if (this.#end !== undefined) return;
+    const extras = this.#getExtras();
+    extras.isRenewalUnsent = true;
+    if (extras.isRenewalUnproven) return;
+    extras.oldSecret = this.#secret;
+    extras.oldSecretUntil = this.site.clock.now() +
+      this.site.renewalGrace * 1000;
+    extras.isRenewalUnproven = true;
+    this.#secret = randomId();
   }
 
   /** When the session was made, in UNIX seconds. */
@@ -253,6 +379,11 @@ export class Session {
     if (this.#end !== undefined) return this.#end.at;
     if (this.#row === 0) return Infinity;
     return this.site.deadlines.deadlineOf(this.#row) / 1000;
+  }
+
+  /** How the session ended; undefined as long as it has not. */
+  get end(): SessionEnd | undefined {
+    return this.#end;
   }
 
   /** Whether the session has not ended: false from before the first callback. */
@@ -282,7 +413,7 @@ export class Session {
     const before = deadlines.deadlineOf(this.#row);
     if (deadline === before) return;
     const now = clock.now();
-    if (now < before || dueAs === undefined) {
+    if (now <= before || dueAs === undefined) {
       deadlines.move(this.#row, deadline, now);
     } else {
       // It is over, if the timer is late, and stays so.
@@ -348,18 +479,16 @@ export class Session {
   expire(reason: SessionEndReason = "logout"): void {
     if (this.#end !== undefined) return;
     const { site } = this;
-    const end = {
-      session: this,
-      uid: this.uid,
-      reason,
-      at: site.clock.now() / 1000,
-    };
+    const at = site.clock.now() / 1000;
+    const end = { session: this, uid: this.uid, reason, at };
     this.#end = end;
-    if (this.#row !== 0) site.deadlines.remove(this.#row);
+    const wasStarted = this.#row !== 0;
+    if (wasStarted) site.deadlines.remove(this.#row);
     this.#row = 0;
     site.forgetSession(this);
     if (this.#extras !== undefined) this.#tell(this.#extras, end);
-    site.announceSessionEnd(end);
+    // One that never began is nobody's business but its own callbacks'.
+    if (wasStarted) site.announceSessionEnd(end);
     this.#extras?.ended?.resolve(end);
   }
 
@@ -489,6 +618,45 @@ export class Session {
     return this.#extras?.values?.delete(key) ?? false;
   }
 
+  #worthOf(secret: string): TokenWorth {
+    const extras = this.#extras;
+    if (isSameSecret(this.#secret, secret)) {
+      if (extras?.isRenewalUnproven) extras.isRenewalUnproven = false;
+      return "current";
+    }
+    const old = extras?.oldSecret;
+    if (old === undefined || !isSameSecret(old, secret)) return "wrong";
+    const now = this.site.clock.now();
+    return now < extras!.oldSecretUntil! ? "graced" : "outdated";
+  }
+
+  /** Whether a request under way keeps it from idling out. */
+  #isHeld(): boolean {
+    const holders = this.#extras?.holders;
+    if (holders === undefined) return false;
+    for (const holder of holders) {
+      if (holder.hasLeft) holders.delete(holder);
+    }
+    return holders.size > 0;
+  }
+
+  #release(holder: SessionHolder): void {
+    const holders = this.#extras?.holders;
+    if (!holders?.has(holder)) return;
+    // If the timer is late, it is still held now.
+    this.checkExpired();
+    holders.delete(holder);
+    if (holders.size > 0) return;
+    if (this.#end !== undefined || this.#row === 0) return;
+    const { clock } = this.site;
+    try {
+      const idleAt = this.#touchedAt + this.sessionTimeout * 1000;
+      if (clock.now() >= idleAt) this.touch();
+    } catch (error) {
+      this.site.reportError(error, { session: this });
+    }
+  }
+
   #getExtras(): Extras {
     return this.#extras ??= {};
   }
@@ -521,6 +689,7 @@ export class Session {
     const reason = this.#dueAs;
     // An overridden expire() has come back here: it is being seen to.
     if (reason === undefined) return;
+    if (reason === "idle" && this.#isHeld()) return this.#putOff(now);
     this.#dueAs = undefined;
     try {
       this.site.mindPromise(this.expire(reason), this);
@@ -530,6 +699,14 @@ export class Session {
     if (this.#end !== undefined) return;
     if (this.site.deadlines.deadlineOf(this.#row) > now) return;
     Session.prototype.expire.call(this, reason);
+  }
+
+  /** Lets a held session be, and looks again in a while. */
+  #putOff(now: number): void {
+    const absolute = this.#createdAt + this.absoluteTimeout * 1000;
+    const later = now + HOLD_CHECK;
+    if (absolute <= later) this.#dueAs = "absolute";
+    this.site.deadlines.move(this.#row, Math.min(absolute, later), now);
   }
 
   #tell(extras: Extras, end: SessionEnd): void {
@@ -549,6 +726,12 @@ export class Session {
     delete extras.callbacks;
     extras.isTelling = false;
   }
+}
+
+/** Sets it, or leaves it out: an optional property is not undefined. */
+function setPrincipal(extras: Extras, principal: string | undefined): void {
+  if (principal === undefined) delete extras.principal;
+  else extras.principal = principal;
 }
 
 function checkTimeout(session: Session, name: string, seconds: unknown): void {

@@ -4,16 +4,14 @@
  * @module
  */
 
-import {
-  AccessEntry,
-  type AccessLog,
-  lineWriter,
-} from "./internal/access_log.ts";
+import { AccessEntry, lineWriter } from "./internal/access_log.ts";
 import { answer, answerError } from "./internal/answer.ts";
 import { type Clock, systemClock } from "./internal/clock.ts";
 import { describe } from "./internal/describe.ts";
 import { ExpiryQueue } from "./internal/expiry_queue.ts";
 import { HttpError } from "./internal/http_error.ts";
+import { IdleOrder } from "./internal/idle_order.ts";
+import { Principals } from "./internal/principals.ts";
 import { isPromiseLike } from "./internal/promise_like.ts";
 import { SessionCookie } from "./internal/session_cookie.ts";
 import { randomId } from "./internal/token.ts";
@@ -27,100 +25,50 @@ import {
 } from "./request.ts";
 import { Resource } from "./resource.ts";
 import {
-  isOpenedBy,
+  isSecureSession,
   Session,
   type SessionDeadlines,
   type SessionEnd,
   type SessionEndCallback,
+  type SessionEndReason,
   type SessionSite,
+  worthOf,
 } from "./session.ts";
+import type {
+  ErrorCallback,
+  SessionFactory,
+  SiteOptions,
+  SuspiciousSession,
+} from "./site_options.ts";
 
-/** A class of sessions. */
-export type SessionFactory = new (site: SessionSite, uid: string) => Session;
-
-/** Takes what went wrong where no caller could be told. */
-export type ErrorCallback = (
-  error: unknown,
-  context: ErrorContext,
-) => void | PromiseLike<void>;
-
-/** How a {@linkcode Site} is to be. */
-export interface SiteOptions {
-  /**
-   * The class of the site's sessions: a subclass with timeouts of its own.
-   *
-   * @default {Session}
-   */
-  sessionFactory?: SessionFactory;
-  /**
-   * Whether a 500 page shows the error with its stack. For development only: it
-   * tells visitors what the program is like inside.
-   *
-   * @default {false}
-   */
-  displayTracebacks?: boolean;
-  /**
-   * The name of the session cookie. Give sites on one host different names:
-   * cookies do not care for the port. Over https `__Host-` is put before it.
-   *
-   * @default {"session"}
-   */
-  cookieName?: string;
-  /**
-   * Takes what a resource, a callback or an abort listener threw or rejected.
-   *
-   * If it throws or rejects itself, both errors are printed. The default prints
-   * the error and not the context, which holds the visitor's token.
-   *
-   * @default {console.error}
-   */
-  onError?: ErrorCallback;
-  /**
-   * Whether the proxy in front is believed when it says how the visitor came
-   * (`X-Forwarded-Proto`). Switch it on only behind a proxy that sets it: anyone
-   * else can send it too. A Host header that is no host is then answered 400.
-   *
-   * @default {false}
-   */
-  trustProxy?: boolean;
-  /**
-   * The most bytes that a resource may read of a body: more is answered 413.
-   *
-   * @default {10485760}
-   */
-  maxBodyBytes?: number;
-  /**
-   * Where a line goes for each request, in the combined log format, once its
-   * response has been handed over or its visitor has left (status 499 if before
-   * there was one). The size of a Response that a resource made itself is known
-   * only if it says so.
-   *
-   * @default {nowhere}
-   */
-  accessLog?: AccessLog;
-  /**
-   * What to render, with status 404, where the tree has nothing or a resource
-   * throws an {@linkcode HttpError} of that status.
-   *
-   * @default {notFound()}
-   */
-  notFoundPage?: Resource;
-  /**
-   * What to render, with status 500, where something went wrong.
-   *
-   * @default {a page that says so}
-   */
-  serverErrorPage?: Resource;
-  /**
-   * Where the time comes from.
-   *
-   * @default {Date and the global timers}
-   */
-  clock?: Clock;
-}
+export type { ErrorCallback, SessionFactory, SiteOptions, SuspiciousSession };
 
 /** The bytes of a uid and of a secret, in hex digits. */
 const ID_LENGTH = 32;
+
+/** How many times as many entries as sessions an order of the idle may have. */
+const MAX_ORDER_WASTE = 2;
+
+/**
+ * A principal has as many sessions as it may, on a site that refuses more: thrown
+ * when the principal of one more is set.
+ */
+export class TooManySessionsError extends Error {
+  /** @ignore */
+  override name = "TooManySessionsError";
+}
+
+/** What {@linkcode Site.endSessions} spares and says. */
+export interface EndSessionsOptions {
+  /** The session that is to stay. */
+  except?: Session;
+  /**
+   * What the ends are called.
+   *
+   * @default {"revoked"}
+   */
+  reason?: SessionEndReason;
+}
 
 /**
  * The root of a tree of resources, its sessions, and the door for every request.
@@ -174,11 +122,20 @@ export class Site
   /** How the visitors' tokens travel; for requests. */
   readonly sessionCookie: TokenCookie;
 
+  /** Seconds that an old token counts after a renewal. */
+  readonly renewalGrace: number;
+  /** What a browser is told to forget at a logout; for requests. */
+  readonly clearSiteData: string | undefined;
+
   readonly #sessions = new Map<string, Session>();
+  readonly #principals = new Principals<Session>();
+  /** Made when there are as many sessions as there may be. */
+  #idleOrder: IdleOrder<Session> | undefined = undefined;
+  readonly #options: Readonly<SiteOptions>;
   readonly #onError: ErrorCallback | undefined;
   readonly #endCallbacks: SessionEndCallback[] = [];
-  /** The promises of callbacks that close() waits for. */
-  readonly #pending = new Set<Promise<unknown>>();
+  /** The promises of callbacks that close() waits for, and whose they are. */
+  readonly #pending = new Map<Promise<unknown>, Session>();
   readonly #log: ((line: string) => void) | undefined;
   readonly #stop = new AbortController();
   #isClosed = false;
@@ -206,6 +163,8 @@ export class Site
         }`,
       );
     }
+    checkNumbers(options);
+    this.#options = { ...options };
     this.resource = resource;
     this.notFoundPage = options.notFoundPage;
     this.serverErrorPage = options.serverErrorPage;
@@ -214,7 +173,13 @@ export class Site
     this.trustProxy = options.trustProxy ?? false;
     this.maxBodyBytes = options.maxBodyBytes ?? 10 * 2 ** 20;
     this.clock = options.clock ?? systemClock;
-    this.sessionCookie = new SessionCookie(options.cookieName ?? "session");
+    this.renewalGrace = options.renewalGrace ?? 10;
+    this.clearSiteData = options.clearSiteData?.map((what) => `"${what}"`)
+      .join(", ");
+    this.sessionCookie = new SessionCookie(
+      options.cookieName ?? "session",
+      options.cookie,
+    );
     this.deadlines = new ExpiryQueue<Session>(
       this.clock,
       (session) => session.checkExpired(),
@@ -272,19 +237,9 @@ export class Site
    * @throws {Error} If the site is closed. Whatever is thrown, nothing is kept.
    */
   makeSession(): Session {
-    this.#mustBeOpen();
-    const uid = randomId();
-    const session: unknown = new this.sessionFactory(this, uid);
-    if (!(session instanceof Session) || session.uid !== uid) {
-      throw new TypeError(
-        `Cannot make a session: ${
-          describe(this.sessionFactory)
-        } made no Session with the uid it was given: ${describe(session)}`,
-      );
-    }
-    // The factory may have closed the site.
-    this.#mustBeOpen();
-    this.#sessions.set(uid, session);
+    const session = this.#newSession();
+    this.#makeRoom();
+    this.#sessions.set(session.uid, session);
     try {
       session.startCheckingExpiration();
     } catch (error) {
@@ -292,7 +247,13 @@ export class Site
       Session.prototype.expire.call(session, "revoked");
       throw error;
     }
+    if (session.isActive) this.#idleOrder?.add(session);
     return session;
+  }
+
+  /** Makes a session that the site does not keep; for requests. */
+  makePassingSession(): Session {
+    return this.#newSession();
   }
 
   /**
@@ -341,11 +302,31 @@ export class Site
    * callbacks of these and of earlier ends have promised.
    *
    * From the call on, requests are answered 503 and no session can be made. A
-   * callback must not wait for it: they would wait for each other.
+   * callback must not wait for it: they would wait for each other. After
+   * `shutdownTimeout` seconds it reports which sessions' callbacks have not kept
+   * their promises, and waits no longer.
    */
   async close(): Promise<void> {
     this[Symbol.dispose]();
-    while (this.#pending.size > 0) await Promise.all(this.#pending);
+    const { shutdownTimeout = 10 } = this.#options;
+    const isLate = Promise.withResolvers<void>();
+    const timer = this.#pending.size === 0 || shutdownTimeout === Infinity
+      ? undefined
+      : this.clock.setTimeout(isLate.resolve, shutdownTimeout * 1000);
+    await Promise.race([this.#settle(), isLate.promise]);
+    if (timer !== undefined) this.clock.clearTimeout(timer);
+    if (this.#pending.size > 0) {
+      const uids = new Set([...this.#pending.values()].map(({ uid }) => uid));
+      this.#pending.clear();
+      const error = new Error(
+        `Cannot close the site in ${shutdownTimeout} s: callbacks have not kept their promises at the end of session ${
+          [...uids].slice(0, MAX_NAMED).map((uid) => `"${uid}"`).join(", ")
+        }${
+          uids.size > MAX_NAMED ? ` and ${uids.size - MAX_NAMED} others` : ""
+        }`,
+      );
+      this.reportError(error, {});
+    }
   }
 
   /** {@linkcode Site.close}, for `await using`. */
@@ -358,28 +339,75 @@ export class Site
     this.#isClosed = true;
     this.stopStreams();
     for (const session of this.#sessions.values()) {
-      try {
-        this.mindPromise(session.expire("shutdown"), session);
-      } catch (error) {
-        this.reportError(error, { session });
-      }
-      // An overridden expire() cannot keep it: the timer goes.
-      Session.prototype.expire.call(session, "shutdown");
+      this.#endSession(session, "shutdown");
     }
   }
 
-  /** The session that a token opens; for requests. */
-  findSession(token: string): Session | undefined {
+  /** The live sessions of a principal, the first to get it first. */
+  sessionsOf(principal: string): Session[] {
+    return this.#principals.of(principal).filter((session) =>
+      !session.checkExpired()
+    );
+  }
+
+  /**
+   * Ends all the sessions of a principal: "log out everywhere".
+   *
+   * @param principal Whose they are.
+   * @param options Which one stays, and what the ends are called.
+   * @returns how many have ended.
+   */
+  endSessions(principal: string, options: EndSessionsOptions = {}): number {
+    const { except, reason = "revoked" } = options;
+    const sessions = this.sessionsOf(principal).filter((session) =>
+      session !== except
+    );
+    for (const session of sessions) this.#endSession(session, reason);
+    return sessions.length;
+  }
+
+  /** The session that a token opens, even past its deadline; for requests. */
+  findSession(token: string, request: SiteRequest): Session | undefined {
     if (token.length !== 2 * ID_LENGTH) return undefined;
     const session = this.#sessions.get(token.slice(0, ID_LENGTH));
-    return session !== undefined && isOpenedBy(session, token.slice(ID_LENGTH))
-      ? session
-      : undefined;
+    if (session === undefined) return undefined;
+    const worth = worthOf(session, token.slice(ID_LENGTH));
+    if (worth === "wrong") {
+      this.#suspect({ kind: "wrong-secret", session, request });
+      return undefined;
+    }
+    if (worth === "outdated") {
+      this.#suspect({ kind: "outdated-token", session, request });
+      return undefined;
+    }
+    if (isSecureSession(session) && !request.isSecure) {
+      this.#suspect({ kind: "insecure-transport", session, request });
+      if (this.#options.endsInsecureSessions) {
+        this.#endSession(session, "revoked");
+      }
+      return undefined;
+    }
+    return session;
+  }
+
+  /** Enters a session under its principal; for sessions. */
+  changePrincipal(session: Session, before: string | undefined): void {
+    const { principal } = session;
+    if (principal !== undefined) this.#makeRoomFor(principal);
+    if (before !== undefined) this.#principals.remove(before, session);
+    // Setting it may have ended it.
+    if (!session.isActive) return;
+    if (principal !== undefined) this.#principals.add(principal, session);
+    if (principal === undefined || before === undefined) {
+      this.#idleOrder?.add(session);
+    }
   }
 
   /** Takes an ended session out of {@linkcode Site.sessions}; for sessions. */
   forgetSession(session: Session): void {
     this.#sessions.delete(session.uid);
+    const { principal } = session;
+    if (principal !== undefined) this.#principals.remove(principal, session);
   }
 
   /** Calls a callback of an end, and minds what comes of it; for sessions. */
@@ -404,7 +432,7 @@ export class Site
     const promise = Promise.resolve(result)
       .catch((error) => this.reportError(error, { session }))
       .finally(() => this.#pending.delete(promise));
-    this.#pending.add(promise);
+    this.#pending.set(promise, session);
   }
 
   /** Hands an error to `onError`; never throws. */
@@ -422,6 +450,97 @@ export class Site
     }
   }
 
+  async #settle(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending.keys());
+  }
+
+  #newSession(): Session {
+    this.#mustBeOpen();
+    const uid = randomId();
+    const session: unknown = new this.sessionFactory(this, uid);
+    if (!(session instanceof Session) || session.uid !== uid) {
+      throw new TypeError(
+        `Cannot make a session: ${
+          describe(this.sessionFactory)
+        } made no Session with the uid it was given: ${describe(session)}`,
+      );
+    }
+    const { sessionTimeout, absoluteTimeout } = this.#options;
+    const { prototype } = Session;
+    // A class that has none of its own has the site's.
+    if (
+      sessionTimeout !== undefined &&
+      session.sessionTimeout === prototype.sessionTimeout
+    ) session.sessionTimeout = sessionTimeout;
+    if (
+      absoluteTimeout !== undefined &&
+      session.absoluteTimeout === prototype.absoluteTimeout
+    ) session.absoluteTimeout = absoluteTimeout;
+    // The factory may have closed the site.
+    this.#mustBeOpen();
+    return session;
+  }
+
+  /** Ends a session; one whose overridden expire() would keep it, too. */
+  #endSession(session: Session, reason: SessionEndReason): void {
+    try {
+      this.mindPromise(session.expire(reason), session);
+    } catch (error) {
+      this.reportError(error, { session });
+    }
+    Session.prototype.expire.call(session, reason);
+  }
+
+  /** Evicts the session that has been idle longest if there are too many. */
+  #makeRoom(): void {
+    const { maxSessions = 2_000_000 } = this.#options;
+    const { size } = this.#sessions;
+    if (size < maxSessions) {
+      // Not needed for a while; made anew, it costs one look at each session.
+      if (size < maxSessions / 2) this.#idleOrder = undefined;
+      return;
+    }
+    if (
+      this.#idleOrder === undefined ||
+      this.#idleOrder.size > size * MAX_ORDER_WASTE
+    ) {
+      this.#idleOrder = new IdleOrder();
+      for (const session of this.#sessions.values()) {
+        this.#idleOrder.add(session);
+      }
+    }
+    const longestIdle = this.#idleOrder.takeLongestIdle();
+    if (longestIdle !== undefined) this.#endSession(longestIdle, "evicted");
+  }
+
+  #makeRoomFor(principal: string): void {
+    const { maxSessionsPerPrincipal = Infinity } = this.#options;
+    if (this.#principals.count(principal) < maxSessionsPerPrincipal) return;
+    const sessions = this.sessionsOf(principal);
+    if (sessions.length < maxSessionsPerPrincipal) return;
+    if (this.#options.whenPrincipalIsFull === "refuse") {
+      throw new TooManySessionsError(
+        `Cannot set principal "${principal}": it has ${sessions.length} sessions already`,
+      );
+    }
+    const oldest = sessions.reduce((oldest, session) =>
+      session.createdAt < oldest.createdAt ? session : oldest
+    );
+    this.#endSession(oldest, "evicted");
+  }
+
+  #suspect(suspicion: SuspiciousSession): void {
+    const { session, request } = suspicion;
+    const report = (error: unknown) =>
+      this.reportError(error, { session, request });
+    try {
+      const result = this.#options.onSuspiciousSession?.(suspicion);
+      if (isPromiseLike(result)) Promise.resolve(result).catch(report);
+    } catch (error) {
+      report(error);
+    }
+  }
+
   #logDelivery(request: SiteRequest, log: (line: string) => void): void {
     const entry = new AccessEntry(request, this.clock.now());
     notifyOnDelivery(
@@ -434,6 +553,36 @@ export class Site
     if (this.#isClosed) {
       throw new HttpError(503, "Cannot make a session: the site is closed");
     }
+  }
+}
+
+/** How many sessions an error names. */
+const MAX_NAMED = 10;
+
+/** The options that are numbers, and the least that each may be. */
+const LEAST: Readonly<Partial<Record<keyof SiteOptions, number>>> = {
+  sessionTimeout: 0,
+  absoluteTimeout: 0,
+  maxSessions: 1,
+  maxSessionsPerPrincipal: 1,
+  renewalGrace: 0,
+  shutdownTimeout: 0,
+  maxBodyBytes: 0,
+};
+
+function checkNumbers(options: SiteOptions): void {
+  for (const [name, least] of Object.entries(LEAST)) {
+    const value: unknown = options[name as keyof SiteOptions];
+    if (value === undefined || (typeof value === "number" && value >= least)) {
+      continue;
+    }
+    const message =
+      `Cannot make a site: ${name} is not a number, ${least} or more: ${
+        describe(value)
+      }`;
+    throw typeof value === "number"
+      ? new RangeError(message)
+      : new TypeError(message);
   }
 }
 

@@ -2,6 +2,8 @@ import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 import {
   type ErrorContext,
   forgetResponse,
+  holdSessionOf,
+  leaveSessionAlone,
   nextSegment,
   type Rendered,
   respondTo,
@@ -154,12 +156,13 @@ function respondWith(
   resource: Resource,
   request: SiteRequest,
 ): MaybePromise<Response> {
+  if (!resource.touchesSession) leaveSessionAlone(request);
   const rendered = resource.render(request);
-  return isPromiseLike(rendered)
-    ? Promise.resolve(rendered).then((rendered) =>
-      respond(rendered, resource, request)
-    )
-    : respond(rendered, resource, request);
+  if (!isPromiseLike(rendered)) return respond(rendered, resource, request);
+  holdSessionOf(request);
+  return Promise.resolve(rendered).then((rendered) =>
+    respond(rendered, resource, request)
+  );
 }
 
 function respond(

@@ -9,8 +9,8 @@ export interface ResponseParts {
   readonly headers: Headers | undefined;
   /** Whole `Set-Cookie` values. */
   readonly cookies: readonly string[];
-  /** Whether caches may not keep it, unless the resource has said otherwise. */
-  readonly isUnstorable: boolean;
+  /** What caches may do with it, unless the resource has said something. */
+  readonly cacheControl: string | undefined;
   /** The visitor wants the headers only. */
   readonly isHead: boolean;
   /** Whoever waits for the response to be handed over. */
@@ -26,8 +26,6 @@ export const HTML = "text/html; charset=utf-8";
 
 /** Those of the statuses that a Response can have which forbid a body. */
 const NULL_BODY_STATUSES: readonly number[] = [101, 204, 205, 304];
-
-const NO_STORE: [string, string] = ["cache-control", "no-store"];
 
 /** The response that sends what a resource rendered. */
 export function responseOf(
@@ -74,12 +72,14 @@ function makeResponse(body: BodyInit, parts: ResponseParts): Response {
 
 /** The headers of a response; a list where the resource has set none: it costs less. */
 function headersFor(body: BodyInit | null, parts: ResponseParts): HeadersInit {
-  const { headers, cookies, isUnstorable } = parts;
+  const { headers, cookies, cacheControl } = parts;
   const added: [string, string][] = [];
   if (typeof body === "string" && !headers?.has("content-type")) {
     added.push(["content-type", HTML]);
   }
-  if (isUnstorable && !headers?.has("cache-control")) added.push(NO_STORE);
+  if (cacheControl !== undefined && !headers?.has("cache-control")) {
+    added.push(["cache-control", cacheControl]);
+  }
   for (const cookie of cookies) added.push(["set-cookie", cookie]);
   if (headers === undefined) return added;
   for (const [name, value] of added) headers.append(name, value);
@@ -109,7 +109,9 @@ function dressResponse(response: Response, parts: ResponseParts): Response {
   if (!isFollowed) {
     delivery?.finish(isHead ? 0 : declaredLength(response.headers));
   }
-  const hasAdditions = cookies.length > 0 || parts.headers !== undefined;
+  const hasAdditions = cookies.length > 0 || parts.headers !== undefined ||
+    (parts.cacheControl !== undefined &&
+      !response.headers.has("cache-control"));
   if (!isFollowed && !hasAdditions && !isHead) return response;
 
   const { body, status, statusText } = response;
@@ -131,8 +133,8 @@ function addTo(headers: Headers, parts: ResponseParts): void {
     if (name === "set-cookie") headers.append(name, value);
     else if (!headers.has(name)) headers.set(name, value);
   }
-  if (parts.isUnstorable && !headers.has("cache-control")) {
-    headers.set(...NO_STORE);
+  if (parts.cacheControl !== undefined && !headers.has("cache-control")) {
+    headers.set("cache-control", parts.cacheControl);
   }
   for (const cookie of parts.cookies) headers.append("set-cookie", cookie);
 }

@@ -1,31 +1,103 @@
 import { type Cookie, getCookies, setCookie } from "@std/http/cookie";
 import { describe } from "./describe.ts";
 
+/** How the cookie of a site's sessions is written; everything may be left out. */
+export interface SessionCookieOptions {
+  /**
+   * Which requests from other sites carry it. "None" needs https; over http it
+   * is "Lax".
+   *
+   * @default {"Lax"}
+   */
+  sameSite?: "Strict" | "Lax" | "None";
+  /**
+   * The domain whose subdomains get it too. With one, the prefix over https is
+   * `__Secure-` in place of `__Host-`.
+   *
+   * @default {none: this host only}
+   */
+  domain?: string;
+  /**
+   * The path below which it is sent. Other than "/", the prefix over https is
+   * `__Secure-` in place of `__Host-`. It is no protection: pages of one host
+   * can reach each other.
+   *
+   * @default {"/"}
+   */
+  path?: string;
+  /**
+   * Whether each site that embeds this one has its own, over https.
+   *
+   * @default {false}
+   */
+  partitioned?: boolean;
+  /**
+   * Whether the browser keeps it when it is closed, for as long as the session
+   * would last, 400 days at most. It is sent again with each visit then.
+   *
+   * @default {false}
+   */
+  persistent?: boolean;
+}
+
+/** The most that browsers keep a cookie, in seconds: 400 days (RFC 6265bis). */
+const LONGEST_AGE = 400 * 24 * 60 * 60;
+
 /** The cookie that carries the token of a session: its names, and how it is written. */
 export class SessionCookie {
+  /** Whether it is to be sent with each visit, with its age. */
+  readonly isPersistent: boolean;
   readonly #plain: Variant;
   readonly #secure: Variant;
 
   /**
    * @throws {TypeError} If the name is not a string.
-   * @throws {SyntaxError} If no cookie can have the name.
+   * @throws {SyntaxError} If no cookie can have the name, the domain or the path.
+   * @throws {RangeError} If `sameSite` is none of the three.
    */
-  constructor(name: string) {
-    if (typeof name !== "string") {
-      throw new TypeError(
-        `Cannot use cookieName: not a string: ${describe(name)}`,
+  constructor(name: string, options: SessionCookieOptions = {}) {
+    checkName(name);
+    const { sameSite = "Lax", domain, path = "/", partitioned } = options;
+    if (!["Strict", "Lax", "None"].includes(sameSite)) {
+      throw new RangeError(
+        `Cannot use sameSite ${describe(sameSite)}: not Strict, Lax or None`,
       );
     }
-    if (name === "" || /^__(host|secure)-/i.test(name)) {
+    if (
+      domain !== undefined && !/^\.?[a-z\d]([a-z\d.-]*[a-z\d])?$/i.test(domain)
+    ) {
       throw new SyntaxError(
-        `Cannot use cookieName "${name}": ${
-          name === "" ? "it is empty" : 'over https "__Host-" is put before it'
-        }`,
+        `Cannot use cookie domain ${describe(domain)}: it is none`,
       );
     }
-    this.#plain = variantOf(name, false);
-    // A browser takes such a cookie from this very host only, over https.
-    this.#secure = variantOf(`__Host-${name}`, true);
+    if (!path.startsWith("/")) {
+      throw new SyntaxError(
+        `Cannot use cookie path ${describe(path)}: it does not begin with "/"`,
+      );
+    }
+    const cookie: Omit<Cookie, "name"> = {
+      value: "",
+      httpOnly: true,
+      path,
+      sameSite,
+    };
+    if (domain !== undefined) cookie.domain = domain;
+    this.isPersistent = options.persistent ?? false;
+    this.#plain = variantOf({
+      ...cookie,
+      name,
+      sameSite: sameSite === "None" ? "Lax" : sameSite,
+    });
+    // A browser takes a "__Host-" cookie from this very host only.
+    const prefix = domain === undefined && path === "/"
+      ? "__Host-"
+      : "__Secure-";
+    this.#secure = variantOf({
+      ...cookie,
+      name: prefix + name,
+      secure: true,
+      partitioned: partitioned ?? false,
+    });
   }
 
   /** The token that a request carries, whatever it is worth. */
@@ -36,10 +108,17 @@ export class SessionCookie {
       : findCookie(header, this.#variant(isSecure).name);
   }
 
-  /** The `Set-Cookie` that hands a token to the visitor. */
-  set(token: string, isSecure: boolean): string {
+  /**
+   * The `Set-Cookie` that hands a token to the visitor.
+   *
+   * @param maxAge Seconds that a persistent one is kept.
+   */
+  set(token: string, isSecure: boolean, maxAge: number): string {
     const { name, attributes } = this.#variant(isSecure);
-    return `${name}=${token}${attributes}`;
+    const cookie = `${name}=${token}${attributes}`;
+    return this.isPersistent
+      ? `${cookie}; Max-Age=${Math.min(Math.ceil(maxAge), LONGEST_AGE)}`
+      : cookie;
   }
 
   /** The `Set-Cookie` that takes the token from the visitor. */
@@ -52,6 +131,21 @@ export class SessionCookie {
   }
 }
 
+function checkName(name: unknown): asserts name is string {
+  if (typeof name !== "string") {
+    throw new TypeError(
+      `Cannot use cookieName: not a string: ${describe(name)}`,
+    );
+  }
+  if (name === "" || /^__(host|secure)-/i.test(name)) {
+    throw new SyntaxError(
+      `Cannot use cookieName "${name}": ${
+        name === "" ? "it is empty" : 'over https "__Host-" is put before it'
+      }`,
+    );
+  }
+}
+
 /** What is written for one scheme; tokens need no encoding, so once is enough. */
 interface Variant {
   readonly name: string;
@@ -60,15 +154,8 @@ interface Variant {
   readonly clear: string;
 }
 
-function variantOf(name: string, isSecure: boolean): Variant {
-  const cookie: Cookie = {
-    name,
-    value: "",
-    httpOnly: true,
-    path: "/",
-    sameSite: "Lax",
-    secure: isSecure,
-  };
+function variantOf(cookie: Cookie): Variant {
+  const { name } = cookie;
   return {
     name,
     attributes: serializeCookie(cookie).slice(`${name}=`.length),

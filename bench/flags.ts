@@ -1,0 +1,63 @@
+import { parseArgs } from "node:util";
+
+/** What the scripts are told on the command line. */
+export interface Flags {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+  readonly connections: number;
+  /** The contests to hold; all if there are none. */
+  readonly only: readonly string[];
+  /** Whether the results, the chart and the documentation are written. */
+  readonly isWriting: boolean;
+  /** Whether the peers take part. */
+  readonly hasPeers: boolean;
+}
+
+/** What every script prints of its flags. */
+export const FLAGS_HELP = `
+  --rounds=N       how often each is measured (5)
+  --seconds=N      of each measurement (2)
+  --warm-up=N      seconds of load before each measurement (1)
+  --connections=N  that wrk keeps open (32)
+  --only=A,B       the contests to hold (all)
+  --write          also write results.json, results.svg and docs/performance.md
+`;
+
+/**
+ * Reads the flags; a flag that comes twice counts the second time.
+ *
+ * @throws {TypeError} If there is no such flag.
+ * @throws {RangeError} If a number is none, or too small.
+ */
+export function readFlags(args: readonly string[]): Flags {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      "rounds": { type: "string", default: "5" },
+      "seconds": { type: "string", default: "2" },
+      "warm-up": { type: "string", default: "1" },
+      "connections": { type: "string", default: "32" },
+      "only": { type: "string", default: "" },
+      "write": { type: "boolean", default: false },
+      "peers": { type: "boolean", default: false },
+    },
+  });
+  return {
+    rounds: count("rounds", values.rounds, 1),
+    seconds: count("seconds", values.seconds, 1),
+    warmUpSeconds: count("warm-up", values["warm-up"], 0),
+    connections: count("connections", values.connections, 1),
+    only: values.only.split(",").filter((name) => name !== ""),
+    isWriting: values.write,
+    hasPeers: values.peers,
+  };
+}
+
+function count(flag: string, text: string, least: number): number {
+  const number = Number(text);
+  if (text !== "" && Number.isInteger(number) && number >= least) return number;
+  throw new RangeError(
+    `Cannot use --${flag}: not a whole number of at least ${least}: "${text}"`,
+  );
+}

@@ -1,0 +1,46 @@
+/** The machine, in a few words. */
+export async function describeMachine(): Promise<string> {
+  const memory = Math.round(Deno.systemMemoryInfo().total / 2 ** 30);
+  return `${await cpuName()}, ${navigator.hardwareConcurrency} CPUs, ${memory} GiB of memory, ${Deno.build.os} ${Deno.osRelease()}`;
+}
+
+/** The versions of the programs that measure and are measured. */
+export async function programVersions(): Promise<Record<string, string>> {
+  const node = await firstWords("node", "--version");
+  const wrk = await wrkVersion();
+  return {
+    Deno: Deno.version.deno,
+    ...(node === undefined ? {} : { Node: node.replace(/^v/, "") }),
+    ...(wrk === undefined ? {} : { wrk }),
+  };
+}
+
+/** The version of wrk, or undefined where there is none. */
+export async function wrkVersion(): Promise<string | undefined> {
+  return /wrk (?:debian\/)?(\S+)/.exec(await firstWords("wrk", "-v") ?? "")
+    ?.[1];
+}
+
+/** The first line that a program prints, or undefined if there is none such. */
+async function firstWords(
+  command: string,
+  flag: string,
+): Promise<string | undefined> {
+  try {
+    const { stdout } = await new Deno.Command(command, { args: [flag] })
+      .output();
+    return new TextDecoder().decode(stdout).split("\n")[0];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+async function cpuName(): Promise<string> {
+  try {
+    const text = await Deno.readTextFile("/proc/cpuinfo");
+    return /^model name\s*:\s*(.+)$/m.exec(text)?.[1] ?? Deno.build.arch;
+  } catch {
+    return Deno.build.arch;
+  }
+}

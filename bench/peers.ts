@@ -1,0 +1,174 @@
+/**
+ * The peers: what they are, and how they get here. They are no dependencies of
+ * the project; npm puts them into a folder that only the harness looks into.
+ *
+ * @module
+ */
+
+import type { Contender } from "./measure.ts";
+import type { Processes } from "./processes.ts";
+import {
+  onDeno,
+  onNode,
+  onPython,
+  pathOf,
+  type ProgramOnPort,
+  PYTHON,
+} from "./programs.ts";
+
+/** Somebody else's server. */
+interface Peer extends Contender {
+  /** What must be installed for it. */
+  readonly needs: readonly string[];
+}
+
+/** What is installed, by name. */
+export type Versions = Readonly<Record<string, string>>;
+
+/** What is asked of npm: pinned, so that everybody measures the same. */
+const PACKAGES: Versions = {
+  "@fastify/cookie": "11.1.5",
+  "@fastify/session": "11.1.3",
+  "@oakserver/oak": "14.1.0",
+  "elysia": "1.4.30",
+  "express": "5.3.0",
+  "express-session": "1.19.0",
+  "fastify": "5.12.8",
+  "h3": "2.0.8",
+  "hono": "4.13.19",
+  "hono-sessions": "0.8.1",
+};
+
+const TWISTED = peer(
+  "Twisted Web",
+  onPython("peers/twisted_web.py"),
+  ["Twisted"],
+);
+
+const WITH_SESSIONS: readonly Peer[] = [
+  peer("Hono, sessions by hand", onDeno("peers/hono_by_hand.mjs"), ["hono"]),
+  peer(
+    "hono-sessions on Deno",
+    onDeno("peers/hono_sessions.mjs"),
+    ["hono", "hono-sessions"],
+  ),
+  peer(
+    "@fastify/session on Node",
+    onNode("peers/fastify_session.mjs"),
+    ["fastify", "@fastify/cookie", "@fastify/session"],
+  ),
+];
+
+/** The peers of each contest, by its name. */
+const PEERS: Readonly<Record<string, readonly Peer[]>> = {
+  hello: [
+    peer("Hono on Deno", onDeno("peers/hono.mjs"), ["hono"]),
+    peer("Elysia on Deno", onDeno("peers/elysia.mjs"), ["elysia"]),
+    peer("H3 on Deno", onDeno("peers/h3.mjs"), ["h3"]),
+    // The newer Oak is on JSR only.
+    peer("Oak 14 on Deno", onDeno("peers/oak.mjs"), ["@oakserver/oak"]),
+    peer("Fastify on Node", onNode("peers/fastify.mjs"), ["fastify"]),
+    peer("Express on Node", onNode("peers/express.mjs"), ["express"]),
+    TWISTED,
+  ],
+  session: [
+    ...WITH_SESSIONS,
+    peer(
+      "express-session on Node",
+      onNode("peers/express_session.mjs"),
+      ["express", "express-session"],
+    ),
+    TWISTED,
+  ],
+  new: [...WITH_SESSIONS, TWISTED],
+};
+
+const FOLDER = pathOf(".peers");
+
+/** The peers of a contest that can run with what is installed. */
+export function peersOf(contest: string, versions: Versions): Contender[] {
+  return (PEERS[contest] ?? []).filter(({ needs }) =>
+    needs.every((name) => name in versions)
+  );
+}
+
+/**
+ * Gets the peers, as far as they can be had; of what cannot it is said.
+ *
+ * @returns the versions of what is there.
+ */
+export async function installPeers(
+  processes: Processes,
+  say: (line: string) => void,
+): Promise<Versions> {
+  const missing = Object.keys(PACKAGES).filter((name) => !isInstalled(name));
+  if (missing.length > 0) {
+    say(`Installing ${missing.join(", ")} into ${FOLDER}`);
+    try {
+      await install(missing, processes);
+    } catch {
+      // One that cannot be had must not keep the others away.
+      for (const name of missing) {
+        await install([name], processes).catch(skip(name, say));
+      }
+    }
+  }
+  const installed = Object.entries(PACKAGES).filter(([name]) =>
+    isInstalled(name)
+  );
+  const twisted = await processes
+    .run({
+      command: PYTHON,
+      args: ["-c", "import twisted; print(twisted.__version__)"],
+    })
+    .catch(skip("Twisted", say));
+  return {
+    ...Object.fromEntries(installed),
+    ...(twisted === undefined ? {} : { Twisted: twisted.trim() }),
+  };
+}
+
+function peer(
+  name: string,
+  program: ProgramOnPort,
+  needs: readonly string[],
+): Peer {
+  return { name, program, needs };
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    const path = `${FOLDER}/node_modules/${name}/package.json`;
+    return JSON.parse(Deno.readTextFileSync(path)).version === PACKAGES[name];
+  } catch {
+    return false;
+  }
+}
+
+async function install(
+  names: readonly string[],
+  processes: Processes,
+): Promise<void> {
+  await Deno.mkdir(FOLDER, { recursive: true });
+  await processes.run({
+    command: "npm",
+    args: [
+      "install",
+      "--prefix",
+      FOLDER,
+      "--no-audit",
+      "--no-fund",
+      "--ignore-scripts",
+      ...names.map((name) => `${name}@${PACKAGES[name]}`),
+    ],
+  });
+}
+
+function skip(
+  name: string,
+  say: (line: string) => void,
+): (error: unknown) => undefined {
+  return (error) => {
+    say(`${name} is skipped, it cannot be had: ${error}`);
+  };
+}

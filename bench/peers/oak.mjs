@@ -1,0 +1,15 @@
+import { require } from "./require.mjs";
+
+const { Application, Router } = require("@oakserver/oak");
+
+const router = new Router();
+router.get("/hello", (context) => {
+  context.response.type = "text/html; charset=utf-8";
+  context.response.body = "hello";
+});
+const app = new Application();
+app.use(router.routes());
+
+// Not by Deno.serve: this build makes the responses of a polyfill, which
+// Deno.serve refuses.
+await app.listen({ hostname: "127.0.0.1", port: Number(Deno.args[0]) });

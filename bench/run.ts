@@ -1,0 +1,25 @@
+/**
+ * Curfew against the bare baselines, and against its peers with `--peers`.
+ *
+ *     deno task bench
+ *     deno task bench:peers
+ *
+ * @module
+ */
+
+import { conduct } from "./conduct.ts";
+import { contests } from "./contests.ts";
+import { installPeers, peersOf, type Versions } from "./peers.ts";
+
+await conduct({
+  section: "peers",
+  help: `Measures Curfew against bare servers: hello, session, new.
+
+  --peers          install others from npm, and measure them too`,
+  async prepare({ hasPeers }, { processes, say }) {
+    const versions: Versions = hasPeers
+      ? await installPeers(processes, say)
+      : {};
+    return { versions, contests: contests((name) => peersOf(name, versions)) };
+  },
+});

@@ -1,0 +1,34 @@
+/**
+ * Watches for the longest time between two turns of the event loop.
+ *
+ * Messages, since a timer of 0 ms takes a millisecond or two by itself. Every
+ * turn begins with a message that was posted in the turn before, so a request
+ * that came meanwhile would have waited for as long.
+ */
+export function watchStalls(): {
+  /** Answers the longest so far, in milliseconds. */
+  stop(): number;
+} {
+  const { port1, port2 } = new MessageChannel();
+  let longest = 0;
+  let before = performance.now();
+  port1.onmessage = () => {
+    const now = performance.now();
+    longest = Math.max(longest, now - before);
+    before = now;
+    port2.postMessage(undefined);
+  };
+  port2.postMessage(undefined);
+  return {
+    stop() {
+      port1.close();
+      port2.close();
+      return longest;
+    },
+  };
+}
+
+/** Waits without holding anything up. */
+export function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,65 @@
+/**
+ * Writes results into the documentation, and draws the chart.
+ *
+ *     deno run -A bench/write_up.ts
+ *
+ * The scripts that measure do so with `--write`; by itself it writes what
+ * `results.json` holds once more.
+ *
+ * @module
+ */
+
+import { chartOf } from "./chart.ts";
+import { pathOf } from "./programs.ts";
+import { sectionOf } from "./report.ts";
+import { readResults, type Run, type Section, writeResults } from "./results.ts";
+
+const DOCUMENT = pathOf("../docs/performance.md");
+const CHART = pathOf("results.svg");
+const RESULTS = pathOf("results.json");
+
+const SECTIONS: readonly Section[] = ["peers", "growth", "scale"];
+
+/** Keeps a run in the place of the last one, and writes everything anew. */
+export async function keepRun(section: Section, run: Run): Promise<void> {
+  await writeResults({ ...await readResults(), [section]: run });
+  await writeUp();
+}
+
+async function writeUp(): Promise<void> {
+  const results = await readResults();
+  let document = await Deno.readTextFile(DOCUMENT);
+  for (const section of SECTIONS) {
+    const run = results[section];
+    if (run === undefined) continue;
+    document = replaceSection(document, section, sectionOf(run));
+  }
+  await Deno.writeTextFile(DOCUMENT, document);
+  if (results.peers !== undefined) {
+    await Deno.writeTextFile(CHART, chartOf(results.peers));
+  }
+  await new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--quiet", DOCUMENT, RESULTS, CHART],
+  }).output();
+}
+
+/** Puts text between the markers of a section. */
+function replaceSection(
+  document: string,
+  section: Section,
+  text: string,
+): string {
+  const begin = `<!-- measured: ${section} -->`;
+  const end = `<!-- end of ${section} -->`;
+  const from = document.indexOf(begin);
+  const to = document.indexOf(end);
+  if (from === -1 || to < from) {
+    throw new Error(
+      `Cannot write "${section}" into ${DOCUMENT}: no "${begin}" before "${end}"`,
+    );
+  }
+  const before = document.slice(0, from + begin.length);
+  return `${before}\n\n${text}\n\n${document.slice(to)}`;
+}
+
+if (import.meta.main) await writeUp();

@@ -1,0 +1,177 @@
+import type { AccessLog } from "./internal/access_log.ts";
+import type { Clock } from "./internal/clock.ts";
+import type { SessionCookieOptions } from "./internal/session_cookie.ts";
+import type { ErrorContext, SiteRequest } from "./request.ts";
+import type { Resource } from "./resource.ts";
+import type { Session, SessionSite } from "./session.ts";
+
+/** A class of sessions. */
+export type SessionFactory = new (site: SessionSite, uid: string) => Session;
+
+/** Takes what went wrong where no caller could be told. */
+export type ErrorCallback = (
+  error: unknown,
+  context: ErrorContext,
+) => void | PromiseLike<void>;
+
+/** A token that somebody should not have. */
+export interface SuspiciousSession {
+  /**
+   * What is wrong with it: right in its uid only, replaced by a renewal and used
+   * after the grace, or of a session made over https and come over plain http.
+   */
+  readonly kind: "wrong-secret" | "outdated-token" | "insecure-transport";
+  /** The session that it names. */
+  readonly session: Session;
+  /** The request that carried it. */
+  readonly request: SiteRequest;
+}
+
+/** How a {@linkcode Site} is to be. */
+export interface SiteOptions {
+  /**
+   * The class of the site's sessions: a subclass with timeouts of its own.
+   *
+   * @default {Session}
+   */
+  sessionFactory?: SessionFactory;
+  /**
+   * Whether a 500 page shows the error with its stack. For development only: it
+   * tells visitors what the program is like inside.
+   *
+   * @default {false}
+   */
+  displayTracebacks?: boolean;
+  /**
+   * Seconds without access after which sessions end whose class has no
+   * `sessionTimeout` of its own.
+   *
+   * @default {900}
+   */
+  sessionTimeout?: number;
+  /**
+   * Seconds after which sessions end however busy they are, unless their class
+   * has an `absoluteTimeout` of its own.
+   *
+   * @default {Infinity}
+   */
+  absoluteTimeout?: number;
+  /**
+   * How many sessions there may be. When there are so many, a new one evicts the
+   * one that has been idle longest, of those without a principal if there are
+   * any: a flood of visitors without cookies cannot fill the memory, nor drive
+   * out those who have logged in.
+   *
+   * The default keeps them, with nothing in them, to about 600 MB.
+   *
+   * @default {2000000}
+   */
+  maxSessions?: number;
+  /**
+   * How many sessions a principal may have at once.
+   *
+   * @default {Infinity}
+   */
+  maxSessionsPerPrincipal?: number;
+  /**
+   * What happens when a principal would have more: the oldest ends, evicted, or
+   * setting the principal of the new one is refused.
+   *
+   * @default {"end-oldest"}
+   */
+  whenPrincipalIsFull?: "end-oldest" | "refuse";
+  /**
+   * Seconds that a renewed session can still be opened by its old cookie, for
+   * requests that were under way.
+   *
+   * @default {10}
+   */
+  renewalGrace?: number;
+  /**
+   * Told of tokens that somebody should not have; what it throws or rejects is
+   * reported.
+   */
+  onSuspiciousSession?: (suspicion: SuspiciousSession) => unknown;
+  /**
+   * Whether a session that was made over https ends when its token arrives over
+   * plain http, where anybody on the way can read it. It is not opened in either
+   * case, and reported.
+   *
+   * @default {false}
+   */
+  endsInsecureSessions?: boolean;
+  /**
+   * What a browser is told to forget when a session ends by a logout
+   * (`Clear-Site-Data`, heeded over https).
+   *
+   * @default {nothing but the cookie}
+   */
+  clearSiteData?: readonly ("cache" | "cookies" | "storage" | "*")[];
+  /** How the session cookie is written. */
+  cookie?: SessionCookieOptions;
+  /**
+   * Seconds that closing the site waits for what callbacks have promised; then it
+   * reports whose have not kept it.
+   *
+   * @default {10}
+   */
+  shutdownTimeout?: number;
+  /**
+   * The name of the session cookie. Give sites on one host different names:
+   * cookies do not care for the port. Over https `__Host-` is put before it.
+   *
+   * @default {"session"}
+   */
+  cookieName?: string;
+  /**
+   * Takes what a resource, a callback or an abort listener threw or rejected.
+   *
+   * If it throws or rejects itself, both errors are printed. The default prints
+   * the error and not the context, which holds the visitor's token.
+   *
+   * @default {console.error}
+   */
+  onError?: ErrorCallback;
+  /**
+   * Whether the proxy in front is believed when it says how the visitor came
+   * (`X-Forwarded-Proto`). Switch it on only behind a proxy that sets it: anyone
+   * else can send it too. A Host header that is no host is then answered 400.
+   *
+   * @default {false}
+   */
+  trustProxy?: boolean;
+  /**
+   * The most bytes that a resource may read of a body: more is answered 413.
+   *
+   * @default {10485760}
+   */
+  maxBodyBytes?: number;
+  /**
+   * Where a line goes for each request, in the combined log format, once its
+   * response has been handed over or its visitor has left (status 499 if before
+   * there was one). The size of a Response that a resource made itself is known
+   * only if it says so.
+   *
+   * @default {nowhere}
+   */
+  accessLog?: AccessLog;
+  /**
+   * What to render, with status 404, where the tree has nothing or a resource
+   * throws an {@linkcode HttpError} of that status.
+   *
+   * @default {notFound()}
+   */
+  notFoundPage?: Resource;
+  /**
+   * What to render, with status 500, where something went wrong.
+   *
+   * @default {a page that says so}
+   */
+  serverErrorPage?: Resource;
+  /**
+   * Where the time comes from.
+   *
+   * @default {Date and the global timers}
+   */
+  clock?: Clock;
+}
