@@ -93,6 +93,9 @@ export let leaveSessionAlone: (request: SiteRequest) => void;
 /** The response has to be waited for: holds the session meanwhile. Likewise. */
 export let holdSessionOf: (request: SiteRequest) => void;
 
+/** Whether the response is no error and no redirect so far. Likewise. */
+export let isSuccess: (request: SiteRequest) => boolean;
+
 /** Sends what was rendered. For the site, once a request; not in mod.ts. */
 export let respondTo: (request: SiteRequest, rendered: Rendered) => Response;
 
@@ -173,10 +176,12 @@ export class SiteRequest implements SessionHolder {
       request.#hold();
     };
     notifyOnDelivery = (request, callback) => {
-      request.#getDelivery().onEnd = (end) =>
-        callback(request.#sentStatus, end);
+      request.#getDelivery().notify((end) =>
+        callback(request.#sentStatus, end)
+      );
     };
     respondTo = (request, rendered) => request.#respond(rendered);
+    isSuccess = (request) => request.#status < 300;
     forgetResponse = (request) => {
       request.#status = 200;
       request.#statusText = "";
@@ -321,10 +326,14 @@ export class SiteRequest implements SessionHolder {
    * @param name The child's name, not encoded.
    */
   childLink(name: string): string {
-    const link = encodeURIComponent(name);
-    if (this.postpath.length > 0) return up(this.postpath.length - 1) + link;
+    const link = encodeURIComponent(name.toWellFormed());
+    const { length } = this.postpath;
+    if (length > 0) return up(length - 1) + link || "./";
     const own = this.prepath.at(-1) ?? "";
-    return own === "" ? link : `${encodeURIComponent(own)}/${link}`;
+    // Empty, a link would lead to the page itself.
+    return own === ""
+      ? link || "./"
+      : `${encodeURIComponent(own.toWellFormed())}/${link}`;
   }
 
   /**
@@ -335,7 +344,8 @@ export class SiteRequest implements SessionHolder {
    * @param name The sibling's name, not encoded.
    */
   siblingLink(name: string): string {
-    return up(this.postpath.length) + encodeURIComponent(name);
+    return up(this.postpath.length) + encodeURIComponent(name.toWellFormed()) ||
+      "./";
   }
 
   /**
@@ -530,7 +540,10 @@ export class SiteRequest implements SessionHolder {
     }
     const quoted = /^(W\/)?".*"$/.test(tag) ? tag : `"${tag}"`;
     this.setHeader("etag", quoted);
-    if (ifNoneMatch(this.headers.get("if-none-match"), quoted)) return false;
+    if (
+      this.#status >= 300 ||
+      ifNoneMatch(this.headers.get("if-none-match"), quoted)
+    ) return false;
     this.setResponseCode(this.#isGetOrHead() ? 304 : 412);
     return true;
   }
@@ -553,7 +566,10 @@ export class SiteRequest implements SessionHolder {
     const before = Date.parse(this.responseHeaders.get("last-modified") ?? "");
     const modified = before > time ? before : time;
     this.setHeader("last-modified", new Date(modified).toUTCString());
-    if (!this.#isGetOrHead() || this.headers.has("if-none-match")) return false;
+    if (
+      this.#status >= 300 || !this.#isGetOrHead() ||
+      this.headers.has("if-none-match")
+    ) return false;
     const since = parseHttpDate(this.getHeader("if-modified-since") ?? "");
     if (!(since >= modified)) return false;
     this.setResponseCode(304);

@@ -38,7 +38,9 @@ export async function ask(
 export function cookieOf(headers: Headers): string {
   const [cookie = "", ...others] = headers.getSetCookie();
   if (others.length > 0 || !/; path=\/(;|$)/i.test(cookie)) {
-    throw new Error(`it sets ${others.length + 1} cookies, the first "${cookie}"`);
+    throw new Error(
+      `it sets ${others.length + 1} cookies, the first "${cookie}"`,
+    );
   }
   return cookie.split(";")[0]!;
 }

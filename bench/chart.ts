@@ -123,7 +123,5 @@ function text(content: string, options: TextOptions): string {
   const escaped = content.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
   return `<text x="${x}" y="${y}"${
     style === undefined ? "" : ` class="${style}"`
-  }${
-    anchor === undefined ? "" : ` text-anchor="${anchor}"`
-  }>${escaped}</text>`;
+  }${anchor === undefined ? "" : ` text-anchor="${anchor}"`}>${escaped}</text>`;
 }

@@ -168,9 +168,9 @@ export class Server implements AsyncDisposable {
     for (const child of this.#children) kill(child);
     const said = (await Promise.all(this.#said)).join("");
     throw new Error(
-      `Cannot start the server: it ${
-        hasEnded ? "ended" : "does not listen"
-      }: ${lastLines(said)}`,
+      `Cannot start the server: it ${hasEnded ? "ended" : "does not listen"}: ${
+        lastLines(said)
+      }`,
     );
   }
 

@@ -180,17 +180,18 @@ function makeCrowd(
   const { count, spread, lead } = options;
   const ends = new Ends(count);
   const queue = new CANDIDATES[name]!(ends.onDue);
-  const first = Math.ceil(Date.now() + lead);
-  const visit = first - TIMEOUT;
+  const start = Date.now();
   const entries: Entry[] = [];
   for (let index = 0; index < count; index++) {
-    entries.push(queue.add(index, TIMEOUT, visit));
+    entries.push(queue.add(index, lead, start));
   }
   shuffle(entries);
+  const first = start + lead + 1;
   for (const [i, entry] of entries.entries()) {
-    const wait = Math.floor(i * spread / count);
-    ends.deadlines[entry.index] = first + wait;
-    queue.touch(entry, visit + wait);
+    const wait = 1 + Math.floor(i * spread / count);
+    ends.deadlines[entry.index] = start + wait + lead;
+    // As if the visitors came one after the other for as long as that.
+    queue.touch(entry, start + wait);
   }
   if (Date.now() < first) return { queue, count, first, spread, ends };
   for (const entry of entries) queue.remove(entry);

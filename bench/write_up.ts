@@ -12,7 +12,12 @@
 import { chartOf } from "./chart.ts";
 import { pathOf } from "./programs.ts";
 import { sectionOf } from "./report.ts";
-import { readResults, type Run, type Section, writeResults } from "./results.ts";
+import {
+  readResults,
+  type Run,
+  type Section,
+  writeResults,
+} from "./results.ts";
 
 const DOCUMENT = pathOf("../docs/performance.md");
 const CHART = pathOf("results.svg");

@@ -35,7 +35,7 @@ export class AccessEntry {
     this.#time = new Date(now);
     this.#address = request.remoteAddress ?? "-";
     this.#line = `${request.method} ${
-      path === -1 ? "*" : url.slice(path)
+      path === -1 ? "/" : url.slice(path)
     } HTTP/1.1`;
     this.#referer = request.getHeader("referer") ?? "-";
     this.#agent = request.getHeader("user-agent") ?? "-";
@@ -47,12 +47,12 @@ export class AccessEntry {
    * @param status The status of the response; undefined if there was none.
    */
   format(status: number | undefined, end: DeliveryEnd): string {
-    const user = this.#request.user ?? "-";
-    return `${quote(this.#address)} - ${quote(user).replaceAll(" ", "_")} [${
-      formatTime(this.#time)
-    }] "${quote(this.#line)}" ${status ?? LEFT_BEFORE_RESPONSE} ${
-      end.bytes || "-"
-    } "${quote(this.#referer)}" "${quote(this.#agent)}"`;
+    const user = fieldOf(this.#request.user);
+    return `${fieldOf(this.#address)} - ${user} [${formatTime(this.#time)}] "${
+      quote(this.#line)
+    }" ${status ?? LEFT_BEFORE_RESPONSE} ${end.bytes || "-"} "${
+      quoteBytes(this.#referer)
+    }" "${quoteBytes(this.#agent)}"`;
   }
 }
 
@@ -65,15 +65,27 @@ function formatTime(time: Date): string {
   } +0000`;
 }
 
+/** A field without quotes: one word, a hyphen for none. */
+function fieldOf(text: string | undefined): string {
+  return quote(text || "-").replaceAll(" ", "_");
+}
+
 /** Escapes what would end a field or a line, and what is not ASCII, as Apache does. */
 function quote(text: string): string {
-  return text.replace(/["\\]/g, "\\$&").replace(
-    /[^\x20-\x7e]/gu,
-    (character) =>
-      Array.from(
-        new TextEncoder().encode(character),
-        (byte) => `\\x${byte.toString(16).padStart(2, "0")}`,
-      ).join(""),
+  return quoteBytes(
+    text.replace(
+      /[^\0-\x7f]/gu,
+      (character) =>
+        String.fromCharCode(...new TextEncoder().encode(character)),
+    ),
+  );
+}
+
+/** Does so for a header, whose characters are the bytes that came. */
+function quoteBytes(header: string): string {
+  return header.replace(/["\\]/g, "\\$&").replace(
+    /[^\x20-\x7e]/g,
+    (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, "0")}`,
   );
 }
 

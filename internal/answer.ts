@@ -134,7 +134,9 @@ function answerWithPage(
   request: SiteRequest,
 ): MaybePromise<Response> {
   const { ownPage, page, status } = pages;
-  if (ownPage === undefined) return respondWith(page, request);
+  if (ownPage === undefined || isOptionsOnly(ownPage, request)) {
+    return respondWith(page, request);
+  }
   const fallBack = (error: unknown) => {
     // A page that renders GET only has nothing to say to a POST.
     if (!(error instanceof UnsupportedMethod)) {
@@ -150,6 +152,12 @@ function answerWithPage(
   } catch (error) {
     return fallBack(error);
   }
+}
+
+/** Whether OPTIONS would be answered by 204, the page not being there. */
+function isOptionsOnly(page: Resource, { method }: SiteRequest): boolean {
+  return method === "OPTIONS" && page.render === Resource.prototype.render &&
+    page.render_OPTIONS === undefined;
 }
 
 function respondWith(

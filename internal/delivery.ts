@@ -20,14 +20,14 @@ export interface DeliveryEnd {
 export class Delivery {
   /** Whether a resource asked: then the body of its own Response is followed. */
   isAskedFor = false;
-  /** Told once, at the end. */
-  onEnd: ((end: DeliveryEnd) => void) | undefined = undefined;
 
   readonly #request: Request;
   readonly #report: (error: unknown) => void;
   readonly #abort = new AbortController();
   readonly #finished: PromiseWithResolvers<void> = Promise.withResolvers();
   #isSettled = false;
+  #onEnd: ((end: DeliveryEnd) => void) | undefined = undefined;
+  #end: DeliveryEnd | undefined = undefined;
 
   /** @param report Takes what abort listeners and broken bodies throw. */
   constructor(request: Request, report: (error: unknown) => void) {
@@ -37,6 +37,12 @@ export class Delivery {
     this.#finished.promise.catch(() => {});
     if (request.signal.aborted) this.#onAbort();
     else request.signal.addEventListener("abort", this.#onAbort);
+  }
+
+  /** Has it told once, at the end; at once if that has been. */
+  notify(onEnd: (end: DeliveryEnd) => void): void {
+    if (this.#end !== undefined) onEnd(this.#end);
+    else this.#onEnd = onEnd;
   }
 
   /** Aborts when the visitor leaves. */
@@ -55,7 +61,7 @@ export class Delivery {
     if (this.#isSettled) return;
     this.#isSettled = true;
     this.#finished.resolve();
-    this.onEnd?.({ bytes, hasLeft: false });
+    this.#tell({ bytes, hasLeft: false });
   }
 
   /** The response is produced; watches over its body. */
@@ -86,6 +92,11 @@ export class Delivery {
     error.name = "AbortError";
     this.#finished.reject(error);
     abortGuarded(this.#abort, error, this.#report);
-    this.onEnd?.({ bytes, hasLeft: true });
+    this.#tell({ bytes, hasLeft: true });
+  }
+
+  #tell(end: DeliveryEnd): void {
+    this.#end = end;
+    this.#onEnd?.(end);
   }
 }

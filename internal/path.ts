@@ -5,12 +5,13 @@
  * Not `URL.pathname`, which costs ten times as much and folds dot segments.
  */
 export function pathOf(url: string): string {
-  const begin = url.indexOf("/", url.indexOf("://") + 3);
-  if (begin === -1) return "/";
-  let end = url.indexOf("#", begin);
+  const host = url.indexOf("://") + 3;
+  let end = url.indexOf("#", host);
   if (end === -1) end = url.length;
-  const query = url.indexOf("?", begin);
-  return url.slice(begin, query !== -1 && query < end ? query : end);
+  const query = url.indexOf("?", host);
+  if (query !== -1 && query < end) end = query;
+  const begin = url.indexOf("/", host);
+  return begin === -1 || begin >= end ? "/" : url.slice(begin, end);
 }
 
 /** The segments of a part of a path, decoded: "a/" is ["a", ""]. */

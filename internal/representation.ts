@@ -1,6 +1,6 @@
 import { parseHttpDate } from "./http_date.ts";
 import { ifMatch } from "@std/http/etag";
-import type { Rendered, SiteRequest } from "../request.ts";
+import { isSuccess, type Rendered, type SiteRequest } from "../request.ts";
 import {
   type ByteRange,
   contentRange,
@@ -38,14 +38,16 @@ export function sendRepresentation(
   body: Representation,
 ): Rendered {
   const { etag, modified, size, type } = body;
+  // Of a page that says what is wrong, nobody has a copy to compare.
+  const isConditional = isSuccess(request);
   const isTagCurrent = etag !== undefined && request.setETag(etag);
   const isDateCurrent = modified !== undefined &&
     request.setLastModified(modified);
-  refuseIfChanged(request, etag);
+  if (isConditional) refuseIfChanged(request, etag);
   request.setHeader("accept-ranges", "bytes");
   if (isTagCurrent || isDateCurrent) return "";
 
-  const ranges = rangesOf(request, body);
+  const ranges = isConditional ? rangesOf(request, body) : undefined;
   if (ranges === undefined) {
     if (body.encoding !== undefined) {
       request.setHeader("content-encoding", body.encoding);

@@ -1,11 +1,12 @@
 /**
  * A site that holds many sessions: `curfew_crowd.ts PORT SESSIONS`.
  *
- * `/cookies` answers the cookies of up to 1,000 of them, as JSON. They were made
- * among the others, so that visits wander through all the memory.
+ * `/visits` lists what to ask, as JSON: the counters of up to 1,000 of them.
+ * They were made among the others, so that visits wander through all the memory.
  */
 
 import { Resource, Site, type SiteRequest } from "../../mod.ts";
+import type { Visit } from "../wrk.ts";
 
 const VISITORS = 1000;
 
@@ -19,19 +20,19 @@ class Count extends Resource {
   }
 }
 
-class Cookies extends Resource {
-  readonly cookies: string[] = [];
+class VisitList extends Resource {
+  readonly visits: Visit[] = [];
 
   override render_GET(): Response {
-    return Response.json(this.cookies);
+    return Response.json(this.visits);
   }
 }
 
-const [port, held] = Deno.args.map(Number) as [number, number];
-const list = new Cookies();
+const [port = 0, held = 0] = Deno.args.map(Number);
+const list = new VisitList();
 const root = new Resource()
   .putChild("count", new Count())
-  .putChild("cookies", list);
+  .putChild("visits", list);
 const site = new Site(root);
 const step = Math.max(1, Math.floor(held / VISITORS));
 for (let i = 0; i < held; i++) {
@@ -40,6 +41,7 @@ for (let i = 0; i < held; i++) {
     continue;
   }
   const response = await site.fetch(new Request("http://127.0.0.1/count"));
-  list.cookies.push(response.headers.getSetCookie()[0]!.split(";")[0]!);
+  const [cookie = ""] = response.headers.getSetCookie()[0]!.split(";");
+  list.visits.push({ path: "/count", cookie });
 }
 Deno.serve({ hostname: "127.0.0.1", port }, site.fetch);

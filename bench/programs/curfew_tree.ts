@@ -1,12 +1,17 @@
 /**
- * A site whose every resource has a number of children, and is some levels
- * deep: `curfew_tree.ts PORT CHILDREN DEPTH`.
+ * A site with many children on each of some levels: `curfew_tree.ts PORT
+ * CHILDREN DEPTH`.
  *
- * The children are called `child0`, `child1` and so on; only the first of a
- * level goes on to the next, and what is on the last says "hello".
+ * They are called `child0`, `child1` and so on. The first of a level has the
+ * children of the next; all others, and all of the last, say "hello". `/visits`
+ * lists what to ask, as JSON: up to 1,000 of the last level.
  */
 
 import { Resource, Site } from "../../mod.ts";
+import type { Visit } from "../wrk.ts";
+
+/** More paths than that wrk need not ask by turns. */
+const ASKED = 1000;
 
 class Hello extends Resource {
   override render_GET(): string {
@@ -14,20 +19,28 @@ class Hello extends Resource {
   }
 }
 
+class VisitList extends Resource {
+  override render_GET(): Response {
+    return Response.json(visits);
+  }
+}
+
 function grow(children: number, depth: number): Resource {
   if (depth === 0) return new Hello();
-  const resource = new Resource().putChild(
-    "child0",
-    grow(children, depth - 1),
-  );
-  for (let i = 1; i < children; i++) resource.putChild(`child${i}`, new Hello());
+  const first = grow(children, depth - 1);
+  const resource = new Resource().putChild("child0", first);
+  for (let i = 1; i < children; i++) {
+    resource.putChild(`child${i}`, new Hello());
+  }
   return resource;
 }
 
-const [port, children, depth] = Deno.args.map(Number) as [
-  number,
-  number,
-  number,
-];
-const site = new Site(grow(children, depth));
+const [port = 0, children = 1, depth = 1] = Deno.args.map(Number);
+const step = Math.max(1, Math.floor(children / ASKED));
+const visits: Visit[] = [];
+for (let i = 0; i < children; i += step) {
+  visits.push({ path: `${"/child0".repeat(depth - 1)}/child${i}` });
+}
+const root = grow(children, depth).putChild("visits", new VisitList());
+const site = new Site(root);
 Deno.serve({ hostname: "127.0.0.1", port }, site.fetch);

@@ -31,7 +31,7 @@ export class Timers implements Queue {
   }
 
   #set(index: number, deadline: number): TimerEntry["timer"] {
-    // A plain timer may fire early, and one that is kept from that costs more.
-    return setTimeout(this.#onDue, Math.ceil(deadline - Date.now()), index);
+    const delay = Math.max(0, Math.ceil(deadline - Date.now()));
+    return setTimeout(this.#onDue, delay, index);
   }
 }

@@ -1,0 +1,164 @@
+import { randomId } from "../internal/token.ts";
+import { Resource, type Session, Site } from "../mod.ts";
+import type { Candidate, Comparison } from "./inprocess_compare.ts";
+import { shuffle } from "./shuffle.ts";
+
+/** Sessions that are touched in one run. */
+const TOUCHES = 10_000;
+
+/** Sessions that are made in one run. */
+const MADE = 10_000;
+
+/** Milliseconds: the default of sessions. */
+const TIMEOUT = 900_000;
+
+/** What a session comes down to. */
+interface Entry {
+  readonly uid: string;
+  readonly secret: string;
+  deadline: number;
+}
+
+function makeEntry(entries: Map<string, Entry>): Entry {
+  const entry = {
+    uid: randomId(),
+    secret: randomId(),
+    deadline: Date.now() + TIMEOUT,
+  };
+  entries.set(entry.uid, entry);
+  return entry;
+}
+
+/** A touch against a number that is stored, both found in a Map by their uids. */
+export function touchFound(count: number): Comparison {
+  const site = new Site(new Resource());
+  const entries = new Map<string, Entry>();
+  for (let i = 0; i < count; i++) {
+    const { uid } = site.makeSession();
+    entries.set(uid, { ...makeEntry(new Map()), uid });
+  }
+  const uids = shuffle([...entries.keys()]);
+  return {
+    title: `Find and touch one of ${count.toLocaleString("en")}, random order`,
+    times: TOUCHES,
+    bar: barOf(count),
+    candidates: [
+      inTurns("find, store the deadline", uids, (uid) => {
+        entries.get(uid)!.deadline = Date.now() + TIMEOUT;
+      }),
+      inTurns("find, Session.touch()", uids, (uid) => {
+        site.sessions.get(uid)!.touch();
+      }),
+    ],
+  };
+}
+
+/** The same where both are at hand already. */
+export function touchKnown(count: number): Comparison {
+  const site = new Site(new Resource());
+  const sessions: Session[] = [];
+  const entries: Entry[] = [];
+  for (let i = 0; i < count; i++) {
+    sessions.push(site.makeSession());
+    entries.push(makeEntry(new Map()));
+  }
+  return {
+    title: `Touch one of ${count.toLocaleString("en")} at hand, random order`,
+    times: TOUCHES,
+    candidates: [
+      inTurns("store the deadline", shuffle(entries), (entry) => {
+        entry.deadline = Date.now() + TIMEOUT;
+      }),
+      inTurns("Session.touch()", shuffle(sessions), (session) => {
+        session.touch();
+      }),
+    ],
+  };
+}
+
+/** What is promised at each size; a small Map lies in the processor's cache. */
+function barOf(count: number): number {
+  return count <= 10_000 ? 1.5 : 1.3;
+}
+
+/** Does something to the next so many items in each run, round and round. */
+function inTurns<T>(
+  name: string,
+  items: readonly T[],
+  act: (item: T) => void,
+): Candidate {
+  let next = 0;
+  return {
+    name,
+    run() {
+      for (let i = 0; i < TOUCHES; i++) {
+        act(items[next]!);
+        if (++next === items.length) next = 0;
+      }
+    },
+  };
+}
+
+/** Making sessions on a new site against making entries of a new Map. */
+export function making(): Comparison {
+  let entries = new Map<string, Entry>();
+  let site = new Site(new Resource());
+  let ids: string[] = [];
+  return {
+    title: `Make one of ${MADE.toLocaleString("en")}`,
+    times: MADE,
+    candidates: [
+      {
+        name: "entry of a Map",
+        prepare: () => entries = new Map(),
+        run() {
+          for (let i = 0; i < MADE; i++) makeEntry(entries);
+        },
+      },
+      {
+        name: "session",
+        prepare() {
+          site[Symbol.dispose]();
+          site = new Site(new Resource());
+        },
+        run() {
+          for (let i = 0; i < MADE; i++) site.makeSession();
+        },
+      },
+      {
+        name: "the two ids only",
+        prepare: () => ids = [],
+        run() {
+          for (let i = 0; i < 2 * MADE; i++) ids.push(randomId());
+        },
+      },
+    ],
+  };
+}
+
+/** The id, and other ways of making one as good or half as good. */
+export function ids(): Comparison {
+  return {
+    title: "Make an id of 128 random bits",
+    times: 10_000,
+    candidates: [
+      makingIds("randomId()", randomId),
+      makingIds("crypto.randomUUID()", () => crypto.randomUUID()),
+      makingIds(
+        "a draw for each id",
+        () => crypto.getRandomValues(new Uint8Array(16)).toHex(),
+      ),
+    ],
+  };
+}
+
+function makingIds(name: string, make: () => string): Candidate {
+  let last = "";
+  return {
+    name,
+    run() {
+      for (let i = 0; i < 10_000; i++) last = make();
+      return last;
+    },
+  };
+}
