@@ -27,8 +27,9 @@ const serversOf = new WeakMap<Site, Set<Deno.HttpServer>>();
  *
  * Then it takes no more connections, ends streams of events, lets running
  * requests finish, and closes the site, which ends the sessions: the process
- * exits with 0, unless the program has more to do. A second signal ends the
- * process at once.
+ * exits with 0, unless the program has more to do. If a request has not finished
+ * after the site's `shutdownTimeout`, the process exits all the same, once the
+ * site is closed. A second signal ends it at once.
  *
  * A site may be served on several endpoints: it is closed once the last of them
  * has stopped. `shutdown()` of a server stops only that server; the site stays
@@ -95,10 +96,21 @@ export function listen(
 
 async function stop(server: Deno.HttpServer, site: Site): Promise<void> {
   site.stopStreams();
-  await server.shutdown();
+  const late = Promise.withResolvers<boolean>();
+  const timer = setTimeout(
+    () => late.resolve(true),
+    site.shutdownTimeout * 1000,
+  );
+  const isLate = await Promise.race([
+    server.shutdown().then(() => false),
+    late.promise,
+  ]);
+  clearTimeout(timer);
   const servers = serversOf.get(site);
   servers?.delete(server);
   if (servers?.size === 0) await site.close();
+  // Its connection would keep the process, and nothing else can close it now.
+  if (isLate) Deno.exit();
 }
 
 /**

@@ -122,6 +122,8 @@ export class Site
   /** How the visitors' tokens travel; for requests. */
   readonly sessionCookie: TokenCookie;
 
+  /** Seconds that a stop waits; see {@linkcode SiteOptions.shutdownTimeout}. */
+  readonly shutdownTimeout: number;
   /** Seconds that an old token counts after a renewal. */
   readonly renewalGrace: number;
   /** What a browser is told to forget at a logout; for requests. */
@@ -173,6 +175,7 @@ export class Site
     this.trustProxy = options.trustProxy ?? false;
     this.maxBodyBytes = options.maxBodyBytes ?? 10 * 2 ** 20;
     this.clock = options.clock ?? systemClock;
+    this.shutdownTimeout = options.shutdownTimeout ?? 10;
     this.renewalGrace = options.renewalGrace ?? 10;
     this.clearSiteData = options.clearSiteData?.map((what) => `"${what}"`)
       .join(", ");
@@ -308,7 +311,7 @@ export class Site
    */
   async close(): Promise<void> {
     this[Symbol.dispose]();
-    const { shutdownTimeout = 10 } = this.#options;
+    const { shutdownTimeout } = this;
     const isLate = Promise.withResolvers<void>();
     const timer = this.#pending.size === 0 || shutdownTimeout === Infinity
       ? undefined

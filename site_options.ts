@@ -111,7 +111,8 @@ export interface SiteOptions {
   cookie?: SessionCookieOptions;
   /**
    * Seconds that closing the site waits for what callbacks have promised; then it
-   * reports whose have not kept it.
+   * reports whose have not kept it. `listen` waits for running requests as long
+   * before that.
    *
    * @default {10}
    */

@@ -41,7 +41,8 @@ export async function conduct(script: Script): Promise<void> {
     console.error("Cannot measure: no wrk; on Debian: apt-get install wrk");
     Deno.exit(1);
   }
-  const cpus = script.isUnpinned ? undefined : await pickCpus();
+  const isPinned = !script.isUnpinned && !flags.isUnpinned;
+  const cpus = isPinned ? await pickCpus() : undefined;
   await using processes = new Processes();
   const tools = { processes, settings: settingsOf(flags, cpus), say };
   const { contests, versions, remarks } = await script.prepare(flags, tools);

@@ -8,6 +8,8 @@ export interface Flags {
   readonly connections: number;
   /** The contests to hold; all if there are none. */
   readonly only: readonly string[];
+  /** Whether servers and wrk may run on any CPU. */
+  readonly isUnpinned: boolean;
   /** Whether the results, the chart and the documentation are written. */
   readonly isWriting: boolean;
   /** Whether the peers take part. */
@@ -21,6 +23,7 @@ export const FLAGS_HELP = `
   --warm-up=N      seconds of load before each measurement (1)
   --connections=N  that wrk keeps open (32)
   --only=A,B       the contests to hold (all)
+  --unpinned       let servers and wrk run on any CPU
   --write          also write results.json, results.svg and docs/performance.md
 `;
 
@@ -39,6 +42,7 @@ export function readFlags(args: readonly string[]): Flags {
       "warm-up": { type: "string", default: "1" },
       "connections": { type: "string", default: "32" },
       "only": { type: "string", default: "" },
+      "unpinned": { type: "boolean", default: false },
       "write": { type: "boolean", default: false },
       "peers": { type: "boolean", default: false },
     },
@@ -49,6 +53,7 @@ export function readFlags(args: readonly string[]): Flags {
     warmUpSeconds: count("warm-up", values["warm-up"], 0),
     connections: count("connections", values.connections, 1),
     only: values.only.split(",").filter((name) => name !== ""),
+    isUnpinned: values.unpinned,
     isWriting: values.write,
     hasPeers: values.peers,
   };

@@ -8,7 +8,7 @@
 import type { Contender } from "./measure.ts";
 import type { Processes } from "./processes.ts";
 import {
-  onDeno,
+  onDenoWithPackages,
   onNode,
   onPython,
   pathOf,
@@ -46,10 +46,12 @@ const TWISTED = peer(
 );
 
 const WITH_SESSIONS: readonly Peer[] = [
-  peer("Hono, sessions by hand", onDeno("peers/hono_by_hand.mjs"), ["hono"]),
+  peer("Hono, sessions by hand", onDenoWithPackages("peers/hono_by_hand.mjs"), [
+    "hono",
+  ]),
   peer(
     "hono-sessions on Deno",
-    onDeno("peers/hono_sessions.mjs"),
+    onDenoWithPackages("peers/hono_sessions.mjs"),
     ["hono", "hono-sessions"],
   ),
   peer(
@@ -62,11 +64,13 @@ const WITH_SESSIONS: readonly Peer[] = [
 /** The peers of each contest, by its name. */
 const PEERS: Readonly<Record<string, readonly Peer[]>> = {
   hello: [
-    peer("Hono on Deno", onDeno("peers/hono.mjs"), ["hono"]),
-    peer("Elysia on Deno", onDeno("peers/elysia.mjs"), ["elysia"]),
-    peer("H3 on Deno", onDeno("peers/h3.mjs"), ["h3"]),
+    peer("Hono on Deno", onDenoWithPackages("peers/hono.mjs"), ["hono"]),
+    peer("Elysia on Deno", onDenoWithPackages("peers/elysia.mjs"), ["elysia"]),
+    peer("H3 on Deno", onDenoWithPackages("peers/h3.mjs"), ["h3"]),
     // The newer Oak is on JSR only.
-    peer("Oak 14 on Deno", onDeno("peers/oak.mjs"), ["@oakserver/oak"]),
+    peer("Oak 14 on Deno", onDenoWithPackages("peers/oak.mjs"), [
+      "@oakserver/oak",
+    ]),
     peer("Fastify on Node", onNode("peers/fastify.mjs"), ["fastify"]),
     peer("Express on Node", onNode("peers/express.mjs"), ["express"]),
     TWISTED,

@@ -213,5 +213,5 @@ function kill(child: Deno.ChildProcess): void {
 }
 
 function lastLines(text: string): string {
-  return text.trim().split("\n").slice(-3).join("\n") || "it said nothing";
+  return text.trim().split("\n").slice(-10).join("\n") || "it said nothing";
 }

@@ -11,19 +11,18 @@ export function onDeno(
   file: string,
   ...args: readonly number[]
 ): ProgramOnPort {
-  return (port) => ({
-    command: Deno.execPath(),
-    args: [
-      "run",
-      "--allow-all",
-      "--no-lock",
-      // Peers are looked for where npm has put them.
-      "--node-modules-dir=manual",
-      pathOf(file),
-      `${port}`,
-      ...args.map(String),
-    ],
-  });
+  return (port) => denoRun([], [pathOf(file), port, ...args]);
+}
+
+/** A program on Deno that shares its port, which is unstable in Deno 2.9. */
+export function onDenoSharingPort(file: string): ProgramOnPort {
+  return (port) => denoRun(["--unstable-net"], [pathOf(file), port]);
+}
+
+/** A peer on Deno, which finds its packages where npm has put them. */
+export function onDenoWithPackages(file: string): ProgramOnPort {
+  return (port) =>
+    denoRun(["--no-lock", "--node-modules-dir=manual"], [pathOf(file), port]);
 }
 
 /** A program on Node. */
@@ -39,4 +38,14 @@ export function onPython(file: string): ProgramOnPort {
 /** The path of a file of the benchmarks. */
 export function pathOf(file: string): string {
   return decodeURIComponent(new URL(file, import.meta.url).pathname);
+}
+
+function denoRun(
+  flags: readonly string[],
+  words: readonly (string | number)[],
+): Program {
+  return {
+    command: Deno.execPath(),
+    args: ["run", "--allow-all", ...flags, ...words.map(String)],
+  };
 }

@@ -11,7 +11,7 @@ import { ask, comparable, cookieOf } from "./ask.ts";
 import { conduct } from "./conduct.ts";
 import { again } from "./contests.ts";
 import type { Contender, Contest, Tools } from "./measure.ts";
-import { onDeno, pathOf, type ProgramOnPort } from "./programs.ts";
+import { onDenoSharingPort, pathOf, type ProgramOnPort } from "./programs.ts";
 
 /** One for each CPU, but two even where there is one. */
 const WORKERS = Math.max(2, navigator.hardwareConcurrency);
@@ -30,7 +30,7 @@ const PARALLEL: Contender = {
 
 const SHARED_PORT: Contender = {
   name: `reusePort, ${WORKERS} processes`,
-  program: onDeno(WORKER),
+  program: onDenoSharingPort(WORKER),
   copies: WORKERS,
 };
 
@@ -41,7 +41,6 @@ function served(...flags: readonly string[]): ProgramOnPort {
     args: [
       "serve",
       "--allow-all",
-      "--no-lock",
       "--host=127.0.0.1",
       `--port=${port}`,
       ...flags,

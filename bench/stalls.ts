@@ -28,7 +28,9 @@ export function watchStalls(): {
   };
 }
 
-/** Waits without holding anything up. */
+/** Waits without holding anything up; not at all for less than nothing. */
 export function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  return new Promise((resolve) =>
+    setTimeout(resolve, Math.max(0, milliseconds))
+  );
 }

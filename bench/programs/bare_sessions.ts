@@ -8,7 +8,10 @@ Deno.serve(
     const session = findSession(request.headers.get("cookie"));
     if (session !== undefined) {
       return new Response(`${++session.count}`, {
-        headers: { "content-type": "text/html; charset=utf-8" },
+        headers: {
+          "content-type": "text/html; charset=utf-8",
+          "cache-control": "private",
+        },
       });
     }
     return new Response("hello", {

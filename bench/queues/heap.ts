@@ -1,5 +1,8 @@
 import { type Entry, type OnDue, type Queue, SLICE } from "./queue.ts";
 
+/** Entries that sink between two looks at the clock. */
+const MOVES_PER_LOOK = 64;
+
 interface HeapEntry extends Entry {
   readonly timeout: number;
   deadline: number;
@@ -52,6 +55,7 @@ export class Heap implements Queue {
   due(): number {
     const began = Date.now();
     let now = began;
+    let moves = 0;
     for (;;) {
       const first = this.#entries[0];
       if (first === undefined) return Infinity;
@@ -60,6 +64,7 @@ export class Heap implements Queue {
       if (first.deadline > now) {
         this.#keys[0] = first.deadline;
         this.#sink(0);
+        if (++moves % MOVES_PER_LOOK === 0) now = Date.now();
         continue;
       }
       this.remove(first);

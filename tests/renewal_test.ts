@@ -1,0 +1,533 @@
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertMatch,
+  assertNotEquals,
+  assertStrictEquals,
+} from "@std/assert";
+import type { Rendered, SiteOptions, SiteRequest } from "../mod.ts";
+import {
+  cookieOf,
+  cookiesOf,
+  Errors,
+  lasting,
+  ManualClock,
+  onlySession,
+  requestWith,
+  siteOf,
+  visit,
+} from "./helpers_session.ts";
+
+type Render = (request: SiteRequest) => Rendered | Promise<Rendered>;
+
+/** A site whose page renews the session when it is told to. */
+function renewing(options: SiteOptions = {}) {
+  const page = { renews: false, also: (() => "") as Render };
+  const clock = new ManualClock();
+  const site = siteOf({ clock, ...options }, (request) => {
+    const session = request.getSession();
+    if (page.renews) session.renew();
+    return page.also(request);
+  });
+  const renew = (cookie: string) => {
+    page.renews = true;
+    const response = visit(site, cookie);
+    page.renews = false;
+    return response;
+  };
+  return { site, clock, page, renew, [Symbol.dispose]: () => site.close() };
+}
+
+/** A site whose pages wait, each for a gate of its own. */
+function waiting(options: SiteOptions = {}) {
+  const gates = new Map<string, PromiseWithResolvers<void>>();
+  const clock = new ManualClock();
+  const site = siteOf({ clock, ...options }, (request) => {
+    const [name = ""] = request.postpath;
+    const session = request.getSession();
+    if (name === "") return session.uid;
+    const gate = Promise.withResolvers<void>();
+    gates.set(name, gate);
+    if (name === "renews-then-waits") session.renew();
+    return gate.promise.then(() => {
+      if (name.startsWith("waits-then-renews")) session.renew();
+      return session.uid;
+    });
+  });
+  const ask = (name: string, cookie: string) =>
+    site.fetch(requestWith(cookie, `http://localhost/${name}`));
+  const answerTo = async (name: string, response: ReturnType<typeof ask>) => {
+    gates.get(name)!.resolve();
+    return await response;
+  };
+  return { site, clock, ask, answerTo, [Symbol.dispose]: () => site.close() };
+}
+
+/** Whether a cookie opens the one session of a site, by a peek. */
+function opens(site: ReturnType<typeof siteOf>, cookie: string): boolean {
+  const { uid } = onlySession(site);
+  const found: (string | undefined)[] = [];
+  const { resource } = site;
+  site.resource = siteOf({}, (request) => {
+    found.push(request.session?.uid);
+    return "";
+  }).resource;
+  visit(site, cookie);
+  site.resource = resource;
+  return found[0] === uid;
+}
+
+// What stays, and what does not.
+
+Deno.test("Session.renew() sends another secret with the same uid", () => {
+  using it = renewing();
+  const old = cookieOf(visit(it.site));
+
+  const renewed = cookieOf(it.renew(old));
+
+  assertEquals(renewed.slice(0, -32), old.slice(0, -32));
+  assertNotEquals(renewed.slice(-32), old.slice(-32));
+  assertMatch(renewed, /^session=[0-9a-f]{64}$/);
+});
+
+Deno.test("Session.renew() keeps the session object", () => {
+  using it = renewing();
+  const old = cookieOf(visit(it.site));
+  const session = onlySession(it.site);
+
+  it.renew(old);
+
+  assertStrictEquals(onlySession(it.site), session);
+  assertStrictEquals(it.site.getSession(session.uid), session);
+});
+
+Deno.test("Session.renew() keeps what is kept in the session", () => {
+  class Cart {
+    items = 3;
+  }
+  using it = renewing();
+  const old = cookieOf(visit(it.site));
+  const session = onlySession(it.site);
+  session.set("colour", "red");
+  const cart = session.getComponent(Cart);
+
+  it.renew(old);
+
+  assertEquals(session.get("colour"), "red");
+  assertStrictEquals(session.getComponent(Cart), cart);
+});
+
+Deno.test("Session.renew() keeps the callbacks, which are called once at the end", () => {
+  using it = renewing();
+  const old = cookieOf(visit(it.site));
+  const session = onlySession(it.site);
+  const told: string[] = [];
+  session.notifyOnExpire(({ uid }) => told.push(uid));
+
+  it.renew(old);
+
+  assertEquals(told, []);
+  session.expire();
+  assertEquals(told, [session.uid]);
+});
+
+Deno.test("Session.renew() keeps the signal, which does not abort", () => {
+  using it = renewing();
+  const old = cookieOf(visit(it.site));
+  const { signal } = onlySession(it.site);
+
+  it.renew(old);
+
+  assertStrictEquals(onlySession(it.site).signal, signal);
+  assertFalse(signal.aborted);
+});
+
+Deno.test("Session.renew() keeps the principal", () => {
+  using it = renewing();
+  const old = cookieOf(visit(it.site));
+  const session = onlySession(it.site);
+  session.principal = "alice";
+
+  it.renew(old);
+
+  assertEquals(it.site.sessionsOf("alice"), [session]);
+});
+
+Deno.test("Session.renew() changes neither the deadline nor the last access", () => {
+  using it = renewing();
+  visit(it.site);
+  const session = onlySession(it.site);
+  const before = [session.expiresAt, session.lastModified, session.createdAt];
+  it.clock.advance(3000);
+
+  session.renew();
+
+  assertEquals(
+    [session.expiresAt, session.lastModified, session.createdAt],
+    before,
+  );
+});
+
+Deno.test("Session.renew() sets no timer", () => {
+  using it = renewing();
+  visit(it.site);
+  const { sets } = it.clock;
+
+  onlySession(it.site).renew();
+
+  assertEquals(it.clock.sets, sets);
+});
+
+Deno.test("Session.renew() after the end does nothing", () => {
+  using it = renewing();
+  const session = it.site.makeSession();
+  session.expire();
+
+  session.renew();
+
+  assertFalse(session.isActive);
+});
+
+Deno.test("Session.renew() and then expire() clears the cookie", () => {
+  using it = renewing();
+  const old = cookieOf(visit(it.site));
+  it.page.also = () => {
+    onlySession(it.site).expire();
+    return "";
+  };
+
+  const response = it.renew(old);
+
+  assertEquals(cookiesOf(response), ["session="]);
+});
+
+Deno.test("Deno.inspect() of a renewed session shows neither secret", () => {
+  using it = renewing();
+  const old = cookieOf(visit(it.site));
+  const renewed = cookieOf(it.renew(old));
+
+  const text = Deno.inspect(onlySession(it.site), {
+    depth: 100,
+    showHidden: true,
+  });
+
+  assertFalse(text.includes(old.slice(-32)));
+  assertFalse(text.includes(renewed.slice(-32)));
+});
+
+// The new token.
+
+Deno.test("Session.renew() has the new token open the session", () => {
+  using it = renewing();
+  const renewed = cookieOf(it.renew(cookieOf(visit(it.site))));
+
+  assert(opens(it.site, renewed));
+});
+
+Deno.test("Session.renew() has the new token open the session after the grace", () => {
+  using it = renewing();
+  const renewed = cookieOf(it.renew(cookieOf(visit(it.site))));
+
+  it.clock.advance(60_000);
+
+  assert(opens(it.site, renewed));
+});
+
+Deno.test("Session.renew() sends the new cookie once", () => {
+  using it = renewing();
+  const renewed = cookieOf(it.renew(cookieOf(visit(it.site))));
+
+  const next = visit(it.site, renewed);
+
+  assertEquals(next.headers.getSetCookie(), []);
+});
+
+Deno.test("Session.renew() makes the response no-store", () => {
+  using it = renewing();
+  const old = cookieOf(visit(it.site));
+
+  const response = it.renew(old);
+
+  assertEquals(response.headers.get("cache-control"), "no-store");
+});
+
+Deno.test("Session.renew() writes the cookie as the first one was", () => {
+  using it = renewing();
+  const first = visit(it.site);
+
+  const second = it.renew(cookieOf(first));
+
+  const attributesOf = (response: Response) =>
+    response.headers.getSetCookie().map((line) => line.split("; ").slice(1));
+  assertEquals(attributesOf(second), attributesOf(first));
+});
+
+Deno.test("Session.renew() twice in a request sends one cookie, that opens the session", () => {
+  using it = renewing();
+  const old = cookieOf(visit(it.site));
+  it.page.also = (request) => {
+    request.getSession().renew();
+    return "";
+  };
+
+  const response = it.renew(old);
+
+  assert(opens(it.site, cookieOf(response)));
+});
+
+Deno.test("Session.renew() of a session that the request made sends the new token only", () => {
+  using it = renewing();
+  it.page.renews = true;
+
+  const response = visit(it.site);
+
+  it.clock.advance(60_000);
+  assert(opens(it.site, cookieOf(response)));
+});
+
+Deno.test("Session.renew() of a session that the request made sends the cookie once", () => {
+  using it = renewing();
+  it.page.renews = true;
+  const cookie = cookieOf(visit(it.site));
+  it.page.renews = false;
+
+  const next = visit(it.site, cookie);
+
+  assertEquals(next.headers.getSetCookie(), []);
+});
+
+Deno.test("Session.renew() after the visitor has shown the new token makes another", () => {
+  using it = renewing();
+  const second = cookieOf(it.renew(cookieOf(visit(it.site))));
+
+  const third = cookieOf(it.renew(second));
+
+  assertNotEquals(third, second);
+  it.clock.advance(60_000);
+  assert(opens(it.site, third));
+  assertFalse(opens(it.site, second));
+});
+
+for (
+  const [what, status, also] of [
+    ["an error page", 500, () => {
+      throw new Error("thrown");
+    }],
+    ["a redirect", 302, (request) => request.redirect("/")],
+    ["a Response", 203, () => new Response("", { status: 203 })],
+    ["the page for what cannot be sent", 500, () => 5 as unknown as string],
+    [
+      "the page for a Response that cannot be sent",
+      500,
+      () => Response.error(),
+    ],
+  ] as [string, number, Render][]
+) {
+  Deno.test(`Session.renew() sends the new cookie on ${what}`, () => {
+    using it = renewing({ onError: new Errors().onError });
+    const old = cookieOf(visit(it.site));
+    it.page.also = also;
+
+    const response = it.renew(old);
+
+    assertEquals(response.status, status);
+    it.clock.advance(60_000);
+    assert(opens(it.site, cookieOf(response)));
+  });
+}
+
+// The old token.
+
+Deno.test("Session.renew() has the old token open the session for 10 s", () => {
+  using it = renewing();
+  const old = cookieOf(visit(it.site));
+  it.renew(old);
+
+  it.clock.advance(9999);
+
+  assert(opens(it.site, old));
+});
+
+Deno.test("Session.renew() has the old token open nothing after 10 s", () => {
+  using it = renewing();
+  const old = cookieOf(visit(it.site));
+  it.renew(old);
+
+  it.clock.advance(10_000);
+
+  assertFalse(opens(it.site, old));
+});
+
+Deno.test("Session.renew() gives the old token no more time for being used", () => {
+  using it = renewing();
+  const old = cookieOf(visit(it.site));
+  it.renew(old);
+
+  it.clock.advance(9000);
+  visit(it.site, old);
+  it.clock.advance(1000);
+
+  assertFalse(opens(it.site, old));
+});
+
+Deno.test("Session.renew() gives the old token no more time at a second call", () => {
+  using it = renewing();
+  const old = cookieOf(visit(it.site));
+  it.renew(old);
+
+  it.clock.advance(9000);
+  onlySession(it.site).renew();
+  it.clock.advance(1000);
+
+  assertFalse(opens(it.site, old));
+});
+
+Deno.test("Session.renew() twice leaves the first token its grace", () => {
+  using it = renewing();
+  const first = cookieOf(visit(it.site));
+  const second = cookieOf(it.renew(first));
+
+  it.renew(second);
+
+  assert(opens(it.site, first));
+});
+
+Deno.test("SiteOptions.renewalGrace is how long the old token opens the session", () => {
+  using it = renewing({ renewalGrace: 2.5 });
+  const old = cookieOf(visit(it.site));
+  it.renew(old);
+
+  it.clock.advance(2499);
+  assert(opens(it.site, old));
+  it.clock.advance(1);
+
+  assertFalse(opens(it.site, old));
+});
+
+Deno.test("SiteOptions.renewalGrace 0 has the old token open nothing", () => {
+  using it = renewing({ renewalGrace: 0 });
+  const old = cookieOf(visit(it.site));
+
+  it.renew(old);
+
+  assertFalse(opens(it.site, old));
+});
+
+Deno.test("Session.renew() has a visit with the old token count as access", () => {
+  using it = renewing({ sessionFactory: lasting({ sessionTimeout: 5 }) });
+  const old = cookieOf(visit(it.site));
+  it.renew(old);
+
+  it.clock.advance(4000);
+  visit(it.site, old);
+
+  assertEquals(onlySession(it.site).lastModified * 1000, it.clock.time);
+});
+
+for (const persistent of [false, true]) {
+  const what = persistent ? "a persistent" : "the new";
+
+  Deno.test(`Session.renew() sends ${what} cookie to nobody who has the old token only`, () => {
+    using it = renewing({ cookie: { persistent } });
+    const old = cookieOf(visit(it.site));
+    it.renew(old);
+
+    const graced = visit(it.site, old);
+
+    assertEquals(graced.headers.getSetCookie(), []);
+  });
+
+  Deno.test(`Session.renew() with the old token sends ${what} cookie to nobody`, () => {
+    using it = renewing({ cookie: { persistent } });
+    const old = cookieOf(visit(it.site));
+    it.renew(old);
+
+    const graced = it.renew(old);
+
+    assertEquals(graced.headers.getSetCookie(), []);
+  });
+}
+
+Deno.test("Session.renew() with the old token does not lock out who has the new one", () => {
+  using it = renewing();
+  const old = cookieOf(visit(it.site));
+  const renewed = cookieOf(it.renew(old));
+  visit(it.site, renewed);
+
+  it.renew(old);
+
+  const [sent = renewed] = cookiesOf(visit(it.site, renewed));
+  it.clock.advance(10_000);
+  assert(opens(it.site, sent));
+});
+
+// Two requests at once.
+
+Deno.test("Session.renew() in two requests at once sends both a cookie that opens the session", async () => {
+  using it = waiting();
+  const old = cookieOf(visit(it.site));
+  const one = it.ask("waits-then-renews-1", old);
+  const two = it.ask("waits-then-renews-2", old);
+
+  const first = cookieOf(await it.answerTo("waits-then-renews-1", one));
+  const second = cookieOf(await it.answerTo("waits-then-renews-2", two));
+
+  it.clock.advance(10_000);
+  assert(opens(it.site, first));
+  assert(opens(it.site, second));
+});
+
+Deno.test("Session.renew() in two requests at once has the last cookie count, shown between or not", async () => {
+  using it = waiting();
+  const old = cookieOf(visit(it.site));
+  const one = it.ask("waits-then-renews-1", old);
+  const two = it.ask("waits-then-renews-2", old);
+  visit(
+    it.site,
+    cookieOf(await it.answerTo("waits-then-renews-1", one)),
+  );
+
+  const last = cookieOf(await it.answerTo("waits-then-renews-2", two));
+
+  it.clock.advance(10_000);
+  assert(opens(it.site, last));
+});
+
+Deno.test("Session.renew() leaves a request that was under way its session", async () => {
+  using it = waiting();
+  const old = cookieOf(visit(it.site));
+  const slow = it.ask("waits", old);
+  onlySession(it.site).renew();
+
+  const response = await it.answerTo("waits", slow);
+
+  assertEquals(await response.text(), onlySession(it.site).uid);
+});
+
+Deno.test("Session.renew() is answered to the request that renews, whoever else is answered before", async () => {
+  using it = waiting();
+  const old = cookieOf(visit(it.site));
+  const slow = it.ask("waits", old);
+  const login = it.ask("renews-then-waits", old);
+
+  const other = await it.answerTo("waits", slow);
+  const renewed = await it.answerTo("renews-then-waits", login);
+
+  // Whoever sent it has the old token only: an attacker who planted it, perhaps.
+  assertEquals(other.headers.getSetCookie(), []);
+  it.clock.advance(10_000);
+  assert(opens(it.site, cookieOf(renewed)));
+});
+
+Deno.test("Session.renew() sends a persistent cookie to no request that came with the old token", async () => {
+  using it = waiting({ cookie: { persistent: true } });
+  const old = cookieOf(visit(it.site));
+  const slow = it.ask("waits", old);
+  const login = it.ask("renews-then-waits", old);
+  await it.answerTo("renews-then-waits", login);
+
+  const other = await it.answerTo("waits", slow);
+
+  assertEquals(other.headers.getSetCookie(), []);
+});
