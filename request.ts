@@ -726,12 +726,19 @@ export class SiteRequest implements SessionHolder {
   #respond(rendered: Rendered): Response {
     const cookie = this.#concludeSession();
     this.#isProduced = true;
-    const isPlain = typeof rendered === "string" &&
-      this.#session === undefined && this.#status === 200 &&
+    const isPlain = typeof rendered === "string" && this.#status === 200 &&
       this.#statusText === "" && this.#responseHeaders === undefined &&
       this.#setCookies === undefined && this.#delivery === undefined &&
       this.method !== "HEAD";
-    if (isPlain) return new Response(rendered, PLAIN);
+    if (isPlain) {
+      if (this.#session === undefined) return new Response(rendered, PLAIN);
+      if (cookie === undefined) return new Response(rendered, PRIVATE);
+      const headers = [TYPE, NO_STORE, ["set-cookie", cookie]] satisfies [
+        string,
+        string,
+      ][];
+      return new Response(rendered, { headers });
+    }
     const cookies = this.#setCookies ?? [];
     this.#sentStatus = rendered instanceof Response
       ? rendered.status
@@ -784,8 +791,14 @@ export class SiteRequest implements SessionHolder {
   }
 }
 
+const TYPE: [string, string] = ["content-type", HTML];
+const NO_STORE: [string, string] = ["cache-control", "no-store"];
+
 /** A response that is nothing but text, shared since it is only read. */
-const PLAIN: ResponseInit = { headers: [["content-type", HTML]] };
+const PLAIN: ResponseInit = { headers: [TYPE] };
+
+/** Likewise, and for nobody but the visitor whose session was used. */
+const PRIVATE: ResponseInit = { headers: [TYPE, ["cache-control", "private"]] };
 
 /** The Host header, if there is one. */
 export function hostOf(request: SiteRequest): string | undefined {
