@@ -44,7 +44,9 @@ export function conditionsOf(run: Run): string {
     : `servers on CPU ${cpus.server}, wrk on CPU ${cpus.client}`;
   return `Measured ${run.measuredAt.slice(0, 10)} on ${run.machine}, with ${
     versions.join(", ")
-  }: ${rounds} rounds of ${seconds} s after ${warmUpSeconds} s of load, ${connections} connections, ${place}.`;
+  }: ${rounds} ${
+    rounds === 1 ? "round" : "rounds"
+  } of ${seconds} s after ${warmUpSeconds} s of load, ${connections} connections, ${place}.`;
 }
 
 function lineOf({ name, rounds }: Row): string[] {
