@@ -252,7 +252,9 @@ Deno.test("SiteOptions.maxSessions evicts the longest idle of the principals whe
 });
 
 Deno.test("SiteOptions.maxSessions keeps the logged in through a flood", () => {
-  using it = small(100);
+  using it = small(100, {
+    sessionFactory: lasting({ sessionTimeout: Infinity }),
+  });
   const users = it.make(50);
   users.forEach((session, i) => session.principal = `user ${i}`);
 

@@ -408,9 +408,6 @@ Deno.test("Session.absoluteTimeout ends a session under way at a late lookup", (
   const session = onlySession(it.site);
   it.clock.jump(30_000);
 
-  // The first look finds that it is idle, and held.
-  it.site.getSession(session.uid);
-
   assertEquals(it.site.getSession(session.uid), undefined);
   assertEquals(session.end?.reason, "absolute");
 });
@@ -547,6 +544,21 @@ Deno.test("Site.fetch() touches no session when a page is ready whose visitor ha
   await answer.catch(() => {});
 
   assertEquals(it.ends.map(({ at }) => since(at)), [5]);
+});
+
+Deno.test("Site.fetch() touches no session that it kept when a page is ready whose visitor has left", async () => {
+  using it = slow();
+  const visitor = new AbortController();
+  const answer = it.ask(undefined, { signal: visitor.signal });
+  it.clock.advance(7300);
+  visitor.abort();
+  it.clock.advance(200);
+  it.letGo();
+  await answer.catch(() => {});
+
+  it.clock.advance(800);
+
+  assertEquals(it.ends.map(({ reason }) => reason), ["idle"]);
 });
 
 // Visits meanwhile.

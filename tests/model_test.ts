@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
 import type {
+  Rendered,
   Session,
   SessionEnd,
   SessionEndReason,
@@ -9,10 +10,19 @@ import type {
 import {
   cookiesOf,
   ManualClock,
+  requestWith,
+  settle,
   siteOf,
   visit,
   watchEnds,
 } from "./helpers_session.ts";
+
+/** So many sessions, and so many of a principal, that some are evicted. */
+const MAX = 8;
+const MAX_PER_PRINCIPAL = 2;
+
+/** Seconds that an old cookie opens a session. */
+const GRACE = 3;
 
 /** New timeouts in seconds, or none. */
 interface Change {
@@ -23,7 +33,13 @@ interface Change {
 /** What is done to a site; `who` picks one of those that there have been. */
 type Act =
   | { do: "visit"; who: number | undefined; times: number; change: Change }
-  | { do: "peek"; who: number }
+  | { do: "peek"; who: number; isOld: boolean }
+  | { do: "renew"; who: number }
+  | { do: "hold"; who: number | undefined }
+  | { do: "let go"; who: number }
+  | { do: "own"; who: number; principal: string | undefined }
+  | { do: "find"; principal: string }
+  | { do: "end all"; principal: string }
   | { do: "make" }
   | { do: "look up"; who: number }
   | { do: "touch"; who: number }
@@ -54,6 +70,8 @@ const milliseconds = fc.oneof(
 
 const who = fc.nat({ max: 30 });
 
+const principal = fc.constantFrom("alice", "bob");
+
 const change: fc.Arbitrary<Change> = fc.record({
   sessionTimeout: fc.option(seconds, { nil: undefined }),
   absoluteTimeout: fc.option(seconds, { nil: undefined }),
@@ -74,7 +92,33 @@ const act: fc.Arbitrary<Act> = fc.oneof(
       change: fc.oneof({ weight: 3, arbitrary: noChange }, change),
     }),
   },
-  fc.record({ do: fc.constant("peek" as const), who }),
+  fc.record({
+    do: fc.constant("peek" as const),
+    who,
+    isOld: fc.boolean(),
+  }),
+  fc.record({ do: fc.constant("renew" as const), who }),
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("hold" as const),
+      who: fc.option(who, { nil: undefined }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("let go" as const), who }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("own" as const),
+      who,
+      principal: fc.option(principal, { nil: undefined }),
+    }),
+  },
+  fc.record({ do: fc.constant("find" as const), principal }),
+  fc.record({ do: fc.constant("end all" as const), principal }),
   fc.record({ do: fc.constant("make" as const) }),
   fc.record({ do: fc.constant("look up" as const), who }),
   {
@@ -106,6 +150,11 @@ interface Thought {
   readonly session: Session;
   /** What the visitor sends, if it was a visit that made the session. */
   cookie: string | undefined;
+  /** The cookie before a renewal, and until when it counts. */
+  old: { readonly cookie: string; readonly until: number } | undefined;
+  principal: string | undefined;
+  /** How many requests under way keep it from idling out. */
+  holds: number;
   readonly created: number;
   touched: number;
   /** The timeouts as they are set, in seconds. */
@@ -124,6 +173,8 @@ const NEW = { idle: 5, absolute: 60 };
 /** The plain list that a site's sessions are compared with. */
 class Model {
   readonly all: Thought[] = [];
+  /** Those with a principal, the first to get it first. */
+  #owned: Thought[] = [];
   readonly #clock: ManualClock;
 
   constructor(clock: ManualClock) {
@@ -135,6 +186,9 @@ class Model {
     const thought: Thought = {
       session,
       cookie: undefined,
+      old: undefined,
+      principal: undefined,
+      holds: 0,
       created: now,
       touched: now,
       ...NEW,
@@ -158,17 +212,83 @@ class Model {
 
   end(thought: Thought, reason: SessionEndReason, at: number): void {
     thought.end ??= { reason, at: at / 1000 };
+    this.#owned = this.#owned.filter((other) => other !== thought);
   }
 
   /** Whether it is past its deadline, and so has ended. */
   isOver(thought: Thought): boolean {
     const { time } = this.#clock;
-    if (time >= thought.deadline) this.end(thought, thought.dueAs, time);
+    if (thought.end === undefined && time >= thought.deadline) {
+      this.#come(thought, time);
+    }
     return thought.end !== undefined;
+  }
+
+  /** The deadline has come, which is put off while a request is under way. */
+  #come(thought: Thought, now: number): void {
+    if (thought.dueAs !== "idle" || thought.holds === 0) {
+      return this.end(thought, thought.dueAs, now);
+    }
+    const absolute = thought.created + thought.absolute * 1000;
+    if (absolute <= now) return this.end(thought, "absolute", now);
+    thought.deadline = Math.min(absolute, now + 1000);
+    if (absolute <= now + 1000) thought.dueAs = "absolute";
+    thought.armedAt = now;
+  }
+
+  /** Makes room for one more; tells which are as good as each other to go. */
+  evictable(): Thought[] {
+    const live = this.all.filter(({ end }) => end === undefined);
+    if (live.length < MAX) return [];
+    const nobodys = live.filter(({ principal }) => principal === undefined);
+    const candidates = nobodys.length > 0 ? nobodys : live;
+    const longest = Math.min(...candidates.map(({ touched }) => touched));
+    return candidates.filter(({ touched }) => touched === longest);
+  }
+
+  /** Those of a principal that are there; the others end. */
+  of(principal: string): Thought[] {
+    return this.#owned.filter((thought) =>
+      thought.principal === principal && !this.isOver(thought)
+    );
+  }
+
+  own(thought: Thought, principal: string | undefined): void {
+    if (thought.principal === principal) return;
+    if (principal !== undefined) {
+      const count = this.#owned.filter((other) =>
+        other.principal === principal
+      ).length;
+      const there = count < MAX_PER_PRINCIPAL ? [] : this.of(principal);
+      if (there.length === MAX_PER_PRINCIPAL) {
+        const oldest = there.reduce((oldest, other) =>
+          other.created < oldest.created ? other : oldest
+        );
+        this.end(oldest, "evicted", this.#clock.time);
+      }
+    }
+    this.#owned = this.#owned.filter((other) => other !== thought);
+    thought.principal = principal;
+    if (principal !== undefined) this.#owned.push(thought);
+  }
+
+  hold(thought: Thought): void {
+    thought.holds++;
+  }
+
+  /** The request has been answered. */
+  release(thought: Thought): void {
+    this.isOver(thought);
+    thought.holds--;
+    if (thought.end !== undefined) return;
+    const idleAt = thought.touched + thought.idle * 1000;
+    if (thought.holds === 0 && this.#clock.time >= idleAt) this.touch(thought);
+    if (thought.end === undefined) this.arm(thought);
   }
 
   touch(thought: Thought): void {
     if (this.isOver(thought)) return;
+    // A request under way may have kept it, beyond the deadline.
     thought.touched = this.#clock.time;
     this.arm(thought);
   }
@@ -176,20 +296,37 @@ class Model {
   /** The timers of the time from one to another fire. */
   advance(from: number, to: number): void {
     for (const thought of this.all) {
-      const at = Math.max(from, Math.ceil(thought.deadline));
-      if (at <= to) this.end(thought, thought.dueAs, at);
+      let at = from;
+      while (thought.end === undefined) {
+        at = Math.max(at, Math.ceil(thought.deadline));
+        if (at > to) break;
+        this.#come(thought, at);
+      }
     }
   }
 }
 
-function play(acts: readonly Act[], seen: Set<string>): void {
+/** A request under way. */
+interface Held {
+  readonly thought: Thought;
+  readonly isNew: boolean;
+  readonly gate: PromiseWithResolvers<void>;
+  readonly answer: Promise<Response>;
+}
+
+async function play(acts: readonly Act[], seen: Set<string>): Promise<void> {
   const clock = new ManualClock();
   const model = new Model(clock);
-  let render: (request: SiteRequest) => void = () => {};
-  using site = siteOf({ clock }, (request) => {
-    render(request);
-    return "";
-  });
+  let render: (request: SiteRequest) => Promise<Rendered> | void = () => {};
+  const suspicions: string[] = [];
+  const held: Held[] = [];
+  using site = siteOf({
+    clock,
+    maxSessions: MAX,
+    maxSessionsPerPrincipal: MAX_PER_PRINCIPAL,
+    renewalGrace: GRACE,
+    onSuspiciousSession: ({ kind }) => suspicions.push(kind),
+  }, (request) => render(request) ?? "");
   const { sessionFactory } = site;
   site.sessionFactory = class extends sessionFactory {
     override sessionTimeout = NEW.idle;
@@ -217,6 +354,37 @@ function play(acts: readonly Act[], seen: Set<string>): void {
     session.notifyOnExpire((end) => {
       told.push(end);
     });
+  /** One more session, which somebody may have had to go for. */
+  const make = (make: () => Session): Thought => {
+    const candidates = model.evictable();
+    const before = ends.length;
+    const session = make();
+    // One may have been found to be over before.
+    const over = model.all.filter(({ end }) => end !== undefined);
+    const evicted = ends.slice(before).filter(({ session }) =>
+      !over.some((thought) => thought.session === session)
+    );
+    assertEquals(evicted.length, Math.min(candidates.length, 1));
+    for (const { session } of evicted) {
+      const thought = candidates.find((thought) => thought.session === session);
+      assert(thought !== undefined, "another was idle longer");
+      model.end(thought, "evicted", clock.time);
+    }
+    listen(session);
+    return model.made(session);
+  };
+  /** The session that a request gets, and what is thought of it. */
+  const getSession = (
+    request: SiteRequest,
+    thought: Thought | undefined,
+  ): Thought => {
+    if (thought !== undefined) model.touch(thought);
+    if (thought === undefined || thought.end !== undefined) {
+      return make(() => request.getSession());
+    }
+    assertStrictEquals(request.getSession(), thought.session);
+    return thought;
+  };
 
   const doVisit = (act: Act & { do: "visit" }): void => {
     let thought = pickVisitor(act.who);
@@ -224,13 +392,7 @@ function play(acts: readonly Act[], seen: Set<string>): void {
     const before = model.all.length;
     render = (request) => {
       for (let i = 0; i < act.times; i++) {
-        const session = request.getSession();
-        if (thought !== undefined) model.touch(thought);
-        if (thought === undefined || thought.end !== undefined) {
-          thought = model.made(session);
-          listen(session);
-        }
-        assertStrictEquals(session, thought.session);
+        thought = getSession(request, thought);
       }
       // What comes of lengthening a life that is over is another matter.
       if (thought!.deadline > clock.time) setTimeouts(thought!, act.change);
@@ -244,31 +406,98 @@ function play(acts: readonly Act[], seen: Set<string>): void {
     thought.cookie = cookies[0] ?? sent;
   };
 
-  const doPeek = (who: number): void => {
+  const doPeek = ({ who, isOld }: Act & { do: "peek" }): void => {
     const thought = pickVisitor(who);
+    const old = isOld ? thought?.old : undefined;
+    const isOutdated = old !== undefined && thought!.end === undefined &&
+      clock.time >= old.until;
+    suspicions.length = 0;
     render = (request) => {
-      const isOver = thought === undefined || model.isOver(thought);
+      const isShut = thought === undefined || isOutdated ||
+        model.isOver(thought);
       assertStrictEquals(
         request.session,
-        isOver ? undefined : thought.session,
+        isShut ? undefined : thought.session,
       );
     };
-    assertEquals(visit(site, thought?.cookie).status, 200);
-    if (thought !== undefined && thought.end === undefined) model.arm(thought);
+    assertEquals(visit(site, old?.cookie ?? thought?.cookie).status, 200);
+    assertEquals(suspicions, isOutdated ? ["outdated-token"] : []);
+    if (!isOutdated && thought?.end === undefined && thought !== undefined) {
+      model.arm(thought);
+    }
   };
 
-  const doIt = (act: Act): void => {
+  const doRenew = (who: number): void => {
+    const thought = pickVisitor(who);
+    if (thought === undefined) return;
+    const isOver = model.isOver(thought);
+    const until = clock.time + GRACE * 1000;
+    render = (request) => request.session?.renew();
+    const [cookie] = cookiesOf(visit(site, thought.cookie));
+    if (isOver) return;
+    model.arm(thought);
+    assert(cookie !== undefined && cookie !== thought.cookie);
+    thought.old = { cookie: thought.cookie!, until };
+    thought.cookie = cookie;
+  };
+
+  const doHold = (who: number | undefined): void => {
+    let thought = pickVisitor(who);
+    const sent = thought?.cookie;
+    const before = model.all.length;
+    const gate = Promise.withResolvers<void>();
+    render = (request) => {
+      thought = getSession(request, thought);
+      return gate.promise.then(() => "");
+    };
+    const answer = Promise.resolve(site.fetch(requestWith(sent)));
+    assert(thought !== undefined);
+    model.hold(thought);
+    held.push({ thought, isNew: model.all.length > before, gate, answer });
+  };
+
+  const letGo = async (who: number): Promise<void> => {
+    const [request] = held.splice(who % held.length, 1);
+    if (request === undefined) return;
+    const { thought, isNew, gate, answer } = request;
+    model.release(thought);
+    gate.resolve();
+    const [cookie] = cookiesOf(await answer);
+    await settle();
+    if (thought.end !== undefined) assertEquals(cookie, "session=");
+    else if (isNew) thought.cookie ??= cookie;
+    else assertEquals(cookie, undefined);
+  };
+
+  const doFind = (principal: string): void => {
+    const expected = model.of(principal).map(({ session }) => session.uid);
+    assertEquals(
+      site.sessionsOf(principal).map(({ uid }) => uid),
+      expected,
+    );
+  };
+
+  const doEndAll = (principal: string): void => {
+    const there = model.of(principal);
+    for (const thought of there) model.end(thought, "revoked", clock.time);
+    assertEquals(site.endSessions(principal), there.length);
+  };
+
+  const doIt = (act: Act): void | Promise<void> => {
     if (act.do === "visit") return doVisit(act);
-    if (act.do === "peek") return doPeek(act.who);
+    if (act.do === "peek") return doPeek(act);
+    if (act.do === "renew") return doRenew(act.who);
+    if (act.do === "hold") return doHold(act.who);
+    if (act.do === "let go") return letGo(act.who);
+    if (act.do === "find") return doFind(act.principal);
+    if (act.do === "end all") return doEndAll(act.principal);
     if (act.do === "sleep") return clock.jump(act.ms);
     if (act.do === "advance") {
       model.advance(clock.time, clock.time + act.ms);
       return clock.advance(act.ms);
     }
     if (act.do === "make") {
-      const session = site.makeSession();
-      listen(session);
-      return void model.made(session);
+      return void make(() => site.makeSession());
     }
     const thought = pick(act.who);
     if (thought === undefined) return;
@@ -292,6 +521,11 @@ function play(acts: readonly Act[], seen: Set<string>): void {
         if (thought.end === undefined) model.arm(thought);
         session.startCheckingExpiration();
         break;
+      case "own":
+        if (thought.end !== undefined) break;
+        model.own(thought, act.principal);
+        session.principal = act.principal;
+        break;
       case "expire":
         model.end(thought, act.reason, clock.time);
         session.expire(act.reason);
@@ -299,7 +533,7 @@ function play(acts: readonly Act[], seen: Set<string>): void {
     }
   };
 
-  const compare = (before: number): void => {
+  const compare = (before: number, isByTimer: boolean): void => {
     const live = model.all.filter(({ end }) => end === undefined);
     assertEquals(
       [...site.sessions.keys()],
@@ -331,10 +565,12 @@ function play(acts: readonly Act[], seen: Set<string>): void {
     // In order of time, and of the deadline where several are late at once.
     const times = fresh.map(({ at }) => at);
     assertEquals(times, times.toSorted((a, b) => a - b));
-    const deadlines = fresh.map(({ session }) => of.get(session)!)
-      .filter(({ deadline, armedAt }) => deadline > armedAt)
-      .map(({ deadline }) => Math.ceil(deadline));
-    assertEquals(deadlines, deadlines.toSorted((a, b) => a - b));
+    if (isByTimer) {
+      const deadlines = fresh.map(({ session }) => of.get(session)!)
+        .filter(({ deadline, armedAt }) => deadline > armedAt)
+        .map(({ deadline }) => Math.ceil(deadline));
+      assertEquals(deadlines, deadlines.toSorted((a, b) => a - b));
+    }
     const isWaiting = live.some(({ deadline }) => deadline < Infinity);
     assert(clock.pending <= 1);
     if (live.length === 0) assertEquals(clock.pending, 0);
@@ -343,8 +579,8 @@ function play(acts: readonly Act[], seen: Set<string>): void {
 
   for (const act of acts) {
     const before = ends.length;
-    doIt(act);
-    compare(before);
+    await doIt(act);
+    compare(before, act.do === "advance");
   }
   const left = site.sessions.size;
   const before = ends.length;
@@ -354,17 +590,20 @@ function play(acts: readonly Act[], seen: Set<string>): void {
     Array(left).fill("shutdown"),
   );
   assertEquals([site.sessions.size, clock.pending], [0, 0]);
+  assertEquals([...site.sessionsOf("alice"), ...site.sessionsOf("bob")], []);
+  for (const { gate } of held) gate.resolve();
+  await Promise.all(held.map(({ answer }) => answer));
 }
 
-Deno.test("Sessions do what a plain list of touches and timeouts does", () => {
+Deno.test("Sessions do what a plain list of touches and timeouts does", async () => {
   const seen = new Set<string>();
   let runs = 0;
-  fc.assert(
-    fc.property(
+  await fc.assert(
+    fc.asyncProperty(
       fc.array(act, { minLength: 1, maxLength: 60, size: "max" }),
-      (acts) => {
+      async (acts) => {
         runs++;
-        play(acts, seen);
+        await play(acts, seen);
       },
     ),
     { numRuns: 600, interruptAfterTimeLimit: 8000 },

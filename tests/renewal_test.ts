@@ -464,32 +464,36 @@ Deno.test("Session.renew() with the old token does not lock out who has the new 
 
 // Two requests at once.
 
-Deno.test("Session.renew() in two requests at once sends both a cookie that opens the session", async () => {
+Deno.test("Session.renew() in two requests at once sends no cookie that does not open the session", async () => {
   using it = waiting();
   const old = cookieOf(visit(it.site));
   const one = it.ask("waits-then-renews-1", old);
   const two = it.ask("waits-then-renews-2", old);
 
-  const first = cookieOf(await it.answerTo("waits-then-renews-1", one));
-  const second = cookieOf(await it.answerTo("waits-then-renews-2", two));
+  const first = await it.answerTo("waits-then-renews-1", one);
+  const second = await it.answerTo("waits-then-renews-2", two);
 
+  // The responses may overtake each other on the way: any may be the last.
+  const sent = [...cookiesOf(first), ...cookiesOf(second)];
   it.clock.advance(10_000);
-  assert(opens(it.site, first));
-  assert(opens(it.site, second));
+  assert(sent.length > 0);
+  assertEquals(
+    sent.map((cookie) => opens(it.site, cookie)),
+    sent.map(() => true),
+  );
 });
 
-Deno.test("Session.renew() in two requests at once has the last cookie count, shown between or not", async () => {
+Deno.test("Session.renew() in two requests at once leaves the visitor in who shows the first cookie between", async () => {
   using it = waiting();
   const old = cookieOf(visit(it.site));
   const one = it.ask("waits-then-renews-1", old);
   const two = it.ask("waits-then-renews-2", old);
-  visit(
-    it.site,
-    cookieOf(await it.answerTo("waits-then-renews-1", one)),
-  );
+  const first = cookieOf(await it.answerTo("waits-then-renews-1", one));
+  visit(it.site, first);
 
-  const last = cookieOf(await it.answerTo("waits-then-renews-2", two));
+  const second = await it.answerTo("waits-then-renews-2", two);
 
+  const [last = first] = cookiesOf(second);
   it.clock.advance(10_000);
   assert(opens(it.site, last));
 });

@@ -395,11 +395,13 @@ Deno.test("Site.fetch() passes on a Response without additions untouched", async
   assertStrictEquals(await site.visit(), own);
 });
 
-Deno.test("Site.fetch() passes on a Response untouched where the session was only found", async () => {
+Deno.test("Site.fetch() passes on a Response untouched that says itself what caches may do where the session was only found", async () => {
   const own: Response[] = [];
   await using site = new WatchedSite((request) => {
     request.getSession();
-    const response = new Response("own");
+    const response = new Response("own", {
+      headers: { "cache-control": "private, max-age=1" },
+    });
     own.push(response);
     return response;
   });

@@ -110,8 +110,12 @@ Deno.test("Session.expire() works before the start", () => {
   using site = siteOf();
   const ends = watchEnds(site);
   const session = new Session(site, "a".repeat(32));
+  const told: string[] = [];
+  session.notifyOnExpire(({ uid }) => told.push(uid));
   session.expire();
-  assertEquals(ends.map(({ uid }) => uid), ["a".repeat(32)]);
+  assertEquals(told, ["a".repeat(32)]);
+  // The site has never had it.
+  assertEquals(ends, []);
 });
 
 Deno.test("Session.startCheckingExpiration() does nothing after the end", () => {

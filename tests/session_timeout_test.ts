@@ -27,6 +27,9 @@ import {
 
 const SHORT = lasting({ sessionTimeout: 5 });
 
+/** Sessions that end during a request too, which keeps them from idling out. */
+const BRIEF = lasting({ absoluteTimeout: 5 });
+
 /** 30 days, which are more than 2^31-1 ms. */
 const MONTH = 30 * 24 * 3600;
 
@@ -653,11 +656,24 @@ Deno.test("Session.sessionTimeout that is changed in a request counts from the l
   assertEquals(onlySession(site).expiresAt, START / 1000 + 60);
 });
 
-Deno.test("Session.sessionTimeout that is changed in a request does not count while it goes on", async () => {
+Deno.test("Session.sessionTimeout that is changed in a request does not count while it goes on", () => {
+  using time = new FakeTime(START);
+  using site = siteOf({ sessionFactory: SHORT }, (request) => {
+    request.getSession().sessionTimeout = 60;
+    // No promise: the request would keep the session.
+    time.tick(5000);
+    return "";
+  });
+  const ends = watchEnds(site);
+  visit(site);
+  assertEquals(ends.map(({ at }) => at), [START / 1000 + 5]);
+});
+
+Deno.test("Session.absoluteTimeout that is changed in a request does not count while it goes on", async () => {
   using time = new FakeTime(START);
   const gate = Promise.withResolvers<void>();
-  using site = siteOf({ sessionFactory: SHORT }, async (request) => {
-    request.getSession().sessionTimeout = 60;
+  using site = siteOf({ sessionFactory: BRIEF }, async (request) => {
+    request.getSession().absoluteTimeout = 60;
     await gate.promise;
     return "";
   });
@@ -825,10 +841,10 @@ Deno.test("Session.startCheckingExpiration() does not bring back what is past it
 Deno.test("Site.fetch() does not bring back a session whose deadline passed during the request", async () => {
   const clock = new ManualClock();
   const gate = Promise.withResolvers<void>();
-  using site = siteOf({ clock, sessionFactory: SHORT }, async (request) => {
+  using site = siteOf({ clock, sessionFactory: BRIEF }, async (request) => {
     const session = request.getSession();
     await gate.promise;
-    session.sessionTimeout = 60;
+    session.absoluteTimeout = 60;
     return "";
   });
   const answer = site.fetch(requestWith());

@@ -1,0 +1,289 @@
+/**
+ * The program that is fuzzed: two sites of one rich tree, one of which believes
+ * the proxy in front.
+ *
+ * Where they listen is its first line. For each line that it reads it waits until
+ * all the sessions have ended, and prints a {@linkcode Tally}; it ends with its
+ * input.
+ *
+ * @module
+ */
+
+import {
+  FetchResource,
+  Guard,
+  HttpError,
+  listen,
+  NameVirtualHost,
+  ParentRedirect,
+  Redirect,
+  type Rendered,
+  Resource,
+  Session,
+  SessionGuard,
+  type SessionSite,
+  Site,
+  type SiteOptions,
+  type SiteRequest,
+  StaticData,
+  StaticFile,
+} from "../../mod.ts";
+
+/** What has become of the requests, as the sites see it. */
+export interface Tally {
+  /** Sessions that were made, those included that were not kept. */
+  made: number;
+  /** How often a resource asked for a session and got one that was made for it. */
+  asked: number;
+  /** Sessions whose callbacks were told of their end. */
+  ended: number;
+  /** Sessions that are left. */
+  left: number;
+  /** Errors that were reported, with their stacks. */
+  errors: string[];
+}
+
+/** How many errors are shown. */
+const SHOWN = 10;
+
+const tally: Tally = { made: 0, asked: 0, ended: 0, left: 0, errors: [] };
+
+class CountedSession extends Session {
+  override sessionTimeout = 2;
+
+  constructor(site: SessionSite, uid: string) {
+    super(site, uid);
+    tally.made++;
+    this.notifyOnExpire(() => void tally.ended++);
+  }
+}
+
+/** The visitor's session, asked for on purpose. */
+function ask(request: SiteRequest): Session {
+  const before = request.session;
+  const session = request.getSession();
+  if (session !== before) tally.asked++;
+  return session;
+}
+
+type Render = (request: SiteRequest) => Rendered | Promise<Rendered>;
+
+/** A page, or a tree of them: what it is asked for, and by which methods. */
+class Page extends Resource {
+  constructor(get: Render, post?: Render) {
+    super();
+    this.render_GET = get;
+    if (post !== undefined) this.render_POST = post;
+  }
+
+  declare render_GET: Render;
+  declare render_POST?: Render;
+}
+
+/** A guard whose logins are asked for on purpose too. */
+class CountedGuard extends SessionGuard {
+  override authenticate(
+    request: SiteRequest,
+  ): string | undefined | Promise<string | undefined> {
+    const before = request.session;
+    const user = super.authenticate(request);
+    if (user !== undefined && request.session !== before) tally.asked++;
+    return user;
+  }
+}
+
+/** Children for names that are numbers, at once or later. */
+class Items extends Resource {
+  override getChild(
+    name: string,
+  ): Resource | undefined | Promise<Resource | undefined> {
+    if (!/^\d{1,4}$/.test(name)) return undefined;
+    const item = new Page(({ postpath }) => `item ${name} ${postpath.length}`);
+    item.isLeaf = Number(name) % 2 === 0;
+    return Number(name) % 3 === 0 ? Promise.resolve(item) : item;
+  }
+}
+
+function isAlice(user: string, password: string): boolean {
+  return user === "alice" && password === "open sesame";
+}
+
+const REALM = { realm: "Treasure" };
+
+function makeTree(folder: string): Resource {
+  const root = new Resource()
+    .putChild("", new StaticData("home", "text/plain"))
+    .putChild("files", new StaticFile(folder, { listing: true }))
+    .putChild(
+      "pages",
+      new StaticFile(folder, { defaultExtensions: [".html"], dotFiles: true }),
+    )
+    .putChild("visits", new Page(visit, visit))
+    .putChild(
+      "later",
+      new Page(async (request) => {
+        await Promise.resolve();
+        return visit(request);
+      }),
+    )
+    .putChild("login", new Page(login, login))
+    .putChild("logout", new Page(logout, logout))
+    .putChild("form", new Page(() => "form", readForm))
+    .putChild("json", new Page(() => "json", readJson))
+    .putChild("bytes", new Page(() => "bytes", readBytes))
+    .putChild("unread", new Page(() => "unread", () => "nothing read"))
+    .putChild("guard", new Guard(new Page(() => "in"), isAlice, REALM))
+    .putChild(
+      "treasure",
+      new CountedGuard(new Page(visit, visit), isAlice, REALM),
+    )
+    .putChild("go", new Redirect("/visits"))
+    .putChild("old", new Resource().putChild("", new ParentRedirect()))
+    .putChild("back", new Page(goBack))
+    .putChild("items", new Items())
+    .putChild("a/b", new Page(() => "slash"))
+    .putChild("app", new FetchResource(mounted))
+    .putChild("links", new Page(makeLinks))
+    .putChild("tagged", new Page(tagged, tagged))
+    .putChild("stream", new Page(stream))
+    .putChild("gone", new Page(gone))
+    .putChild("cookies", new Page(echoCookie));
+  root.children.get("links")!.isLeaf = true;
+  return new NameVirtualHost(root)
+    .addHost("tea.example", new Page((request) => ask(request).uid));
+}
+
+function visit(request: SiteRequest): string {
+  const session = ask(request);
+  const visits = (session.get<number>("visits") ?? 0) + 1;
+  session.set("visits", visits);
+  return `visit ${visits}`;
+}
+
+function login(request: SiteRequest): string {
+  const session = ask(request);
+  session.renew();
+  session.principal = `user ${session.uid.slice(0, 2)}`;
+  return "welcome";
+}
+
+function logout(request: SiteRequest): string {
+  request.session?.expire();
+  return request.query.has("again") ? visit(request) : "bye";
+}
+
+async function readForm(request: SiteRequest): Promise<string> {
+  return `fields: ${[...(await request.formData()).keys()].length}`;
+}
+
+async function readJson(request: SiteRequest): Promise<string> {
+  return typeof await request.json();
+}
+
+async function readBytes(request: SiteRequest): Promise<string> {
+  const { length } = await request.bytes();
+  visit(request);
+  return `${length} bytes`;
+}
+
+function goBack(request: SiteRequest): Response {
+  return request.redirect(request.query.get("to") ?? "/");
+}
+
+function mounted(request: Request): Response {
+  return new Response(new URL(request.url).pathname);
+}
+
+function makeLinks(request: SiteRequest): string {
+  return JSON.stringify([
+    request.childLink(request.postpath.join()),
+    request.siblingLink(request.prepath.join()),
+    request.rootURL,
+    request.url,
+    [...request.query],
+    request.remoteAddress,
+  ]);
+}
+
+function tagged(request: SiteRequest): string {
+  const isCurrent = request.setETag("v1") ||
+    request.setLastModified(new Date(1e12));
+  return isCurrent ? "" : "tagged";
+}
+
+function stream(request: SiteRequest): ReadableStream<Uint8Array> {
+  request.setHeader("content-type", "text/plain");
+  return new Blob(["a", "b", "c"]).stream();
+}
+
+function gone(): never {
+  throw new HttpError(410, "Gone");
+}
+
+function echoCookie(request: SiteRequest): string {
+  const value = request.getCookie("echo") ?? "";
+  request.addCookie({ name: "echo", value: encodeURIComponent(value) });
+  request.setHeader("x-echo", encodeURIComponent(value));
+  return "cookies";
+}
+
+/** Files whose names are as they should not be, too. */
+const FILES: Readonly<Record<string, string>> = {
+  "index.html": "<p>index",
+  "page.html": "<p>page",
+  "page.html.gz": "not really compressed",
+  "big.txt": "0123456789".repeat(5000),
+  ".hidden": "hidden",
+  "a b%20c.txt": "odd",
+  "folder/file.txt": "file",
+};
+
+function fill(folder: string): void {
+  Deno.mkdirSync(`${folder}/folder`);
+  for (const [name, text] of Object.entries(FILES)) {
+    Deno.writeTextFileSync(`${folder}/${name}`, text);
+  }
+}
+
+function makeSite(folder: string, options: SiteOptions): Site {
+  return new Site(makeTree(folder), {
+    sessionFactory: CountedSession,
+    maxSessions: 5000,
+    accessLog: () => {},
+    notFoundPage: new Page((request) => `nothing at ${request.prepath.length}`),
+    serverErrorPage: new Page(() => "sorry"),
+    onError: (error) => {
+      const text = error instanceof Error ? error.stack : undefined;
+      tally.errors.push(text ?? String(error));
+      tally.errors.splice(SHOWN);
+    },
+    ...options,
+  });
+}
+
+async function settle(sites: readonly Site[]): Promise<void> {
+  const sessions = sites.flatMap((site) => [...site.sessions.values()]);
+  await Promise.all(sessions.map(({ ended }) => ended));
+  tally.left = sites.reduce((sum, { sessions }) => sum + sessions.size, 0);
+}
+
+if (import.meta.main) {
+  const folder = Deno.makeTempDirSync({ prefix: "curfew_fuzz" });
+  fill(folder);
+  const sites = [
+    makeSite(folder, {}),
+    makeSite(folder, { trustProxy: true, maxBodyBytes: 2000 }),
+  ];
+  const servers = sites.map((site) =>
+    listen(site, { hostname: "127.0.0.1", port: 0, onListen() {} })
+  );
+  console.log(
+    JSON.stringify(servers.map(({ addr }) => (addr as Deno.NetAddr).port)),
+  );
+  for await (const _ of Deno.stdin.readable) {
+    await settle(sites);
+    console.log(JSON.stringify(tally));
+  }
+  Deno.removeSync(folder, { recursive: true });
+  Deno.exit();
+}
