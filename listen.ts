@@ -22,6 +22,9 @@ const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
 /** The servers of each site: it is closed when the last of them has stopped. */
 const serversOf = new WeakMap<Site, Set<Deno.HttpServer>>();
 
+/** Those with a request that was not answered in time. */
+const lateSites = new WeakSet<Site>();
+
 /**
  * Serves a site on an endpoint, until Ctrl-C or SIGTERM.
  *
@@ -96,21 +99,22 @@ export function listen(
 
 async function stop(server: Deno.HttpServer, site: Site): Promise<void> {
   site.stopStreams();
-  const late = Promise.withResolvers<boolean>();
+  const late = Promise.withResolvers<void>();
   const timer = setTimeout(
-    () => late.resolve(true),
-    site.shutdownTimeout * 1000,
+    () => {
+      lateSites.add(site);
+      late.resolve();
+    },
+    Math.min(site.shutdownTimeout * 1000, 2 ** 31 - 1),
   );
-  const isLate = await Promise.race([
-    server.shutdown().then(() => false),
-    late.promise,
-  ]);
+  await Promise.race([server.shutdown(), late.promise]);
   clearTimeout(timer);
   const servers = serversOf.get(site);
   servers?.delete(server);
-  if (servers?.size === 0) await site.close();
+  if (servers?.size !== 0) return;
+  await site.close();
   // Its connection would keep the process, and nothing else can close it now.
-  if (isLate) Deno.exit();
+  if (lateSites.has(site)) Deno.exit();
 }
 
 /**

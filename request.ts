@@ -18,11 +18,12 @@ import { HTML, responseOf } from "./internal/response.ts";
 import { readCookies, serializeCookie } from "./internal/session_cookie.ts";
 import {
   holdSession,
-  isRenewed,
   markSecure,
+  noteAsker,
   releaseSession,
   type Session,
   type SessionComponent,
+  type SessionEndReason,
   type SessionHolder,
   takeRenewal,
   tokenOf,
@@ -69,6 +70,8 @@ export interface SiteOfRequest {
   findSession(token: string, request: SiteRequest): Session | undefined;
   /** Makes a session. */
   makeSession(): Session;
+  /** Ends a session, even one whose overridden `expire()` would not. */
+  endSession(session: Session, reason: SessionEndReason): void;
   /** Makes a session that is not kept: nobody will come back for it. */
   makePassingSession(): Session;
   /** Hands an error to `onError`. */
@@ -152,8 +155,12 @@ export class SiteRequest implements SessionHolder {
   #isNewSession = false;
   /** The session was made for this request, and goes with it. */
   #isPassingSession = false;
-  /** The token was an old one: its owner does not get the new one. */
+  /** The token that opened the session. */
+  #token: string | undefined = undefined;
+  /** It was an old one: its owner does not get the new one. */
   #isGraced = false;
+  /** The response is to carry a new token. */
+  #isOwedToken = false;
   #isTouched = false;
   /** Undefined as long as it has not mattered. */
   #isPassing: boolean | undefined = undefined;
@@ -466,6 +473,7 @@ export class SiteRequest implements SessionHolder {
       this.#refuseIfProduced();
       session = this.#makeSession();
     }
+    noteAsker(session, this, this.#isGraced);
     return component === undefined ? session : session.getComponent(component);
   }
 
@@ -658,10 +666,18 @@ export class SiteRequest implements SessionHolder {
       );
     }
     this.#hasLookedUp = true;
-    if (token === undefined) return;
-    const session = this.#session = this.site.findSession(token, this);
+    const { site } = this;
+    if (token === undefined) {
+      if (this.isSecure) return;
+      // It was to come over https only: the site wants to know that it did not.
+      const leaked = site.sessionCookie.tokenIn(this.headers, true);
+      if (leaked !== undefined) site.findSession(leaked, this);
+      return;
+    }
+    const session = this.#session = site.findSession(token, this);
     if (session === undefined) return;
-    this.#isGraced = isRenewed(session) && tokenOf(session) !== token;
+    this.#token = token;
+    this.#isGraced = !isCurrent(session, token);
     this.#hold();
   }
 
@@ -690,7 +706,9 @@ export class SiteRequest implements SessionHolder {
 
   /** Keeps the session from idling out if the response has to be waited for. */
   #hold(): void {
-    if (this.#isHolding && this.#session !== undefined) {
+    if (
+      this.#isHolding && this.#session !== undefined && !this.#isLeftAlone()
+    ) {
       holdSession(this.#session, this);
     }
   }
@@ -766,7 +784,7 @@ export class SiteRequest implements SessionHolder {
     if (session === undefined) return undefined;
     if (this.#isHolding) releaseSession(session, this);
     if (this.#isPassingSession) {
-      session.expire("evicted");
+      this.site.endSession(session, "evicted");
       return undefined;
     }
     try {
@@ -782,13 +800,21 @@ export class SiteRequest implements SessionHolder {
       }
       return sessionCookie.clear(this.isSecure);
     }
-    const isSent = this.#isNewSession ||
-      (!this.#isGraced && takeRenewal(session)) ||
-      (sessionCookie.isPersistent && this.#isTouched && !this.#isGraced);
+    if (!this.#isGraced && takeRenewal(session, this)) {
+      this.#isOwedToken = true;
+    }
+    const isSent = this.#isNewSession || this.#isOwedToken ||
+      (sessionCookie.isPersistent && this.#isTouched &&
+        isCurrent(session, this.#token));
     if (!isSent) return undefined;
-    const age = session.expiresAt - session.lastModified;
+    const age = session.expiresAt - session.site.clock.now() / 1000;
     return sessionCookie.set(tokenOf(session), this.isSecure, age);
   }
+}
+
+/** Whether a token has not been replaced by a renewal. */
+function isCurrent(session: Session, token: string | undefined): boolean {
+  return tokenOf(session) === token;
 }
 
 const TYPE: [string, string] = ["content-type", HTML];

@@ -122,6 +122,14 @@ export class SessionEndedError extends Error {
 /** What a token is worth to a session. */
 export type TokenWorth = "current" | "graced" | "outdated" | "wrong";
 
+/** The session that was asked for last, by which request, and with what token. */
+let asked: Session | undefined;
+let asker: SessionHolder | undefined;
+let isAskerGraced = false;
+
+/** How many old secrets are told from wrong ones. */
+const MAX_OLD_SECRETS = 8;
+
 /**
  * Milliseconds between two looks at a session that a request holds beyond its
  * deadline: so late does its end come if the visitor leaves.
@@ -131,12 +139,13 @@ const HOLD_CHECK = 1000;
 /** The parts of a session that few have: made when first asked for. */
 interface Extras {
   principal?: string;
-  /** The secret before the last renewal, and until when it counts. */
-  oldSecret?: string;
-  oldSecretUntil?: number;
+  /** The secrets before the last renewals, and until when each counts. */
+  oldSecrets?: { readonly secret: string; readonly until: number }[];
   /** The new secret has not been shown by anybody: the visitor may not have it. */
   isRenewalUnproven?: boolean;
-  /** No response has carried the new secret since it was asked for. */
+  /** The requests whose responses are to carry the new secret. */
+  renewers?: Set<SessionHolder>;
+  /** Nobody knows which request that is: the first that had the old one. */
   isRenewalUnsent?: boolean;
   /** Requests under way. */
   holders?: Set<SessionHolder>;
@@ -158,11 +167,18 @@ export let tokenOf: (session: Session) => string;
 /** What a secret is worth to a session. Not exported from mod.ts. */
 export let worthOf: (session: Session, secret: string) => TokenWorth;
 
-/** Whether a session has had another secret. Likewise. */
-export let isRenewed: (session: Session) => boolean;
+/**
+ * Notes which request has asked for a session, for a renewal to go to, unless it
+ * came with an old token. Likewise.
+ */
+export let noteAsker: (
+  session: Session,
+  asker: SessionHolder,
+  isGraced: boolean,
+) => void;
 
-/** Whether a new secret is to be sent, which it is once. Likewise. */
-export let takeRenewal: (session: Session) => boolean;
+/** Whether a request is to send a new secret, which it is once. Likewise. */
+export let takeRenewal: (session: Session, asker: SessionHolder) => boolean;
 
 /** Notes that a session was made over https. Likewise. */
 export let markSecure: (session: Session) => void;
@@ -267,9 +283,14 @@ export class Session {
     this.prototype.absoluteTimeout = Infinity;
     tokenOf = (session) => session.uid + session.#secret;
     worthOf = (session, secret) => session.#worthOf(secret);
-    isRenewed = (session) => session.#extras?.oldSecret !== undefined;
-    takeRenewal = (session) => {
+    noteAsker = (session, request, isGraced) => {
+      asked = session;
+      asker = request;
+      isAskerGraced = isGraced;
+    };
+    takeRenewal = (session, request) => {
       const extras = session.#extras;
+      if (extras?.renewers?.delete(request)) return true;
       if (!extras?.isRenewalUnsent) return false;
       extras.isRenewalUnsent = false;
       return true;
@@ -339,9 +360,10 @@ export class Session {
    * a login, and whenever the rights change.
    *
    * All else stays: the uid, what is kept, the callbacks, the deadline. The
-   * response of the visitor's request carries the new cookie. The old one still
-   * opens the session for the site's `renewalGrace` seconds, for requests that
-   * were under way, and never gets the new one.
+   * response to the request that asked for the session last carries the new
+   * cookie: call `getSession()` and this without waiting in between. The old one
+   * still opens the session for the site's `renewalGrace` seconds, for requests
+   * that were under way, and neither gets the new one nor renews.
    *
    * Twice before the visitor has come back with the new secret, it stays that
    * one: whichever response is last, its cookie counts. Of a session that has
@@ -349,12 +371,16 @@ export class Session {
    */
   renew(): void {
     if (this.#end !== undefined) return;
+    const request = asked === this ? asker : undefined;
+    if (request !== undefined && isAskerGraced) return;
     const extras = this.#getExtras();
-    extras.isRenewalUnsent = true;
+    if (request === undefined) extras.isRenewalUnsent = true;
+    else (extras.renewers ??= new Set()).add(request);
     if (extras.isRenewalUnproven) return;
-    extras.oldSecret = this.#secret;
-    extras.oldSecretUntil = this.site.clock.now() +
-      this.site.renewalGrace * 1000;
+    const until = this.site.clock.now() + this.site.renewalGrace * 1000;
+    const old = extras.oldSecrets ??= [];
+    old.push({ secret: this.#secret, until });
+    if (old.length > MAX_OLD_SECRETS) old.shift();
     extras.isRenewalUnproven = true;
     this.#secret = randomId();
   }
@@ -437,7 +463,9 @@ export class Session {
     const now = clock.now();
     if (this.#row !== 0) {
       if (now >= deadlines.deadlineOf(this.#row) && this.#dueAs !== undefined) {
-        return this.#endAtDeadline(now);
+        this.#endAtDeadline(now);
+        // A request under way may have held it.
+        if (!this.isActive) return;
       }
       deadlines.move(this.#row, this.#deadlineFrom(now), now);
     }
@@ -624,10 +652,11 @@ export class Session {
       if (extras?.isRenewalUnproven) extras.isRenewalUnproven = false;
       return "current";
     }
-    const old = extras?.oldSecret;
-    if (old === undefined || !isSameSecret(old, secret)) return "wrong";
-    const now = this.site.clock.now();
-    return now < extras!.oldSecretUntil! ? "graced" : "outdated";
+    const old = extras?.oldSecrets?.find((old) =>
+      isSameSecret(old.secret, secret)
+    );
+    if (old === undefined) return "wrong";
+    return this.site.clock.now() < old.until ? "graced" : "outdated";
   }
 
   /** Whether a request under way keeps it from idling out. */
@@ -705,8 +734,9 @@ export class Session {
   #putOff(now: number): void {
     const absolute = this.#createdAt + this.absoluteTimeout * 1000;
     const later = now + HOLD_CHECK;
-    if (absolute <= later) this.#dueAs = "absolute";
-    this.site.deadlines.move(this.#row, Math.min(absolute, later), now);
+    const isLast = absolute <= later;
+    if (isLast) this.#dueAs = "absolute";
+    this.site.deadlines.move(this.#row, isLast ? absolute : later, now);
   }
 
   #tell(extras: Extras, end: SessionEnd): void {

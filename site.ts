@@ -46,6 +46,9 @@ export type { ErrorCallback, SessionFactory, SiteOptions, SuspiciousSession };
 /** The bytes of a uid and of a secret, in hex digits. */
 const ID_LENGTH = 32;
 
+/** Milliseconds: a timer for longer fires at once. */
+const LONGEST_DELAY = 2 ** 31 - 1;
+
 /** How many times as many entries as sessions an order of the idle may have. */
 const MAX_ORDER_WASTE = 2;
 
@@ -250,7 +253,12 @@ export class Site
       Session.prototype.expire.call(session, "revoked");
       throw error;
     }
-    if (session.isActive) this.#idleOrder?.add(session);
+    if (!session.isActive) return session;
+    if (session.principal !== undefined) {
+      this.changePrincipal(session, undefined);
+    } else {
+      this.#idleOrder?.add(session);
+    }
     return session;
   }
 
@@ -313,9 +321,12 @@ export class Site
     this[Symbol.dispose]();
     const { shutdownTimeout } = this;
     const isLate = Promise.withResolvers<void>();
-    const timer = this.#pending.size === 0 || shutdownTimeout === Infinity
+    const delay = shutdownTimeout * 1000;
+    const timer = this.#pending.size === 0 || delay > LONGEST_DELAY
       ? undefined
-      : this.clock.setTimeout(isLate.resolve, shutdownTimeout * 1000);
+      : this.clock.setTimeout(isLate.resolve, delay);
+    // Unlike the timer of the deadlines, it is waited for.
+    (timer as { ref?(): void } | undefined)?.ref?.();
     await Promise.race([this.#settle(), isLate.promise]);
     if (timer !== undefined) this.clock.clearTimeout(timer);
     if (this.#pending.size > 0) {
@@ -342,7 +353,7 @@ export class Site
     this.#isClosed = true;
     this.stopStreams();
     for (const session of this.#sessions.values()) {
-      this.#endSession(session, "shutdown");
+      this.endSession(session, "shutdown");
     }
   }
 
@@ -365,7 +376,7 @@ export class Site
     const sessions = this.sessionsOf(principal).filter((session) =>
       session !== except
     );
-    for (const session of sessions) this.#endSession(session, reason);
+    for (const session of sessions) this.endSession(session, reason);
     return sessions.length;
   }
 
@@ -376,7 +387,10 @@ export class Site
     if (session === undefined) return undefined;
     const worth = worthOf(session, token.slice(ID_LENGTH));
     if (worth === "wrong") {
-      this.#suspect({ kind: "wrong-secret", session, request });
+      // What no token looks like is noise.
+      if (/^[\da-f]+$/.test(token)) {
+        this.#suspect({ kind: "wrong-secret", session, request });
+      }
       return undefined;
     }
     if (worth === "outdated") {
@@ -386,7 +400,7 @@ export class Site
     if (isSecureSession(session) && !request.isSecure) {
       this.#suspect({ kind: "insecure-transport", session, request });
       if (this.#options.endsInsecureSessions) {
-        this.#endSession(session, "revoked");
+        this.endSession(session, "revoked");
       }
       return undefined;
     }
@@ -395,11 +409,13 @@ export class Site
 
   /** Enters a session under its principal; for sessions. */
   changePrincipal(session: Session, before: string | undefined): void {
+    // One that is not kept, or not yet, is entered by nobody.
+    if (this.#sessions.get(session.uid) !== session) return;
     const { principal } = session;
     if (principal !== undefined) this.#makeRoomFor(principal);
+    // A callback of an eviction may have ended it, or given it another.
+    if (!session.isActive || session.principal !== principal) return;
     if (before !== undefined) this.#principals.remove(before, session);
-    // Setting it may have ended it.
-    if (!session.isActive) return;
     if (principal !== undefined) this.#principals.add(principal, session);
     if (principal === undefined || before === undefined) {
       this.#idleOrder?.add(session);
@@ -468,24 +484,19 @@ export class Site
         } made no Session with the uid it was given: ${describe(session)}`,
       );
     }
-    const { sessionTimeout, absoluteTimeout } = this.#options;
-    const { prototype } = Session;
-    // A class that has none of its own has the site's.
-    if (
-      sessionTimeout !== undefined &&
-      session.sessionTimeout === prototype.sessionTimeout
-    ) session.sessionTimeout = sessionTimeout;
-    if (
-      absoluteTimeout !== undefined &&
-      session.absoluteTimeout === prototype.absoluteTimeout
-    ) session.absoluteTimeout = absoluteTimeout;
+    for (const name of ["sessionTimeout", "absoluteTimeout"] as const) {
+      const seconds = this.#options[name];
+      if (seconds !== undefined && isDefault(session, name)) {
+        session[name] = seconds;
+      }
+    }
     // The factory may have closed the site.
     this.#mustBeOpen();
     return session;
   }
 
-  /** Ends a session; one whose overridden expire() would keep it, too. */
-  #endSession(session: Session, reason: SessionEndReason): void {
+  /** Ends a session, even one whose overridden `expire()` would not. */
+  endSession(session: Session, reason: SessionEndReason): void {
     try {
       this.mindPromise(session.expire(reason), session);
     } catch (error) {
@@ -500,7 +511,11 @@ export class Site
     const { size } = this.#sessions;
     if (size < maxSessions) {
       // Not needed for a while; made anew, it costs one look at each session.
-      if (size < maxSessions / 2) this.#idleOrder = undefined;
+      const order = this.#idleOrder;
+      if (
+        order !== undefined &&
+        (size < maxSessions / 2 || order.size > size * MAX_ORDER_WASTE)
+      ) this.#idleOrder = undefined;
       return;
     }
     if (
@@ -513,7 +528,7 @@ export class Site
       }
     }
     const longestIdle = this.#idleOrder.takeLongestIdle();
-    if (longestIdle !== undefined) this.#endSession(longestIdle, "evicted");
+    if (longestIdle !== undefined) this.endSession(longestIdle, "evicted");
   }
 
   #makeRoomFor(principal: string): void {
@@ -529,7 +544,7 @@ export class Site
     const oldest = sessions.reduce((oldest, session) =>
       session.createdAt < oldest.createdAt ? session : oldest
     );
-    this.#endSession(oldest, "evicted");
+    this.endSession(oldest, "evicted");
   }
 
   #suspect(suspicion: SuspiciousSession): void {
@@ -572,6 +587,13 @@ const LEAST: Readonly<Partial<Record<keyof SiteOptions, number>>> = {
   shutdownTimeout: 0,
   maxBodyBytes: 0,
 };
+
+/** Whether a timeout is the one that all sessions have. */
+function isDefault(session: Session, name: keyof Session): boolean {
+  let object: object = session;
+  while (!Object.hasOwn(object, name)) object = Object.getPrototypeOf(object);
+  return object === Session.prototype;
+}
 
 function checkNumbers(options: SiteOptions): void {
   for (const [name, least] of Object.entries(LEAST)) {

@@ -40,6 +40,9 @@ export interface SessionCookieOptions {
   persistent?: boolean;
 }
 
+/** What can be a cookie's domain; std lets a semicolon through. */
+const DOMAIN = /^\.?[a-z\d]([a-z\d.-]*[a-z\d])?$/i;
+
 /** The most that browsers keep a cookie, in seconds: 400 days (RFC 6265bis). */
 const LONGEST_AGE = 400 * 24 * 60 * 60;
 
@@ -63,9 +66,7 @@ export class SessionCookie {
         `Cannot use sameSite ${describe(sameSite)}: not Strict, Lax or None`,
       );
     }
-    if (
-      domain !== undefined && !/^\.?[a-z\d]([a-z\d.-]*[a-z\d])?$/i.test(domain)
-    ) {
+    if (domain !== undefined && !DOMAIN.test(domain)) {
       throw new SyntaxError(
         `Cannot use cookie domain ${describe(domain)}: it is none`,
       );
@@ -172,12 +173,14 @@ export function findCookie(header: string, name: string): string | undefined {
   let end = header.length;
   while (end > 0) {
     const begin = header.lastIndexOf(";", end - 1) + 1;
-    const at = header.indexOf(name, begin);
-    if (at !== -1 && at < end) {
-      const equals = header.indexOf("=", at + name.length);
-      const valueAt = equals === -1 || equals >= end ? end : equals;
-      if (header.slice(begin, valueAt).trim() === name) {
-        return header.slice(valueAt + 1, end);
+    let at = begin;
+    while (at < end && header[at]!.trim() === "") at++;
+    if (header.startsWith(name, at)) {
+      const pair = header.slice(at, end);
+      const equals = pair.indexOf("=");
+      const key = equals === -1 ? pair : pair.slice(0, equals);
+      if (key.trimEnd() === name) {
+        return equals === -1 ? "" : pair.slice(equals + 1);
       }
     }
     end = begin - 1;
@@ -193,6 +196,13 @@ export function findCookie(header: string, name: string): string | undefined {
 export function serializeCookie(cookie: Cookie): string {
   if (cookie.name === "") {
     throw new SyntaxError("Cannot set a cookie: its name is empty");
+  }
+  if (cookie.domain && !DOMAIN.test(cookie.domain)) {
+    throw new SyntaxError(
+      `Cannot set cookie "${cookie.name}": no domain: ${
+        describe(cookie.domain)
+      }`,
+    );
   }
   const headers = new Headers();
   // A copy, for setCookie changes what it is given when a prefix demands it.

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
-import {
-  type Rendered,
-  type SessionCookieOptions,
-  type SiteOptions,
-  type SiteRequest,
+import type {
+  Rendered,
+  SessionCookieOptions,
+  SiteOptions,
+  SiteRequest,
 } from "../mod.ts";
 import {
   cookieOf,

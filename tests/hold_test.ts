@@ -9,7 +9,7 @@ import { FakeTime } from "@std/testing/time";
 import {
   type Rendered,
   Resource,
-  Session,
+  type Session,
   Site,
   type SiteOptions,
   type SiteRequest,

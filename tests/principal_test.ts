@@ -590,6 +590,26 @@ Deno.test("SiteOptions.maxSessionsPerPrincipal has the visitor of the ended sess
   assertEquals(await response.text(), "nobody");
 });
 
+Deno.test("Site.makeSession() keeps nothing where the principal that the class sets is refused", () => {
+  class Alices extends Session {
+    constructor(site: SessionSite, uid: string) {
+      super(site, uid);
+      this.principal = "alice";
+    }
+  }
+  using site = siteOf({
+    maxSessionsPerPrincipal: 1,
+    sessionFactory: Alices,
+    whenPrincipalIsFull: "refuse",
+  });
+  const first = site.makeSession();
+
+  assertThrows(() => site.makeSession(), TooManySessionsError);
+
+  assertEquals([...site.sessions.values()], [first]);
+  assertEquals(site.sessionsOf("alice"), [first]);
+});
+
 // Called back in the middle.
 
 Deno.test("Session.principal that the callback of an eviction changes is the last one set", () => {
@@ -606,6 +626,20 @@ Deno.test("Session.principal that the callback of an eviction changes is the las
     site.sessionsOf(principal).includes(second)
   );
   assertEquals(found, [second.principal!]);
+});
+
+Deno.test("Session.principal that the callback of an eviction changes leaves nothing under the one before", () => {
+  using site = siteOf({ maxSessionsPerPrincipal: 1 });
+  const first = makeFor(site, "alice");
+  const second = makeFor(site, "bob");
+  first.notifyOnExpire(() => {
+    second.principal = "carol";
+  });
+
+  second.principal = "alice";
+
+  assertEquals(site.sessionsOf("bob"), []);
+  assertEquals(second.principal, "carol");
 });
 
 Deno.test("Site.sessionsOf() answers no session that the callback of an eviction has ended", () => {

@@ -51,7 +51,8 @@ function waiting(options: SiteOptions = {}) {
     gates.set(name, gate);
     if (name === "renews-then-waits") session.renew();
     return gate.promise.then(() => {
-      if (name.startsWith("waits-then-renews")) session.renew();
+      if (name.startsWith("asks-again")) request.getSession().renew();
+      if (name === "waits-then-renews") session.renew();
       return session.uid;
     });
   });
@@ -276,6 +277,44 @@ Deno.test("Session.renew() twice in a request sends one cookie, that opens the s
   assert(opens(it.site, cookieOf(response)));
 });
 
+Deno.test("Session.renew() of request.session sends the new cookie", () => {
+  let isPeek = false;
+  const clock = new ManualClock();
+  using site = siteOf({ clock }, (request) => {
+    if (isPeek) request.session?.renew();
+    else request.getSession();
+    return "";
+  });
+  const old = cookieOf(visit(site));
+
+  isPeek = true;
+  const renewed = cookieOf(visit(site, old));
+
+  clock.advance(10_000);
+  assert(opens(site, renewed));
+});
+
+Deno.test("Session.renew() of request.session with the old token does not lock out who has the new one", () => {
+  let act: (request: SiteRequest) => unknown = (request) =>
+    request.getSession();
+  const clock = new ManualClock();
+  using site = siteOf({ clock }, (request) => {
+    act(request);
+    return "";
+  });
+  const old = cookieOf(visit(site));
+  act = (request) => request.getSession().renew();
+  const renewed = cookieOf(visit(site, old));
+  act = (request) => request.getSession();
+  visit(site, renewed);
+
+  act = (request) => request.session?.renew();
+  visit(site, old);
+
+  clock.advance(10_000);
+  assert(opens(site, renewed));
+});
+
 Deno.test("Session.renew() of a session that the request made sends the new token only", () => {
   using it = renewing();
   it.page.renews = true;
@@ -467,11 +506,11 @@ Deno.test("Session.renew() with the old token does not lock out who has the new 
 Deno.test("Session.renew() in two requests at once sends no cookie that does not open the session", async () => {
   using it = waiting();
   const old = cookieOf(visit(it.site));
-  const one = it.ask("waits-then-renews-1", old);
-  const two = it.ask("waits-then-renews-2", old);
+  const one = it.ask("asks-again-1", old);
+  const two = it.ask("asks-again-2", old);
 
-  const first = await it.answerTo("waits-then-renews-1", one);
-  const second = await it.answerTo("waits-then-renews-2", two);
+  const first = await it.answerTo("asks-again-1", one);
+  const second = await it.answerTo("asks-again-2", two);
 
   // The responses may overtake each other on the way: any may be the last.
   const sent = [...cookiesOf(first), ...cookiesOf(second)];
@@ -486,12 +525,12 @@ Deno.test("Session.renew() in two requests at once sends no cookie that does not
 Deno.test("Session.renew() in two requests at once leaves the visitor in who shows the first cookie between", async () => {
   using it = waiting();
   const old = cookieOf(visit(it.site));
-  const one = it.ask("waits-then-renews-1", old);
-  const two = it.ask("waits-then-renews-2", old);
-  const first = cookieOf(await it.answerTo("waits-then-renews-1", one));
+  const one = it.ask("asks-again-1", old);
+  const two = it.ask("asks-again-2", old);
+  const first = cookieOf(await it.answerTo("asks-again-1", one));
   visit(it.site, first);
 
-  const second = await it.answerTo("waits-then-renews-2", two);
+  const second = await it.answerTo("asks-again-2", two);
 
   const [last = first] = cookiesOf(second);
   it.clock.advance(10_000);
@@ -519,6 +558,21 @@ Deno.test("Session.renew() is answered to the request that renews, whoever else 
   const renewed = await it.answerTo("renews-then-waits", login);
 
   // Whoever sent it has the old token only: an attacker who planted it, perhaps.
+  assertEquals(other.headers.getSetCookie(), []);
+  it.clock.advance(10_000);
+  assert(opens(it.site, cookieOf(renewed)));
+});
+
+Deno.test("Session.renew() is answered to the request that renews, though it has waited since it asked", async () => {
+  using it = waiting();
+  const old = cookieOf(visit(it.site));
+  const login = it.ask("waits-then-renews", old);
+  const slow = it.ask("waits", old);
+
+  const renewed = await it.answerTo("waits-then-renews", login);
+  const other = await it.answerTo("waits", slow);
+
+  // Logins wait, for a form and for a password, and others ask meanwhile.
   assertEquals(other.headers.getSetCookie(), []);
   it.clock.advance(10_000);
   assert(opens(it.site, cookieOf(renewed)));
