@@ -15,8 +15,9 @@ import { HttpError } from "./internal/http_error.ts";
 import { decodeSegment, pathOf, segmentsOf } from "./internal/path.ts";
 import { redirectTo } from "./internal/redirect.ts";
 import { HTML, responseOf } from "./internal/response.ts";
-import { readCookies, serializeCookie } from "./internal/session_cookie.ts";
+import { findCookie, serializeCookie } from "./internal/session_cookie.ts";
 import {
+  forgetAsker,
   holdSession,
   markSecure,
   noteAsker,
@@ -147,7 +148,6 @@ export class SiteRequest implements SessionHolder {
   #postpath: string[] = [];
   #url: URL | undefined = undefined;
   #query: URLSearchParams | undefined = undefined;
-  #cookies: Partial<Record<string, string>> | undefined = undefined;
 
   #session: Session | undefined = undefined;
   #hasLookedUp = false;
@@ -281,8 +281,10 @@ export class SiteRequest implements SessionHolder {
 
   /** A cookie of the request, or undefined; of several with the name, the last. */
   getCookie(name: string): string | undefined {
-    this.#cookies ??= readCookies(this.headers);
-    return this.#cookies[name];
+    const header = this.headers.get("cookie");
+    return header === null || name === ""
+      ? undefined
+      : findCookie(header, name);
   }
 
   /**
@@ -473,7 +475,7 @@ export class SiteRequest implements SessionHolder {
       this.#refuseIfProduced();
       session = this.#makeSession();
     }
-    noteAsker(session, this, this.#isGraced);
+    if (!this.#isProduced) noteAsker(session, this, this.#isGraced);
     return component === undefined ? session : session.getComponent(component);
   }
 
@@ -489,9 +491,9 @@ export class SiteRequest implements SessionHolder {
       this.#lookUp();
     }
     const session = this.#session;
-    return session === undefined || session.checkExpired()
-      ? undefined
-      : session;
+    if (session === undefined || session.checkExpired()) return undefined;
+    if (!this.#isProduced) noteAsker(session, this, this.#isGraced);
+    return session;
   }
 
   /** The headers that the response will carry. */
@@ -783,6 +785,7 @@ export class SiteRequest implements SessionHolder {
     const session = this.#session;
     if (session === undefined) return undefined;
     if (this.#isHolding) releaseSession(session, this);
+    forgetAsker(this);
     if (this.#isPassingSession) {
       this.site.endSession(session, "evicted");
       return undefined;
@@ -807,7 +810,9 @@ export class SiteRequest implements SessionHolder {
       (sessionCookie.isPersistent && this.#isTouched &&
         isCurrent(session, this.#token));
     if (!isSent) return undefined;
-    const age = session.expiresAt - session.site.clock.now() / 1000;
+    const age = sessionCookie.isPersistent
+      ? session.expiresAt - session.site.clock.now() / 1000
+      : Infinity;
     return sessionCookie.set(tokenOf(session), this.isSecure, age);
   }
 }

@@ -177,6 +177,9 @@ export let noteAsker: (
   isGraced: boolean,
 ) => void;
 
+/** A request is answered: nothing can go to it any more. Likewise. */
+export let forgetAsker: (request: SessionHolder) => void;
+
 /** Whether a request is to send a new secret, which it is once. Likewise. */
 export let takeRenewal: (session: Session, asker: SessionHolder) => boolean;
 
@@ -288,6 +291,9 @@ export class Session {
       asker = request;
       isAskerGraced = isGraced;
     };
+    forgetAsker = (request) => {
+      if (asker === request) asked = asker = undefined;
+    };
     takeRenewal = (session, request) => {
       const extras = session.#extras;
       if (extras?.renewers?.delete(request)) return true;
@@ -371,7 +377,7 @@ export class Session {
    */
   renew(): void {
     if (this.#end !== undefined) return;
-    const request = asked === this ? asker : undefined;
+    const request = this.#findRenewer();
     if (request !== undefined && isAskerGraced) return;
     const extras = this.#getExtras();
     if (request === undefined) extras.isRenewalUnsent = true;
@@ -659,6 +665,17 @@ export class Session {
     return this.site.clock.now() < old.until ? "graced" : "outdated";
   }
 
+  /**
+   * The request that renews: one that is being rendered, or that waits alone. Of
+   * several that wait, nobody knows which.
+   */
+  #findRenewer(): SessionHolder | undefined {
+    if (asked !== this || asker === undefined) return undefined;
+    const holders = this.#extras?.holders;
+    const isOneOfSeveral = holders?.has(asker) && holders.size > 1;
+    return isOneOfSeveral ? undefined : asker;
+  }
+
   /** Whether a request under way keeps it from idling out. */
   #isHeld(): boolean {
     const holders = this.#extras?.holders;
@@ -680,7 +697,7 @@ export class Session {
     const { clock } = this.site;
     try {
       const idleAt = this.#touchedAt + this.sessionTimeout * 1000;
-      if (clock.now() >= idleAt) this.touch();
+      if (clock.now() >= idleAt && !holder.hasLeft) this.touch();
     } catch (error) {
       this.site.reportError(error, { session: this });
     }
@@ -715,10 +732,13 @@ export class Session {
 
   /** Ends what is due, through an overridden expire() as well as without. */
   #endAtDeadline(now: number): void {
-    const reason = this.#dueAs;
+    let reason = this.#dueAs;
     // An overridden expire() has come back here: it is being seen to.
     if (reason === undefined) return;
-    if (reason === "idle" && this.#isHeld()) return this.#putOff(now);
+    if (reason === "idle" && this.#isHeld()) {
+      if (this.#putOff(now)) return;
+      reason = "absolute";
+    }
     this.#dueAs = undefined;
     try {
       this.site.mindPromise(this.expire(reason), this);
@@ -730,13 +750,15 @@ export class Session {
     Session.prototype.expire.call(this, reason);
   }
 
-  /** Lets a held session be, and looks again in a while. */
-  #putOff(now: number): void {
+  /** Lets a held session be, and looks again in a while; not if it is too old. */
+  #putOff(now: number): boolean {
     const absolute = this.#createdAt + this.absoluteTimeout * 1000;
+    if (absolute <= now) return false;
     const later = now + HOLD_CHECK;
     const isLast = absolute <= later;
     if (isLast) this.#dueAs = "absolute";
     this.site.deadlines.move(this.#row, isLast ? absolute : later, now);
+    return true;
   }
 
   #tell(extras: Extras, end: SessionEnd): void {

@@ -2,7 +2,7 @@
  * How the ends of a crowd of sessions come: once each, never early, how late,
  * and how long they hold up everything else.
  *
- *     deno run -A bench/crowd.ts [count]
+ *     deno task bench:crowd [count] [rounds]
  *
  * Each round makes the sessions on a new site, touches each once in random
  * order, and leaves them. "spread" lets them end over five seconds, "at once"
@@ -11,10 +11,14 @@
  * @module
  */
 
+import process from "node:process";
 import { Resource, Session, type SessionSite, Site } from "../mod.ts";
+import { shuffle } from "./shuffle.ts";
+import { sleep, watchStalls } from "./stalls.ts";
+import { printTable, spanOf } from "./table.ts";
 
-const COUNT = Number(Deno.args[0] ?? 100_000);
-const ROUNDS = 5;
+const COUNT = countFrom(Deno.args[0] ?? "100000");
+const ROUNDS = countFrom(Deno.args[1] ?? (COUNT > 200_000 ? "3" : "5"));
 
 /** Milliseconds over which the ends of a round are spread. */
 const SPREAD = 5000;
@@ -30,6 +34,11 @@ interface Round {
   stall: number;
   /** From the first deadline to the last end. */
   took: number;
+  /**
+   * What the process computed meanwhile, other threads included; the watching
+   * for stalls too, so that it says something only where all end at once.
+   */
+  cpu: number;
 }
 
 /** A session that ends in the time of the spread. */
@@ -50,10 +59,10 @@ let spread = SPREAD;
 
 /**
  * Milliseconds from the making of a session to its end at the earliest: the
- * others are made and touched meanwhile. 10 us each are enough on an idle
+ * others are made and touched meanwhile. 4 us each are enough on an idle
  * machine; on a busy one it grows.
  */
-let lead = 1000 + COUNT / 100;
+let lead = 500 + COUNT / 250;
 
 /** One round; if the first end came before all was ready, with more lead. */
 async function measure(isAtOnce: boolean): Promise<Round> {
@@ -99,11 +108,13 @@ async function tryToMeasure(isAtOnce: boolean): Promise<Round | undefined> {
   // Not the stalls of cleaning up after the making, long before.
   await sleep(first - Date.now() - 50);
   const stalls = watchStalls();
+  const cpu = process.cpuUsage();
   // What has not ended by then is missing.
   const patience = setTimeout(over.resolve, first - Date.now() + 60_000);
   await over.promise;
   clearTimeout(patience);
   const stall = stalls.stop();
+  const { user, system } = process.cpuUsage(cpu);
   // A second end would come in the turns after the first.
   await sleep(100);
 
@@ -114,11 +125,8 @@ async function tryToMeasure(isAtOnce: boolean): Promise<Round | undefined> {
     lateness: lateness.sort(),
     stall,
     took: last - first,
+    cpu: (user + system) / 1000,
   };
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** Touches a session so that it is due at a given millisecond. */
@@ -133,40 +141,6 @@ function touchUntil(session: Session, instant: number): void {
 /** When a session is due, in UNIX milliseconds. */
 function deadlineOf(session: Session): number {
   return Math.round(session.expiresAt * 1000);
-}
-
-function shuffle(items: unknown[]): void {
-  for (let i = items.length - 1; i > 0; i--) {
-    const j = Math.floor(Math.random() * (i + 1));
-    [items[i], items[j]] = [items[j], items[i]];
-  }
-}
-
-/**
- * Watches for the longest time between two turns of the event loop.
- *
- * Messages, since a timer of 0 ms takes a millisecond or two by itself. Every
- * turn begins with a message that was posted in the turn before, so a request
- * that came meanwhile would have waited for as long.
- */
-function watchStalls(): { stop(): number } {
-  const { port1, port2 } = new MessageChannel();
-  let longest = 0;
-  let before = performance.now();
-  port1.onmessage = () => {
-    const now = performance.now();
-    longest = Math.max(longest, now - before);
-    before = now;
-    port2.postMessage(undefined);
-  };
-  port2.postMessage(undefined);
-  return {
-    stop() {
-      port1.close();
-      port2.close();
-      return longest;
-    },
-  };
 }
 
 async function measureIdle(): Promise<number> {
@@ -193,40 +167,17 @@ function row(name: string, rounds: readonly Round[]): Record<string, unknown> {
     max: quantile(1),
     "longest stall": spanOf(rounds.map(({ stall }) => stall)),
     "all took": spanOf(rounds.map(({ took }) => took)),
+    "cpu": spanOf(rounds.map(({ cpu }) => cpu), 0),
   };
 }
 
-/** The median of the rounds, between their minimum and maximum. */
-function spanOf(values: readonly number[]): string {
-  const sorted = values.toSorted((one, other) => one - other);
-  return [0, 0.5, 1].map((part) =>
-    sorted[Math.floor(part * (sorted.length - 1))]!.toFixed(1).replace(
-      /\.0$/,
-      "",
-    )
-  ).join("/");
+/** @throws {RangeError} If it is not a whole number above 0. */
+function countFrom(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count > 0) return count;
+  throw new RangeError(`Cannot make a crowd: not a count: "${text}"`);
 }
 
-function printTable(rows: readonly Record<string, unknown>[]): void {
-  const names = Object.keys(rows[0]!);
-  const lines = [
-    names,
-    ...rows.map((row) => names.map((name) => `${row[name]}`)),
-  ];
-  for (const line of lines) {
-    console.log(
-      line.map((cell, column) =>
-        cell.padStart(Math.max(...lines.map((other) => other[column]!.length)))
-      ).join("  "),
-    );
-  }
-}
-
-if (!(Number.isInteger(COUNT) && COUNT > 0)) {
-  throw new RangeError(
-    `Cannot make a crowd: not a count of sessions: "${Deno.args[0]}"`,
-  );
-}
 const idle: number[] = [];
 const spreadRounds: Round[] = [];
 const atOnceRounds: Round[] = [];

@@ -1,4 +1,4 @@
-import { type Cookie, getCookies, setCookie } from "@std/http/cookie";
+import { type Cookie, setCookie } from "@std/http/cookie";
 import { describe } from "./describe.ts";
 
 /** How the cookie of a site's sessions is written; everything may be left out. */
@@ -208,17 +208,4 @@ export function serializeCookie(cookie: Cookie): string {
   // A copy, for setCookie changes what it is given when a prefix demands it.
   setCookie(headers, { ...cookie });
   return headers.getSetCookie()[0]!;
-}
-
-/** All the cookies of a request by name; of several with one name the last. */
-export function readCookies(headers: Headers): Partial<Record<string, string>> {
-  try {
-    return getCookies(headers);
-  } catch {
-    // One pair without a name makes getCookies refuse them all.
-    const named = (headers.get("cookie") ?? "").split(";")
-      .filter((pair) => !/^\s*(=|$)/.test(pair));
-    if (named.length === 0) return Object.create(null);
-    return getCookies(new Headers({ cookie: named.join(";") }));
-  }
 }
