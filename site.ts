@@ -248,16 +248,12 @@ export class Site
     this.#sessions.set(session.uid, session);
     try {
       session.startCheckingExpiration();
+      if (session.principal === undefined) this.#idleOrder?.add(session);
+      else this.changePrincipal(session, undefined);
     } catch (error) {
       // Whatever its constructor may have got hold of is let go.
       Session.prototype.expire.call(session, "revoked");
       throw error;
-    }
-    if (!session.isActive) return session;
-    if (session.principal !== undefined) {
-      this.changePrincipal(session, undefined);
-    } else {
-      this.#idleOrder?.add(session);
     }
     return session;
   }
@@ -413,9 +409,9 @@ export class Site
     if (this.#sessions.get(session.uid) !== session) return;
     const { principal } = session;
     if (principal !== undefined) this.#makeRoomFor(principal);
+    if (before !== undefined) this.#principals.remove(before, session);
     // A callback of an eviction may have ended it, or given it another.
     if (!session.isActive || session.principal !== principal) return;
-    if (before !== undefined) this.#principals.remove(before, session);
     if (principal !== undefined) this.#principals.add(principal, session);
     if (principal === undefined || before === undefined) {
       this.#idleOrder?.add(session);

@@ -15,6 +15,7 @@ import {
   ManualClock,
   onlySession,
   requestWith,
+  settle,
   siteOf,
   visit,
 } from "./helpers_session.ts";
@@ -52,17 +53,31 @@ function waiting(options: SiteOptions = {}) {
     if (name === "renews-then-waits") session.renew();
     return gate.promise.then(() => {
       if (name.startsWith("asks-again")) request.getSession().renew();
-      if (name === "waits-then-renews") session.renew();
-      return session.uid;
+      if (name.startsWith("waits-then-renews")) session.renew();
+      if (!name.endsWith("-and-waits")) return session.uid;
+      const second = Promise.withResolvers<void>();
+      gates.set(`${name} again`, second);
+      return second.promise.then(() => session.uid);
     });
   });
   const ask = (name: string, cookie: string) =>
     site.fetch(requestWith(cookie, `http://localhost/${name}`));
-  const answerTo = async (name: string, response: ReturnType<typeof ask>) => {
+  const letGo = async (name: string) => {
     gates.get(name)!.resolve();
+    await settle();
+  };
+  const answerTo = async (name: string, response: ReturnType<typeof ask>) => {
+    await letGo(name);
     return await response;
   };
-  return { site, clock, ask, answerTo, [Symbol.dispose]: () => site.close() };
+  return {
+    site,
+    clock,
+    ask,
+    letGo,
+    answerTo,
+    [Symbol.dispose]: () => site.close(),
+  };
 }
 
 /** Whether a cookie opens the one session of a site, by a peek. */
@@ -577,6 +592,24 @@ Deno.test("Session.renew() is answered to the request that renews, though it has
   it.clock.advance(10_000);
   assert(opens(it.site, cookieOf(renewed)));
 });
+
+for (const name of ["asks-again-and-waits", "waits-then-renews-and-waits"]) {
+  Deno.test(`Session.renew() is answered to the request that ${name}, whoever is answered meanwhile`, async () => {
+    using it = waiting();
+    const old = cookieOf(visit(it.site));
+    const login = it.ask(name, old);
+    const slow = it.ask("waits", old);
+    await it.letGo(name);
+
+    const other = await it.answerTo("waits", slow);
+    const renewed = await it.answerTo(`${name} again`, login);
+
+    // A login that stores something before it answers leaves the time for it.
+    assertEquals(other.headers.getSetCookie(), []);
+    it.clock.advance(10_000);
+    assert(opens(it.site, cookieOf(renewed)));
+  });
+}
 
 Deno.test("Session.renew() sends a persistent cookie to no request that came with the old token", async () => {
   using it = waiting({ cookie: { persistent: true } });

@@ -92,13 +92,14 @@ export async function fuzz(options: FuzzOptions = {}): Promise<FuzzReport> {
     seed,
     until: began + seconds * 1000,
   });
-  const crashed = target.ended.then((how) => run.fail(`The sites ${how}`, ""));
-  await Promise.race([run.finish(), crashed]);
+  const crash = await Promise.race([run.finish(), target.ended]);
   const { report } = run;
   report.seconds = (performance.now() - began) / 1000;
-  if (target.isRunning) {
+  if (crash === undefined) {
     report.tally = await target.tally();
     judge(report);
+  } else {
+    report.failures.push(`The sites ${crash}`);
   }
   return report;
 }
@@ -115,45 +116,46 @@ function judge({ failures, tally }: FuzzReport): void {
 /** The process that is fuzzed. */
 class Target implements AsyncDisposable {
   /** Where it listens. */
-  readonly ports: readonly number[];
+  ports: readonly number[] = [];
   /** How it has ended, and what it said. */
   readonly ended: Promise<string>;
-  isRunning = true;
   readonly #process: Deno.ChildProcess;
+  /** Where its files are. */
+  readonly #folder: string;
   readonly #lines: ReadableStreamDefaultReader<string>;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
 
-  private constructor(
-    process: Deno.ChildProcess,
-    lines: ReadableStreamDefaultReader<string>,
-    ports: readonly number[],
-  ) {
-    this.#process = process;
-    this.#lines = lines;
-    this.ports = ports;
-    this.#input = process.stdin.getWriter();
-    const said = new Response(process.stderr).text();
-    this.ended = process.status.then(async ({ code, signal }) => {
-      this.isRunning = false;
-      return `have ended with ${signal ?? code}: ${await said}`;
-    });
-  }
-
-  static async start(): Promise<Target> {
-    const process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", new URL("fuzz/site.ts", import.meta.url).href],
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.#process = new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-A",
+        new URL("fuzz/site.ts", import.meta.url).href,
+        folder,
+      ],
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    const lines = process.stdout.pipeThrough(new TextDecoderStream())
-      .getReader();
-    const { value } = await lines.read();
+    const { stdin, stdout, stderr, status } = this.#process;
+    this.#input = stdin.getWriter();
+    this.#lines = stdout.pipeThrough(new TextDecoderStream()).getReader();
+    const said = new Response(stderr).text();
+    this.ended = status.then(async ({ code, signal }) =>
+      `have ended with ${signal ?? code}: ${await said}`
+    );
+  }
+
+  static async start(): Promise<Target> {
+    const target = new Target(Deno.makeTempDirSync({ prefix: "curfew_fuzz" }));
+    const { value } = await target.#lines.read();
     if (value === undefined) {
-      const said = await new Response(process.stderr).text();
-      throw new Error(`Cannot fuzz the sites: they do not listen: ${said}`);
+      await using _ = target;
+      throw new Error(`Cannot fuzz: the sites ${await target.ended}`);
     }
-    return new Target(process, lines, JSON.parse(value));
+    target.ports = JSON.parse(value);
+    return target;
   }
 
   /** Waits for all the sessions to end, and answers what there was. */
@@ -167,10 +169,15 @@ class Target implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#input.close().catch(() => {});
-    if (this.isRunning) this.#process.kill();
+    try {
+      this.#process.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
     await this.ended;
     await this.#lines.cancel();
+    await this.#input.abort().catch(() => {});
+    Deno.removeSync(this.#folder, { recursive: true });
   }
 }
 
@@ -209,8 +216,7 @@ class Run {
     );
   }
 
-  /** Notes what must not be. */
-  fail(what: string, requests: string): void {
+  #fail(what: string, requests: string): void {
     const { failures } = this.report;
     if (failures.length < SHOWN) {
       failures.push(`${what}\n${JSON.stringify(requests)}`);
@@ -245,7 +251,7 @@ class Run {
     const mayEnd = end === "reset" || requests[answered - 1]?.hasBody ||
       REFUSALS.includes(statuses.at(-1) ?? 0);
     if (answered < BATCH && (end === "open" || !mayEnd)) {
-      this.fail(
+      this.#fail(
         `${end === "open" ? "A hang" : "The end"} between requests`,
         texts.slice(Math.max(0, answered - 1), answered + 1).join(""),
       );
@@ -259,7 +265,7 @@ class Run {
     this.report.requests++;
     this.report.broken++;
     this.#note(statuses, tokens, [text]);
-    if (end === "open") this.fail("A hang", text);
+    if (end === "open") this.#fail("A hang", text);
   }
 
   #note(
@@ -272,7 +278,7 @@ class Run {
     for (const [index, status] of statuses.entries()) {
       counts.set(status, (counts.get(status) ?? 0) + 1);
       if (FAULTS.includes(status)) {
-        this.fail(`Status ${status}`, requests[index] ?? requests.join(""));
+        this.#fail(`Status ${status}`, requests[index] ?? requests.join(""));
       }
     }
   }

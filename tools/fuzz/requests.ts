@@ -9,46 +9,38 @@ import type { Random } from "./random.ts";
 
 /** Where there is something, and where there is nothing. */
 const PATHS: readonly string[] = [
-  "/",
-  "/files/",
-  "/files/index.html",
-  "/files/big.txt",
-  "/files/folder",
-  "/files/folder/",
-  "/files/a%20b%2520c.txt",
-  "/files/.hidden",
-  "/pages/page",
-  "/pages/.hidden",
-  "/visits",
-  "/visits",
-  "/later",
-  "/login",
-  "/logout",
-  "/logout?again",
-  "/form",
-  "/json",
-  "/bytes",
-  "/unread",
-  "/guard",
-  "/guard/in",
-  "/treasure",
-  "/treasure/chest",
-  "/go",
-  "/go/on",
-  "/old/",
-  "/back?to=/visits",
-  "/items/2",
-  "/items/3/x",
-  "/items/1000/",
-  "/a%2Fb",
-  "/app/x/y?z",
-  "/links/a/b",
-  "/tagged",
-  "/stream",
-  "/gone",
-  "/cookies",
-  "/nothing/here",
+  ...[
+    "/",
+    "/visits",
+    "/visits",
+    "/later",
+    "/login",
+    "/logout",
+    "/logout?again",
+  ],
+  ...[
+    "/form",
+    "/json",
+    "/bytes",
+    "/unread",
+    "/guard",
+    "/guard/in",
+    "/treasure",
+  ],
+  ...["/treasure/chest", "/go", "/go/on", "/old/", "/back?to=/visits"],
+  ...["/items/2", "/items/3/x", "/items/1000/", "/a%2Fb", "/app/x/y?z"],
+  ...["/links/a/b", "/tagged", "/stream", "/gone", "/cookies", "/nothing/here"],
 ];
+
+/** Where there are files, which take the longest. */
+const FILES: readonly string[] = [
+  ...["/files/", "/files/index.html", "/files/big.txt", "/files/folder"],
+  ...["/files/folder/", "/files/a%20b%2520c.txt", "/files/.hidden"],
+  ...["/pages/page", "/pages/.hidden", "/files/nothing"],
+];
+
+/** Where bodies are read. After one that is not, Deno closes the connection. */
+const READERS: readonly string[] = ["/form", "/json", "/bytes"];
 
 /** What is put into paths. */
 const PATH_PARTS: readonly string[] = [
@@ -182,13 +174,18 @@ export class RequestMaker {
   /** A request that is whole: its end is where it says, whatever else it is. */
   whole(): RawRequest {
     const random = this.#random;
-    const hasBody = random.chance(0.25);
+    const hasBody = random.chance(0.2);
     const method = random.chance(0.2)
       ? random.pick(METHODS)
       : hasBody
       ? "POST"
       : "GET";
-    const lines = [`${method} ${this.#target()} HTTP/1.1`];
+    const paths = hasBody && random.chance(0.9)
+      ? READERS
+      : random.chance(0.05)
+      ? FILES
+      : PATHS;
+    const lines = [`${method} ${this.#target(paths)} HTTP/1.1`];
     lines.push(
       `Host: ${random.chance(0.1) ? random.pick(HOSTS) : "localhost"}`,
     );
@@ -229,9 +226,9 @@ export class RequestMaker {
     return text;
   }
 
-  #target(): string {
+  #target(paths: readonly string[]): string {
     const random = this.#random;
-    let target = random.pick(PATHS);
+    let target = random.pick(paths);
     while (random.chance(0.2)) {
       const at = random.below(target.length + 1);
       const end = random.chance(0.5) ? at : at + random.below(4);
