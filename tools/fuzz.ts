@@ -28,7 +28,7 @@ const BATCH = 16;
 const BATCHES = 50;
 
 /** How likely a batch is followed by a broken request. */
-const BROKEN = 0.3;
+const BROKEN = 0.5;
 
 /** Statuses that must not be: all the site's own fault, whatever came. */
 const FAULTS: readonly number[] = [500, 502, 503, 504];

@@ -1,5 +1,5 @@
 /** How long a server may leave a request without any answer, in milliseconds. */
-const PATIENCE = 10_000;
+const PATIENCE = 60_000;
 
 /**
  * How long a server may take over what may have no end, before it is told that
