@@ -84,7 +84,9 @@ function requestFor(siteRequest: SiteRequest): Request {
     // Deno upgrades the connection of its own object only, or of its heir.
     return Object.create(request, { url: { value: url } });
   }
-  const { method, headers, body } = request;
+  const { method, headers } = request;
+  // A "get" from the wire may have one, and becomes a GET, which may not.
+  const body = /^(get|head)$/i.test(method) ? null : request.body;
   const copy = new Request(url, { method, headers, body });
   // Asked for late, as it makes a request twice as dear, and Deno print a
   // warning about the request's own.

@@ -593,24 +593,6 @@ Deno.test("Session.renew() is answered to the request that renews, though it has
   assert(opens(it.site, cookieOf(renewed)));
 });
 
-for (const name of ["asks-again-and-waits", "waits-then-renews-and-waits"]) {
-  Deno.test(`Session.renew() is answered to the request that ${name}, whoever is answered meanwhile`, async () => {
-    using it = waiting();
-    const old = cookieOf(visit(it.site));
-    const login = it.ask(name, old);
-    const slow = it.ask("waits", old);
-    await it.letGo(name);
-
-    const other = await it.answerTo("waits", slow);
-    const renewed = await it.answerTo(`${name} again`, login);
-
-    // A login that stores something before it answers leaves the time for it.
-    assertEquals(other.headers.getSetCookie(), []);
-    it.clock.advance(10_000);
-    assert(opens(it.site, cookieOf(renewed)));
-  });
-}
-
 Deno.test("Session.renew() sends a persistent cookie to no request that came with the old token", async () => {
   using it = waiting({ cookie: { persistent: true } });
   const old = cookieOf(visit(it.site));
