@@ -22,6 +22,7 @@ import {
   markSecure,
   noteAsker,
   releaseSession,
+  renewSecret,
   type Session,
   type SessionComponent,
   type SessionEndReason,
@@ -480,6 +481,49 @@ export class SiteRequest implements SessionHolder {
   }
 
   /**
+   * Gives the visitor's session, which is made if need be, a new secret: at a
+   * login, and whenever the rights change.
+   *
+   * As {@linkcode Session.renew}, and the response to this request, and to no
+   * other, carries the new cookie. A request that came with an old one renews
+   * nothing.
+   *
+   * @returns the session.
+   * @throws {TooLateForCookieError} If the response has been produced.
+   *
+   * @example Usage
+   * ```ts
+   * import { Resource, Site, type SiteRequest } from "@curfew/web";
+   * import { assertNotEquals } from "@std/assert";
+   *
+   * class Login extends Resource {
+   *   override isLeaf = true;
+   *   override render_GET(request: SiteRequest): string {
+   *     request.renewSession().principal = "alice";
+   *     return "Welcome";
+   *   }
+   * }
+   *
+   * await using site = new Site(new Login());
+   * const visit = async (cookie = "") => {
+   *   const request = new Request("http://localhost/", { headers: { cookie } });
+   *   const response = await site.fetch(request);
+   *   return response.headers.get("set-cookie")!.split(";")[0]!;
+   * };
+   * const before = await visit();
+   * assertNotEquals(await visit(before), before);
+   * ```
+   */
+  renewSession(): Session {
+    this.#refuseIfProduced();
+    const session = this.getSession();
+    if (this.#isGraced || this.#isPassingSession) return session;
+    renewSecret(session);
+    this.#isOwedToken = true;
+    return session;
+  }
+
+  /**
    * The visitor's session if there is a live one; it is neither made nor touched.
    *
    * Once the response has been produced, undefined unless it was asked for
@@ -798,7 +842,10 @@ export class SiteRequest implements SessionHolder {
     const { sessionCookie } = this.site;
     if (!session.isActive) {
       const { clearSiteData } = this.site;
-      if (clearSiteData !== undefined && session.end?.reason === "logout") {
+      if (
+        clearSiteData !== undefined && session.end?.reason === "logout" &&
+        !this.responseHeaders.has("clear-site-data")
+      ) {
         this.responseHeaders.set("clear-site-data", clearSiteData);
       }
       return sessionCookie.clear(this.isSecure);

@@ -177,6 +177,9 @@ export let noteAsker: (
   isGraced: boolean,
 ) => void;
 
+/** Gives a session a new secret, for whoever asks to hand out. Likewise. */
+export let renewSecret: (session: Session) => void;
+
 /** A request is answered: nothing can go to it any more. Likewise. */
 export let forgetAsker: (request: SessionHolder) => void;
 
@@ -291,6 +294,7 @@ export class Session {
       asker = request;
       isAskerGraced = isGraced;
     };
+    renewSecret = (session) => session.#renewSecret();
     forgetAsker = (request) => {
       if (asker === request) asked = asker = undefined;
     };
@@ -367,7 +371,9 @@ export class Session {
    *
    * All else stays: the uid, what is kept, the callbacks, the deadline. The
    * response to the request that asked for the session last carries the new
-   * cookie: call `getSession()` and this without waiting in between. The old one
+   * cookie: call `getSession()` and this without waiting in between. Where
+   * requests wait for something, use `request.renewSession()`, which cannot be
+   * mistaken. The old one
    * still opens the session for the site's `renewalGrace` seconds, for requests
    * that were under way, and neither gets the new one nor renews.
    *
@@ -382,13 +388,7 @@ export class Session {
     const extras = this.#getExtras();
     if (request === undefined) extras.isRenewalUnsent = true;
     else (extras.renewers ??= new Set()).add(request);
-    if (extras.isRenewalUnproven) return;
-    const until = this.site.clock.now() + this.site.renewalGrace * 1000;
-    const old = extras.oldSecrets ??= [];
-    old.push({ secret: this.#secret, until });
-    if (old.length > MAX_OLD_SECRETS) old.shift();
-    extras.isRenewalUnproven = true;
-    this.#secret = randomId();
+    this.#renewSecret();
   }
 
   /** When the session was made, in UNIX seconds. */
@@ -663,6 +663,17 @@ export class Session {
     );
     if (old === undefined) return "wrong";
     return this.site.clock.now() < old.until ? "graced" : "outdated";
+  }
+
+  #renewSecret(): void {
+    const extras = this.#getExtras();
+    if (extras.isRenewalUnproven) return;
+    const until = this.site.clock.now() + this.site.renewalGrace * 1000;
+    const old = extras.oldSecrets ??= [];
+    old.push({ secret: this.#secret, until });
+    if (old.length > MAX_OLD_SECRETS) old.shift();
+    extras.isRenewalUnproven = true;
+    this.#secret = randomId();
   }
 
   /**

@@ -180,8 +180,7 @@ export class Site
     this.clock = options.clock ?? systemClock;
     this.shutdownTimeout = options.shutdownTimeout ?? 10;
     this.renewalGrace = options.renewalGrace ?? 10;
-    this.clearSiteData = options.clearSiteData?.map((what) => `"${what}"`)
-      .join(", ");
+    this.clearSiteData = clearSiteDataOf(options.clearSiteData);
     this.sessionCookie = new SessionCookie(
       options.cookieName ?? "session",
       options.cookie,
@@ -589,6 +588,19 @@ function isDefault(session: Session, name: keyof Session): boolean {
   let object: object = session;
   while (!Object.hasOwn(object, name)) object = Object.getPrototypeOf(object);
   return object === Session.prototype;
+}
+
+/** The header that says what is to be forgotten; undefined for nothing. */
+function clearSiteDataOf(what: readonly string[] = []): string | undefined {
+  for (const each of what) {
+    if (["cache", "cookies", "storage", "*"].includes(each)) continue;
+    throw new RangeError(
+      `Cannot make a site: clearSiteData has ${
+        describe(each)
+      }: not "cache", "cookies", "storage" or "*"`,
+    );
+  }
+  return what.map((each) => `"${each}"`).join(", ") || undefined;
 }
 
 function checkNumbers(options: SiteOptions): void {

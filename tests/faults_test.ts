@@ -201,7 +201,7 @@ for (const [reason, end] of Object.entries(ENDINGS)) {
   }
 }
 
-/** A page that asks for a session whose class is broken somewhere. */
+/** Classes of sessions that are broken somewhere. */
 const BROKEN_SESSIONS: Readonly<Record<string, typeof Session>> = {
   "a constructor": class extends Session {
     constructor(...args: ConstructorParameters<typeof Session>) {

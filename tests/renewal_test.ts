@@ -5,6 +5,7 @@ import {
   assertMatch,
   assertNotEquals,
   assertStrictEquals,
+  assertThrows,
 } from "@std/assert";
 import type { Rendered, SiteOptions, SiteRequest } from "../mod.ts";
 import {
@@ -603,4 +604,47 @@ Deno.test("Session.renew() sends a persistent cookie to no request that came wit
   const other = await it.answerTo("waits", slow);
 
   assertEquals(other.headers.getSetCookie(), []);
+});
+
+for (const waits of [false, true]) {
+  Deno.test(`SiteRequest.renewSession() is answered to its own request${waits ? " that has waited" : ""}, whoever is answered meanwhile`, async () => {
+    const gates = [
+      Promise.withResolvers<void>(),
+      Promise.withResolvers<void>(),
+    ];
+    using site = siteOf({}, async (request) => {
+      if (request.postpath[0] === "login") {
+        request.getSession();
+        if (waits) await Promise.resolve();
+        request.renewSession();
+        await gates[0]!.promise;
+      } else if (request.postpath[0] === "slow") {
+        request.getSession();
+        await gates[1]!.promise;
+      } else request.getSession();
+      return "";
+    });
+    const ask = (path: string, cookie?: string) =>
+      Promise.resolve(
+        site.fetch(requestWith(cookie, `http://localhost/${path}`)),
+      );
+    const old = cookieOf(await ask(""));
+    const slow = ask("slow", old);
+    const login = ask("login", old);
+    await Promise.resolve();
+
+    gates[1]!.resolve();
+    const other = await slow;
+    gates[0]!.resolve();
+    const renewed = await login;
+
+    assertEquals(other.headers.getSetCookie(), []);
+    assertNotEquals(cookieOf(renewed), old);
+    assertEquals(site.sessions.size, 1);
+  });
+}
+
+Deno.test("SiteOptions.clearSiteData that no browser knows is a RangeError", () => {
+  // @ts-expect-error a caller without types
+  assertThrows(() => siteOf({ clearSiteData: ["a\r\nb"] }), RangeError);
 });

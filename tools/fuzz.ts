@@ -17,6 +17,7 @@ import { Connection } from "./fuzz/connection.ts";
 import { Random } from "./fuzz/random.ts";
 import { RequestMaker } from "./fuzz/requests.ts";
 import type { Tally } from "./fuzz/site.ts";
+import { Target } from "./fuzz/target.ts";
 
 /** Connections at once. */
 const CONNECTIONS = 64;
@@ -92,7 +93,10 @@ export async function fuzz(options: FuzzOptions = {}): Promise<FuzzReport> {
     seed,
     until: began + seconds * 1000,
   });
-  const crash = await Promise.race([run.finish(), target.ended]);
+  const crash = await Promise.race([
+    target.ended,
+    run.finish().catch((error) => `cannot be reached: ${error}`),
+  ]);
   const { report } = run;
   report.seconds = (performance.now() - began) / 1000;
   if (crash === undefined) {
@@ -111,74 +115,6 @@ function judge({ failures, tally }: FuzzReport): void {
   if (ended !== made) failures.push(`${ended} of ${made} sessions have ended`);
   if (left > 0) failures.push(`${left} sessions are left`);
   failures.push(...errors);
-}
-
-/** The process that is fuzzed. */
-class Target implements AsyncDisposable {
-  /** Where it listens. */
-  ports: readonly number[] = [];
-  /** How it has ended, and what it said. */
-  readonly ended: Promise<string>;
-  readonly #process: Deno.ChildProcess;
-  /** Where its files are. */
-  readonly #folder: string;
-  readonly #lines: ReadableStreamDefaultReader<string>;
-  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
-
-  private constructor(folder: string) {
-    this.#folder = folder;
-    this.#process = new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "-A",
-        new URL("fuzz/site.ts", import.meta.url).href,
-        folder,
-      ],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const { stdin, stdout, stderr, status } = this.#process;
-    this.#input = stdin.getWriter();
-    this.#lines = stdout.pipeThrough(new TextDecoderStream()).getReader();
-    const said = new Response(stderr).text();
-    this.ended = status.then(async ({ code, signal }) =>
-      `have ended with ${signal ?? code}: ${await said}`
-    );
-  }
-
-  static async start(): Promise<Target> {
-    const target = new Target(Deno.makeTempDirSync({ prefix: "curfew_fuzz" }));
-    const { value } = await target.#lines.read();
-    if (value === undefined) {
-      await using _ = target;
-      throw new Error(`Cannot fuzz: the sites ${await target.ended}`);
-    }
-    target.ports = JSON.parse(value);
-    return target;
-  }
-
-  /** Waits for all the sessions to end, and answers what there was. */
-  async tally(): Promise<Tally> {
-    await this.#input.write(new TextEncoder().encode("\n"));
-    let text = "";
-    while (!text.endsWith("\n")) {
-      text += (await this.#lines.read()).value ?? "\n";
-    }
-    return JSON.parse(text);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#process.kill("SIGKILL");
-    } catch {
-      // It has ended by itself.
-    }
-    await this.ended;
-    await this.#lines.cancel();
-    await this.#input.abort().catch(() => {});
-    Deno.removeSync(this.#folder, { recursive: true });
-  }
 }
 
 /** Requests over many connections, until there were enough. */

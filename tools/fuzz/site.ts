@@ -46,6 +46,9 @@ export interface Tally {
 /** How many errors are shown. */
 const SHOWN = 10;
 
+/** Milliseconds in which all the sessions that nobody visits have ended. */
+const LATE = 10_000;
+
 const tally: Tally = { made: 0, asked: 0, ended: 0, left: 0, errors: [] };
 
 class CountedSession extends Session {
@@ -261,9 +264,14 @@ function makeSite(folder: string, options: SiteOptions): Site {
   });
 }
 
+/** Waits for the sessions to end, those that do not for a while only. */
 async function settle(sites: readonly Site[]): Promise<void> {
+  const isLate = Promise.withResolvers<void>();
+  const timer = setTimeout(isLate.resolve, LATE);
   const sessions = sites.flatMap((site) => [...site.sessions.values()]);
-  await Promise.all(sessions.map(({ ended }) => ended));
+  const ends = sessions.map(({ ended }) => ended);
+  await Promise.race([Promise.all(ends), isLate.promise]);
+  clearTimeout(timer);
   tally.left = sites.reduce((sum, { sessions }) => sum + sessions.size, 0);
 }
 
