@@ -95,11 +95,25 @@ export interface LoadOptions {
   readonly touch: boolean;
 }
 
+/** A new secret. */
+export interface Renewal {
+  /** The SHA-256 of the new one, in lower-case hex digits. */
+  readonly secretHash: string;
+  /**
+   * Milliseconds that the one before still opens the session. It becomes one of
+   * the `oldSecrets`, of which the last 8 are kept, those past their time too.
+   */
+  readonly grace: number;
+}
+
 /** What has become different in a session; what is left out stays. */
-export interface SessionChanges extends
-  Partial<
-    Omit<SessionFacts, "values" | "callbacks" | "principal" | "isSecure">
-  > {
+export interface SessionChanges {
+  /** The secret is another. */
+  readonly renewal?: Renewal;
+  /** As in {@linkcode SessionFacts}. */
+  readonly sessionTimeout?: number;
+  /** Likewise. */
+  readonly absoluteTimeout?: number;
   /** Whose it is from now on; null for nobody's. */
   readonly principal?: string | null;
   /** The keys that have changed, with their values; undefined is none any more. */
