@@ -85,3 +85,22 @@ export {
   type SuspiciousSession,
   TooManySessionsError,
 } from "./site.ts";
+export type {
+  AsideEnd,
+  Claimant,
+  ClaimedEnd,
+  Claims,
+  EndNews,
+  LoadedSession,
+  LoadOptions,
+  MaybePromise,
+  NewSession,
+  OldSecret,
+  Renewal,
+  SessionChanges,
+  SessionFacts,
+  SessionStore,
+  SessionTimes,
+  StoredCallback,
+  StoredSession,
+} from "./stores/store.ts";

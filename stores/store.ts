@@ -139,11 +139,14 @@ export interface Claimant {
 
 /** An end that the claimant is to tell. */
 export interface ClaimedEnd {
-  /** The session as it was at its end. */
+  /** The session as it was at its end, and the time of the claim. */
   readonly session: StoredSession;
   /** Why it ended: "idle" or "absolute" if its deadline came. */
   readonly reason: string;
-  /** When it ended: UNIX milliseconds of the store. */
+  /**
+   * When it ended: UNIX milliseconds of the store; the deadline if that came,
+   * however late somebody claims it.
+   */
   readonly at: number;
   /** Counts how often it has been claimed, from 1. */
   readonly attempt: number;
@@ -154,13 +157,19 @@ export interface ClaimedEnd {
   readonly fence: string;
 }
 
+/** An end that has been put aside. */
+export interface AsideEnd extends Omit<ClaimedEnd, "fence"> {
+  /** What went wrong, in words. */
+  readonly why: string;
+}
+
 /** What there was to claim. */
 export interface Claims {
   /** The ends, those that were due first before the others. */
   readonly ends: readonly ClaimedEnd[];
   /**
-   * Milliseconds until more can be claimed: 0 if there is more already, Infinity
-   * if nothing ever ends by itself.
+   * Milliseconds until more can be claimed, as for `nextIn`: 0 if there is more
+   * already.
    */
   readonly nextIn: number;
 }
@@ -260,7 +269,13 @@ export interface SessionStore {
    */
   putAside(uid: string, fence: string, why: string): MaybePromise<boolean>;
 
-  /** Milliseconds until something can be claimed; Infinity if nothing will be. */
+  /**
+   * Milliseconds until something can be claimed; Infinity if nothing will be.
+   *
+   * It may be less, for a store that knows its order only roughly: whoever waits
+   * asks again then, and is told more exactly the nearer it comes. It is never
+   * more.
+   */
   nextIn(): MaybePromise<number>;
 
   /** The uids of the sessions of a principal that are not over, oldest first. */
@@ -269,7 +284,8 @@ export interface SessionStore {
   /**
    * Hears of ends, one's own too, and of deadlines that are sooner than others.
    *
-   * A hint: news may be late, doubled, or never come.
+   * A hint: news may be late, doubled, or never come. What is called must not
+   * throw.
    *
    * @param onEnd Called with each end.
    * @param onSooner Called when `nextIn` may have become less.

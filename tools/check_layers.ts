@@ -44,6 +44,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "internal/script_tree.ts",
     "internal/session_cookie.ts",
     "stores/*",
+    "testing/*",
   ],
   ["session.ts"],
   ["request.ts"],
@@ -55,7 +56,12 @@ const LAYERS: readonly (readonly string[])[] = [
 ];
 
 /** The folders of the package that hold its code. */
-const FOLDERS: readonly string[] = ["internal", "resources", "stores"];
+const FOLDERS: readonly string[] = [
+  "internal",
+  "resources",
+  "stores",
+  "testing",
+];
 
 /** What each module imports; paths are relative to the package. */
 export type ImportGraph = ReadonlyMap<string, readonly string[]>;
