@@ -66,6 +66,9 @@ export { SessionGuard } from "./resources/session_guard.ts";
 export { StaticData } from "./resources/static_data.ts";
 export { StaticFile, type StaticFileOptions } from "./resources/static_file.ts";
 export {
+  type EventStream,
+  type EventStreamOptions,
+  type ServerEvent,
   Session,
   type SessionComponent,
   type SessionDeadlines,
@@ -75,6 +78,9 @@ export {
   type SessionEndReason,
   type SessionHolder,
   type SessionSite,
+  type SessionSocket,
+  type SessionSocketOptions,
+  type StreamRequest,
 } from "./session.ts";
 export {
   type EndSessionsOptions,

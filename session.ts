@@ -7,7 +7,29 @@
 import { abortGuarded } from "./internal/abort.ts";
 import type { Clock } from "./internal/clock.ts";
 import { describe } from "./internal/describe.ts";
+import type {
+  EventStream,
+  EventStreamOptions,
+  ServerEvent,
+} from "./internal/event_stream.ts";
+import type {
+  SessionSocket,
+  SessionSocketOptions,
+} from "./internal/session_socket.ts";
+import {
+  SessionStreams,
+  type StreamRequest,
+} from "./internal/session_streams.ts";
 import { isSameSecret, randomId } from "./internal/token.ts";
+
+export type {
+  EventStream,
+  EventStreamOptions,
+  ServerEvent,
+  SessionSocket,
+  SessionSocketOptions,
+  StreamRequest,
+};
 
 /**
  * Why a session ended.
@@ -153,6 +175,7 @@ interface Extras {
   /** The session's own callbacks are being called. */
   isTelling?: boolean;
   abort?: AbortController;
+  streams?: SessionStreams;
   ended?: PromiseWithResolvers<SessionEnd>;
   components?: Map<SessionComponent<unknown>, unknown>;
   values?: Map<string, unknown>;
@@ -498,7 +521,7 @@ export class Session {
    * Ends the session, and tells whoever asked.
    *
    * In this order: it leaves `site.sessions`; {@linkcode Session.signal}
-   * aborts; the callbacks of {@linkcode Session.notifyOnExpire} are called, then
+   * aborts; its streams and sockets are closed; the callbacks of {@linkcode Session.notifyOnExpire} are called, then
    * those of the site; {@linkcode Session.ended} resolves. What any of them
    * throws is reported to the site's `onError` and stops nobody. A second call
    * does nothing, also from within a callback.
@@ -583,6 +606,94 @@ export class Session {
     // Nobody sees it before the callbacks that may be running have returned.
     if (this.#end !== undefined) extras.ended.resolve(this.#end);
     return extras.ended.promise;
+  }
+
+  /**
+   * Answers a request by server-sent events, for as long as the session lasts.
+   *
+   * Return the stream's `response`. What is pushed is no access, and the stream
+   * keeps no session: it closes with the session, right after
+   * {@linkcode Session.signal} aborts, by an event `end` whose data is
+   * `{"reason":"idle"}`, or whatever the reason is. So it does when the site
+   * stops, for the reason `"shutdown"`. If the session has ended already, it
+   * closes at once.
+   *
+   * Browsers come back when a stream closes: have the page call `close()` at the
+   * event `end`. Find the session by `request.session`, for coming back is no
+   * visit, and answer 204 if there is none: then they stay away.
+   *
+   * @param request The request that is to be answered.
+   * @param options How the stream is to be.
+   * @throws {TypeError} If an option is no number.
+   * @throws {RangeError} If an option is not above 0.
+   *
+   * @example Usage
+   * ```ts
+   * import { Resource, Site, type SiteRequest } from "@curfew/web";
+   * import { assertEquals } from "@std/assert";
+   *
+   * class Greetings extends Resource {
+   *   override isLeaf = true;
+   *   override render_GET(request: SiteRequest): Response {
+   *     const events = request.getSession().events(request);
+   *     events.send("hello");
+   *     return events.response;
+   *   }
+   * }
+   *
+   * await using site = new Site(new Greetings());
+   * const response = await site.fetch(new Request("http://localhost/"));
+   * for (const session of site.sessions.values()) session.expire();
+   * assertEquals(
+   *   await response.text(),
+   *   'data: hello\n\nevent: end\ndata: {"reason":"logout"}\n\n',
+   * );
+   * ```
+   */
+  events(
+    request: StreamRequest,
+    options: EventStreamOptions = {},
+  ): EventStream {
+    return this.#getStreams().openEvents(request, options);
+  }
+
+  /**
+   * Upgrades a request to a WebSocket that is closed with the session: code 1008
+   * and the reason, or 1001 if the site stops. If the session has ended already,
+   * it is closed as soon as it is open.
+   *
+   * Call it before the response is produced, and return the `response`: Deno
+   * leaves the visitor hanging otherwise. A message that comes in is access: the
+   * session is touched within 5 seconds, or a twentieth of `sessionTimeout` if
+   * that is less, and never so late that it ends meanwhile. What is sent, and
+   * pings, are none. A message that comes after the end is not heard.
+   *
+   * What the visitor takes too slowly waits in memory: look at the socket's
+   * `bufferedAmount` where much is sent.
+   *
+   * @param request The request that is to be upgraded.
+   * @param options How the socket is to be.
+   * @throws {HttpError} 400 if the request asks for no WebSocket, 403 if a page of
+   * another origin does that is not named in the options.
+   *
+   * @example Usage
+   * ```ts
+   * import { Resource, type SiteRequest } from "@curfew/web";
+   *
+   * class Echo extends Resource {
+   *   override render_GET(request: SiteRequest): Response {
+   *     const { socket, response } = request.getSession().socket(request);
+   *     socket.onmessage = ({ data }) => socket.send(data);
+   *     return response;
+   *   }
+   * }
+   * ```
+   */
+  socket(
+    request: StreamRequest,
+    options: SessionSocketOptions = {},
+  ): SessionSocket {
+    return this.#getStreams().openSocket(request, options);
   }
 
   /**
@@ -718,6 +829,10 @@ export class Session {
     return this.#extras ??= {};
   }
 
+  #getStreams(): SessionStreams {
+    return this.#getExtras().streams ??= new SessionStreams(this);
+  }
+
   #tooLate(verb: string, key: string, end: SessionEnd): SessionEndedError {
     return new SessionEndedError(
       end,
@@ -782,6 +897,7 @@ export class Session {
         (error) => site.reportError(error, { session: this }),
       );
     }
+    extras.streams?.end(end.reason);
     // Callbacks may register more, so the list is read as it grows.
     for (let i = 0; i < (extras.callbacks?.length ?? 0); i++) {
       site.tellSessionEnd(extras.callbacks![i]!, end);

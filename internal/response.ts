@@ -1,4 +1,5 @@
 import type { Delivery } from "./delivery.ts";
+import { isSelfClosing } from "./open_stream.ts";
 import { watchStream } from "./watch_stream.ts";
 
 /** What a response carries beside its body, and how it is sent. */
@@ -148,7 +149,9 @@ function follow(
   return watchStream(body, {
     onError: parts.onBodyError,
     ...parts.delivery?.watcher(),
-    signal: isEvents(headers) ? parts.stopSignal : undefined,
+    signal: isEvents(headers) && !isSelfClosing(body)
+      ? parts.stopSignal
+      : undefined,
   });
 }
 

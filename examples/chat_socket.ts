@@ -1,0 +1,57 @@
+// Sockets: a chat that you are thrown out of when you fall silent.
+//
+//   deno run --allow-net examples/chat_socket.ts
+//
+// Visit http://localhost:8080/ in two browsers and talk: what you say keeps your
+// session, what you hear does not. After half a minute of silence your socket
+// is closed, with the reason.
+
+import { listen, Resource, Site, type SiteRequest } from "../mod.ts";
+
+class ChatPage extends Resource {
+  override render_GET(request: SiteRequest): string {
+    request.getSession();
+    return `<!DOCTYPE html>
+<title>Chat</title>
+<form id="form"><input id="text" autocomplete="off" autofocus></form>
+<ul id="said"></ul>
+<script>
+const socket = new WebSocket("chat");
+const say = (line) => said.appendChild(document.createElement("li")).textContent = line;
+socket.onmessage = ({ data }) => say(data);
+socket.onclose = ({ reason }) => say("You are out: " + reason);
+form.onsubmit = () => {
+  socket.send(text.value);
+  form.reset();
+  return false;
+};
+</script>`;
+  }
+}
+
+class Chat extends Resource {
+  readonly #sockets = new Set<WebSocket>();
+
+  override render_GET(request: SiteRequest): Response {
+    const session = request.getSession();
+    const { socket, response } = session.socket(request);
+    socket.onopen = () => this.#sockets.add(socket);
+    socket.onclose = () => this.#sockets.delete(socket);
+    socket.onmessage = ({ data }) => {
+      for (const other of this.#sockets) {
+        // One that is being closed sends nothing.
+        if (other.readyState !== WebSocket.OPEN) continue;
+        other.send(`${session.uid.slice(0, 4)}: ${data}`);
+      }
+    };
+    return response;
+  }
+}
+
+const root = new Resource();
+root.putChild("", new ChatPage());
+root.putChild("chat", new Chat());
+
+export const site = new Site(root, { sessionTimeout: 30 });
+
+if (import.meta.main) listen(site, "tcp:8080");

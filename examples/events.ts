@@ -1,0 +1,47 @@
+// Events: a counter for as long as your session lasts.
+//
+//   deno run --allow-net examples/events.ts
+//
+// Visit http://localhost:8080/ and watch: the counter is pushed to you, which is
+// no visit, so that the session ends after ten seconds and the page says so.
+// Reload it, in another tab too, and it lasts ten seconds more.
+
+import { listen, Resource, Site, type SiteRequest } from "../mod.ts";
+
+class CounterPage extends Resource {
+  override render_GET(request: SiteRequest): string {
+    request.getSession();
+    return `<!DOCTYPE html>
+<title>Counter</title>
+<p id="counter"></p>
+<script>
+const events = new EventSource("events");
+events.onmessage = ({ data }) => counter.textContent = data;
+events.addEventListener("end", ({ data }) => {
+  // A browser would come back for more.
+  events.close();
+  counter.textContent = "Your session has ended: " + JSON.parse(data).reason;
+});
+</script>`;
+  }
+}
+
+class CounterEvents extends Resource {
+  override render_GET(request: SiteRequest): Response {
+    // Not getSession(): coming back for events is no visit.
+    const events = request.session?.events(request);
+    if (events === undefined) return new Response(null, { status: 204 });
+    let count = 0;
+    const timer = setInterval(() => events.send(`${++count}`), 100);
+    events.signal.addEventListener("abort", () => clearInterval(timer));
+    return events.response;
+  }
+}
+
+const root = new Resource();
+root.putChild("", new CounterPage());
+root.putChild("events", new CounterEvents());
+
+export const site = new Site(root, { sessionTimeout: 10 });
+
+if (import.meta.main) listen(site, "tcp:8080");

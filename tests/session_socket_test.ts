@@ -1,0 +1,282 @@
+// Over real sockets, since nothing else can be upgraded.
+
+import {
+  assert,
+  assertEquals,
+  assertGreaterOrEqual,
+  assertInstanceOf,
+  assertLess,
+} from "@std/assert";
+import {
+  HttpError,
+  type Session,
+  type SessionSocketOptions,
+  type Site,
+  type SiteOptions,
+} from "../mod.ts";
+import { cookieOf, Errors, onlySession, siteOf } from "./helpers_session.ts";
+import { testWith } from "./helpers_process.ts";
+
+/** Milliseconds that a close may take; far fewer are needed. */
+const SOON = 50;
+
+/** A site whose page is a socket that sends back what comes, served. */
+function served(
+  options: SiteOptions & { socket?: SessionSocketOptions } = {},
+  prepare: (session: Session) => void | Promise<void> = () => {},
+) {
+  const { socket: socketOptions, ...siteOptions } = options;
+  const errors = new Errors();
+  const sockets: WebSocket[] = [];
+  const site = siteOf(
+    { onError: errors.onError, ...siteOptions },
+    (request) => {
+      const session = request.getSession();
+      if (request.getHeader("upgrade") === undefined) return session.uid;
+      const { socket, response } = session.socket(request, socketOptions);
+      sockets.push(socket);
+      socket.onmessage = ({ data }) => socket.send(data);
+      const prepared = prepare(session);
+      return prepared === undefined ? response : prepared.then(() => response);
+    },
+  );
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    site.fetch,
+  );
+  return {
+    site,
+    server,
+    errors,
+    sockets,
+    url: `ws://127.0.0.1:${server.addr.port}/`,
+    async [Symbol.asyncDispose]() {
+      await site.close();
+      await server.shutdown();
+    },
+  };
+}
+
+/** A visitor's end of a socket. */
+class Visitor {
+  readonly #socket: WebSocket;
+  readonly opened: Promise<void>;
+  readonly closed: Promise<{ code: number; reason: string; at: number }>;
+  readonly #messages: string[] = [];
+  #onMessage = () => {};
+
+  constructor(url: string, headers: Record<string, string> = {}) {
+    this.#socket = new WebSocket(url, { headers });
+    const opened = Promise.withResolvers<void>();
+    this.opened = opened.promise;
+    this.opened.catch(() => {});
+    this.#socket.onopen = () => opened.resolve();
+    this.#socket.onerror = () => opened.reject(new Error("It does not open"));
+    this.#socket.onmessage = ({ data }) => {
+      this.#messages.push(data);
+      this.#onMessage();
+    };
+    this.closed = new Promise((resolve) => {
+      this.#socket.onclose = ({ code, reason }) =>
+        resolve({ code, reason, at: performance.now() });
+    });
+  }
+
+  /** Sends a text, and waits for what comes back. */
+  async ask(text: string): Promise<string> {
+    const answered = new Promise<void>((resolve) => this.#onMessage = resolve);
+    this.#socket.send(text);
+    if (this.#messages.length === 0) await answered;
+    return this.#messages.shift()!;
+  }
+
+  leave(): Promise<unknown> {
+    this.#socket.close();
+    return this.closed;
+  }
+}
+
+function test(name: string, fn: () => Promise<void>): void {
+  testWith(["net"], name, fn);
+}
+
+test("Session.socket() opens a socket, and sets the cookie of a new session", async () => {
+  await using it = served();
+  const response = await it.site.fetch(new Request("http://localhost/"));
+  const visitor = new Visitor(it.url, { cookie: cookieOf(response) });
+  await visitor.opened;
+  assertEquals(await visitor.ask("hello"), "hello");
+  assertEquals(it.site.sessions.size, 1);
+  await visitor.leave();
+});
+
+test("Session.socket() is closed with 1008 and the reason when the session ends", async () => {
+  await using it = served();
+  const visitor = new Visitor(it.url);
+  await visitor.opened;
+  const endedAt = performance.now();
+  onlySession(it.site).expire("revoked");
+  const { code, reason, at } = await visitor.closed;
+  assertEquals([code, reason], [1008, "revoked"]);
+  assertLess(at - endedAt, SOON);
+});
+
+test("Session.socket() is closed with 1001 when the site is closed", async () => {
+  await using it = served();
+  const visitor = new Visitor(it.url);
+  await visitor.opened;
+  await it.site.close();
+  const { code, reason } = await visitor.closed;
+  assertEquals([code, reason], [1001, "shutdown"]);
+});
+
+test("Session.socket() is closed as soon as it is open if the session has ended", async () => {
+  await using it = served({}, (session) => session.expire());
+  const visitor = new Visitor(it.url);
+  const { code, reason } = await visitor.closed;
+  assertEquals([code, reason], [1008, "logout"]);
+});
+
+test("Session.socket() is closed if the session ends before the response", async () => {
+  const gate = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<Session>();
+  await using it = served({}, (session) => {
+    asked.resolve(session);
+    return gate.promise;
+  });
+  const visitor = new Visitor(it.url);
+  (await asked.promise).expire("evicted");
+  gate.resolve();
+  const { code, reason } = await visitor.closed;
+  assertEquals([code, reason], [1008, "evicted"]);
+});
+
+test("Session.socket() does not hold up a server that stops", async () => {
+  await using it = served();
+  const visitor = new Visitor(it.url);
+  await visitor.opened;
+  const stoppedAt = performance.now();
+  it.site.stopStreams();
+  await it.server.shutdown();
+  assertLess(performance.now() - stoppedAt, 1000);
+  assertEquals((await visitor.closed).code, 1001);
+});
+
+test("Session.socket() keeps the session while messages come, and not longer", async () => {
+  await using it = served({ sessionTimeout: 0.4 });
+  const visitor = new Visitor(it.url);
+  await visitor.opened;
+  const session = onlySession(it.site);
+  const began = performance.now();
+  let sentAt = 0;
+  while (performance.now() - began < 1200) {
+    sentAt = performance.now();
+    assertEquals(await visitor.ask("x"), "x");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert(session.isActive);
+  const { reason, at } = await visitor.closed;
+  assertEquals(reason, "idle");
+  // Whole milliseconds on one side, fractions on the other.
+  assertGreaterOrEqual(at - sentAt, 399);
+  assertLess(at - sentAt, 400 + 20 + 200);
+});
+
+test("Session.socket() does not keep the session for what is sent", async () => {
+  await using it = served({ sessionTimeout: 0.2 });
+  const visitor = new Visitor(it.url);
+  await visitor.opened;
+  const timer = setInterval(() => it.sockets[0]!.send("x"), 10);
+  const { reason } = await visitor.closed;
+  clearInterval(timer);
+  assertEquals(reason, "idle");
+});
+
+test("Session.socket() touches at once for the first message, and then not for a while", async () => {
+  await using it = served();
+  const visitor = new Visitor(it.url);
+  await visitor.opened;
+  const session = onlySession(it.site);
+  let touches = 0;
+  const touch = session.touch.bind(session);
+  session.touch = () => {
+    touches++;
+    touch();
+  };
+  // As if nobody had come for a while.
+  Object.defineProperty(session, "lastModified", {
+    get: () => touches === 0 ? 0 : Date.now() / 1000,
+  });
+  for (let i = 0; i < 20; i++) await visitor.ask("x");
+  assertEquals(touches, 1);
+  await visitor.leave();
+});
+
+test("Session.socket() makes good at the close what was not touched yet", async () => {
+  await using it = served();
+  const visitor = new Visitor(it.url);
+  await visitor.opened;
+  const session = onlySession(it.site);
+  const touched = Promise.withResolvers<void>();
+  session.touch = () => touched.resolve();
+  await visitor.ask("x");
+  await visitor.leave();
+  await touched.promise;
+});
+
+test("Session.socket() reports a touch that throws", async () => {
+  await using it = served();
+  const visitor = new Visitor(it.url);
+  await visitor.opened;
+  const session = onlySession(it.site);
+  session.sessionTimeout = NaN;
+  assertEquals(await visitor.ask("x"), "x");
+  assertInstanceOf(it.errors.all[0], RangeError);
+  session.sessionTimeout = 900;
+  await visitor.leave();
+});
+
+test("Session.socket() answers 400 to a request for no socket", async () => {
+  const errors: unknown[] = [];
+  await using site: Site = siteOf({}, (request) => {
+    try {
+      return request.getSession().socket(request).response;
+    } catch (error) {
+      errors.push(error);
+      throw error;
+    }
+  });
+  const { status } = await site.fetch(new Request("http://localhost/"));
+  assertEquals(status, 400);
+  assertInstanceOf(errors[0], HttpError);
+});
+
+for (
+  const [headers, opens] of [
+    [{}, true],
+    [{ origin: "http://evil.example" }, false],
+    [{ origin: "null" }, false],
+    [{ origin: "https://friend.example" }, true],
+    [{ "sec-fetch-site": "same-origin" }, true],
+    [{ "sec-fetch-site": "same-site" }, false],
+    [{ "sec-fetch-site": "cross-site" }, false],
+  ] as [Record<string, string>, boolean][]
+) {
+  test(`Session.socket() ${opens ? "opens" : "does not open"} to ${JSON.stringify(headers)}`, async () => {
+    await using it = served({
+      socket: { origins: ["https://friend.example"] },
+    });
+    const visitor = new Visitor(it.url, headers);
+    const isOpen = await visitor.opened.then(() => true, () => false);
+    assertEquals(isOpen, opens);
+    await visitor.leave();
+  });
+}
+
+test("Session.socket() opens to a page of the site itself", async () => {
+  await using it = served();
+  const origin = it.url.replace("ws:", "http:").slice(0, -1);
+  const visitor = new Visitor(it.url, { origin });
+  await visitor.opened;
+  await visitor.leave();
+});
