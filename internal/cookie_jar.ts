@@ -1,0 +1,167 @@
+import { parseHttpDate } from "./http_date.ts";
+
+/** The most that browsers keep a cookie: 400 days (RFC 6265bis), in milliseconds. */
+const LONGEST_AGE = 400 * 24 * 60 * 60 * 1000;
+
+/** The most characters of a name and a value together that browsers keep. */
+const LONGEST_PAIR = 4096;
+
+/** A cookie as a browser keeps it. */
+interface StoredCookie {
+  readonly name: string;
+  readonly value: string;
+  /** Without a dot before it. */
+  readonly domain: string;
+  /** Whether subdomains do not get it. */
+  readonly isHostOnly: boolean;
+  readonly path: string;
+  readonly isSecure: boolean;
+  /** UNIX milliseconds; Infinity for one that the browser forgets when it closes. */
+  readonly expiresAt: number;
+}
+
+/**
+ * The cookies of one visitor, kept and sent as browsers do (RFC 6265bis): by
+ * host, path, scheme, age and prefix.
+ *
+ * All requests count as the site's own, so that SameSite keeps none back. It
+ * knows no public suffixes: a site may set a cookie for all of `com`.
+ */
+export class CookieJar {
+  readonly #cookies = new Map<string, StoredCookie>();
+
+  /** Keeps what a response sets, and forgets what it takes back. */
+  keep(setCookies: readonly string[], url: URL, now: number): void {
+    for (const line of setCookies) {
+      const cookie = readCookie(line, url, now);
+      if (cookie !== undefined) this.#keep(cookie, url, now);
+    }
+  }
+
+  /**
+   * The `Cookie` header of a request: those with longer paths first, then in the
+   * order in which they were first set.
+   *
+   * @returns undefined if there is nothing to send.
+   */
+  headerFor(url: URL, now: number): string | undefined {
+    const sent = [...this.#cookies.values()].filter((cookie) =>
+      now < cookie.expiresAt &&
+      (!cookie.isSecure || isSecure(url)) &&
+      (cookie.isHostOnly
+        ? url.hostname === cookie.domain
+        : isWithin(url.hostname, cookie.domain)) &&
+      isBelow(url.pathname, cookie.path)
+    );
+    return sent.toSorted((a, b) => b.path.length - a.path.length)
+      .map(({ name, value }) => name === "" ? value : `${name}=${value}`)
+      .join("; ") || undefined;
+  }
+
+  #keep(cookie: StoredCookie, url: URL, now: number): void {
+    // A plain connection must not replace what only secure ones may see.
+    if (!isSecure(url) && this.#hidesSecure(cookie, now)) return;
+    const key = JSON.stringify([cookie.name, cookie.domain, cookie.path]);
+    if (cookie.expiresAt > now) this.#cookies.set(key, cookie);
+    else this.#cookies.delete(key);
+  }
+
+  #hidesSecure({ name, domain, path }: StoredCookie, now: number): boolean {
+    return [...this.#cookies.values()].some((kept) =>
+      kept.isSecure && kept.name === name && now < kept.expiresAt &&
+      (isWithin(kept.domain, domain) || isWithin(domain, kept.domain)) &&
+      isBelow(path, kept.path)
+    );
+  }
+}
+
+/** Reads a `Set-Cookie` header; undefined for what a browser would not keep. */
+function readCookie(
+  line: string,
+  url: URL,
+  now: number,
+): StoredCookie | undefined {
+  const [pair = "", ...rest] = line.split(";");
+  const [name, value] = pair.includes("=") ? split(pair) : ["", pair.trim()];
+  // The last of several of one name counts.
+  const attributes = new Map(
+    rest.map((attribute) => {
+      const [key, value] = split(attribute);
+      return [key.toLowerCase(), value];
+    }),
+  );
+  const domain = (attributes.get("domain") ?? "").replace(/^\./, "")
+    .toLowerCase();
+  const path = attributes.get("path") ?? "";
+  const cookie = {
+    name,
+    value,
+    domain: domain || url.hostname,
+    isHostOnly: domain === "",
+    path: path.startsWith("/") ? path : folderOf(url.pathname),
+    isSecure: attributes.has("secure"),
+    expiresAt: expiryOf(attributes, now),
+  };
+  const isKept = name + value !== "" &&
+    name.length + value.length <= LONGEST_PAIR &&
+    isWithin(url.hostname, cookie.domain) &&
+    (!cookie.isSecure || isSecure(url)) &&
+    (cookie.isSecure || attributes.get("samesite")?.toLowerCase() !== "none") &&
+    isPrefixKept(cookie, path);
+  return isKept ? cookie : undefined;
+}
+
+/** Parts `name=value` at the first equals sign. */
+function split(text: string): [string, string] {
+  const equals = text.indexOf("=");
+  return equals === -1
+    ? [text.trim(), ""]
+    : [text.slice(0, equals).trim(), text.slice(equals + 1).trim()];
+}
+
+/** When a cookie is forgotten; `Max-Age` goes before `Expires`. */
+function expiryOf(
+  attributes: ReadonlyMap<string, string>,
+  now: number,
+): number {
+  const age = attributes.get("max-age");
+  if (age !== undefined && /^-?\d+$/.test(age)) {
+    return Number(age) <= 0
+      ? -Infinity
+      : now + Math.min(Number(age) * 1000, LONGEST_AGE);
+  }
+  const expires = parseHttpDate(attributes.get("expires") ?? "");
+  return Number.isNaN(expires)
+    ? Infinity
+    : Math.min(expires, now + LONGEST_AGE);
+}
+
+/** Whether a cookie keeps what its name promises. */
+function isPrefixKept(cookie: StoredCookie, path: string): boolean {
+  const name = cookie.name.toLowerCase();
+  if (name.startsWith("__secure-")) return cookie.isSecure;
+  return !name.startsWith("__host-") ||
+    (cookie.isSecure && cookie.isHostOnly && path === "/");
+}
+
+/** The path of a cookie that says none: that of the page, up to the last slash. */
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(1, path.lastIndexOf("/")));
+}
+
+function isSecure(url: URL): boolean {
+  return url.protocol === "https:";
+}
+
+/** Whether a host is a domain or below it. */
+function isWithin(host: string, domain: string): boolean {
+  return host === domain ||
+    (host.endsWith(`.${domain}`) && !/^[\d.]+$|^\[/.test(host));
+}
+
+/** Whether a path is another or below it. */
+function isBelow(path: string, above: string): boolean {
+  return path === above ||
+    (path.startsWith(above) &&
+      (above.endsWith("/") || path[above.length] === "/"));
+}
