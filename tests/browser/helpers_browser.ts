@@ -1,0 +1,302 @@
+/**
+ * What the tests with a real browser share: Debian's Chromium, driven by
+ * playwright-core, and a site that it visits over http and https.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import {
+  Resource,
+  type SessionEnd,
+  Site,
+  type SiteOptions,
+  type SiteRequest,
+} from "../../mod.ts";
+import { TestClock } from "../../testing.ts";
+import { Leaf, type Render } from "../helpers_http.ts";
+
+/** Where Debian puts it. */
+const CHROMIUM = "/usr/bin/chromium";
+
+/** Two sites, and not one of them a part of the other, on this machine. */
+export const SHOP = "shop.test";
+export const EVIL = "evil.test";
+
+const PERMISSIONS = ["run", "net", "read", "write", "env", "sys"] as const;
+
+/** What the browser is started with besides what playwright gives it. */
+const FLAGS = [
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-gpu",
+  "--disable-quic",
+  "--disable-sync",
+  "--host-resolver-rules=MAP *.test 127.0.0.1",
+  "--no-first-run",
+  "--no-proxy-server",
+  "--no-sandbox",
+];
+
+/** A certificate that nobody has signed but itself. */
+interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+  /** By which the browser is told to believe it. */
+  readonly fingerprint: string;
+}
+
+/** The one browser of a file of tests, once it is needed. */
+let running: Promise<[Browser, Certificate]> | undefined;
+
+/**
+ * A test with a browser window of its own: no cookie is there yet.
+ *
+ * Where there is no browser, or a permission is missing, it is ignored and says
+ * so; where `CI` is set, it fails then.
+ */
+export function browserTest(
+  name: string,
+  fn: (open: OpenWindow) => Promise<void>,
+): void {
+  const missing = findMissing();
+  const isIgnored = missing !== undefined && !isCI();
+  Deno.test({
+    name: isIgnored ? `${name} (ignored: ${missing})` : name,
+    ignore: isIgnored,
+    // The browser stays for the next test, and its pipes with it.
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn() {
+      if (missing !== undefined) {
+        throw new Error(`Cannot test with a browser: ${missing}`);
+      }
+      running ??= start();
+      const [browser, certificate] = await running;
+      const windows: Window[] = [];
+      const servers: Served[] = [];
+      try {
+        await fn({
+          window: async (options) => {
+            const window = await Window.open(browser, options);
+            windows.push(window);
+            return window;
+          },
+          serve: (root, options) => {
+            const served = new Served(root, certificate, options);
+            servers.push(served);
+            return served;
+          },
+        });
+        for (const { complaints } of windows) assertEquals(complaints, []);
+        for (const { errors } of servers) assertEquals(errors, []);
+      } finally {
+        for (const window of windows) await window.context.close();
+        for (const served of servers) await served[Symbol.asyncDispose]();
+      }
+    },
+  });
+}
+
+Deno.test.afterAll(async () => {
+  const [browser] = await running ?? [];
+  await browser?.close();
+});
+
+/** What a test with a browser is given. */
+export interface OpenWindow {
+  /** Opens a window with cookies of its own, as a private window. */
+  window(
+    options?: Parameters<Browser["newContext"]>[0],
+  ): Promise<Window>;
+  /** Serves a tree over http and https, for every host of this file. */
+  serve(root: Resource | Render, options?: SiteOptions): Served;
+}
+
+/** A browser's window: its tabs share their cookies. */
+export class Window {
+  readonly context: BrowserContext;
+  /** What the pages have complained of: errors of scripts, and in the console. */
+  readonly complaints: string[] = [];
+
+  private constructor(context: BrowserContext) {
+    this.context = context;
+    context.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) {
+        this.complaints.push(message.text());
+      }
+    });
+    context.on("weberror", (error) => {
+      this.complaints.push(error.error().message);
+    });
+  }
+
+  static async open(
+    browser: Browser,
+    options?: Parameters<Browser["newContext"]>[0],
+  ): Promise<Window> {
+    const context = await browser.newContext(options);
+    context.setDefaultTimeout(20_000);
+    return new Window(context);
+  }
+
+  /** Opens a tab, at a page if there is one. */
+  async tab(url?: string): Promise<Page> {
+    const page = await this.context.newPage();
+    if (url !== undefined) await page.goto(url);
+    return page;
+  }
+}
+
+/** A site that is served over http and over https. */
+export class Served implements AsyncDisposable {
+  readonly site: Site;
+  readonly clock = new TestClock();
+  readonly ends: SessionEnd[] = [];
+  readonly errors: unknown[] = [];
+  readonly #plain: Deno.HttpServer<Deno.NetAddr>;
+  readonly #secure: Deno.HttpServer<Deno.NetAddr>;
+
+  constructor(
+    root: Resource | Render,
+    { cert, key }: Certificate,
+    options: SiteOptions = {},
+  ) {
+    this.site = new Site(root instanceof Resource ? root : new Leaf(root), {
+      clock: this.clock,
+      onError: (error) => void this.errors.push(error),
+      ...options,
+    });
+    this.site.notifyOnSessionEnd((end) => void this.ends.push(end));
+    // Browsers ask for it by themselves, and complain if it is not there.
+    const answer: Deno.ServeHandler = (request, info) =>
+      request.url.endsWith("/favicon.ico")
+        ? new Response(null, { status: 204 })
+        : this.site.fetch(request, info);
+    const where = { port: 0, hostname: "127.0.0.1", onListen() {} };
+    this.#plain = Deno.serve(where, answer);
+    this.#secure = Deno.serve({ ...where, cert, key }, answer);
+  }
+
+  /** A URL of the site over http. */
+  http(path: string, host: string = SHOP): string {
+    return `http://${host}:${this.#plain.addr.port}${path}`;
+  }
+
+  /** A URL of the site over https. */
+  https(path: string, host: string = SHOP): string {
+    return `https://${host}:${this.#secure.addr.port}${path}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.site.stopStreams();
+    await Promise.all([this.#plain.shutdown(), this.#secure.shutdown()]);
+    await this.site.close();
+  }
+}
+
+/** A tree of pages by their names. */
+export function pages(renders: Record<string, Render>): Resource {
+  const root = new Resource();
+  for (const [name, render] of Object.entries(renders)) {
+    root.putChild(name, new Leaf(render));
+  }
+  return root;
+}
+
+/** Answers the uid of the visitor's session, which is made if need be. */
+export function sayUid(request: SiteRequest): string {
+  return request.getSession().uid;
+}
+
+/** Answers the uid of the visitor's session if there is one, or "nobody". */
+export function sayWho(request: SiteRequest): string {
+  return request.session?.uid ?? "nobody";
+}
+
+/** The text of a page. */
+export async function textOf(page: Page): Promise<string> {
+  return await page.innerText("body");
+}
+
+/** Visits a page, and answers its text. */
+export async function see(page: Page, url: string): Promise<string> {
+  await page.goto(url);
+  return await textOf(page);
+}
+
+async function start(): Promise<[Browser, Certificate]> {
+  const certificate = await makeCertificate();
+  // Loaded here, so that files of tests can be read where nothing is allowed.
+  const { chromium } = await import("playwright-core");
+  const browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      ...FLAGS,
+      `--ignore-certificate-errors-spki-list=${certificate.fingerprint}`,
+    ],
+  });
+  return [browser, certificate];
+}
+
+async function makeCertificate(): Promise<Certificate> {
+  const folder = await Deno.makeTempDir();
+  const [cert, key] = [`${folder}/cert.pem`, `${folder}/key.pem`];
+  try {
+    await openssl(
+      "req",
+      "-x509",
+      "-nodes",
+      "-days",
+      "2",
+      "-out",
+      cert,
+      [
+        ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
+        ["-keyout", key, "-subj", `/CN=${SHOP}`],
+        ["-addext", `subjectAltName=DNS:${SHOP},DNS:${EVIL}`],
+      ].flat(),
+    );
+    const publicKey = await openssl("x509", "-in", cert, "-noout", "-pubkey");
+    const spki = Uint8Array.fromBase64(publicKey.replace(/-----.+-----/g, ""));
+    const digest = await crypto.subtle.digest("SHA-256", spki);
+    return {
+      cert: await Deno.readTextFile(cert),
+      key: await Deno.readTextFile(key),
+      fingerprint: new Uint8Array(digest).toBase64(),
+    };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function openssl(...args: (string | string[])[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command("openssl", {
+    args: args.flat(),
+  }).output();
+  const decoder = new TextDecoder();
+  if (!success) {
+    throw new Error(`Cannot make a certificate: ${decoder.decode(stderr)}`);
+  }
+  return decoder.decode(stdout);
+}
+
+/** What there is to be missed; undefined if nothing is. */
+function findMissing(): string | undefined {
+  const denied = PERMISSIONS.filter((name) =>
+    Deno.permissions.querySync({ name }).state !== "granted"
+  );
+  if (denied.length > 0) return "needs -A";
+  try {
+    Deno.statSync(CHROMIUM);
+  } catch {
+    return `needs Chromium at ${CHROMIUM}`;
+  }
+  return undefined;
+}
+
+function isCI(): boolean {
+  return Deno.permissions.querySync({ name: "env" }).state === "granted" &&
+    Deno.env.get("CI") === "true";
+}
