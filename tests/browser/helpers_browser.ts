@@ -58,7 +58,7 @@ let running: Promise<[Browser, Certificate]> | undefined;
  */
 export function browserTest(
   name: string,
-  fn: (open: OpenWindow) => Promise<void>,
+  fn: (browser: TestBrowser) => Promise<void>,
 ): void {
   const missing = findMissing();
   const isIgnored = missing !== undefined && !isCI();
@@ -74,12 +74,14 @@ export function browserTest(
       }
       running ??= start();
       const [browser, certificate] = await running;
-      const windows: Window[] = [];
+      const windows: BrowserWindow[] = [];
       const servers: Served[] = [];
       try {
         await fn({
           window: async (options) => {
-            const window = await Window.open(browser, options);
+            const window = new BrowserWindow(
+              await browser.newContext(options),
+            );
             windows.push(window);
             return window;
           },
@@ -105,23 +107,24 @@ Deno.test.afterAll(async () => {
 });
 
 /** What a test with a browser is given. */
-export interface OpenWindow {
+export interface TestBrowser {
   /** Opens a window with cookies of its own, as a private window. */
   window(
     options?: Parameters<Browser["newContext"]>[0],
-  ): Promise<Window>;
+  ): Promise<BrowserWindow>;
   /** Serves a tree over http and https, for every host of this file. */
   serve(root: Resource | Render, options?: SiteOptions): Served;
 }
 
 /** A browser's window: its tabs share their cookies. */
-export class Window {
+export class BrowserWindow {
   readonly context: BrowserContext;
   /** What the pages have complained of: errors of scripts, and in the console. */
   readonly complaints: string[] = [];
 
-  private constructor(context: BrowserContext) {
+  constructor(context: BrowserContext) {
     this.context = context;
+    context.setDefaultTimeout(20_000);
     context.on("console", (message) => {
       if (["error", "warning"].includes(message.type())) {
         this.complaints.push(message.text());
@@ -130,15 +133,6 @@ export class Window {
     context.on("weberror", (error) => {
       this.complaints.push(error.error().message);
     });
-  }
-
-  static async open(
-    browser: Browser,
-    options?: Parameters<Browser["newContext"]>[0],
-  ): Promise<Window> {
-    const context = await browser.newContext(options);
-    context.setDefaultTimeout(20_000);
-    return new Window(context);
   }
 
   /** Opens a tab, at a page if there is one. */

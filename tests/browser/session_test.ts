@@ -1,16 +1,16 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import {
   browserTest,
+  type BrowserWindow,
   pages,
   sayUid,
   sayWho,
   see,
   textOf,
-  type Window,
 } from "./helpers_browser.ts";
 
 /** The values of the cookies that a window holds. */
-async function tokensOf({ context }: Window): Promise<string[]> {
+async function tokensOf({ context }: BrowserWindow): Promise<string[]> {
   return (await context.cookies()).map(({ value }) => value);
 }
 
