@@ -68,6 +68,7 @@ export { StaticFile, type StaticFileOptions } from "./resources/static_file.ts";
 export {
   type EventStream,
   type EventStreamOptions,
+  type Expiring,
   type ServerEvent,
   Session,
   type SessionComponent,
@@ -80,6 +81,8 @@ export {
   type SessionSite,
   type SessionSocket,
   type SessionSocketOptions,
+  type SessionWarning,
+  type SessionWarningCallback,
   type StreamRequest,
 } from "./session.ts";
 export {

@@ -20,11 +20,17 @@ import {
   SessionStreams,
   type StreamRequest,
 } from "./internal/session_streams.ts";
+import {
+  type Expiring,
+  leadOf,
+  SessionWarnings,
+} from "./internal/session_warnings.ts";
 import { isSameSecret, randomId } from "./internal/token.ts";
 
 export type {
   EventStream,
   EventStreamOptions,
+  Expiring,
   ServerEvent,
   SessionSocket,
   SessionSocketOptions,
@@ -61,6 +67,24 @@ export interface SessionEnd {
   readonly at: number;
 }
 
+/** What callbacks are told of a session that is going to end. */
+export interface SessionWarning {
+  /** The session, which has not ended yet. */
+  readonly session: Session;
+  /** Its uid; safe to log. */
+  readonly uid: string;
+  /** Why it will end; what is absolute cannot be put off by a touch. */
+  readonly reason: "idle" | "absolute";
+  /** When it will end if nobody touches it, in UNIX seconds. */
+  readonly expiresAt: number;
+}
+
+/**
+ * Called before the end of a session. What it throws or rejects goes to
+ * `onError`.
+ */
+export type SessionWarningCallback = (warning: SessionWarning) => unknown;
+
 /**
  * Called at the end of a session. What it throws or rejects goes to `onError`;
  * `close()` of the site waits for a promise that it returns. Anything else that
@@ -71,10 +95,13 @@ export type SessionEndCallback = (end: SessionEnd) => unknown;
 /** A class of things kept in a session; see {@linkcode Session.getComponent}. */
 export type SessionComponent<T> = new (session: Session) => T;
 
-/** Where the deadlines of sessions wait; times are UNIX milliseconds. */
+/**
+ * Where the deadlines of sessions wait, and the warnings of them; times are UNIX
+ * milliseconds.
+ */
 export interface SessionDeadlines {
   /** Adds a deadline, and answers the row that names it. */
-  add(session: Session, deadline: number, now: number): number;
+  add(item: Expiring, deadline: number, now: number): number;
   /** The deadline in a row. */
   deadlineOf(row: number): number;
   /** Changes a deadline. */
@@ -176,6 +203,7 @@ interface Extras {
   isTelling?: boolean;
   abort?: AbortController;
   streams?: SessionStreams;
+  warnings?: SessionWarnings;
   ended?: PromiseWithResolvers<SessionEnd>;
   components?: Map<SessionComponent<unknown>, unknown>;
   values?: Map<string, unknown>;
@@ -462,7 +490,9 @@ export class Session {
     const deadline = this.#deadlineFrom(this.#touchedAt);
     const { clock, deadlines } = this.site;
     if (this.#row === 0) {
-      this.#row = deadlines.add(this, deadline, clock.now());
+      const now = clock.now();
+      this.#row = deadlines.add(this, deadline, now);
+      this.#extras?.warnings?.follow(deadline, now);
       return;
     }
     const before = deadlines.deadlineOf(this.#row);
@@ -470,6 +500,7 @@ export class Session {
     const now = clock.now();
     if (now <= before || dueAs === undefined) {
       deadlines.move(this.#row, deadline, now);
+      this.#extras?.warnings?.follow(deadline, now);
     } else {
       // It is over, if the timer is late, and stays so.
       this.#dueAs = dueAs;
@@ -496,7 +527,9 @@ export class Session {
         // A request under way may have held it.
         if (!this.isActive) return;
       }
-      deadlines.move(this.#row, this.#deadlineFrom(now), now);
+      const deadline = this.#deadlineFrom(now);
+      deadlines.move(this.#row, deadline, now);
+      this.#extras?.warnings?.follow(deadline, now);
     }
     this.#touchedAfter = now - this.#createdAt;
   }
@@ -576,6 +609,67 @@ export class Session {
     } else {
       queueMicrotask(() => this.site.tellSessionEnd(callback, end));
     }
+  }
+
+  /**
+   * Has a function called some time before the session ends, so that its visitor
+   * can be warned.
+   *
+   * It is called once for each deadline, whichever comes first of idle and
+   * absolute, and not at all if a touch puts that off in time; the new deadline
+   * is warned of again. If the end is nearer than that already, at the
+   * registration or after a touch, it is called in the next timer turn. A session
+   * that a request under way keeps beyond its deadline is not warned of again
+   * until the request is answered. Where the timer is so late that the session is
+   * over, and of one that has ended, nothing is said.
+   *
+   * What it throws, or rejects, is reported to the site's `onError`. Calling back
+   * is no access.
+   *
+   * @param seconds How long before the end; fractions count.
+   * @param callback Told which session, when it will end, and why.
+   * @returns a function that takes it back; twice does no harm.
+   * @throws {TypeError} If the seconds are no number, or the callback no function.
+   * @throws {RangeError} If the seconds are not above 0, or not finite.
+   *
+   * @example Usage
+   * ```ts
+   * import { Resource, Site } from "@curfew/web";
+   * import { assertEquals } from "@std/assert";
+   * import { FakeTime } from "@std/testing/time";
+   *
+   * using time = new FakeTime();
+   * await using site = new Site(new Resource());
+   * const session = site.makeSession();
+   * const warnings: string[] = [];
+   * session.notifyBeforeEnd(60, ({ reason }) => warnings.push(reason));
+   * time.tick(840_000);
+   * assertEquals(warnings, ["idle"]);
+   * ```
+   */
+  notifyBeforeEnd(
+    seconds: number,
+    callback: SessionWarningCallback,
+  ): () => void {
+    const lead = leadOf(seconds);
+    if (typeof callback !== "function") {
+      throw new TypeError(
+        `Cannot notify before the end: the callback is not a function: ${
+          describe(callback)
+        }`,
+      );
+    }
+    if (this.#end !== undefined) return () => {};
+    const { clock, deadlines } = this.site;
+    const extras = this.#getExtras();
+    const now = clock.now();
+    if (extras.warnings === undefined) {
+      extras.warnings = new SessionWarnings(this);
+      if (this.#row !== 0) {
+        extras.warnings.follow(deadlines.deadlineOf(this.#row), now);
+      }
+    }
+    return extras.warnings.add(lead, () => this.#warn(callback), now);
   }
 
   /**
@@ -829,6 +923,19 @@ export class Session {
     return this.#extras ??= {};
   }
 
+  #warn(callback: SessionWarningCallback): void {
+    const { site, uid, expiresAt } = this;
+    const reason = this.#dueAs ?? "idle";
+    try {
+      site.mindPromise(
+        callback({ session: this, uid, reason, expiresAt }),
+        this,
+      );
+    } catch (error) {
+      site.reportError(error, { session: this });
+    }
+  }
+
   #getStreams(): SessionStreams {
     return this.#getExtras().streams ??= new SessionStreams(this);
   }
@@ -890,6 +997,7 @@ export class Session {
   #tell(extras: Extras, end: SessionEnd): void {
     const { site } = this;
     extras.isTelling = true;
+    extras.warnings?.clear();
     if (extras.abort !== undefined) {
       abortGuarded(
         extras.abort,

@@ -25,6 +25,7 @@ import {
 } from "./request.ts";
 import { Resource } from "./resource.ts";
 import {
+  type Expiring,
   isSecureSession,
   Session,
   type SessionDeadlines,
@@ -185,9 +186,9 @@ export class Site
       options.cookieName ?? "session",
       options.cookie,
     );
-    this.deadlines = new ExpiryQueue<Session>(
+    this.deadlines = new ExpiryQueue<Expiring>(
       this.clock,
-      (session) => session.checkExpired(),
+      (item) => item.checkExpired(),
     );
     this.#onError = options.onError;
     this.#log = options.accessLog === undefined
