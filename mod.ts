@@ -84,6 +84,7 @@ export {
   type SessionWarning,
   type SessionWarningCallback,
   type StreamRequest,
+  type SessionStartCallback,
 } from "./session.ts";
 export {
   type EndSessionsOptions,

@@ -92,6 +92,13 @@ export type SessionWarningCallback = (warning: SessionWarning) => unknown;
  */
 export type SessionEndCallback = (end: SessionEnd) => unknown;
 
+/**
+ * Called when a session has been made. What it throws or rejects goes to
+ * `onError`; `close()` of the site waits for a promise that it returns. Anything
+ * else that it returns is ignored.
+ */
+export type SessionStartCallback = (session: Session) => unknown;
+
 /** A class of things kept in a session; see {@linkcode Session.getComponent}. */
 export type SessionComponent<T> = new (session: Session) => T;
 
@@ -327,7 +334,10 @@ export class Session {
    * object, where a time would be a number object of its own.
    */
   #touchedAfter = 0;
-  /** Where the deadline waits; 0 before the start and after the end. */
+  /**
+   * Where the deadline waits; 0 before the start. After the end, when no deadline
+   * waits, how many milliseconds it came after its own: a field less.
+   */
   #row = 0;
   /** What the deadline will be called; undefined while it is being enforced. */
   #dueAs: "idle" | "absolute" | undefined = "idle";
@@ -469,6 +479,19 @@ export class Session {
     return this.#end;
   }
 
+  /**
+   * How many seconds after its deadline the session has ended; in whole
+   * milliseconds, which is what timers count.
+   *
+   * Undefined as long as it lives, and if something else than its deadline has
+   * ended it: its reason is then neither `"idle"` nor `"absolute"`.
+   */
+  get lateness(): number | undefined {
+    const reason = this.#end?.reason;
+    const isDue = reason === "idle" || reason === "absolute";
+    return isDue ? this.#row / 1000 : undefined;
+  }
+
   /** Whether the session has not ended: false from before the first callback. */
   get isActive(): boolean {
     return this.#end === undefined;
@@ -569,12 +592,16 @@ export class Session {
   expire(reason: SessionEndReason = "logout"): void {
     if (this.#end !== undefined) return;
     const { site } = this;
-    const at = site.clock.now() / 1000;
-    const end = { session: this, uid: this.uid, reason, at };
+    const now = site.clock.now();
+    const end = { session: this, uid: this.uid, reason, at: now / 1000 };
     this.#end = end;
-    const wasStarted = this.#row !== 0;
-    if (wasStarted) site.deadlines.remove(this.#row);
-    this.#row = 0;
+    const row = this.#row;
+    const wasStarted = row !== 0;
+    if (wasStarted) {
+      const late = Math.round(now - site.deadlines.deadlineOf(row));
+      site.deadlines.remove(row);
+      this.#row = late > 0 ? late : 0;
+    }
     site.forgetSession(this);
     if (this.#extras !== undefined) this.#tell(this.#extras, end);
     // One that never began is nobody's business but its own callbacks'.

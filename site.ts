@@ -33,6 +33,7 @@ import {
   type SessionEndCallback,
   type SessionEndReason,
   type SessionSite,
+  type SessionStartCallback,
   worthOf,
 } from "./session.ts";
 import type {
@@ -139,6 +140,8 @@ export class Site
   #idleOrder: IdleOrder<Session> | undefined = undefined;
   readonly #options: Readonly<SiteOptions>;
   readonly #onError: ErrorCallback | undefined;
+  /** Made when first asked for: making a session costs no more without. */
+  #startCallbacks: SessionStartCallback[] | undefined = undefined;
   readonly #endCallbacks: SessionEndCallback[] = [];
   /** The promises of callbacks that close() waits for, and whose they are. */
   readonly #pending = new Map<Promise<unknown>, Session>();
@@ -255,6 +258,9 @@ export class Site
       Session.prototype.expire.call(session, "revoked");
       throw error;
     }
+    if (this.#startCallbacks !== undefined) {
+      announceStart(this, session, this.#startCallbacks);
+    }
     return session;
   }
 
@@ -273,6 +279,27 @@ export class Site
     return session === undefined || session.checkExpired()
       ? undefined
       : session;
+  }
+
+  /**
+   * Has a function called with every session that the site makes from now on and
+   * keeps, before anybody else gets it.
+   *
+   * It is to watch and to count, not to change: the session has no principal yet,
+   * and one that is ended there is handed out as it is.
+   *
+   * @param callback Told which. What it throws or rejects is reported.
+   * @throws {TypeError} If the callback is not a function.
+   */
+  notifyOnSessionStart(callback: SessionStartCallback): void {
+    if (typeof callback !== "function") {
+      throw new TypeError(
+        `Cannot notify on session start: the callback is not a function: ${
+          describe(callback)
+        }`,
+      );
+    }
+    (this.#startCallbacks ??= []).push(callback);
   }
 
   /**
@@ -566,6 +593,20 @@ export class Site
   #mustBeOpen(): void {
     if (this.#isClosed) {
       throw new HttpError(503, "Cannot make a session: the site is closed");
+    }
+  }
+}
+
+function announceStart(
+  site: Site,
+  session: Session,
+  callbacks: readonly SessionStartCallback[],
+): void {
+  for (const callback of callbacks) {
+    try {
+      site.mindPromise(callback(session), session);
+    } catch (error) {
+      site.reportError(error, { session });
     }
   }
 }
