@@ -57,6 +57,13 @@ export {
   type PasswordCheck,
   passwordCheck,
 } from "./resources/password_check.ts";
+export {
+  type CountedSite,
+  type MetricFamily,
+  type MetricSample,
+  PrometheusMetrics,
+  type PrometheusMetricsOptions,
+} from "./resources/prometheus_metrics.ts";
 export { ParentRedirect, Redirect } from "./resources/redirect.ts";
 export {
   ScriptDirectory,

@@ -1,0 +1,59 @@
+import type {
+  SessionEndCallback,
+  SessionEndReason,
+  SessionStartCallback,
+} from "../session.ts";
+
+/** What counting the sessions of a site needs of it. `Site` is one. */
+export interface CountedSite {
+  /** The live sessions. */
+  readonly sessions: { readonly size: number };
+  /** Has a function called with every session that is made. */
+  notifyOnSessionStart(callback: SessionStartCallback): void;
+  /** Has a function called at every end. */
+  notifyOnSessionEnd(callback: SessionEndCallback): void;
+}
+
+/** All the reasons there are, those that the visitor brings about first. */
+export const END_REASONS: readonly SessionEndReason[] = [
+  "idle",
+  "logout",
+  "absolute",
+  "evicted",
+  "revoked",
+  "shutdown",
+];
+
+/**
+ * Bounds for how long sessions last, in seconds: what a visit takes, the usual
+ * timeouts, and days.
+ */
+export const DURATION_BOUNDS: readonly number[] = [
+  1,
+  10,
+  60,
+  300,
+  900,
+  1800,
+  3600,
+  4 * 3600,
+  12 * 3600,
+  24 * 3600,
+  7 * 24 * 3600,
+];
+
+/**
+ * Bounds for how late ends come, in seconds: a timer's millisecond, what a busy
+ * process takes, and a machine that slept.
+ */
+export const LATENESS_BOUNDS: readonly number[] = [
+  0.001,
+  0.002,
+  0.005,
+  0.01,
+  0.02,
+  0.05,
+  0.1,
+  1,
+  60,
+];
