@@ -70,6 +70,11 @@ export {
   type ScriptDirectoryOptions,
 } from "./resources/script_directory.ts";
 export { SessionGuard } from "./resources/session_guard.ts";
+export {
+  type MonitoredSite,
+  SessionMonitor,
+  type SessionMonitorOptions,
+} from "./resources/session_monitor.ts";
 export { StaticData } from "./resources/static_data.ts";
 export { StaticFile, type StaticFileOptions } from "./resources/static_file.ts";
 export {

@@ -83,7 +83,8 @@ export interface PrometheusMetricsOptions {
  * ```
  */
 export class PrometheusMetrics extends Resource {
-  override touchesSession = false;
+  /** Being asked is no visit. */
+  override touchesSession: boolean = false;
 
   readonly #site: CountedSite;
   readonly #prefix: string;

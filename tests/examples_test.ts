@@ -5,6 +5,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
+import { makeCrowd, site as monitored } from "../examples/monitor.ts";
 import { site as basics } from "../examples/session_basics.ts";
 import { site as store } from "../examples/session_store.ts";
 import { site as short } from "../examples/short_session.ts";
@@ -118,4 +119,33 @@ Deno.test("short_session remembers for an hour whoever asks for it, and nobody e
   assertMatch(await remembered.see("/"), /ends after 3600 seconds away/);
   time.tick(3_600_000);
   assertEquals(short.sessions.size, 0);
+});
+
+Deno.test("monitor shows a crowd to the admin, and to nobody else", async () => {
+  using time = new FakeTime("2026-01-02T03:04:05.678Z");
+  using _ = leaving(monitored);
+  const stop = makeCrowd(100);
+  time.tick(2000);
+  stop();
+  const url = "http://localhost/monitor";
+  const stranger = await monitored.fetch(new Request(url));
+  assertEquals(stranger.status, 401);
+  await stranger.body?.cancel();
+  const authorization = `Basic ${btoa("admin:open sesame")}`;
+  const page = await monitored.fetch(
+    new Request(url, { headers: { authorization } }),
+  );
+  assertStringIncludes(await page.text(), `of ${monitored.sessions.size}<`);
+});
+
+Deno.test("monitor knows a visitor who has logged in", async () => {
+  using _ = leaving(monitored);
+  const visitor = new Visitor(monitored);
+  assertMatch(await visitor.see("/"), /^You are in session [0-9a-f]{32}\.$/);
+  const [session] = monitored.sessions.values();
+  const login = await monitored.fetch(
+    new Request("http://localhost/login?as=Ada"),
+  );
+  assertEquals([login.status, session?.principal], [302, undefined]);
+  assertEquals(monitored.sessionsOf("Ada").length, 1);
 });

@@ -1,0 +1,84 @@
+// The session monitor: who is there, for how long, and what ends.
+//
+//   deno run --allow-net examples/monitor.ts
+//
+// Visit http://localhost:8080/ in a window or two: each is a session that ends
+// after a minute without a visit. Then look at http://localhost:8080/monitor
+// (user "admin", password "open sesame"), where they run down, and where you can
+// end them. http://localhost:8080/login?as=Ada says whose session it is.
+//
+//   deno run --allow-net examples/monitor.ts --crowd=100000
+//
+// makes as many sessions besides, and goes on making some.
+
+import {
+  Guard,
+  listen,
+  passwordCheck,
+  Resource,
+  Session,
+  SessionMonitor,
+  Site,
+  type SiteRequest,
+} from "../mod.ts";
+
+class MinuteSession extends Session {
+  override sessionTimeout = 60;
+}
+
+class Page extends Resource {
+  override render_GET(request: SiteRequest): string {
+    return `You are in session ${request.getSession().uid}.`;
+  }
+}
+
+class Login extends Resource {
+  override render_GET(request: SiteRequest): Response {
+    const session = request.renewSession();
+    session.principal = request.query.get("as") ?? "somebody";
+    return request.redirect("./");
+  }
+}
+
+const root = new Resource();
+export const site = new Site(root, { sessionFactory: MinuteSession });
+const check = passwordCheck({ admin: "open sesame" });
+const monitor = new SessionMonitor(site, { title: "Sessions of the example" });
+root.putChild("", new Page());
+root.putChild("login", new Login());
+root.putChild("monitor", new Guard(monitor, check, { realm: "Monitor" }));
+
+/** Makes a session as of some visitor, who leaves sooner or later. */
+function makeVisitor(): void {
+  const session = site.makeSession();
+  const names = ["Ada", "Charles", "Grace", "Kurt", "Emmy", "Alan"];
+  const name = names[Math.floor(Math.random() * names.length * 2)];
+  if (name !== undefined) session.principal = name.toLowerCase();
+  session.sessionTimeout = 5 + Math.random() ** 2 * 1800;
+  session.startCheckingExpiration();
+}
+
+/**
+ * Makes a crowd, and goes on with some who come, come again, and log out, until
+ * the function that it answers is called.
+ */
+export function makeCrowd(count: number): () => void {
+  for (let i = 0; i < count; i++) makeVisitor();
+  const timer = setInterval(() => {
+    makeVisitor();
+    for (const session of site.sessions.values()) {
+      const dice = Math.random();
+      if (dice < 0.01) session.expire();
+      else if (dice < 0.05) session.touch();
+      if (dice > 0.9) break;
+    }
+  }, 400);
+  Deno.unrefTimer(timer);
+  return () => clearInterval(timer);
+}
+
+if (import.meta.main) {
+  const [, count] = /^--crowd=(\d+)$/.exec(Deno.args[0] ?? "") ?? [];
+  if (count !== undefined) makeCrowd(Number(count));
+  listen(site, "tcp:8080");
+}

@@ -1,0 +1,109 @@
+/**
+ * What makes the page of the monitor live. The page does without it too.
+ *
+ * It takes parts of the page, made by the server and escaped there, and lets
+ * time run in between. Rows stay where they are while somebody points at them.
+ */
+export const MONITOR_SCRIPT: string = String.raw`"use strict";
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const all = (selector) => document.querySelectorAll(selector);
+  const { now, events } = document.querySelector("main").dataset;
+  if (events === undefined) return;
+
+  // Between two changes of the rows there is time to read them.
+  const ROWS_STAY = 2500;
+  const LITTLE_LEFT = 0.2;
+  const [live, rows, said, dialog] = ["live", "rows", "said", "confirm"].map(byId);
+  const canHover = matchMedia("(hover: hover)").matches;
+  const parts = new Map();
+  let ahead = now - Date.now() / 1000;
+  let rowsAt = 0;
+  let boot;
+
+  const durationText = (seconds) => {
+    if (seconds === Infinity) return "never";
+    const whole = Math.max(0, Math.round(seconds));
+    if (whole < 60) return whole + " s";
+    const units = [[86400, "d", 3600, "h"], [3600, "h", 60, "min"], [60, "min", 1, "s"]];
+    const [large, name, small, smallName] = units.find(([large]) => whole >= large);
+    const rest = Math.floor((whole % large) / small);
+    return Math.floor(whole / large) + " " + name + (rest ? " " + rest + " " + smallName : "");
+  };
+  const show = (element, text) => {
+    if (element.textContent !== text) element.textContent = text;
+  };
+  const runTime = () => {
+    const now = Date.now() / 1000 + ahead;
+    for (const cell of all("[data-since]")) show(cell, durationText(now - cell.dataset.since));
+    for (const cell of all("span[data-until]")) show(cell, durationText(cell.dataset.until - now));
+    for (const bar of all("rect[data-until]")) {
+      const { from, until } = bar.dataset;
+      const part = until === "Infinity" ? 1 : Math.min(1, Math.max(0, (until - now) / (until - from) || 0));
+      bar.setAttribute("width", (part * 100).toFixed(1));
+      bar.closest("tr").classList.toggle("low", part < LITTLE_LEFT);
+    }
+  };
+  const areRowsHeld = () =>
+    dialog.open || rows.matches(":focus-within") || (canHover && rows.matches(":hover")) ||
+    Date.now() < rowsAt + ROWS_STAY;
+  const apply = () => {
+    for (const [id, html] of parts) {
+      if (id === "rows") {
+        if (areRowsHeld()) continue;
+        rowsAt = Date.now();
+      }
+      byId(id).innerHTML = html;
+      parts.delete(id);
+    }
+    runTime();
+  };
+  const markEnded = ([uid, reason]) => {
+    const row = rows.querySelector('[data-uid="' + uid + '"]');
+    if (row === null || row.className === "over") return;
+    row.className = "over";
+    const mark = document.createElement("span");
+    mark.className = "reason " + reason;
+    mark.textContent = reason;
+    row.cells[3].replaceChildren(mark);
+    row.cells[4].replaceChildren();
+  };
+
+  const source = new EventSource(events);
+  source.onopen = () => {
+    live.className = "live on";
+    show(live, "Live");
+  };
+  source.onerror = () => {
+    live.className = "live off";
+    show(live, "Reconnecting");
+  };
+  source.onmessage = ({ data }) => {
+    const message = JSON.parse(data);
+    // The forms of a server that has started anew are others.
+    if (boot !== undefined && boot !== message.boot) return location.reload();
+    boot = message.boot;
+    ahead = message.now - Date.now() / 1000;
+    for (const [id, html] of Object.entries(message.parts)) parts.set(id, html);
+    message.ended.forEach(markEnded);
+    if (message.said !== "") show(said, message.said);
+    apply();
+  };
+  setInterval(apply, 1000);
+  runTime();
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a.end");
+    if (link === null || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const row = link.closest("tr");
+    const { uid } = row.dataset;
+    const principal = row.cells[1].querySelector("i") ? "" : row.cells[1].textContent;
+    dialog.querySelector("[name=uid]").value = uid;
+    show(byId("confirm-uid"), uid);
+    show(byId("confirm-principal"), principal === "" ? "" : " of " + principal);
+    dialog.showModal();
+  });
+  byId("cancel").addEventListener("click", () => dialog.close());
+})();
+`;
