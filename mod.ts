@@ -97,6 +97,7 @@ export {
   type SessionWarningCallback,
   type StreamRequest,
   type SessionStartCallback,
+  type StreamRequest,
 } from "./session.ts";
 export {
   type EndSessionsOptions,

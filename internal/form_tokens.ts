@@ -1,5 +1,3 @@
-import type { SiteRequest } from "../request.ts";
-
 const ALGORITHM = { name: "HMAC", hash: "SHA-256" };
 
 /**
@@ -33,19 +31,6 @@ export class FormTokens {
       ["sign", "verify"],
     );
   }
-}
-
-/**
- * Whether a request comes from a page of the same host, as far as the browser
- * says; who is no browser says nothing, and is let through.
- */
-export function isFromSameHost(request: SiteRequest): boolean {
-  const fetchSite = request.getHeader("sec-fetch-site");
-  if (fetchSite !== undefined) return fetchSite === "same-origin";
-  const origin = request.getHeader("origin");
-  // The scheme is the proxy's, where one ends the https.
-  return origin === undefined ||
-    URL.parse(origin)?.host === request.rootURL.host;
 }
 
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {

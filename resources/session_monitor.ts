@@ -6,7 +6,7 @@
 
 import type { Clock } from "../internal/clock.ts";
 import { describe } from "../internal/describe.ts";
-import { FormTokens, isFromSameHost } from "../internal/form_tokens.ts";
+import { FormTokens } from "../internal/form_tokens.ts";
 import { HttpError } from "../internal/http_error.ts";
 import { latenessTable, minutesChart } from "../internal/monitor_charts.ts";
 import {
@@ -28,6 +28,7 @@ import {
   type MonitorViewer,
   MonitorViewers,
 } from "../internal/monitor_viewers.ts";
+import { refuseOtherOrigins } from "../internal/same_origin.ts";
 import { SessionChronicle } from "../internal/session_chronicle.ts";
 import type { CountedSite } from "../internal/session_figures.ts";
 import {
@@ -204,9 +205,7 @@ export class SessionMonitor extends Resource {
   /** Ends a session, for whoever has the token. */
   override async render_POST(request: SiteRequest): Promise<Rendered> {
     secure(request);
-    if (!isFromSameHost(request)) {
-      throw new HttpError(403, "This has to be sent from the monitor's page");
-    }
+    refuseOtherOrigins(request);
     const form = await request.formData();
     const [token, uid] = [form.get("token"), form.get("uid")].map(String);
     if (!await this.#tokens.isRight(token!, request.user ?? "")) {

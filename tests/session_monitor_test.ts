@@ -3,11 +3,14 @@ import {
   assertEquals,
   assertFalse,
   assertMatch,
+  assertNotStrictEquals,
+  assertStrictEquals,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import { MONITOR_SCRIPT } from "../internal/monitor_script.ts";
 import { MAX_VIEWERS } from "../internal/monitor_viewers.ts";
+import { SessionLister } from "../internal/session_listing.ts";
 import {
   Guard,
   Resource,
@@ -18,7 +21,13 @@ import {
   type SiteOptions,
 } from "../mod.ts";
 import { Page } from "./helpers_http.ts";
-import { cookieOf, ManualClock, requestWith } from "./helpers_session.ts";
+import {
+  cookieOf,
+  ManualClock,
+  requestWith,
+  settle,
+  siteOf,
+} from "./helpers_session.ts";
 
 const PAGE = "http://localhost/monitor";
 
@@ -305,20 +314,41 @@ Deno.test("SessionMonitor keeps a listing for 2 seconds, less what has ended", a
   assertEquals(uidsIn(await watched.see()), [other.uid]);
 });
 
-Deno.test("SessionMonitor looks at 5,000 sessions in one turn", async () => {
-  await using watched = new Watched();
-  const { clock, site } = watched;
+Deno.test("SessionLister looks at 5,000 sessions in one turn", async () => {
+  const clock = new ManualClock();
+  using site = siteOf({ clock });
   for (let i = 0; i < 10_001; i++) site.makeSession();
   const { sets } = clock;
-  const page = watched.see();
-  let isDone = false;
-  page.finally(() => isDone = true);
-  while (!isDone) {
-    await new Promise<void>((resolve) => queueMicrotask(resolve));
+  const lister = new SessionLister(site.sessions, clock);
+  const listing = lister.list({ order: "newest", search: "" });
+  for (const turns of [1, 2]) {
+    await settle();
+    assertEquals(clock.sets - sets, turns);
     clock.advance();
   }
-  assertEquals(uidsIn(await page).length, 50);
+  assertEquals((await listing).total, 10_001);
   assertEquals(clock.sets - sets, 2);
+});
+
+Deno.test("SessionLister makes one listing for all who look for the same", async () => {
+  const clock = new ManualClock();
+  using site = siteOf({ clock });
+  const lister = new SessionLister(site.sessions, clock);
+  const [one, other] = [1, 2].map(() =>
+    lister.list({ order: "newest", search: "" })
+  );
+  assertStrictEquals(await one, await other);
+});
+
+Deno.test("SessionLister keeps a few listings, the latest", async () => {
+  const clock = new ManualClock();
+  using site = siteOf({ clock });
+  const lister = new SessionLister(site.sessions, clock);
+  const list = (search: string) => lister.list({ order: "newest", search });
+  const [first, last] = [await list("0"), await list("1")];
+  for (let i = 2; i < 33; i++) await list(String(i));
+  assertStrictEquals(await list("1"), last);
+  assertNotStrictEquals(await list("0"), first);
 });
 
 // What it is served with.
@@ -652,7 +682,7 @@ Deno.test("SessionMonitor's events say nothing where nothing changes, but now an
   while (!isThere) {
     watched.clock.advance(1000);
     beats++;
-    for (let i = 0; i < 20; i++) await Promise.resolve();
+    await settle();
   }
   assert(beats >= 10, `beats: ${beats}`);
   assertEquals((await next)?.ended, []);
@@ -695,7 +725,7 @@ Deno.test("SessionMonitor keeps nothing for a viewer who does not read", async (
   for (let i = 0; i < 100; i++) {
     site.makeSession().expire();
     clock.advance(1000);
-    for (let i = 0; i < 20; i++) await Promise.resolve();
+    await settle();
   }
   // What it was sent first, and then all the rest at once.
   await events.next();
