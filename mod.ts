@@ -93,10 +93,9 @@ export {
   type SessionSite,
   type SessionSocket,
   type SessionSocketOptions,
+  type SessionStartCallback,
   type SessionWarning,
   type SessionWarningCallback,
-  type StreamRequest,
-  type SessionStartCallback,
   type StreamRequest,
 } from "./session.ts";
 export {
