@@ -1,0 +1,143 @@
+import { decodeEnd, fieldsOf } from "./redis_record.ts";
+import type { ScriptRunner } from "./redis_runner.ts";
+import { CLAIM, READY } from "./redis_scripts.ts";
+import type { Shard } from "./redis_shard.ts";
+import {
+  decodeNumber,
+  decodeText,
+  encodeText,
+  listOf,
+  textOf,
+  textsOf,
+} from "./redis_text.ts";
+import type { Claimant, Claims } from "./store.ts";
+
+/** While it claims, Redis does nothing else. */
+const MOST_AT_ONCE = 1000;
+
+/** How often it looks again when others have claimed what it saw. */
+const TRIES = 5;
+
+/**
+ * Claims ends from all shards.
+ *
+ * A script must declare its keys, so the first looks which sessions are due, and
+ * a second claims them by name, as far as nobody has done so in between. Most of
+ * the time nothing is due, and the second is not needed.
+ */
+export class RedisClaims {
+  readonly #runner: ScriptRunner;
+  readonly #shards: readonly Shard[];
+  readonly #channel: string;
+
+  constructor(
+    runner: ScriptRunner,
+    shards: readonly Shard[],
+    channel: string,
+  ) {
+    this.#runner = runner;
+    this.#shards = shards;
+    this.#channel = channel;
+  }
+
+  /** As `SessionStore.claim`. */
+  async claim(claimant: Claimant, limit: number): Promise<Claims> {
+    for (let tries = 1;; tries++) {
+      const claims = await this.#tryClaim(claimant, limit);
+      // Whoever was faster has these; there may be more, for which it is worth
+      // trying, but not for ever.
+      if (claims.ends.length > 0 || claims.nextIn > 0 || tries === TRIES) {
+        return claims;
+      }
+    }
+  }
+
+  /** As `SessionStore.nextIn`. */
+  async nextIn(): Promise<number> {
+    const looks = await this.#lookAtAll(0);
+    return Math.min(...looks.map((look) => look.nextIn));
+  }
+
+  async #tryClaim(claimant: Claimant, limit: number): Promise<Claims> {
+    const most = Math.min(limit, MOST_AT_ONCE);
+    const looks = await this.#lookAtAll(most);
+    const first = looks.flatMap((look) => look.ready)
+      .sort((a, b) => b.late - a.late).slice(0, most);
+    const rests = await Promise.all(looks.map(({ shard, nextIn }) => {
+      const names = first.filter((one) => one.shard === shard)
+        .map(({ name }) => name);
+      return names.length === 0
+        ? { ends: [], nextIn }
+        : this.#claimNamed(shard, names, claimant);
+    }));
+    const ends = new Map(
+      rests.flatMap((rest) => rest.ends).map((end) => [end.session.uid, end]),
+    );
+    return {
+      ends: first.flatMap(({ name }) => ends.get(decodeText(name)) ?? []),
+      nextIn: Math.min(...rests.map((rest) => rest.nextIn)),
+    };
+  }
+
+  #lookAtAll(most: number): Promise<Look[]> {
+    return Promise.all(this.#shards.map((shard) => this.#look(shard, most)));
+  }
+
+  async #look(shard: Shard, most: number): Promise<Look> {
+    const [now, next, list] = listOf(
+      await this.#runner.run(READY, "look for ends", {
+        keys: [shard.due],
+        words: [String(most)],
+      }),
+    );
+    const ready = [...fieldsOf(textsOf(list))].map(([name, due]) => ({
+      shard,
+      name,
+      late: numberOf(now) - Number(due),
+    }));
+    return { shard, ready, nextIn: untilOf(now, next) };
+  }
+
+  async #claimNamed(
+    shard: Shard,
+    names: readonly string[],
+    { owner, lease }: Claimant,
+  ): Promise<Claims> {
+    const sessions = names.map((name) => shard.session + name);
+    const [now, next, ends] = listOf(
+      await this.#runner.run(CLAIM, "claim ends", {
+        keys: [shard.due, shard.principals, ...sessions],
+        words: [this.#channel, encodeText(owner)],
+        numbers: [lease],
+        more: names,
+      }),
+    );
+    return {
+      ends: listOf(ends).map((end) => {
+        const [name, fields] = listOf(end);
+        const uid = decodeText(textOf(name));
+        return decodeEnd(uid, fieldsOf(textsOf(fields)), numberOf(now));
+      }),
+      nextIn: untilOf(now, next),
+    };
+  }
+}
+
+/** What can be claimed in a shard, and in how many milliseconds more can. */
+interface Look extends Pick<Claims, "nextIn"> {
+  readonly shard: Shard;
+  readonly ready: readonly {
+    readonly shard: Shard;
+    readonly name: string;
+    /** Milliseconds since it could be claimed, by the clock of its node. */
+    readonly late: number;
+  }[];
+}
+
+function numberOf(reply: unknown): number {
+  return decodeNumber(textOf(reply));
+}
+
+function untilOf(now: unknown, next: unknown): number {
+  return Math.max(0, numberOf(next) - numberOf(now));
+}

@@ -1,0 +1,119 @@
+/**
+ * What the tests of RedisStore share.
+ *
+ * @module
+ */
+
+import { Redis } from "ioredis";
+import { Redis as Valkey } from "iovalkey";
+import { createClient } from "redis";
+import {
+  fromIoredis,
+  fromNodeRedis,
+  type RedisClient,
+  RedisStore,
+  type RedisStoreOptions,
+} from "../../stores/redis_store.ts";
+import { testStoreContract } from "../../testing/store_contract.ts";
+import type { RedisServer } from "../helpers_redis.ts";
+
+/** A client that is connected, and what closes it. */
+export type Connect = () => Promise<[RedisClient, () => void]>;
+
+/** Connects with `npm:redis`. */
+export async function connectNodeRedis(
+  { url }: Pick<RedisServer, "url">,
+  options: Parameters<typeof createClient>[0] = {},
+): Promise<[RedisClient, () => void]> {
+  const client = createClient({
+    url,
+    socket: { reconnectStrategy: 20 },
+    ...options,
+  });
+  // That the server is away is what some tests are about.
+  client.on("error", () => {});
+  await client.connect();
+  return [fromNodeRedis(client), () => client.destroy()];
+}
+
+/** Connects with `npm:ioredis`. */
+export async function connectIoredis(
+  { port }: RedisServer,
+  keyPrefix = "",
+): Promise<[RedisClient, () => void]> {
+  const client = new Redis(port, { keyPrefix });
+  await client.ping();
+  return [fromIoredis(client), () => client.disconnect()];
+}
+
+/** Connects with `npm:iovalkey`. */
+export async function connectIovalkey(
+  { port }: RedisServer,
+): Promise<[RedisClient, () => void]> {
+  const client = new Valkey(port);
+  await client.ping();
+  return [fromIoredis(client), () => client.disconnect()];
+}
+
+/** A store with a client of its own. */
+export interface OpenStore extends AsyncDisposable {
+  /** The store. */
+  readonly store: RedisStore;
+  /** Its client. */
+  readonly client: RedisClient;
+}
+
+/** Opens a store, whose client is closed with it. */
+export async function openStore(
+  connect: Connect,
+  options: Omit<RedisStoreOptions, "client"> = {},
+): Promise<OpenStore> {
+  const [client, close] = await connect();
+  const store = new RedisStore({ client, ...options });
+  return {
+    store,
+    client,
+    async [Symbol.asyncDispose]() {
+      await store[Symbol.asyncDispose]();
+      close();
+    },
+  };
+}
+
+/** Runs the tests of the contract, each with a prefix of its own. */
+export async function runContract(
+  t: Deno.TestContext,
+  connect: Connect,
+  options: {
+    readonly shards?: number;
+    readonly crowd?: number;
+    readonly races?: number;
+  } = {},
+): Promise<void> {
+  const { shards = 1, ...sizes } = options;
+  const tests = new Map<string, () => Promise<void>>();
+  let count = 0;
+  testStoreContract(async () => {
+    const prefix = `test-${count++}`;
+    const opened: OpenStore[] = [];
+    const open = async () => {
+      opened.push(await openStore(connect, { prefix, shards }));
+      return opened.at(-1)!.store;
+    };
+    return {
+      store: await open(),
+      second: open,
+      reopen: open,
+      advance: (milliseconds) =>
+        new Promise((resolve) => setTimeout(resolve, milliseconds)),
+      async [Symbol.asyncDispose]() {
+        for (const one of opened) await one[Symbol.asyncDispose]();
+      },
+    };
+  }, {
+    test: (name, fn) => tests.set(name, fn),
+    isDurable: true,
+    ...sizes,
+  });
+  for (const [name, fn] of tests) await t.step(name, fn);
+}

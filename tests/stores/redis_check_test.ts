@@ -1,0 +1,158 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { type RedisClient, RedisStore } from "../../stores/redis_store.ts";
+import { RedisCluster, RedisServer, testWithRedis } from "../helpers_redis.ts";
+import { connectNodeRedis, openStore } from "./helpers_redis_store.ts";
+
+const AOF = ["--appendonly", "yes"] as const;
+
+/** A client for which Redis says what it is told to. */
+function pretend(
+  info: string,
+  options: { now?: number; save?: () => Promise<unknown> } = {},
+): RedisClient {
+  const { now = Date.now(), save } = options;
+  return {
+    send([command]) {
+      if (command === "CONFIG" && save !== undefined) return save();
+      if (command === "SET") return Promise.resolve(null);
+      const time = [`${Math.floor(now / 1000)}`, `${now % 1000 * 1000}`];
+      return Promise.resolve([...time, info, ""]);
+    },
+    subscribe: () => Promise.reject(new Error("not asked for")),
+  };
+}
+
+const FIT = "redis_version:7.2.4\r\naof_enabled:1\r\n";
+
+function check(client: RedisClient): Promise<readonly string[]> {
+  return new RedisStore({ client }).check();
+}
+
+testWithRedis(
+  "RedisStore.check() is content with a Redis that writes a log",
+  async () => {
+    await using server = await RedisServer.start({ settings: AOF });
+    await using opened = await openStore(() => connectNodeRedis(server));
+    assertEquals(await opened.store.check(), []);
+    assertEquals(await opened.store.check(), []);
+  },
+);
+
+testWithRedis(
+  "RedisStore.check() refuses a Redis that drops sessions",
+  async () => {
+    await using server = await RedisServer.start({ settings: AOF });
+    await using opened = await openStore(() => connectNodeRedis(server));
+    for (const policy of ["allkeys-lru", "allkeys-random"]) {
+      await server.cli("CONFIG", "SET", "maxmemory-policy", policy);
+      await assertRejects(() => opened.store.check(), Error, policy);
+    }
+    for (const policy of ["volatile-lru", "volatile-ttl", "noeviction"]) {
+      await server.cli("CONFIG", "SET", "maxmemory-policy", policy);
+      assertEquals(await opened.store.check(), []);
+    }
+  },
+);
+
+testWithRedis(
+  "RedisStore.check() tells what a restart would lose",
+  async () => {
+    await using server = await RedisServer.start();
+    await using opened = await openStore(() => connectNodeRedis(server));
+    const [nothing] = await opened.store.check();
+    assertStringIncludes(nothing!, "keeps nothing through a restart");
+    await server.cli("CONFIG", "SET", "save", "3600 1");
+    const [snapshots] = await opened.store.check();
+    assertStringIncludes(snapshots!, 'snapshots only ("save 3600 1")');
+  },
+);
+
+testWithRedis(
+  "RedisStore.check() says what it was not allowed to look at",
+  async () => {
+    await using server = await RedisServer.start();
+    await server.cli(
+      ...["ACL", "SETUSER", "a", "on", ">pw", "~*", "&*", "+@all", "-config"],
+    );
+    await server.cli(
+      ...["ACL", "SETUSER", "b", "on", ">pw", "~*", "&*", "+@all", "-info"],
+    );
+    const checkAs = async (user: string) => {
+      const url = server.url.replace("//", `//${user}:pw@`);
+      await using opened = await openStore(() => connectNodeRedis({ url }));
+      return await opened.store.check();
+    };
+    assertStringIncludes((await checkAs("a"))[0]!, "CONFIG is refused");
+    assertStringIncludes((await checkAs("b"))[0]!, "read INFO");
+  },
+);
+
+testWithRedis(
+  "RedisStore.check() refuses another number of shards",
+  async () => {
+    await using server = await RedisServer.start({ settings: AOF });
+    const openWith = (shards: number) =>
+      openStore(() => connectNodeRedis(server), { shards });
+    await using two = await openWith(2);
+    assertEquals(await two.store.check(), []);
+    await using three = await openWith(3);
+    await assertRejects(
+      () => three.store.check(),
+      Error,
+      "in 2 shards, not in 3",
+    );
+  },
+);
+
+testWithRedis("RedisStore.check() refuses a replica", async () => {
+  await using server = await RedisServer.start({ settings: AOF });
+  await using opened = await openStore(() => connectNodeRedis(server));
+  await server.cli("REPLICAOF", "127.0.0.1", "1");
+  await assertRejects(() => opened.store.check(), Error, "it is a replica");
+});
+
+testWithRedis(
+  "RedisStore.check() tells of a cluster that is not made use of",
+  async () => {
+    await using cluster = await RedisCluster.start();
+    const [server] = cluster.servers;
+    const { createCluster } = await import("redis");
+    const { fromNodeRedis } = await import("../../stores/redis_store.ts");
+    await using opened = await openStore(async () => {
+      const client = createCluster({ rootNodes: [{ url: server!.url }] });
+      await client.connect();
+      return [fromNodeRedis(client), () => client.destroy()];
+    });
+    const sentences = (await opened.store.check()).join("\n");
+    assertStringIncludes(sentences, "all sessions lie on one node");
+    assertStringIncludes(sentences, "has no replica");
+  },
+);
+
+Deno.test("RedisStore.check() refuses a Redis that is too old", async () => {
+  const info = FIT.replace("7.2.4", "6.2.14");
+  await assertRejects(() => check(pretend(info)), Error, "version 6.2.14");
+});
+
+Deno.test("RedisStore.check() tells of a clock that differs", async () => {
+  const [ahead] = await check(pretend(FIT, { now: Date.now() + 90_000 }));
+  assertStringIncludes(ahead!, "90 s ahead of");
+  const [behind] = await check(pretend(FIT, { now: Date.now() - 5_000 }));
+  assertStringIncludes(behind!, "5 s behind");
+  assertEquals(await check(pretend(FIT, { now: Date.now() + 500 })), []);
+});
+
+Deno.test("RedisStore.check() reads settings in any form", async () => {
+  const info = FIT.replace("enabled:1", "enabled:0");
+  const forms = [
+    ["save", "60 1"],
+    { save: "60 1" },
+    new Map([["save", "60 1"]]),
+    [new TextEncoder().encode("save"), new TextEncoder().encode("60 1")],
+  ];
+  for (const form of forms) {
+    const save = () => Promise.resolve(form);
+    const [sentence] = await check(pretend(info, { save }));
+    assertStringIncludes(sentence!, '"save 60 1"');
+  }
+});
