@@ -1,6 +1,6 @@
 /**
  * Strings of JavaScript as Redis keeps them: any there are, lone surrogates
- * too, without a control character, so that these can separate them.
+ * too, without the control characters of ASCII, so that these can separate them.
  *
  * @module
  */

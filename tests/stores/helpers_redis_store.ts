@@ -1,12 +1,13 @@
 /**
  * What the tests of RedisStore share.
  *
+ * Clients read the environment when they are imported, and so are imported where
+ * that is allowed.
+ *
  * @module
  */
 
-import { Redis } from "ioredis";
-import { Redis as Valkey } from "iovalkey";
-import { createClient } from "redis";
+import type { createClient as CreateClient } from "redis";
 import {
   fromIoredis,
   fromNodeRedis,
@@ -23,8 +24,9 @@ export type Connect = () => Promise<[RedisClient, () => void]>;
 /** Connects with `npm:redis`. */
 export async function connectNodeRedis(
   { url }: Pick<RedisServer, "url">,
-  options: Parameters<typeof createClient>[0] = {},
+  options: Parameters<typeof CreateClient>[0] = {},
 ): Promise<[RedisClient, () => void]> {
+  const { createClient } = await import("redis");
   const client = createClient({
     url,
     socket: { reconnectStrategy: 20 },
@@ -41,6 +43,7 @@ export async function connectIoredis(
   { port }: RedisServer,
   keyPrefix = "",
 ): Promise<[RedisClient, () => void]> {
+  const { Redis } = await import("ioredis");
   const client = new Redis(port, { keyPrefix });
   await client.ping();
   return [fromIoredis(client), () => client.disconnect()];
@@ -50,9 +53,32 @@ export async function connectIoredis(
 export async function connectIovalkey(
   { port }: RedisServer,
 ): Promise<[RedisClient, () => void]> {
-  const client = new Valkey(port);
+  const { Redis } = await import("iovalkey");
+  const client = new Redis(port);
   await client.ping();
   return [fromIoredis(client), () => client.disconnect()];
+}
+
+/** Connects to a cluster with `npm:redis`. */
+export async function connectNodeCluster(
+  servers: readonly RedisServer[],
+): Promise<[RedisClient, () => void]> {
+  const { createCluster } = await import("redis");
+  const rootNodes = servers.map(({ url }) => ({ url }));
+  const cluster = createCluster({ rootNodes });
+  await cluster.connect();
+  return [fromNodeRedis(cluster), () => cluster.destroy()];
+}
+
+/** Connects to a cluster with `npm:ioredis`. */
+export async function connectIoredisCluster(
+  servers: readonly RedisServer[],
+): Promise<[RedisClient, () => void]> {
+  const { Cluster } = await import("ioredis");
+  const nodes = servers.map(({ port }) => ({ host: "127.0.0.1", port }));
+  const cluster = new Cluster(nodes);
+  await cluster.ping();
+  return [fromIoredis(cluster), () => cluster.disconnect()];
 }
 
 /** A store with a client of its own. */

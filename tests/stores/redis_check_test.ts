@@ -1,7 +1,11 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type RedisClient, RedisStore } from "../../stores/redis_store.ts";
 import { RedisCluster, RedisServer, testWithRedis } from "../helpers_redis.ts";
-import { connectNodeRedis, openStore } from "./helpers_redis_store.ts";
+import {
+  connectNodeCluster,
+  connectNodeRedis,
+  openStore,
+} from "./helpers_redis_store.ts";
 
 const AOF = ["--appendonly", "yes"] as const;
 
@@ -115,14 +119,9 @@ testWithRedis(
   "RedisStore.check() tells of a cluster that is not made use of",
   async () => {
     await using cluster = await RedisCluster.start();
-    const [server] = cluster.servers;
-    const { createCluster } = await import("redis");
-    const { fromNodeRedis } = await import("../../stores/redis_store.ts");
-    await using opened = await openStore(async () => {
-      const client = createCluster({ rootNodes: [{ url: server!.url }] });
-      await client.connect();
-      return [fromNodeRedis(client), () => client.destroy()];
-    });
+    await using opened = await openStore(() =>
+      connectNodeCluster(cluster.servers)
+    );
     const sentences = (await opened.store.check()).join("\n");
     assertStringIncludes(sentences, "all sessions lie on one node");
     assertStringIncludes(sentences, "has no replica");

@@ -1,12 +1,18 @@
-import { Cluster } from "ioredis";
-import { createCluster } from "redis";
-import { fromIoredis, fromNodeRedis } from "../../stores/redis_store.ts";
+import { assert, assertEquals } from "@std/assert";
+import {
+  claimAll,
+  NODE,
+  sessionOf,
+  VISIT,
+} from "../../testing/contract_checks.ts";
 import { RedisCluster, RedisServer, testWithRedis } from "../helpers_redis.ts";
 import {
-  type Connect,
   connectIoredis,
+  connectIoredisCluster,
   connectIovalkey,
+  connectNodeCluster,
   connectNodeRedis,
+  openStore,
   runContract,
 } from "./helpers_redis_store.ts";
 
@@ -34,30 +40,32 @@ testWithRedis("RedisStore over npm:iovalkey", async (t) => {
   await runContract(t, () => connectIovalkey(server), FEW);
 });
 
-testWithRedis("RedisStore on a cluster", async (t) => {
-  await using redis = await RedisCluster.start();
-  const { servers } = redis;
-  const connects: Record<string, Connect> = {
-    async "npm:redis"() {
-      const cluster = createCluster({
-        rootNodes: servers.map(({ url }) => ({ url })),
-      });
-      await cluster.connect();
-      return [fromNodeRedis(cluster), () => cluster.destroy()];
-    },
-    async "npm:ioredis"() {
-      const cluster = new Cluster(
-        servers.map(({ port }) => ({ host: "127.0.0.1", port })),
-      );
-      await cluster.ping();
-      return [fromIoredis(cluster), () => cluster.disconnect()];
-    },
-  };
-  for (const [name, connect] of Object.entries(connects)) {
-    await t.step(name, async (t) => {
-      await runContract(t, connect, { ...FEW, shards: 5 });
-    });
-    // Each client begins with an empty cluster.
-    for (const server of servers) await server.cli("FLUSHALL");
+testWithRedis("RedisStore on a cluster over npm:redis", async (t) => {
+  await using cluster = await RedisCluster.start();
+  const connect = () => connectNodeCluster(cluster.servers);
+  await runContract(t, connect, { ...FEW, shards: 5 });
+});
+
+testWithRedis("RedisStore on a cluster over npm:ioredis", async () => {
+  await using cluster = await RedisCluster.start();
+  await using opened = await openStore(
+    () => connectIoredisCluster(cluster.servers),
+    { shards: 5 },
+  );
+  const { store } = opened;
+  const heard = Promise.withResolvers<string>();
+  const stop = await store.watch(({ uid }) => heard.resolve(uid));
+  const uids = Array.from({ length: 20 }, (_, i) => `${i}`);
+  for (const uid of uids) {
+    await store.create(sessionOf(uid, { principal: "ann" }));
+    assertEquals((await store.load(uid, VISIT))?.uid, uid);
   }
+  assertEquals((await store.uidsOf("ann")).toSorted(), uids.toSorted());
+  assert(await store.end("0", "logout", NODE));
+  assertEquals(await heard.promise, "0");
+  for (const uid of uids.slice(1)) {
+    await store.commit(uid, { sessionTimeout: 0 });
+  }
+  assertEquals((await claimAll(store)).length, 19);
+  stop();
 });

@@ -8,7 +8,6 @@ import {
   assertThrows,
 } from "@std/assert";
 import fc from "fast-check";
-import { RESP_TYPES } from "redis";
 import {
   RedisStore,
   type RedisStoreOptions,
@@ -124,7 +123,8 @@ Deno.test("encodeText() keeps every string, without control characters", () => {
   fc.assert(fc.property(fc.oneof(units, fc.string()), (text) => {
     const kept = encodeText(text);
     assertEquals(decodeText(kept), text);
-    assert(kept.isWellFormed() && !/\p{Cc}/u.test(kept));
+    assert(kept.isWellFormed());
+    assert([...kept].every((character) => character >= " "));
   }));
 });
 
@@ -213,6 +213,7 @@ testWithRedis(
   "RedisStore reads replies whatever types the client maps",
   async () => {
     await using server = await RedisServer.start();
+    const { RESP_TYPES } = await import("redis");
     const typeMapping = {
       [RESP_TYPES.BLOB_STRING]: Buffer,
       [RESP_TYPES.SIMPLE_STRING]: Buffer,
