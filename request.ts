@@ -15,12 +15,11 @@ import { HttpError } from "./internal/http_error.ts";
 import { decodeSegment, pathOf, segmentsOf } from "./internal/path.ts";
 import { redirectTo } from "./internal/redirect.ts";
 import { HTML, responseOf } from "./internal/response.ts";
+import { countRenewals } from "./internal/renewal.ts";
 import { findCookie, serializeCookie } from "./internal/session_cookie.ts";
 import {
-  forgetAsker,
   holdSession,
   markSecure,
-  noteAsker,
   releaseSession,
   renewSecret,
   type Session,
@@ -92,8 +91,20 @@ export class TooLateForCookieError extends Error {
  */
 export let nextSegment: (request: SiteRequest) => string | undefined;
 
-/** Neither makes nor touches a session for the request from now on. Likewise. */
+/**
+ * Neither keeps a session for the request nor touches or holds one, from now on.
+ * Likewise.
+ */
 export let leaveSessionAlone: (request: SiteRequest) => void;
+
+/** The live session, touched if the request is a visit; makes none. Likewise. */
+export let visitSession: (request: SiteRequest) => Session | undefined;
+
+/** The response is to carry the new token, for the old one opened it. Likewise. */
+export let oweToken: (request: SiteRequest) => void;
+
+/** How many renewals there had been when the request came. Likewise. */
+export let arrivalOf: (request: SiteRequest) => number;
 
 /** The response has to be waited for: holds the session meanwhile. Likewise. */
 export let holdSessionOf: (request: SiteRequest) => void;
@@ -150,6 +161,8 @@ export class SiteRequest implements SessionHolder {
   #url: URL | undefined = undefined;
   #query: URLSearchParams | undefined = undefined;
 
+  /** How many renewals there had been when it came. */
+  readonly #arrival = countRenewals();
   #session: Session | undefined = undefined;
   #hasLookedUp = false;
   /** The session was made for this request, and is kept. */
@@ -178,7 +191,14 @@ export class SiteRequest implements SessionHolder {
 
   static {
     nextSegment = (request) => request.#nextSegment();
-    leaveSessionAlone = (request) => void (request.#isPassing = true);
+    leaveSessionAlone = (request) => {
+      request.#isPassing = true;
+      const session = request.#session;
+      if (session !== undefined) releaseSession(session, request, false);
+    };
+    visitSession = (request) => request.#visit();
+    oweToken = (request) => void (request.#isOwedToken = true);
+    arrivalOf = (request) => request.#arrival;
     holdSessionOf = (request) => {
       request.#isHolding = true;
       request.#hold();
@@ -392,6 +412,12 @@ export class SiteRequest implements SessionHolder {
     return !this.#isProduced && this.request.signal.aborted;
   }
 
+  /** Whether the session is this request's, and by what token; for sessions. */
+  worthFor(session: Session): "current" | "graced" | undefined {
+    if (session !== this.#session) return undefined;
+    return this.#isGraced ? "graced" : "current";
+  }
+
   /**
    * Aborts when the visitor leaves before the response is handed over.
    *
@@ -465,18 +491,11 @@ export class SiteRequest implements SessionHolder {
       this.#refuseIfProduced();
       this.#lookUp();
     }
-    let session = this.#session;
-    if (session !== undefined && !this.#isLeftAlone()) {
-      session.touch();
-      this.#isTouched = true;
-    } else {
-      session?.checkExpired();
-    }
-    if (session === undefined || !session.isActive) {
+    let session = this.#visit();
+    if (session === undefined) {
       this.#refuseIfProduced();
       session = this.#makeSession();
     }
-    if (!this.#isProduced) noteAsker(session, this, this.#isGraced);
     return component === undefined ? session : session.getComponent(component);
   }
 
@@ -517,7 +536,10 @@ export class SiteRequest implements SessionHolder {
   renewSession(): Session {
     this.#refuseIfProduced();
     const session = this.getSession();
-    if (this.#isGraced || this.#isPassingSession) return session;
+    // Of one that is new nobody knows the secret yet.
+    if (this.#isGraced || this.#isPassingSession || this.#isNewSession) {
+      return session;
+    }
     renewSecret(session);
     this.#isOwedToken = true;
     return session;
@@ -535,9 +557,9 @@ export class SiteRequest implements SessionHolder {
       this.#lookUp();
     }
     const session = this.#session;
-    if (session === undefined || session.checkExpired()) return undefined;
-    if (!this.#isProduced) noteAsker(session, this, this.#isGraced);
-    return session;
+    return session === undefined || session.checkExpired()
+      ? undefined
+      : session;
   }
 
   /** The headers that the response will carry. */
@@ -723,8 +745,22 @@ export class SiteRequest implements SessionHolder {
     const session = this.#session = site.findSession(token, this);
     if (session === undefined) return;
     this.#token = token;
-    this.#isGraced = !isCurrent(session, token);
+    this.#isGraced = !this.#isOwedToken && !isCurrent(session, token);
     this.#hold();
+  }
+
+  /** Touches the session that was found, and answers it unless it is over. */
+  #visit(): Session | undefined {
+    if (!this.#hasLookedUp) this.#lookUp();
+    const session = this.#session;
+    if (session === undefined) return undefined;
+    if (this.#isLeftAlone()) {
+      session.checkExpired();
+    } else {
+      session.touch();
+      this.#isTouched = true;
+    }
+    return session.isActive ? session : undefined;
   }
 
   #makeSession(): Session {
@@ -828,8 +864,9 @@ export class SiteRequest implements SessionHolder {
   #concludeSession(): string | undefined {
     const session = this.#session;
     if (session === undefined) return undefined;
-    if (this.#isHolding) releaseSession(session, this);
-    forgetAsker(this);
+    if (this.#isHolding) {
+      releaseSession(session, this, this.#isTouched || this.#isNewSession);
+    }
     if (this.#isPassingSession) {
       this.site.endSession(session, "evicted");
       return undefined;

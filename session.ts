@@ -4,14 +4,17 @@
  * @module
  */
 
-import { abortGuarded } from "./internal/abort.ts";
+import { checkTimeout } from "./internal/check_timeout.ts";
 import type { Clock } from "./internal/clock.ts";
 import { describe } from "./internal/describe.ts";
+import { EndListeners } from "./internal/end_listeners.ts";
 import type {
   EventStream,
   EventStreamOptions,
   ServerEvent,
 } from "./internal/event_stream.ts";
+import { Renewal, type TokenWorth } from "./internal/renewal.ts";
+import { runningRequest } from "./internal/running.ts";
 import type {
   SessionSocket,
   SessionSocketOptions,
@@ -143,6 +146,11 @@ export interface SessionSite {
 export interface SessionHolder {
   /** Whether its visitor has left, so that nothing is to be kept. */
   readonly hasLeft: boolean;
+  /**
+   * Whether it came to the session by the token that counted then, or made it, or
+   * came by one that had been replaced; undefined if the session is not its own.
+   */
+  worthFor(session: Session): "current" | "graced" | undefined;
 }
 
 /**
@@ -175,17 +183,6 @@ export class SessionEndedError extends Error {
   }
 }
 
-/** What a token is worth to a session. */
-export type TokenWorth = "current" | "graced" | "outdated" | "wrong";
-
-/** The session that was asked for last, by which request, and with what token. */
-let asked: Session | undefined;
-let asker: SessionHolder | undefined;
-let isAskerGraced = false;
-
-/** How many old secrets are told from wrong ones. */
-const MAX_OLD_SECRETS = 8;
-
 /**
  * Milliseconds between two looks at a session that a request holds beyond its
  * deadline: so late does its end come if the visitor leaves.
@@ -194,24 +191,15 @@ const HOLD_CHECK = 1000;
 
 /** The parts of a session that few have: made when first asked for. */
 interface Extras {
-  principal?: string;
-  /** The secrets before the last renewals, and until when each counts. */
-  oldSecrets?: { readonly secret: string; readonly until: number }[];
-  /** The new secret has not been shown by anybody: the visitor may not have it. */
-  isRenewalUnproven?: boolean;
-  /** The requests whose responses are to carry the new secret. */
-  renewers?: Set<SessionHolder>;
-  /** Nobody knows which request that is: the first that had the old one. */
-  isRenewalUnsent?: boolean;
+  principal?: string | undefined;
+  renewal?: Renewal<object>;
   /** Requests under way. */
   holders?: Set<SessionHolder>;
-  callbacks?: SessionEndCallback[];
-  /** The session's own callbacks are being called. */
-  isTelling?: boolean;
-  abort?: AbortController;
+  listeners?: EndListeners<SessionEnd>;
   streams?: SessionStreams;
   warnings?: SessionWarnings;
-  ended?: PromiseWithResolvers<SessionEnd>;
+  /** The session's own callbacks are being called. */
+  isTelling?: boolean;
   components?: Map<SessionComponent<unknown>, unknown>;
   values?: Map<string, unknown>;
 }
@@ -222,27 +210,21 @@ interface Extras {
  */
 export let tokenOf: (session: Session) => string;
 
-/** What a secret is worth to a session. Not exported from mod.ts. */
-export let worthOf: (session: Session, secret: string) => TokenWorth;
-
 /**
- * Notes which request has asked for a session, for a renewal to go to, unless it
- * came with an old token. Likewise.
+ * What a secret is worth to a session, in a request that came after so many
+ * renewals. Likewise.
  */
-export let noteAsker: (
+export let worthOf: (
   session: Session,
-  asker: SessionHolder,
-  isGraced: boolean,
-) => void;
+  secret: string,
+  arrival: number,
+) => TokenWorth;
 
 /** Gives a session a new secret, for whoever asks to hand out. Likewise. */
 export let renewSecret: (session: Session) => void;
 
-/** A request is answered: nothing can go to it any more. Likewise. */
-export let forgetAsker: (request: SessionHolder) => void;
-
 /** Whether a request is to send a new secret, which it is once. Likewise. */
-export let takeRenewal: (session: Session, asker: SessionHolder) => boolean;
+export let takeRenewal: (session: Session, request: object) => boolean;
 
 /** Notes that a session was made over https. Likewise. */
 export let markSecure: (session: Session) => void;
@@ -253,8 +235,15 @@ export let isSecureSession: (session: Session) => boolean;
 /** Keeps a session from idling out while a request is rendered. Likewise. */
 export let holdSession: (session: Session, holder: SessionHolder) => void;
 
-/** Gives that up; a session that would have idled out meanwhile is touched. */
-export let releaseSession: (session: Session, holder: SessionHolder) => void;
+/**
+ * Gives that up; a session that would have idled out meanwhile is touched if the
+ * request was a visit.
+ */
+export let releaseSession: (
+  session: Session,
+  holder: SessionHolder,
+  isVisit: boolean,
+) => void;
 
 /**
  * One visitor's stay on a site.
@@ -349,30 +338,18 @@ export class Session {
     this.prototype.sessionTimeout = 900;
     this.prototype.absoluteTimeout = Infinity;
     tokenOf = (session) => session.uid + session.#secret;
-    worthOf = (session, secret) => session.#worthOf(secret);
-    noteAsker = (session, request, isGraced) => {
-      asked = session;
-      asker = request;
-      isAskerGraced = isGraced;
-    };
-    renewSecret = (session) => session.#renewSecret();
-    forgetAsker = (request) => {
-      if (asker === request) asked = asker = undefined;
-    };
-    takeRenewal = (session, request) => {
-      const extras = session.#extras;
-      if (extras?.renewers?.delete(request)) return true;
-      if (!extras?.isRenewalUnsent) return false;
-      extras.isRenewalUnsent = false;
-      return true;
-    };
+    worthOf = (session, secret, arrival) => session.#worthOf(secret, arrival);
+    renewSecret = (session) => void session.#renewSecret();
+    takeRenewal = (session, request) =>
+      session.#extras?.renewal?.take(request) ?? false;
     markSecure = (session) => void (session.#isSecure = true);
     isSecureSession = (session) => session.#isSecure;
     holdSession = (session, holder) => {
       const extras = session.#getExtras();
       (extras.holders ??= new Set()).add(holder);
     };
-    releaseSession = (session, holder) => session.#release(holder);
+    releaseSession = (session, holder, isVisit) =>
+      session.#release(holder, isVisit);
   }
 
   /**
@@ -417,11 +394,11 @@ export class Session {
     const before = this.principal;
     if (principal === before) return;
     const extras = this.#getExtras();
-    setPrincipal(extras, principal);
+    extras.principal = principal;
     try {
       this.site.changePrincipal(this, before);
     } catch (error) {
-      setPrincipal(extras, before);
+      extras.principal = before;
       throw error;
     }
   }
@@ -430,13 +407,17 @@ export class Session {
    * Gives the session a new secret, so that who knows the old cookie is out: at
    * a login, and whenever the rights change.
    *
-   * All else stays: the uid, what is kept, the callbacks, the deadline. The
-   * response to the request that asked for the session last carries the new
-   * cookie: call `getSession()` and this without waiting in between. Where
-   * requests wait for something, use `request.renewSession()`, which cannot be
-   * mistaken. The old one
-   * still opens the session for the site's `renewalGrace` seconds, for requests
-   * that were under way, and neither gets the new one nor renews.
+   * All else stays: the uid, what is kept, the callbacks, the deadline. The old
+   * cookie still opens the session for the site's `renewalGrace` seconds, for
+   * requests that were under way, and neither gets the new one nor renews.
+   *
+   * Who is sent the new cookie: the visitor's request that calls this while it is
+   * rendered, or that has waited for something if it is the only one. Of several
+   * that wait nobody knows which calls: then it is the one that is answered right
+   * after, or none, which is reported, and the visitor is out after the grace.
+   * `request.renewSession()` cannot be mistaken. Outside of the visitor's
+   * requests, in a timer or in somebody else's request, it is whoever comes with
+   * the old cookie within the grace, until the new one has been shown.
    *
    * Twice before the visitor has come back with the new secret, it stays that
    * one: whichever response is last, its cookie counts. Of a session that has
@@ -444,12 +425,23 @@ export class Session {
    */
   renew(): void {
     if (this.#end !== undefined) return;
-    const request = this.#findRenewer();
-    if (request !== undefined && isAskerGraced) return;
-    const extras = this.#getExtras();
-    if (request === undefined) extras.isRenewalUnsent = true;
-    else (extras.renewers ??= new Set()).add(request);
-    this.#renewSecret();
+    const requests = this.#findRenewers();
+    const isOutside = requests.length === 0;
+    if (
+      !isOutside &&
+      requests.every((request) => request.worthFor(this) === "graced")
+    ) return;
+    const before = this.#secret;
+    const renewal = this.#renewSecret();
+    if (isOutside) {
+      if (this.#secret !== before) renewal.owe();
+    } else if (requests.length === 1) {
+      renewal.sendTo(requests[0]!);
+    } else {
+      renewal.offer().then((isTaken) => {
+        if (!isTaken) this.#reportUnsent(requests.length);
+      });
+    }
   }
 
   /** When the session was made, in UNIX seconds. */
@@ -606,7 +598,7 @@ export class Session {
     if (this.#extras !== undefined) this.#tell(this.#extras, end);
     // One that never began is nobody's business but its own callbacks'.
     if (wasStarted) site.announceSessionEnd(end);
-    this.#extras?.ended?.resolve(end);
+    this.#extras?.listeners?.resolve(end);
   }
 
   /**
@@ -631,8 +623,7 @@ export class Session {
     }
     const end = this.#end;
     if (end === undefined || this.#extras?.isTelling) {
-      const extras = this.#getExtras();
-      (extras.callbacks ??= []).push(callback);
+      this.#getListeners().add(callback);
     } else {
       queueMicrotask(() => this.site.tellSessionEnd(callback, end));
     }
@@ -707,14 +698,10 @@ export class Session {
    * reported to the site's `onError`.
    */
   get signal(): AbortSignal {
-    const extras = this.#getExtras();
-    if (extras.abort === undefined) {
-      extras.abort = new AbortController();
-      if (this.#end !== undefined) {
-        extras.abort.abort(new SessionEndedError(this.#end));
-      }
-    }
-    return extras.abort.signal;
+    const end = this.#end;
+    return this.#getListeners().signal(
+      end === undefined ? undefined : () => new SessionEndedError(end),
+    );
   }
 
   /**
@@ -722,11 +709,7 @@ export class Session {
    * does not wait for the promises that they return. It never rejects.
    */
   get ended(): Promise<SessionEnd> {
-    const extras = this.#getExtras();
-    extras.ended ??= Promise.withResolvers();
-    // Nobody sees it before the callbacks that may be running have returned.
-    if (this.#end !== undefined) extras.ended.resolve(this.#end);
-    return extras.ended.promise;
+    return this.#getListeners().ended(this.#end);
   }
 
   /**
@@ -884,39 +867,37 @@ export class Session {
     return this.#extras?.values?.delete(key) ?? false;
   }
 
-  #worthOf(secret: string): TokenWorth {
-    const extras = this.#extras;
+  #worthOf(secret: string, arrival: number): TokenWorth {
+    const renewal = this.#extras?.renewal;
     if (isSameSecret(this.#secret, secret)) {
-      if (extras?.isRenewalUnproven) extras.isRenewalUnproven = false;
+      renewal?.prove();
       return "current";
     }
-    const old = extras?.oldSecrets?.find((old) =>
-      isSameSecret(old.secret, secret)
+    return renewal === undefined
+      ? "wrong"
+      : renewal.worthOf(secret, this.site.clock.now(), arrival);
+  }
+
+  #renewSecret(): Renewal<object> {
+    const { clock, renewalGrace } = this.site;
+    const renewal = this.#getExtras().renewal ??= new Renewal();
+    const until = clock.now() + renewalGrace * 1000;
+    this.#secret = renewal.replace(this.#secret, until);
+    return renewal;
+  }
+
+  /** The requests of the visitor of which one renews, if any does. */
+  #findRenewers(): Pick<SessionHolder, "worthFor">[] {
+    const running = runningRequest();
+    if (running === undefined) return [...this.#extras?.holders ?? []];
+    return running.worthFor(this) === undefined ? [] : [running];
+  }
+
+  #reportUnsent(count: number): void {
+    const error = new Error(
+      `Cannot send the new cookie of session "${this.uid}": ${count} requests of the visitor wait, and any may have renewed it; call request.renewSession()`,
     );
-    if (old === undefined) return "wrong";
-    return this.site.clock.now() < old.until ? "graced" : "outdated";
-  }
-
-  #renewSecret(): void {
-    const extras = this.#getExtras();
-    if (extras.isRenewalUnproven) return;
-    const until = this.site.clock.now() + this.site.renewalGrace * 1000;
-    const old = extras.oldSecrets ??= [];
-    old.push({ secret: this.#secret, until });
-    if (old.length > MAX_OLD_SECRETS) old.shift();
-    extras.isRenewalUnproven = true;
-    this.#secret = randomId();
-  }
-
-  /**
-   * The request that renews: one that is being rendered, or that waits alone. Of
-   * several that wait, nobody knows which.
-   */
-  #findRenewer(): SessionHolder | undefined {
-    if (asked !== this || asker === undefined) return undefined;
-    const holders = this.#extras?.holders;
-    const isOneOfSeveral = holders?.has(asker) && holders.size > 1;
-    return isOneOfSeveral ? undefined : asker;
+    this.site.reportError(error, { session: this });
   }
 
   /** Whether a request under way keeps it from idling out. */
@@ -929,14 +910,13 @@ export class Session {
     return holders.size > 0;
   }
 
-  #release(holder: SessionHolder): void {
+  #release(holder: SessionHolder, isVisit: boolean): void {
     const holders = this.#extras?.holders;
     if (!holders?.has(holder)) return;
     // If the timer is late, it is still held now.
     this.checkExpired();
     holders.delete(holder);
-    if (holders.size > 0) return;
-    if (this.#end !== undefined || this.#row === 0) return;
+    if (!isVisit || this.#end !== undefined || this.#row === 0) return;
     const { clock } = this.site;
     try {
       const idleAt = this.#touchedAt + this.sessionTimeout * 1000;
@@ -948,6 +928,10 @@ export class Session {
 
   #getExtras(): Extras {
     return this.#extras ??= {};
+  }
+
+  #getListeners(): EndListeners<SessionEnd> {
+    return this.#getExtras().listeners ??= new EndListeners();
   }
 
   #warn(callback: SessionWarningCallback): void {
@@ -1025,35 +1009,12 @@ export class Session {
     const { site } = this;
     extras.isTelling = true;
     extras.warnings?.clear();
-    if (extras.abort !== undefined) {
-      abortGuarded(
-        extras.abort,
-        new SessionEndedError(end),
-        (error) => site.reportError(error, { session: this }),
-      );
-    }
+    extras.listeners?.abort(
+      () => new SessionEndedError(end),
+      (error) => site.reportError(error, { session: this }),
+    );
     extras.streams?.end(end.reason);
-    // Callbacks may register more, so the list is read as it grows.
-    for (let i = 0; i < (extras.callbacks?.length ?? 0); i++) {
-      site.tellSessionEnd(extras.callbacks![i]!, end);
-    }
-    delete extras.callbacks;
+    extras.listeners?.tell((callback) => site.tellSessionEnd(callback, end));
     extras.isTelling = false;
   }
-}
-
-/** Sets it, or leaves it out: an optional property is not undefined. */
-function setPrincipal(extras: Extras, principal: string | undefined): void {
-  if (principal === undefined) delete extras.principal;
-  else extras.principal = principal;
-}
-
-function checkTimeout(session: Session, name: string, seconds: unknown): void {
-  if (typeof seconds === "number" && seconds >= 0) return;
-  const message = `Cannot use ${name} of ${session.constructor.name}: ${
-    describe(seconds)
-  } is not a number of seconds, 0 or more`;
-  throw typeof seconds === "number"
-    ? new RangeError(message)
-    : new TypeError(message);
 }

@@ -6,19 +6,25 @@
 
 import { AccessEntry, lineWriter } from "./internal/access_log.ts";
 import { answer, answerError } from "./internal/answer.ts";
+import { checkOptions, clearSiteDataHeader } from "./internal/check_options.ts";
 import { type Clock, systemClock } from "./internal/clock.ts";
 import { describe } from "./internal/describe.ts";
+import { errorReporter } from "./internal/error_reporter.ts";
+import { Eviction } from "./internal/eviction.ts";
 import { ExpiryQueue } from "./internal/expiry_queue.ts";
 import { HttpError } from "./internal/http_error.ts";
-import { IdleOrder } from "./internal/idle_order.ts";
+import { PendingPromises } from "./internal/pending_promises.ts";
 import { Principals } from "./internal/principals.ts";
 import { isPromiseLike } from "./internal/promise_like.ts";
 import { SessionCookie } from "./internal/session_cookie.ts";
 import { randomId } from "./internal/token.ts";
 import {
+  arrivalOf,
   checkHost,
   type ErrorContext,
+  leaveSessionAlone,
   notifyOnDelivery,
+  oweToken,
   type SiteOfRequest,
   SiteRequest,
   type TokenCookie,
@@ -47,12 +53,6 @@ export type { ErrorCallback, SessionFactory, SiteOptions, SuspiciousSession };
 
 /** The bytes of a uid and of a secret, in hex digits. */
 const ID_LENGTH = 32;
-
-/** Milliseconds: a timer for longer fires at once. */
-const LONGEST_DELAY = 2 ** 31 - 1;
-
-/** How many times as many entries as sessions an order of the idle may have. */
-const MAX_ORDER_WASTE = 2;
 
 /**
  * A principal has as many sessions as it may, on a site that refuses more: thrown
@@ -136,15 +136,13 @@ export class Site
 
   readonly #sessions = new Map<string, Session>();
   readonly #principals = new Principals<Session>();
-  /** Made when there are as many sessions as there may be. */
-  #idleOrder: IdleOrder<Session> | undefined = undefined;
+  readonly #eviction: Eviction<Session>;
   readonly #options: Readonly<SiteOptions>;
-  readonly #onError: ErrorCallback | undefined;
+  readonly #report: (error: unknown, context: ErrorContext) => void;
   /** Made when first asked for: making a session costs no more without. */
   #startCallbacks: SessionStartCallback[] | undefined = undefined;
   readonly #endCallbacks: SessionEndCallback[] = [];
-  /** The promises of callbacks that close() waits for, and whose they are. */
-  readonly #pending = new Map<Promise<unknown>, Session>();
+  readonly #pending = new PendingPromises<Session>();
   readonly #log: ((line: string) => void) | undefined;
   readonly #stop = new AbortController();
   #isClosed = false;
@@ -163,16 +161,7 @@ export class Site
         `Cannot make a site: the root is not a Resource: ${describe(resource)}`,
       );
     }
-    if (
-      options.onError !== undefined && typeof options.onError !== "function"
-    ) {
-      throw new TypeError(
-        `Cannot make a site: onError is not a function: ${
-          describe(options.onError)
-        }`,
-      );
-    }
-    checkNumbers(options);
+    checkOptions(options);
     this.#options = { ...options };
     this.resource = resource;
     this.notFoundPage = options.notFoundPage;
@@ -184,7 +173,7 @@ export class Site
     this.clock = options.clock ?? systemClock;
     this.shutdownTimeout = options.shutdownTimeout ?? 10;
     this.renewalGrace = options.renewalGrace ?? 10;
-    this.clearSiteData = clearSiteDataOf(options.clearSiteData);
+    this.clearSiteData = clearSiteDataHeader(options.clearSiteData);
     this.sessionCookie = new SessionCookie(
       options.cookieName ?? "session",
       options.cookie,
@@ -193,7 +182,11 @@ export class Site
       this.clock,
       (item) => item.checkExpired(),
     );
-    this.#onError = options.onError;
+    this.#eviction = new Eviction(
+      this.#sessions,
+      options.maxSessions ?? 2_000_000,
+    );
+    this.#report = errorReporter(options.onError);
     this.#log = options.accessLog === undefined
       ? undefined
       : lineWriter(options.accessLog, (error) => this.reportError(error, {}));
@@ -247,11 +240,12 @@ export class Site
    */
   makeSession(): Session {
     const session = this.#newSession();
-    this.#makeRoom();
+    const longestIdle = this.#eviction.next();
+    if (longestIdle !== undefined) this.endSession(longestIdle, "evicted");
     this.#sessions.set(session.uid, session);
     try {
       session.startCheckingExpiration();
-      if (session.principal === undefined) this.#idleOrder?.add(session);
+      if (session.principal === undefined) this.#eviction.note(session);
       else this.changePrincipal(session, undefined);
     } catch (error) {
       // Whatever its constructor may have got hold of is let go.
@@ -342,24 +336,12 @@ export class Site
    */
   async close(): Promise<void> {
     this[Symbol.dispose]();
-    const { shutdownTimeout } = this;
-    const isLate = Promise.withResolvers<void>();
-    const delay = shutdownTimeout * 1000;
-    const timer = this.#pending.size === 0 || delay > LONGEST_DELAY
-      ? undefined
-      : this.clock.setTimeout(isLate.resolve, delay);
-    // Unlike the timer of the deadlines, it is waited for.
-    (timer as { ref?(): void } | undefined)?.ref?.();
-    await Promise.race([this.#settle(), isLate.promise]);
-    if (timer !== undefined) this.clock.clearTimeout(timer);
-    if (this.#pending.size > 0) {
-      const uids = new Set([...this.#pending.values()].map(({ uid }) => uid));
-      this.#pending.clear();
+    const { clock, shutdownTimeout } = this;
+    const late = await this.#pending.settle(clock, shutdownTimeout);
+    if (late.length > 0) {
       const error = new Error(
         `Cannot close the site in ${shutdownTimeout} s: callbacks have not kept their promises at the end of session ${
-          [...uids].slice(0, MAX_NAMED).map((uid) => `"${uid}"`).join(", ")
-        }${
-          uids.size > MAX_NAMED ? ` and ${uids.size - MAX_NAMED} others` : ""
+          nameSome(late.map(({ uid }) => `"${uid}"`))
         }`,
       );
       this.reportError(error, {});
@@ -408,7 +390,8 @@ export class Site
     if (token.length !== 2 * ID_LENGTH) return undefined;
     const session = this.#sessions.get(token.slice(0, ID_LENGTH));
     if (session === undefined) return undefined;
-    const worth = worthOf(session, token.slice(ID_LENGTH));
+    const secret = token.slice(ID_LENGTH);
+    const worth = worthOf(session, secret, arrivalOf(request));
     if (worth === "wrong") {
       // What no token looks like is noise.
       if (/^[\da-f]+$/.test(token)) {
@@ -420,6 +403,11 @@ export class Site
       this.#suspect({ kind: "outdated-token", session, request });
       return undefined;
     }
+    if (worth === "late") {
+      // A new cookie would take the place of the one that the visitor has by now.
+      leaveSessionAlone(request);
+      return undefined;
+    }
     if (isSecureSession(session) && !request.isSecure) {
       this.#suspect({ kind: "insecure-transport", session, request });
       if (this.#options.endsInsecureSessions) {
@@ -427,6 +415,7 @@ export class Site
       }
       return undefined;
     }
+    if (worth === "owed") oweToken(request);
     return session;
   }
 
@@ -441,7 +430,7 @@ export class Site
     if (!session.isActive || session.principal !== principal) return;
     if (principal !== undefined) this.#principals.add(principal, session);
     if (principal === undefined || before === undefined) {
-      this.#idleOrder?.add(session);
+      this.#eviction.note(session);
     }
   }
 
@@ -471,29 +460,16 @@ export class Site
   /** Has close() wait for a promise, and reports its rejection; for sessions. */
   mindPromise(result: unknown, session: Session): void {
     if (!isPromiseLike(result)) return;
-    const promise = Promise.resolve(result)
-      .catch((error) => this.reportError(error, { session }))
-      .finally(() => this.#pending.delete(promise));
-    this.#pending.set(promise, session);
+    this.#pending.add(
+      Promise.resolve(result)
+        .catch((error) => this.reportError(error, { session })),
+      session,
+    );
   }
 
   /** Hands an error to `onError`; never throws. */
   reportError(error: unknown, context: ErrorContext): void {
-    if (this.#onError === undefined) return print(error);
-    const failed = (second: unknown) => {
-      print(error);
-      print(second);
-    };
-    try {
-      const result = this.#onError(error, context);
-      if (isPromiseLike(result)) Promise.resolve(result).catch(failed);
-    } catch (second) {
-      failed(second);
-    }
-  }
-
-  async #settle(): Promise<void> {
-    while (this.#pending.size > 0) await Promise.all(this.#pending.keys());
+    this.#report(error, context);
   }
 
   #newSession(): Session {
@@ -526,32 +502,6 @@ export class Site
       this.reportError(error, { session });
     }
     Session.prototype.expire.call(session, reason);
-  }
-
-  /** Evicts the session that has been idle longest if there are too many. */
-  #makeRoom(): void {
-    const { maxSessions = 2_000_000 } = this.#options;
-    const { size } = this.#sessions;
-    if (size < maxSessions) {
-      // Not needed for a while; made anew, it costs one look at each session.
-      const order = this.#idleOrder;
-      if (
-        order !== undefined &&
-        (size < maxSessions / 2 || order.size > size * MAX_ORDER_WASTE)
-      ) this.#idleOrder = undefined;
-      return;
-    }
-    if (
-      this.#idleOrder === undefined ||
-      this.#idleOrder.size > size * MAX_ORDER_WASTE
-    ) {
-      this.#idleOrder = new IdleOrder();
-      for (const session of this.#sessions.values()) {
-        this.#idleOrder.add(session);
-      }
-    }
-    const longestIdle = this.#idleOrder.takeLongestIdle();
-    if (longestIdle !== undefined) this.endSession(longestIdle, "evicted");
   }
 
   #makeRoomFor(principal: string): void {
@@ -611,20 +561,6 @@ function announceStart(
   }
 }
 
-/** How many sessions an error names. */
-const MAX_NAMED = 10;
-
-/** The options that are numbers, and the least that each may be. */
-const LEAST: Readonly<Partial<Record<keyof SiteOptions, number>>> = {
-  sessionTimeout: 0,
-  absoluteTimeout: 0,
-  maxSessions: 1,
-  maxSessionsPerPrincipal: 1,
-  renewalGrace: 0,
-  shutdownTimeout: 0,
-  maxBodyBytes: 0,
-};
-
 /** Whether a timeout is the one that all sessions have. */
 function isDefault(session: Session, name: keyof Session): boolean {
   let object: object = session;
@@ -632,36 +568,11 @@ function isDefault(session: Session, name: keyof Session): boolean {
   return object === Session.prototype;
 }
 
-/** The header that says what is to be forgotten; undefined for nothing. */
-function clearSiteDataOf(what: readonly string[] = []): string | undefined {
-  for (const each of what) {
-    if (["cache", "cookies", "storage", "*"].includes(each)) continue;
-    throw new RangeError(
-      `Cannot make a site: clearSiteData has ${
-        describe(each)
-      }: not "cache", "cookies", "storage" or "*"`,
-    );
-  }
-  return what.map((each) => `"${each}"`).join(", ") || undefined;
-}
+/** How many sessions an error names. */
+const MAX_NAMED = 10;
 
-function checkNumbers(options: SiteOptions): void {
-  for (const [name, least] of Object.entries(LEAST)) {
-    const value: unknown = options[name as keyof SiteOptions];
-    if (value === undefined || (typeof value === "number" && value >= least)) {
-      continue;
-    }
-    const message =
-      `Cannot make a site: ${name} is not a number, ${least} or more: ${
-        describe(value)
-      }`;
-    throw typeof value === "number"
-      ? new RangeError(message)
-      : new TypeError(message);
-  }
-}
-
-function print(error: unknown): void {
-  // deno-lint-ignore no-console -- the documented default of onError
-  console.error(error);
+function nameSome(names: readonly string[]): string {
+  const { length } = names;
+  const some = names.slice(0, MAX_NAMED).join(", ");
+  return length > MAX_NAMED ? `${some} and ${length - MAX_NAMED} others` : some;
 }

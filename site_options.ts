@@ -84,6 +84,11 @@ export interface SiteOptions {
    * Seconds that a renewed session can still be opened by its old cookie, for
    * requests that were under way.
    *
+   * A request that came before the renewal and asks for its session later than
+   * that gets one that ends with the request, and sets no cookie: it would take
+   * the place of the new one. A request that came after it begins anew, for the
+   * response with the new cookie may have been lost.
+   *
    * @default {10}
    */
   renewalGrace?: number;
@@ -103,6 +108,11 @@ export interface SiteOptions {
   /**
    * What a browser is told to forget when a session ends by a logout
    * (`Clear-Site-Data`, heeded over https).
+   *
+   * What is forgotten is not the site's alone: `"cookies"` are those of the whole
+   * registrable domain, with all its hosts, so that a logout from
+   * `app.example.com` is one from `shop.example.com` too, and `"storage"` and
+   * `"cache"` are those of the origin, whatever else it serves.
    *
    * @default {nothing but the cookie}
    */

@@ -15,6 +15,7 @@ import { describe } from "./describe.ts";
 import { HttpError } from "./http_error.ts";
 import { isPromiseLike } from "./promise_like.ts";
 import { isRendered } from "./response.ts";
+import { beginRun, endRun } from "./running.ts";
 
 /** What the way from a request to its response uses of the site. */
 export interface AnsweringSite {
@@ -36,20 +37,46 @@ export function answer(
   site: AnsweringSite,
   request: SiteRequest,
 ): MaybePromise<Response> {
+  const outer = beginRun(request);
   try {
     if (REFUSED_METHODS.includes(request.method)) {
       throw new UnsupportedMethod(request.method, []);
     }
     const found = walk(site.resource, request);
     const response = isPromiseLike(found)
-      ? found.then((resource) => answerWith(site, resource, request))
+      ? answerLater(site, found, request)
       : answerWith(site, found, request);
     return isPromiseLike(response)
-      ? response.catch((error) => answerError(site, error, request))
+      ? response.catch((error) =>
+        run(request, () => answerError(site, error, request))
+      )
       : response;
   } catch (error) {
     return answerError(site, error, request);
+  } finally {
+    endRun(outer);
   }
+}
+
+/** Has a part that had to wait know for which request it runs. */
+function run<T>(request: SiteRequest, act: () => T): T {
+  const outer = beginRun(request);
+  try {
+    return act();
+  } finally {
+    endRun(outer);
+  }
+}
+
+function answerLater(
+  site: AnsweringSite,
+  found: Promise<Resource | undefined>,
+  request: SiteRequest,
+): Promise<Response> {
+  holdSessionOf(request);
+  return found.then((resource) =>
+    run(request, () => answerWith(site, resource, request))
+  );
 }
 
 /** Answers with the page for an error; what nobody has foreseen is reported. */
@@ -94,7 +121,9 @@ function walk(
     const parent = resource;
     if (!isPromiseLike(child)) throw new NoResourceError(parent, name, child);
     return Promise.resolve(child).then((child) => {
-      if (child instanceof Resource) return walk(child, request);
+      if (child instanceof Resource) {
+        return run(request, () => walk(child, request));
+      }
       if (child === undefined) return undefined;
       throw new NoResourceError(parent, name, child);
     });

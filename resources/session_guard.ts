@@ -5,7 +5,7 @@
  */
 
 import { isPromiseLike } from "../internal/promise_like.ts";
-import type { SiteRequest } from "../request.ts";
+import { type SiteRequest, visitSession } from "../request.ts";
 import { Guard } from "./guard.ts";
 
 /** Who has logged in during a session, at each guard. */
@@ -17,8 +17,11 @@ class Logins {
  * A {@linkcode Guard} that remembers a login in the visitor's session: the
  * password is checked once, and need not come again.
  *
- * Each guard remembers its own. A visit that it lets through is access, so the
- * session slides. Whoever is not let through gets no session and touches none.
+ * Each guard remembers its own. A visit that it lets through is access, unless it
+ * is a HEAD or a prefetch, so the session slides. Whoever is not let through gets no session and touches none.
+ *
+ * At the login the session gets a new secret, as by `request.renewSession()`:
+ * whoever knew the visitor's cookie before, and may have planted it, is out.
  *
  * The login is forgotten when the session ends: `session.expire()` is the
  * logout. A browser that still has the password logs in again by itself at the
@@ -68,9 +71,8 @@ export class SessionGuard extends Guard {
     const { session } = request;
     const user = session?.getComponent(Logins).users.get(this);
     if (session === undefined || user === undefined) return undefined;
-    session.touch();
     // The deadline may have passed since it was looked up.
-    if (!session.isActive) return undefined;
+    if (visitSession(request) === undefined) return undefined;
     if (!request.responseHeaders.has("cache-control")) {
       request.setHeader("cache-control", "private");
     }
@@ -82,7 +84,7 @@ export class SessionGuard extends Guard {
     request: SiteRequest,
   ): string | undefined {
     if (user !== undefined) {
-      request.getSession(Logins).users.set(this, user);
+      request.renewSession().getComponent(Logins).users.set(this, user);
     }
     return user;
   }

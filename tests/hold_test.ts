@@ -637,3 +637,112 @@ Deno.test("Resource.touchesSession false has a slow page not lengthen the sessio
   assertEquals(ends.map(({ reason }) => reason), ["idle"]);
   assert(since(ends[0]!.at) <= 8);
 });
+
+// Children that have to be waited for, and peeks.
+
+/** A site whose tree waits for "/slow", and whose page peeks for "/peek". */
+function waitingTree(touches = true) {
+  const gates: PromiseWithResolvers<void>[] = [];
+  const clock = new ManualClock();
+  const wait = () => {
+    const gate = Promise.withResolvers<void>();
+    gates.push(gate);
+    return gate.promise;
+  };
+  class Tree extends Resource {
+    override async getChild(
+      name: string,
+      request: SiteRequest,
+    ): Promise<Resource | undefined> {
+      if (name === "peek") return new Page((request) => peek(request));
+      if (name === "") return new Page((request) => request.getSession().uid);
+      if (touches) request.getSession();
+      else request.session;
+      await wait();
+      const page = new Page(() => "slow");
+      page.touchesSession = touches;
+      return page;
+    }
+  }
+  const peek = async (request: SiteRequest) => {
+    request.session;
+    await wait();
+    return "peeked";
+  };
+  const site = new Site(new Tree(), { clock, sessionFactory: SHORT });
+  const ends = watchEnds(site);
+  const ask = (path: string, cookie?: string) =>
+    Promise.resolve(
+      site.fetch(requestWith(cookie, `http://localhost/${path}`)),
+    );
+  return {
+    site,
+    clock,
+    ends,
+    ask,
+    letGo: () => gates.shift()!.resolve(),
+    [Symbol.dispose]: () => site.close(),
+  };
+}
+
+Deno.test("Resource.getChild() that is waited for keeps the session of the request", async () => {
+  using it = waitingTree();
+  const cookie = cookieOf(await it.ask(""));
+  const response = it.ask("slow", cookie);
+
+  it.clock.advance(100_000);
+
+  const session = onlySession(it.site);
+  it.letGo();
+  assertEquals(await (await response).text(), "slow");
+  assertEquals(since(session.lastModified), 100);
+});
+
+Deno.test("Resource.getChild() that is waited for neither keeps nor touches for a page that touches no session", async () => {
+  using it = waitingTree(false);
+  const cookie = cookieOf(await it.ask(""));
+  const session = onlySession(it.site);
+  const response = it.ask("slow", cookie);
+  it.clock.advance(4000);
+
+  it.letGo();
+  await response;
+  it.clock.advance(1000);
+
+  assertFalse(session.isActive);
+  assertEquals(since(session.lastModified), 0);
+});
+
+Deno.test("SiteRequest.session of a page under way keeps the session, and touches it never", async () => {
+  using it = waitingTree();
+  const cookie = cookieOf(await it.ask(""));
+  const session = onlySession(it.site);
+  const response = it.ask("peek", cookie);
+  await settle();
+  it.clock.advance(8000);
+  assert(session.isActive);
+
+  it.letGo();
+  await response;
+
+  it.clock.advance(1);
+  assertEquals(since(session.lastModified), 0);
+  assertEquals(it.ends.map(({ reason }) => reason), ["idle"]);
+});
+
+Deno.test("SiteRequest.getSession() of a page under way counts where a peek is answered last", async () => {
+  using it = waitingTree();
+  const cookie = cookieOf(await it.ask(""));
+  const session = onlySession(it.site);
+  const slow = it.ask("slow", cookie);
+  const peek = it.ask("peek", cookie);
+  await settle();
+  it.clock.advance(8000);
+
+  it.letGo();
+  await slow;
+  it.letGo();
+  await peek;
+
+  assertEquals(since(session.lastModified), 8);
+});

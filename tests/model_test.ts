@@ -282,7 +282,7 @@ class Model {
     thought.holds--;
     if (thought.end !== undefined) return;
     const idleAt = thought.touched + thought.idle * 1000;
-    if (thought.holds === 0 && this.#clock.time >= idleAt) this.touch(thought);
+    if (this.#clock.time >= idleAt) this.touch(thought);
     if (thought.end === undefined) this.arm(thought);
   }
 

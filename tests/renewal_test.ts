@@ -644,6 +644,200 @@ for (const waits of [false, true]) {
   });
 }
 
+// Who is sent the new cookie.
+
+/** A site whose requests do what their path says, each when it is let go. */
+function acting(
+  acts: Record<string, (request: SiteRequest) => Rendered | Promise<Rendered>>,
+  options: SiteOptions = {},
+) {
+  const clock = new ManualClock();
+  const errors = new Errors();
+  const site = siteOf(
+    { clock, onError: errors.onError, ...options },
+    (request) =>
+      acts[request.postpath[0]!]?.(request) ?? request.getSession().uid,
+  );
+  const ask = (path: string, cookie?: string) =>
+    Promise.resolve(
+      site.fetch(requestWith(cookie, `http://localhost/${path}`)),
+    );
+  return { site, clock, errors, ask, [Symbol.dispose]: () => site.close() };
+}
+
+Deno.test("Session.renew() outside of a request sends the new cookie to whoever comes with the old one within the grace", () => {
+  using it = renewing();
+  const old = cookieOf(visit(it.site));
+  onlySession(it.site).renew();
+  it.clock.advance(9999);
+
+  const renewed = cookieOf(visit(it.site, old));
+
+  it.clock.advance(1);
+  assert(opens(it.site, renewed));
+  assertFalse(opens(it.site, old));
+});
+
+Deno.test("Session.renew() outside of a request sends the new cookie until it has been shown", () => {
+  using it = renewing();
+  const old = cookieOf(visit(it.site));
+  onlySession(it.site).renew();
+  const first = cookieOf(visit(it.site, old));
+  const second = cookieOf(visit(it.site, old));
+  visit(it.site, second);
+
+  const third = visit(it.site, old);
+
+  assertEquals(first, second);
+  assertEquals(cookiesOf(third), []);
+});
+
+Deno.test("Session.renew() in another visitor's request is as outside of one", async () => {
+  const visitor: string[] = [];
+  using it = acting({
+    admin: (request) => {
+      request.getSession();
+      it.site.getSession(visitor[0]!)!.renew();
+      return "";
+    },
+  });
+  const old = cookieOf(await it.ask(""));
+  visitor.push(onlySession(it.site).uid);
+  const admin = await it.ask("admin");
+  assertEquals(cookiesOf(admin).length, 1);
+  assertFalse(cookieOf(admin).includes(visitor[0]!));
+
+  const renewed = cookieOf(await it.ask("", old));
+
+  assertNotEquals(renewed, old);
+  assert(renewed.includes(visitor[0]!));
+});
+
+Deno.test("Session.renew() outside sends nothing to a secret that was replaced before", () => {
+  using it = renewing();
+  const first = cookieOf(visit(it.site));
+  const second = cookieOf(it.renew(first));
+  visit(it.site, second);
+  onlySession(it.site).renew();
+
+  assertEquals(cookiesOf(visit(it.site, first)), []);
+  assertEquals(cookiesOf(visit(it.site, second)).length, 1);
+});
+
+Deno.test("Session.renew() by one of several that wait sends the new cookie to none that is answered later, and says so", async () => {
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  using it = acting({
+    login: async (request) => {
+      const session = request.getSession();
+      await gates[0]!.promise;
+      session.renew();
+      await gates[1]!.promise;
+      return "";
+    },
+    slow: async (request) => {
+      request.getSession();
+      await gates[1]!.promise;
+      return "";
+    },
+  });
+  const old = cookieOf(await it.ask(""));
+  const slow = it.ask("slow", old);
+  const login = it.ask("login", old);
+  gates[0]!.resolve();
+  await settle();
+
+  gates[1]!.resolve();
+
+  assertEquals(cookiesOf(await slow), []);
+  assertEquals(cookiesOf(await login), []);
+  assertEquals(it.errors.all.length, 1);
+  assertMatch(String(it.errors.all[0]), /2 requests .*renewSession/);
+  it.clock.advance(10_000);
+  assertFalse(opens(it.site, old));
+});
+
+Deno.test("Session.renew() of a request that renders while another waits is its own", async () => {
+  const gate = Promise.withResolvers<void>();
+  using it = acting({
+    login: (request) => {
+      request.getSession().renew();
+      return "";
+    },
+    slow: async (request) => {
+      request.getSession();
+      await gate.promise;
+      return "";
+    },
+  });
+  const old = cookieOf(await it.ask(""));
+  const slow = it.ask("slow", old);
+
+  const renewed = cookieOf(await it.ask("login", old));
+  gate.resolve();
+
+  assertNotEquals(renewed, old);
+  assertEquals(cookiesOf(await slow), []);
+});
+
+Deno.test("SiteRequest.renewSession() of a session that the request made draws no other secret", async () => {
+  using it = acting({
+    login: (request) => {
+      request.renewSession();
+      return "";
+    },
+  });
+  const cookie = cookieOf(await it.ask("login"));
+  assert(opens(it.site, cookie));
+});
+
+// Requests that are late.
+
+Deno.test("SiteRequest.getSession() in a request that came before the renewal sets no cookie once the grace is over", async () => {
+  const gate = Promise.withResolvers<void>();
+  const seen: unknown[] = [];
+  using it = acting({
+    login: (request) => {
+      request.renewSession();
+      return "";
+    },
+    slow: async (request) => {
+      await gate.promise;
+      seen.push(request.getSession());
+      return "";
+    },
+  }, { onSuspiciousSession: (suspicion) => seen.push(suspicion) });
+  const old = cookieOf(await it.ask(""));
+  const slow = it.ask("slow", old);
+  const renewed = cookieOf(await it.ask("login", old));
+  it.clock.advance(10_000);
+
+  gate.resolve();
+  const response = await slow;
+
+  assertEquals(cookiesOf(response), []);
+  assertEquals(seen.length, 1);
+  assertNotEquals(seen[0], onlySession(it.site));
+  assert(opens(it.site, renewed));
+});
+
+Deno.test("SiteRequest.getSession() in a request that came after the renewal begins anew once the grace is over", async () => {
+  using it = acting({
+    login: (request) => {
+      request.renewSession();
+      return "";
+    },
+  });
+  const old = cookieOf(await it.ask(""));
+  await it.ask("login", old);
+  it.clock.advance(10_000);
+
+  // The response with the new cookie may have been lost on the way.
+  const response = await it.ask("", old);
+
+  assertEquals(cookiesOf(response).length, 1);
+  assertEquals(it.site.sessions.size, 2);
+});
+
 Deno.test("SiteOptions.clearSiteData that no browser knows is a RangeError", () => {
   // @ts-expect-error a caller without types
   assertThrows(() => siteOf({ clearSiteData: ["a\r\nb"] }), RangeError);

@@ -260,3 +260,63 @@ Deno.test("SessionGuard puts the login in a session that is alive after the chec
   assertNotEquals(cookieOf(login), cookie);
   assertEquals((await site.visit("/in", withCookieOf(login))).status, 200);
 });
+
+Deno.test("SessionGuard gives the session a new secret at the login", async () => {
+  using time = new FakeTime();
+  const root = new Resource()
+    .putChild("in", new SessionGuard(cave, check, REALM))
+    .putChild("out", new Leaf((request) => request.getSession().uid));
+  await using site = new WatchedSite(root);
+  const planted = cookieOf(await site.visit("/out"));
+
+  const response = await site.visit("/in", {
+    headers: { ...alice.headers, cookie: planted },
+  });
+
+  const cookie = cookieOf(response);
+  assertNotEquals(cookie, planted);
+  await time.tickAsync(10_000);
+  const visit = async (cookie: string) =>
+    (await site.visit("/in", { headers: { cookie } })).status;
+  assertEquals([await visit(planted), await visit(cookie)], [401, 200]);
+});
+
+Deno.test("SessionGuard gives it a new secret where the check has to be waited for", async () => {
+  const waiting = () => Promise.resolve(true);
+  const root = new Resource()
+    .putChild("in", new SessionGuard(cave, waiting, REALM))
+    .putChild("out", new Leaf((request) => request.getSession().uid));
+  await using site = new WatchedSite(root);
+  const planted = cookieOf(await site.visit("/out"));
+
+  const response = await site.visit("/in", {
+    headers: { ...alice.headers, cookie: planted },
+  });
+
+  assertNotEquals(cookieOf(response), "");
+  assertNotEquals(cookieOf(response), planted);
+});
+
+Deno.test("SessionGuard counts HEAD as no access", async () => {
+  using time = new FakeTime();
+  await using site = new WatchedSite(new SessionGuard(cave, check, REALM));
+  const init = withCookieOf(await site.visit("/", alice));
+  await time.tickAsync(899_999);
+
+  const head = await site.visit("/", { ...init, method: "HEAD" });
+  await time.tickAsync(1);
+
+  assertEquals(head.status, 200);
+  assertEquals(site.sessions.size, 0);
+});
+
+Deno.test("SessionGuard sends a persistent cookie with each visit", async () => {
+  await using site = new WatchedSite(new SessionGuard(cave, check, REALM), {
+    cookie: { persistent: true },
+  });
+  const first = await site.visit("/", alice);
+
+  const second = await site.visit("/", withCookieOf(first));
+
+  assertEquals(cookieOf(second), cookieOf(first));
+});

@@ -1,0 +1,63 @@
+import type { SiteOptions } from "../site_options.ts";
+import { describe } from "./describe.ts";
+
+/** The options that are numbers, and the least that each may be. */
+const LEAST: Readonly<Partial<Record<keyof SiteOptions, number>>> = {
+  sessionTimeout: 0,
+  absoluteTimeout: 0,
+  maxSessions: 1,
+  maxSessionsPerPrincipal: 1,
+  renewalGrace: 0,
+  shutdownTimeout: 0,
+  maxBodyBytes: 0,
+};
+
+/** What a browser can be told to forget. */
+const FORGETTABLE: readonly string[] = ["cache", "cookies", "storage", "*"];
+
+/**
+ * Checks the options of a site, of a caller without types too.
+ *
+ * @throws {TypeError} If one is of a wrong kind.
+ * @throws {RangeError} If a number is too small.
+ */
+export function checkOptions(options: SiteOptions): void {
+  const { onError } = options;
+  if (onError !== undefined && typeof onError !== "function") {
+    throw new TypeError(
+      `Cannot make a site: onError is not a function: ${describe(onError)}`,
+    );
+  }
+  for (const [name, least] of Object.entries(LEAST)) {
+    const value: unknown = options[name as keyof SiteOptions];
+    if (value === undefined || (typeof value === "number" && value >= least)) {
+      continue;
+    }
+    const message =
+      `Cannot make a site: ${name} is not a number, ${least} or more: ${
+        describe(value)
+      }`;
+    throw typeof value === "number"
+      ? new RangeError(message)
+      : new TypeError(message);
+  }
+}
+
+/**
+ * The header that says what is to be forgotten; undefined for nothing.
+ *
+ * @throws {RangeError} If browsers do not know one.
+ */
+export function clearSiteDataHeader(
+  what: readonly string[] = [],
+): string | undefined {
+  for (const each of what) {
+    if (FORGETTABLE.includes(each)) continue;
+    throw new RangeError(
+      `Cannot make a site: clearSiteData has ${
+        describe(each)
+      }: not "cache", "cookies", "storage" or "*"`,
+    );
+  }
+  return what.map((each) => `"${each}"`).join(", ") || undefined;
+}

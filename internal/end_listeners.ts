@@ -1,0 +1,60 @@
+import { abortGuarded } from "./abort.ts";
+
+/** Those who wait for an end; what nobody has asked for is not made. */
+export class EndListeners<End> {
+  #callbacks: ((end: End) => unknown)[] | undefined = undefined;
+  #abort: AbortController | undefined = undefined;
+  #ended: PromiseWithResolvers<End> | undefined = undefined;
+
+  /** Has a function called at the end; during it, in the same pass. */
+  add(callback: (end: End) => unknown): void {
+    (this.#callbacks ??= []).push(callback);
+  }
+
+  /** A signal that aborts at the end; aborted if there is a reason already. */
+  signal(reason: (() => Error) | undefined): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (reason !== undefined) this.#abort.abort(reason());
+    }
+    return this.#abort.signal;
+  }
+
+  /** A promise of the end; of one that has come already, if it has. */
+  ended(end: End | undefined): Promise<End> {
+    this.#ended ??= Promise.withResolvers();
+    // Nobody sees it before the callbacks that may be running have returned.
+    if (end !== undefined) this.#ended.resolve(end);
+    return this.#ended.promise;
+  }
+
+  /**
+   * Aborts the signal.
+   *
+   * @param reason Makes what it is aborted with.
+   * @param report Takes what abort listeners throw.
+   */
+  abort(reason: () => Error, report: (error: unknown) => void): void {
+    if (this.#abort !== undefined) {
+      abortGuarded(this.#abort, reason(), report);
+    }
+  }
+
+  /**
+   * Calls the callbacks, and forgets them.
+   *
+   * @param call Calls one; must not throw.
+   */
+  tell(call: (callback: (end: End) => unknown) => void): void {
+    // Callbacks may register more, so the list is read as it grows.
+    for (let i = 0; i < (this.#callbacks?.length ?? 0); i++) {
+      call(this.#callbacks![i]!);
+    }
+    this.#callbacks = undefined;
+  }
+
+  /** Resolves the promise of the end. */
+  resolve(end: End): void {
+    this.#ended?.resolve(end);
+  }
+}
