@@ -7,7 +7,7 @@
 import { describe } from "../internal/describe.ts";
 import { pathOf } from "../internal/path.ts";
 import type { SiteRequest } from "../request.ts";
-import { Resource } from "../resource.ts";
+import { Resource, UnsupportedMethod } from "../resource.ts";
 
 /**
  * Answers a request: the `fetch` of a Hono application, of another
@@ -70,11 +70,19 @@ export class FetchResource extends Resource {
     this.#answer = answer;
   }
 
-  /** Answers every method by the function. */
+  /**
+   * Answers every method by the function.
+   *
+   * @throws {UnsupportedMethod} For TRACK, and others of which the platform makes
+   * no Request, whatever their case: it is answered with 501.
+   */
   override render(request: SiteRequest): Response | Promise<Response> {
     return this.#answer(requestFor(request), request.info);
   }
 }
+
+/** Methods of which the platform makes no Request, in any case. */
+const FORBIDDEN = /^(connect|trace|track)$/i;
 
 /** The request as it looks from the resource. */
 function requestFor(siteRequest: SiteRequest): Request {
@@ -85,6 +93,7 @@ function requestFor(siteRequest: SiteRequest): Request {
     return Object.create(request, { url: { value: url } });
   }
   const { method, headers } = request;
+  if (FORBIDDEN.test(method)) throw new UnsupportedMethod(method, []);
   // A "get" from the wire may have one, and becomes a GET, which may not.
   const body = /^(get|head)$/i.test(method) ? null : request.body;
   const copy = new Request(url, { method, headers, body });

@@ -493,3 +493,16 @@ Deno.test("FetchResource has the signal abort when a connection is cut", {
     await left.promise;
   });
 });
+
+for (const method of ["TRACK", "track", "trace", "Connect"]) {
+  Deno.test(`FetchResource answers ${method}, of which there is no Request, with 501`, async () => {
+    await using site = siteOf(() => new Response());
+
+    const { status } = await site.fetch(
+      rawRequest("http://localhost/api", method),
+    );
+
+    assertEquals(status, 501);
+    assertEquals(site.errors, []);
+  });
+}
