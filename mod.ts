@@ -69,6 +69,11 @@ export {
   ScriptDirectory,
   type ScriptDirectoryOptions,
 } from "./resources/script_directory.ts";
+export {
+  SessionClock,
+  type SessionClockOptions,
+  type SessionClockState,
+} from "./resources/session_clock.ts";
 export { SessionGuard } from "./resources/session_guard.ts";
 export {
   type MonitoredSite,

@@ -31,6 +31,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "internal/principals.ts",
     "internal/promise_like.ts",
     "internal/running.ts",
+    "internal/session_clock_script.js",
     "internal/timing_wheel.ts",
     "internal/token.ts",
     "internal/watch_stream.ts",
