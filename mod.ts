@@ -31,6 +31,7 @@
  */
 
 export type { AccessLog } from "./internal/access_log.ts";
+export type { RouteStep, RouteWatch } from "./internal/answer.ts";
 export type { Clock } from "./internal/clock.ts";
 export type { SessionCookieOptions } from "./internal/session_cookie.ts";
 export { HttpError } from "./internal/http_error.ts";
@@ -112,6 +113,15 @@ export {
   type SuspiciousSession,
   TooManySessionsError,
 } from "./site.ts";
+export {
+  type CountingInstrument,
+  type InstrumentOptions,
+  type Meter,
+  type MeterAttributes,
+  type RecordingInstrument,
+  SiteMetrics,
+  type SiteMetricsOptions,
+} from "./site_metrics.ts";
 export type {
   AsideEnd,
   Claimant,

@@ -5,7 +5,7 @@
  */
 
 import { AccessEntry, lineWriter } from "./internal/access_log.ts";
-import { answer, answerError } from "./internal/answer.ts";
+import { answer, answerError, type RouteWatch } from "./internal/answer.ts";
 import { checkOptions, clearSiteDataHeader } from "./internal/check_options.ts";
 import { type Clock, systemClock } from "./internal/clock.ts";
 import { describe } from "./internal/describe.ts";
@@ -17,6 +17,7 @@ import { PendingPromises } from "./internal/pending_promises.ts";
 import { Principals } from "./internal/principals.ts";
 import { isPromiseLike } from "./internal/promise_like.ts";
 import { SessionCookie } from "./internal/session_cookie.ts";
+import { observeSite } from "./internal/site_telemetry.ts";
 import { randomId } from "./internal/token.ts";
 import {
   arrivalOf,
@@ -145,6 +146,7 @@ export class Site
   readonly #pending = new PendingPromises<Session>();
   readonly #log: ((line: string) => void) | undefined;
   readonly #stop = new AbortController();
+  #routes: RouteWatch | undefined = undefined;
   #isClosed = false;
 
   /**
@@ -190,6 +192,14 @@ export class Site
     this.#log = options.accessLog === undefined
       ? undefined
       : lineWriter(options.accessLog, (error) => this.reportError(error, {}));
+    observeSite(this, options.meter, (routes) => {
+      this.#routes = routes;
+    });
+  }
+
+  /** Told of the ways of requests; undefined unless telemetry is on. */
+  get routes(): RouteWatch | undefined {
+    return this.#routes;
   }
 
   /** Aborts when the site stops: streams of events end then; for requests. */

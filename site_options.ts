@@ -1,6 +1,7 @@
 import type { AccessLog } from "./internal/access_log.ts";
 import type { Clock } from "./internal/clock.ts";
 import type { SessionCookieOptions } from "./internal/session_cookie.ts";
+import type { Meter } from "./internal/telemetry.ts";
 import type { ErrorContext, SiteRequest } from "./request.ts";
 import type { Resource } from "./resource.ts";
 import type { Session, SessionSite } from "./session.ts";
@@ -166,6 +167,12 @@ export interface SiteOptions {
    * @default {nowhere}
    */
   accessLog?: AccessLog;
+  /**
+   * What counts the sessions, by OpenTelemetry; see {@linkcode SiteMetrics}.
+   *
+   * @default {that of the process where telemetry is on, nothing elsewhere}
+   */
+  meter?: Meter;
   /**
    * What to render, with status 404, where the tree has nothing or a resource
    * throws an {@linkcode HttpError} of that status.

@@ -17,12 +17,32 @@ import { isPromiseLike } from "./promise_like.ts";
 import { isRendered } from "./response.ts";
 import { beginRun, endRun } from "./running.ts";
 
+/** A step of the walk. */
+export interface RouteStep {
+  /** Where from. */
+  readonly parent: Resource;
+  /** The segment of the path. */
+  readonly name: string;
+  /** Where to. */
+  readonly child: Resource;
+}
+
+/** Told of the way of each request down the tree, where somebody wants to know. */
+export interface RouteWatch {
+  /** The walk has made a step. */
+  step(request: SiteRequest, step: RouteStep): void;
+  /** The walk has come to its end, and the resource is to render. */
+  arrive(request: SiteRequest, resource: Resource): void;
+}
+
 /** What the way from a request to its response uses of the site. */
 export interface AnsweringSite {
   readonly resource: Resource;
   readonly notFoundPage: Resource | undefined;
   readonly serverErrorPage: Resource | undefined;
   readonly displayTracebacks: boolean;
+  /** Told of routes; undefined where nobody wants to know. */
+  readonly routes: RouteWatch | undefined;
   reportError(error: unknown, context: ErrorContext): void;
 }
 
@@ -42,7 +62,7 @@ export function answer(
     if (REFUSED_METHODS.includes(request.method)) {
       throw new UnsupportedMethod(request.method, []);
     }
-    const found = walk(site.resource, request);
+    const found = walk(site.resource, request, site.routes);
     const response = isPromiseLike(found)
       ? answerLater(site, found, request)
       : answerWith(site, found, request);
@@ -107,22 +127,25 @@ export function answerError(
 function walk(
   root: Resource,
   request: SiteRequest,
+  routes: RouteWatch | undefined,
 ): MaybePromise<Resource | undefined> {
   let resource = root;
   while (!resource.isLeaf) {
     const name = nextSegment(request);
     if (name === undefined) break;
     const child: unknown = resource.getChildWithDefault(name, request);
+    const parent = resource;
     if (child instanceof Resource) {
+      if (routes !== undefined) routes.step(request, { parent, name, child });
       resource = child;
       continue;
     }
     if (child === undefined) return undefined;
-    const parent = resource;
     if (!isPromiseLike(child)) throw new NoResourceError(parent, name, child);
     return Promise.resolve(child).then((child) => {
       if (child instanceof Resource) {
-        return run(request, () => walk(child, request));
+        if (routes !== undefined) routes.step(request, { parent, name, child });
+        return run(request, () => walk(child, request, routes));
       }
       if (child === undefined) return undefined;
       throw new NoResourceError(parent, name, child);
@@ -146,7 +169,10 @@ function answerWith(
   resource: Resource | undefined,
   request: SiteRequest,
 ): MaybePromise<Response> {
-  if (resource !== undefined) return respondWith(resource, request);
+  if (resource !== undefined) {
+    if (site.routes !== undefined) site.routes.arrive(request, resource);
+    return respondWith(resource, request);
+  }
   forgetResponse(request);
   const ownPage = site.notFoundPage;
   return answerWithPage(

@@ -5,6 +5,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
+import { site as counted } from "../examples/metrics.ts";
 import { makeCrowd, site as monitored } from "../examples/monitor.ts";
 import { site as basics } from "../examples/session_basics.ts";
 import { site as store } from "../examples/session_store.ts";
@@ -148,4 +149,14 @@ Deno.test("monitor knows a visitor who has logged in", async () => {
   );
   assertEquals([login.status, session?.principal], [302, undefined]);
   assertEquals(monitored.sessionsOf("Ada").length, 1);
+});
+
+Deno.test("metrics counts who looks at a product, and not who collects", async () => {
+  using _ = leaving(counted);
+  assertEquals(
+    await new Visitor(counted).see("/shop/tea"),
+    "Would you like some?",
+  );
+  const metrics = await new Visitor(counted).see("/metrics");
+  assertStringIncludes(metrics, "curfew_sessions_made_total 1\n");
 });

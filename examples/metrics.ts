@@ -1,0 +1,55 @@
+// Figures about the sessions, for Prometheus and for OpenTelemetry.
+//
+//   deno run --allow-net examples/metrics.ts
+//
+// Visit http://localhost:8080/shop/tea, and see http://localhost:8080/metrics for
+// what Prometheus would collect. With OpenTelemetry:
+//
+//   OTEL_DENO=true OTEL_EXPORTER_OTLP_PROTOCOL=console \
+//     deno run --allow-net examples/metrics.ts
+//
+// Deno then prints each request as a span, named "GET /shop/:name" by the way
+// that it took down the tree, and once a minute the instruments: session.active,
+// session.made, session.ended, session.duration and session.end.lateness. Without
+// the second variable they go to a collector at http://localhost:4318.
+
+import {
+  listen,
+  PrometheusMetrics,
+  Resource,
+  Session,
+  Site,
+  type SiteRequest,
+} from "../mod.ts";
+
+class ShortSession extends Session {
+  override sessionTimeout = 30;
+}
+
+class Product extends Resource {
+  readonly #name: string;
+
+  constructor(name: string) {
+    super();
+    this.#name = name;
+  }
+
+  override render_GET(request: SiteRequest): string {
+    request.getSession().set("last seen", this.#name);
+    return "Would you like some?";
+  }
+}
+
+class Shop extends Resource {
+  override getChild(name: string): Resource {
+    return new Product(name);
+  }
+}
+
+const root = new Resource();
+export const site = new Site(root, { sessionFactory: ShortSession });
+root.putChild("shop", new Shop());
+// Whoever finds this can read it: in earnest, let only the collector find it.
+root.putChild("metrics", new PrometheusMetrics(site));
+
+if (import.meta.main) listen(site, "tcp:8080");
