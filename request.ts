@@ -112,6 +112,15 @@ export let holdSessionOf: (request: SiteRequest) => void;
 /** Whether the response is no error and no redirect so far. Likewise. */
 export let isSuccess: (request: SiteRequest) => boolean;
 
+/** Whether the request neither makes nor touches a session. Likewise. */
+export let isNoVisit: (request: SiteRequest) => boolean;
+
+/** The session that a resource has asked for, whatever became of it. Likewise. */
+export let sessionOf: (request: SiteRequest) => Session | undefined;
+
+/** Whether the request has touched it. Likewise. */
+export let wasTouched: (request: SiteRequest) => boolean;
+
 /** Sends what was rendered. For the site, once a request; not in mod.ts. */
 export let respondTo: (request: SiteRequest, rendered: Rendered) => Response;
 
@@ -209,6 +218,9 @@ export class SiteRequest implements SessionHolder {
       );
     };
     respondTo = (request, rendered) => request.#respond(rendered);
+    isNoVisit = (request) => request.#isLeftAlone();
+    sessionOf = (request) => request.#session;
+    wasTouched = (request) => request.#isTouched;
     isSuccess = (request) => request.#status < 300;
     forgetResponse = (request) => {
       request.#status = 200;

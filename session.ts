@@ -102,6 +102,12 @@ export type SessionEndCallback = (end: SessionEnd) => unknown;
  */
 export type SessionStartCallback = (session: Session) => unknown;
 
+/**
+ * Called by its name at the end of a session, with what was kept for it: see
+ * `site.onEnd()`.
+ */
+export type NamedEndCallback = (argument: unknown, end: SessionEnd) => unknown;
+
 /** A class of things kept in a session; see {@linkcode Session.getComponent}. */
 export type SessionComponent<T> = new (session: Session) => T;
 
@@ -140,6 +146,44 @@ export interface SessionSite {
   changePrincipal(session: Session, before: string | undefined): void;
   /** Seconds that a renewed session can still be opened by its old token. */
   readonly renewalGrace: number;
+  /** Keeps sessions beyond the process; undefined if nothing does. */
+  readonly keeper: SessionKeeper | undefined;
+  /** Whether a callback is registered by that name for the ends of sessions. */
+  hasEndCallback(name: string): boolean;
+  /** Calls it with what was kept for it. */
+  callEndCallback(name: string, argument: unknown, end: SessionEnd): unknown;
+}
+
+/** What hears of the changes in sessions that are kept beyond the process. */
+export interface SessionKeeper {
+  /**
+   * A value is another; undefined is none any more.
+   *
+   * @throws {TypeError} If it cannot be kept.
+   */
+  noteValue(session: Session, key: string, value: unknown): void;
+  /** The principal is another. */
+  notePrincipal(session: Session): void;
+  /** The secret is another. */
+  noteRenewal(session: Session): void;
+  /** A callback is to be called by its name. */
+  noteCallback(session: Session, name: string, argument: unknown): void;
+  /** The deadline has come: whether the session is to be ended here and now. */
+  mayEnd(session: Session): boolean;
+  /** Whether the deadline has come as far as is known here. */
+  isInQuestion(session: Session): boolean;
+}
+
+/** What a session is restored to that was kept beyond the process. */
+export interface RestoredState {
+  /** UNIX milliseconds. */
+  readonly createdAt: number;
+  /** UNIX milliseconds. */
+  readonly touchedAt: number;
+  /** Whether it was made over https. */
+  readonly isSecure: boolean;
+  /** Whose it is. */
+  readonly principal: string | undefined;
 }
 
 /** A request under way that keeps its session from idling out. */
@@ -245,6 +289,37 @@ export let releaseSession: (
   isVisit: boolean,
 ) => void;
 
+/** Gives a session the past that it had elsewhere. Likewise. */
+export let restoreSession: (session: Session, state: RestoredState) => void;
+
+/** Puts values in the place of those that a session has. Likewise. */
+export let restoreValues: (
+  session: Session,
+  values: ReadonlyMap<string, unknown>,
+) => void;
+
+/** The values of a session. Likewise. */
+export let valuesOf: (session: Session) => ReadonlyMap<string, unknown>;
+
+/** Sets when a session was touched, and when it is due, in milliseconds. */
+export let setTimes: (
+  session: Session,
+  touchedAt: number,
+  deadline: number,
+) => void;
+
+/** Gives a session the secret that a visitor has shown; `""` opens nothing. */
+export let setSecret: (session: Session, secret: string) => void;
+
+/** Whether something in this process waits for a session. Likewise. */
+export let hasLocalUse: (session: Session) => boolean;
+
+/** Lets go of a session that lives on elsewhere: it ends here, untold. */
+export let letGo: (session: Session) => void;
+
+/** Marks a session as ended that was not here when it did. Likewise. */
+export let markEnded: (session: Session, end: SessionEnd) => void;
+
 /**
  * One visitor's stay on a site.
  *
@@ -317,7 +392,7 @@ export class Session {
   #secret: string = randomId();
   #isSecure = false;
   /** UNIX milliseconds. */
-  readonly #createdAt: number;
+  #createdAt: number;
   /**
    * Milliseconds from then to the last touch: small enough to stand in the
    * object, where a time would be a number object of its own.
@@ -350,6 +425,35 @@ export class Session {
     };
     releaseSession = (session, holder, isVisit) =>
       session.#release(holder, isVisit);
+    restoreSession = (session, state) => {
+      session.#createdAt = state.createdAt;
+      session.#touchedAfter = state.touchedAt - state.createdAt;
+      session.#isSecure = state.isSecure;
+      if (state.principal !== session.principal) {
+        session.#getExtras().principal = state.principal;
+      }
+    };
+    restoreValues = (session, values) => {
+      if (values.size > 0 || session.#extras?.values !== undefined) {
+        session.#getExtras().values = new Map(values);
+      }
+    };
+    valuesOf = (session) => session.#extras?.values ?? NO_VALUES;
+    setTimes = (session, touchedAt, deadline) => {
+      session.#touchedAfter = touchedAt - session.#createdAt;
+      session.#setDeadline(deadline);
+    };
+    setSecret = (session, secret) => void (session.#secret = secret);
+    hasLocalUse = (session) => {
+      const extras = session.#extras;
+      return extras?.listeners !== undefined ||
+        extras?.components !== undefined || (extras?.holders?.size ?? 0) > 0;
+    };
+    letGo = (session) => {
+      if (session.#row !== 0) session.site.deadlines.remove(session.#row);
+      session.#row = 0;
+    };
+    markEnded = (session, end) => void (session.#end = end);
   }
 
   /**
@@ -401,6 +505,7 @@ export class Session {
       extras.principal = before;
       throw error;
     }
+    this.site.keeper?.notePrincipal(this);
   }
 
   /**
@@ -562,7 +667,8 @@ export class Session {
     const { clock, deadlines } = this.site;
     const now = clock.now();
     if (now >= deadlines.deadlineOf(this.#row)) this.#endAtDeadline(now);
-    return this.#end !== undefined;
+    return this.#end !== undefined ||
+      this.site.keeper?.isInQuestion(this) === true;
   }
 
   /**
@@ -610,10 +716,27 @@ export class Session {
    * microtask: nobody waits in vain. It is kept until then, and so is what it
    * refers to.
    *
-   * @param callback Told what ended and why; Twisted calls it with nothing.
-   * @throws {TypeError} If the callback is not a function.
+   * Given the name of a callback of `site.onEnd()`, that one is called,
+   * with the argument: where sessions are kept in a store, also if the process
+   * that asked is gone by then, and once for the whole site.
+   *
+   * @param callback Told what ended and why; Twisted calls it with nothing. Or
+   * the name of one.
+   * @param argument What a callback by name is called with; anything that can be
+   * cloned.
+   * @throws {TypeError} If the callback is neither a function nor the name of
+   * one, or the argument cannot be cloned.
    */
-  notifyOnExpire(callback: SessionEndCallback): void {
+  notifyOnExpire(callback: SessionEndCallback): void;
+  /** By the name of a callback of the site's `onEnd`. */
+  notifyOnExpire(name: string, argument?: unknown): void;
+  notifyOnExpire(
+    callback: SessionEndCallback | string,
+    argument?: unknown,
+  ): void {
+    if (typeof callback === "string") {
+      return this.#notifyByName(callback, argument);
+    }
     if (typeof callback !== "function") {
       throw new TypeError(
         `Cannot notify on expire: the callback is not a function: ${
@@ -848,10 +971,15 @@ export class Session {
   /**
    * Keeps a value under a key, for as long as the session lives.
    *
+   * Where sessions are kept in a store, it is what the value was at this call
+   * that is kept: after a change inside it, set it again.
+   *
+   * @throws {TypeError} If the site has a store and the value cannot be cloned.
    * @throws {SessionEndedError} If the session has ended.
    */
   set(key: string, value: unknown): void {
     if (this.#end !== undefined) throw this.#tooLate("set", key, this.#end);
+    this.site.keeper?.noteValue(this, key, value);
     const extras = this.#getExtras();
     (extras.values ??= new Map()).set(key, value);
   }
@@ -864,7 +992,9 @@ export class Session {
    */
   delete(key: string): boolean {
     if (this.#end !== undefined) throw this.#tooLate("delete", key, this.#end);
-    return this.#extras?.values?.delete(key) ?? false;
+    if (!this.#extras?.values?.delete(key)) return false;
+    this.site.keeper?.noteValue(this, key, undefined);
+    return true;
   }
 
   #worthOf(secret: string, arrival: number): TokenWorth {
@@ -882,7 +1012,9 @@ export class Session {
     const { clock, renewalGrace } = this.site;
     const renewal = this.#getExtras().renewal ??= new Renewal();
     const until = clock.now() + renewalGrace * 1000;
-    this.#secret = renewal.replace(this.#secret, until);
+    const before = this.#secret;
+    this.#secret = renewal.replace(before, until);
+    if (this.#secret !== before) this.site.keeper?.noteRenewal(this);
     return renewal;
   }
 
@@ -983,6 +1115,7 @@ export class Session {
       if (this.#putOff(now)) return;
       reason = "absolute";
     }
+    if (this.site.keeper?.mayEnd(this) === false) return;
     this.#dueAs = undefined;
     try {
       this.site.mindPromise(this.expire(reason), this);
@@ -992,6 +1125,31 @@ export class Session {
     if (this.#end !== undefined) return;
     if (this.site.deadlines.deadlineOf(this.#row) > now) return;
     Session.prototype.expire.call(this, reason);
+  }
+
+  #notifyByName(name: string, argument: unknown): void {
+    const { site } = this;
+    if (!site.hasEndCallback(name)) {
+      throw new TypeError(
+        `Cannot notify on expire: the callback is not registered by site.onEnd(), and not a function: ${
+          describe(name)
+        }`,
+      );
+    }
+    if (site.keeper !== undefined && this.#end === undefined) {
+      return site.keeper.noteCallback(this, name, argument);
+    }
+    const kept = structuredClone(argument);
+    this.notifyOnExpire((end) => site.callEndCallback(name, kept, end));
+  }
+
+  #setDeadline(deadline: number): void {
+    const { clock, deadlines } = this.site;
+    const now = clock.now();
+    if (this.#row === 0) this.#row = deadlines.add(this, deadline, now);
+    else deadlines.move(this.#row, deadline, now);
+    const absolute = this.#createdAt + this.absoluteTimeout * 1000;
+    this.#dueAs = absolute <= deadline ? "absolute" : "idle";
   }
 
   /** Lets a held session be, and looks again in a while; not if it is too old. */
@@ -1018,3 +1176,5 @@ export class Session {
     extras.isTelling = false;
   }
 }
+
+const NO_VALUES: ReadonlyMap<string, unknown> = new Map();

@@ -17,8 +17,10 @@ import { PendingPromises } from "./internal/pending_promises.ts";
 import { Principals } from "./internal/principals.ts";
 import { isPromiseLike } from "./internal/promise_like.ts";
 import { SessionCookie } from "./internal/session_cookie.ts";
+import { SessionKeeper } from "./internal/session_keeper.ts";
 import { observeSite } from "./internal/site_telemetry.ts";
-import { randomId } from "./internal/token.ts";
+import type { TokenWorth } from "./internal/renewal.ts";
+import { ID_LENGTH, randomId } from "./internal/token.ts";
 import {
   arrivalOf,
   checkHost,
@@ -34,11 +36,13 @@ import { Resource } from "./resource.ts";
 import {
   type Expiring,
   isSecureSession,
+  type NamedEndCallback,
   Session,
   type SessionDeadlines,
   type SessionEnd,
   type SessionEndCallback,
   type SessionEndReason,
+  type SessionKeeper as KeeperOfSessions,
   type SessionSite,
   type SessionStartCallback,
   worthOf,
@@ -51,9 +55,6 @@ import type {
 } from "./site_options.ts";
 
 export type { ErrorCallback, SessionFactory, SiteOptions, SuspiciousSession };
-
-/** The bytes of a uid and of a secret, in hex digits. */
-const ID_LENGTH = 32;
 
 /**
  * A principal has as many sessions as it may, on a site that refuses more: thrown
@@ -135,6 +136,7 @@ export class Site
   /** What a browser is told to forget at a logout; for requests. */
   readonly clearSiteData: string | undefined;
 
+  readonly #keeper: SessionKeeper | undefined;
   readonly #sessions = new Map<string, Session>();
   readonly #principals = new Principals<Session>();
   readonly #eviction: Eviction<Session>;
@@ -143,6 +145,7 @@ export class Site
   /** Made when first asked for: making a session costs no more without. */
   #startCallbacks: SessionStartCallback[] | undefined = undefined;
   readonly #endCallbacks: SessionEndCallback[] = [];
+  readonly #namedEndCallbacks = new Map<string, NamedEndCallback>();
   readonly #pending = new PendingPromises<Session>();
   readonly #log: ((line: string) => void) | undefined;
   readonly #stop = new AbortController();
@@ -180,7 +183,7 @@ export class Site
       options.cookieName ?? "session",
       options.cookie,
     );
-    this.deadlines = new ExpiryQueue<Expiring>(
+    const deadlines = new ExpiryQueue<Expiring>(
       this.clock,
       (item) => item.checkExpired(),
     );
@@ -192,6 +195,8 @@ export class Site
     this.#log = options.accessLog === undefined
       ? undefined
       : lineWriter(options.accessLog, (error) => this.reportError(error, {}));
+    this.#keeper = this.#makeKeeper(options);
+    this.deadlines = this.#keeper?.watchTouches(deadlines) ?? deadlines;
     observeSite(this, options.meter, (routes) => {
       this.#routes = routes;
     });
@@ -200,6 +205,23 @@ export class Site
   /** Told of the ways of requests; undefined unless telemetry is on. */
   get routes(): RouteWatch | undefined {
     return this.#routes;
+  }
+
+  /**
+   * Resolves when the store has been found fit to be used and its ends are being
+   * watched, at once without one; a site begins by itself in the turn after it
+   * was made.
+   *
+   * @throws {RangeError} Rejects with what the store says if it would lose
+   * sessions. Such a site answers 503 to requests that need one.
+   */
+  get ready(): Promise<void> {
+    return this.#keeper?.start() ?? Promise.resolve();
+  }
+
+  /** Keeps the sessions in the store, if there is one; for sessions. */
+  get keeper(): KeeperOfSessions | undefined {
+    return this.#keeper;
   }
 
   /** Aborts when the site stops: streams of events end then; for requests. */
@@ -235,7 +257,9 @@ export class Site
     } catch (error) {
       return answerError(this, error, siteRequest);
     }
-    return answer(this, siteRequest);
+    return this.#keeper === undefined
+      ? answer(this, siteRequest)
+      : this.#keeper.serve(siteRequest, () => answer(this, siteRequest));
   };
 
   /**
@@ -249,11 +273,12 @@ export class Site
    * @throws {Error} If the site is closed. Whatever is thrown, nothing is kept.
    */
   makeSession(): Session {
+    this.#keeper?.mustBeUp();
     const session = this.#newSession();
-    const longestIdle = this.#eviction.next();
-    if (longestIdle !== undefined) this.endSession(longestIdle, "evicted");
+    this.#makeRoom();
     this.#sessions.set(session.uid, session);
     try {
+      this.#keeper?.noteNew(session);
       session.startCheckingExpiration();
       if (session.principal === undefined) this.#eviction.note(session);
       else this.changePrincipal(session, undefined);
@@ -325,6 +350,45 @@ export class Site
   }
 
   /**
+   * Registers a callback by name, for `session.notifyOnExpire(name, argument)`.
+   *
+   * Register it when the site is made: where sessions are kept in a store, it is
+   * called for sessions of earlier lives of the process too, and by whichever
+   * process tells the end; one that has it not leaves the end to others. What
+   * it throws or rejects is reported, and it is called again, after 1, 2, 4 and
+   * 8 s; then the end is put aside. It may be called twice if a process dies in
+   * the middle: `end.uid` tells.
+   *
+   * @param name The name; it is kept with the session.
+   * @param callback Called with the argument and the end.
+   * @throws {TypeError} If the callback is not a function.
+   * @throws {Error} If there is one of that name.
+   */
+  onEnd(name: string, callback: NamedEndCallback): void {
+    if (typeof callback !== "function") {
+      throw new TypeError(
+        `Cannot register ${describe(name)}: the callback is not a function: ${
+          describe(callback)
+        }`,
+      );
+    }
+    if (this.#namedEndCallbacks.has(name)) {
+      throw new Error(`Cannot register "${name}": there is one already`);
+    }
+    this.#namedEndCallbacks.set(name, callback);
+  }
+
+  /** Whether a callback is registered by that name; for sessions. */
+  hasEndCallback(name: string): boolean {
+    return this.#namedEndCallbacks.has(name);
+  }
+
+  /** Calls it; for sessions. */
+  callEndCallback(name: string, argument: unknown, end: SessionEnd): unknown {
+    return this.#namedEndCallbacks.get(name)?.(argument, end);
+  }
+
+  /**
    * Ends the streams of server-sent events (`text/event-stream`), and those that
    * begin later at once.
    *
@@ -338,6 +402,10 @@ export class Site
   /**
    * Ends every session, for the reason `"shutdown"`, and waits for what the
    * callbacks of these and of earlier ends have promised.
+   *
+   * Sessions that are kept in a store live on: what has changed in them is
+   * written, ends that could not be told are left to others, and nobody is told
+   * here.
    *
    * From the call on, requests are answered 503 and no session can be made. A
    * callback must not wait for it: they would wait for each other. After
@@ -356,6 +424,7 @@ export class Site
       );
       this.reportError(error, {});
     }
+    await this.#keeper?.stop();
   }
 
   /** {@linkcode Site.close}, for `await using`. */
@@ -367,12 +436,17 @@ export class Site
   [Symbol.dispose](): void {
     this.#isClosed = true;
     this.stopStreams();
+    // What is kept lives on elsewhere, or in the next life of this process.
+    if (this.#keeper !== undefined) return this.#keeper.halt();
     for (const session of this.#sessions.values()) {
       this.endSession(session, "shutdown");
     }
   }
 
-  /** The live sessions of a principal, the first to get it first. */
+  /**
+   * The live sessions of a principal, the first to get it first; where sessions
+   * are kept in a store, those that are live in this process.
+   */
   sessionsOf(principal: string): Session[] {
     return this.#principals.of(principal).filter((session) =>
       !session.checkExpired()
@@ -384,10 +458,17 @@ export class Site
    *
    * @param principal Whose they are.
    * @param options Which one stays, and what the ends are called.
-   * @returns how many have ended.
+   * @returns how many have ended; a promise of it where the sessions are kept in
+   * a store that has to be waited for, which rejects if that cannot be reached.
    */
-  endSessions(principal: string, options: EndSessionsOptions = {}): number {
+  endSessions(
+    principal: string,
+    options: EndSessionsOptions = {},
+  ): number | Promise<number> {
     const { except, reason = "revoked" } = options;
+    if (this.#keeper !== undefined) {
+      return this.#keeper.endSessionsOf(principal, { except, reason });
+    }
     const sessions = this.sessionsOf(principal).filter((session) =>
       session !== except
     );
@@ -398,10 +479,11 @@ export class Site
   /** The session that a token opens, even past its deadline; for requests. */
   findSession(token: string, request: SiteRequest): Session | undefined {
     if (token.length !== 2 * ID_LENGTH) return undefined;
-    const session = this.#sessions.get(token.slice(0, ID_LENGTH));
-    if (session === undefined) return undefined;
-    const secret = token.slice(ID_LENGTH);
-    const worth = worthOf(session, secret, arrivalOf(request));
+    const found = this.#keeper === undefined
+      ? this.#findLive(token, request)
+      : this.#keeper.find(request, token);
+    if (found === undefined) return undefined;
+    const { session, worth } = found;
     if (worth === "wrong") {
       // What no token looks like is noise.
       if (/^[\da-f]+$/.test(token)) {
@@ -462,6 +544,7 @@ export class Site
 
   /** Calls the callbacks of {@linkcode Site.notifyOnSessionEnd}; for sessions. */
   announceSessionEnd(end: SessionEnd): void {
+    if (this.#keeper?.announce(end)) return;
     for (const callback of this.#endCallbacks) {
       this.tellSessionEnd(callback, end);
     }
@@ -482,9 +565,58 @@ export class Site
     this.#report(error, context);
   }
 
+  #makeKeeper(options: SiteOptions): SessionKeeper | undefined {
+    const { store, storeTimeout = 2, endLease = 10 } = options;
+    if (store === undefined) return undefined;
+    return new SessionKeeper(this, store, {
+      patience: storeTimeout * 1000,
+      lease: endLease * 1000,
+      audience: {
+        callbacks: this.#endCallbacks,
+        named: this.#namedEndCallbacks,
+        report: (error, { session }) => this.reportError(error, { session }),
+      },
+      hands: {
+        build: (uid) => this.#build(uid),
+        enter: (session) => this.#enter(session),
+        drop: (session) => this.forgetSession(session),
+        failWith: (request, error) => answerError(this, error, request),
+      },
+    });
+  }
+
+  #findLive(
+    token: string,
+    request: SiteRequest,
+  ): { session: Session; worth: TokenWorth } | undefined {
+    const session = this.#sessions.get(token.slice(0, ID_LENGTH));
+    if (session === undefined) return undefined;
+    const secret = token.slice(ID_LENGTH);
+    return { session, worth: worthOf(session, secret, arrivalOf(request)) };
+  }
+
+  #enter(session: Session): void {
+    this.#makeRoom();
+    this.#sessions.set(session.uid, session);
+    this.#eviction.note(session);
+  }
+
+  #makeRoom(): void {
+    const longestIdle = this.#eviction.next();
+    if (longestIdle === undefined) return;
+    if (this.#keeper?.release(longestIdle)) return;
+    this.endSession(longestIdle, "evicted");
+  }
+
   #newSession(): Session {
     this.#mustBeOpen();
-    const uid = randomId();
+    const session = this.#build(randomId());
+    // The factory may have closed the site.
+    this.#mustBeOpen();
+    return session;
+  }
+
+  #build(uid: string): Session {
     const session: unknown = new this.sessionFactory(this, uid);
     if (!(session instanceof Session) || session.uid !== uid) {
       throw new TypeError(
@@ -499,8 +631,6 @@ export class Site
         session[name] = seconds;
       }
     }
-    // The factory may have closed the site.
-    this.#mustBeOpen();
     return session;
   }
 

@@ -5,6 +5,7 @@ import type { Meter } from "./internal/telemetry.ts";
 import type { ErrorContext, SiteRequest } from "./request.ts";
 import type { Resource } from "./resource.ts";
 import type { Session, SessionSite } from "./session.ts";
+import type { SessionStore } from "./stores/store.ts";
 
 /** A class of sessions. */
 export type SessionFactory = new (site: SessionSite, uid: string) => Session;
@@ -118,6 +119,30 @@ export interface SiteOptions {
    * @default {nothing but the cookie}
    */
   clearSiteData?: readonly ("cache" | "cookies" | "storage" | "*")[];
+  /**
+   * Where the sessions are kept beyond the process; several processes may share
+   * it. Without one they live in the memory of the process and end with it.
+   *
+   * @default {none}
+   */
+  store?: SessionStore;
+  /**
+   * Seconds that the store may take for an answer. Then, and for as long as it
+   * does not answer, requests that need a session are answered 503, at once;
+   * the others are served.
+   *
+   * @default {2}
+   */
+  storeTimeout?: number;
+  /**
+   * Seconds after which another process tells an end that this one has begun to
+   * tell, should this one be gone; as long as it is there, it has its claim
+   * prolonged. It must be longer than the event loop is ever blocked, and than
+   * the store is ever away, or an end may be told twice.
+   *
+   * @default {10}
+   */
+  endLease?: number;
   /** How the session cookie is written. */
   cookie?: SessionCookieOptions;
   /**

@@ -10,6 +10,8 @@ const LEAST: Readonly<Partial<Record<keyof SiteOptions, number>>> = {
   renewalGrace: 0,
   shutdownTimeout: 0,
   maxBodyBytes: 0,
+  storeTimeout: 0.001,
+  endLease: 0.1,
 };
 
 /** What a browser can be told to forget. */
@@ -22,7 +24,12 @@ const FORGETTABLE: readonly string[] = ["cache", "cookies", "storage", "*"];
  * @throws {RangeError} If a number is too small.
  */
 export function checkOptions(options: SiteOptions): void {
-  const { onError } = options;
+  const { onError, store } = options;
+  if (store !== undefined && typeof store?.load !== "function") {
+    throw new TypeError(
+      `Cannot make a site: the store is not a SessionStore: ${describe(store)}`,
+    );
+  }
   if (onError !== undefined && typeof onError !== "function") {
     throw new TypeError(
       `Cannot make a site: onError is not a function: ${describe(onError)}`,

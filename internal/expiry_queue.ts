@@ -60,6 +60,11 @@ export class ExpiryQueue<T> {
     return row;
   }
 
+  /** The item of an entry. */
+  itemAt(row: number): T | undefined {
+    return this.#wheel.itemAt(row);
+  }
+
   /** When an entry is due. */
   deadlineOf(row: number): number {
     return this.#wheel.dueOf(row);

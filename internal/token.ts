@@ -1,6 +1,9 @@
 /** Bytes of a uid, and of a secret. */
 const ID_BYTES = 16;
 
+/** Their hex digits. */
+export const ID_LENGTH = 2 * ID_BYTES;
+
 /** Random bytes are drawn by so many at a time: a draw costs more than its bytes. */
 const pool = new Uint8Array(256 * ID_BYTES);
 let drawn = pool.length;

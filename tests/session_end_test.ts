@@ -378,7 +378,6 @@ Deno.test("Session.notifyOnExpire() refuses what is no function", () => {
   using site = siteOf();
   const session = site.makeSession();
   assertThrows(
-    // @ts-expect-error a caller without types
     () => session.notifyOnExpire("log"),
     TypeError,
     'not a function: "log"',

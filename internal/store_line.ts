@@ -1,0 +1,150 @@
+import type { MaybePromise } from "../stores/store.ts";
+import type { Clock } from "./clock.ts";
+import { isPromiseLike } from "./promise_like.ts";
+
+/** Milliseconds between two looks at the calls that are waiting. */
+const LOOK = 100;
+
+/** A call that the store has not answered yet. */
+interface Waiting {
+  /** UNIX milliseconds. */
+  readonly until: number;
+  readonly giveUp: () => void;
+}
+
+/** The store did not answer, or is known not to. */
+export class StoreUnavailableError extends Error {
+  /** @ignore */
+  override name = "StoreUnavailableError";
+}
+
+/**
+ * The line to a store: nobody waits for it longer than agreed, and nobody waits
+ * at all while it is known to be dead.
+ *
+ * A call that is not answered in time takes it down, and so do two in a row that
+ * fail: one may have failed for a reason of its own. It is up again when a probe
+ * has been answered. Whoever keeps the line probes it.
+ */
+export class StoreLine {
+  readonly #clock: Clock;
+  readonly #patience: number;
+  readonly #onDown: (error: unknown) => void;
+  readonly #waiting = new Set<Waiting>();
+  #timer: unknown = undefined;
+  #isDown = false;
+  #hasFailed = false;
+
+  /**
+   * @param clock Where the time comes from.
+   * @param patience Milliseconds that a call may take.
+   * @param onDown Told why, once each time that it goes down.
+   */
+  constructor(
+    clock: Clock,
+    patience: number,
+    onDown: (error: unknown) => void,
+  ) {
+    this.#clock = clock;
+    this.#patience = patience;
+    this.#onDown = onDown;
+  }
+
+  /** Whether calls fail at once. */
+  get isDown(): boolean {
+    return this.#isDown;
+  }
+
+  /**
+   * Calls the store, unless the line is down.
+   *
+   * @throws {StoreUnavailableError} If it is, or if the store does not answer in
+   * time; what the store throws else; a rejection where the store is awaited.
+   */
+  call<T>(ask: () => MaybePromise<T>): MaybePromise<T> {
+    if (this.#isDown) {
+      throw new StoreUnavailableError(
+        "Cannot ask the session store: it does not answer",
+      );
+    }
+    return this.probe(ask);
+  }
+
+  /** Calls the store even if the line is down, which an answer ends. */
+  probe<T>(ask: () => MaybePromise<T>): MaybePromise<T> {
+    let answer: MaybePromise<T>;
+    try {
+      answer = ask();
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    }
+    if (isPromiseLike(answer)) return this.#await(answer);
+    this.#succeed();
+    return answer;
+  }
+
+  #await<T>(answer: PromiseLike<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const waiting = {
+        until: this.#clock.now() + this.#patience,
+        giveUp: () => {
+          const error = new StoreUnavailableError(
+            `Cannot ask the session store: no answer in ${
+              this.#patience / 1000
+            } s`,
+          );
+          this.#goDown(error);
+          reject(error);
+        },
+      };
+      this.#waiting.add(waiting);
+      this.#timer ??= this.#clock.setTimeout(this.#look, LOOK);
+      answer.then((value) => {
+        // One that comes too late has been given up, and proves nothing.
+        if (this.#waiting.delete(waiting)) this.#succeed();
+        this.#rest();
+        resolve(value);
+      }, (error) => {
+        if (this.#waiting.delete(waiting)) this.#fail(error);
+        this.#rest();
+        reject(error);
+      });
+    });
+  }
+
+  /** One timer for all that wait: one for each would cost more than the call. */
+  readonly #look = (): void => {
+    this.#timer = undefined;
+    const now = this.#clock.now();
+    for (const waiting of this.#waiting) {
+      if (now < waiting.until) continue;
+      this.#waiting.delete(waiting);
+      waiting.giveUp();
+    }
+    if (this.#waiting.size > 0) {
+      this.#timer = this.#clock.setTimeout(this.#look, LOOK);
+    }
+  };
+
+  #rest(): void {
+    if (this.#waiting.size > 0 || this.#timer === undefined) return;
+    this.#clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #succeed(): void {
+    this.#isDown = this.#hasFailed = false;
+  }
+
+  #fail(error: unknown): void {
+    if (this.#hasFailed) this.#goDown(error);
+    this.#hasFailed = true;
+  }
+
+  #goDown(error: unknown): void {
+    if (this.#isDown) return;
+    this.#isDown = true;
+    this.#onDown(error);
+  }
+}

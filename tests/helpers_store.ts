@@ -1,0 +1,124 @@
+import { assert } from "@std/assert";
+import type { FakeTime } from "@std/testing/time";
+import {
+  type Rendered,
+  Resource,
+  type SessionEnd,
+  Site,
+  type SiteOptions,
+  type SiteRequest,
+} from "../mod.ts";
+import { MemoryStore } from "../stores/memory_store.ts";
+import type { SessionStore } from "../stores/store.ts";
+
+/** Renders by a function. */
+export class Page extends Resource {
+  override isLeaf = true;
+  readonly #render: (request: SiteRequest) => Rendered | Promise<Rendered>;
+
+  constructor(render: (request: SiteRequest) => Rendered | Promise<Rendered>) {
+    super();
+    this.#render = render;
+  }
+
+  override render_GET(request: SiteRequest): Rendered | Promise<Rendered> {
+    return this.#render(request);
+  }
+}
+
+/** A site whose pages are functions, what it was told and what went wrong. */
+export class Node implements AsyncDisposable {
+  readonly root = new Resource();
+  readonly site: Site;
+  readonly ends: SessionEnd[] = [];
+  readonly errors: unknown[] = [];
+
+  constructor(store: SessionStore, options: SiteOptions = {}) {
+    this.site = new Site(this.root, {
+      store,
+      sessionTimeout: 60,
+      onError: (error) => void this.errors.push(error),
+      ...options,
+    });
+    this.site.notifyOnSessionEnd((end) => void this.ends.push(end));
+  }
+
+  page(
+    name: string,
+    render: (request: SiteRequest) => Rendered | Promise<Rendered>,
+  ): this {
+    this.root.putChild(name, new Page(render));
+    return this;
+  }
+
+  get(path: string, cookie = ""): Response | Promise<Response> {
+    const headers = cookie === "" ? [] : [["cookie", cookie]];
+    return this.site.fetch(
+      new Request(`http://localhost/${path}`, {
+        headers: headers as [string, string][],
+      }),
+    );
+  }
+
+  /** Ends of sessions, as "uid reason" would not be short: reasons only. */
+  get reasons(): string[] {
+    return this.ends.map(({ reason }) => reason);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.site.close();
+  }
+}
+
+/** Lets time pass in small steps, so that promises are kept meanwhile. */
+export async function pass(time: FakeTime, ms: number): Promise<void> {
+  const step = Math.min(500, Math.max(10, ms / 80));
+  for (let left = ms; left > 0; left -= step) {
+    await time.tickAsync(Math.min(step, left));
+    for (let i = 0; i < 20; i++) await undefined;
+  }
+}
+
+/** The cookie that a response sets, as a visitor sends it back. */
+export function cookieOf(response: Response): string {
+  const cookie = response.headers.getSetCookie()[0]?.split(";")[0];
+  assert(cookie !== undefined, "no cookie was set");
+  return cookie;
+}
+
+/** The same store, which has to be waited for. */
+export function asynchronous<T extends SessionStore>(store: T): T {
+  return new Proxy(store, {
+    get(target, name) {
+      const member = Reflect.get(target, name, target);
+      if (typeof member !== "function") return member;
+      return async (...args: unknown[]) => {
+        await undefined;
+        return member.apply(target, args);
+      };
+    },
+  });
+}
+
+/** A store that can be taken away. */
+export class BrokenStore {
+  readonly store: SessionStore;
+  how: "works" | "throws" | "hangs" = "works";
+  readonly calls: string[] = [];
+
+  constructor(inner: SessionStore = new MemoryStore()) {
+    this.store = new Proxy(inner, {
+      get: (target, name) => {
+        const member = Reflect.get(target, name, target);
+        if (typeof member !== "function") return member;
+        return async (...args: unknown[]) => {
+          this.calls.push(String(name));
+          await undefined;
+          if (this.how === "throws") throw new Error("the database is away");
+          if (this.how === "hangs") return new Promise(() => {});
+          return member.apply(target, args);
+        };
+      },
+    });
+  }
+}
