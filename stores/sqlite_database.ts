@@ -25,6 +25,12 @@ const ERRORS: ReadonlyMap<number, string> = new Map([
 
 const BUSY = 5;
 
+/**
+ * Pages of 4 KiB that the log grows to before they are moved to their places.
+ * Four times SQLite's own: a touch took a quarter less time, for 16 MB of disk.
+ */
+const LOG_PAGES = 4000;
+
 /** A database file of ours, with its schema up to date. */
 export class SqliteDatabase implements Disposable {
   readonly #path: string;
@@ -51,9 +57,10 @@ export class SqliteDatabase implements Disposable {
         // Looked at before anything is written to what may not be ours.
         this.#checkOwner(migrations.length);
         if (isFile) retryWhileBusy(busyTimeout, () => this.#useLog());
-        this.#connection.exec(
-          "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON",
-        );
+        this.#connection.exec(`
+          PRAGMA synchronous = NORMAL;
+          PRAGMA foreign_keys = ON;
+          PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
         if (maxSize !== Infinity) {
           const pages = Math.floor(maxSize / this.#pragma("page_size"));
           this.#connection.exec(`PRAGMA max_page_count = ${pages}`);
@@ -170,9 +177,12 @@ export class SqliteDatabase implements Disposable {
     }
   }
 
-  /** Readers and a writer do not wait for each other then. */
+  /**
+   * Readers and a writer do not wait for each other then. It is a statement,
+   * since the errors of `exec` have no code in Deno.
+   */
   #useLog(): void {
-    this.#connection.exec("PRAGMA journal_mode = WAL");
+    this.#connection.prepare("PRAGMA journal_mode = WAL").get();
   }
 
   #migrate(migrations: readonly string[]): void {

@@ -1,0 +1,52 @@
+/**
+ * What a process of a site does to a store, for the tests that run several.
+ *
+ *     fill PATH          keeps sessions until it is killed, and says which
+ *     share PATH COUNT   keeps some, and claims what there is until all is told
+ *
+ * @module
+ */
+
+import { SqliteStore } from "../../stores/sqlite_store.ts";
+import { sessionOf } from "../../testing/contract_checks.ts";
+
+const [act, path, count] = Deno.args;
+const store = new SqliteStore({ path: path! });
+const owner = `process ${Deno.pid}`;
+
+if (act === "fill") fill();
+else await share(Number(count));
+store.close();
+
+function fill(): void {
+  const claimant = { owner, lease: 0 };
+  for (let i = 0;; i++) {
+    const values = new Map([["number", `${i}`]]);
+    store.create(sessionOf(`alive ${i}`, { values, principal: "ann" }));
+    store.create(sessionOf(`over ${i}`, { values }));
+    store.end(`over ${i}`, "logout", claimant);
+    console.log(i);
+  }
+}
+
+async function share(count: number): Promise<void> {
+  const uids = Array.from({ length: count }, (_, i) => `${Deno.pid}-${i}`);
+  const secretHash = sessionOf("").secretHash;
+  for (const [i, uid] of uids.entries()) {
+    const sessionTimeout = 1500 + i % 500;
+    store.create(sessionOf(uid, { sessionTimeout }));
+  }
+  for (const uid of uids) {
+    store.load(uid, { secretHash, touch: true });
+    store.commit(uid, { values: new Map([["key", "1"]]) });
+  }
+  for (;;) {
+    const { ends, nextIn } = store.claim({ owner, lease: 60_000 }, 50);
+    for (const { session: { uid, now, deadline }, fence } of ends) {
+      console.log(uid, now - deadline);
+      if (!store.acknowledge(uid, fence)) console.log("lost", uid);
+    }
+    if (nextIn === Infinity) return;
+    await new Promise((resolve) => setTimeout(resolve, Math.min(nextIn, 50)));
+  }
+}

@@ -1,0 +1,192 @@
+import {
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import { SqliteDatabase } from "../../stores/sqlite_database.ts";
+import { MIGRATIONS } from "../../stores/sqlite_schema.ts";
+import { SqliteStore } from "../../stores/sqlite_store.ts";
+import { LOOK, NODE, sessionOf, VISIT } from "../../testing/contract_checks.ts";
+import { makeFolder, ROOT, testWith } from "../helpers_process.ts";
+
+/** A test with the path of a database, in a folder of its own. */
+function fileTest(name: string, fn: (path: string) => void): void {
+  testWith(["read", "write"], name, () => {
+    using folder = makeFolder();
+    fn(`${folder.path}/sessions.db`);
+  });
+}
+
+/** What a database opened at a path is refused for. */
+function refusal(path: string): string {
+  const open = () => new SqliteStore({ path, busyTimeout: 0.02 });
+  return assertThrows(open, Error).message;
+}
+
+fileTest("SqliteStore refuses a file that is no database", (path) => {
+  Deno.writeTextFileSync(path, "Dear diary, ".repeat(100));
+  assertEquals(
+    refusal(path),
+    `Cannot open the store "${path}": it is not a database of SQLite`,
+  );
+  assertStringIncludes(Deno.readTextFileSync(path), "Dear diary");
+});
+
+fileTest("SqliteStore refuses the database of another program", (path) => {
+  using other = new DatabaseSync(path);
+  other.exec("CREATE TABLE song (name TEXT)");
+  assertStringIncludes(refusal(path), "it is a database of another program");
+  const mode = other.prepare("PRAGMA journal_mode").get();
+  assertEquals({ ...mode }, { journal_mode: "delete" });
+});
+
+fileTest("SqliteStore refuses a database of a later version", (path) => {
+  new SqliteStore({ path }).close();
+  using other = new DatabaseSync(path);
+  other.exec("PRAGMA user_version = 99");
+  assertStringIncludes(
+    refusal(path),
+    `it is of version 99, and this program knows ${MIGRATIONS.length} at most`,
+  );
+});
+
+fileTest("SqliteStore refuses a path that cannot be a file", (path) => {
+  Deno.mkdirSync(path);
+  assertStringIncludes(refusal(path), `Cannot open the store "${path}": `);
+  assertStringIncludes(refusal(`${path}/no/such.db`), "No such file");
+});
+
+fileTest("SqliteStore says that the database is locked", (path) => {
+  using store = new SqliteStore({ path, busyTimeout: 0.05 });
+  store.create(sessionOf("a"));
+  using other = new DatabaseSync(path);
+  other.exec("BEGIN IMMEDIATE");
+  const locked = /locked by others for longer than the busyTimeout$/;
+  for (
+    const call of [
+      () => store.create(sessionOf("b")),
+      () => store.commit("a", { principal: "ann" }),
+      () => store.load("a", VISIT),
+      () => store.end("a", "logout", NODE),
+    ]
+  ) assertMatch(assertThrows(call, Error).message, locked);
+  assertEquals(store.load("a", LOOK)?.principal, undefined);
+  other.exec("ROLLBACK");
+  assertEquals(store.end("a", "logout", NODE)?.attempt, 1);
+});
+
+fileTest("SqliteStore says that the database is full, and is whole", (path) => {
+  using store = new SqliteStore({ path, maxSize: 200_000 });
+  store.create(sessionOf("a"));
+  const values = new Map([["key", "x".repeat(150_000)]]);
+  const full = /^Cannot commit a session to ".*": it is full: /;
+  const commit = () =>
+    store.commit("a", { values: new Map([["other", "2"], ...values]) });
+  store.create(sessionOf("b", { values: new Map([["key", "1"]]) }));
+  store.commit("b", { values: new Map([["key", "x".repeat(100_000)]]) });
+  assertMatch(assertThrows(commit, Error).message, full);
+  assertEquals(store.load("a", VISIT)?.values, new Map());
+  const { fence } = store.end("b", "logout", NODE)!;
+  assertEquals(store.acknowledge("b", fence), true);
+  assertEquals(commit()?.version, 2);
+});
+
+testWith(
+  ["read", "write", "run"],
+  "SqliteStore refuses a file that may not be written",
+  async () => {
+    using folder = makeFolder();
+    const path = `${folder.path}/sessions.db`;
+    new SqliteStore({ path }).close();
+    Deno.chmodSync(path, 0o444);
+    Deno.chmodSync(folder.path, 0o755);
+    const module = new URL("stores/sqlite_store.ts", ROOT);
+    folder.write(
+      "script.ts",
+      `import { SqliteStore } from ${JSON.stringify(module.href)};
+       try { new SqliteStore({ path: ${JSON.stringify(path)} }); }
+       catch (error) { console.log(error.message); }`,
+    );
+    // The superuser may write everything.
+    const isSuperuser = Deno.uid() === 0;
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", `${folder.path}/script.ts`],
+      env: { DENO_DIR: `${folder.path}/none` },
+      ...isSuperuser ? { uid: 65534, gid: 65534 } : {},
+    }).output();
+    assertStringIncludes(
+      new TextDecoder().decode(stdout),
+      `Cannot open the store "${path}": Permission denied`,
+    );
+  },
+);
+
+fileTest("SqliteStore says that it is closed, and closes twice", (path) => {
+  const store = new SqliteStore({ path });
+  store.close();
+  store.close();
+  store[Symbol.dispose]();
+  const closed = `Cannot load a session from "${path}": it is closed`;
+  assertThrows(() => store.load("a", LOOK), Error, closed);
+  assertThrows(() => store.create(sessionOf("a")), Error, "it is closed");
+  assertThrows(() => store.watch(() => {}), Error, "it is closed");
+});
+
+fileTest(
+  "SqliteStore makes its files readable for their owner only",
+  (path) => {
+    using store = new SqliteStore({ path });
+    store.create(sessionOf("a"));
+    for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+      assertEquals(Deno.statSync(file).mode! & 0o777, 0o600, file);
+    }
+  },
+);
+
+fileTest("SqliteStore leaves the mode of a file that there is", (path) => {
+  Deno.writeTextFileSync(path, "", { mode: 0o640 });
+  Deno.chmodSync(path, 0o640);
+  using _ = new SqliteStore({ path });
+  assertEquals(Deno.statSync(path).mode! & 0o777, 0o640);
+});
+
+fileTest(
+  "a database is brought up to date, and keeps what is in it",
+  (path) => {
+    const next = [
+      ...MIGRATIONS,
+      "ALTER TABLE session ADD COLUMN colour TEXT DEFAULT 'red'",
+    ];
+    {
+      using store = new SqliteStore({ path });
+      store.create(sessionOf("a", { values: new Map([["key", "1"]]) }));
+    }
+    const options = { busyTimeout: 0, maxSize: Infinity, migrations: next };
+    for (let times = 0; times < 2; times++) {
+      using database = new SqliteDatabase(path, options);
+      const row = database.prepare("SELECT uid, colour FROM session").get();
+      assertEquals({ ...row }, { uid: "a", colour: "red" });
+    }
+    assertStringIncludes(refusal(path), "it is of version 2");
+  },
+);
+
+fileTest("a migration that fails leaves the database as it was", (path) => {
+  new SqliteStore({ path }).close();
+  const migrations = [...MIGRATIONS, "CREATE TABLE extra (a); nonsense"];
+  const options = { busyTimeout: 0, maxSize: Infinity, migrations };
+  assertThrows(() => new SqliteDatabase(path, options), Error, "nonsense");
+  using store = new SqliteStore({ path });
+  assertEquals(store.nextIn(), Infinity);
+});
+
+Deno.test("SqliteStore refuses options that make no sense", () => {
+  const open = (options: object) => () =>
+    new SqliteStore({ path: ":memory:", ...options });
+  assertThrows(open({ path: 7 }), TypeError, "the path is not one: 7");
+  assertThrows(open({ busyTimeout: -1 }), RangeError, "busyTimeout");
+  assertThrows(open({ touchGranularity: NaN }), RangeError, "NaN");
+  assertThrows(open({ pollInterval: "1" }), TypeError, '"1"');
+});
