@@ -895,9 +895,6 @@ export class Session {
    * that is less, and never so late that it ends meanwhile. What is sent, and
    * pings, are none. A message that comes after the end is not heard.
    *
-   * What the visitor takes too slowly waits in memory: look at the socket's
-   * `bufferedAmount` where much is sent.
-   *
    * @param request The request that is to be upgraded.
    * @param options How the socket is to be.
    * @throws {HttpError} 400 if the request asks for no WebSocket, 403 if a page of

@@ -106,7 +106,7 @@ function dressResponse(response: Response, parts: ResponseParts): Response {
   if (response.bodyUsed) {
     throw new TypeError("Cannot send a Response: its body has been used");
   }
-  const isFollowed = delivery?.isAskedFor || isEvents(response.headers);
+  const isFollowed = delivery?.isAskedFor || isCutOff(response, parts);
   if (!isFollowed) {
     delivery?.finish(isHead ? 0 : declaredLength(response.headers));
   }
@@ -153,6 +153,12 @@ function follow(
       ? parts.stopSignal
       : undefined,
   });
+}
+
+/** Whether events are followed: until the site stops, or for the access log. */
+function isCutOff({ headers, body }: Response, parts: ResponseParts): boolean {
+  return isEvents(headers) &&
+    (parts.delivery !== undefined || body === null || !isSelfClosing(body));
 }
 
 /** Whether a body is a stream of server-sent events, which ends with the site. */

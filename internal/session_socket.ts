@@ -23,6 +23,14 @@ export interface SessionSocketOptions {
    */
   readonly idleTimeout?: number;
   /**
+   * The most bytes that may wait for a visitor who takes them too slowly: if
+   * there are more when something is sent, the socket is closed with code 1013
+   * instead. The operating system keeps some more.
+   *
+   * @default {1048576}
+   */
+  readonly maxBufferedBytes?: number;
+  /**
    * Origins of pages that may open it beside those of the site itself:
    * `"https://app.example"`, for example. Browsers let any page try, and may send
    * the visitor's cookie along.
@@ -59,9 +67,10 @@ export interface SocketParts {
  */
 const LONGEST_OPENING = 30_000;
 
-/** Close codes of RFC 6455: going away, and a policy against staying. */
+/** Close codes: going away, a policy against staying, and come back later. */
 const GOING_AWAY = 1001;
 const POLICY = 1008;
+const TRY_AGAIN = 1013;
 
 /** A WebSocket for as long as a session lasts; its messages are access. */
 export class TiedSocket implements SessionSocket, OpenStream {
@@ -82,7 +91,7 @@ export class TiedSocket implements SessionSocket, OpenStream {
     parts: SocketParts,
     options: SessionSocketOptions,
   ) {
-    const { origins, ...upgrade } = options;
+    const { origins, maxBufferedBytes = 2 ** 20, ...upgrade } = options;
     if (request.getHeader("upgrade")?.toLowerCase() !== "websocket") {
       throw new HttpError(400, "The request asks for no WebSocket");
     }
@@ -94,7 +103,14 @@ export class TiedSocket implements SessionSocket, OpenStream {
     this.socket = socket;
     this.response = response;
     this.#parts = parts;
-    this.#setTimer(this.#parts.onClosed, LONGEST_OPENING);
+    this.#setTimer(parts.onClosed, LONGEST_OPENING);
+    const send = socket.send.bind(socket);
+    // What Deno's own would keep has no bound.
+    socket.send = (data) => {
+      if (socket.bufferedAmount > maxBufferedBytes) {
+        this.#close(TRY_AGAIN, "too slow");
+      } else send(data);
+    };
     socket.addEventListener("open", () => {
       this.#clearTimer();
       if (!this.#isEnded) this.#parts.onOpen();
@@ -109,13 +125,16 @@ export class TiedSocket implements SessionSocket, OpenStream {
 
   /** Closes the socket: 1001 if the site stops, or else 1008. */
   end(reason: string): void {
+    this.#close(reason === "shutdown" ? GOING_AWAY : POLICY, reason);
+  }
+
+  #close(code: number, reason: string): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#clearTimer();
     this.#parts.onClosed();
     const { socket } = this;
-    const close = () =>
-      socket.close(reason === "shutdown" ? GOING_AWAY : POLICY, reason);
+    const close = () => socket.close(code, reason);
     // Closed before it is open, it would leave the visitor waiting.
     if (socket.readyState === WebSocket.CONNECTING) {
       socket.addEventListener("open", close);

@@ -21,8 +21,11 @@ import {
 import { addressOf, ROOT, runText, testWith } from "./helpers_process.ts";
 import { EventReader } from "./helpers_streams.ts";
 
-/** Milliseconds that a close may take; far fewer are needed. */
-const SOON = 50;
+/**
+ * Milliseconds that a close may take on a machine that is busy with other things;
+ * what it takes otherwise, bench/streams.ts measures.
+ */
+const SOON = 1000;
 
 /** A site that is served; the site outlives it. */
 function serve(site: Site) {
@@ -44,7 +47,7 @@ function test(name: string, fn: () => Promise<void>): void {
   testWith(["net"], name, fn);
 }
 
-test("EventStream closes within 50 ms of the end, as a visitor sees it", async () => {
+test("EventStream closes soon after the end, as a visitor sees it", async () => {
   await using site = siteOf(
     {},
     (request) => request.getSession().events(request).response,
@@ -167,5 +170,23 @@ listen(new Site(new Streams()), "tcp:0:interface=127.0.0.1");
     assertStringIncludes(await closed, "1001 ");
     assertEquals((await program.status).code, 0);
     assertLess(performance.now() - stoppedAt, 2000);
+  },
+);
+
+testWith(
+  ["net", "run", "read"],
+  "bench/streams.ts sees all streams close, none early",
+  async () => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "bench/streams.ts", "20", "1"],
+      cwd: ROOT,
+      env: { NO_COLOR: "1" },
+      signal: AbortSignal.timeout(60_000),
+    }).output();
+    const decoder = new TextDecoder();
+    assertEquals(code, 0, decoder.decode(stderr));
+    const text = decoder.decode(stdout);
+    assertMatch(text, /^spread over 2 s +0 +0 /m);
+    assertMatch(text, /^at once +0 +0 /m);
   },
 );

@@ -1,0 +1,164 @@
+/**
+ * How soon visitors see that their session is over: streams of server-sent
+ * events over TCP on this machine, whose sessions end by themselves.
+ *
+ *     deno task bench:streams [count] [rounds]
+ *
+ * In each round so many streams are open, one for each session. "at once" lets
+ * all the sessions end in one millisecond, "spread" over two seconds. What is
+ * measured is from the deadline to when the visitor, in a thread of its own, has
+ * read the end of the answer. A stream that has not closed ten seconds after its
+ * deadline is missing.
+ *
+ * @module
+ */
+
+import { Resource, type Session, Site, type SiteRequest } from "../mod.ts";
+import { printTable, spanOf } from "./table.ts";
+
+/** Milliseconds over which the ends of a round are spread. */
+const SPREAD = 2000;
+
+/** Milliseconds between the last opening and the first end. */
+const LEAD = 500;
+
+/** Milliseconds that a stream may take to close before it is missing. */
+const PATIENCE = 10_000;
+
+/** Milliseconds within which a stream is to be closed. */
+const BAR = 50;
+
+/** What the visitors report: the uid of each session, and when it was over. */
+export type Closings = readonly (readonly [uid: string, at: number])[];
+
+/** What a round has found; times are milliseconds. */
+interface Round {
+  readonly missing: number;
+  /** Before the deadline. */
+  readonly early: number;
+  /** Sorted. */
+  readonly latencies: readonly number[];
+}
+
+class Streams extends Resource {
+  override isLeaf = true;
+
+  override render_GET(request: SiteRequest): Response {
+    const session = request.getSession();
+    const events = session.events(request);
+    events.send(session.uid);
+    return events.response;
+  }
+}
+
+async function measure(count: number, spread: number): Promise<Round> {
+  await using site = new Site(new Streams());
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    site.fetch,
+  );
+  const visitors = new Worker(new URL("streams_visitors.ts", import.meta.url), {
+    type: "module",
+  });
+  try {
+    visitors.postMessage({ port: server.addr.port, count });
+    await nextMessage<void>(visitors, 60_000);
+    const deadlines = new Map<string, number>();
+    const first = Date.now() + LEAD;
+    for (const session of site.sessions.values()) {
+      const at = first + Math.floor(spread * deadlines.size / count);
+      endAt(session, at);
+      deadlines.set(session.uid, at);
+    }
+    visitors.postMessage({ until: first + spread + PATIENCE });
+    const closings = await nextMessage<Closings>(
+      visitors,
+      LEAD + spread + 2 * PATIENCE,
+    );
+    const latencies = closings.map(([uid, at]) => at - deadlines.get(uid)!);
+    return {
+      missing: count - closings.length,
+      early: latencies.filter((latency) => latency < 0).length,
+      latencies: latencies.sort((one, other) => one - other),
+    };
+  } finally {
+    visitors.terminate();
+    site.stopStreams();
+    await server.shutdown();
+  }
+}
+
+/** Lets a session end at a whole millisecond. */
+function endAt(session: Session, at: number): void {
+  session.sessionTimeout = (at - Math.round(session.lastModified * 1000)) /
+    1000;
+  session.startCheckingExpiration();
+}
+
+/** The next message of a worker. */
+function nextMessage<T>(worker: Worker, patience: number): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const timer = setTimeout(
+    () => reject(new Error(`The visitors say nothing for ${patience} ms`)),
+    patience,
+  );
+  worker.onmessage = ({ data }) => resolve(data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    reject(new Error(`The visitors have failed: ${event.message}`));
+  };
+  return promise.finally(() => clearTimeout(timer));
+}
+
+function row(name: string, rounds: readonly Round[]): Record<string, unknown> {
+  const sum = (pick: (round: Round) => number) =>
+    rounds.reduce((total, round) => total + pick(round), 0);
+  const quantile = (part: number) =>
+    spanOf(
+      rounds.map(({ latencies }) =>
+        latencies[Math.floor(part * (latencies.length - 1))] ?? NaN
+      ),
+    );
+  return {
+    "": name,
+    missing: sum(({ missing }) => missing),
+    early: sum(({ early }) => early),
+    p50: quantile(0.5),
+    p99: quantile(0.99),
+    max: quantile(1),
+  };
+}
+
+/** @throws {RangeError} If it is not a whole number from 1 to 10,000. */
+function countFrom(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count > 0 && count <= 10_000) return count;
+  throw new RangeError(`Cannot open streams: not a count: "${text}"`);
+}
+
+if (import.meta.main) {
+  const count = countFrom(Deno.args[0] ?? "1000");
+  const rounds = countFrom(Deno.args[1] ?? "5");
+  const spread: Round[] = [];
+  const atOnce: Round[] = [];
+  // For the compiler.
+  await measure(Math.min(count, 100), 0);
+  for (let round = 0; round < rounds; round++) {
+    spread.push(await measure(count, SPREAD));
+    atOnce.push(await measure(count, 0));
+  }
+  console.log(
+    `${
+      count.toLocaleString("en")
+    } streams, ${rounds} rounds; ms from the deadline to the end of the stream, min/median/max of the rounds`,
+  );
+  printTable([
+    row(`spread over ${SPREAD / 1000} s`, spread),
+    row("at once", atOnce),
+  ]);
+  const all = [...spread, ...atOnce];
+  const isGood = all.every(({ missing, early, latencies }) =>
+    missing === 0 && early === 0 && latencies.at(-1)! <= BAR
+  );
+  console.log(`all ${isGood ? "within" : "NOT WITHIN"} ${BAR} ms`);
+}
