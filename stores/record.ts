@@ -95,7 +95,8 @@ export function changed(
   const since = isLastTouch(record, takenBack)
     ? takenBack.before
     : record.touchedAt;
-  const latest = Math.max(since, now - (idle ?? Infinity));
+  const isTouched = idle !== undefined && now - idle >= since;
+  const latest = isTouched ? now - idle : since;
   return withDeadline({
     ...record,
     ...renewal === undefined ? {} : renewedSecret(record, renewal, now),
@@ -111,7 +112,7 @@ export function changed(
       ? record.callbacks
       : [...record.callbacks, ...addedCallbacks],
     touchedAt: latest,
-    touchedBefore: Math.min(record.touchedBefore, latest),
+    touchedBefore: isTouched ? since : Math.min(record.touchedBefore, latest),
     version: isMoreThanTimes ? version + 1 : version,
   }, slack);
 }

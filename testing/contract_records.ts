@@ -355,9 +355,9 @@ export const RECORD_TESTS: ContractTests = {
     const [a, b, c] = ["a", "b", "c"].map((name) => ({ name, argument: "{}" }));
     await keep(store, "a", { callbacks: [a!] });
     await store.commit("a", { addedCallbacks: [b!, c!] });
-    await store.commit("a", { addedCallbacks: [a!] });
+    await store.commit("a", { addedCallbacks: [b!] });
     const end = present(await store.end("a", "logout", NODE), "end()");
-    same(end.session.callbacks, [a, b, c, a], "the callbacks");
+    same(end.session.callbacks, [a, b, c, b], "the callbacks");
   },
 
   async "commit() moves the last touch forward only"({ store }) {
@@ -417,6 +417,21 @@ export const RECORD_TESTS: ContractTests = {
       "commit()",
     );
     same(times.touchedAt, second.touchedAt, "touchedAt");
+  },
+
+  async "commit() takes no touch back if a commit has brought a later one"(
+    { store, subject },
+  ) {
+    await keep(store, "a", { idle: 2000 });
+    const first = present(await store.load("a", VISIT), "load()");
+    await subject.advance(5);
+    const later = present(await store.commit("a", { idle: 0 }), "commit()");
+    const { touchedAt, touchedBefore: before } = first;
+    const times = present(
+      await store.commit("a", { takenBack: { touchedAt, before } }),
+      "commit()",
+    );
+    same(times.touchedAt, later.touchedAt, "touchedAt");
   },
 
   async "commit() answers undefined for one that there never was"(
