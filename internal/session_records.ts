@@ -1,0 +1,500 @@
+import {
+  type Expiring,
+  isSecureSession,
+  letGo,
+  Session,
+  type SessionDeadlines,
+  setSecret,
+  setTimes,
+  tokenOf,
+} from "../session.ts";
+import type {
+  MaybePromise,
+  SessionChanges,
+  SessionStore,
+  SessionTimes,
+  StoredSession,
+} from "../stores/store.ts";
+import type { Clock } from "./clock.ts";
+import { KeptSession } from "./kept_session.ts";
+import type { KeepersHands, KeptSite } from "./kept_site.ts";
+import { refreshFrom, restoreFrom } from "./live_record.ts";
+import { isPromiseLike } from "./promise_like.ts";
+import { hashOfSecret } from "./secret_hash.ts";
+import { type StoreLine, StoreUnavailableError } from "./store_line.ts";
+import { encodeValue } from "./stored_values.ts";
+import { ID_LENGTH } from "./token.ts";
+
+/**
+ * Milliseconds that a touch may be later than the one that the store knows
+ * without being written: a visit counts from when its request came.
+ */
+const TOUCH_SLACK = 100;
+
+/** The longest that a touch outside of a request waits to be written, in ms. */
+const TOUCH_WAIT = 1000;
+
+/** What the records of sessions are kept with. */
+export interface RecordKeeping {
+  readonly store: SessionStore;
+  readonly line: StoreLine;
+  readonly hands: KeepersHands;
+  /** A session is over in the store that is still live here. */
+  onOver(session: Session): void;
+}
+
+/**
+ * The live sessions of a site and their records: makes the one of the other, and
+ * writes what has changed.
+ *
+ * A request writes before its response leaves; what changes outside of requests
+ * is written in the next turn, and a touch within a second.
+ */
+export class SessionRecords {
+  readonly #site: KeptSite;
+  readonly #hands: KeepersHands;
+  readonly #clock: Clock;
+  readonly #store: SessionStore;
+  readonly #line: StoreLine;
+  readonly #onOver: (session: Session) => void;
+  readonly #kept = new WeakMap<Session, KeptSession>();
+  /** Sessions with something to write. */
+  readonly #changed = new Set<Session>();
+  /** Sessions that were touched, by a request or otherwise. */
+  readonly #touched = new Set<Session>();
+  #flushTimer: unknown = undefined;
+  #flushAt = Infinity;
+  #isSetting = false;
+  #isStopped = false;
+
+  constructor(site: KeptSite, keeping: RecordKeeping) {
+    this.#site = site;
+    this.#clock = site.clock;
+    this.#store = keeping.store;
+    this.#line = keeping.line;
+    this.#hands = keeping.hands;
+    this.#onOver = keeping.onOver;
+  }
+
+  /** Whether a session has something to write. */
+  get hasChanges(): boolean {
+    return this.#changed.size > 0;
+  }
+
+  /** The deadlines of the sessions, where touches are noted too. */
+  watchTouches(deadlines: ObservableDeadlines): SessionDeadlines {
+    return {
+      add: (item, deadline, now) => deadlines.add(item, deadline, now),
+      deadlineOf: (row) => deadlines.deadlineOf(row),
+      remove: (row) => deadlines.remove(row),
+      move: (row, deadline, now) => {
+        deadlines.move(row, deadline, now);
+        if (this.#isSetting) return;
+        const item = deadlines.itemAt(row);
+        if (item instanceof Session) this.#noteTouch(item);
+      },
+    };
+  }
+
+  /** Keeps a session that has just been made. */
+  noteNew(session: Session): void {
+    this.#kept.set(session, new KeptSession());
+    this.#noteChanged(session);
+  }
+
+  /** Whether the session is kept, or will be. */
+  keeps(session: Session): boolean {
+    return this.#kept.has(session);
+  }
+
+  /** A value is another; undefined is none any more. */
+  noteValue(session: Session, key: string, value: unknown): void {
+    const kept = this.#kept.get(session);
+    if (kept === undefined) return;
+    const encoded = value === undefined
+      ? undefined
+      : encodeNamed(value, `set "${key}"`, session);
+    (kept.values ??= new Map()).set(key, encoded);
+    this.#noteChanged(session);
+  }
+
+  /** The principal is another. */
+  notePrincipal(session: Session): void {
+    const kept = this.#kept.get(session);
+    if (kept === undefined) return;
+    kept.hasNewPrincipal = true;
+    this.#noteChanged(session);
+  }
+
+  /** The secret is another. */
+  noteRenewal(session: Session): void {
+    const kept = this.#kept.get(session);
+    if (kept === undefined) return;
+    kept.hasNewSecret = true;
+    this.#noteChanged(session);
+  }
+
+  /** A callback is to be called by its name. */
+  noteCallback(session: Session, name: string, argument: unknown): void {
+    const kept = this.#kept.get(session);
+    if (kept === undefined) return;
+    const encoded = encodeNamed(argument, `keep "${name}"`, session);
+    (kept.callbacks ??= []).push({ name, argument: encoded });
+    this.#noteChanged(session);
+  }
+
+  /** Whether there is a record of a session, or is about to be. */
+  isInStore(session: Session): boolean {
+    const kept = this.#kept.get(session);
+    return kept !== undefined && (kept.isCreated || kept.writing !== undefined);
+  }
+
+  /** Makes a live session of a record. */
+  revive(record: StoredSession, sentAt: number): Session {
+    const session = this.#hands.build(record.uid);
+    this.#hands.enter(session);
+    this.#kept.set(session, new KeptSession());
+    restoreFrom(this.#site, session, record, sentAt);
+    setSecret(session, "");
+    this.#kept.get(session)!.isCreated = true;
+    return session;
+  }
+
+  /** Brings a live session up to date with its record. */
+  update(session: Session, record: StoredSession, sentAt: number): void {
+    const kept = this.#kept.get(session)!;
+    if (record.version !== kept.version) {
+      refreshFrom(this.#site, session, kept, record);
+    }
+    kept.noteTimes(record, sentAt);
+    this.#setTimes(session, kept, record, sentAt);
+  }
+
+  /** Writes what has changed in a session, if anything has. */
+  save(
+    session: Session,
+    extra: SessionChanges | undefined = undefined,
+  ): MaybePromise<void> {
+    this.#changed.delete(session);
+    const kept = this.#kept.get(session);
+    if (kept === undefined || !session.isActive) return;
+    if (!kept.isCreated) {
+      return kept.writing === undefined
+        ? this.#create(session, kept)
+        : undefined;
+    }
+    const changes = kept.takeChanges(session, {
+      secretHash: () => hashOfSecret(tokenOf(session).slice(ID_LENGTH)),
+      grace: this.#site.renewalGrace * 1000,
+    });
+    const touchedAt = session.lastModified * 1000;
+    const touch = touchedAt - kept.touchedAt > TOUCH_SLACK
+      ? { idle: Math.max(0, this.#clock.now() - touchedAt) }
+      : extra;
+    if (changes === undefined && touch === undefined) return;
+    return this.#commit(session, kept, { ...touch, ...changes });
+  }
+
+  /** Writes what has changed in the sessions but one. */
+  saveOthers(session: Session | undefined): MaybePromise<void>[] {
+    return [...this.#changed].filter((other) => other !== session).map(
+      (other) => this.save(other),
+    );
+  }
+
+  /** What is being written of a session. */
+  writingOf(session: Session): Promise<void> | undefined {
+    return this.#kept.get(session)?.writing;
+  }
+
+  /** Whether a new secret of a session has not reached the store yet. */
+  isRenewing(session: Session): boolean {
+    const kept = this.#kept.get(session);
+    return kept !== undefined && (kept.hasNewSecret || kept.isRenewing);
+  }
+
+  /** Whether a session is new and has no record yet. */
+  isUnwritten(session: Session): boolean {
+    return this.#kept.get(session)?.isCreated === false;
+  }
+
+  /** A touch that need not be written counts from the one that the store knows. */
+  settleTouch(session: Session): void {
+    const kept = this.#kept.get(session);
+    if (kept === undefined || !session.isActive || !kept.isCreated) return;
+    if (this.#isStopped) return;
+    const touchedAt = session.lastModified * 1000;
+    const ahead = touchedAt - kept.touchedAt;
+    if (!(ahead > 0 && ahead <= TOUCH_SLACK)) return;
+    this.#isSetting = true;
+    setTimes(session, kept.touchedAt, session.expiresAt * 1000 - ahead);
+    this.#isSetting = false;
+  }
+
+  /** Puts the deadline of a session here off, whatever the store says. */
+  putOff(session: Session, milliseconds: number): void {
+    this.#isSetting = true;
+    setTimes(
+      session,
+      session.lastModified * 1000,
+      this.#clock.now() + milliseconds,
+    );
+    this.#isSetting = false;
+  }
+
+  /** Touches the record of a session that is due within so many milliseconds. */
+  prolong(session: Session, within: number): void {
+    const kept = this.#kept.get(session);
+    if (kept === undefined || !session.isActive || !kept.isCreated) return;
+    const now = this.#clock.now();
+    if (session.expiresAt * 1000 - now > within) return;
+    this.#mind(this.#commit(session, kept, { idle: 0 }), session);
+  }
+
+  /** What has changed in a session is of no account any more. */
+  forget(session: Session): void {
+    this.#changed.delete(session);
+    this.#touched.delete(session);
+  }
+
+  /**
+   * Lets go of a session that is kept, to make room for another.
+   *
+   * @returns false if it is not, so that it has to end.
+   */
+  release(session: Session): boolean {
+    const kept = this.#kept.get(session);
+    if (kept === undefined || !kept.isCreated) return false;
+    this.#mind(this.save(session), session);
+    this.letGo(session);
+    return true;
+  }
+
+  /** Has a session live on elsewhere only. */
+  letGo(session: Session): void {
+    this.forget(session);
+    letGo(session);
+    this.#hands.drop(session);
+  }
+
+  /** Writes what is left; lets go of all sessions. */
+  halt(): Promise<unknown> {
+    this.#isStopped = true;
+    if (this.#flushTimer !== undefined) {
+      this.#clock.clearTimeout(this.#flushTimer);
+    }
+    const writes = [...this.#changed, ...this.#touched].map(async (session) => {
+      await this.save(session);
+    });
+    for (const session of this.#site.sessions.values()) this.letGo(session);
+    return Promise.all(writes);
+  }
+
+  #setTimes(
+    session: Session,
+    kept: KeptSession,
+    times: SessionTimes,
+    sentAt: number,
+  ): void {
+    const touchedAt = session.lastModified * 1000;
+    // A touch here that the store does not know yet goes before.
+    if (this.#isStopped || touchedAt > kept.touchedAt + TOUCH_SLACK) return;
+    this.#isSetting = true;
+    setTimes(session, kept.touchedAt, times.deadline + sentAt - times.now);
+    this.#isSetting = false;
+  }
+
+  #create(session: Session, kept: KeptSession): MaybePromise<void> {
+    const now = this.#clock.now();
+    const changes = kept.takeChanges(session, {
+      secretHash: () => "",
+      grace: 0,
+    });
+    const values = new Map<string, string>();
+    for (const [key, value] of changes?.values ?? []) {
+      if (value !== undefined) values.set(key, value);
+    }
+    kept.isRenewing = false;
+    const creating = this.#line.call(() =>
+      this.#store.create({
+        uid: session.uid,
+        age: now - session.createdAt * 1000,
+        idle: now - session.lastModified * 1000,
+        secretHash: hashOfSecret(tokenOf(session).slice(ID_LENGTH)),
+        oldSecrets: [],
+        isSecure: isSecureSession(session),
+        principal: session.principal,
+        sessionTimeout: kept.sessionTimeout,
+        absoluteTimeout: kept.absoluteTimeout,
+        values,
+        callbacks: changes?.addedCallbacks ?? [],
+      })
+    );
+    const created = (times: SessionTimes | undefined) => {
+      if (times === undefined) {
+        throw new Error(
+          `Cannot keep session "${session.uid}": the store refuses its uid`,
+        );
+      }
+      kept.isCreated = true;
+      this.#written(session, kept, times, now);
+    };
+    if (!isPromiseLike(creating)) return created(creating);
+    return this.#noteWriting(
+      kept,
+      creating.then(created, (error) => {
+        if (changes !== undefined) kept.putBack(changes);
+        throw error;
+      }),
+    );
+  }
+
+  #commit(
+    session: Session,
+    kept: KeptSession,
+    changes: SessionChanges,
+  ): MaybePromise<void> {
+    const sentAt = this.#clock.now();
+    const failed = (error: unknown): never => {
+      kept.isRenewing = false;
+      kept.putBack(changes);
+      this.#changed.add(session);
+      this.#flushIn(TOUCH_WAIT);
+      throw error;
+    };
+    const committed = (times: SessionTimes | undefined) => {
+      kept.isRenewing = false;
+      if (times !== undefined) {
+        return this.#written(session, kept, times, sentAt);
+      }
+      if (session.isActive) this.#onOver(session);
+      if (changes.values === undefined) return;
+      this.#site.reportError(
+        new Error(
+          `Cannot keep ${
+            [...changes.values.keys()].map((key) => `"${key}"`).join(", ")
+          } of session "${session.uid}": it has ended`,
+        ),
+        { session },
+      );
+    };
+    try {
+      const committing = this.#line.call(() =>
+        this.#store.commit(session.uid, changes)
+      );
+      if (!isPromiseLike(committing)) return committed(committing);
+      return this.#noteWriting(kept, committing.then(committed, failed));
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #written(
+    session: Session,
+    kept: KeptSession,
+    times: SessionTimes,
+    sentAt: number,
+  ): void {
+    // Another node's values may lie between: they come with the next load.
+    if (times.version === kept.version + 1 || kept.version === -1) {
+      kept.version = times.version;
+    }
+    kept.noteTimes(times, sentAt);
+    if (session.isActive) this.#setTimes(session, kept, times, sentAt);
+  }
+
+  /** Has whoever waits for a session's writing wait for this too. */
+  noteWriting(session: Session, writing: PromiseLike<void>): void {
+    const kept = this.#kept.get(session);
+    if (kept !== undefined) this.#noteWriting(kept, writing);
+  }
+
+  #noteWriting(kept: KeptSession, writing: PromiseLike<void>): Promise<void> {
+    const before = kept.writing;
+    const all = Promise.resolve(writing).finally(() => {
+      if (kept.writing === all) kept.writing = undefined;
+    });
+    kept.writing = all;
+    // Whoever waits for the last waits for those before it too.
+    if (before !== undefined) {
+      kept.writing = Promise.all([before, all]).then(() => {}).finally(() => {
+        kept.writing = undefined;
+      });
+      kept.writing.catch(() => {});
+    }
+    all.catch(() => {});
+    return kept.writing;
+  }
+
+  #noteChanged(session: Session): void {
+    this.#changed.add(session);
+    this.#flushIn(0);
+  }
+
+  #noteTouch(session: Session): void {
+    if (!this.#kept.has(session)) return;
+    this.#touched.add(session);
+    this.#flushIn(Math.min(TOUCH_WAIT, session.sessionTimeout * 250));
+  }
+
+  #flushIn(delay: number): void {
+    if (this.#isStopped) return;
+    const at = this.#clock.now() + delay;
+    if (at >= this.#flushAt) return;
+    if (this.#flushTimer !== undefined) {
+      this.#clock.clearTimeout(this.#flushTimer);
+    }
+    this.#flushAt = at;
+    this.#flushTimer = this.#clock.setTimeout(() => {
+      this.#flushTimer = undefined;
+      this.#flushAt = Infinity;
+      this.#flush();
+    }, delay);
+  }
+
+  #flush(): void {
+    if (this.#line.isDown) return this.#flushIn(TOUCH_WAIT);
+    for (const session of [...this.#changed, ...this.#touched]) {
+      this.#touched.delete(session);
+      try {
+        this.#mind(this.save(session), session);
+      } catch (error) {
+        this.#retry(session, error);
+      }
+    }
+  }
+
+  #mind(writing: MaybePromise<void>, session: Session): void {
+    if (!isPromiseLike(writing)) return;
+    writing.then(undefined, (error) => this.#retry(session, error));
+  }
+
+  #retry(session: Session, error: unknown): void {
+    this.#reportFailure(error, session);
+    this.#changed.add(session);
+    this.#flushIn(TOUCH_WAIT);
+  }
+
+  #reportFailure(error: unknown, session: Session): void {
+    // That the line is down has been reported, once.
+    if (error instanceof StoreUnavailableError) return;
+    this.#site.reportError(error, { session });
+  }
+}
+
+/** Deadlines that know whose they are. */
+export interface ObservableDeadlines extends SessionDeadlines {
+  /** Whose the deadline in a row is. */
+  itemAt(row: number): Expiring | undefined;
+}
+
+function encodeNamed(value: unknown, act: string, session: Session): string {
+  try {
+    return encodeValue(value);
+  } catch (cause) {
+    throw new TypeError(
+      `Cannot ${act} of session "${session.uid}": it cannot be cloned, so no store can keep it`,
+      { cause },
+    );
+  }
+}

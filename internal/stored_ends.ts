@@ -1,0 +1,365 @@
+import {
+  hasLocalUse,
+  markEnded,
+  type Session,
+  type SessionEnd,
+  type SessionEndReason,
+} from "../session.ts";
+import type {
+  Claimant,
+  ClaimedEnd,
+  LoadedSession,
+  MaybePromise,
+  SessionStore,
+} from "../stores/store.ts";
+import type { Clock } from "./clock.ts";
+import { type EndAudience, EndDuty } from "./end_duty.ts";
+import { EndWatch } from "./end_watch.ts";
+import type { KeepersHands, KeptSite } from "./kept_site.ts";
+import { restoreFrom } from "./live_record.ts";
+import { isPromiseLike } from "./promise_like.ts";
+import type { SessionRecords } from "./session_records.ts";
+import { type StoreLine, StoreUnavailableError } from "./store_line.ts";
+import { randomId } from "./token.ts";
+
+/** Milliseconds that a session is in question at most before it is asked again. */
+export const QUESTION = 1000;
+
+/** Ends claimed at once. */
+const BATCH = 100;
+
+/** Ends that are being told at once; more are left to others, or for later. */
+const MAX_DUTIES = 1000;
+
+/** Milliseconds that claiming may hold the event loop, as for other ends. */
+const SLICE = 6;
+
+/** What the ends of stored sessions are told with. */
+export interface EndTelling {
+  readonly store: SessionStore;
+  readonly line: StoreLine;
+  readonly hands: KeepersHands;
+  readonly records: SessionRecords;
+  readonly audience: EndAudience;
+  /** Milliseconds of a lease. */
+  readonly lease: number;
+}
+
+/**
+ * The ends of sessions that are kept in a store: those that were brought about
+ * here are claimed there before they are told, those that are due are claimed by
+ * whoever comes first, and those of elsewhere end what is live here, untold.
+ */
+export class StoredEnds {
+  readonly #site: KeptSite;
+  readonly #hands: KeepersHands;
+  readonly #clock: Clock;
+  readonly #store: SessionStore;
+  readonly #line: StoreLine;
+  readonly #records: SessionRecords;
+  readonly #duty: EndDuty;
+  readonly #watch: EndWatch;
+  readonly #claimant: Claimant;
+  readonly #questions = new Set<Session>();
+  /** Claimed, about to be ended here. */
+  readonly #claims = new Map<string, ClaimedEnd>();
+  /** Ended here, and the store does not know yet. */
+  readonly #ending = new Map<string, SessionEnd>();
+  /** Ended elsewhere, about to be ended here. */
+  readonly #toldElsewhere = new Set<string>();
+  #unwatch: (() => void) | undefined = undefined;
+  #isListening = false;
+  #isStopped = false;
+
+  constructor(site: KeptSite, telling: EndTelling) {
+    const { store, line, lease, audience } = telling;
+    this.#site = site;
+    this.#hands = telling.hands;
+    this.#clock = site.clock;
+    this.#store = store;
+    this.#line = line;
+    this.#records = telling.records;
+    this.#claimant = { owner: randomId(), lease };
+    this.#duty = new EndDuty(site.clock, { store, line, lease, audience });
+    this.#watch = new EndWatch(site.clock, () => this.#goRound());
+  }
+
+  /** Hears of ends elsewhere, and begins to claim what is due. */
+  begin(): void {
+    if (this.#isStopped) return;
+    this.#listen();
+    this.#watch.wake();
+  }
+
+  /** Puts a session in question: the store is asked in the next round. */
+  ask(session: Session): void {
+    this.#questions.add(session);
+    // It comes up again if there is no answer until then.
+    this.#records.putOff(session, QUESTION);
+    this.#watch.wake();
+  }
+
+  /** A session in question has been found in the store. */
+  answer(session: Session): void {
+    this.#questions.delete(session);
+  }
+
+  /** Whether a session's deadline has come as far as is known here. */
+  isInQuestion(session: Session): boolean {
+    return this.#questions.has(session);
+  }
+
+  /** Whether a session has ended here, whatever the store thinks. */
+  isEnding(uid: string): boolean {
+    return this.#ending.has(uid);
+  }
+
+  /**
+   * Sees to an end that was brought about here.
+   *
+   * @returns whether it does: an end that the store knows nothing of is the
+   * site's own to tell.
+   */
+  announce(end: SessionEnd): boolean {
+    const { session, uid } = end;
+    this.#records.forget(session);
+    this.#questions.delete(session);
+    if (this.#toldElsewhere.delete(uid)) return true;
+    const claim = this.#claims.get(uid);
+    if (claim !== undefined) {
+      this.#claims.delete(uid);
+      this.#tell(claim, end);
+      return true;
+    }
+    if (!this.#records.isInStore(session)) return false;
+    this.#ending.set(uid, end);
+    const ended = this.#endInStore(end);
+    if (isPromiseLike(ended)) this.#records.noteWriting(session, ended);
+    return true;
+  }
+
+  /** Ends the sessions of a principal, wherever they are; answers how many. */
+  endSessionsOf(
+    principal: string,
+    options: {
+      readonly except: Session | undefined;
+      readonly reason: SessionEndReason;
+    },
+  ): MaybePromise<number> {
+    const { except, reason } = options;
+    const end = (uids: readonly string[]): MaybePromise<number> => {
+      const ended = uids.filter((uid) => uid !== except?.uid).map((uid) =>
+        this.#endOf(uid, reason)
+      );
+      return ended.some(isPromiseLike)
+        ? Promise.all(ended).then(count)
+        : count(ended as boolean[]);
+    };
+    const uids = this.#line.call(() => this.#store.uidsOf(principal));
+    return isPromiseLike(uids) ? uids.then(end) : end(uids);
+  }
+
+  /** Claims no more; resolves when the store knows what has ended here. */
+  halt(): Promise<unknown> {
+    this.#isStopped = true;
+    this.#watch.stop();
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+    const ends = [...this.#ending.values()].map((end) => this.#endInStore(end));
+    this.#duty.halt();
+    return Promise.all(ends);
+  }
+
+  /** Leaves what is untold to others. */
+  stop(): Promise<void> {
+    return this.#duty.stop();
+  }
+
+  #listen(): void {
+    this.#isListening = true;
+    const listening = (unwatch: () => void) => {
+      if (this.#isStopped) unwatch();
+      else this.#unwatch = unwatch;
+    };
+    const failed = () => void (this.#isListening = false);
+    try {
+      const unwatch = this.#line.probe(() =>
+        this.#store.watch(
+          ({ uid, reason }) => this.#hear(uid, reason as SessionEndReason),
+          () => this.#watch.wake(),
+        )
+      );
+      if (isPromiseLike(unwatch)) unwatch.then(listening, failed);
+      else listening(unwatch);
+    } catch {
+      // A later round tries again, and finds out what there was to hear.
+      failed();
+    }
+  }
+
+  #hear(uid: string, reason: SessionEndReason): void {
+    const session = this.#site.sessions.get(uid);
+    if (session === undefined || this.#claims.has(uid)) return;
+    this.#endQuietly(session, reason);
+  }
+
+  #endQuietly(session: Session, reason: SessionEndReason): void {
+    this.#toldElsewhere.add(session.uid);
+    this.#site.endSession(session, reason);
+    this.#toldElsewhere.delete(session.uid);
+  }
+
+  /** Claims and tells what is due; answers when more will be, in milliseconds. */
+  #goRound(): MaybePromise<number> {
+    const asked = [...this.#questions];
+    const conclude = (next: number): MaybePromise<number> => {
+      const settled = this.#settle(asked);
+      const rest = Math.max(next, this.#duty.standBackFor);
+      return isPromiseLike(settled) ? settled.then(() => rest) : rest;
+    };
+    try {
+      const next = this.#claimAll(this.#clock.now());
+      return isPromiseLike(next)
+        ? next.then(conclude).catch(() => Infinity)
+        : conclude(next);
+    } catch {
+      return Infinity;
+    }
+  }
+
+  #claimAll(began: number): MaybePromise<number> {
+    for (;;) {
+      if (this.#isStopped) return Infinity;
+      if (this.#duty.size >= MAX_DUTIES) return SLICE;
+      const claims = this.#line.probe(() =>
+        this.#store.claim(this.#claimant, BATCH)
+      );
+      if (isPromiseLike(claims)) {
+        return claims.then(({ ends, nextIn }) => {
+          for (const claim of ends) this.#take(claim);
+          return nextIn > 0 ? nextIn : this.#claimAll(began);
+        });
+      }
+      for (const claim of claims.ends) this.#take(claim);
+      if (claims.nextIn > 0) return claims.nextIn;
+      // The requests have their turn.
+      if (this.#clock.now() - began >= SLICE) return 0;
+    }
+  }
+
+  #take(claim: ClaimedEnd): void {
+    const { uid } = claim.session;
+    const reason = claim.reason as SessionEndReason;
+    const live = this.#site.sessions.get(uid);
+    if (live?.isActive && this.#records.keeps(live)) {
+      this.#claims.set(uid, claim);
+      this.#site.endSession(live, reason);
+      this.#claims.delete(uid);
+      return;
+    }
+    const own = this.#ending.get(uid);
+    const now = this.#clock.now();
+    const session = own?.session ?? this.#hands.build(uid);
+    if (own === undefined) restoreFrom(this.#site, session, claim.session, now);
+    const at = (claim.at + now - claim.session.now) / 1000;
+    const end = own ?? { session, uid, reason, at };
+    if (own === undefined) markEnded(session, end);
+    this.#ending.delete(uid);
+    this.#tell(claim, end);
+  }
+
+  #tell(claim: ClaimedEnd, end: SessionEnd): void {
+    this.#site.mindPromise(this.#duty.tell(claim, end), end.session);
+  }
+
+  #endInStore(end: SessionEnd): MaybePromise<void> {
+    const { uid, reason } = end;
+    const told = (claim: ClaimedEnd | undefined) => {
+      this.#ending.delete(uid);
+      if (claim !== undefined) this.#tell(claim, end);
+    };
+    try {
+      const claim = this.#line.call(() =>
+        this.#store.end(uid, reason, this.#claimant)
+      );
+      if (!isPromiseLike(claim)) return told(claim);
+      return claim.then(told, (error) => {
+        // It is told in a later round.
+        this.#reportFailure(error, end.session);
+      });
+    } catch (error) {
+      this.#reportFailure(error, end.session);
+    }
+  }
+
+  /** Ends a session that may be here or elsewhere; answers whether it did. */
+  #endOf(uid: string, reason: SessionEndReason): MaybePromise<boolean> {
+    const live = this.#site.sessions.get(uid);
+    if (live !== undefined) {
+      this.#site.endSession(live, reason);
+      return true;
+    }
+    const told = (claim: ClaimedEnd | undefined) => {
+      if (claim !== undefined) this.#take(claim);
+      return claim !== undefined;
+    };
+    const claim = this.#line.call(() =>
+      this.#store.end(uid, reason, this.#claimant)
+    );
+    return isPromiseLike(claim) ? claim.then(told) : told(claim);
+  }
+
+  /** Sees to what the store could not be told, and to what is still in question. */
+  #settle(asked: readonly Session[]): MaybePromise<void> {
+    const settling: MaybePromise<void>[] = [];
+    for (const end of this.#ending.values()) {
+      settling.push(this.#endInStore(end));
+    }
+    if (!this.#isListening) this.#listen();
+    for (const session of asked) {
+      if (this.#questions.has(session)) settling.push(this.#resolve(session));
+    }
+    if (settling.some(isPromiseLike)) {
+      return Promise.all(settling).then(() => {});
+    }
+  }
+
+  #resolve(session: Session): MaybePromise<void> {
+    const sentAt = this.#clock.now();
+    const resolve = (record: LoadedSession | undefined) => {
+      if (!this.#questions.delete(session) || !session.isActive) return;
+      if (record === undefined) {
+        this.#endQuietly(session, reasonHere(session, sentAt));
+      } else if (hasLocalUse(session)) {
+        this.#records.update(session, record, sentAt);
+      } else {
+        // Somebody visits it elsewhere, and nobody waits for it here.
+        this.#records.letGo(session);
+      }
+    };
+    try {
+      const record = this.#line.call(() =>
+        this.#store.load(session.uid, { secretHash: "", touch: false })
+      );
+      if (!isPromiseLike(record)) return resolve(record);
+      return record.then(resolve, () => {});
+    } catch {
+      // It stays in question.
+    }
+  }
+
+  #reportFailure(error: unknown, session: Session): void {
+    // That the line is down has been reported, once.
+    if (error instanceof StoreUnavailableError) return;
+    this.#site.reportError(error, { session });
+  }
+}
+
+function reasonHere(session: Session, now: number): SessionEndReason {
+  const absolute = session.createdAt + session.absoluteTimeout;
+  return absolute * 1000 <= now ? "absolute" : "idle";
+}
+
+function count(ended: readonly boolean[]): number {
+  return ended.filter((isEnded) => isEnded).length;
+}
