@@ -5,6 +5,9 @@ import type {
   StoredCallback,
 } from "../stores/store.ts";
 
+/** More than there are requests of one visitor at once. */
+const MAX_NOT_VISITS = 16;
+
 /** What is known of a live session's record, and what it has not been told yet. */
 export class KeptSession {
   /** Whether there is a record, as far as is known. */
@@ -25,12 +28,34 @@ export class KeptSession {
   hasNewSecret = false;
   /** A new secret is on its way to the store. */
   isRenewing = false;
+  /** Loads that were no visits: when each touched, and what it was before. */
+  readonly #notVisits = new Map<number, number>();
   /** What is being written. */
   writing: Promise<void> | undefined = undefined;
 
   /** Takes over what the store says of the times; `sentAt` is when it was asked. */
   noteTimes(times: SessionTimes, sentAt: number): void {
     this.touchedAt = times.touchedAt + sentAt - times.now;
+  }
+
+  /**
+   * What takes a touch back that was no visit. Where two of them overlap, the
+   * first cannot be, and the second goes back behind both.
+   */
+  takeBack(touchedAt: number, before: number): SessionChanges {
+    let to = before;
+    for (;;) {
+      const earlier = this.#notVisits.get(to);
+      if (earlier === undefined || earlier >= to) break;
+      to = earlier;
+    }
+    this.#notVisits.delete(touchedAt);
+    this.#notVisits.set(touchedAt, to);
+    if (this.#notVisits.size > MAX_NOT_VISITS) {
+      const [oldest] = this.#notVisits.keys();
+      this.#notVisits.delete(oldest!);
+    }
+    return { takenBack: { touchedAt, before, to } };
   }
 
   /** What is to be written, apart from touches; nothing of it is left here. */

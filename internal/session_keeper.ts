@@ -18,7 +18,6 @@ import {
 import type {
   LoadedSession,
   MaybePromise,
-  SessionChanges,
   SessionStore,
 } from "../stores/store.ts";
 import type { Clock } from "./clock.ts";
@@ -429,7 +428,11 @@ export class SessionKeeper implements KeeperForSessions {
     this.#records.saveOthers(session).forEach(note);
     const subject = session ?? visit?.session;
     if (subject !== undefined) {
-      note(this.#records.save(subject, takenBack(request, visit)));
+      const loaded = visit?.loaded;
+      const takenBack = loaded === undefined || wasTouched(request)
+        ? undefined
+        : this.#records.takeBack(subject, loaded);
+      note(this.#records.save(subject, takenBack));
       note(this.#records.writingOf(subject));
       this.#records.settleTouch(subject);
     }
@@ -468,17 +471,4 @@ function worthIn(record: LoadedSession, secretHash: string): TokenWorth {
   const old = record.oldSecrets.find(({ hash }) => hash === secretHash);
   if (old === undefined) return "wrong";
   return record.now < old.until ? "graced" : "outdated";
-}
-
-/** What takes a touch back that the request did not ask for. */
-function takenBack(
-  request: SiteRequest,
-  visit: Visit | undefined,
-): SessionChanges | undefined {
-  const loaded = visit?.loaded;
-  if (loaded === undefined || wasTouched(request)) return undefined;
-  const { touchedAt, touchedBefore: before } = loaded;
-  return touchedAt === before
-    ? undefined
-    : { takenBack: { touchedAt, before } };
 }

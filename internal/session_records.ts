@@ -9,6 +9,7 @@ import {
   tokenOf,
 } from "../session.ts";
 import type {
+  LoadedSession,
   MaybePromise,
   SessionChanges,
   SessionStore,
@@ -200,6 +201,16 @@ export class SessionRecords {
     return [...this.#changed].filter((other) => other !== session).map(
       (other) => this.save(other),
     );
+  }
+
+  /** What takes the touch back that came with a load. */
+  takeBack(
+    session: Session,
+    loaded: LoadedSession,
+  ): SessionChanges | undefined {
+    const { touchedAt, touchedBefore } = loaded;
+    if (touchedAt === touchedBefore) return undefined;
+    return this.#kept.get(session)?.takeBack(touchedAt, touchedBefore);
   }
 
   /** What is being written of a session. */

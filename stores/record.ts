@@ -93,7 +93,7 @@ export function changed(
     name !== "idle" && name !== "takenBack" && value !== undefined
   );
   const since = isLastTouch(record, takenBack)
-    ? takenBack.before
+    ? takenBack.to ?? takenBack.before
     : record.touchedAt;
   const isTouched = idle !== undefined && now - idle >= since;
   const latest = isTouched ? now - idle : since;

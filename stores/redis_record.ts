@@ -51,7 +51,7 @@ export function encodeChanges(changes: SessionChanges): string[] {
   return [
     ifGiven(idle),
     ifGiven(takenBack?.touchedAt),
-    ifGiven(takenBack?.before),
+    ifGiven(takenBack?.to ?? takenBack?.before),
     ifGiven(sessionTimeout),
     ifGiven(absoluteTimeout),
     principal === null ? "-" : encodePrincipal(principal),

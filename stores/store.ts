@@ -123,10 +123,14 @@ export interface SessionChanges {
   /** Milliseconds since a touch that is to count, unless there was a later one. */
   readonly idle?: number;
   /**
-   * A load was no touch after all: back to `before`, unless somebody has touched
-   * the session since `touchedAt`.
+   * A load was no touch after all: back to `to`, or to `before`, which is what the
+   * load found; unless somebody has touched the session since `touchedAt`.
    */
-  readonly takenBack?: { readonly touchedAt: number; readonly before: number };
+  readonly takenBack?: {
+    readonly touchedAt: number;
+    readonly before: number;
+    readonly to?: number;
+  };
 }
 
 /** Who tells of an end, and how long nobody else shall. */

@@ -388,6 +388,23 @@ export const RECORD_TESTS: ContractTests = {
     same((await look(store, "a")).deadline, made.deadline, "the deadline kept");
   },
 
+  async "commit() takes a touch back behind an earlier one"(
+    { store, subject },
+  ) {
+    const made = await keep(store, "a", { idle: 2000 });
+    await store.load("a", VISIT);
+    await subject.advance(5);
+    const second = present(await store.load("a", VISIT), "load()");
+    const { touchedAt, touchedBefore: before } = second;
+    const to = made.touchedAt;
+    const times = present(
+      await store.commit("a", { takenBack: { touchedAt, before, to } }),
+      "commit()",
+    );
+    same(times.touchedAt, made.touchedAt, "touchedAt");
+    same(times.deadline, made.deadline, "the deadline");
+  },
+
   async "commit() takes no touch back if there was a later one"(
     { store, subject },
   ) {

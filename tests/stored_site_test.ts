@@ -198,6 +198,33 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
     assertEquals(node.reasons, ["idle"]);
   });
 
+  Deno.test(`Site over ${kind} is not touched by two such pages at once`, async () => {
+    using time = new FakeTime();
+    await using node = nodeOf(makeStore());
+    const gates = [
+      Promise.withResolvers<void>(),
+      Promise.withResolvers<void>(),
+    ];
+    node.page("poll", async (request) => {
+      await gates[Number(request.query.get("gate"))]!.promise;
+      return "";
+    });
+    const cookie = cookieOf(await node.get("visit"));
+    await pass(time, 30_000);
+    const first = node.get("poll?gate=0", cookie);
+    await pass(time, 10_000);
+    const second = node.get("poll?gate=1", cookie);
+    await pass(time, 5_000);
+    gates[0]!.resolve();
+    await first;
+    gates[1]!.resolve();
+    await second;
+    await pass(time, 14_000);
+    assertEquals(node.reasons, []);
+    await pass(time, 2_500);
+    assertEquals(node.reasons, ["idle"]);
+  });
+
   Deno.test(`Site over ${kind} neither opens nor touches a session by its name`, async () => {
     using time = new FakeTime();
     const suspicions: string[] = [];
