@@ -13,6 +13,7 @@ export const MONITOR_SCRIPT: string = String.raw`"use strict";
 
   // Between two changes of the rows there is time to read them.
   const ROWS_STAY = 2500;
+  const ENDED_STAY = 1500;
   const LITTLE_LEFT = 0.2;
   const [live, rows, said, dialog] = ["live", "rows", "said", "confirm"].map(byId);
   const canHover = matchMedia("(hover: hover)").matches;
@@ -62,6 +63,9 @@ export const MONITOR_SCRIPT: string = String.raw`"use strict";
     const row = rows.querySelector('[data-uid="' + uid + '"]');
     if (row === null || row.className === "over") return;
     row.className = "over";
+    // Once only, for where something always ends the rows would never change.
+    const now = Date.now();
+    if (now > rowsAt + ROWS_STAY) rowsAt = now - ROWS_STAY + ENDED_STAY;
     const mark = document.createElement("span");
     mark.className = "reason " + reason;
     mark.textContent = reason;

@@ -2,7 +2,7 @@
 export const MONITOR_STYLE: string = `:root {
   color-scheme: light dark;
   --page: #f4f5f7; --sheet: #fff; --line: #e3e6ea; --faint: #eef0f3;
-  --text: #1a1f27; --quiet: #59626f; --link: #1d57c4; --danger: #b91c1c;
+  --edge: #868f9c; --text: #1a1f27; --quiet: #59626f; --link: #1d57c4; --danger: #b91c1c;
   --made: #1a7f4b; --idle: #64748b; --logout: #2563eb; --absolute: #8b3fd1;
   --evicted: #b45309; --revoked: #d02c2c; --shutdown: #334155;
   --mono: ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", monospace;
@@ -11,7 +11,7 @@ export const MONITOR_STYLE: string = `:root {
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #0e1116; --sheet: #161b22; --line: #2a313b; --faint: #20262f;
-    --text: #e7eaef; --quiet: #9ba6b4; --link: #7fb0ff; --danger: #ff8078;
+    --edge: #6d7887; --text: #e7eaef; --quiet: #9ba6b4; --link: #7fb0ff; --danger: #ff8078;
     --made: #4ac984; --idle: #8b9bb0; --logout: #6aa5ff; --absolute: #c08aff;
     --evicted: #f0b04a; --revoked: #ff7b72; --shutdown: #cfd6df;
   }
@@ -51,10 +51,10 @@ form[role=search] { display: flex; gap: 8px; align-items: center; }
 form[role=search] label { color: var(--quiet); }
 input[type=search] { width: 190px; min-width: 0; }
 input[type=search], button, .button { font: inherit; color: inherit; background: var(--sheet); border: 1px solid var(--line); border-radius: 7px; padding: 5px 11px; }
-input[type=search] { background: var(--page); border-color: var(--idle); }
+input[type=search] { background: var(--page); border-color: var(--edge); }
 input::placeholder { color: var(--quiet); opacity: 1; }
 button, .button { cursor: pointer; text-decoration: none; background: var(--faint); }
-button:hover, .button:hover { border-color: var(--idle); }
+button:hover, .button:hover { border-color: var(--edge); }
 button.danger { background: #b91c1c; border-color: #b91c1c; color: #fff; font-weight: 600; }
 button.danger:hover { background: #991616; }
 
@@ -78,8 +78,8 @@ td:last-child, thead th:last-child { padding-right: 0; text-align: right; }
 .who { overflow: hidden; text-overflow: ellipsis; }
 .who i { color: var(--quiet); font-style: normal; }
 .left { display: table-cell; }
-.left span { display: inline-block; width: 86px; }
-.left .bar { width: calc(100% - 90px); }
+.left span { display: inline-block; width: 98px; }
+.left .bar { width: calc(100% - 102px); }
 .bar { display: inline-block; vertical-align: middle; width: 100%; height: 6px; border-radius: 3px; background: var(--faint); }
 .bar rect { fill: var(--logout); transition: width 1s linear; }
 .low .bar rect { fill: var(--evicted); }
@@ -104,8 +104,11 @@ td:last-child, thead th:last-child { padding-right: 0; text-align: right; }
 
 .ends { font-size: 13px; }
 .ends th, .ends td { padding: 5px; }
+.ends th:first-child { padding-left: 0; }
+.ends td:last-child, .ends thead th:last-child { padding-right: 0; }
 .ends tbody th .who { display: inline-block; max-width: 70px; margin-left: 8px; color: var(--quiet); vertical-align: bottom; }
 .ends tbody tr:nth-child(n + 13) { display: none; }
+.ends tbody tr:nth-child(12) > * { border-bottom: 0; }
 .spread { font-size: 13px; }
 .spread tbody th, .spread td { border: 0; padding: 2px 0; }
 .spread tbody th { width: 92px; color: var(--quiet); }
@@ -117,7 +120,7 @@ td:last-child, thead th:last-child { padding-right: 0; text-align: right; }
 dialog { width: min(440px, calc(100vw - 32px)); color: inherit; background: var(--sheet); border: 1px solid var(--line); border-radius: 12px; padding: 20px; }
 dialog::backdrop { background: #0008; }
 dialog h2 { font-size: 17px; margin-bottom: 8px; }
-dialog code { overflow-wrap: anywhere; }
+dialog p { overflow-wrap: anywhere; }
 
 @media (max-width: 1020px) {
   main { grid-template-columns: minmax(0, 1fr); }

@@ -87,7 +87,7 @@ const POLICY =
  * **Put a guard before it**: it shows who is there, and who sees it can end their
  * sessions, for the reason `"revoked"`. It shows uids, which open nothing, and
  * never a token. It neither makes nor touches sessions, those of its viewers
- * either.
+ * either; a {@linkcode SessionGuard} before it does, to remember the login.
  *
  * What the charts show is counted from when it was made, for an hour back. The
  * page is live by server-sent events, which stop with the site, and works
@@ -283,7 +283,9 @@ export class SessionMonitor extends Resource {
     for (const { reason } of ends.slice(-count)) {
       reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
     }
-    const what = count === 1 ? "1 session ended" : `${count} sessions ended`;
+    const what = count === 1
+      ? "1 session ended"
+      : `${count.toLocaleString("en")} sessions ended`;
     if (count > ends.length) return what;
     return `${what}: ${
       [...reasons].map(([reason, count]) => `${count} ${reason}`).join(", ")

@@ -668,7 +668,7 @@ Deno.test("SessionMonitor's events are few where thousands end at once", async (
   clock.advance(200);
   const message = await events.next();
   assertEquals(message?.ended.length, 50);
-  assertEquals(message?.said, "3000 sessions ended");
+  assertEquals(message?.said, "3,000 sessions ended");
 });
 
 Deno.test("SessionMonitor's events say nothing where nothing changes, but now and then", async () => {
