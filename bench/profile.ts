@@ -1,0 +1,139 @@
+/**
+ * Where the time of a server goes: its functions by the time spent in each
+ * itself, ours beside the bare one.
+ *
+ *     deno task bench:profile [seconds]
+ *
+ * The time that the kernel and Deno's own threads take is not in it.
+ *
+ * @module
+ */
+
+import { ask, cookieOf } from "./ask.ts";
+import { onDeno } from "./programs.ts";
+import { printTable } from "./table.ts";
+
+const SECONDS = Number(Deno.args[0] ?? 4);
+
+/** How many functions are shown. */
+const SHOWN = 12;
+
+/** What a `.cpuprofile` holds that is read here. */
+interface Profile {
+  readonly nodes: readonly {
+    readonly id: number;
+    readonly callFrame: {
+      readonly functionName: string;
+      readonly url: string;
+      readonly lineNumber: number;
+    };
+  }[];
+  readonly samples: readonly number[];
+}
+
+const CASES = [
+  { name: "hello, bare", file: "programs/bare_hello.ts", path: "/hello" },
+  { name: "hello, Curfew", file: "programs/curfew_hello.ts", path: "/hello" },
+  {
+    name: "session, by hand",
+    file: "programs/bare_sessions.ts",
+    path: "/count",
+    isReturning: true,
+  },
+  {
+    name: "session, Curfew",
+    file: "programs/curfew_sessions.ts",
+    path: "/count",
+    isReturning: true,
+  },
+  { name: "new, by hand", file: "programs/bare_sessions.ts", path: "/new" },
+  { name: "new, Curfew", file: "programs/curfew_sessions.ts", path: "/new" },
+];
+
+for (const { name, file, path, isReturning } of CASES) {
+  const folder = Deno.makeTempDirSync({ prefix: "curfew-profile-" });
+  try {
+    const port = freePort();
+    const { command, args } = onDeno(file)(port);
+    const [run, ...rest] = args;
+    await using server = new Deno.Command(command, {
+      args: [
+        run!,
+        "--cpu-prof",
+        `--cpu-prof-dir=${folder}`,
+        "--preload",
+        new URL("programs/exit_on_signal.ts", import.meta.url).pathname,
+        ...rest,
+      ],
+      stdout: "null",
+    }).spawn();
+    const origin = `http://127.0.0.1:${port}`;
+    await listening(port);
+    const headers = isReturning
+      ? [
+        "-H",
+        `Cookie: ${cookieOf(await ask(origin, { path: "/new" }, "hello"))}`,
+      ]
+      : [];
+    await new Deno.Command("wrk", {
+      args: [
+        "-t1",
+        "-c32",
+        `-d${SECONDS}s`,
+        ...headers,
+        origin + path,
+      ],
+    }).output();
+    server.kill("SIGTERM");
+    await server.status;
+    const [entry] = Deno.readDirSync(folder);
+    const text = Deno.readTextFileSync(`${folder}/${entry!.name}`);
+    console.log(`\n${name}: self time, % of what JavaScript took\n`);
+    printTable(rowsOf(JSON.parse(text)));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+function rowsOf(profile: Profile): Record<string, string>[] {
+  const names = new Map(profile.nodes.map(({ id, callFrame }) => {
+    const { functionName, url, lineNumber } = callFrame;
+    const file = url.split("/").slice(-2).join("/");
+    return [
+      id,
+      `${functionName || "(anonymous)"} ${
+        file === "" ? "" : `${file}:${lineNumber + 1}`
+      }`.trim(),
+    ];
+  }));
+  const counts = new Map<string, number>();
+  let all = 0;
+  for (const id of profile.samples) {
+    const name = names.get(id) ?? "?";
+    if (name === "(idle)") continue;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+    all++;
+  }
+  return [...counts].sort(([, one], [, other]) => other - one).slice(0, SHOWN)
+    .map(([name, count]) => ({
+      "%": (100 * count / all).toFixed(1),
+      "function": name,
+    }));
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+async function listening(port: number): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    try {
+      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  throw new Error(`Cannot profile: nothing listens on ${port}`);
+}

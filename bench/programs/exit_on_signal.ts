@@ -1,0 +1,3 @@
+/** Ends a program in such a way that its profile is written. */
+
+Deno.addSignalListener("SIGTERM", () => Deno.exit());
