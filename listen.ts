@@ -28,7 +28,7 @@ const lateSites = new WeakSet<Site>();
 /**
  * Serves a site on an endpoint, until Ctrl-C or SIGTERM.
  *
- * Then it takes no more connections, ends streams of events, lets running
+ * Then it takes no more connections, ends streams and sockets, lets running
  * requests finish, and closes the site, which ends the sessions: the process
  * exits with 0, unless the program has more to do. If a request has not finished
  * after the site's `shutdownTimeout`, the process exits all the same, once the

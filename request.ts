@@ -430,6 +430,12 @@ export class SiteRequest implements SessionHolder {
     return this.#isGraced ? "graced" : "current";
   }
 
+  /** Whether the session was opened by a token that has been replaced; likewise. */
+  hasOldToken(session: Session): boolean {
+    return session === this.#session && this.#token !== undefined &&
+      !this.#isOwedToken && !isCurrent(session, this.#token);
+  }
+
   /**
    * Aborts when the visitor leaves before the response is handed over.
    *

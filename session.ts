@@ -849,6 +849,9 @@ export class Session {
    * event `end`. Find the session by `request.session`, for coming back is no
    * visit, and answer 204 if there is none: then they stay away.
    *
+   * A stream lasts no longer than the token that opened it: after a renewal, and
+   * the grace, it is closed, and a browser comes back with the new one.
+   *
    * @param request The request that is to be answered.
    * @param options How the stream is to be.
    * @throws {TypeError} If an option is no number.
@@ -893,7 +896,9 @@ export class Session {
    * leaves the visitor hanging otherwise. A message that comes in is access: the
    * session is touched within 5 seconds, or a twentieth of `sessionTimeout` if
    * that is less, and never so late that it ends meanwhile. What is sent, and
-   * pings, are none. A message that comes after the end is not heard.
+   * pings, are none. A message that comes after the end is not heard. Code 1013
+   * means that the visitor should come back: the token that opened it has been
+   * renewed, and the grace is over, or too much was waiting for him.
    *
    * @param request The request that is to be upgraded.
    * @param options How the socket is to be.
@@ -1011,7 +1016,10 @@ export class Session {
     const until = clock.now() + renewalGrace * 1000;
     const before = this.#secret;
     this.#secret = renewal.replace(before, until);
-    if (this.#secret !== before) this.site.keeper?.noteRenewal(this);
+    if (this.#secret !== before) {
+      this.site.keeper?.noteRenewal(this);
+      this.#extras?.streams?.outlast();
+    }
     return renewal;
   }
 

@@ -389,8 +389,8 @@ export class Site
   }
 
   /**
-   * Ends the streams of server-sent events (`text/event-stream`), and those that
-   * begin later at once.
+   * Ends the streams of server-sent events (`text/event-stream`) and the sockets
+   * of sessions, and those that begin later at once.
    *
    * A server that shuts down waits for the requests that are running, and such a
    * stream would run for ever. {@linkcode listen} calls this first.

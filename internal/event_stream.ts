@@ -160,7 +160,16 @@ export class EventStream {
     if (this.#cause !== undefined) return;
     const event = formatEvent({ event: "end", data: { reason } });
     this.#controller.enqueue(new TextEncoder().encode(event));
-    this.#close(`The session has ended: ${reason}`);
+    this.#close(
+      reason === "shutdown"
+        ? "The site has stopped"
+        : `The session has ended: ${reason}`,
+    );
+  }
+
+  /** Closes the stream that was opened by an old token; sessions do this. */
+  cut(): void {
+    this.#close("The token that opened it counts no more");
   }
 
   #close(cause: string): void {

@@ -2,6 +2,8 @@
 export interface OpenStream {
   /** Closes it and says why; if it is closed already, nothing happens. */
   end(reason: string): void;
+  /** Closes it, so that the visitor comes back for more. */
+  cut(): void;
 }
 
 /**

@@ -128,6 +128,11 @@ export class TiedSocket implements SessionSocket, OpenStream {
     this.#close(reason === "shutdown" ? GOING_AWAY : POLICY, reason);
   }
 
+  /** Closes a socket that was opened by an old token. */
+  cut(): void {
+    this.#close(TRY_AGAIN, "renewed");
+  }
+
   #close(code: number, reason: string): void {
     if (this.#isEnded) return;
     this.#isEnded = true;

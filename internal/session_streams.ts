@@ -15,6 +15,8 @@ export interface StreamRequest {
   readonly rootURL: URL;
   /** A header of the request, or undefined. */
   getHeader(name: string): string | undefined;
+  /** Whether it came with a token of the session that has been replaced. */
+  hasOldToken?(session: object): boolean;
   /** The site, which may stop. */
   readonly site: {
     /** Aborts when it does. */
@@ -26,6 +28,7 @@ export interface StreamRequest {
 export interface StreamingSession {
   readonly site: {
     readonly clock: Clock;
+    readonly renewalGrace: number;
     reportError(error: unknown, context: { session: StreamingSession }): void;
   };
   readonly sessionTimeout: number;
@@ -44,10 +47,15 @@ export interface StreamingSession {
 const TOUCH_EVERY = 5000;
 const TOUCHES_PER_TIMEOUT = 20;
 
+/** Milliseconds: a timer for longer fires at once. */
+const LONGEST_DELAY = 2 ** 31 - 1;
+
 /** The streams of one session that are open. */
 export class SessionStreams {
   readonly #session: StreamingSession;
   readonly #open = new Set<OpenStream>();
+  /** Those that will cut streams. */
+  readonly #timers = new Set<unknown>();
 
   constructor(session: StreamingSession) {
     this.#session = session;
@@ -58,22 +66,35 @@ export class SessionStreams {
     return this.#open.size;
   }
 
-  /** Closes all of them. */
+  /** Closes all of them: the session has ended. */
   end(reason: string): void {
+    const { clock } = this.#session.site;
+    for (const timer of this.#timers) clock.clearTimeout(timer);
+    this.#timers.clear();
     for (const stream of this.#open) stream.end(reason);
+  }
+
+  /**
+   * The session has a new token. What the old one has opened lasts as long as
+   * that one counts, for a thief may have had it.
+   */
+  outlast(): void {
+    if (this.#open.size > 0) this.#cutAfterGrace([...this.#open]);
   }
 
   /** Opens a stream of events. */
   openEvents(
-    { site: { stopSignal } }: StreamRequest,
+    request: StreamRequest,
     options: EventStreamOptions,
   ): EventStream {
+    const { stopSignal } = request.site;
     const stream: EventStream = new EventStream({
       clock: this.#session.site.clock,
       onClosed: () => dropStream(stream, this.#open, stopSignal),
       onError: this.#report,
     }, options);
     this.#keep(stream, stopSignal);
+    this.#cutIfOutdated(stream, request);
     return stream;
   }
 
@@ -98,7 +119,24 @@ export class SessionStreams {
       onClosed: () => dropStream(stream, this.#open, stopSignal),
     }, options);
     this.#keep(stream, stopSignal);
+    this.#cutIfOutdated(stream, request);
     return stream;
+  }
+
+  #cutIfOutdated(stream: OpenStream, request: StreamRequest): void {
+    const isOpen = this.#open.has(stream);
+    if (isOpen && request.hasOldToken?.(this.#session)) {
+      this.#cutAfterGrace([stream]);
+    }
+  }
+
+  #cutAfterGrace(streams: readonly OpenStream[]): void {
+    const { clock, renewalGrace } = this.#session.site;
+    const timer = clock.setTimeout(() => {
+      this.#timers.delete(timer);
+      for (const stream of streams) stream.cut();
+    }, Math.min(renewalGrace * 1000, LONGEST_DELAY));
+    this.#timers.add(timer);
   }
 
   #keep(stream: OpenStream, stopSignal: AbortSignal): void {

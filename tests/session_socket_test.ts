@@ -5,6 +5,7 @@ import {
   assertEquals,
   assertInstanceOf,
   assertLess,
+  assertMatch,
 } from "@std/assert";
 import {
   HttpError,
@@ -20,6 +21,7 @@ import {
   onlySession,
   siteOf,
 } from "./helpers_session.ts";
+import { SessionStreams } from "../internal/session_streams.ts";
 import { testWith } from "./helpers_process.ts";
 
 /**
@@ -108,7 +110,7 @@ function test(name: string, fn: () => Promise<void>): void {
   testWith(["net"], name, fn);
 }
 
-test("Session.socket() opens a socket, and sets the cookie of a new session", async () => {
+test("Session.socket() opens a socket with the session of the visitor", async () => {
   await using it = served();
   const response = await it.site.fetch(new Request("http://localhost/"));
   const visitor = new Visitor(it.url, { cookie: cookieOf(response) });
@@ -258,13 +260,14 @@ test("Session.socket() reports a touch that throws", async () => {
   await visitor.leave();
 });
 
-test("Session.socket() is closed for a visitor who takes too little", async () => {
-  await using it = served({ socket: { maxBufferedBytes: 100_000 } });
-  using connection = await Deno.connect({
+/** Asks for a socket by hand: other clients read what comes, and hide headers. */
+async function upgradeByHand(
+  server: Deno.HttpServer<Deno.NetAddr>,
+): Promise<Deno.Conn> {
+  const connection = await Deno.connect({
     hostname: "127.0.0.1",
-    port: it.server.addr.port,
+    port: server.addr.port,
   });
-  // By hand, since any other client reads what comes.
   const lines = [
     "GET / HTTP/1.1",
     "Host: localhost",
@@ -276,10 +279,23 @@ test("Session.socket() is closed for a visitor who takes too little", async () =
   await connection.write(
     new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`),
   );
-  const answer = new Uint8Array(12);
-  await connection.read(answer);
-  assertEquals(new TextDecoder().decode(answer), "HTTP/1.1 101");
+  return connection;
+}
 
+test("Session.socket() has the answer set the cookie of a new session", async () => {
+  await using it = served();
+  using connection = await upgradeByHand(it.server);
+  const answer = new Uint8Array(1000);
+  const count = await connection.read(answer);
+  const head = new TextDecoder().decode(answer.subarray(0, count ?? 0));
+  assertMatch(head, /^HTTP\/1\.1 101/);
+  assertMatch(head, /^set-cookie: session=[0-9a-f]{64};/im);
+});
+
+test("Session.socket() is closed for a visitor who takes too little", async () => {
+  await using it = served({ socket: { maxBufferedBytes: 100_000 } });
+  using connection = await upgradeByHand(it.server);
+  await connection.read(new Uint8Array(12));
   const [socket] = it.sockets;
   if (socket!.readyState === WebSocket.CONNECTING) {
     await new Promise((resolve) => socket!.addEventListener("open", resolve));
@@ -289,6 +305,62 @@ test("Session.socket() is closed for a visitor who takes too little", async () =
     socket!.send("x".repeat(50_000));
   }
   assertEquals(socket!.readyState, WebSocket.CLOSING);
+});
+
+test("Session.socket() is closed with 1013 when its token has been renewed and the grace is over", async () => {
+  const clock = new ManualClock();
+  await using it = served({ clock });
+  const page = await it.site.fetch(new Request("http://localhost/"));
+  const visitor = new Visitor(it.url, { cookie: cookieOf(page) });
+  await visitor.opened;
+  onlySession(it.site).renew();
+  clock.advance(10_000);
+  assertEquals((await visitor.closed).code, 1013);
+});
+
+test("SessionStreams has nothing left of 100 sockets that came and went", async () => {
+  let streams: SessionStreams | undefined;
+  await using site = siteOf({}, (request) => {
+    streams ??= new SessionStreams(request.getSession());
+    return streams.openSocket(request, {}).response;
+  });
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    site.fetch,
+  );
+  const url = `ws://127.0.0.1:${server.addr.port}/`;
+  const visitors = Array.from({ length: 100 }, () => new Visitor(url));
+  await Promise.all(visitors.map(({ opened }) => opened));
+  assertEquals(streams?.size, 100);
+  await Promise.all(visitors.map((visitor) => visitor.leave()));
+  // The server hears of the last a little later.
+  while (streams!.size > 0) await new Promise((done) => setTimeout(done, 1));
+});
+
+test("SessionStreams gives up a socket whose visitor has left before it was open", async () => {
+  const clock = new ManualClock();
+  const gate = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<SessionStreams>();
+  await using site = siteOf({ clock }, async (request) => {
+    const streams = new SessionStreams(request.getSession());
+    const { response } = streams.openSocket(request, {});
+    asked.resolve(streams);
+    await gate.promise;
+    return response;
+  });
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    site.fetch,
+  );
+  const connection = await upgradeByHand(server);
+  const streams = await asked.promise;
+  connection.close();
+  clock.advance(29_999);
+  assertEquals(streams.size, 1);
+  clock.advance(1);
+  assertEquals(streams.size, 0);
+  gate.resolve();
+  await server.shutdown();
 });
 
 test("Session.socket() answers 400 to a request for no socket", async () => {
