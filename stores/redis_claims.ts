@@ -1,12 +1,12 @@
 import { decodeEnd, fieldsOf } from "./redis_record.ts";
 import type { ScriptRunner } from "./redis_runner.ts";
 import { CLAIM, READY } from "./redis_scripts.ts";
-import type { Shard } from "./redis_shard.ts";
+import type { Shard, Shards } from "./redis_shard.ts";
 import {
-  decodeNumber,
   decodeText,
   encodeText,
   listOf,
+  numberOf,
   textOf,
   textsOf,
 } from "./redis_text.ts";
@@ -27,14 +27,10 @@ const TRIES = 5;
  */
 export class RedisClaims {
   readonly #runner: ScriptRunner;
-  readonly #shards: readonly Shard[];
+  readonly #shards: Shards;
   readonly #channel: string;
 
-  constructor(
-    runner: ScriptRunner,
-    shards: readonly Shard[],
-    channel: string,
-  ) {
+  constructor(runner: ScriptRunner, shards: Shards, channel: string) {
     this.#runner = runner;
     this.#shards = shards;
     this.#channel = channel;
@@ -80,7 +76,9 @@ export class RedisClaims {
   }
 
   #lookAtAll(most: number): Promise<Look[]> {
-    return Promise.all(this.#shards.map((shard) => this.#look(shard, most)));
+    return Promise.all(
+      this.#shards.all.map((shard) => this.#look(shard, most)),
+    );
   }
 
   async #look(shard: Shard, most: number): Promise<Look> {
@@ -132,10 +130,6 @@ interface Look extends Pick<Claims, "nextIn"> {
     /** Milliseconds since it could be claimed, by the clock of its node. */
     readonly late: number;
   }[];
-}
-
-function numberOf(reply: unknown): number {
-  return decodeNumber(textOf(reply));
 }
 
 function untilOf(now: unknown, next: unknown): number {

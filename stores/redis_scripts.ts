@@ -127,47 +127,35 @@ return { text(now), text(created), text(touched), text(deadline), '1' }
 `,
 );
 
-/**
- * KEYS: session, due. ARGV: uid, slack, hash of the secret shown, "1" to touch.
- *
- * The hash is read once, and what a touch changes is changed in what was read:
- * this is done for each request.
- */
+/** KEYS: session, due. ARGV: uid, slack, hash of the secret shown, "1" to touch. */
 export const LOAD: RedisScript = new RedisScript(
   ALWAYS + NOW + DEADLINE + `
-local key, due = unpack(KEYS)
+local key, due = KEYS[1], KEYS[2]
 local slack, shown = tonumber(ARGV[2]), ARGV[3]
-local all = redis.call('HGETALL', key)
-local place_of = {}
-for i = 1, #all, 2 do place_of[all[i]] = i + 1 end
-if #all == 0 or place_of.r or now >= tonumber(all[place_of.d]) then return {} end
+-- Lua would take longer to look for them in all fields.
+local d, r, t, h, o, i, x, a, m = unpack(redis.call('HMGET', key,
+  'd', 'r', 't', 'h', 'o', 'i', 'x', 'a', 'm'))
+if not d or r or now >= tonumber(d) then return {} end
 
 local function is_opened()
-  if all[place_of.h] == shown then return true end
-  for hash, till in string.gmatch(all[place_of.o] or '', '([^\\n]*) (%S+)') do
+  if h == shown then return true end
+  for hash, till in string.gmatch(o or '', '([^\\n]*) (%S+)') do
     if hash == shown and now < tonumber(till) then return true end
   end
   return false
 end
 
-local before = all[place_of.t]
 if ARGV[4] == '1' and is_opened() then
-  local touched = tonumber(before)
-  if now - touched > slack then
-    touched = now
-    local deadline = deadline_of(touched, all[place_of.a],
-      all[place_of.i], all[place_of.x], slack)
-    all[place_of.t], all[place_of.d] = text(touched), text(deadline)
-    redis.call('HSET', key, 't', all[place_of.t], 'd', all[place_of.d])
-    if place_of.m then redis.call('HDEL', key, 'm') end
-    if deadline < math.huge then
-      redis.call('ZADD', due, all[place_of.d], ARGV[1])
-    end
-  elseif not place_of.m then
+  if now - t > slack then
+    local deadline = text(deadline_of(now, a, i, x, slack))
+    redis.call('HSET', key, 't', text(now), 'd', deadline)
+    if m then redis.call('HDEL', key, 'm') end
+    if deadline ~= 'inf' then redis.call('ZADD', due, deadline, ARGV[1]) end
+  elseif not m then
     redis.call('HSET', key, 'm', '1')
   end
 end
-return { text(now), before, all }
+return { text(now), t, redis.call('HGETALL', key) }
 `,
 );
 

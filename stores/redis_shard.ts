@@ -1,32 +1,61 @@
+import { encodeText } from "./redis_text.ts";
+
 /** The keys of one part of the sessions; all have one hash tag. */
 export interface Shard {
-  /** What the key of a session begins with; its uid follows. */
+  /** What the key of a session begins with; its name follows. */
   readonly session: string;
-  /** Sorted set of uids by when they can be claimed: a deadline, or a lease. */
+  /** Sorted set of names by when they can be claimed: a deadline, or a lease. */
   readonly due: string;
-  /** Sorted set of principals with the uids of their sessions, by name. */
+  /** Sorted set of principals with the names of their sessions. */
   readonly principals: string;
-  /** Sorted set of the uids of ends that have been put aside, by when. */
+  /** Sorted set of the names of ends that have been put aside, by when. */
   readonly aside: string;
 }
 
-/** Names the keys of a shard. */
-export function keysOf(prefix: string, index: number): Shard {
-  const tag = `{${prefix}:${index}}`;
-  return {
-    session: `${tag}:s:`,
-    due: `${tag}:due`,
-    principals: `${tag}:principals`,
-    aside: `${tag}:aside`,
-  };
+/** Where a session is. */
+export interface Place {
+  /** Its uid, encoded. */
+  readonly name: string;
+  /** Its key. */
+  readonly key: string;
+  /** The keys beside it. */
+  readonly shard: Shard;
 }
 
-/** Which shard a session lies in, the same for everybody: FNV-1a of its uid. */
-export function shardOf(uid: string, shards: number): number {
-  if (shards === 1) return 0;
+/** All the parts that sessions are spread over. */
+export class Shards {
+  /** Each of them. */
+  readonly all: readonly Shard[];
+
+  /**
+   * @param prefix What the names of all keys begin with, inside the hash tag.
+   * @param count How many there are.
+   */
+  constructor(prefix: string, count: number) {
+    this.all = Array.from({ length: count }, (_, index) => {
+      const tag = `{${prefix}:${index}}`;
+      return {
+        session: `${tag}:s:`,
+        due: `${tag}:due`,
+        principals: `${tag}:principals`,
+        aside: `${tag}:aside`,
+      };
+    });
+  }
+
+  /** Where a session is, the same for everybody: by the FNV-1a of its uid. */
+  placeOf(uid: string): Place {
+    const name = encodeText(uid);
+    const { length } = this.all;
+    const shard = this.all[length === 1 ? 0 : hashOf(uid) % length]!;
+    return { name, key: shard.session + name, shard };
+  }
+}
+
+function hashOf(uid: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < uid.length; i++) {
     hash = Math.imul(hash ^ uid.charCodeAt(i), 0x01000193);
   }
-  return (hash >>> 0) % shards;
+  return hash >>> 0;
 }

@@ -7,9 +7,9 @@
 import { checkRedis } from "./redis_check.ts";
 import { RedisClaims } from "./redis_claims.ts";
 import type { RedisClient } from "./redis_client.ts";
-import { readNews } from "./redis_news.ts";
+import { RedisEnds } from "./redis_ends.ts";
+import { RedisListening } from "./redis_listening.ts";
 import {
-  decodeEnd,
   decodeSession,
   decodeTimes,
   encodeChanges,
@@ -18,29 +18,20 @@ import {
   fieldsOf,
   isGrowing,
 } from "./redis_record.ts";
-import { failureTo, type ScriptCall, ScriptRunner } from "./redis_runner.ts";
+import { ScriptRunner } from "./redis_runner.ts";
 import {
-  ACKNOWLEDGE,
   COMMIT,
   COMMIT_SMALL,
   CREATE,
-  END,
-  LIST_ASIDE,
   LOAD,
-  PUT_ASIDE,
-  type RedisScript,
-  RELEASE,
-  RENEW,
-  SHOW,
   UIDS_OF,
 } from "./redis_scripts.ts";
-import { keysOf, type Shard, shardOf } from "./redis_shard.ts";
+import { Shards } from "./redis_shard.ts";
 import {
-  decodeNumber,
   decodeText,
   encodeText,
   listOf,
-  textOf,
+  numberOf,
   textsOf,
 } from "./redis_text.ts";
 import type {
@@ -102,6 +93,10 @@ export interface RedisStoreOptions {
  * Redis answers before its replicas have a write: after a failover the last ones
  * may be lost, and an end be told twice or a logout undone.
  *
+ * A session without values takes some 430 bytes of Redis, its indexes included.
+ * Values longer than 64 characters make it three times as big, unless the
+ * setting `hash-max-listpack-value` of Redis is raised, to 1024 for example.
+ *
  * @example Usage
  * ```ts ignore
  * import { Site } from "@curfew/web";
@@ -116,16 +111,15 @@ export interface RedisStoreOptions {
  */
 export class RedisStore implements SessionStore, AsyncDisposable {
   readonly #client: RedisClient;
-  readonly #runner: ScriptRunner;
-  readonly #claims: RedisClaims;
-  readonly #shards: readonly Shard[];
-  readonly #channel: string;
   readonly #prefix: string;
+  readonly #channel: string;
   /** Milliseconds, as scripts are told. */
   readonly #slack: string;
-  /** What closes each connection that listens. */
-  readonly #stops = new Set<() => Promise<void>>();
-  readonly #stopping = new Set<Promise<void>>();
+  readonly #shards: Shards;
+  readonly #runner: ScriptRunner;
+  readonly #ends: RedisEnds;
+  readonly #claims: RedisClaims;
+  readonly #listening: RedisListening;
 
   /**
    * Sends nothing yet.
@@ -137,43 +131,25 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   constructor(options: RedisStoreOptions) {
     const { client, prefix = "curfew", shards = 1, touchGranularity = 0 } =
       options;
-    if (typeof client?.send !== "function") {
-      throw new TypeError(
-        "Cannot make store: the client is not adapted: call fromNodeRedis() or fromIoredis()",
-      );
-    }
-    if (/[{}]/.test(prefix)) {
-      throw new RangeError(
-        `Cannot make store: the prefix has braces: "${prefix}"`,
-      );
-    }
-    if (!Number.isInteger(shards) || shards < 1) {
-      throw new RangeError(
-        `Cannot make store: shards is not a whole number of 1 or more: ${shards}`,
-      );
-    }
-    if (!(touchGranularity >= 0 && touchGranularity < Infinity)) {
-      throw new RangeError(
-        `Cannot make store: touchGranularity is not a number of seconds: ${touchGranularity}`,
-      );
-    }
+    checkOptions({ client, prefix, shards, touchGranularity });
+    const channel = `${prefix}:news`;
+    const runner = new ScriptRunner(client);
     this.#client = client;
     this.#prefix = prefix;
-    this.#channel = `${prefix}:news`;
+    this.#channel = channel;
     this.#slack = String(touchGranularity * 1000);
-    this.#shards = Array.from(
-      { length: shards },
-      (_, index) => keysOf(prefix, index),
-    );
-    this.#runner = new ScriptRunner(client);
-    this.#claims = new RedisClaims(this.#runner, this.#shards, this.#channel);
+    this.#shards = new Shards(prefix, shards);
+    this.#runner = runner;
+    this.#ends = new RedisEnds(runner, this.#shards, channel);
+    this.#claims = new RedisClaims(runner, this.#shards, channel);
+    this.#listening = new RedisListening(client, channel);
   }
 
   /** {@inheritDoc SessionStore.create} */
   async create(session: NewSession): Promise<SessionTimes | undefined> {
     const { uid, age, idle, sessionTimeout, absoluteTimeout, principal } =
       session;
-    const at = this.#find(uid);
+    const at = this.#shards.placeOf(uid);
     const list = textsOf(
       await this.#runner.run(CREATE, `create session "${uid}"`, {
         keys: [at.key, at.shard.due, at.shard.principals],
@@ -190,7 +166,7 @@ export class RedisStore implements SessionStore, AsyncDisposable {
     uid: string,
     options: LoadOptions,
   ): Promise<LoadedSession | undefined> {
-    const at = this.#find(uid);
+    const at = this.#shards.placeOf(uid);
     const [now, before, fields] = listOf(
       await this.#runner.run(LOAD, `load session "${uid}"`, {
         keys: [at.key, at.shard.due],
@@ -214,7 +190,7 @@ export class RedisStore implements SessionStore, AsyncDisposable {
     uid: string,
     changes: SessionChanges,
   ): Promise<SessionTimes | undefined> {
-    const at = this.#find(uid);
+    const at = this.#shards.placeOf(uid);
     const script = isGrowing(changes) ? COMMIT : COMMIT_SMALL;
     const list = textsOf(
       await this.#runner.run(script, `change session "${uid}"`, {
@@ -227,26 +203,12 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   }
 
   /** {@inheritDoc SessionStore.end} */
-  async end(
+  end(
     uid: string,
     reason: string,
     claimant: Claimant,
   ): Promise<ClaimedEnd | undefined> {
-    const at = this.#find(uid);
-    const [now, fields] = listOf(
-      await this.#runner.run(END, `end session "${uid}"`, {
-        keys: [at.key, at.shard.due, at.shard.principals],
-        words: [
-          at.name,
-          this.#channel,
-          encodeText(reason),
-          encodeText(claimant.owner),
-        ],
-        numbers: [claimant.lease],
-      }),
-    );
-    if (now === undefined) return undefined;
-    return decodeEnd(uid, fieldsOf(textsOf(fields)), numberOf(now));
+    return this.#ends.end(uid, reason, claimant);
   }
 
   /**
@@ -262,36 +224,17 @@ export class RedisStore implements SessionStore, AsyncDisposable {
 
   /** {@inheritDoc SessionStore.renew} */
   renew(uid: string, fence: string, lease: number): Promise<boolean> {
-    const { key, shard, name } = this.#find(uid);
-    return this.#isDone(RENEW, `renew the claim of session "${uid}"`, {
-      keys: [key, shard.due],
-      words: [name, fence],
-      numbers: [lease],
-    });
+    return this.#ends.renew(uid, fence, lease);
   }
 
   /** {@inheritDoc SessionStore.acknowledge} */
   acknowledge(uid: string, fence: string): Promise<boolean> {
-    const { key, shard, name } = this.#find(uid);
-    return this.#isDone(
-      ACKNOWLEDGE,
-      `acknowledge the end of session "${uid}"`,
-      {
-        keys: [key, shard.due],
-        words: [name, fence],
-      },
-    );
+    return this.#ends.acknowledge(uid, fence);
   }
 
   /** {@inheritDoc SessionStore.release} */
   release(uid: string, fence: string, delay: number): Promise<boolean> {
-    const { key, shard, name } = this.#find(uid);
-    return this.#isDone(RELEASE, `release the end of session "${uid}"`, {
-      keys: [key, shard.due],
-      words: [name, fence],
-      numbers: [delay],
-      more: [this.#channel],
-    });
+    return this.#ends.release(uid, fence, delay);
   }
 
   /**
@@ -300,11 +243,7 @@ export class RedisStore implements SessionStore, AsyncDisposable {
    * `listAside` shows it.
    */
   putAside(uid: string, fence: string, why: string): Promise<boolean> {
-    const { key, shard, name } = this.#find(uid);
-    return this.#isDone(PUT_ASIDE, `put aside the end of session "${uid}"`, {
-      keys: [key, shard.due, shard.aside],
-      words: [name, fence, encodeText(why)],
-    });
+    return this.#ends.putAside(uid, fence, why);
   }
 
   /**
@@ -312,12 +251,8 @@ export class RedisStore implements SessionStore, AsyncDisposable {
    *
    * Redis keeps them until somebody deletes their keys.
    */
-  async listAside(): Promise<AsideEnd[]> {
-    const lists = await Promise.all(
-      this.#shards.map((shard) => this.#listAsideOf(shard)),
-    );
-    return lists.flat().sort((a, b) => a.since - b.since)
-      .map(({ end }) => end);
+  listAside(): Promise<AsideEnd[]> {
+    return this.#ends.listAside();
   }
 
   /** {@inheritDoc SessionStore.nextIn} */
@@ -327,14 +262,16 @@ export class RedisStore implements SessionStore, AsyncDisposable {
 
   /** {@inheritDoc SessionStore.uidsOf} */
   async uidsOf(principal: string): Promise<string[]> {
-    const lists = await Promise.all(this.#shards.map(async (shard) =>
-      textsOf(
-        await this.#runner.run(UIDS_OF, "list the sessions of a principal", {
-          keys: [shard.principals, shard.due],
-          words: [encodeText(principal)],
-        }),
-      )
-    ));
+    const lists = await Promise.all(
+      this.#shards.all.map(async (shard) =>
+        textsOf(
+          await this.#runner.run(UIDS_OF, "list the sessions of a principal", {
+            keys: [shard.principals, shard.due],
+            words: [encodeText(principal)],
+          }),
+        )
+      ),
+    );
     return lists.flatMap((list) => [...fieldsOf(swap(list))])
       .sort(([, a], [, b]) => Number(a) - Number(b))
       .map(([name]) => decodeText(name));
@@ -345,26 +282,11 @@ export class RedisStore implements SessionStore, AsyncDisposable {
    *
    * Opens a connection that listens.
    */
-  async watch(
+  watch(
     onEnd: (news: EndNews) => void,
     onSooner: () => void = () => {},
   ): Promise<() => void> {
-    let isOn = true;
-    let unsubscribe: () => Promise<void>;
-    try {
-      unsubscribe = await this.#client.subscribe(
-        this.#channel,
-        (message) => isOn && readNews(message, { onEnd, onSooner }),
-        () => isOn && onSooner(),
-      );
-    } catch (error) {
-      throw failureTo("watch for ends", error);
-    }
-    this.#stops.add(unsubscribe);
-    return () => {
-      isOn = false;
-      if (this.#stops.delete(unsubscribe)) this.#stop(unsubscribe);
-    };
+    return this.#listening.start({ onEnd, onSooner });
   }
 
   /**
@@ -379,7 +301,7 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   async check(): Promise<readonly string[]> {
     return await checkRedis({
       client: this.#client,
-      keys: this.#shards.map(({ due }) => due),
+      keys: this.#shards.all.map(({ due }) => due),
       channel: this.#channel,
       shardsKey: `${this.#prefix}:shards`,
     });
@@ -387,62 +309,32 @@ export class RedisStore implements SessionStore, AsyncDisposable {
 
   /** Stops all watching; the client stays open, as it is the user's. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const unsubscribe of this.#stops) this.#stop(unsubscribe);
-    this.#stops.clear();
-    await Promise.all(this.#stopping);
-  }
-
-  /** A connection that cannot be told to stop has nothing to say any more. */
-  #stop(unsubscribe: () => Promise<void>): void {
-    const stopping = unsubscribe().catch(() => {})
-      .finally(() => this.#stopping.delete(stopping));
-    this.#stopping.add(stopping);
-  }
-
-  #find(uid: string): { key: string; shard: Shard; name: string } {
-    const shard = this.#shards[shardOf(uid, this.#shards.length)]!;
-    const name = encodeText(uid);
-    return { key: shard.session + name, shard, name };
-  }
-
-  async #listAsideOf(
-    shard: Shard,
-  ): Promise<{ end: AsideEnd; since: number }[]> {
-    const listed = textsOf(
-      await this.#runner.run(LIST_ASIDE, "list what was put aside", {
-        keys: [shard.aside],
-        words: [],
-      }),
-    );
-    return await Promise.all(
-      [...fieldsOf(listed)].map(async ([name, since]) => {
-        const uid = decodeText(name);
-        const [now, list] = listOf(
-          await this.#runner.run(SHOW, `show session "${uid}"`, {
-            keys: [shard.session + name],
-            words: [],
-          }),
-        );
-        const fields = fieldsOf(textsOf(list));
-        const { fence: _, ...end } = decodeEnd(uid, fields, numberOf(now));
-        const why = decodeText(fields.get("y") ?? "");
-        return { end: { ...end, why }, since: Number(since) };
-      }),
-    );
-  }
-
-  async #isDone(
-    script: RedisScript,
-    verb: string,
-    call: ScriptCall,
-  ): Promise<boolean> {
-    const [isDone] = textsOf(await this.#runner.run(script, verb, call));
-    return isDone === "1";
+    await this.#listening.stop();
   }
 }
 
-function numberOf(reply: unknown): number {
-  return decodeNumber(textOf(reply));
+function checkOptions(options: Required<RedisStoreOptions>): void {
+  const { client, prefix, shards, touchGranularity } = options;
+  if (typeof client?.send !== "function") {
+    throw new TypeError(
+      "Cannot make store: the client is not adapted: call fromNodeRedis() or fromIoredis()",
+    );
+  }
+  if (/[{}]/.test(prefix)) {
+    throw new RangeError(
+      `Cannot make store: the prefix has braces: "${prefix}"`,
+    );
+  }
+  if (!Number.isInteger(shards) || shards < 1) {
+    throw new RangeError(
+      `Cannot make store: shards is not a whole number of 1 or more: ${shards}`,
+    );
+  }
+  if (!(touchGranularity >= 0 && touchGranularity < Infinity)) {
+    throw new RangeError(
+      `Cannot make store: touchGranularity is not a number of seconds: ${touchGranularity}`,
+    );
+  }
 }
 
 /** Names after values becomes values after names. */

@@ -44,3 +44,8 @@ export function textsOf(reply: unknown): string[] {
 export function listOf(reply: unknown): readonly unknown[] {
   return Array.isArray(reply) ? reply : [];
 }
+
+/** A number in a reply. */
+export function numberOf(reply: unknown): number {
+  return decodeNumber(textOf(reply));
+}

@@ -12,7 +12,7 @@ import {
   RedisStore,
   type RedisStoreOptions,
 } from "../../stores/redis_store.ts";
-import { shardOf } from "../../stores/redis_shard.ts";
+import { Shards } from "../../stores/redis_shard.ts";
 import { decodeText, encodeText } from "../../stores/redis_text.ts";
 import type { ClaimedEnd } from "../../stores/store.ts";
 import {
@@ -128,12 +128,16 @@ Deno.test("encodeText() keeps every string, without control characters", () => {
   }));
 });
 
-Deno.test("shardOf() spreads sessions evenly", () => {
-  const counts = [0, 0, 0, 0];
+Deno.test("Shards.placeOf() spreads sessions evenly", () => {
+  const shards = new Shards("test", 4);
+  const counts = new Map(shards.all.map((shard) => [shard, 0]));
   for (let i = 0; i < 4000; i++) {
-    counts[shardOf(crypto.randomUUID().replaceAll("-", ""), 4)]!++;
+    const { shard } = shards.placeOf(crypto.randomUUID().replaceAll("-", ""));
+    counts.set(shard, counts.get(shard)! + 1);
   }
-  for (const count of counts) assert(count > 800 && count < 1200, `${counts}`);
+  for (const count of counts.values()) {
+    assert(count > 800 && count < 1200, `${[...counts.values()]}`);
+  }
 });
 
 testWithRedis("RedisStore loads and touches by one command", async () => {
@@ -148,7 +152,16 @@ testWithRedis("RedisStore loads and touches by one command", async () => {
   assertEquals(calls.get("evalsha"), 100);
   assertEquals(calls.get("eval"), undefined);
   const outside = [...calls.keys()].filter((name) =>
-    !["evalsha", "hgetall", "hset", "hdel", "zadd", "time", "config|resetstat"]
+    ![
+      "evalsha",
+      "hgetall",
+      "hmget",
+      "hset",
+      "hdel",
+      "zadd",
+      "time",
+      "config|resetstat",
+    ]
       .includes(name)
   );
   assertEquals(outside, []);
