@@ -24,7 +24,7 @@ const CLOCK_TOLERANCE = 1000;
  * Looks at the Redis that a store is to rely on.
  *
  * @returns sentences for those who run it, each once.
- * @throws {Error} If it would lose sessions.
+ * @throws {RangeError} If it would lose sessions.
  */
 export async function checkRedis(check: RedisCheck): Promise<string[]> {
   const sentences = new Set<string>();
@@ -72,18 +72,18 @@ async function checkNode(check: RedisCheck, key: string): Promise<string[]> {
 function refuseUnfit(info: string): void {
   const version = fieldOf(info, "redis_version") ?? "";
   if (Number.parseInt(version) < OLDEST) {
-    throw new Error(
+    throw new RangeError(
       `Cannot keep sessions in Redis: it is version ${version}, and must be ${OLDEST} or later, or Valkey`,
     );
   }
   const policy = fieldOf(info, "maxmemory_policy");
   if (policy?.startsWith("allkeys-")) {
-    throw new Error(
+    throw new RangeError(
       `Cannot keep sessions in Redis: its maxmemory-policy is "${policy}", so that it drops sessions when its memory is full, and nobody is told of their end: set it to "noeviction", or to "volatile-lru" where a cache shares it`,
     );
   }
   if (fieldOf(info, "role") === "slave") {
-    throw new Error(
+    throw new RangeError(
       "Cannot keep sessions in Redis: it is a replica, which takes no writes: connect to its primary",
     );
   }
@@ -138,7 +138,7 @@ async function checkShards(check: RedisCheck): Promise<void> {
   );
   const before = reply === null ? shards : textOf(reply);
   if (before === shards) return;
-  throw new Error(
+  throw new RangeError(
     `Cannot keep sessions in Redis: those that are there lie in ${before} shards, not in ${shards}: set the option shards to ${before}, or choose another prefix, or delete the key "${shardsKey}" if none are left`,
   );
 }

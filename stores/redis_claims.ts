@@ -58,7 +58,7 @@ export class RedisClaims {
     const most = Math.min(limit, MOST_AT_ONCE);
     const looks = await this.#lookAtAll(most);
     const first = looks.flatMap((look) => look.ready)
-      .sort((a, b) => b.late - a.late).slice(0, most);
+      .sort((a, b) => a.due - b.due).slice(0, most);
     const rests = await Promise.all(looks.map(({ shard, nextIn }) => {
       const names = first.filter((one) => one.shard === shard)
         .map(({ name }) => name);
@@ -91,7 +91,7 @@ export class RedisClaims {
     const ready = [...fieldsOf(textsOf(list))].map(([name, due]) => ({
       shard,
       name,
-      late: numberOf(now) - Number(due),
+      due: Number(due),
     }));
     return { shard, ready, nextIn: untilOf(now, next) };
   }
@@ -127,8 +127,8 @@ interface Look extends Pick<Claims, "nextIn"> {
   readonly ready: readonly {
     readonly shard: Shard;
     readonly name: string;
-    /** Milliseconds since it could be claimed, by the clock of its node. */
-    readonly late: number;
+    /** Since when it can be claimed, by the clock of its node. */
+    readonly due: number;
   }[];
 }
 

@@ -18,7 +18,7 @@ import {
   fieldsOf,
   isGrowing,
 } from "./redis_record.ts";
-import { ScriptRunner } from "./redis_runner.ts";
+import { failureTo, ScriptRunner } from "./redis_runner.ts";
 import {
   COMMIT,
   COMMIT_SMALL,
@@ -297,14 +297,22 @@ export class RedisStore implements SessionStore, AsyncDisposable {
    * other than that of the sessions which are there. It tells of a clock that
    * differs by more than a second, of what a restart would lose, of a cluster
    * that is not made use of, and of what it was not allowed to look at.
+   *
+   * @throws {RangeError} If it refuses Redis.
    */
   async check(): Promise<readonly string[]> {
-    return await checkRedis({
-      client: this.#client,
-      keys: this.#shards.all.map(({ due }) => due),
-      channel: this.#channel,
-      shardsKey: `${this.#prefix}:shards`,
-    });
+    try {
+      return await checkRedis({
+        client: this.#client,
+        keys: this.#shards.all.map(({ due }) => due),
+        channel: this.#channel,
+        shardsKey: `${this.#prefix}:shards`,
+      });
+    } catch (error) {
+      throw error instanceof RangeError
+        ? error
+        : failureTo("check Redis", error);
+    }
   }
 
   /** Stops all watching; the client stays open, as it is the user's. */

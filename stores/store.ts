@@ -304,7 +304,8 @@ export interface SessionStore {
    * Whether the store can be relied on; called once, when a site begins.
    *
    * @returns sentences that those who run the site should read.
-   * @throws {Error} If it would lose sessions: the site must not be served.
+   * @throws {RangeError} If it would lose sessions: the site must not be served.
+   * Any other error is taken for one that may pass.
    */
   check?(): MaybePromise<readonly string[]>;
 }

@@ -4,8 +4,6 @@
  * @module
  */
 
-import { testWith } from "./helpers_process.ts";
-
 const DECODER = new TextDecoder();
 
 /** Options of {@linkcode RedisServer.start}. */
@@ -25,24 +23,30 @@ export interface RedisServerOptions {
  *
  * It is ignored, and says so, where a permission or the program is missing; where
  * CI is true the program must be there.
+ *
+ * @param options As for `Deno.test`.
  */
 export function testWithRedis(
   name: string,
   fn: (t: Deno.TestContext) => void | Promise<void>,
+  options: { readonly sanitizeOps?: boolean } = {},
 ): void {
+  const missing = missingForRedis();
+  Deno.test({
+    ...options,
+    name: missing === "" ? name : `${name} (ignored: needs ${missing})`,
+    ignore: missing !== "",
+    fn,
+  });
+}
+
+function missingForRedis(): string {
   const permissions = ["net", "read", "write", "run", "env", "sys"] as const;
-  const isAllowed = permissions.every((name) =>
-    Deno.permissions.querySync({ name }).state === "granted"
+  const missing = permissions.filter((name) =>
+    Deno.permissions.querySync({ name }).state !== "granted"
   );
-  if (!isAllowed || hasRedis() || Deno.env.get("CI") === "true") {
-    testWith(permissions, name, fn);
-  } else {
-    Deno.test({
-      name: `${name} (ignored: needs redis-server)`,
-      ignore: true,
-      fn() {},
-    });
-  }
+  if (missing.length > 0) return `--allow-${missing.join(" --allow-")}`;
+  return hasRedis() || Deno.env.get("CI") === "true" ? "" : "redis-server";
 }
 
 let isThere: boolean | undefined;

@@ -18,6 +18,9 @@ import {
 import { testStoreContract } from "../../testing/store_contract.ts";
 import type { RedisServer } from "../helpers_redis.ts";
 
+/** Enough to meet each other, where the crowd itself is not the subject. */
+export const FEW = { crowd: 300, races: 300 } as const;
+
 /** A client that is connected, and what closes it. */
 export type Connect = () => Promise<[RedisClient, () => void]>;
 

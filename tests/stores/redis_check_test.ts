@@ -49,7 +49,7 @@ testWithRedis(
     await using opened = await openStore(() => connectNodeRedis(server));
     for (const policy of ["allkeys-lru", "allkeys-random"]) {
       await server.cli("CONFIG", "SET", "maxmemory-policy", policy);
-      await assertRejects(() => opened.store.check(), Error, policy);
+      await assertRejects(() => opened.store.check(), RangeError, policy);
     }
     for (const policy of ["volatile-lru", "volatile-ttl", "noeviction"]) {
       await server.cli("CONFIG", "SET", "maxmemory-policy", policy);
@@ -102,7 +102,7 @@ testWithRedis(
     await using three = await openWith(3);
     await assertRejects(
       () => three.store.check(),
-      Error,
+      RangeError,
       "in 2 shards, not in 3",
     );
   },
@@ -112,7 +112,11 @@ testWithRedis("RedisStore.check() refuses a replica", async () => {
   await using server = await RedisServer.start({ settings: AOF });
   await using opened = await openStore(() => connectNodeRedis(server));
   await server.cli("REPLICAOF", "127.0.0.1", "1");
-  await assertRejects(() => opened.store.check(), Error, "it is a replica");
+  await assertRejects(
+    () => opened.store.check(),
+    RangeError,
+    "it is a replica",
+  );
 });
 
 testWithRedis(
@@ -130,7 +134,7 @@ testWithRedis(
 
 Deno.test("RedisStore.check() refuses a Redis that is too old", async () => {
   const info = FIT.replace("7.2.4", "6.2.14");
-  await assertRejects(() => check(pretend(info)), Error, "version 6.2.14");
+  await assertRejects(() => check(pretend(info)), RangeError, "version 6.2.14");
 });
 
 Deno.test("RedisStore.check() tells of a clock that differs", async () => {

@@ -93,6 +93,7 @@ Deno.test("RedisStore passes on what the client failed at, as the cause", async 
       store.putAside("a", "f", "why"),
     "Cannot list the sessions of a principal": () => store.uidsOf("ann"),
     "Cannot watch for ends": () => store.watch(() => {}),
+    "Cannot check Redis": () => store.check(),
   };
   for (const [message, call] of Object.entries(calls)) {
     const error = await assertRejects(
