@@ -659,13 +659,15 @@ export class Session {
    *
    * Every lookup calls it, so that nobody gets a session that is over.
    *
+   * @param now UNIX milliseconds, for who has read the clock; read here if left
+   * out.
    * @returns whether the session has ended, now or before.
    */
-  checkExpired(): boolean {
+  checkExpired(now?: number): boolean {
     if (this.#end !== undefined) return true;
     if (this.#row === 0) return false;
     const { clock, deadlines } = this.site;
-    const now = clock.now();
+    now ??= clock.now();
     if (now >= deadlines.deadlineOf(this.#row)) this.#endAtDeadline(now);
     return this.#end !== undefined ||
       this.site.keeper?.isInQuestion(this) === true;

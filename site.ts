@@ -185,7 +185,7 @@ export class Site
     );
     const deadlines = new ExpiryQueue<Expiring>(
       this.clock,
-      (item) => item.checkExpired(),
+      (item, now) => item.checkExpired(now),
     );
     this.#eviction = new Eviction(
       this.#sessions,

@@ -29,7 +29,7 @@ const STEPS_PER_LOOK = 64;
  */
 export class ExpiryQueue<T> {
   readonly #clock: Clock;
-  readonly #onDue: (item: T) => void;
+  readonly #onDue: (item: T, now: number) => void;
   readonly #wheel = new TimingWheel<T>();
   #timer: unknown = undefined;
   /** When the timer will fire, Infinity without one; no slot begins before. */
@@ -38,11 +38,11 @@ export class ExpiryQueue<T> {
 
   /**
    * @param clock Where the time comes from.
-   * @param onDue Called with each item whose deadline has come; must not
-   * throw. An entry that it neither removes nor puts off is due again in the
-   * next timer turn.
+   * @param onDue Called with each item whose deadline has come, and the time;
+   * must not throw. An entry that it neither removes nor puts off is due again in
+   * the next timer turn.
    */
-  constructor(clock: Clock, onDue: (item: T) => void) {
+  constructor(clock: Clock, onDue: (item: T, now: number) => void) {
     this.#clock = clock;
     this.#onDue = onDue;
   }
@@ -134,7 +134,7 @@ export class ExpiryQueue<T> {
         continue;
       }
       const item = wheel.itemAt(row)!;
-      this.#onDue(item);
+      this.#onDue(item, now);
       now = this.#clock.now();
       if (wheel.itemAt(row) === item) wheel.place(row, now);
     }

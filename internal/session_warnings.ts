@@ -4,7 +4,7 @@ import { describe } from "./describe.ts";
 /** What waits for its time among the deadlines of a site. */
 export interface Expiring {
   /** Looks whether its time has come, and does what is due then. */
-  checkExpired(): unknown;
+  checkExpired(now: number): unknown;
 }
 
 /** The deadlines among which warnings wait; times are UNIX milliseconds. */
