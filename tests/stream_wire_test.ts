@@ -186,7 +186,7 @@ testWith(
     const decoder = new TextDecoder();
     assertEquals(code, 0, decoder.decode(stderr));
     const text = decoder.decode(stdout);
-    assertMatch(text, /^spread over 2 s +0 +0 /m);
-    assertMatch(text, /^at once +0 +0 /m);
+    assertMatch(text, /^spread over 2 s, from the deadline +0 +0 /m);
+    assertMatch(text, /^at once, from the deadline +0 +0 /m);
   },
 );
