@@ -24,6 +24,7 @@ import {
   sessionOf,
   VISIT,
 } from "../../testing/contract_checks.ts";
+import { ROOT } from "../helpers_process.ts";
 import { RedisServer, testWithRedis } from "../helpers_redis.ts";
 import {
   connectIoredis,
@@ -404,6 +405,45 @@ testWithRedis(
     assertEquals(keys, ["{curfew:0}:s:b"]);
     const left = await server.cli("HGET", "{curfew:0}:s:b", "p");
     assertEquals(left, "");
+  },
+);
+
+testWithRedis(
+  "RedisStore needs no more rights than the documents say",
+  async () => {
+    await using server = await RedisServer.start();
+    const text = await Deno.readTextFile(new URL("docs/deploying.md", ROOT));
+    const [, rule] = /^ACL (SETUSER [^`]*)/m.exec(text)!;
+    await server.cli("ACL", ...rule!.trim().split(/\s+/));
+    const url = server.url.replace("//", "//curfew:secret@");
+    await using opened = await openStore(() => connectNodeRedis({ url }), {
+      shards: 2,
+    });
+    const { store } = opened;
+    const [sentence, ...others] = await store.check();
+    assertStringIncludes(sentence!, "keeps nothing through a restart");
+    assertEquals(others, []);
+    const heard = Promise.withResolvers<string>();
+    const stop = await store.watch(({ uid }) => heard.resolve(uid));
+    for (const uid of ["a", "b", "c"]) {
+      await store.create(sessionOf(uid, { principal: "ann" }));
+      await store.load(uid, VISIT);
+      const values = new Map([["key", "1"], ["other", undefined]]);
+      await store.commit(uid, { values, principal: "bob" });
+    }
+    assertEquals((await store.uidsOf("bob")).length, 3);
+    const { fence } = (await store.end("a", "logout", NODE))!;
+    assertEquals(await heard.promise, "a");
+    assert(await store.renew("a", fence, 1000));
+    assert(await store.release("a", fence, 0));
+    const [end] = await claimDue(contextOf(opened), 1);
+    assert(await store.putAside("a", end!.fence, "why"));
+    assertEquals((await store.listAside()).length, 1);
+    const other = (await store.end("b", "logout", NODE))!;
+    assert(await store.acknowledge("b", other.fence));
+    stop();
+    const denied = await server.cli("ACL", "LOG");
+    assertEquals(denied, "");
   },
 );
 
