@@ -276,6 +276,9 @@ export let markSecure: (session: Session) => void;
 /** Whether it was. Likewise. */
 export let isSecureSession: (session: Session) => boolean;
 
+/** Whether a request under way keeps it from idling out. Likewise. */
+export let isHeldSession: (session: Session) => boolean;
+
 /** Keeps a session from idling out while a request is rendered. Likewise. */
 export let holdSession: (session: Session, holder: SessionHolder) => void;
 
@@ -419,6 +422,7 @@ export class Session {
       session.#extras?.renewal?.take(request) ?? false;
     markSecure = (session) => void (session.#isSecure = true);
     isSecureSession = (session) => session.#isSecure;
+    isHeldSession = (session) => session.#isHeld();
     holdSession = (session, holder) => {
       const extras = session.#getExtras();
       (extras.holders ??= new Set()).add(holder);

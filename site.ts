@@ -35,6 +35,7 @@ import {
 import { Resource } from "./resource.ts";
 import {
   type Expiring,
+  isHeldSession,
   isSecureSession,
   type NamedEndCallback,
   Session,
@@ -139,6 +140,8 @@ export class Site
   readonly #keeper: SessionKeeper | undefined;
   readonly #sessions = new Map<string, Session>();
   readonly #principals = new Principals<Session>();
+  /** Those of whom one session is being evicted for another. */
+  readonly #crowded = new Set<string>();
   readonly #eviction: Eviction<Session>;
   readonly #options: Readonly<SiteOptions>;
   readonly #report: (error: unknown, context: ErrorContext) => void;
@@ -187,10 +190,12 @@ export class Site
       this.clock,
       (item, now) => item.checkExpired(now),
     );
-    this.#eviction = new Eviction(
-      this.#sessions,
-      options.maxSessions ?? 2_000_000,
-    );
+    this.#eviction = new Eviction(this.#sessions, {
+      max: options.maxSessions ?? 2_000_000,
+      clock: this.clock,
+      isHeld: isHeldSession,
+      evict: (session) => this.#evict(session),
+    });
     this.#report = errorReporter(options.onError);
     this.#log = options.accessLog === undefined
       ? undefined
@@ -270,7 +275,9 @@ export class Site
    * @throws {TypeError} If the factory makes no Session, or one with another
    * uid, or if a timeout is not a number.
    * @throws {RangeError} If a timeout is negative or NaN.
-   * @throws {Error} If the site is closed. Whatever is thrown, nothing is kept.
+   * @throws {Error} If the site is closed, or if it is full and this is called by
+   * a callback of the session that is evicted for another. Whatever is thrown,
+   * nothing is kept.
    */
   makeSession(): Session {
     this.#keeper?.mustBeUp();
@@ -602,10 +609,15 @@ export class Site
   }
 
   #makeRoom(): void {
-    const longestIdle = this.#eviction.next();
-    if (longestIdle === undefined) return;
-    if (this.#keeper?.release(longestIdle)) return;
-    this.endSession(longestIdle, "evicted");
+    this.#eviction.makeRoom();
+    // A callback may have closed the site.
+    this.#mustBeOpen();
+  }
+
+  /** Has one go that has been idle longest; a store may still have it. */
+  #evict(session: Session): void {
+    if (this.#keeper?.release(session)) return;
+    this.endSession(session, "evicted");
   }
 
   #newSession(): Session {
@@ -646,10 +658,13 @@ export class Site
 
   #makeRoomFor(principal: string): void {
     const { maxSessionsPerPrincipal = Infinity } = this.#options;
-    if (this.#principals.count(principal) < maxSessionsPerPrincipal) return;
+    // A callback of one that makes room may not take the room.
+    const isCrowded = this.#crowded.has(principal);
+    const room = maxSessionsPerPrincipal - Number(isCrowded);
+    if (this.#principals.count(principal) < room) return;
     const sessions = this.sessionsOf(principal);
-    if (sessions.length < maxSessionsPerPrincipal) return;
-    if (this.#options.whenPrincipalIsFull === "refuse") {
+    if (sessions.length < room) return;
+    if (isCrowded || this.#options.whenPrincipalIsFull === "refuse") {
       throw new TooManySessionsError(
         `Cannot set principal "${principal}": it has ${sessions.length} sessions already`,
       );
@@ -657,7 +672,9 @@ export class Site
     const oldest = sessions.reduce((oldest, session) =>
       session.createdAt < oldest.createdAt ? session : oldest
     );
+    this.#crowded.add(principal);
     this.endSession(oldest, "evicted");
+    this.#crowded.delete(principal);
   }
 
   #suspect(suspicion: SuspiciousSession): void {

@@ -64,6 +64,11 @@ export interface SiteOptions {
    * any: a flood of visitors without cookies cannot fill the memory, nor drive
    * out those who have logged in.
    *
+   * A session counts as accessed as long as a request of it is under way. Where
+   * thousands have been accessed since the last eviction, it is one that is among
+   * the longest idle, so that nobody waits for the search. A callback of the one
+   * that goes cannot make one in its place: that is an error, which is reported.
+   *
    * The default keeps them, with nothing in them, to about 600 MB.
    *
    * @default {2000000}

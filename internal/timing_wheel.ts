@@ -231,6 +231,23 @@ export class TimingWheel<T> {
     return MOVED;
   }
 
+  /** The rows of the first slots, up to so many; they may be removed meanwhile. */
+  *firstRows(count: number): Generator<number> {
+    for (let left = count; left > 0;) {
+      const isPending = this.#next[PENDING] !== PENDING;
+      const head = isPending ? PENDING : this.#firstSlot();
+      let row = this.#next[head]!;
+      if (row === head) return;
+      while (row !== head && left-- > 0) {
+        const next = this.#next[row]!;
+        yield row;
+        row = next;
+      }
+      // What is left of a slot is not looked at twice.
+      if (this.#next[head] !== head) return;
+    }
+  }
+
   #resize(length: number): void {
     const due = new Float64Array(length);
     const next = new Int32Array(length);

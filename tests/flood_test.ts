@@ -325,7 +325,10 @@ function counted(maxSessions: number) {
       return super.lastModified;
     }
   }
-  const it = small(maxSessions, { sessionFactory: Counted });
+  const it = small(maxSessions, {
+    sessionFactory: Counted,
+    sessionTimeout: Infinity,
+  });
   return { ...it, looks, [Symbol.dispose]: () => it.site.close() };
 }
 
@@ -352,6 +355,148 @@ Deno.test("Site.makeSession() looks at few sessions at the limit where all are t
 
   // A look or two for each touch, and a few for each session.
   assertLess(it.looks.count, 10_000 * 2 + 1000 * 10);
+});
+
+Deno.test("Site.makeSession() looks at few sessions each, while the site fills up", () => {
+  using it = counted(5000);
+  const looks = Array.from({ length: 5100 }, () => {
+    it.looks.count = 0;
+    it.make(1);
+    return it.looks.count;
+  });
+
+  assertLess(Math.max(...looks), 100);
+});
+
+Deno.test("Site.makeSession() looks at few sessions each, where the order is made anew", () => {
+  using it = counted(2000);
+  it.make(2001);
+  const live = [...it.site.sessions.values()];
+  live.splice(0, 20).forEach((session) => session.expire());
+
+  for (let i = 0; i < 10_000; i++) {
+    it.looks.count = 0;
+    live.push(...it.make(1));
+    live.shift()!.expire();
+    assertLess(it.looks.count, 100);
+  }
+});
+
+Deno.test("Site.makeSession() looks at a limited number of sessions where all have been touched", () => {
+  using it = counted(20_000);
+  it.make(20_001);
+  it.clock.advance(1_000_000);
+  for (const session of it.site.sessions.values()) session.touch();
+  it.looks.count = 0;
+
+  it.make(1);
+
+  assertLess(it.looks.count, 10_000);
+  assertEquals(it.site.sessions.size, 20_000);
+});
+
+Deno.test("SiteOptions.maxSessions evicts one that is among the longest idle where the longest idle is far", () => {
+  using it = small(20_000, { sessionTimeout: Infinity });
+  it.make(20_001);
+  it.clock.advance(1_000_000);
+  const all = [...it.site.sessions.values()];
+  for (const session of all.slice(0, 15_000)) session.touch();
+
+  it.make(100);
+
+  // The very one is behind 15,000 that have to be moved; a few are too many.
+  const untouched = it.evicted().slice(-50).map(({ createdAt, lastModified }) =>
+    createdAt === lastModified
+  );
+  assertEquals(it.site.sessions.size, 20_000);
+  assertEquals(new Set(untouched), new Set([true]));
+});
+
+Deno.test("SiteOptions.maxSessions evicts a session last that a request under way uses", async () => {
+  const gate = Promise.withResolvers<void>();
+  const clock = new ManualClock();
+  using site = siteOf({ clock, maxSessions: 2 }, async (request) => {
+    request.getSession();
+    await gate.promise;
+    return "";
+  });
+  const answer = site.fetch(requestWith());
+  const held = onlySession(site);
+  clock.advance(1000);
+  const idle = site.makeSession();
+  clock.advance(1000);
+
+  site.makeSession();
+
+  assertEquals(areActive([held, idle]), [true, false]);
+  gate.resolve();
+  await answer;
+});
+
+Deno.test("SiteOptions.maxSessions evicts the longest idle of those in use where all are", async () => {
+  const gate = Promise.withResolvers<void>();
+  const clock = new ManualClock();
+  using site = siteOf({ clock, maxSessions: 2 }, async (request) => {
+    request.getSession();
+    await gate.promise;
+    return "";
+  });
+  const answers = [1, 2].map(() => {
+    clock.advance(1000);
+    return site.fetch(requestWith());
+  });
+  const held = [...site.sessions.values()];
+
+  site.makeSession();
+
+  assertEquals(areActive(held), [false, true]);
+  gate.resolve();
+  await Promise.all(answers);
+});
+
+Deno.test("SiteOptions.maxSessions is not exceeded by a callback that makes a session at each eviction", () => {
+  const errors = new Errors();
+  using it = small(3, { onError: errors.onError });
+  it.site.notifyOnSessionEnd(({ reason }) => {
+    if (reason === "evicted") it.site.makeSession();
+  });
+
+  const sizes = it.make(20).map(() => it.site.sessions.size);
+
+  assertEquals(Math.max(...sizes), 3);
+  assertEquals(it.evicted().length, 17);
+  assertEquals(errors.all.length, 17);
+  assertEquals(
+    new Set(errors.all.map(String)),
+    new Set([
+      "Error: Cannot make a session: the site is full, and room is being made for another",
+    ]),
+  );
+});
+
+Deno.test("Site.makeSession() makes none where a callback of the evicted session closes the site", () => {
+  using it = small(1);
+  it.make(1)[0]!.notifyOnExpire(() => it.site[Symbol.dispose]());
+
+  assertThrows(() => it.site.makeSession(), Error, "the site is closed");
+
+  assertEquals(it.site.sessions.size, 0);
+});
+
+Deno.test("SiteOptions.maxSessionsPerPrincipal is not exceeded by a callback that makes a session at each eviction", () => {
+  const errors = new Errors();
+  using it = small(100, {
+    maxSessionsPerPrincipal: 2,
+    onError: errors.onError,
+  });
+  it.site.notifyOnSessionEnd(({ reason }) => {
+    if (reason === "evicted") it.site.makeSession().principal = "alice";
+  });
+
+  for (const session of it.make(10)) session.principal = "alice";
+
+  assertEquals(it.site.sessionsOf("alice").length, 2);
+  assertEquals(errors.all.length, 8);
 });
 
 Deno.test("Site.makeSession() keeps no sessions that have ended, near the limit", () => {

@@ -34,14 +34,14 @@ function orderOf(...items: Item[]): IdleOrder<Item> {
 function drain(order: IdleOrder<Item>): string[] {
   const names: string[] = [];
   for (;;) {
-    const item = order.takeLongestIdle();
+    const item = order.takeLongestIdle(T * 1000);
     if (item === undefined) return names;
     names.push(item.name);
   }
 }
 
 Deno.test("IdleOrder.takeLongestIdle() is undefined where there is none", () => {
-  assertEquals(orderOf().takeLongestIdle(), undefined);
+  assertEquals(orderOf().takeLongestIdle(T * 1000), undefined);
 });
 
 Deno.test("IdleOrder.takeLongestIdle() takes the longest idle first", () => {
@@ -75,7 +75,7 @@ Deno.test("IdleOrder.takeLongestIdle() goes by the access since the adding", () 
 Deno.test("IdleOrder.takeLongestIdle() goes by an access between two takings", () => {
   const [a, b, c] = [new Item("a", 1), new Item("b", 2), new Item("c", 3)];
   const order = orderOf(a, b, c);
-  order.takeLongestIdle();
+  order.takeLongestIdle(T * 1000);
 
   b.accessed = 1_000_000;
 
@@ -84,8 +84,8 @@ Deno.test("IdleOrder.takeLongestIdle() goes by an access between two takings", (
 
 Deno.test("IdleOrder.takeLongestIdle() takes each once", () => {
   const order = orderOf(new Item("a"));
-  order.takeLongestIdle();
-  assertEquals(order.takeLongestIdle(), undefined);
+  order.takeLongestIdle(T * 1000);
+  assertEquals(order.takeLongestIdle(T * 1000), undefined);
 });
 
 Deno.test("IdleOrder.takeLongestIdle() passes over those that are gone", () => {
@@ -99,7 +99,7 @@ Deno.test("IdleOrder.takeLongestIdle() passes over those that are gone", () => {
 
 Deno.test("IdleOrder.takeLongestIdle() takes one that is added after later ones were taken", () => {
   const order = orderOf(new Item("a", 1000));
-  order.takeLongestIdle();
+  order.takeLongestIdle(T * 1000);
 
   order.add(new Item("b", 1));
   order.add(new Item("c", 2000));
@@ -143,7 +143,7 @@ Deno.test("IdleOrder.add() once more has one that lost its principal taken first
 
 /** The next, to be gone when it has been taken. */
 function drainOne(order: IdleOrder<Item>): Item | undefined {
-  return order.takeLongestIdle();
+  return order.takeLongestIdle(T * 1000);
 }
 
 Deno.test("IdleOrder.size counts all the entries, those that are gone too", () => {
@@ -157,9 +157,9 @@ Deno.test("IdleOrder.size counts all the entries, those that are gone too", () =
 
 Deno.test("IdleOrder.size goes down as they are taken", () => {
   const order = orderOf(new Item("a"), new Item("b"));
-  order.takeLongestIdle();
+  order.takeLongestIdle(T * 1000);
   assertEquals(order.size, 1);
-  order.takeLongestIdle();
+  order.takeLongestIdle(T * 1000);
   assertEquals(order.size, 0);
 });
 
@@ -211,7 +211,7 @@ Deno.test("IdleOrder keeps to a list in order of the last access through random 
       order.add(item);
     } else {
       const next = expected();
-      const taken = order.takeLongestIdle();
+      const taken = order.takeLongestIdle(T * 1000);
       assertEquals(taken?.name, next?.name);
       if (taken !== undefined) taken.isActive = false;
     }
