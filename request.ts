@@ -32,7 +32,14 @@ import {
 
 export type { Cookie };
 
-/** What a resource may answer; text is HTML unless the type was set. */
+/**
+ * What a resource may answer; text is HTML unless the type was set.
+ *
+ * A stream that breaks off is reported to `onError`. The body of a Response is
+ * not looked at, which would cost more than to make the response: if it breaks
+ * off, or somebody else reads it, it is Deno that prints so, unless the request's
+ * `signal` or `finished` was asked for.
+ */
 export type Rendered = BodyInit | Response;
 
 /** How the token of a session travels between a site and its visitor. */
@@ -418,7 +425,8 @@ export class SiteRequest implements SessionHolder {
   /**
    * Whether the visitor has left before the response was produced.
    *
-   * Deno prints a warning about its own signal, once, when this is first read.
+   * Deno may print a warning when this is first read; see
+   * {@linkcode SiteRequest.signal}.
    */
   get hasLeft(): boolean {
     return !this.#isProduced && this.request.signal.aborted;
@@ -441,6 +449,13 @@ export class SiteRequest implements SessionHolder {
    *
    * Ask for it before the response is produced. A body that is handed over
    * whole, text for example, counts as sent from then on.
+   *
+   * It needs Deno's own signal of the request, of whose old behaviour Deno prints
+   * a warning, once in a process; so does {@linkcode SiteRequest.finished}, an
+   * access log, and a deadline that comes while a request holds its session. Only
+   * who starts the program can do without: `--unstable-no-legacy-abort`, or
+   * `"unstable": ["no-legacy-abort"]` in its `deno.json`. All is the same here
+   * then.
    *
    * @throws {Error} If the response has been produced already.
    */
@@ -646,6 +661,10 @@ export class SiteRequest implements SessionHolder {
    * Sets `Last-Modified` of the response, seconds rounded up, unless it is later
    * already, and compares the visitor's copy with it.
    *
+   * It is never later than now (RFC 9110, 8.8.2.1). What was modified within this
+   * second, or in the future, is current in no copy: it may change once more
+   * before the second is over.
+   *
    * @returns true if `If-Modified-Since` is not before it, to GET and HEAD only
    * and only without an `If-None-Match`, which goes before (RFC 9110, 13.1.3);
    * the response is then a 304: return `""`.
@@ -659,9 +678,11 @@ export class SiteRequest implements SessionHolder {
     }
     const before = Date.parse(this.responseHeaders.get("last-modified") ?? "");
     const modified = before > time ? before : time;
-    this.setHeader("last-modified", new Date(modified).toUTCString());
+    const now = Math.floor(Date.now() / 1000) * 1000;
+    const shown = Math.min(modified, now);
+    this.setHeader("last-modified", new Date(shown).toUTCString());
     if (
-      this.#status >= 300 || !this.#isGetOrHead() ||
+      modified > now || this.#status >= 300 || !this.#isGetOrHead() ||
       this.headers.has("if-none-match")
     ) return false;
     const since = parseHttpDate(this.getHeader("if-modified-since") ?? "");

@@ -255,8 +255,8 @@ export class Site
     info?: Deno.ServeHandlerInfo,
   ): Response | Promise<Response> => {
     const siteRequest = new SiteRequest(this, request, info);
-    if (this.#log !== undefined) this.#logDelivery(siteRequest, this.#log);
     try {
+      if (this.#log !== undefined) this.#logDelivery(siteRequest, this.#log);
       if (this.#isClosed) throw new HttpError(503, "The site is closed");
       if (this.trustProxy) checkHost(siteRequest.getHeader("host"));
     } catch (error) {

@@ -191,7 +191,8 @@ export interface SiteOptions {
   /**
    * Where a line goes for each request, in the combined log format, once its
    * response has been handed over or its visitor has left (status 499 if before
-   * there was one). The size of a Response that a resource made itself is known
+   * there was one). Deno may print a warning of its own, once; see
+   * {@linkcode SiteRequest.signal}. The size of a Response that a resource made itself is known
    * only if it says so.
    *
    * @default {nowhere}

@@ -649,3 +649,18 @@ wireTest(
     assert(Number(bytes) >= 1000, bytes);
   },
 );
+
+Deno.test("SiteOptions.accessLog of a request that cannot be read is a 500 that is reported", async () => {
+  const request = new Request("http://localhost/");
+  Object.defineProperty(request, "headers", {
+    get() {
+      throw new TypeError("request closed");
+    },
+  });
+  await using site = new LoggedSite(() => "");
+
+  const { status } = await site.fetch(request);
+
+  assertEquals(status, 500);
+  assertEquals(site.errors.map(String), ["TypeError: request closed"]);
+});

@@ -6,6 +6,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
 import type { SiteRequest } from "../mod.ts";
 import { WatchedSite } from "./helpers_http.ts";
 
@@ -339,4 +340,39 @@ Deno.test("SiteRequest.setETag() leaves a Response of the resource's own its hea
   });
 
   assertEquals((await site.visit()).headers.get("etag"), '"own"');
+});
+
+Deno.test("SiteRequest.setLastModified() sends no date that is later than now", async () => {
+  using _time = new FakeTime("2026-11-24T12:00:00.500Z");
+  for (const when of ["2026-11-24T12:00:00.300Z", "2027-01-01T00:00:00Z"]) {
+    await using site = new WatchedSite((request) => {
+      request.setLastModified(new Date(when));
+      return "";
+    });
+
+    const { headers } = await site.visit();
+
+    assertEquals(
+      headers.get("last-modified"),
+      "Tue, 24 Nov 2026 12:00:00 GMT",
+    );
+  }
+});
+
+Deno.test("SiteRequest.setLastModified() is no 304 for what was modified within this second", async () => {
+  using time = new FakeTime("2026-11-24T12:00:00.500Z");
+  let modified = new Date("2026-11-24T12:00:00.300Z");
+  await using site = new WatchedSite((request) =>
+    request.setLastModified(modified) ? "" : "body"
+  );
+  const ask = async () => {
+    const since = "Tue, 24 Nov 2026 12:00:00 GMT";
+    const headers = { "if-modified-since": since };
+    return (await site.visit("/", { headers })).status;
+  };
+
+  assertEquals(await ask(), 200);
+  modified = new Date("2026-11-24T12:00:00.700Z");
+  time.tick(10_000);
+  assertEquals(await ask(), 200);
 });
