@@ -71,7 +71,11 @@ export async function main(args: readonly string[]): Promise<number> {
 async function serve(options: ServeOptions): Promise<void> {
   const { path, endpoints, indexNames, listing } = options;
   const { accessLog, sessionTimeout, displayTracebacks, trustProxy } = options;
-  const files = new StaticFile(path, { indexNames, listing });
+  const files = new StaticFile(path, {
+    indexNames,
+    listing,
+    hidden: ScriptDirectory.sources,
+  });
   if (!Deno.statSync(path).isDirectory) {
     throw new TypeError(`Cannot serve ${describe(path)}: it is not a folder`);
   }

@@ -6,6 +6,8 @@ export interface FileRules {
   readonly dotFiles: boolean;
   /** Whether what symbolic links lead to is, wherever that may be. */
   readonly followSymlinks: boolean;
+  /** Names of files and folders that are not. */
+  readonly hidden?: RegExp | undefined;
 }
 
 /** A file or a folder. */
@@ -82,7 +84,10 @@ export class FileTree {
   }
 
   #hasName(name: string): boolean {
-    return isPlainName(name) && (this.#rules.dotFiles || !name.startsWith("."));
+    const { dotFiles, hidden } = this.#rules;
+    return isPlainName(name) && (dotFiles || !name.startsWith(".")) &&
+      // Unlike test(), it does not remember where a global one stopped.
+      (hidden === undefined || name.search(hidden) === -1);
   }
 }
 

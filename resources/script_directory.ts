@@ -18,8 +18,9 @@ export interface ScriptDirectoryOptions {
    * `StaticFile` of the same folder, for example.
    *
    * It is never asked for a script or another TypeScript file, so that it cannot
-   * give away sources. JavaScript that visitors may not see does not belong in a
-   * folder that it serves.
+   * give away sources; have it list none either, by
+   * `hidden: ScriptDirectory.sources`. JavaScript that visitors may not see does
+   * not belong in a folder that it serves.
    *
    * @default {nothing: 404}
    */
@@ -79,6 +80,12 @@ const SOURCE = /\.resource\b|\.[cm]?tsx?[. ]*$/i;
  * ```
  */
 export class ScriptDirectory extends Resource {
+  /**
+   * Names of scripts and other TypeScript files, which are never served: a
+   * `StaticFile` that lists the same folder takes it as `hidden`.
+   */
+  static readonly sources: RegExp = SOURCE;
+
   readonly #scripts: ScriptTree;
   readonly #fallback: Resource | undefined;
 

@@ -72,6 +72,13 @@ export interface StaticFileOptions {
    */
   dotFiles?: boolean;
   /**
+   * Names of files and folders that are neither served nor listed:
+   * `ScriptDirectory.sources` beside a `ScriptDirectory`, for example.
+   *
+   * @default {none}
+   */
+  hidden?: RegExp;
+  /**
    * Whether symbolic links are followed, out of the folder too, and listed.
    * Otherwise it is as if they were not there. The root itself may be one.
    *
@@ -121,16 +128,16 @@ export class StaticFile extends Resource {
    * @throws {Error} If there is nothing, or it may not be read; of the class that
    * Deno throws, `Deno.errors.NotFound` for example. It names the path.
    * @throws {TypeError} If it is neither a file nor a folder, if the URL is not a
-   * `file:` one, if `cacheControl` cannot be in a header, or if a default
-   * extension does not begin with a dot.
+   * `file:` one, if `cacheControl` cannot be in a header, if `hidden` is no
+   * RegExp, or if a default extension does not begin with a dot.
    */
   constructor(path: string | URL, options: StaticFileOptions = {}) {
     super();
     checkRoot(path);
     checkOptions(path, options);
-    const { dotFiles = false, followSymlinks = false } = options;
+    const { dotFiles = false, followSymlinks = false, hidden } = options;
     const root = path instanceof URL ? fileURLToPath(path) : path;
-    this.#tree = new FileTree(root, { dotFiles, followSymlinks });
+    this.#tree = new FileTree(root, { dotFiles, followSymlinks, hidden });
     this.#options = { ...options };
   }
 
@@ -283,7 +290,12 @@ function checkRoot(path: string | URL): void {
 }
 
 function checkOptions(path: string | URL, options: StaticFileOptions): void {
-  const { cacheControl, defaultExtensions = [] } = options;
+  const { cacheControl, defaultExtensions = [], hidden } = options;
+  if (hidden !== undefined && !(hidden instanceof RegExp)) {
+    throw new TypeError(
+      `Cannot serve "${path}": hidden is not a RegExp: ${describe(hidden)}`,
+    );
+  }
   if (cacheControl !== undefined && !isHeaderValue(cacheControl)) {
     throw new TypeError(
       `Cannot serve "${path}": cacheControl cannot be in a header: ${

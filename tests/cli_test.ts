@@ -311,6 +311,21 @@ serveTest("curfew serve --listing lists folders", {
   assertStringIncludes((await get(address)).text, "one.txt");
 });
 
+serveTest("curfew serve --listing lists no scripts", {
+  files: {
+    "one.txt": "1",
+    "clock.resource.ts": "",
+    "clock.resource.js": "",
+    "lib.ts": "",
+  },
+  args: ["--listing"],
+}, async ({ address }) => {
+  const { text } = await get(address);
+  assertEquals([...text.matchAll(/href="([^"]*)"/g)].map(([, link]) => link), [
+    "./one.txt",
+  ]);
+});
+
 const LOG_LINE =
   /^127\.0\.0\.1 - - \[.+\] "GET \/page\.html\?a=1 HTTP\/1\.1" 200 4 "-" "me"$/;
 

@@ -390,6 +390,31 @@ test("StaticFile lists folders first, each by name", async () => {
   assertEquals(links, ["./y/", "./z/", "./a9.txt", "./a10.txt", "./b.txt"]);
 });
 
+test("StaticFileOptions.hidden is neither served nor listed", async () => {
+  await using site = new FileSite(
+    { "a.txt": "a", "b.bak": "b", "c.bak/d.txt": "d" },
+    { listing: true, hidden: /\.BAK$/gi },
+  );
+
+  const text = await (await site.visit("/")).text();
+
+  assertFalse(text.includes("bak"));
+  for (const path of ["/b.bak", "/c.bak/", "/c.bak/d.txt"]) {
+    assertEquals((await site.visit(path)).status, 404, path);
+  }
+  assertEquals((await site.visit("/a.txt")).status, 200);
+});
+
+test("StaticFileOptions.hidden that is no RegExp is a TypeError", () => {
+  using folder = new TempFolder({});
+  assertThrows(
+    // @ts-expect-error a caller without types
+    () => new StaticFile(folder.path, { hidden: "bak" }),
+    TypeError,
+    "hidden",
+  );
+});
+
 test("StaticFile lists sizes and times", async () => {
   await using site = new FileSite({ "a.bin": new Uint8Array(1234) }, {
     listing: true,
