@@ -282,7 +282,9 @@ export class Site
   makeSession(): Session {
     this.#keeper?.mustBeUp();
     const session = this.#newSession();
-    this.#makeRoom();
+    this.#eviction.makeRoom();
+    // A callback may have closed the site.
+    this.#mustBeOpen();
     this.#sessions.set(session.uid, session);
     try {
       this.#keeper?.noteNew(session);
@@ -603,15 +605,9 @@ export class Site
   }
 
   #enter(session: Session): void {
-    this.#makeRoom();
+    this.#eviction.makeRoom();
     this.#sessions.set(session.uid, session);
     this.#eviction.note(session);
-  }
-
-  #makeRoom(): void {
-    this.#eviction.makeRoom();
-    // A callback may have closed the site.
-    this.#mustBeOpen();
   }
 
   /** Has one go that has been idle longest; a store may still have it. */
