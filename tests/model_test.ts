@@ -155,6 +155,7 @@ interface Thought {
   principal: string | undefined;
   /** How many requests under way keep it from idling out. */
   holds: number;
+  wasHeld: boolean;
   readonly created: number;
   touched: number;
   /** The timeouts as they are set, in seconds. */
@@ -189,6 +190,7 @@ class Model {
       old: undefined,
       principal: undefined,
       holds: 0,
+      wasHeld: false,
       created: now,
       touched: now,
       ...NEW,
@@ -242,8 +244,13 @@ class Model {
     if (live.length < MAX) return [];
     const nobodys = live.filter(({ principal }) => principal === undefined);
     const candidates = nobodys.length > 0 ? nobodys : live;
-    const longest = Math.min(...candidates.map(({ touched }) => touched));
-    return candidates.filter(({ touched }) => touched === longest);
+    const idle = candidates.filter(({ holds }) => holds === 0);
+    const pool = idle.length > 0 ? idle : candidates;
+    // One that a request has held may count as accessed later than it was.
+    const longest = Math.min(
+      ...pool.filter(({ wasHeld }) => !wasHeld).map(({ touched }) => touched),
+    );
+    return pool.filter(({ touched }) => touched <= longest);
   }
 
   /** Those of a principal that are there; the others end. */
@@ -274,6 +281,7 @@ class Model {
 
   hold(thought: Thought): void {
     thought.holds++;
+    thought.wasHeld = true;
   }
 
   /** The request has been answered. */
