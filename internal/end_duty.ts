@@ -43,7 +43,7 @@ const RENEW_AFTER = 1 / 3;
 
 /** An end that is being told. */
 interface Duty {
-  readonly claim: ClaimedEnd;
+  claim: ClaimedEnd;
   readonly end: SessionEnd;
   /** What is left to do. */
   acts: (() => unknown)[];
@@ -103,6 +103,12 @@ export class EndDuty {
   tell(claim: ClaimedEnd, end: SessionEnd): MaybePromise<void> {
     const { callbacks, named } = this.#audience;
     const { uid } = claim.session;
+    const before = this.#duties.get(uid);
+    if (before !== undefined) {
+      // Its lease had run out, and nobody else was faster: it is told already.
+      before.claim = claim;
+      return before.isDone.promise;
+    }
     const acts = callbacks.map((callback) => () => callback(end));
     for (const { name, argument } of claim.session.callbacks) {
       const callback = named.get(name);
@@ -159,8 +165,12 @@ export class EndDuty {
   }
 
   #leave(duty: Duty): MaybePromise<void> {
-    const { session, fence } = duty.claim;
     this.#drop(duty);
+    return this.decline(duty.claim);
+  }
+
+  /** Leaves an end that has been claimed to others. */
+  decline({ session, fence }: ClaimedEnd): MaybePromise<void> {
     return this.#tend(() => this.#store.release(session.uid, fence, 0));
   }
 
@@ -199,10 +209,10 @@ export class EndDuty {
 
   #conclude(duty: Duty, lastError: unknown): void {
     if (!this.#isMine(duty)) return;
-    const { claim, acts, tries } = duty;
-    const { uid } = claim.session;
+    const { acts, tries } = duty;
+    const { uid } = duty.claim.session;
     if (acts.length === 0) {
-      this.#finish(duty, () => this.#store.acknowledge(uid, claim.fence));
+      this.#finish(duty, (fence) => this.#store.acknowledge(uid, fence));
     } else if (tries === MAX_TRIES) {
       this.#audience.report(
         new Error(
@@ -212,7 +222,7 @@ export class EndDuty {
         duty.end,
       );
       const why = String(lastError);
-      this.#finish(duty, () => this.#store.putAside(uid, claim.fence, why));
+      this.#finish(duty, (fence) => this.#store.putAside(uid, fence, why));
     } else {
       const pause = FIRST_PAUSE * 2 ** (tries - 1);
       this.#later(duty, pause, () => this.#try(duty));
@@ -220,14 +230,20 @@ export class EndDuty {
   }
 
   /** Has the store forget it; until it has, the lease is kept. */
-  #finish(duty: Duty, act: () => MaybePromise<boolean>): void {
+  #finish(duty: Duty, act: (fence: string) => MaybePromise<boolean>): void {
+    const { claim } = duty;
     const again = () => {
       this.#later(duty, FIRST_PAUSE, () => this.#finish(duty, act));
     };
+    const finished = () => {
+      // It may have been claimed here once more meanwhile.
+      if (duty.claim === claim) this.#drop(duty);
+      else this.#finish(duty, act);
+    };
     try {
-      const answer = this.#line.call(act);
-      if (!isPromiseLike(answer)) return this.#drop(duty);
-      Promise.resolve(answer).then(() => this.#drop(duty), again);
+      const answer = this.#line.call(() => act(claim.fence));
+      if (!isPromiseLike(answer)) return finished();
+      Promise.resolve(answer).then(finished, again);
     } catch {
       again();
     }
@@ -247,10 +263,11 @@ export class EndDuty {
   readonly #renew = (): void => {
     this.#timer = undefined;
     for (const duty of this.#duties.values()) {
-      const { session, fence } = duty.claim;
+      const { claim } = duty;
+      const { session, fence } = claim;
       this.#tend(
         () => this.#store.renew(session.uid, fence, this.#lease),
-        (isMine) => isMine || this.#drop(duty),
+        (isMine) => isMine || duty.claim !== claim || this.#drop(duty),
       );
     }
     if (this.#duties.size > 0) {

@@ -12,6 +12,8 @@ const MAX_NOT_VISITS = 16;
 export class KeptSession {
   /** Whether there is a record, as far as is known. */
   isCreated = false;
+  /** Whether its creation was sent, and not answered yet, or never. */
+  isInDoubt = false;
   /** The version of the record that the session has the values of. */
   version = -1;
   /** UNIX milliseconds, by the clock here, of the touch that the store knows. */
@@ -30,6 +32,8 @@ export class KeptSession {
   isRenewing = false;
   /** Loads that were no visits: when each touched, and what it was before. */
   readonly #notVisits = new Map<number, number>();
+  /** What has been sent to the store, which has not answered yet. */
+  readonly #sent = new Set<SessionChanges>();
   /** What is being written. */
   writing: Promise<void> | undefined = undefined;
 
@@ -90,6 +94,26 @@ export class KeptSession {
     this.hasNewSecret = false;
     for (const _ in changes) return changes;
     return undefined;
+  }
+
+  /** Notes what has been sent; answers what to call once it is answered. */
+  noteSent(changes: SessionChanges): () => void {
+    this.#sent.add(changes);
+    return () => void this.#sent.delete(changes);
+  }
+
+  /** Whether a record may be older than what the session has of this kind. */
+  isAhead(kind: "sessionTimeout" | "absoluteTimeout" | "principal"): boolean {
+    if (kind === "principal" && this.hasNewPrincipal) return true;
+    return [...this.#sent].some((changes) => changes[kind] !== undefined);
+  }
+
+  /** The keys of the values of which a record may be older. */
+  get keysAhead(): Set<string> {
+    const maps = [...this.#sent].map(({ values }) => values);
+    return new Set([...maps, this.values].flatMap((values) => [
+      ...values?.keys() ?? [],
+    ]));
   }
 
   /** Takes back what could not be written; what has changed since counts. */

@@ -1,5 +1,10 @@
 import type { ErrorContext, SiteRequest, TokenCookie } from "../request.ts";
-import type { Session, SessionEndReason } from "../session.ts";
+import type {
+  Session,
+  SessionEnd,
+  SessionEndCallback,
+  SessionEndReason,
+} from "../session.ts";
 import type { MaybePromise } from "../stores/store.ts";
 import type { Clock } from "./clock.ts";
 
@@ -11,6 +16,7 @@ export interface KeptSite {
   readonly sessions: ReadonlyMap<string, Session>;
   endSession(session: Session, reason: SessionEndReason): void;
   changePrincipal(session: Session, before: string | undefined): void;
+  tellSessionEnd(callback: SessionEndCallback, end: SessionEnd): void;
   mindPromise(result: unknown, session: Session): void;
   reportError(error: unknown, context: ErrorContext): void;
 }

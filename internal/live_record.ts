@@ -41,7 +41,8 @@ export function refreshFrom(
   kept.version = record.version;
   if (
     isFirst || (kept.sessionTimeout === session.sessionTimeout * 1000 &&
-      kept.absoluteTimeout === session.absoluteTimeout * 1000)
+      kept.absoluteTimeout === session.absoluteTimeout * 1000 &&
+      !kept.isAhead("sessionTimeout") && !kept.isAhead("absoluteTimeout"))
   ) {
     setTimeouts(session, record);
     kept.sessionTimeout = record.sessionTimeout;
@@ -49,14 +50,15 @@ export function refreshFrom(
   }
   if (isFirst) return;
   const values = new Map(decode(site, record.values, session));
-  // What has been changed here and not been written stays as it is here.
+  // What has been changed here and may not have been written stays as it is here.
   const own = valuesOf(session);
-  for (const key of kept.values?.keys() ?? []) {
+  for (const key of kept.keysAhead) {
     if (own.has(key)) values.set(key, own.get(key));
     else values.delete(key);
   }
   restoreValues(session, values);
-  if (kept.hasNewPrincipal || record.principal === session.principal) return;
+  if (kept.isAhead("principal")) return;
+  if (record.principal === session.principal) return;
   const before = session.principal;
   restoreSession(session, {
     createdAt: session.createdAt * 1000,

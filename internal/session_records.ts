@@ -14,6 +14,7 @@ import type {
   SessionChanges,
   SessionStore,
   SessionTimes,
+  StoredCallback,
   StoredSession,
 } from "../stores/store.ts";
 import type { Clock } from "./clock.ts";
@@ -150,6 +151,17 @@ export class SessionRecords {
     return kept !== undefined && (kept.isCreated || kept.writing !== undefined);
   }
 
+  /** Whether nobody knows if there is a record of a session. */
+  isInDoubt(session: Session): boolean {
+    const kept = this.#kept.get(session);
+    return kept !== undefined && !kept.isCreated && kept.isInDoubt;
+  }
+
+  /** The callbacks of a session of which the store does not know. */
+  callbacksOf(session: Session): readonly StoredCallback[] {
+    return this.#kept.get(session)?.callbacks ?? [];
+  }
+
   /** Makes a live session of a record. */
   revive(record: StoredSession, sentAt: number): Session {
     const session = this.#hands.build(record.uid);
@@ -164,11 +176,16 @@ export class SessionRecords {
   /** Brings a live session up to date with its record. */
   update(session: Session, record: StoredSession, sentAt: number): void {
     const kept = this.#kept.get(session)!;
-    if (record.version !== kept.version) {
-      refreshFrom(this.#site, session, kept, record);
-    }
+    this.refresh(session, record);
     kept.noteTimes(record, sentAt);
     this.#setTimes(session, kept, record, sentAt);
+  }
+
+  /** Gives a session that was live the values of its record. */
+  refresh(session: Session, record: StoredSession): void {
+    const kept = this.#kept.get(session);
+    if (kept === undefined || record.version === kept.version) return;
+    refreshFrom(this.#site, session, kept, record);
   }
 
   /** Writes what has changed in a session, if anything has. */
@@ -182,7 +199,8 @@ export class SessionRecords {
     if (!kept.isCreated) {
       return kept.writing === undefined
         ? this.#create(session, kept)
-        : undefined;
+        // What has changed since it was sent is written once it is there.
+        : kept.writing.then(() => this.save(session, extra));
     }
     const changes = kept.takeChanges(session, {
       secretHash: () => hashOfSecret(tokenOf(session).slice(ID_LENGTH)),
@@ -233,7 +251,7 @@ export class SessionRecords {
   settleTouch(session: Session): void {
     const kept = this.#kept.get(session);
     if (kept === undefined || !session.isActive || !kept.isCreated) return;
-    if (this.#isStopped) return;
+    if (!this.#isHere(session)) return;
     const touchedAt = session.lastModified * 1000;
     const ahead = touchedAt - kept.touchedAt;
     if (!(ahead > 0 && ahead <= TOUCH_SLACK)) return;
@@ -244,6 +262,7 @@ export class SessionRecords {
 
   /** Puts the deadline of a session here off, whatever the store says. */
   putOff(session: Session, milliseconds: number): void {
+    if (!this.#isHere(session)) return;
     this.#isSetting = true;
     setTimes(
       session,
@@ -276,14 +295,14 @@ export class SessionRecords {
   release(session: Session): boolean {
     const kept = this.#kept.get(session);
     if (kept === undefined || !kept.isCreated) return false;
-    this.#mind(this.save(session), session);
     this.letGo(session);
+    this.#saveSoon(session);
     return true;
   }
 
-  /** Has a session live on elsewhere only. */
+  /** Has a session live on elsewhere only; what has changed is still written. */
   letGo(session: Session): void {
-    this.forget(session);
+    this.#touched.delete(session);
     letGo(session);
     this.#hands.drop(session);
   }
@@ -301,6 +320,11 @@ export class SessionRecords {
     return Promise.all(writes);
   }
 
+  /** One that was let go of has no deadline here any more. */
+  #isHere(session: Session): boolean {
+    return this.#site.sessions.get(session.uid) === session;
+  }
+
   #setTimes(
     session: Session,
     kept: KeptSession,
@@ -309,7 +333,8 @@ export class SessionRecords {
   ): void {
     const touchedAt = session.lastModified * 1000;
     // A touch here that the store does not know yet goes before.
-    if (this.#isStopped || touchedAt > kept.touchedAt + TOUCH_SLACK) return;
+    if (touchedAt > kept.touchedAt + TOUCH_SLACK) return;
+    if (!this.#isHere(session)) return;
     this.#isSetting = true;
     setTimes(session, kept.touchedAt, times.deadline + sentAt - times.now);
     this.#isSetting = false;
@@ -326,8 +351,9 @@ export class SessionRecords {
       if (value !== undefined) values.set(key, value);
     }
     kept.isRenewing = false;
-    const creating = this.#line.call(() =>
-      this.#store.create({
+    const create = () => {
+      kept.isInDoubt = true;
+      return this.#store.create({
         uid: session.uid,
         age: now - session.createdAt * 1000,
         idle: now - session.lastModified * 1000,
@@ -339,24 +365,41 @@ export class SessionRecords {
         absoluteTimeout: kept.absoluteTimeout,
         values,
         callbacks: changes?.addedCallbacks ?? [],
-      })
-    );
-    const created = (times: SessionTimes | undefined) => {
-      if (times === undefined) {
+      });
+    };
+    const wasInDoubt = kept.isInDoubt;
+    const created = (times: SessionTimes | undefined): MaybePromise<void> => {
+      kept.isInDoubt = false;
+      kept.isCreated = times !== undefined || wasInDoubt;
+      if (times !== undefined) {
+        return this.#written(session, kept, times, now);
+      }
+      if (!wasInDoubt) {
         throw new Error(
           `Cannot keep session "${session.uid}": the store refuses its uid`,
         );
       }
-      kept.isCreated = true;
-      this.#written(session, kept, times, now);
+      // It was created unheard, and may lack what has changed since.
+      if (changes !== undefined) kept.putBack(changes);
+      return this.save(session);
     };
+    const failed = (error: unknown): never => {
+      if (changes !== undefined) kept.putBack(changes);
+      this.#changed.add(session);
+      this.#flushIn(TOUCH_WAIT);
+      throw error;
+    };
+    let creating: MaybePromise<SessionTimes | undefined>;
+    try {
+      creating = this.#line.call(create);
+    } catch (error) {
+      return failed(error);
+    }
     if (!isPromiseLike(creating)) return created(creating);
+    const sent = kept.noteSent(changes ?? {});
     return this.#noteWriting(
       kept,
-      creating.then(created, (error) => {
-        if (changes !== undefined) kept.putBack(changes);
-        throw error;
-      }),
+      creating.finally(sent).then(created, failed),
     );
   }
 
@@ -394,7 +437,11 @@ export class SessionRecords {
         this.#store.commit(session.uid, changes)
       );
       if (!isPromiseLike(committing)) return committed(committing);
-      return this.#noteWriting(kept, committing.then(committed, failed));
+      const sent = kept.noteSent(changes);
+      return this.#noteWriting(
+        kept,
+        committing.finally(sent).then(committed, failed),
+      );
     } catch (error) {
       failed(error);
     }
@@ -467,11 +514,15 @@ export class SessionRecords {
     if (this.#line.isDown) return this.#flushIn(TOUCH_WAIT);
     for (const session of [...this.#changed, ...this.#touched]) {
       this.#touched.delete(session);
-      try {
-        this.#mind(this.save(session), session);
-      } catch (error) {
-        this.#retry(session, error);
-      }
+      this.#saveSoon(session);
+    }
+  }
+
+  #saveSoon(session: Session): void {
+    try {
+      this.#mind(this.save(session), session);
+    } catch (error) {
+      this.#retry(session, error);
     }
   }
 

@@ -19,6 +19,7 @@ import type { KeepersHands, KeptSite } from "./kept_site.ts";
 import { restoreFrom } from "./live_record.ts";
 import { isPromiseLike } from "./promise_like.ts";
 import type { SessionRecords } from "./session_records.ts";
+import { decodeValue } from "./stored_values.ts";
 import { type StoreLine, StoreUnavailableError } from "./store_line.ts";
 import { randomId } from "./token.ts";
 
@@ -57,6 +58,7 @@ export class StoredEnds {
   readonly #store: SessionStore;
   readonly #line: StoreLine;
   readonly #records: SessionRecords;
+  readonly #audience: EndAudience;
   readonly #duty: EndDuty;
   readonly #watch: EndWatch;
   readonly #claimant: Claimant;
@@ -67,6 +69,13 @@ export class StoredEnds {
   readonly #ending = new Map<string, SessionEnd>();
   /** Ended elsewhere, about to be ended here. */
   readonly #toldElsewhere = new Set<string>();
+  /**
+   * Ended here by news a moment ago: news of what this process claims may be
+   * faster than the claim.
+   */
+  readonly #quiet = new Map<string, SessionEnd>();
+  /** What is under way. */
+  #round: Promise<unknown> | undefined = undefined;
   #unwatch: (() => void) | undefined = undefined;
   #isListening = false;
   #isStopped = false;
@@ -80,6 +89,7 @@ export class StoredEnds {
     this.#line = line;
     this.#records = telling.records;
     this.#claimant = { owner: randomId(), lease };
+    this.#audience = audience;
     this.#duty = new EndDuty(site.clock, { store, line, lease, audience });
     this.#watch = new EndWatch(site.clock, () => this.#goRound());
   }
@@ -93,6 +103,7 @@ export class StoredEnds {
 
   /** Puts a session in question: the store is asked in the next round. */
   ask(session: Session): void {
+    if (this.#isStopped) return;
     this.#questions.add(session);
     // It comes up again if there is no answer until then.
     this.#records.putOff(session, QUESTION);
@@ -117,21 +128,30 @@ export class StoredEnds {
   /**
    * Sees to an end that was brought about here.
    *
-   * @returns whether it does: an end that the store knows nothing of is the
-   * site's own to tell.
+   * @returns whether it does: the end of a session that is not kept is the site's
+   * own to tell.
    */
   announce(end: SessionEnd): boolean {
     const { session, uid } = end;
     this.#records.forget(session);
     this.#questions.delete(session);
-    if (this.#toldElsewhere.delete(uid)) return true;
+    if (this.#toldElsewhere.delete(uid)) {
+      this.#quiet.set(uid, end);
+      return true;
+    }
     const claim = this.#claims.get(uid);
     if (claim !== undefined) {
       this.#claims.delete(uid);
       this.#tell(claim, end);
       return true;
     }
-    if (!this.#records.isInStore(session)) return false;
+    if (!this.#records.keeps(session)) return false;
+    if (
+      !this.#records.isInStore(session) && !this.#records.isInDoubt(session)
+    ) {
+      this.#tellHere(end);
+      return true;
+    }
     this.#ending.set(uid, end);
     const ended = this.#endInStore(end);
     if (isPromiseLike(ended)) this.#records.noteWriting(session, ended);
@@ -167,7 +187,7 @@ export class StoredEnds {
     this.#unwatch = undefined;
     const ends = [...this.#ending.values()].map((end) => this.#endInStore(end));
     this.#duty.halt();
-    return Promise.all(ends);
+    return Promise.all([...ends, this.#round]);
   }
 
   /** Leaves what is untold to others. */
@@ -181,14 +201,26 @@ export class StoredEnds {
       if (this.#isStopped) unwatch();
       else this.#unwatch = unwatch;
     };
-    const failed = () => void (this.#isListening = false);
-    try {
-      const unwatch = this.#line.probe(() =>
-        this.#store.watch(
-          ({ uid, reason }) => this.#hear(uid, reason as SessionEndReason),
-          () => this.#watch.wake(),
-        )
+    let isGivenUp = false;
+    const failed = () => {
+      isGivenUp = true;
+      this.#isListening = false;
+    };
+    const watch = () =>
+      this.#store.watch(
+        ({ uid, reason }) => this.#hear(uid, reason as SessionEndReason),
+        () => this.#watch.wake(),
       );
+    try {
+      const unwatch = this.#line.probe(() => {
+        const unwatch = watch();
+        if (!isPromiseLike(unwatch)) return unwatch;
+        return unwatch.then((unwatch) => {
+          // Another has been asked for meanwhile.
+          if (isGivenUp) unwatch();
+          return unwatch;
+        });
+      });
       if (isPromiseLike(unwatch)) unwatch.then(listening, failed);
       else listening(unwatch);
     } catch {
@@ -212,16 +244,20 @@ export class StoredEnds {
   /** Claims and tells what is due; answers when more will be, in milliseconds. */
   #goRound(): MaybePromise<number> {
     const asked = [...this.#questions];
+    const quiet = [...this.#quiet.values()];
     const conclude = (next: number): MaybePromise<number> => {
       const settled = this.#settle(asked);
       const rest = Math.max(next, this.#duty.standBackFor);
+      // What was heard of before this round has been claimed in it, if at all.
+      for (const end of quiet) this.#quiet.delete(end.uid);
       return isPromiseLike(settled) ? settled.then(() => rest) : rest;
     };
     try {
       const next = this.#claimAll(this.#clock.now());
-      return isPromiseLike(next)
-        ? next.then(conclude).catch(() => Infinity)
-        : conclude(next);
+      if (!isPromiseLike(next)) return conclude(next);
+      const round = next.then(conclude).catch(() => Infinity);
+      this.#round = round;
+      return round;
     } catch {
       return Infinity;
     }
@@ -236,31 +272,52 @@ export class StoredEnds {
       );
       if (isPromiseLike(claims)) {
         return claims.then(({ ends, nextIn }) => {
-          for (const claim of ends) this.#take(claim);
+          if (this.#isStopped) return this.#decline(ends);
+          this.#takeAll(ends);
           return nextIn > 0 ? nextIn : this.#claimAll(began);
         });
       }
-      for (const claim of claims.ends) this.#take(claim);
+      this.#takeAll(claims.ends);
       if (claims.nextIn > 0) return claims.nextIn;
       // The requests have their turn.
       if (this.#clock.now() - began >= SLICE) return 0;
     }
   }
 
+  /** One of which no session can be made is left to those who can. */
+  #takeAll(claims: readonly ClaimedEnd[]): void {
+    for (const claim of claims) {
+      try {
+        this.#take(claim);
+      } catch (error) {
+        this.#site.reportError(error, {});
+      }
+    }
+  }
+
+  /** Leaves claims to others, which came when it was too late. */
+  async #decline(claims: readonly ClaimedEnd[]): Promise<number> {
+    await Promise.all(claims.map((claim) => this.#duty.decline(claim)));
+    return Infinity;
+  }
+
   #take(claim: ClaimedEnd): void {
     const { uid } = claim.session;
     const reason = claim.reason as SessionEndReason;
     const live = this.#site.sessions.get(uid);
+    const now = this.#clock.now();
     if (live?.isActive && this.#records.keeps(live)) {
+      // Others may have changed it since it was visited here.
+      this.#records.update(live, claim.session, now);
       this.#claims.set(uid, claim);
       this.#site.endSession(live, reason);
       this.#claims.delete(uid);
       return;
     }
-    const own = this.#ending.get(uid);
-    const now = this.#clock.now();
+    const own = this.#ending.get(uid) ?? this.#quiet.get(uid);
     const session = own?.session ?? this.#hands.build(uid);
     if (own === undefined) restoreFrom(this.#site, session, claim.session, now);
+    else this.#records.refresh(session, claim.session);
     const at = (claim.at + now - claim.session.now) / 1000;
     const end = own ?? { session, uid, reason, at };
     if (own === undefined) markEnded(session, end);
@@ -272,11 +329,24 @@ export class StoredEnds {
     this.#site.mindPromise(this.#duty.tell(claim, end), end.session);
   }
 
+  /** Tells an end of which the store knows nothing. */
+  #tellHere(end: SessionEnd): void {
+    const { callbacks, named } = this.#audience;
+    for (const callback of callbacks) this.#site.tellSessionEnd(callback, end);
+    for (const { name, argument } of this.#records.callbacksOf(end.session)) {
+      this.#site.tellSessionEnd(
+        () => named.get(name)?.(decodeValue(argument), end),
+        end,
+      );
+    }
+  }
+
   #endInStore(end: SessionEnd): MaybePromise<void> {
-    const { uid, reason } = end;
+    const { uid, reason, session } = end;
     const told = (claim: ClaimedEnd | undefined) => {
-      this.#ending.delete(uid);
+      if (!this.#ending.delete(uid)) return;
       if (claim !== undefined) this.#tell(claim, end);
+      else if (this.#records.isInDoubt(session)) this.#tellHere(end);
     };
     try {
       const claim = this.#line.call(() =>
