@@ -451,7 +451,8 @@ export class Session {
     hasLocalUse = (session) => {
       const extras = session.#extras;
       return extras?.listeners !== undefined ||
-        extras?.components !== undefined || (extras?.holders?.size ?? 0) > 0;
+        extras?.components !== undefined || (extras?.holders?.size ?? 0) > 0 ||
+        (extras?.streams?.size ?? 0) > 0 || (extras?.warnings?.size ?? 0) > 0;
     };
     letGo = (session) => {
       if (session.#row !== 0) session.site.deadlines.remove(session.#row);
@@ -768,7 +769,8 @@ export class Session {
    * registration or after a touch, it is called in the next timer turn. A session
    * that a request under way keeps beyond its deadline is not warned of again
    * until the request is answered. Where the timer is so late that the session is
-   * over, and of one that has ended, nothing is said.
+   * over, and of one that has ended, nothing is said. Where several processes
+   * share the sessions, a visit to another counts once this one hears of it.
    *
    * What it throws, or rejects, is reported to the site's `onError`. Calling back
    * is no access.
@@ -1159,6 +1161,7 @@ export class Session {
     const now = clock.now();
     if (this.#row === 0) this.#row = deadlines.add(this, deadline, now);
     else deadlines.move(this.#row, deadline, now);
+    this.#extras?.warnings?.follow(deadline, now);
     const absolute = this.#createdAt + this.absoluteTimeout * 1000;
     this.#dueAs = absolute <= deadline ? "absolute" : "idle";
   }

@@ -49,6 +49,11 @@ export class SessionWarnings {
     this.#session = session;
   }
 
+  /** How many there are. */
+  get size(): number {
+    return this.#warnings.size;
+  }
+
   /**
    * Has a function called `lead` milliseconds before each deadline; in the next
    * turn if it is nearer.
@@ -62,9 +67,12 @@ export class SessionWarnings {
       lead,
       row: 0,
       checkExpired() {
-        if (session.checkExpired()) return;
-        deadlines.move(warning.row, Infinity, clock.now());
-        callback();
+        const isOver = session.checkExpired();
+        // It may be over as far as is known, and stay.
+        if (warning.row !== 0) {
+          deadlines.move(warning.row, Infinity, clock.now());
+        }
+        if (!isOver) callback();
       },
     };
     this.#warnings.add(warning);
