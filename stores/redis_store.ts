@@ -94,7 +94,7 @@ export interface RedisStoreOptions {
  * may be lost, and an end be told twice or a logout undone.
  *
  * A session without values takes some 430 bytes of Redis, its indexes included.
- * Values longer than 64 characters make it three times as big, unless the
+ * Values longer than 64 characters make it half as big again, unless the
  * setting `hash-max-listpack-value` of Redis is raised, to 1024 for example.
  *
  * @example Usage
