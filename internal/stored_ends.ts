@@ -201,26 +201,13 @@ export class StoredEnds {
       if (this.#isStopped) unwatch();
       else this.#unwatch = unwatch;
     };
-    let isGivenUp = false;
-    const failed = () => {
-      isGivenUp = true;
-      this.#isListening = false;
-    };
-    const watch = () =>
-      this.#store.watch(
+    const failed = () => void (this.#isListening = false);
+    try {
+      // Not by the line: news may be away while the store itself answers.
+      const unwatch = this.#store.watch(
         ({ uid, reason }) => this.#hear(uid, reason as SessionEndReason),
         () => this.#watch.wake(),
       );
-    try {
-      const unwatch = this.#line.probe(() => {
-        const unwatch = watch();
-        if (!isPromiseLike(unwatch)) return unwatch;
-        return unwatch.then((unwatch) => {
-          // Another has been asked for meanwhile.
-          if (isGivenUp) unwatch();
-          return unwatch;
-        });
-      });
       if (isPromiseLike(unwatch)) unwatch.then(listening, failed);
       else listening(unwatch);
     } catch {
