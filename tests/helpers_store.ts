@@ -74,8 +74,8 @@ export class Node implements AsyncDisposable {
 export async function pass(time: FakeTime, ms: number): Promise<void> {
   const step = Math.min(500, Math.max(10, ms / 80));
   for (let left = ms; left > 0; left -= step) {
-    await time.tickAsync(Math.min(step, left));
-    for (let i = 0; i < 20; i++) await undefined;
+    time.tick(Math.min(step, left));
+    for (let i = 0; i < 30; i++) await undefined;
   }
 }
 
