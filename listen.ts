@@ -38,6 +38,10 @@ const lateSites = new WeakSet<Site>();
  * has stopped. `shutdown()` of a server stops only that server; the site stays
  * open, event streams too, so end those first by `site.stopStreams()`.
  *
+ * If the site's store would lose sessions, as it says when it is asked at the
+ * start, the site reports that, the server stops again, and the process exits
+ * with 1 unless the program has more to do.
+ *
  * The endpoint is described as in Twisted's `serverFromString`; a colon, an
  * equals sign or a backslash inside a value has a backslash before it:
  *
@@ -90,11 +94,36 @@ export function listen(
   }
   const servers = serversOf.get(site) ?? new Set();
   serversOf.set(site, servers.add(server));
+  // The main thread has no siblings that share its port unless it made them.
+  if (isWorker()) site.listenForSiblings();
+  stopIfRefused(server, site);
   server.finished.finally(() => {
     servers.delete(server);
     ignoreSignals();
   });
   return server;
+}
+
+/**
+ * Stops if the store would lose sessions. Not before the program has said who is
+ * to be told of ends: they may come as soon as the store has been asked.
+ */
+async function stopIfRefused(
+  server: Deno.HttpServer,
+  site: Site,
+): Promise<void> {
+  try {
+    await undefined;
+    await site.ready;
+  } catch {
+    // The site has reported why.
+    Deno.exitCode = 1;
+    await stop(server, site);
+  }
+}
+
+function isWorker(): boolean {
+  return "DedicatedWorkerGlobalScope" in globalThis;
 }
 
 async function stop(server: Deno.HttpServer, site: Site): Promise<void> {

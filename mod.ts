@@ -64,6 +64,7 @@ export {
   type MetricSample,
   PrometheusMetrics,
   type PrometheusMetricsOptions,
+  type StoredEndCounts,
 } from "./resources/prometheus_metrics.ts";
 export { ParentRedirect, Redirect } from "./resources/redirect.ts";
 export {
@@ -120,6 +121,8 @@ export {
   type InstrumentOptions,
   type Meter,
   type MeterAttributes,
+  type ObservableInstrument,
+  type ObservableResult,
   type RecordingInstrument,
   SiteMetrics,
   type SiteMetricsOptions,

@@ -320,8 +320,15 @@ export let hasLocalUse: (session: Session) => boolean;
 /** Lets go of a session that lives on elsewhere: it ends here, untold. */
 export let letGo: (session: Session) => void;
 
-/** Marks a session as ended that was not here when it did. Likewise. */
-export let markEnded: (session: Session, end: SessionEnd) => void;
+/**
+ * Marks a session as ended that was not here when it did, and how many
+ * milliseconds after its deadline that is told. Likewise.
+ */
+export let markEnded: (
+  session: Session,
+  end: SessionEnd,
+  late: number,
+) => void;
 
 /**
  * One visitor's stay on a site.
@@ -458,7 +465,10 @@ export class Session {
       if (session.#row !== 0) session.site.deadlines.remove(session.#row);
       session.#row = 0;
     };
-    markEnded = (session, end) => void (session.#end = end);
+    markEnded = (session, end, late) => {
+      session.#end = end;
+      session.#row = Math.max(0, Math.round(late));
+    };
   }
 
   /**
@@ -583,7 +593,8 @@ export class Session {
 
   /**
    * How many seconds after its deadline the session has ended; in whole
-   * milliseconds, which is what timers count.
+   * milliseconds, which is what timers count. Of an end that is claimed from a
+   * store it is how late that is told, however long nobody was there to do so.
    *
    * Undefined as long as it lives, and if something else than its deadline has
    * ended it: its reason is then neither `"idle"` nor `"absolute"`.

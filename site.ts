@@ -18,6 +18,8 @@ import { Principals } from "./internal/principals.ts";
 import { isPromiseLike } from "./internal/promise_like.ts";
 import { SessionCookie } from "./internal/session_cookie.ts";
 import { SessionKeeper } from "./internal/session_keeper.ts";
+import type { StoredEndCounts } from "./internal/session_figures.ts";
+import { listenForSiblings } from "./internal/worker_siblings.ts";
 import { observeSite } from "./internal/site_telemetry.ts";
 import type { TokenWorth } from "./internal/renewal.ts";
 import { ID_LENGTH, randomId } from "./internal/token.ts";
@@ -154,6 +156,7 @@ export class Site
   readonly #stop = new AbortController();
   #routes: RouteWatch | undefined = undefined;
   #isClosed = false;
+  #stopListening: (() => void) | undefined = undefined;
 
   /**
    * Makes a site; it does nothing until requests come.
@@ -224,9 +227,42 @@ export class Site
     return this.#keeper?.start() ?? Promise.resolve();
   }
 
+  /** What has come of the ends that were claimed from the store; for metrics. */
+  get storedEnds(): StoredEndCounts | undefined {
+    return this.#keeper?.endCounts;
+  }
+
   /** Keeps the sessions in the store, if there is one; for sessions. */
   get keeper(): KeeperOfSessions | undefined {
     return this.#keeper;
+  }
+
+  /**
+   * Nothing: `deno serve` says itself where it listens.
+   *
+   * But it asks for it in each of its workers. A site that keeps its sessions in
+   * memory then listens whether another worker serves it too, with
+   * `deno serve --parallel`, and reports that to `onError`: half of the visits
+   * would find no session.
+   */
+  get onListen(): never {
+    this.listenForSiblings();
+    // A getter of undefined would not do for Deno.ServeDefaultExport.
+    return undefined as never;
+  }
+
+  /**
+   * Reports, once, if another worker of this process serves a site with the same
+   * cookie from its memory, as soon as that is known; {@linkcode listen} calls it
+   * in workers.
+   */
+  listenForSiblings(): void {
+    if (this.#keeper !== undefined || this.#isClosed) return;
+    this.#stopListening ??= listenForSiblings(
+      this.#options.cookieName ?? "session",
+      () => this.reportError(new Error(SIBLING), {}),
+      (error) => this.reportError(error, {}),
+    );
   }
 
   /** Aborts when the site stops: streams of events end then; for requests. */
@@ -444,6 +480,7 @@ export class Site
   /** {@linkcode Site.close} without the waiting, for `using`. */
   [Symbol.dispose](): void {
     this.#isClosed = true;
+    this.#stopListening?.();
     this.stopStreams();
     // What is kept lives on elsewhere, or in the next life of this process.
     if (this.#keeper !== undefined) return this.#keeper.halt();
@@ -720,6 +757,9 @@ function isDefault(session: Session, name: keyof Session): boolean {
   while (!Object.hasOwn(object, name)) object = Object.getPrototypeOf(object);
   return object === Session.prototype;
 }
+
+const SIBLING =
+  'Sessions are kept in the memory of this worker, and another worker serves the same site: a visitor may meet the other one, which does not know the session. Serve it from one worker, or give all of them one "store"';
 
 /** How many sessions an error names. */
 const MAX_NAMED = 10;

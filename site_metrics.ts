@@ -8,6 +8,7 @@ import {
   type CountedSite,
   DURATION_BOUNDS,
   LATENESS_BOUNDS,
+  type StoredEndCounts,
 } from "./internal/session_figures.ts";
 import type { Meter } from "./internal/telemetry.ts";
 
@@ -16,6 +17,8 @@ export type {
   InstrumentOptions,
   Meter,
   MeterAttributes,
+  ObservableInstrument,
+  ObservableResult,
   RecordingInstrument,
 } from "./internal/telemetry.ts";
 
@@ -34,6 +37,11 @@ export interface SiteMetricsOptions {
  * - `session.duration`: how long sessions lasted, in seconds
  * - `session.end.lateness`: how late the ends came that deadlines brought, in
  *   seconds
+ * - `session.stored_end`, by `step`, where sessions are kept in a store and the
+ *   meter can observe: each member of {@linkcode StoredEndCounts}
+ *
+ * With a store, the live sessions are those that this process has in its memory,
+ * as of the last that began or ended here.
  *
  * A site does it itself with the option `meter`, or, without one, where
  * telemetry is on when it is made: with `OTEL_DENO=true`. It then loads
@@ -94,16 +102,39 @@ export class SiteMetrics {
       unit: "s",
       advice: { explicitBucketBoundaries: [...LATENESS_BOUNDS] },
     });
-    active.add(site.sessions.size);
+    let known = 0;
+    // Where there is a store, some come and go without a beginning or an end.
+    const update = () => {
+      const { size } = site.sessions;
+      active.add(size - known);
+      known = size;
+    };
+    update();
     site.notifyOnSessionStart(() => {
       made.add(1);
-      active.add(1);
+      update();
     });
+    observeStoredEnds(site, meter);
     site.notifyOnSessionEnd(({ session, reason, at }) => {
-      active.add(-1);
+      update();
       ended.add(1, { reason });
       duration.record(Math.max(0, at - session.createdAt));
       if (session.lateness !== undefined) lateness.record(session.lateness);
     });
   }
+}
+
+function observeStoredEnds(site: CountedSite, meter: Meter): void {
+  // A site knows its store from the beginning.
+  if (site.storedEnds === undefined) return;
+  const instrument = meter.createObservableCounter?.("session.stored_end", {
+    description: "Ends claimed from the store, and what has come of them.",
+    unit: "{session}",
+  });
+  instrument?.addCallback((result) => {
+    const counts: StoredEndCounts = site.storedEnds!;
+    for (const [step, value] of Object.entries(counts)) {
+      result.observe(value, { step });
+    }
+  });
 }

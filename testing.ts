@@ -41,6 +41,7 @@ import { TestClock } from "./internal/test_clock.ts";
 import { Resource } from "./resource.ts";
 import type { Session, SessionEnd } from "./session.ts";
 import { Site, type SiteOptions } from "./site.ts";
+import type { SessionStore } from "./stores/store.ts";
 
 export { TestClock };
 
@@ -180,7 +181,8 @@ export class TestSite implements AsyncDisposable {
    * @param root The root of its tree, or a function that makes the site, with
    * the options that it is given, each time that it starts.
    * @param options Those of the site. Its `clock` is a new {@linkcode TestClock}
-   * unless told; its `onError` is called besides the recording.
+   * unless told; a `store` is to be given the same one. Its `onError` is called
+   * besides the recording.
    * @throws {TypeError} If the root is neither, and whatever the constructor of
    * `Site`, or the function, throws.
    */
@@ -254,10 +256,13 @@ export class TestSite implements AsyncDisposable {
    * more, nobody is told of anything, event streams break off, and a new site
    * with the same options stands in its place.
    *
-   * Sessions that only the memory held are gone, without an end. Visitors keep
-   * their cookies. The new site has the same resources, unless a function makes
+   * Sessions that only the memory held are gone, without an end; those in a
+   * `store` are found by the new site, which tells their ends too, the one that
+   * the old site was telling once its lease has run out. Visitors keep their
+   * cookies. The new site has the same resources, unless a function makes
    * it; what was set on the old site itself it does not have. A request under
-   * way is still answered by the old one.
+   * way is still answered by the old one, which
+   * reaches the store no more.
    *
    * @throws whatever a function that makes the site throws.
    */
@@ -278,9 +283,10 @@ export class TestSite implements AsyncDisposable {
 
   #start(): [Site, ProcessClock] {
     const clock = new ProcessClock(this.clock);
-    const { onError } = this.#options;
+    const { onError, store } = this.#options;
     const site = this.#makeSite({
       ...this.#options,
+      ...(store === undefined ? {} : { store: storeOf(clock, store) }),
       clock,
       onError: (error, context) => {
         if (!clock.hasStopped) this.errors.push(error);
@@ -332,6 +338,31 @@ class ProcessClock implements Clock {
     for (const id of this.#timers) this.#clock.clearTimeout(id);
     this.#timers.clear();
   }
+}
+
+/** A store as one process sees it, which neither hears nor asks once it is dead. */
+function storeOf(process: ProcessClock, store: SessionStore): SessionStore {
+  return new Proxy(store, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== "function") return member;
+      return (...args: unknown[]) => {
+        if (process.hasStopped) {
+          throw new Error("Cannot ask the session store: the process is dead");
+        }
+        return member.apply(
+          target,
+          name === "watch" ? args.map((each) => hear(process, each)) : args,
+        );
+      };
+    },
+  });
+}
+
+function hear(process: ProcessClock, callback: unknown): unknown {
+  return typeof callback !== "function"
+    ? callback
+    : (news: unknown) => process.hasStopped ? undefined : callback(news);
 }
 
 function toRequest(input: string | URL | Request, init?: RequestInit): Request {

@@ -10,6 +10,7 @@ import type {
 } from "../stores/store.ts";
 import type { Clock } from "./clock.ts";
 import { isPromiseLike } from "./promise_like.ts";
+import type { StoredEndCounts } from "./session_figures.ts";
 import { decodeValue } from "./stored_values.ts";
 import type { StoreLine } from "./store_line.ts";
 
@@ -60,6 +61,9 @@ interface Duty {
  * an end whose lease is lost is somebody else's to tell.
  */
 export class EndDuty {
+  /** What has come of the ends so far. */
+  readonly counts: StoredEndCounts;
+  readonly #counts = { claimed: 0, told: 0, failed: 0, aside: 0, left: 0 };
   readonly #clock: Clock;
   readonly #store: SessionStore;
   readonly #line: StoreLine;
@@ -82,6 +86,7 @@ export class EndDuty {
       readonly audience: EndAudience;
     },
   ) {
+    this.counts = this.#counts;
     this.#clock = clock;
     this.#store = parts.store;
     this.#line = parts.line;
@@ -109,6 +114,7 @@ export class EndDuty {
       before.claim = claim;
       return before.isDone.promise;
     }
+    this.#counts.claimed++;
     const acts = callbacks.map((callback) => () => callback(end));
     for (const { name, argument } of claim.session.callbacks) {
       const callback = named.get(name);
@@ -120,6 +126,7 @@ export class EndDuty {
           ),
           end,
         );
+        this.#counts.left++;
         this.#leftAt = this.#clock.now();
         return this.#tend(() =>
           this.#store.release(uid, claim.fence, LEFT_FOR)
@@ -165,6 +172,7 @@ export class EndDuty {
   }
 
   #leave(duty: Duty): MaybePromise<void> {
+    this.#counts.left++;
     this.#drop(duty);
     return this.decline(duty.claim);
   }
@@ -185,6 +193,7 @@ export class EndDuty {
     let lastError: unknown;
     const fail = (act: () => unknown, error: unknown) => {
       lastError = error;
+      this.#counts.failed++;
       failed.push(act);
       this.#audience.report(error, duty.end);
     };
@@ -212,7 +221,11 @@ export class EndDuty {
     const { acts, tries } = duty;
     const { uid } = duty.claim.session;
     if (acts.length === 0) {
-      this.#finish(duty, (fence) => this.#store.acknowledge(uid, fence));
+      this.#finish(
+        duty,
+        "told",
+        (fence) => this.#store.acknowledge(uid, fence),
+      );
     } else if (tries === MAX_TRIES) {
       this.#audience.report(
         new Error(
@@ -222,7 +235,11 @@ export class EndDuty {
         duty.end,
       );
       const why = String(lastError);
-      this.#finish(duty, (fence) => this.#store.putAside(uid, fence, why));
+      this.#finish(
+        duty,
+        "aside",
+        (fence) => this.#store.putAside(uid, fence, why),
+      );
     } else {
       const pause = FIRST_PAUSE * 2 ** (tries - 1);
       this.#later(duty, pause, () => this.#try(duty));
@@ -230,19 +247,24 @@ export class EndDuty {
   }
 
   /** Has the store forget it; until it has, the lease is kept. */
-  #finish(duty: Duty, act: (fence: string) => MaybePromise<boolean>): void {
+  #finish(
+    duty: Duty,
+    as: "told" | "aside",
+    act: (fence: string) => MaybePromise<boolean>,
+  ): void {
     const { claim } = duty;
     const again = () => {
-      this.#later(duty, FIRST_PAUSE, () => this.#finish(duty, act));
+      this.#later(duty, FIRST_PAUSE, () => this.#finish(duty, as, act));
     };
-    const finished = () => {
+    const finished = (wasMine: boolean) => {
       // It may have been claimed here once more meanwhile.
-      if (duty.claim === claim) this.#drop(duty);
-      else this.#finish(duty, act);
+      if (duty.claim !== claim) return this.#finish(duty, as, act);
+      this.#counts[wasMine ? as : "left"]++;
+      this.#drop(duty);
     };
     try {
       const answer = this.#line.call(() => act(claim.fence));
-      if (!isPromiseLike(answer)) return finished();
+      if (!isPromiseLike(answer)) return finished(answer);
       Promise.resolve(answer).then(finished, again);
     } catch {
       again();
@@ -267,7 +289,11 @@ export class EndDuty {
       const { session, fence } = claim;
       this.#tend(
         () => this.#store.renew(session.uid, fence, this.#lease),
-        (isMine) => isMine || duty.claim !== claim || this.#drop(duty),
+        (isMine) => {
+          if (isMine || duty.claim !== claim || !this.#isMine(duty)) return;
+          this.#counts.left++;
+          this.#drop(duty);
+        },
       );
     }
     if (this.#duties.size > 0) {

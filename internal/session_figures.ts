@@ -4,8 +4,30 @@ import type {
   SessionStartCallback,
 } from "../session.ts";
 
+/**
+ * What has come of the ends that a site has claimed from its store, since it was
+ * made: each counts up.
+ */
+export interface StoredEndCounts {
+  /** Claimed, to be told here; those claimed again too. */
+  readonly claimed: number;
+  /** Told here, and forgotten by the store. */
+  readonly told: number;
+  /** Times that a callback threw or rejected; it is called again. */
+  readonly failed: number;
+  /** Put aside after all tries, for people to look at. */
+  readonly aside: number;
+  /**
+   * Left to others: since a callback is not known here by its name, the claim
+   * was lost, or the site was closed.
+   */
+  readonly left: number;
+}
+
 /** What counting the sessions of a site needs of it. `Site` is one. */
 export interface CountedSite {
+  /** What has come of ends from a store; undefined without one. */
+  readonly storedEnds?: StoredEndCounts | undefined;
   /** The live sessions. */
   readonly sessions: { readonly size: number };
   /** Has a function called with every session that is made. */

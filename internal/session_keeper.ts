@@ -27,6 +27,7 @@ import type { KeepersHands, KeptSite } from "./kept_site.ts";
 import { isPromiseLike } from "./promise_like.ts";
 import type { TokenWorth } from "./renewal.ts";
 import { hashOfSecret } from "./secret_hash.ts";
+import type { StoredEndCounts } from "./session_figures.ts";
 import { type ObservableDeadlines, SessionRecords } from "./session_records.ts";
 import { StoreLine, StoreUnavailableError } from "./store_line.ts";
 import { QUESTION, StoredEnds } from "./stored_ends.ts";
@@ -117,6 +118,11 @@ export class SessionKeeper implements KeeperForSessions {
     this.#startTimer = site.clock.setTimeout(() => {
       this.start().catch(() => {});
     }, 0);
+  }
+
+  /** What has come of the ends that were claimed. */
+  get endCounts(): StoredEndCounts {
+    return this.#ends.counts;
   }
 
   /** The deadlines of the sessions, where touches are noted too. */

@@ -18,6 +18,7 @@ import { EndWatch } from "./end_watch.ts";
 import type { KeepersHands, KeptSite } from "./kept_site.ts";
 import { restoreFrom } from "./live_record.ts";
 import { isPromiseLike } from "./promise_like.ts";
+import type { StoredEndCounts } from "./session_figures.ts";
 import type { SessionRecords } from "./session_records.ts";
 import { decodeValue } from "./stored_values.ts";
 import { type StoreLine, StoreUnavailableError } from "./store_line.ts";
@@ -92,6 +93,11 @@ export class StoredEnds {
     this.#audience = audience;
     this.#duty = new EndDuty(site.clock, { store, line, lease, audience });
     this.#watch = new EndWatch(site.clock, () => this.#goRound());
+  }
+
+  /** What has come of the ends that were claimed. */
+  get counts(): StoredEndCounts {
+    return this.#duty.counts;
   }
 
   /** Hears of ends elsewhere, and begins to claim what is due. */
@@ -291,11 +297,14 @@ export class StoredEnds {
   #take(claim: ClaimedEnd): void {
     const { uid } = claim.session;
     const reason = claim.reason as SessionEndReason;
+    const late = claim.session.now - claim.at;
     const live = this.#site.sessions.get(uid);
     const now = this.#clock.now();
     if (live?.isActive && this.#records.keeps(live)) {
       // Others may have changed it since it was visited here.
       this.#records.update(live, claim.session, now);
+      // While it was in question, its deadline was another.
+      this.#records.putOff(live, -late);
       this.#claims.set(uid, claim);
       this.#site.endSession(live, reason);
       this.#claims.delete(uid);
@@ -305,9 +314,9 @@ export class StoredEnds {
     const session = own?.session ?? this.#hands.build(uid);
     if (own === undefined) restoreFrom(this.#site, session, claim.session, now);
     else this.#records.refresh(session, claim.session);
-    const at = (claim.at + now - claim.session.now) / 1000;
+    const at = (now - late) / 1000;
     const end = own ?? { session, uid, reason, at };
-    if (own === undefined) markEnded(session, end);
+    if (own === undefined) markEnded(session, end, late);
     this.#ending.delete(uid);
     this.#tell(claim, end);
   }

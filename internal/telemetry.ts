@@ -26,6 +26,18 @@ export interface RecordingInstrument {
   record(value: number, attributes?: MeterAttributes): void;
 }
 
+/** What is told of values when somebody collects them. */
+export interface ObservableResult {
+  /** Tells a value. */
+  observe(value: number, attributes?: MeterAttributes): void;
+}
+
+/** What asks for its values when somebody collects them. */
+export interface ObservableInstrument {
+  /** Has a function called each time. */
+  addCallback(callback: (result: ObservableResult) => void): void;
+}
+
 /** What makes instruments: that of `@opentelemetry/api`, or another like it. */
 export interface Meter {
   /** Makes what only grows. */
@@ -43,6 +55,11 @@ export interface Meter {
     name: string,
     options?: InstrumentOptions,
   ): RecordingInstrument;
+  /** Makes what only grows, and is looked at when somebody collects. */
+  createObservableCounter?(
+    name: string,
+    options?: InstrumentOptions,
+  ): ObservableInstrument;
 }
 
 /** What a request is traced by. */

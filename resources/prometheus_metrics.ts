@@ -18,12 +18,13 @@ import {
   DURATION_BOUNDS,
   END_REASONS,
   LATENESS_BOUNDS,
+  type StoredEndCounts,
 } from "../internal/session_figures.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import type { SessionEnd, SessionEndReason } from "../session.ts";
 
-export type { CountedSite, MetricFamily, MetricSample };
+export type { CountedSite, MetricFamily, MetricSample, StoredEndCounts };
 
 /** How {@linkcode PrometheusMetrics} are to be. */
 export interface PrometheusMetricsOptions {
@@ -61,6 +62,12 @@ export interface PrometheusMetricsOptions {
  * - `curfew_session_duration_seconds`: a histogram of how long sessions lasted
  * - `curfew_session_end_lateness_seconds`: a histogram of how late the ends came
  *   that deadlines brought
+ *
+ * Where sessions are kept in a store, the live ones are those that this process
+ * has in its memory, the ends are those that it has told, and there is also
+ *
+ * - `curfew_stored_ends_total{step="claimed"}`, and so on for each member of
+ *   {@linkcode StoredEndCounts}
  *
  * Being asked is no visit: it neither makes nor touches a session. Whoever finds
  * it can read it, so let only the collector find it, or put a guard before it.
@@ -167,6 +174,7 @@ export class PrometheusMetrics extends Resource {
         type: "histogram",
         samples: samplesOf(this.#lateness),
       },
+      ...storedFamilies(prefix, this.#site.storedEnds),
     ];
   }
 
@@ -177,6 +185,22 @@ export class PrometheusMetrics extends Resource {
     const { lateness } = session;
     if (lateness !== undefined) this.#lateness.add(lateness);
   }
+}
+
+function storedFamilies(
+  prefix: string,
+  counts: StoredEndCounts | undefined,
+): MetricFamily[] {
+  if (counts === undefined) return [];
+  return [{
+    name: `${prefix}_stored_ends_total`,
+    help: "Ends claimed from the store, and what has come of them.",
+    type: "counter",
+    samples: Object.entries(counts).map(([step, value]) => ({
+      labels: { step },
+      value,
+    })),
+  }];
 }
 
 /** @throws {RangeError} If the bounds are not ascending numbers. */

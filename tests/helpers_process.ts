@@ -56,16 +56,24 @@ export interface Program extends AsyncDisposable {
   kill(signal: Deno.Signal): void;
 }
 
-/** Runs `deno run` with arguments, in the checkout or in another folder. */
+/**
+ * Runs `deno run`, or another command of it, with arguments, in the checkout or
+ * in another folder.
+ */
 export function runDeno(
   args: readonly string[],
-  options: { input?: string; cwd?: string | URL } = {},
+  options: {
+    input?: string;
+    cwd?: string | URL;
+    command?: "run" | "serve";
+    env?: Record<string, string>;
+  } = {},
 ): Program {
-  const { input = "", cwd = ROOT } = options;
+  const { input = "", cwd = ROOT, command = "run", env = {} } = options;
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", ...args],
+    args: [command, "--no-prompt", ...args],
     cwd,
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
