@@ -73,10 +73,16 @@ export class Node implements AsyncDisposable {
 /** Lets time pass in small steps, so that promises are kept meanwhile. */
 export async function pass(time: FakeTime, ms: number): Promise<void> {
   const step = Math.min(500, Math.max(10, ms / 80));
+  await keepPromises();
   for (let left = ms; left > 0; left -= step) {
     time.tick(Math.min(step, left));
-    for (let i = 0; i < 30; i++) await undefined;
+    await keepPromises();
   }
+}
+
+/** Lets promises be kept that wait for nothing but each other. */
+async function keepPromises(): Promise<void> {
+  for (let turn = 0; turn < 30; turn++) await undefined;
 }
 
 /** The cookie that a response sets, as a visitor sends it back. */
