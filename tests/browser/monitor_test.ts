@@ -1,0 +1,238 @@
+import {
+  assertEquals,
+  assertLessOrEqual,
+  assertStringIncludes,
+} from "@std/assert";
+import type { Page } from "playwright-core";
+import {
+  Guard,
+  passwordCheck,
+  type Session,
+  SessionMonitor,
+} from "../../mod.ts";
+import {
+  browserTest,
+  pages,
+  sayUid,
+  type Served,
+  type TestBrowser,
+  textOf,
+} from "./helpers_browser.ts";
+
+/** Who may look. */
+const ADMIN = { username: "admin", password: "open sesame" };
+
+/** A phone and a desk. */
+const SIZES = {
+  phone: { width: 390, height: 844 },
+  desk: { width: 1280, height: 900 },
+} as const;
+
+/** A site whose sessions are looked at. */
+function serveMonitor({ serve }: TestBrowser): Served {
+  const root = pages({ in: sayUid });
+  const served = serve(root);
+  root.putChild(
+    "monitor",
+    new Guard(
+      new SessionMonitor(served.site),
+      passwordCheck({ [ADMIN.username]: ADMIN.password }),
+      { realm: "Monitor" },
+    ),
+  );
+  return served;
+}
+
+/** Makes sessions of some principals. */
+function makeSessions(served: Served, ...principals: string[]): Session[] {
+  return principals.map((principal) => {
+    const session = served.site.makeSession();
+    session.principal = principal;
+    return session;
+  });
+}
+
+/** Sessions of many kinds, and ends of all kinds that there can be. */
+async function makeHistory(served: Served): Promise<void> {
+  const sessions = makeSessions(served, "ada", "grace", "kurt", "emmy", "alan");
+  sessions[0]!.expire("logout");
+  sessions[1]!.expire("revoked");
+  sessions[2]!.expire("evicted");
+  sessions[3]!.absoluteTimeout = 60;
+  sessions[3]!.startCheckingExpiration();
+  await served.clock.advance(800);
+  makeSessions(served, "ada", "grace");
+  await served.clock.advance(60);
+}
+
+/** Waits until the page is live. */
+async function openMonitor(page: Page, served: Served): Promise<void> {
+  await page.goto(served.https("/monitor/"));
+  await page.waitForSelector("#live:text-is('Live')");
+}
+
+/** What axe finds wrong with a page. */
+async function violationsOf(page: Page): Promise<string[]> {
+  const { default: axe } = await import("axe-core");
+  await page.evaluate(axe.source);
+  // deno-lint-ignore no-explicit-any -- what axe answers, from the browser
+  const { violations } = await page.evaluate("axe.run()") as any;
+  return violations.flatMap(
+    // deno-lint-ignore no-explicit-any -- likewise
+    ({ id, nodes }: any) => nodes.map(({ html }: any) => `${id}: ${html}`),
+  );
+}
+
+/** How many pixels a page is wider than the window. */
+function overflowOf(page: Page): Promise<number> {
+  return page.evaluate(
+    "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+  );
+}
+
+browserTest(
+  "SessionMonitor shows sessions that come and go, without a reload",
+  async (browser) => {
+    const served = serveMonitor(browser);
+    const visitor = await browser.window({ httpCredentials: ADMIN });
+    const page = await visitor.tab();
+    await openMonitor(page, served);
+    assertStringIncludes(await page.innerText("#rows"), "There is no session.");
+
+    const [ada] = makeSessions(served, "ada");
+    await served.clock.advance(5);
+    await page.waitForSelector(
+      `#rows tr[data-uid="${ada!.uid}"]:has-text("ada")`,
+    );
+
+    ada!.expire();
+    await served.clock.advance(5);
+    await page.waitForSelector("#ends tr:has-text('ada'):has-text('logout')");
+    await page.waitForSelector("#rows:has-text('There is no session.')");
+  },
+);
+
+browserTest(
+  "SessionMonitor ends a session once that is confirmed",
+  async (browser) => {
+    const served = serveMonitor(browser);
+    const [ada, grace] = makeSessions(served, "ada", "grace");
+    const visitor = await browser.window({ httpCredentials: ADMIN });
+    const page = await visitor.tab();
+    await openMonitor(page, served);
+
+    await page.click(`tr[data-uid="${ada!.uid}"] a.end`);
+    assertEquals(await page.innerText("#confirm-uid"), ada!.uid);
+    await page.click("#cancel");
+    assertEquals(served.ends, []);
+
+    await page.click(`tr[data-uid="${ada!.uid}"] a.end`);
+    await page.click("dialog button.danger");
+    await page.waitForSelector("[role=status]:has-text('has ended')");
+
+    assertEquals(
+      served.ends.map(({ uid, reason }) => [uid, reason]),
+      [[ada!.uid, "revoked"]],
+    );
+    assertEquals(grace!.isActive, true);
+  },
+);
+
+browserTest(
+  "SessionMonitor ends a session without script too",
+  async (browser) => {
+    const served = serveMonitor(browser);
+    const [ada] = makeSessions(served, "ada");
+    const visitor = await browser.window({
+      httpCredentials: ADMIN,
+      javaScriptEnabled: false,
+    });
+    const page = await visitor.tab(served.https("/monitor"));
+
+    await page.click("a.end");
+    assertStringIncludes(await textOf(page), ada!.uid);
+    await page.click("button.danger");
+
+    assertStringIncludes(await textOf(page), "has ended");
+    assertEquals(served.ends.map(({ reason }) => reason), ["revoked"]);
+  },
+);
+
+browserTest(
+  "SessionMonitor tells the visitor's own page of the end",
+  async (browser) => {
+    const served = serveMonitor(browser);
+    const visitor = await browser.window();
+    const visit = await visitor.tab(served.https("/in"));
+    const uid = await textOf(visit);
+    const admin = await browser.window({ httpCredentials: ADMIN });
+    const page = await admin.tab();
+    await openMonitor(page, served);
+
+    await page.click(`tr[data-uid="${uid}"] a.end`);
+    await page.click("dialog button.danger");
+    await page.waitForSelector("[role=status]:has-text('has ended')");
+
+    await visit.reload();
+    assertEquals(await textOf(visit) === uid, false);
+  },
+);
+
+browserTest(
+  "SessionMonitor shows the markup of a principal as text",
+  async (browser) => {
+    const served = serveMonitor(browser);
+    makeSessions(served, "<img src=x onerror=document.title='owned'>");
+    const visitor = await browser.window({ httpCredentials: ADMIN });
+    const page = await visitor.tab();
+    await openMonitor(page, served);
+    await served.clock.advance(1);
+    assertStringIncludes(await page.innerText("#rows"), "<img src=x");
+    assertEquals(await page.title(), "Sessions");
+  },
+);
+
+browserTest(
+  "SessionMonitor finds sessions by their principal",
+  async (browser) => {
+    const served = serveMonitor(browser);
+    makeSessions(served, "ada", "grace", "adam");
+    const visitor = await browser.window({ httpCredentials: ADMIN });
+    const page = await visitor.tab();
+    await openMonitor(page, served);
+    await page.fill("#search", "ada");
+    await page.press("#search", "Enter");
+    await page.waitForURL(/q=ada/);
+    const found = await page.locator("#rows td.who").allInnerTexts();
+    assertEquals(found.sort(), ["ada", "adam"]);
+  },
+);
+
+for (const [name, viewport] of Object.entries(SIZES)) {
+  for (const colorScheme of ["light", "dark"] as const) {
+    browserTest(
+      `SessionMonitor is accessible on a ${name}, ${colorScheme}`,
+      async (browser) => {
+        const served = serveMonitor(browser);
+        await makeHistory(served);
+        const visitor = await browser.window({
+          httpCredentials: ADMIN,
+          viewport,
+          colorScheme,
+        });
+        const page = await visitor.tab();
+        await openMonitor(page, served);
+        assertEquals(await violationsOf(page), []);
+        assertLessOrEqual(await overflowOf(page), 0);
+
+        await page.click("a.end");
+        assertEquals(await violationsOf(page), []);
+
+        const link = await page.getAttribute("a.end", "href");
+        await page.goto(served.https(`/monitor/${link}`));
+        assertEquals(await violationsOf(page), []);
+        assertLessOrEqual(await overflowOf(page), 0);
+      },
+    );
+  }
+}

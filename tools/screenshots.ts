@@ -1,0 +1,104 @@
+/**
+ * Takes the screenshots of the monitor that README shows; needs Debian's
+ * chromium and pngquant.
+ *
+ *     deno task screenshots
+ *
+ * @module
+ */
+
+import type { BrowserContextOptions } from "playwright-core";
+import { chromium } from "playwright-core";
+import { Resource, type Session, SessionMonitor, Site } from "../mod.ts";
+import { TestClock } from "../testing.ts";
+
+const FOLDER = new URL("../docs/images/", import.meta.url);
+
+/** The pictures by their names. */
+const PICTURES: Readonly<Record<string, BrowserContextOptions>> = {
+  monitor_desk: {
+    colorScheme: "light",
+    viewport: { width: 1180, height: 620 },
+  },
+  monitor_phone: {
+    colorScheme: "dark",
+    viewport: { width: 390, height: 620 },
+  },
+};
+
+const NAMES = ["ada", "grace", "emmy", "alan", "kurt", "sofja"];
+
+/** An hour of a site where people come, log out, and stay away. */
+async function liveAnHour(site: Site, clock: TestClock): Promise<void> {
+  const chance = randomFrom(20_261);
+  const live = new Set<Session>();
+  for (let minute = 0; minute < 60; minute++) {
+    const crowd = 3 + 9 * Math.sin(minute / 12) ** 2 * chance();
+    for (let i = 0; i < crowd; i++) {
+      const session = site.makeSession();
+      session.sessionTimeout = 120 + 900 * chance();
+      if (chance() < 0.1) session.absoluteTimeout = 600;
+      session.startCheckingExpiration();
+      const name = NAMES[Math.floor(chance() * NAMES.length * 1.8)];
+      if (name !== undefined) session.principal = name;
+      live.add(session);
+    }
+    for (const session of live) {
+      if (!session.isActive) live.delete(session);
+      else if (chance() < 0.04) session.expire();
+      else if (chance() < 0.006) session.expire("revoked");
+      else if (chance() < 0.2) session.touch();
+    }
+    await clock.advance(60);
+  }
+}
+
+/** The same numbers from 0 to 1 each time, so that the pictures stay the same. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => (state = state * 48_271 % 2_147_483_647) / 2_147_483_647;
+}
+
+async function takeAll(): Promise<void> {
+  const clock = new TestClock();
+  const root = new Resource();
+  const site = new Site(root, { clock });
+  root.putChild("monitor", new SessionMonitor(site));
+  await liveAnHour(site, clock);
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    site.fetch,
+  );
+  const browser = await chromium.launch({
+    executablePath: "/usr/bin/chromium",
+    args: ["--disable-gpu", "--no-sandbox", "--no-proxy-server"],
+  });
+  await Deno.mkdir(FOLDER, { recursive: true });
+  for (const [name, options] of Object.entries(PICTURES)) {
+    const context = await browser.newContext(options);
+    const page = await context.newPage();
+    await page.goto(
+      `http://127.0.0.1:${server.addr.port}/monitor/?order=soonest`,
+    );
+    await page.waitForSelector("#live.on");
+    const picture = await page.screenshot();
+    await Deno.writeFile(new URL(`${name}.png`, FOLDER), picture);
+    await context.close();
+  }
+  await makeSmaller(Object.keys(PICTURES).map((name) => `${name}.png`));
+  await browser.close();
+  site.stopStreams();
+  await server.shutdown();
+  await site.close();
+}
+
+/** Has pictures with a palette, a third of the size. */
+async function makeSmaller(names: readonly string[]): Promise<void> {
+  const { success } = await new Deno.Command("pngquant", {
+    args: ["--force", "--ext", ".png", "--speed", "1", "48", ...names],
+    cwd: FOLDER,
+  }).output();
+  if (!success) throw new Error("Cannot make the pictures smaller");
+}
+
+if (import.meta.main) await takeAll();
