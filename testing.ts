@@ -38,10 +38,10 @@ import type { Clock } from "./internal/clock.ts";
 import { CookieJar } from "./internal/cookie_jar.ts";
 import { describe } from "./internal/describe.ts";
 import { TestClock } from "./internal/test_clock.ts";
+import { TestProcess } from "./internal/test_process.ts";
 import { Resource } from "./resource.ts";
 import type { Session, SessionEnd } from "./session.ts";
 import { Site, type SiteOptions } from "./site.ts";
-import type { SessionStore } from "./stores/store.ts";
 
 export { TestClock };
 
@@ -117,7 +117,8 @@ export class TestVisitor {
 
   /**
    * The live session that the visitor's cookie names, at the URL that was visited
-   * last; undefined if there is none. Looking is no visit.
+   * last; undefined if there is none, or none that the site has loaded from its
+   * store. Looking is no visit.
    */
   get session(): Session | undefined {
     const { site } = this.#testSite;
@@ -162,8 +163,8 @@ export class TestSite implements AsyncDisposable {
   /** Where the site's time comes from. */
   readonly clock: Clock;
   /**
-   * The ends of the site's sessions, in order, those of sites that have crashed
-   * included as far as they had come.
+   * The ends of the site's sessions, in order, those that it was told of before a
+   * crash included: one that is told again after it is here twice.
    */
   readonly ends: SessionEnd[] = [];
   /** What was reported to `onError`, in order. */
@@ -173,7 +174,7 @@ export class TestSite implements AsyncDisposable {
   readonly #options: SiteOptions;
   readonly #first: TestVisitor = new TestVisitor(this);
   #site: Site;
-  #process: ProcessClock;
+  #process: TestProcess;
 
   /**
    * Makes a site to test.
@@ -256,113 +257,49 @@ export class TestSite implements AsyncDisposable {
    * more, nobody is told of anything, event streams break off, and a new site
    * with the same options stands in its place.
    *
-   * Sessions that only the memory held are gone, without an end; those in a
-   * `store` are found by the new site, which tells their ends too, the one that
-   * the old site was telling once its lease has run out. Visitors keep their
-   * cookies. The new site has the same resources, unless a function makes
-   * it; what was set on the old site itself it does not have. A request under
-   * way is still answered by the old one, which
-   * reaches the store no more.
+   * Sessions that only the memory held are gone, without an end. Those in a store
+   * are found by the new site, which tells their ends too, the one that the old
+   * site was telling once its lease has run out; give the store the clock of the
+   * site, or it goes by the real time. The old site neither reaches the store nor
+   * hears of it any more. Visitors keep their cookies. The new site has the same
+   * resources, unless a function makes it; what was set on the old site itself it
+   * does not have. A request under way is still answered by the old one, unless
+   * it waits for the store.
    *
    * @throws whatever a function that makes the site throws.
    */
   crash(): void {
-    this.#process.stop();
+    this.#process.die();
     this.site.stopStreams();
     [this.#site, this.#process] = this.#start();
   }
 
   /**
-   * Closes the site: every session ends, `"shutdown"`, and what callbacks
-   * promise is waited for, in real time. A callback that waits for the clock
-   * would wait for ever: advance it before.
+   * Closes the site: every session ends, `"shutdown"`, unless it is in a store,
+   * and what callbacks promise is waited for, in real time. A callback that waits
+   * for the clock would wait for ever: advance it before.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.site.close();
   }
 
-  #start(): [Site, ProcessClock] {
-    const clock = new ProcessClock(this.clock);
+  #start(): [Site, TestProcess] {
+    const process = new TestProcess(this.clock);
     const { onError, store } = this.#options;
     const site = this.#makeSite({
       ...this.#options,
-      ...(store === undefined ? {} : { store: storeOf(clock, store) }),
-      clock,
+      ...(store && { store: process.connect(store) }),
+      clock: process,
       onError: (error, context) => {
-        if (!clock.hasStopped) this.errors.push(error);
+        if (!process.hasDied) this.errors.push(error);
         return onError?.(error, context);
       },
     });
     site.notifyOnSessionEnd((end) => {
-      if (!clock.hasStopped) this.ends.push(end);
+      if (!process.hasDied) this.ends.push(end);
     });
-    return [site, clock];
+    return [site, process];
   }
-}
-
-/** The clock as one process sees it, whose timers go with the process. */
-class ProcessClock implements Clock {
-  readonly #clock: Clock;
-  readonly #timers = new Set<unknown>();
-  #hasStopped = false;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  get hasStopped(): boolean {
-    return this.#hasStopped;
-  }
-
-  now(): number {
-    return this.#clock.now();
-  }
-
-  setTimeout(callback: () => void, delay: number): unknown {
-    if (this.#hasStopped) return undefined;
-    const id = this.#clock.setTimeout(() => {
-      this.#timers.delete(id);
-      callback();
-    }, delay);
-    this.#timers.add(id);
-    return id;
-  }
-
-  clearTimeout(id: unknown): void {
-    this.#timers.delete(id);
-    this.#clock.clearTimeout(id);
-  }
-
-  stop(): void {
-    this.#hasStopped = true;
-    for (const id of this.#timers) this.#clock.clearTimeout(id);
-    this.#timers.clear();
-  }
-}
-
-/** A store as one process sees it, which neither hears nor asks once it is dead. */
-function storeOf(process: ProcessClock, store: SessionStore): SessionStore {
-  return new Proxy(store, {
-    get(target, name) {
-      const member: unknown = Reflect.get(target, name, target);
-      if (typeof member !== "function") return member;
-      return (...args: unknown[]) => {
-        if (process.hasStopped) {
-          throw new Error("Cannot ask the session store: the process is dead");
-        }
-        return member.apply(
-          target,
-          name === "watch" ? args.map((each) => hear(process, each)) : args,
-        );
-      };
-    },
-  });
-}
-
-function hear(process: ProcessClock, callback: unknown): unknown {
-  return typeof callback !== "function"
-    ? callback
-    : (news: unknown) => process.hasStopped ? undefined : callback(news);
 }
 
 function toRequest(input: string | URL | Request, init?: RequestInit): Request {

@@ -14,6 +14,7 @@ import {
   Site,
   type SiteRequest,
 } from "../mod.ts";
+import { MemoryStore } from "../stores/memory_store.ts";
 import { TestClock, TestSite } from "../testing.ts";
 import { Leaf } from "./helpers_http.ts";
 
@@ -452,4 +453,50 @@ Deno.test("TestSite.crash() breaks event streams off", async () => {
   assert((await reader.read()).value);
   testSite.crash();
   assert((await reader.read()).done);
+});
+
+/** A site over a store that outlives it, all by one clock. */
+function overStore(): TestSite {
+  const clock = new TestClock();
+  const store = new MemoryStore({ clock });
+  return new TestSite(new Leaf(sayUid), { clock, store, sessionTimeout: 60 });
+}
+
+Deno.test("TestSite.crash() leaves the sessions in a store", async () => {
+  await using testSite = overStore();
+  const uid = await see(testSite);
+  testSite.crash();
+  assertEquals(await see(testSite), uid);
+  assertEquals(testSite.ends, []);
+});
+
+Deno.test("TestSite.crash() leaves the ends in a store to the new site, once", async () => {
+  await using testSite = overStore();
+  const uid = await see(testSite);
+  const told: unknown[] = [];
+  testSite.session!.notifyOnExpire((end) => void told.push(end));
+  testSite.crash();
+
+  await testSite.advance(60);
+
+  assertEquals(
+    testSite.ends.map((end) => [end.uid, end.reason]),
+    [[uid, "idle"]],
+  );
+  assertEquals(told, []);
+  assertEquals(testSite.errors, []);
+});
+
+Deno.test("TestSite.crash() lets another tell what the old site had begun to tell", async () => {
+  await using testSite = overStore();
+  const uid = await see(testSite);
+  const { promise: never } = Promise.withResolvers<void>();
+  testSite.site.notifyOnSessionEnd(() => never);
+  await testSite.advance(60);
+  assertEquals(testSite.ends.length, 1);
+
+  testSite.crash();
+  await testSite.advance(30);
+
+  assertEquals(testSite.ends.map((end) => end.uid), [uid, uid]);
 });

@@ -69,6 +69,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "internal/session_socket.ts",
     "internal/session_streams.ts",
     "internal/test_clock.ts",
+    "internal/test_process.ts",
     "internal/worker_siblings.ts",
     "internal/session_warnings.ts",
     "stores/*",
