@@ -22,8 +22,10 @@ class DeskPage extends Resource {
     return `<!DOCTYPE html>
 <html lang="en">
 <title>Desk</title>
+<main>
 <h1>Your desk</h1>
 <label>Notes <textarea autofocus></textarea></label>
+</main>
 <script src="clock/script.js" data-lead="20" defer></script>
 </html>`;
   }

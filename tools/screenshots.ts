@@ -8,9 +8,9 @@
  */
 
 import type { BrowserContextOptions } from "playwright-core";
-import { chromium } from "playwright-core";
 import { Resource, type Session, SessionMonitor, Site } from "../mod.ts";
 import { TestClock } from "../testing.ts";
+import { startChromium } from "../tests/browser/chromium.ts";
 
 const FOLDER = new URL("../docs/images/", import.meta.url);
 
@@ -69,10 +69,8 @@ async function takeAll(): Promise<void> {
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     site.fetch,
   );
-  const browser = await chromium.launch({
-    executablePath: "/usr/bin/chromium",
-    args: ["--disable-gpu", "--no-sandbox", "--no-proxy-server"],
-  });
+  await using running = await startChromium();
+  const { browser } = running;
   await Deno.mkdir(FOLDER, { recursive: true });
   for (const [name, options] of Object.entries(PICTURES)) {
     const context = await browser.newContext(options);
@@ -86,7 +84,6 @@ async function takeAll(): Promise<void> {
     await context.close();
   }
   await makeSmaller(Object.keys(PICTURES).map((name) => `${name}.png`));
-  await browser.close();
   site.stopStreams();
   await server.shutdown();
   await site.close();

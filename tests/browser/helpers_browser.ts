@@ -16,28 +16,13 @@ import {
 } from "../../mod.ts";
 import { TestClock } from "../../testing.ts";
 import { Leaf, type Render } from "../helpers_http.ts";
-
-/** Where Debian puts it. */
-const CHROMIUM = "/usr/bin/chromium";
+import { CHROMIUM, type RunningBrowser, startChromium } from "./chromium.ts";
 
 /** Two sites, and not one of them a part of the other, on this machine. */
 export const SHOP = "shop.test";
 export const EVIL = "evil.test";
 
 const PERMISSIONS = ["run", "net", "read", "write", "env", "sys"] as const;
-
-/** What the browser is started with besides what playwright gives it. */
-const FLAGS = [
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-gpu",
-  "--disable-quic",
-  "--disable-sync",
-  "--host-resolver-rules=MAP *.test 127.0.0.1",
-  "--no-first-run",
-  "--no-proxy-server",
-  "--no-sandbox",
-];
 
 /** A certificate that nobody has signed but itself. */
 interface Certificate {
@@ -48,7 +33,7 @@ interface Certificate {
 }
 
 /** The one browser of a file of tests, once it is needed. */
-let running: Promise<[Browser, Certificate]> | undefined;
+let running: Promise<[RunningBrowser, Certificate]> | undefined;
 
 /**
  * A test with a browser window of its own: no cookie is there yet.
@@ -73,7 +58,7 @@ export function browserTest(
         throw new Error(`Cannot test with a browser: ${missing}`);
       }
       running ??= start();
-      const [browser, certificate] = await running;
+      const [{ browser }, certificate] = await running;
       const windows: BrowserWindow[] = [];
       const servers: Served[] = [];
       try {
@@ -103,7 +88,7 @@ export function browserTest(
 
 Deno.test.afterAll(async () => {
   const [browser] = await running ?? [];
-  await browser?.close();
+  await browser?.[Symbol.asyncDispose]();
 });
 
 /** What a test with a browser is given. */
@@ -220,18 +205,25 @@ export async function see(page: Page, url: string): Promise<string> {
   return await textOf(page);
 }
 
-async function start(): Promise<[Browser, Certificate]> {
+/** What axe finds that keeps people from using a page. */
+export async function accessViolationsOf(page: Page): Promise<string[]> {
+  const { default: axe } = await import("axe-core");
+  await page.evaluate(axe.source);
+  // deno-lint-ignore no-explicit-any -- what axe answers, from the browser
+  const { violations } = await page.evaluate("axe.run()") as any;
+  return violations.flatMap(
+    // deno-lint-ignore no-explicit-any -- likewise
+    ({ id, nodes }: any) => nodes.map(({ html }: any) => `${id}: ${html}`),
+  );
+}
+
+async function start(): Promise<[RunningBrowser, Certificate]> {
   const certificate = await makeCertificate();
-  // Loaded here, so that files of tests can be read where nothing is allowed.
-  const { chromium } = await import("playwright-core");
-  const browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: [
-      ...FLAGS,
-      `--ignore-certificate-errors-spki-list=${certificate.fingerprint}`,
-    ],
-  });
-  return [browser, certificate];
+  const running = await startChromium(
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
+    `--ignore-certificate-errors-spki-list=${certificate.fingerprint}`,
+  );
+  return [running, certificate];
 }
 
 async function makeCertificate(): Promise<Certificate> {

@@ -11,6 +11,7 @@ import {
   SessionMonitor,
 } from "../../mod.ts";
 import {
+  accessViolationsOf,
   browserTest,
   pages,
   sayUid,
@@ -69,18 +70,6 @@ async function makeHistory(served: Served): Promise<void> {
 async function openMonitor(page: Page, served: Served): Promise<void> {
   await page.goto(served.https("/monitor/"));
   await page.waitForSelector("#live:text-is('Live')");
-}
-
-/** What axe finds wrong with a page. */
-async function violationsOf(page: Page): Promise<string[]> {
-  const { default: axe } = await import("axe-core");
-  await page.evaluate(axe.source);
-  // deno-lint-ignore no-explicit-any -- what axe answers, from the browser
-  const { violations } = await page.evaluate("axe.run()") as any;
-  return violations.flatMap(
-    // deno-lint-ignore no-explicit-any -- likewise
-    ({ id, nodes }: any) => nodes.map(({ html }: any) => `${id}: ${html}`),
-  );
 }
 
 /** How many pixels a page is wider than the window. */
@@ -222,15 +211,15 @@ for (const [name, viewport] of Object.entries(SIZES)) {
         });
         const page = await visitor.tab();
         await openMonitor(page, served);
-        assertEquals(await violationsOf(page), []);
+        assertEquals(await accessViolationsOf(page), []);
         assertLessOrEqual(await overflowOf(page), 0);
 
         await page.click("a.end");
-        assertEquals(await violationsOf(page), []);
+        assertEquals(await accessViolationsOf(page), []);
 
         const link = await page.getAttribute("a.end", "href");
         await page.goto(served.https(`/monitor/${link}`));
-        assertEquals(await violationsOf(page), []);
+        assertEquals(await accessViolationsOf(page), []);
         assertLessOrEqual(await overflowOf(page), 0);
       },
     );
