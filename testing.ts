@@ -263,8 +263,8 @@ export class TestSite implements AsyncDisposable {
    * site, or it goes by the real time. The old site neither reaches the store nor
    * hears of it any more. Visitors keep their cookies. The new site has the same
    * resources, unless a function makes it; what was set on the old site itself it
-   * does not have. A request under way is still answered by the old one, unless
-   * it waits for the store.
+   * does not have. A request under way is still answered by the old one, which
+   * does without the store.
    *
    * @throws whatever a function that makes the site throws.
    */

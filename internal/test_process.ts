@@ -47,7 +47,7 @@ export class TestProcess implements Clock {
         const member: unknown = Reflect.get(store, name);
         if (typeof member !== "function") return member;
         return (...values: unknown[]) => {
-          if (this.#hasDied) return new Promise(() => {});
+          this.#mustLive();
           const result = member.apply(
             store,
             values.map((it) => this.#mute(it)),
@@ -72,12 +72,16 @@ export class TestProcess implements Clock {
       this.#hasDied ? undefined : value(...values);
   }
 
-  #waitFor(result: PromiseLike<unknown>): Promise<unknown> {
-    return new Promise((resolve, reject) =>
-      result.then(
-        (value) => this.#hasDied || resolve(value),
-        (error) => this.#hasDied || reject(error),
-      )
-    );
+  async #waitFor(result: PromiseLike<unknown>): Promise<unknown> {
+    const value = await result;
+    this.#mustLive();
+    return value;
+  }
+
+  /** A promise that is never kept would have the old site wait when it is closed. */
+  #mustLive(): void {
+    if (this.#hasDied) {
+      throw new Error("Cannot ask the session store: the process has died");
+    }
   }
 }

@@ -16,11 +16,11 @@ const FOLDER = new URL("../docs/images/", import.meta.url);
 
 /** The pictures by their names. */
 const PICTURES: Readonly<Record<string, BrowserContextOptions>> = {
-  monitor_desk: {
+  "monitor_desk": {
     colorScheme: "light",
     viewport: { width: 1180, height: 620 },
   },
-  monitor_phone: {
+  "monitor_phone": {
     colorScheme: "dark",
     viewport: { width: 390, height: 620 },
   },
