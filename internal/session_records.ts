@@ -157,6 +157,16 @@ export class SessionRecords {
     return kept !== undefined && !kept.isCreated && kept.isInDoubt;
   }
 
+  /**
+   * Has the store keep a session if nobody knows whether it does, so that its end
+   * can be told there: it is told once then, by whoever claims it.
+   */
+  settleDoubt(session: Session): MaybePromise<void> {
+    const kept = this.#kept.get(session);
+    if (kept === undefined || !this.isInDoubt(session)) return;
+    return this.#create(session, kept);
+  }
+
   /** The callbacks of a session of which the store does not know. */
   callbacksOf(session: Session): readonly StoredCallback[] {
     return this.#kept.get(session)?.callbacks ?? [];

@@ -68,6 +68,8 @@ export class StoredEnds {
   readonly #claims = new Map<string, ClaimedEnd>();
   /** Ended here, and the store does not know yet. */
   readonly #ending = new Map<string, SessionEnd>();
+  /** Those of them of which it is being told. */
+  readonly #asking = new Set<string>();
   /** Ended elsewhere, about to be ended here. */
   readonly #toldElsewhere = new Set<string>();
   /**
@@ -113,7 +115,8 @@ export class StoredEnds {
     this.#questions.add(session);
     // It comes up again if there is no answer until then.
     this.#records.putOff(session, QUESTION);
-    this.#watch.wake();
+    // While the store is away, it is asked once a second, and no more.
+    if (!this.#line.isDown) this.#watch.wake();
   }
 
   /** A session in question has been found in the store. */
@@ -337,25 +340,39 @@ export class StoredEnds {
     }
   }
 
+  /** Has the store know of an end, once at a time; answers when it does. */
   #endInStore(end: SessionEnd): MaybePromise<void> {
-    const { uid, reason, session } = end;
-    const told = (claim: ClaimedEnd | undefined) => {
-      if (!this.#ending.delete(uid)) return;
-      if (claim !== undefined) this.#tell(claim, end);
-      else if (this.#records.isInDoubt(session)) this.#tellHere(end);
+    const { uid, session } = end;
+    if (this.#asking.has(uid)) return;
+    this.#asking.add(uid);
+    const settled = () => void this.#asking.delete(uid);
+    const failed = (error: unknown) => {
+      settled();
+      // It is told in a later round.
+      this.#reportFailure(error, session);
     };
     try {
-      const claim = this.#line.call(() =>
-        this.#store.end(uid, reason, this.#claimant)
-      );
-      if (!isPromiseLike(claim)) return told(claim);
-      return claim.then(told, (error) => {
-        // It is told in a later round.
-        this.#reportFailure(error, end.session);
-      });
+      const settling = this.#records.settleDoubt(session);
+      const ending = isPromiseLike(settling)
+        ? settling.then(() => this.#claimOwn(end))
+        : this.#claimOwn(end);
+      if (isPromiseLike(ending)) return ending.then(settled, failed);
+      settled();
     } catch (error) {
-      this.#reportFailure(error, end.session);
+      failed(error);
     }
+  }
+
+  #claimOwn(end: SessionEnd): MaybePromise<void> {
+    const { uid, reason } = end;
+    const told = (claim: ClaimedEnd | undefined) => {
+      this.#ending.delete(uid);
+      if (claim !== undefined) this.#tell(claim, end);
+    };
+    const claim = this.#line.call(() =>
+      this.#store.end(uid, reason, this.#claimant)
+    );
+    return isPromiseLike(claim) ? claim.then(told) : told(claim);
   }
 
   /** Ends a session that may be here or elsewhere; answers whether it did. */
