@@ -1,0 +1,134 @@
+/**
+ * One process of a site under chaos, as a program:
+ *
+ *     node.ts '{"kind":"redis","location":"redis://...","log":"...", ...}'
+ *
+ * It says on stdout where it listens. Each end that it tells is a line in the log
+ * when its callback begins, and one when it is done: written by then, whatever
+ * becomes of the process.
+ */
+
+import {
+  Resource,
+  type Session,
+  type SessionEnd,
+  Site,
+  type SiteRequest,
+} from "../../mod.ts";
+import type { SessionStore } from "../../stores/store.ts";
+import { beginLine, doneLine } from "./reports.ts";
+
+/** What a node is told. */
+export interface NodeSettings {
+  /** What the store is. */
+  readonly kind: "redis" | "sqlite";
+  /** Its URL, or the path of its file. */
+  readonly location: string;
+  /** The file that it appends to. */
+  readonly log: string;
+  /** Seconds. */
+  readonly sessionTimeout: number;
+  /** Seconds. */
+  readonly endLease: number;
+  /** Seconds. */
+  readonly storeTimeout: number;
+  /** Milliseconds that the callback of an end takes at most. */
+  readonly work: number;
+}
+
+class Page extends Resource {
+  override isLeaf = true;
+  readonly #render: (request: SiteRequest) => string | Promise<string>;
+
+  constructor(render: (request: SiteRequest) => string | Promise<string>) {
+    super();
+    this.#render = render;
+  }
+
+  override render_GET(request: SiteRequest): string | Promise<string> {
+    return this.#render(request);
+  }
+}
+
+/** The pages; each answers the uid first. */
+function pages(): Resource {
+  return new Resource()
+    .putChild("visit", new Page((request) => request.getSession().uid))
+    .putChild("count", new Page((request) => count(request.getSession())))
+    .putChild(
+      "slow",
+      new Page(async (request) => {
+        const session = request.getSession();
+        await pause(Number(request.query.get("ms")));
+        return count(session);
+      }),
+    )
+    .putChild("who", new Page((request) => request.session?.uid ?? "nobody"))
+    .putChild(
+      "leave",
+      new Page((request) => {
+        const { session } = request;
+        session?.expire();
+        return session?.uid ?? "nobody";
+      }),
+    );
+}
+
+function count(session: Session): string {
+  if (!session.isActive) return `${session.uid} ended`;
+  const next = (session.get<number>("count") ?? 0) + 1;
+  session.set("count", next);
+  return `${session.uid} ${next}`;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function openStore(settings: NodeSettings): Promise<SessionStore> {
+  if (settings.kind === "sqlite") {
+    const { SqliteStore } = await import("../../stores/sqlite_store.ts");
+    return new SqliteStore({ path: settings.location });
+  }
+  const { createClient } = await import("redis");
+  const { fromNodeRedis, RedisStore } = await import(
+    "../../stores/redis_store.ts"
+  );
+  const client = createClient({
+    url: settings.location,
+    disableOfflineQueue: true,
+    socket: { reconnectStrategy: 200, connectTimeout: 2000 },
+  });
+  client.on("error", () => {});
+  // Where Redis is away just now, the site begins without it.
+  await Promise.race([client.connect().catch(() => {}), pause(1000)]);
+  return new RedisStore({ client: fromNodeRedis(client) });
+}
+
+async function serve(settings: NodeSettings): Promise<void> {
+  const { sessionTimeout, endLease, storeTimeout, work } = settings;
+  const log = Deno.openSync(settings.log, { append: true, create: true });
+  const encoder = new TextEncoder();
+  const write = (line: string) => {
+    log.writeSync(encoder.encode(line));
+  };
+  const site = new Site(pages(), {
+    store: await openStore(settings),
+    sessionTimeout,
+    endLease,
+    storeTimeout,
+    onError: (error) => console.error(new Date().toISOString(), error),
+  });
+  site.notifyOnSessionEnd(async (end: SessionEnd) => {
+    write(beginLine(end, Date.now()));
+    await pause(Math.random() * work);
+    write(doneLine(end, Date.now()));
+  });
+  Deno.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    onListen: ({ port }) => console.log(port),
+  }, site.fetch);
+}
+
+if (import.meta.main) await serve(JSON.parse(Deno.args[0]!) as NodeSettings);
