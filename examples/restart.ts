@@ -1,0 +1,64 @@
+// A restart: sessions in a file outlive the process, and so does who is told when
+// they end. A seat is booked for as long as the session of its visitor lasts.
+//
+//   deno run --allow-net=127.0.0.1:8080 --allow-read=sessions.db,seats.db \
+//     --allow-write=sessions.db,seats.db examples/restart.ts
+//
+// Visit http://127.0.0.1:8080/book?seat=7: the seat is yours as long as you come
+// back within a minute. Stop the server with Ctrl-C, or kill it, stay away for two
+// minutes, and start it again: it says at once that the seat is free, why, and how
+// late that is. Had you come back in time, you would still have it, however often
+// the server was started meanwhile.
+
+import { DatabaseSync } from "node:sqlite";
+import { listen, Resource, Site, type SiteRequest } from "../mod.ts";
+import { SqliteStore } from "../stores/sqlite_store.ts";
+
+/** Who has which seat, in a file of the program's own. */
+const seats = new DatabaseSync("seats.db");
+seats.exec(
+  "CREATE TABLE IF NOT EXISTS taken (seat INTEGER PRIMARY KEY, uid TEXT)",
+);
+const take = seats.prepare("INSERT OR IGNORE INTO taken VALUES (?, ?)");
+const free = seats.prepare("DELETE FROM taken WHERE seat = ? AND uid = ?");
+const list = seats.prepare("SELECT seat FROM taken WHERE uid = ?");
+
+class Seats extends Resource {
+  override render_GET(request: SiteRequest): string {
+    const rows = list.all(request.getSession().uid);
+    return `You have ${
+      rows.map(({ seat }) => `seat ${seat}`).join(", ") || "no seat"
+    }.`;
+  }
+}
+
+class Book extends Resource {
+  override render_GET(request: SiteRequest): string {
+    const session = request.getSession();
+    const seat = Number.parseInt(request.query.get("seat") ?? "1");
+    if (take.run(seat, session.uid).changes === 0) return "It is taken.";
+    // A function would be gone with the process. The name is kept with the
+    // session, and so is the seat.
+    session.notifyOnExpire("free the seat", seat);
+    return `Seat ${seat} is yours.`;
+  }
+}
+
+const root = new Resource();
+root.putChild("", new Seats());
+root.putChild("book", new Book());
+
+const site = new Site(root, {
+  store: new SqliteStore({ path: "sessions.db" }),
+  sessionTimeout: Number(Deno.args[1] ?? 60),
+});
+
+// Registered at the start, before anything is told. If the process dies in the
+// middle, it is called once more, so it does nothing the second time.
+site.onEnd("free the seat", (seat, { uid, reason, session }) => {
+  if (free.run(Number(seat), uid).changes === 0) return;
+  const late = (session.lateness ?? 0).toFixed(1);
+  console.log(`Seat ${seat} is free: ${reason}, told ${late} s late.`);
+});
+
+listen(site, Deno.args[0] ?? "tcp:8080:interface=127.0.0.1");
