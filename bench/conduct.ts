@@ -15,7 +15,8 @@ import { keepRun } from "./write_up.ts";
 
 /** What a script adds to what all of them do. */
 export interface Script {
-  readonly section: Section;
+  /** What its results are kept as, if they can be. */
+  readonly section?: Section;
   /** What `--help` says first. */
   readonly help: string;
   /** Whether servers and wrk may run on any CPU, as several workers must. */
@@ -57,7 +58,7 @@ export async function conduct(script: Script): Promise<void> {
   }
   const sentences = await remarks?.() ?? [];
   for (const sentence of sentences) console.log(sentence);
-  if (!flags.isWriting) return;
+  if (!flags.isWriting || script.section === undefined) return;
   await keepRun(script.section, {
     measuredAt: new Date().toISOString(),
     machine: await describeMachine(),

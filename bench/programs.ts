@@ -9,7 +9,7 @@ export const PYTHON = "/usr/bin/python3";
 /** A program on Deno, with arguments after the port. */
 export function onDeno(
   file: string,
-  ...args: readonly number[]
+  ...args: readonly (string | number)[]
 ): ProgramOnPort {
   return (port) => denoRun([], [pathOf(file), port, ...args]);
 }

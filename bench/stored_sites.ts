@@ -1,0 +1,128 @@
+/**
+ * What a store costs the requests of a site: the same site without one, over a
+ * MemoryStore, a SqliteStore and a RedisStore by turns; and how many commands
+ * Redis gets for a request.
+ *
+ *     deno task bench:stored [--rounds=N] [--seconds=N]
+ *
+ * Needs wrk and redis-server, which is one of its own and keeps nothing; wrk has
+ * one CPU, Redis any.
+ *
+ * @module
+ */
+
+import { RedisServer } from "../tests/helpers_redis.ts";
+import { ask, comparable, cookieOf } from "./ask.ts";
+import { conduct } from "./conduct.ts";
+import { again } from "./contests.ts";
+import type { Contender, Contest, Tools } from "./measure.ts";
+import { onDeno } from "./programs.ts";
+
+/** Visits whose commands are counted. */
+const VISITS = 2000;
+
+const folder = await Deno.makeTempDir();
+await using redis = await RedisServer.start();
+
+function over(name: string, kind: string, location: () => string): Contender {
+  return {
+    name,
+    program: (port) =>
+      onDeno("programs/curfew_stored.ts", kind, location())(port),
+  };
+}
+
+let files = 0;
+const newFile = () => `${folder}/${files++}.db`;
+
+const WITHOUT = over("no store", "none", () => "");
+const OVER_REDIS = over("RedisStore, npm:redis", "redis", () => redis.url);
+const CONTENDERS: readonly Contender[] = [
+  again(WITHOUT),
+  over("MemoryStore", "memory", () => ""),
+  over("SqliteStore", "sqlite", newFile),
+  over("SqliteStore, touchGranularity 30", "sqlite, granular", newFile),
+  OVER_REDIS,
+];
+
+const returning: Contest = {
+  name: "session",
+  title:
+    "A visitor returns: the session is found by its cookie and touched, and none of its values changes",
+  baseline: WITHOUT,
+  contenders: CONTENDERS,
+  async rehearse(origin) {
+    const first = await ask(origin, { path: "/new" }, "hello");
+    const visit = { path: "/visit", cookie: cookieOf(first) };
+    const headers = await ask(origin, visit, "hello again");
+    return { visits: [visit], headers: comparable(headers) };
+  },
+};
+
+const counting: Contest = {
+  name: "count",
+  title: "A visitor returns, and a value in the session changes",
+  baseline: WITHOUT,
+  contenders: CONTENDERS,
+  async rehearse(origin) {
+    const first = await ask(origin, { path: "/new" }, "hello");
+    const visit = { path: "/count", cookie: cookieOf(first) };
+    await ask(origin, visit, "1");
+    const headers = await ask(origin, visit, "2");
+    return { visits: [visit], headers: comparable(headers) };
+  },
+};
+
+const starting: Contest = {
+  name: "new",
+  title: "Every request makes a session and sets its cookie",
+  baseline: WITHOUT,
+  contenders: CONTENDERS,
+  async rehearse(origin) {
+    const visit = { path: "/new" };
+    const headers = await ask(origin, visit, "hello");
+    return { visits: [visit], headers: comparable(headers) };
+  },
+};
+
+/** How many scripts Redis is sent for each of so many requests, in sentences. */
+async function countCommands({ processes }: Tools): Promise<string[]> {
+  const sentences: string[] = [];
+  for (const contest of [returning, counting]) {
+    await using server = await processes.serve(OVER_REDIS.program);
+    const { visits: [visit] } = await contest.rehearse(server.origin);
+    await redis.cli("CONFIG", "RESETSTAT");
+    const began = performance.now();
+    for (let i = 0; i < VISITS; i++) {
+      const headers = { cookie: visit!.cookie! };
+      await (await fetch(server.origin + visit!.path, { headers })).text();
+    }
+    const seconds = (performance.now() - began) / 1000;
+    const calls = await redis.countCalls();
+    const sent = (calls.get("evalsha") ?? 0) + (calls.get("eval") ?? 0);
+    // A site looks once a second whether something has ended.
+    const looks = Math.ceil(seconds) + 1;
+    sentences.push(
+      `${contest.name}: ${VISITS} requests in ${
+        seconds.toFixed(1)
+      } s, ${sent} scripts sent to Redis: ${
+        ((sent - looks) / VISITS).toFixed(2)
+      } to ${
+        (sent / VISITS).toFixed(2)
+      } a request, without and with those that look for ends`,
+    );
+  }
+  return sentences;
+}
+
+try {
+  await conduct({
+    help: "Measures what a store costs: session, count, new.",
+    prepare: (_flags, tools) => ({
+      contests: [returning, counting, starting],
+      remarks: () => countCommands(tools),
+    }),
+  });
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
