@@ -1,100 +1,128 @@
 /**
- * What a store in SQLite costs: microseconds a call, bytes a session.
+ * What a store costs the requests of a site: the same site without one, over a
+ * MemoryStore, a SqliteStore and a RedisStore by turns; and how many commands
+ * Redis gets for a request.
  *
- *     deno task bench:stores [count]
+ *     deno task bench:stores [--rounds=N] [--seconds=N]
+ *
+ * Needs wrk and redis-server, which is one of its own and keeps nothing; wrk has
+ * one CPU, Redis any.
  *
  * @module
  */
 
-import process from "node:process";
-import { MemoryStore } from "../stores/memory_store.ts";
-import { SqliteStore } from "../stores/sqlite_store.ts";
-import type { NewSession } from "../stores/store.ts";
+import { RedisServer } from "../tests/helpers_redis.ts";
+import { ask, comparable, cookieOf } from "./ask.ts";
+import { conduct } from "./conduct.ts";
+import { again } from "./contests.ts";
+import type { Contender, Contest, Tools } from "./measure.ts";
+import { onDeno } from "./programs.ts";
 
-const COUNT = Number(Deno.args[0] ?? "100000");
-const CALLS = 20_000;
-const HASH = "5a".repeat(32);
-const CLAIMANT = { owner: "bench", lease: 600_000 };
+/** Visits whose commands are counted. */
+const VISITS = 2000;
 
-/** The stores, in memory and in a file, are of one kind: they wait for nothing. */
-type Store = MemoryStore | SqliteStore;
+const folder = await Deno.makeTempDir();
+await using redis = await RedisServer.start();
 
-function measure(name: string, store: Store): void {
-  const uids = Array.from(
-    { length: COUNT },
-    () => crypto.randomUUID().replaceAll("-", ""),
-  );
-  const session: Omit<NewSession, "uid"> = {
-    secretHash: HASH,
-    oldSecrets: [],
-    isSecure: true,
-    principal: undefined,
-    sessionTimeout: 900_000,
-    absoluteTimeout: Infinity,
-    values: new Map([["cart", JSON.stringify([1, 2, 3])]]),
-    callbacks: [],
-    age: 0,
-    idle: 0,
+function over(name: string, kind: string, location: () => string): Contender {
+  return {
+    name,
+    program: (port) =>
+      onDeno("programs/curfew_stored.ts", kind, location())(port),
   };
-  const any = () => uids[Math.floor(Math.random() * COUNT)]!;
-  report(name, "create", COUNT, (i) => {
-    store.create({ ...session, uid: uids[i]! });
-  });
-  const look = { secretHash: HASH, touch: false };
-  const visit = { secretHash: HASH, touch: true };
-  report(name, "load", CALLS, () => void store.load(any(), look));
-  report(name, "load and touch", CALLS, () => void store.load(any(), visit));
-  let number = 0;
-  report(name, "commit one value", CALLS, () => {
-    store.commit(any(), { values: new Map([["cart", `[${number++}]`]]) });
-  });
-  const due = 10_000;
-  for (let i = 0; i < due; i++) {
-    store.create({ ...session, uid: `due ${i}`, idle: 1_000_000 });
-  }
-  const fences = new Map<string, string>();
-  report(name, "claim 100", due / 100, () => {
-    for (const { session, fence } of store.claim(CLAIMANT, 100).ends) {
-      fences.set(session.uid, fence);
+}
+
+let files = 0;
+const newFile = () => `${folder}/${files++}.db`;
+
+const WITHOUT = over("no store", "none", () => "");
+const OVER_REDIS = over("RedisStore, npm:redis", "redis", () => redis.url);
+const CONTENDERS: readonly Contender[] = [
+  again(WITHOUT),
+  over("MemoryStore", "memory", () => ""),
+  over("SqliteStore", "sqlite", newFile),
+  over("SqliteStore, touchGranularity 30", "sqlite, granular", newFile),
+  OVER_REDIS,
+];
+
+const returning: Contest = {
+  name: "session",
+  title:
+    "A visitor returns: the session is found by its cookie and touched, and none of its values changes",
+  baseline: WITHOUT,
+  contenders: CONTENDERS,
+  async rehearse(origin) {
+    const first = await ask(origin, { path: "/new" }, "hello");
+    const visit = { path: "/visit", cookie: cookieOf(first) };
+    const headers = await ask(origin, visit, "hello again");
+    return { visits: [visit], headers: comparable(headers) };
+  },
+};
+
+const counting: Contest = {
+  name: "count",
+  title: "A visitor returns, and a value in the session changes",
+  baseline: WITHOUT,
+  contenders: CONTENDERS,
+  async rehearse(origin) {
+    const first = await ask(origin, { path: "/new" }, "hello");
+    const visit = { path: "/count", cookie: cookieOf(first) };
+    await ask(origin, visit, "1");
+    const headers = await ask(origin, visit, "2");
+    return { visits: [visit], headers: comparable(headers) };
+  },
+};
+
+const starting: Contest = {
+  name: "new",
+  title: "Every request makes a session and sets its cookie",
+  baseline: WITHOUT,
+  contenders: CONTENDERS,
+  async rehearse(origin) {
+    const visit = { path: "/new" };
+    const headers = await ask(origin, visit, "hello");
+    return { visits: [visit], headers: comparable(headers) };
+  },
+};
+
+/** How many scripts Redis is sent for each of so many requests, in sentences. */
+async function countCommands({ processes }: Tools): Promise<string[]> {
+  const sentences: string[] = [];
+  for (const contest of [returning, counting]) {
+    await using server = await processes.serve(OVER_REDIS.program);
+    const { visits: [visit] } = await contest.rehearse(server.origin);
+    await redis.cli("CONFIG", "RESETSTAT");
+    const began = performance.now();
+    for (let i = 0; i < VISITS; i++) {
+      const headers = { cookie: visit!.cookie! };
+      await (await fetch(server.origin + visit!.path, { headers })).text();
     }
-  });
-  const claimed = [...fences];
-  report(name, "acknowledge", claimed.length, (i) => {
-    store.acknowledge(...claimed[i]!);
-  });
+    const seconds = (performance.now() - began) / 1000;
+    const calls = await redis.countCalls();
+    const sent = (calls.get("evalsha") ?? 0) + (calls.get("eval") ?? 0);
+    // A site looks once a second whether something has ended.
+    const looks = Math.ceil(seconds) + 1;
+    sentences.push(
+      `${contest.name}: ${VISITS} requests in ${
+        seconds.toFixed(1)
+      } s, ${sent} scripts sent to Redis: ${
+        ((sent - looks) / VISITS).toFixed(2)
+      } to ${
+        (sent / VISITS).toFixed(2)
+      } a request, without and with those that look for ends`,
+    );
+  }
+  return sentences;
 }
 
-function report(
-  name: string,
-  call: string,
-  count: number,
-  run: (index: number) => void,
-): void {
-  const begin = performance.now();
-  const cpu = process.cpuUsage();
-  for (let i = 0; i < count; i++) run(i);
-  const { user, system } = process.cpuUsage(cpu);
-  const each = (performance.now() - begin) * 1000 / count;
-  const figures = [each, (user + system) / count]
-    .map((figure) => figure.toFixed(1).padStart(8));
-  console.log(`${name}  ${call.padEnd(18)} ${figures.join(" us, computing ")}`);
-}
-
-measure("MemoryStore", new MemoryStore());
-const folder = Deno.makeTempDirSync();
 try {
-  const path = `${folder}/sessions.db`;
-  const exact = new SqliteStore({ path });
-  measure("SqliteStore", exact);
-  exact.close();
-  const bytes = Deno.statSync(path).size / COUNT;
-  console.log(`SqliteStore  ${bytes.toFixed(0)} bytes a session`);
-  const coarse = new SqliteStore({
-    path: `${folder}/coarse.db`,
-    touchGranularity: 30,
+  await conduct({
+    help: "Measures what a store costs: session, count, new.",
+    prepare: (_flags, tools) => ({
+      contests: [returning, counting, starting],
+      remarks: () => countCommands(tools),
+    }),
   });
-  measure("SqliteStore, touchGranularity 30", coarse);
-  coarse.close();
 } finally {
-  Deno.removeSync(folder, { recursive: true });
+  await Deno.remove(folder, { recursive: true });
 }
