@@ -266,15 +266,16 @@ export class SessionKeeper implements KeeperForSessions {
       for (const warning of warnings) {
         this.#site.reportError(new Error(warning), {});
       }
-      this.#ends.begin();
     };
     const fail = (error: unknown) => {
       this.#site.reportError(error, {});
       // Anything else may pass, and is found out again.
-      if (!(error instanceof RangeError)) return this.#ends.begin();
+      if (!(error instanceof RangeError)) return;
       this.#refusal = error;
       throw error;
     };
+    // Nobody waits for the answer, which may take its time.
+    this.#ends.begin();
     try {
       const warnings = this.#store.check?.();
       if (isPromiseLike(warnings)) return warnings.then(begin, fail);
