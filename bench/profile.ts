@@ -50,6 +50,9 @@ const CASES = [
   { name: "new, Curfew", file: "programs/curfew_sessions.ts", path: "/new" },
 ];
 
+/** Whose code the time of each case went to. */
+const groups: Record<string, string>[] = [];
+
 for (const { name, file, path, isReturning } of CASES) {
   const folder = Deno.makeTempDirSync({ prefix: "curfew-profile-" });
   try {
@@ -88,11 +91,47 @@ for (const { name, file, path, isReturning } of CASES) {
     await server.status;
     const [entry] = Deno.readDirSync(folder);
     const text = Deno.readTextFileSync(`${folder}/${entry!.name}`);
+    const profile: Profile = JSON.parse(text);
     console.log(`\n${name}: self time, % of what JavaScript took\n`);
-    printTable(rowsOf(JSON.parse(text)));
+    printTable(rowsOf(profile));
+    groups.push({ "": name, ...groupsOf(profile) });
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
+}
+
+console.log("\nWhose code it is, %\n");
+printTable(groups);
+
+/** Whose code a function is. */
+function groupOf(name: string, url: string): string {
+  if (name === "(garbage collector)") return "garbage collector";
+  if (url.startsWith("ext:")) return "Deno's JavaScript";
+  return url.startsWith("file:") ? "the program" : "native";
+}
+
+function groupsOf(profile: Profile): Record<string, string> {
+  const places = new Map(
+    profile.nodes.map(({ id, callFrame }) => [id, callFrame]),
+  );
+  const counts: Record<string, number> = {
+    "the program": 0,
+    "Deno's JavaScript": 0,
+    "native": 0,
+    "garbage collector": 0,
+  };
+  let all = 0;
+  for (const id of profile.samples) {
+    const { functionName, url } = places.get(id)!;
+    if (functionName === "(idle)") continue;
+    counts[groupOf(functionName, url)]!++;
+    all++;
+  }
+  return Object.fromEntries(
+    Object.entries(counts).map((
+      [name, count],
+    ) => [name, (100 * count / all).toFixed(0)]),
+  );
 }
 
 function rowsOf(profile: Profile): Record<string, string>[] {

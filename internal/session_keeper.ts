@@ -74,7 +74,8 @@ export class SessionKeeper implements KeeperForSessions {
   readonly #records: SessionRecords;
   readonly #ends: StoredEnds;
   readonly #visits = new WeakMap<SiteRequest, Visit>();
-  readonly #startTimer: unknown;
+  readonly #patience: number;
+  #startTimer: unknown;
   #ready: Promise<void> | undefined = undefined;
   /** Why the store cannot be used at all. */
   #refusal: Error | undefined = undefined;
@@ -87,9 +88,10 @@ export class SessionKeeper implements KeeperForSessions {
     this.#hands = hands;
     this.#clock = site.clock;
     this.#store = store;
+    this.#patience = keeping.patience;
     const line = this.#line = new StoreLine(
       site.clock,
-      keeping.patience,
+      this.#patience,
       (cause) => {
         site.reportError(
           new StoreUnavailableError("Cannot reach the session store", {
@@ -266,23 +268,35 @@ export class SessionKeeper implements KeeperForSessions {
       for (const warning of warnings) {
         this.#site.reportError(new Error(warning), {});
       }
+      this.#begin();
     };
     const fail = (error: unknown) => {
       this.#site.reportError(error, {});
       // Anything else may pass, and is found out again.
-      if (!(error instanceof RangeError)) return;
+      if (!(error instanceof RangeError)) return this.#begin();
+      this.#clock.clearTimeout(this.#startTimer);
       this.#refusal = error;
       throw error;
     };
-    // Nobody waits for the answer, which may take its time.
-    this.#ends.begin();
     try {
       const warnings = this.#store.check?.();
-      if (isPromiseLike(warnings)) return warnings.then(begin, fail);
+      if (isPromiseLike(warnings)) {
+        // Ends do not wait for an answer that takes its time.
+        this.#startTimer = this.#clock.setTimeout(
+          () => this.#ends.begin(),
+          this.#patience,
+        );
+        return warnings.then(begin, fail);
+      }
       begin(warnings);
     } catch (error) {
       return Promise.try(fail, error);
     }
+  }
+
+  #begin(): void {
+    this.#clock.clearTimeout(this.#startTimer);
+    this.#ends.begin();
   }
 
   #open(request: SiteRequest): MaybePromise<void> {

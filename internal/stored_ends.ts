@@ -105,7 +105,7 @@ export class StoredEnds {
   /** Hears of ends elsewhere, and begins to claim what is due. */
   begin(): void {
     if (this.#isStopped) return;
-    this.#listen();
+    if (!this.#isListening) this.#listen();
     this.#watch.wake();
   }
 

@@ -29,7 +29,7 @@ export interface RedisServerOptions {
 export function testWithRedis(
   name: string,
   fn: (t: Deno.TestContext) => void | Promise<void>,
-  options: { readonly sanitizeResources?: boolean } = {},
+  options: Pick<Deno.TestDefinition, "sanitizeOps" | "sanitizeResources"> = {},
 ): void {
   const missing = missingForRedis();
   Deno.test({

@@ -66,6 +66,20 @@ Deno.test("Site over a store that refuses claims nothing of it", async () => {
   assertEquals(node.reasons, []);
 });
 
+Deno.test("Site over a store whose check takes its time tells ends meanwhile", async () => {
+  using time = new FakeTime();
+  const store = new MemoryStore();
+  const before = nodeOf(store);
+  await before.get("visit");
+  await before.site.close();
+  await time.tickAsync(3600_000);
+  await using node = nodeOf(
+    Object.assign(store, { check: () => new Promise<string[]>(() => {}) }),
+  );
+  for (let i = 0; i < 30; i++) await time.tickAsync(100);
+  assertEquals(node.reasons, ["idle"]);
+});
+
 Deno.test("Site over a store that is away when it begins goes on when that is back", async () => {
   using time = new FakeTime();
   let isAway = true;
