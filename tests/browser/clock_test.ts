@@ -94,7 +94,10 @@ browserTest(
       await waitForText(page, "Your session ends in");
     }
 
-    await button(one, "Leave").click();
+    await Promise.all([
+      one.waitForEvent("load"),
+      button(one, "Leave").click(),
+    ]);
 
     await waitForText(other, "Your session has ended.");
     assertEquals(served.ends.map(({ reason }) => reason), ["logout"]);

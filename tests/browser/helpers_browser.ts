@@ -22,6 +22,12 @@ import { CHROMIUM, type RunningBrowser, startChromium } from "./chromium.ts";
 export const SHOP = "shop.test";
 export const EVIL = "evil.test";
 
+/** Milliseconds that a test may take. */
+const TEST_LIMIT = 120_000;
+
+/** Milliseconds that a window may take to close. */
+const CLOSE_LIMIT = 15_000;
+
 const PERMISSIONS = ["run", "net", "read", "write", "env", "sys"] as const;
 
 /** A certificate that nobody has signed but itself. */
@@ -50,6 +56,7 @@ export function browserTest(
   Deno.test({
     name: isIgnored ? `${name} (ignored: ${missing})` : name,
     ignore: isIgnored,
+    timeout: TEST_LIMIT,
     // The browser stays for the next test, and its pipes with it.
     sanitizeOps: false,
     sanitizeResources: false,
@@ -79,17 +86,40 @@ export function browserTest(
         for (const { complaints } of windows) assertEquals(complaints, []);
         for (const { errors } of servers) assertEquals(errors, []);
       } finally {
-        for (const window of windows) await window.context.close();
+        await close(windows);
         for (const served of servers) await served[Symbol.asyncDispose]();
       }
     },
   });
 }
 
-Deno.test.afterAll(async () => {
-  const [browser] = await running ?? [];
+Deno.test.afterAll(stop);
+
+/** Closes windows, together with the browser if they do not close. */
+async function close(windows: readonly BrowserWindow[]): Promise<void> {
+  const closed = windows.map((window) => window[Symbol.asyncDispose]());
+  const limit = Promise.withResolvers<void>();
+  const timer = setTimeout(
+    () => limit.reject(new Error(`Not closed in ${CLOSE_LIMIT} ms`)),
+    CLOSE_LIMIT,
+  );
+  try {
+    await Promise.race([Promise.all(closed), limit.promise]);
+  } catch (error) {
+    console.warn("Cannot close a window, and so stops the browser:", error);
+    await stop();
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Stops the browser, if it runs. The next test that needs one starts it. */
+async function stop(): Promise<void> {
+  const stopping = running;
+  running = undefined;
+  const [browser] = await stopping ?? [];
   await browser?.[Symbol.asyncDispose]();
-});
+}
 
 /** What a test with a browser is given. */
 export interface TestBrowser {
@@ -102,7 +132,7 @@ export interface TestBrowser {
 }
 
 /** A browser's window: its tabs share their cookies. */
-export class BrowserWindow {
+export class BrowserWindow implements AsyncDisposable {
   readonly context: BrowserContext;
   /** What the pages have complained of: errors of scripts, and in the console. */
   readonly complaints: string[] = [];
@@ -125,6 +155,18 @@ export class BrowserWindow {
     const page = await this.context.newPage();
     if (url !== undefined) await page.goto(url);
     return page;
+  }
+
+  /**
+   * Closes the window with its tabs.
+   *
+   * Each is led to an empty page before: Chromium never answers whoever closes
+   * a window while one of its tabs is on the way to another page.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const blank = this.context.pages().map((page) => page.goto("about:blank"));
+    await Promise.allSettled(blank);
+    await this.context.close();
   }
 }
 
