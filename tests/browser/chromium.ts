@@ -33,6 +33,9 @@ const FLAGS: readonly string[] = [
   "--remote-debugging-port=0",
 ];
 
+/** Milliseconds in which it has to answer once it listens. */
+const CONNECT_LIMIT = 20_000;
+
 /** A browser that runs until it is disposed of. */
 export interface RunningBrowser extends AsyncDisposable {
   readonly browser: Browser;
@@ -68,8 +71,9 @@ export async function startChromium(
   const heartbeat = setInterval(() => {}, 50);
   stack.defer(() => clearInterval(heartbeat));
   const transport = await connect(await listening.promise);
-  const browser = await chromium.connectOverCDP(transport);
-  stack.defer(() => browser.close());
+  const browser = await chromium.connectOverCDP(transport, {
+    timeout: CONNECT_LIMIT,
+  });
   const started = stack.move();
   return {
     browser,

@@ -25,6 +25,9 @@ export const EVIL = "evil.test";
 /** Milliseconds that a test may take. */
 const TEST_LIMIT = 120_000;
 
+/** How often a browser is started before that is given up. */
+const TRIES = 3;
+
 /** Milliseconds that a window may take to close. */
 const CLOSE_LIMIT = 15_000;
 
@@ -261,11 +264,19 @@ export async function accessViolationsOf(page: Page): Promise<string[]> {
 
 async function start(): Promise<[RunningBrowser, Certificate]> {
   const certificate = await makeCertificate();
-  const running = await startChromium(
+  const flags = [
     "--host-resolver-rules=MAP *.test 127.0.0.1",
     `--ignore-certificate-errors-spki-list=${certificate.fingerprint}`,
-  );
-  return [running, certificate];
+  ];
+  for (let tries = 1;; tries++) {
+    try {
+      return [await startChromium(...flags), certificate];
+    } catch (error) {
+      // It is not the browser's start that is tested.
+      if (tries === TRIES) throw error;
+      console.warn("Cannot start the browser, and so tries again:", error);
+    }
+  }
 }
 
 async function makeCertificate(): Promise<Certificate> {
