@@ -105,6 +105,21 @@ export function answerError(
   error: unknown,
   request: SiteRequest,
 ): MaybePromise<Response> {
+  try {
+    return pageOf(site, error, request);
+  } catch (second) {
+    // The error is one of ours that says what no response can.
+    site.reportError(second, { request });
+    forgetResponse(request);
+    return respondWith(failurePage(undefined), request);
+  }
+}
+
+function pageOf(
+  site: AnsweringSite,
+  error: unknown,
+  request: SiteRequest,
+): MaybePromise<Response> {
   forgetResponse(request);
   if (error instanceof UnsupportedMethod) {
     if (error.status === 405) request.setHeader("allow", error.allow);

@@ -1,3 +1,5 @@
+import { describe } from "./describe.ts";
+
 /**
  * A request that cannot be answered as it is, for a reason that its visitor may
  * know: answered with a page of that status, and not reported.
@@ -32,9 +34,17 @@ export class HttpError extends Error {
    * @param status The status of the page.
    * @param message What the page says, to the visitor.
    * @param options A cause, which the visitor does not see.
+   * @throws {RangeError} If the status is not from 400 to 599.
    */
   constructor(status: number, message: string, options?: ErrorOptions) {
     super(message, options);
+    if (!Number.isInteger(status) || status < 400 || status > 599) {
+      throw new RangeError(
+        `Cannot make an HttpError with status ${
+          describe(status)
+        }: not an integer from 400 to 599`,
+      );
+    }
     this.status = status;
   }
 }

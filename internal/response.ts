@@ -171,14 +171,16 @@ function isEvents(headers: Headers): boolean {
  *
  * Deno says `Content-Length: 0` of a Response without a body, so one whose
  * length is not known gets an empty stream, of which Deno says nothing. No text
- * may mean that render_HEAD does not know, so it claims no length either.
+ * may mean that render_HEAD does not know, and no body that who made the Response
+ * has taken it away already, so they claim no length either.
  */
 function headOf(response: Response, length?: number): Response {
-  const { body, headers } = response;
+  const { body, headers, status } = response;
   if (length && !headers.has("content-length")) {
     headers.set("content-length", String(length));
   }
-  const isLengthKnown = body === null || headers.has("content-length");
+  const isLengthKnown = NULL_BODY_STATUSES.includes(status) ||
+    headers.has("content-length");
   if (body !== null) discard(body);
   return new Response(isLengthKnown ? null : new Blob().stream(), response);
 }

@@ -1,3 +1,5 @@
+import { describe } from "./describe.ts";
+
 /** What is called as a stream is read; of the last three one, once. */
 export interface StreamWatcher {
   /** A chunk is handed on; what is thrown breaks the stream. */
@@ -29,6 +31,7 @@ export function watchStream(
       try {
         const { done, value } = await reader.read();
         if (!done) {
+          checkChunk(value);
           watcher.onChunk?.(value);
           return controller.enqueue(value);
         }
@@ -48,4 +51,17 @@ export function watchStream(
       return reader.cancel(reason);
     },
   }, { highWaterMark: 0 });
+}
+
+/** What is not bytes would break the stream later, where nobody can report it. */
+function checkChunk(chunk: unknown): void {
+  if (chunk instanceof Uint8Array) return;
+  const hint = typeof chunk === "string"
+    ? "; pipe text through a TextEncoderStream"
+    : "";
+  throw new TypeError(
+    `Cannot hand on a chunk of a stream: not a Uint8Array: ${
+      describe(chunk)
+    }${hint}`,
+  );
 }

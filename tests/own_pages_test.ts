@@ -5,6 +5,7 @@ import {
   assertFalse,
   assertMatch,
   assertStringIncludes,
+  assertThrows,
 } from "@std/assert";
 import {
   errorPage,
@@ -457,3 +458,9 @@ Deno.test("SiteOptions.serverErrorPage does not stand for what is not there", as
 
   assertEquals((await site.visit("/nothing")).status, 404);
 });
+
+for (const status of [99, 200, 304, 399, 404.5, 600, NaN, "404"]) {
+  Deno.test(`HttpError refuses status ${JSON.stringify(status)}`, () => {
+    assertThrows(() => new HttpError(status as number, ""), RangeError);
+  });
+}

@@ -10,10 +10,12 @@ import {
   assertThrows,
 } from "@std/assert";
 import {
+  HttpError,
   Resource,
   Site,
   type SiteRequest,
   TooLateForCookieError,
+  UnsupportedMethod,
 } from "../mod.ts";
 import { captureConsole, Leaf, WatchedSite } from "./helpers_http.ts";
 
@@ -635,6 +637,26 @@ Deno.test("Site.fetch() reports a stream that breaks, once", async () => {
   assertEquals(site.errors, [error]);
 });
 
+for (
+  const [kind, chunk, message] of [
+    ["text", "part", "TextEncoderStream"],
+    ["a number", 1, "not a Uint8Array: 1"],
+    ["nothing", null, "not a Uint8Array: null"],
+  ] as const
+) {
+  Deno.test(`Site.fetch() reports a stream of ${kind} in place of bytes`, async () => {
+    const stream = ReadableStream.from([chunk]) as ReadableStream;
+    await using site = new WatchedSite(() => stream);
+
+    const response = await site.visit();
+    await assertRejects(() => response.text());
+
+    const [error] = site.errors;
+    assertInstanceOf(error, TypeError);
+    assertStringIncludes(error.message, message);
+  });
+}
+
 Deno.test("Site.fetch() reports a stream that breaks with its request", async () => {
   let request: SiteRequest | undefined;
   await using site = new WatchedSite((rendered) => {
@@ -834,6 +856,54 @@ Deno.test("Site.fetch() answers what a resource throws by a 500 in HTML", async 
     "text/html; charset=utf-8",
   );
 });
+
+for (
+  const [what, error] of [
+    [
+      "an HttpError whose status was changed to none",
+      Object.assign(new HttpError(404, ""), { status: 1000 }),
+    ],
+    [
+      "an UnsupportedMethod with methods that are none",
+      new UnsupportedMethod("PUT", ["GET\n"]),
+    ],
+  ] as const
+) {
+  Deno.test(`Site.fetch() answers ${what} by a 500, reported`, async () => {
+    await using site = new WatchedSite(() => {
+      throw error;
+    });
+
+    const response = await site.visit();
+
+    assertEquals(response.status, 500);
+    assertEquals(site.errors.length, 1);
+  });
+}
+
+Deno.test("Site.fetch() answers HEAD by no length of 0 where a Response has no body", async () => {
+  await using site = new WatchedSite(() =>
+    new Response(null, { headers: { "x-a": "1" } })
+  );
+
+  const response = await site.visit("/", { method: "HEAD" });
+
+  // Of a Response without a body Deno says a length of 0.
+  assert(response.body !== null);
+  assertEquals(response.headers.get("x-a"), "1");
+  assertEquals(await response.text(), "");
+});
+
+for (const status of [204, 304]) {
+  Deno.test(`Site.fetch() answers HEAD by a Response of ${status}`, async () => {
+    await using site = new WatchedSite(() => new Response(null, { status }));
+
+    const response = await site.visit("/", { method: "HEAD" });
+
+    assertEquals(response.status, status);
+    assertEquals(response.body, null);
+  });
+}
 
 Deno.test("Site.fetch() shows a visitor nothing of an error", async () => {
   await using site = new WatchedSite(() => {

@@ -164,6 +164,7 @@ for (
       "a Response with a stream",
       () => new Response(new Blob(["hello"]).stream()),
     ],
+    ["a Response without a body", () => new Response(null)],
     ["a form", () => new FormData()],
   ] as [string, Render][]
 ) {
