@@ -41,7 +41,9 @@ const FILLED: Omit<NewSession, "uid"> = {
   ...BARE,
   principal: "user-1234567",
   values: new Map([["cart", `j"${"x".repeat(197)}"`]]),
-  callbacks: [{ name: "release", argument: 'j{"seat":7}' }],
+  callbacks: [
+    { id: "5a".repeat(8), name: "release", argument: 'j{"seat":7}' },
+  ],
 };
 
 interface Usage {

@@ -25,7 +25,7 @@ import { isPromiseLike } from "./promise_like.ts";
 import { hashOfSecret } from "./secret_hash.ts";
 import { type StoreLine, StoreUnavailableError } from "./store_line.ts";
 import { encodeValue } from "./stored_values.ts";
-import { ID_LENGTH } from "./token.ts";
+import { ID_LENGTH, randomId } from "./token.ts";
 
 /**
  * Milliseconds that a touch may be later than the one that the store knows
@@ -35,6 +35,12 @@ const TOUCH_SLACK = 100;
 
 /** The longest that a touch outside of a request waits to be written, in ms. */
 const TOUCH_WAIT = 1000;
+
+/**
+ * Hex digits of the id of a callback, which is unique within its session: more
+ * would be bytes of each session in the store.
+ */
+const CALLBACK_ID_LENGTH = 16;
 
 /** What the records of sessions are kept with. */
 export interface RecordKeeping {
@@ -141,7 +147,8 @@ export class SessionRecords {
     const kept = this.#kept.get(session);
     if (kept === undefined) return;
     const encoded = encodeNamed(argument, `keep "${name}"`, session);
-    (kept.callbacks ??= []).push({ name, argument: encoded });
+    const id = randomId().slice(0, CALLBACK_ID_LENGTH);
+    (kept.callbacks ??= []).push({ id, name, argument: encoded });
     this.#noteChanged(session);
   }
 
@@ -158,13 +165,18 @@ export class SessionRecords {
   }
 
   /**
-   * Has the store keep a session if nobody knows whether it does, so that its end
-   * can be told there: it is told once then, by whoever claims it.
+   * Has the store know what whoever claims the end of a session needs: that there
+   * is the session, if nobody knows whether it keeps it, and who is to be told.
    */
-  settleDoubt(session: Session): MaybePromise<void> {
+  prepareEnd(session: Session): MaybePromise<void> {
     const kept = this.#kept.get(session);
-    if (kept === undefined || !this.isInDoubt(session)) return;
-    return this.#create(session, kept);
+    if (kept === undefined) return;
+    const creating = this.isInDoubt(session)
+      ? this.#create(session, kept)
+      : undefined;
+    return isPromiseLike(creating)
+      ? creating.then(() => this.#saveCallbacks(session, kept))
+      : this.#saveCallbacks(session, kept);
   }
 
   /** The callbacks of a session of which the store does not know. */
@@ -455,6 +467,13 @@ export class SessionRecords {
     } catch (error) {
       failed(error);
     }
+  }
+
+  #saveCallbacks(session: Session, kept: KeptSession): MaybePromise<void> {
+    const { callbacks } = kept;
+    if (callbacks === undefined) return;
+    kept.callbacks = undefined;
+    return this.#commit(session, kept, { addedCallbacks: callbacks });
   }
 
   #written(

@@ -352,9 +352,9 @@ export class StoredEnds {
       this.#reportFailure(error, session);
     };
     try {
-      const settling = this.#records.settleDoubt(session);
-      const ending = isPromiseLike(settling)
-        ? settling.then(() => this.#claimOwn(end))
+      const preparing = this.#records.prepareEnd(session);
+      const ending = isPromiseLike(preparing)
+        ? preparing.then(() => this.#claimOwn(end))
         : this.#claimOwn(end);
       if (isPromiseLike(ending)) return ending.then(settled, failed);
       settled();

@@ -3,6 +3,7 @@ import type {
   Renewal,
   SessionChanges,
   SessionTimes,
+  StoredCallback,
   StoredSession,
 } from "./store.ts";
 
@@ -87,7 +88,7 @@ export function changed(
   slack: number,
 ): SessionRecord {
   const { version } = record;
-  const { renewal, principal, values, addedCallbacks = [] } = changes;
+  const { renewal, principal, values, addedCallbacks } = changes;
   const { idle, takenBack } = changes;
   const isMoreThanTimes = Object.entries(changes).some(([name, value]) =>
     name !== "idle" && name !== "takenBack" && value !== undefined
@@ -108,9 +109,9 @@ export function changed(
     values: values === undefined
       ? record.values
       : changedValues(record.values, values),
-    callbacks: addedCallbacks.length === 0
+    callbacks: addedCallbacks === undefined
       ? record.callbacks
-      : [...record.callbacks, ...addedCallbacks],
+      : withAdded(record.callbacks, addedCallbacks),
     touchedAt: latest,
     touchedBefore: isTouched ? since : Math.min(record.touchedBefore, latest),
     version: isMoreThanTimes ? version + 1 : version,
@@ -159,6 +160,14 @@ function withDeadline(record: SessionRecord, slack: number): SessionRecord {
     ...record,
     deadline: Math.min(idleAt, createdAt + absoluteTimeout),
   };
+}
+
+function withAdded(
+  callbacks: readonly StoredCallback[],
+  added: readonly StoredCallback[],
+): StoredCallback[] {
+  const ids = new Set(callbacks.map(({ id }) => id));
+  return [...callbacks, ...added.filter(({ id }) => !ids.has(id))];
 }
 
 function changedValues(

@@ -169,13 +169,15 @@ function decodeSecret(line: string): OldSecret {
 }
 
 function encodeCallbacks(callbacks: readonly StoredCallback[]): string {
-  return callbacks.map(({ name, argument }) => JSON.stringify([name, argument]))
-    .join("\n");
+  return callbacks.map(({ id, name, argument }) =>
+    JSON.stringify([name, argument, id])
+  ).join("\n");
 }
 
 function decodeCallback(line: string): StoredCallback {
-  const [name, argument] = JSON.parse(line);
-  return { name, argument };
+  // Those that were written before there were ids have none.
+  const [name, argument, id = ""] = JSON.parse(line);
+  return { id, name, argument };
 }
 
 function decodeValues(fields: Fields): Map<string, string> {

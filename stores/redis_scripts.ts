@@ -10,7 +10,7 @@
  * millisecond have an order), `t` touched at, `d` deadline, `v` version, `h` hash
  * of the secret, `o` old ones ("hash until" a line), `s` made over https, `p`
  * principal, `i` and `x` idle and absolute timeout unless infinite, `c` callbacks
- * (JSON, a line each), `m` if there was a touch since, or at `t` too, that has
+ * (name, argument and id as JSON, a line each), `m` if there was a touch since, or at `t` too, that has
  * not been written, `:key` values. Once it is over: `r` reason, `w` when, `n` attempt, `f` fence while it
  * is claimed, `b` by whom, `y` why it was put aside.
  *
@@ -217,7 +217,13 @@ if ARGV[10] ~= '' and renewed ~= h then
   redis.call('HSET', key, 'h', renewed, 'o', kept)
 end
 if ARGV[12] ~= '' then
-  redis.call('HSET', key, 'c', (c and c .. '\\n' or '') .. ARGV[12])
+  -- What is added again, as the answer was lost, is the same line.
+  local lines, known = { c or nil }, {}
+  for line in string.gmatch(c or '', '[^\\n]+') do known[line] = true end
+  for line in string.gmatch(ARGV[12], '[^\\n]+') do
+    if not known[line] then lines[#lines + 1] = line end
+  end
+  redis.call('HSET', key, 'c', table.concat(lines, '\\n'))
 end
 local last = 14 + tonumber(ARGV[14])
 set_fields(key, 15, last)

@@ -58,9 +58,7 @@ export function recordOf(row: Row): SessionRecord {
     sessionTimeout: row.sessionTimeout,
     absoluteTimeout: row.absoluteTimeout,
     values: valuesOf(row.kept),
-    callbacks: row.callbacks === null
-      ? []
-      : JSON.parse(row.callbacks) as StoredCallback[],
+    callbacks: row.callbacks === null ? [] : callbacksIn(row.callbacks),
     createdAt: row.createdAt,
     touchedAt: row.touchedAt,
     touchedBefore: row.touchedBefore,
@@ -109,6 +107,16 @@ export function endOf(row: Row, now: number): Omit<ClaimedEnd, "fence"> {
 
 function listOf(list: readonly unknown[]): string | null {
   return list.length === 0 ? null : JSON.stringify(list);
+}
+
+/** Those that were written before there were ids have none. */
+function callbacksIn(text: string): StoredCallback[] {
+  const list = JSON.parse(text) as Partial<StoredCallback>[];
+  return list.map(({ id = "", name = "", argument = "" }) => ({
+    id,
+    name,
+    argument,
+  }));
 }
 
 function valuesOf(kept: string | null): Map<string, string> {

@@ -21,6 +21,12 @@ export interface OldSecret {
 
 /** A callback that is registered by name, so that it survives the process. */
 export interface StoredCallback {
+  /**
+   * Tells it from the others of its session: what is added again under the same
+   * id, since the answer to the first time was lost, is the same callback. It is
+   * "" for one that was kept before there were ids.
+   */
+  readonly id: string;
   /** The name that it is registered by with the site. */
   readonly name: string;
   /** What it is called with, encoded by the site. */
@@ -118,7 +124,7 @@ export interface SessionChanges {
   readonly principal?: string | null;
   /** The keys that have changed, with their values; undefined is none any more. */
   readonly values?: ReadonlyMap<string, string | undefined>;
-  /** Callbacks that have been added. */
+  /** Callbacks that have been added; those that are there already, by id, stay. */
   readonly addedCallbacks?: readonly StoredCallback[];
   /** Milliseconds since a touch that is to count, unless there was a later one. */
   readonly idle?: number;
@@ -199,7 +205,7 @@ export interface EndNews {
  * claimed again whenever a lease runs out. **Absent** is `undefined` or false,
  * never an exception. **Failing**, because the database is away for example, is
  * an exception or a rejection; whether a change was made then is not known, and
- * every call may be made again. A store is **synchronous** if nothing that it
+ * every call may be made again: what it adds is there once. A store is **synchronous** if nothing that it
  * does has to be waited for; then it answers no promise at all.
  *
  * Whoever writes a store runs the tests of `@curfew/web/testing/store_contract`

@@ -12,6 +12,7 @@ import type {
   NewSession,
   SessionStore,
   SessionTimes,
+  StoredCallback,
 } from "../stores/store.ts";
 
 /** A store of its own for one test, empty at first. */
@@ -89,6 +90,14 @@ export function sessionOf(
     idle: 0,
     ...facts,
   };
+}
+
+/** A callback by name; its id is its name unless told. */
+export function callbackOf(
+  name: string,
+  facts: Partial<StoredCallback> = {},
+): StoredCallback {
+  return { id: name, name, argument: "{}", ...facts };
 }
 
 /** Keeps a session, which must be new. */

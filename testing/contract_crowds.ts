@@ -7,6 +7,7 @@
 import type { Claimant, ClaimedEnd, EndNews } from "../stores/store.ts";
 import {
   absent,
+  callbackOf,
   check,
   claimAll,
   claimDue,
@@ -159,7 +160,7 @@ export const DURABLE_TESTS: ContractTests = {
       isSecure: true,
       principal: "ann",
       values: new Map([["key", "\0\ud800"]]),
-      callbacks: [{ name: "free", argument: "7" }],
+      callbacks: [callbackOf("free", { argument: "7" })],
     };
     await keep(store, "alive", facts);
     await store.commit("alive", { values: new Map([["other", "2"]]) });

@@ -7,6 +7,7 @@
 import type { ClaimedEnd } from "../stores/store.ts";
 import {
   absent,
+  callbackOf,
   check,
   claimAll,
   claimDue,
@@ -126,7 +127,7 @@ export const END_TESTS: ContractTests = {
       principal: "ann",
       sessionTimeout: SHORT,
       values: new Map([["key", "1"]]),
-      callbacks: [{ name: "free", argument: "7" }],
+      callbacks: [callbackOf("free", { argument: "7" })],
     };
     const made = await keep(store, "a", facts);
     const [end] = await claimDue(context, 1);

@@ -6,6 +6,7 @@
 
 import {
   absent,
+  callbackOf,
   check,
   claimAll,
   type ContractTests,
@@ -33,10 +34,10 @@ export const RECORD_TESTS: ContractTests = {
       sessionTimeout: LONG,
       absoluteTimeout: 2 * LONG,
       values: new Map([["cart", "[1,2]"], ["name", "Ann"]]),
-      callbacks: [{ name: "free", argument: "7" }, {
-        name: "free",
-        argument: "8",
-      }],
+      callbacks: [
+        callbackOf("free", { id: "1", argument: "7" }),
+        callbackOf("free", { id: "2", argument: "8" }),
+      ],
     };
     const times = await keep(store, "a", facts);
     const session = await look(store, "a");
@@ -352,12 +353,22 @@ export const RECORD_TESTS: ContractTests = {
   },
 
   async "commit() appends callbacks in their order"({ store }) {
-    const [a, b, c] = ["a", "b", "c"].map((name) => ({ name, argument: "{}" }));
+    const [a, b, c] = ["a", "b", "c"].map((name) => callbackOf(name));
+    const again = callbackOf("b", { id: "b again" });
     await keep(store, "a", { callbacks: [a!] });
     await store.commit("a", { addedCallbacks: [b!, c!] });
-    await store.commit("a", { addedCallbacks: [b!] });
+    await store.commit("a", { addedCallbacks: [again] });
     const end = present(await store.end("a", "logout", NODE), "end()");
-    same(end.session.callbacks, [a, b, c, b], "the callbacks");
+    same(end.session.callbacks, [a, b, c, again], "the callbacks");
+  },
+
+  async "commit() keeps a callback once that is added again"({ store }) {
+    const [a, b, c] = ["a", "b", "c"].map((name) => callbackOf(name));
+    await keep(store, "a", { callbacks: [a!] });
+    await store.commit("a", { addedCallbacks: [b!] });
+    await store.commit("a", { addedCallbacks: [a!, b!, c!] });
+    const end = present(await store.end("a", "logout", NODE), "end()");
+    same(end.session.callbacks, [a, b, c], "the callbacks");
   },
 
   async "commit() moves the last touch forward only"({ store }) {
@@ -496,7 +507,7 @@ export const RECORD_TESTS: ContractTests = {
     for (
       const text of ["\0", "\ud800", "\u{1F550}", "__proto__", "{}", "a:b*"]
     ) {
-      const callbacks = [{ name: text, argument: text }];
+      const callbacks = [{ id: text, name: text, argument: text }];
       await keep(store, "a", { principal: text, callbacks });
       same(await store.uidsOf(text), ["a"], `uidsOf(${name(text)})`);
       const end = present(await store.end("a", text, NODE), "end()");
@@ -530,7 +541,7 @@ export const RECORD_TESTS: ContractTests = {
     const facts = { principal: "ann", values: new Map([["key", "1"]]) };
     await keep(store, "a", {
       ...facts,
-      callbacks: [{ name: "n", argument: "" }],
+      callbacks: [callbackOf("n", { argument: "" })],
     });
     const end = present(await store.end("a", "logout", NODE), "end()");
     await store.acknowledge("a", end.fence);

@@ -348,3 +348,45 @@ Deno.test("Session.notifyOnExpire() by name is heard though the session was neve
   await pass(time, 100);
   assertEquals(heard, [[1, 2]]);
 });
+
+for (const lost of ["commit", "create"]) {
+  Deno.test(`Session.notifyOnExpire() by name is heard once though the answer to ${lost}() was lost`, async () => {
+    using time = new FakeTime();
+    const bent = new BentStore(asynchronous(new MemoryStore()));
+    await using node = nodeOf(bent.store).page("book", (request) => {
+      const session = request.getSession();
+      if (lost === "commit") session.notifyOnExpire("free seats", "C5");
+      return "";
+    });
+    await pass(time, 100);
+    const heard: unknown[] = [];
+    node.site.onEnd("free seats", (seat) => void heard.push(seat));
+    const cookie = lost === "commit" ? cookieOf(await node.get("visit")) : "";
+    bent.bends[lost] = unheard;
+    const answer = node.get("book", cookie);
+    const [session] = [...node.site.sessions.values()];
+    if (lost === "create") session!.notifyOnExpire("free seats", "C5");
+    await pass(time, 2500);
+    await answer;
+    bent.bends[lost] = undefined;
+    await pass(time, 120_000);
+    assertEquals(heard, ["C5"]);
+  });
+}
+
+Deno.test("Session.notifyOnExpire() by name is heard though the session ends before that is written", async () => {
+  using time = new FakeTime();
+  await using node = nodeOf(asynchronous(new MemoryStore()));
+  const heard: unknown[] = [];
+  node.site.onEnd("free seats", (seats) => void heard.push(seats));
+  node.page("last", (request) => {
+    const session = request.getSession();
+    session.notifyOnExpire("free seats", [1, 2]);
+    session.expire();
+    return "";
+  });
+  const cookie = cookieOf(await node.get("visit"));
+  await node.get("last", cookie);
+  await pass(time, 100);
+  assertEquals(heard, [[1, 2]]);
+});
