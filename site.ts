@@ -220,6 +220,13 @@ export class Site
    * watched, at once without one; a site begins by itself in the turn after it
    * was made.
    *
+   * It resolves too if the store is away, which is reported: that may pass. Then
+   * the store is asked again, after a second and after pauses that double, up to
+   * a minute, until it has answered. What it warns of is reported then; if it
+   * says that it would lose sessions, that is reported, and requests that need
+   * one are answered 503 from then on. Sessions that were made meanwhile still
+   * end.
+   *
    * @throws {RangeError} Rejects with what the store says if it would lose
    * sessions. Such a site answers 503 to requests that need one.
    */

@@ -1,3 +1,13 @@
+/** Goes on with an answer: at once, unless it has to be waited for. */
+export function proceed<T, R>(
+  answer: T | Promise<T>,
+  next: (answer: T) => R | Promise<R>,
+): R | Promise<R> {
+  return isPromiseLike(answer)
+    ? (answer as Promise<T>).then(next)
+    : next(answer as T);
+}
+
 /** Whether something is to be waited for; a plain answer must not be. */
 export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null &&

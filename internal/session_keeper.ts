@@ -29,7 +29,8 @@ import type { TokenWorth } from "./renewal.ts";
 import { hashOfSecret } from "./secret_hash.ts";
 import type { StoredEndCounts } from "./session_figures.ts";
 import { type ObservableDeadlines, SessionRecords } from "./session_records.ts";
-import { StoreLine, StoreUnavailableError } from "./store_line.ts";
+import { StoreCheck } from "./store_check.ts";
+import { StoreLine } from "./store_line.ts";
 import { QUESTION, StoredEnds } from "./stored_ends.ts";
 import { ID_LENGTH } from "./token.ts";
 
@@ -70,6 +71,7 @@ export class SessionKeeper implements KeeperForSessions {
   readonly #hands: KeepersHands;
   readonly #clock: Clock;
   readonly #store: SessionStore;
+  readonly #check: StoreCheck;
   readonly #line: StoreLine;
   readonly #records: SessionRecords;
   readonly #ends: StoredEnds;
@@ -77,8 +79,6 @@ export class SessionKeeper implements KeeperForSessions {
   readonly #patience: number;
   #startTimer: unknown;
   #ready: Promise<void> | undefined = undefined;
-  /** Why the store cannot be used at all. */
-  #refusal: Error | undefined = undefined;
   #isStopped = false;
   #lastWrites: Promise<void> | undefined = undefined;
 
@@ -89,18 +89,8 @@ export class SessionKeeper implements KeeperForSessions {
     this.#clock = site.clock;
     this.#store = store;
     this.#patience = keeping.patience;
-    const line = this.#line = new StoreLine(
-      site.clock,
-      this.#patience,
-      (cause) => {
-        site.reportError(
-          new StoreUnavailableError("Cannot reach the session store", {
-            cause,
-          }),
-          {},
-        );
-      },
-    );
+    this.#check = new StoreCheck(site, store);
+    const line = this.#line = new StoreLine(site, this.#patience);
     const onOver = (session: Session) => this.#ends.ask(session);
     const records = this.#records = new SessionRecords(site, {
       store,
@@ -134,7 +124,7 @@ export class SessionKeeper implements KeeperForSessions {
 
   /** Checks the store, hears its news, and begins to claim what is due. */
   start(): Promise<void> {
-    return this.#ready ??= Promise.resolve(this.#start());
+    return this.#ready ??= this.#start();
   }
 
   /**
@@ -176,9 +166,10 @@ export class SessionKeeper implements KeeperForSessions {
    * @throws {HttpError} 503
    */
   mustBeUp(): void {
-    if (!this.#line.isDown && this.#refusal === undefined) return;
+    const { refusal } = this.#check;
+    if (!this.#line.isDown && refusal === undefined) return;
     throw new HttpError(503, "No session can be begun just now.", {
-      cause: this.#refusal,
+      cause: refusal,
     });
   }
 
@@ -252,6 +243,7 @@ export class SessionKeeper implements KeeperForSessions {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#clock.clearTimeout(this.#startTimer);
+    this.#check.stop();
     this.#lastWrites = Promise.all([this.#records.halt(), this.#ends.halt()])
       .then(() => {}, (error) => this.#site.reportError(error, {}));
   }
@@ -263,40 +255,21 @@ export class SessionKeeper implements KeeperForSessions {
     await this.#ends.stop();
   }
 
-  #start(): MaybePromise<void> {
-    const begin = (warnings: readonly string[] = []) => {
-      for (const warning of warnings) {
-        this.#site.reportError(new Error(warning), {});
-      }
-      this.#begin();
-    };
-    const fail = (error: unknown) => {
-      this.#site.reportError(error, {});
-      // Anything else may pass, and is found out again.
-      if (!(error instanceof RangeError)) return this.#begin();
-      this.#clock.clearTimeout(this.#startTimer);
-      this.#refusal = error;
-      throw error;
-    };
+  async #start(): Promise<void> {
     try {
-      const warnings = this.#store.check?.();
-      if (isPromiseLike(warnings)) {
+      const checking = this.#check.run();
+      if (isPromiseLike(checking)) {
         // Ends do not wait for an answer that takes its time.
         this.#startTimer = this.#clock.setTimeout(
           () => this.#ends.begin(),
           this.#patience,
         );
-        return warnings.then(begin, fail);
+        await checking;
       }
-      begin(warnings);
-    } catch (error) {
-      return Promise.try(fail, error);
+      this.#ends.begin();
+    } finally {
+      this.#clock.clearTimeout(this.#startTimer);
     }
-  }
-
-  #begin(): void {
-    this.#clock.clearTimeout(this.#startTimer);
-    this.#ends.begin();
   }
 
   #open(request: SiteRequest): MaybePromise<void> {
@@ -309,9 +282,12 @@ export class SessionKeeper implements KeeperForSessions {
     this.#visits.set(request, visit);
     // Over here, whatever the store thinks.
     if (this.#ends.isEnding(uid)) return;
+    // It has been reported.
+    visit.failure = this.#check.refusal;
+    if (visit.failure !== undefined) return;
     const fail = (error: unknown) => {
       visit.failure = error;
-      this.#reportFailure(error, { request });
+      this.#line.report(error, { request });
     };
     const sentAt = this.#clock.now();
     const secretHash = hashOfSecret(secret);
@@ -329,7 +305,6 @@ export class SessionKeeper implements KeeperForSessions {
       }
     };
     try {
-      if (this.#refusal !== undefined) throw this.#refusal;
       const touch = !isLeaked && !isNoVisit(request);
       const loaded = this.#line.call(() =>
         this.#store.load(uid, { secretHash, touch })
@@ -415,7 +390,7 @@ export class SessionKeeper implements KeeperForSessions {
       if (!this.#records.hasChanges) return response;
     }
     const fail = (error: unknown) => {
-      this.#reportFailure(error, { request });
+      this.#line.report(error, { request });
       response.body?.cancel().catch(() => {});
       if (
         session !== undefined && this.#records.isUnwritten(session)
@@ -458,15 +433,6 @@ export class SessionKeeper implements KeeperForSessions {
       this.#records.settleTouch(subject);
     }
     return writes.length === 0 ? undefined : Promise.all(writes);
-  }
-
-  #reportFailure(
-    error: unknown,
-    context: { request?: SiteRequest; session?: Session },
-  ): void {
-    // That the line is down has been reported, once.
-    if (error instanceof StoreUnavailableError) return;
-    this.#site.reportError(error, context);
   }
 }
 

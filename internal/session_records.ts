@@ -21,9 +21,9 @@ import type { Clock } from "./clock.ts";
 import { KeptSession } from "./kept_session.ts";
 import type { KeepersHands, KeptSite } from "./kept_site.ts";
 import { refreshFrom, restoreFrom } from "./live_record.ts";
-import { isPromiseLike } from "./promise_like.ts";
+import { isPromiseLike, proceed } from "./promise_like.ts";
 import { hashOfSecret } from "./secret_hash.ts";
-import { type StoreLine, StoreUnavailableError } from "./store_line.ts";
+import type { StoreLine } from "./store_line.ts";
 import { encodeValue } from "./stored_values.ts";
 import { ID_LENGTH, randomId } from "./token.ts";
 
@@ -174,9 +174,7 @@ export class SessionRecords {
     const creating = this.isInDoubt(session)
       ? this.#create(session, kept)
       : undefined;
-    return isPromiseLike(creating)
-      ? creating.then(() => this.#saveCallbacks(session, kept))
-      : this.#saveCallbacks(session, kept);
+    return proceed(creating, () => this.#saveCallbacks(session, kept));
   }
 
   /** The callbacks of a session of which the store does not know. */
@@ -561,15 +559,9 @@ export class SessionRecords {
   }
 
   #retry(session: Session, error: unknown): void {
-    this.#reportFailure(error, session);
+    this.#line.report(error, { session });
     this.#changed.add(session);
     this.#flushIn(TOUCH_WAIT);
-  }
-
-  #reportFailure(error: unknown, session: Session): void {
-    // That the line is down has been reported, once.
-    if (error instanceof StoreUnavailableError) return;
-    this.#site.reportError(error, { session });
   }
 }
 

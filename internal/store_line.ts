@@ -1,5 +1,7 @@
+import type { ErrorContext } from "../request.ts";
 import type { MaybePromise } from "../stores/store.ts";
 import type { Clock } from "./clock.ts";
+import type { KeptSite } from "./kept_site.ts";
 import { isPromiseLike } from "./promise_like.ts";
 
 /** Milliseconds between two looks at the calls that are waiting. */
@@ -27,27 +29,23 @@ export class StoreUnavailableError extends Error {
  * has been answered. Whoever keeps the line probes it.
  */
 export class StoreLine {
+  readonly #site: KeptSite;
   readonly #clock: Clock;
   readonly #patience: number;
-  readonly #onDown: (error: unknown) => void;
   readonly #waiting = new Set<Waiting>();
   #timer: unknown = undefined;
   #isDown = false;
   #hasFailed = false;
 
   /**
-   * @param clock Where the time comes from.
+   * @param site Where the time comes from, and who hears why, once each time
+   * that it goes down.
    * @param patience Milliseconds that a call may take.
-   * @param onDown Told why, once each time that it goes down.
    */
-  constructor(
-    clock: Clock,
-    patience: number,
-    onDown: (error: unknown) => void,
-  ) {
-    this.#clock = clock;
+  constructor(site: KeptSite, patience: number) {
+    this.#site = site;
+    this.#clock = site.clock;
     this.#patience = patience;
-    this.#onDown = onDown;
   }
 
   /** Whether calls fail at once. */
@@ -82,6 +80,12 @@ export class StoreLine {
     if (isPromiseLike(answer)) return this.#await(answer);
     this.#succeed();
     return answer;
+  }
+
+  /** Reports why a call has failed, unless that has been reported by the line. */
+  report(error: unknown, context: ErrorContext): void {
+    if (error instanceof StoreUnavailableError) return;
+    this.#site.reportError(error, context);
   }
 
   #await<T>(answer: PromiseLike<T>): Promise<T> {
@@ -145,6 +149,11 @@ export class StoreLine {
   #goDown(error: unknown): void {
     if (this.#isDown) return;
     this.#isDown = true;
-    this.#onDown(error);
+    this.#site.reportError(
+      new StoreUnavailableError("Cannot reach the session store", {
+        cause: error,
+      }),
+      {},
+    );
   }
 }

@@ -17,11 +17,11 @@ import { type EndAudience, EndDuty } from "./end_duty.ts";
 import { EndWatch } from "./end_watch.ts";
 import type { KeepersHands, KeptSite } from "./kept_site.ts";
 import { restoreFrom } from "./live_record.ts";
-import { isPromiseLike } from "./promise_like.ts";
+import { isPromiseLike, proceed } from "./promise_like.ts";
 import type { StoredEndCounts } from "./session_figures.ts";
 import type { SessionRecords } from "./session_records.ts";
 import { decodeValue } from "./stored_values.ts";
-import { type StoreLine, StoreUnavailableError } from "./store_line.ts";
+import type { StoreLine } from "./store_line.ts";
 import { randomId } from "./token.ts";
 
 /** Milliseconds that a session is in question at most before it is asked again. */
@@ -184,8 +184,10 @@ export class StoredEnds {
         ? Promise.all(ended).then(count)
         : count(ended as boolean[]);
     };
-    const uids = this.#line.call(() => this.#store.uidsOf(principal));
-    return isPromiseLike(uids) ? uids.then(end) : end(uids);
+    return proceed(
+      this.#line.call(() => this.#store.uidsOf(principal)),
+      end,
+    );
   }
 
   /** Claims no more; resolves when the store knows what has ended here. */
@@ -246,7 +248,7 @@ export class StoredEnds {
       const rest = Math.max(next, this.#duty.standBackFor);
       // What was heard of before this round has been claimed in it, if at all.
       for (const end of quiet) this.#quiet.delete(end.uid);
-      return isPromiseLike(settled) ? settled.then(() => rest) : rest;
+      return proceed(settled, () => rest);
     };
     try {
       const next = this.#claimAll(this.#clock.now());
@@ -349,13 +351,13 @@ export class StoredEnds {
     const failed = (error: unknown) => {
       settled();
       // It is told in a later round.
-      this.#reportFailure(error, session);
+      this.#line.report(error, { session });
     };
     try {
-      const preparing = this.#records.prepareEnd(session);
-      const ending = isPromiseLike(preparing)
-        ? preparing.then(() => this.#claimOwn(end))
-        : this.#claimOwn(end);
+      const ending = proceed(
+        this.#records.prepareEnd(session),
+        () => this.#claimOwn(end),
+      );
       if (isPromiseLike(ending)) return ending.then(settled, failed);
       settled();
     } catch (error) {
@@ -365,14 +367,10 @@ export class StoredEnds {
 
   #claimOwn(end: SessionEnd): MaybePromise<void> {
     const { uid, reason } = end;
-    const told = (claim: ClaimedEnd | undefined) => {
+    return proceed(this.#askToEnd(uid, reason), (claim) => {
       this.#ending.delete(uid);
       if (claim !== undefined) this.#tell(claim, end);
-    };
-    const claim = this.#line.call(() =>
-      this.#store.end(uid, reason, this.#claimant)
-    );
-    return isPromiseLike(claim) ? claim.then(told) : told(claim);
+    });
   }
 
   /** Ends a session that may be here or elsewhere; answers whether it did. */
@@ -382,14 +380,17 @@ export class StoredEnds {
       this.#site.endSession(live, reason);
       return true;
     }
-    const told = (claim: ClaimedEnd | undefined) => {
+    return proceed(this.#askToEnd(uid, reason), (claim) => {
       if (claim !== undefined) this.#take(claim);
       return claim !== undefined;
-    };
-    const claim = this.#line.call(() =>
-      this.#store.end(uid, reason, this.#claimant)
-    );
-    return isPromiseLike(claim) ? claim.then(told) : told(claim);
+    });
+  }
+
+  #askToEnd(
+    uid: string,
+    reason: SessionEndReason,
+  ): MaybePromise<ClaimedEnd | undefined> {
+    return this.#line.call(() => this.#store.end(uid, reason, this.#claimant));
   }
 
   /** Sees to what the store could not be told, and to what is still in question. */
@@ -429,12 +430,6 @@ export class StoredEnds {
     } catch {
       // It stays in question.
     }
-  }
-
-  #reportFailure(error: unknown, session: Session): void {
-    // That the line is down has been reported, once.
-    if (error instanceof StoreUnavailableError) return;
-    this.#site.reportError(error, { session });
   }
 }
 

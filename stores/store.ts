@@ -307,7 +307,8 @@ export interface SessionStore {
   ): MaybePromise<() => void>;
 
   /**
-   * Whether the store can be relied on; called once, when a site begins.
+   * Whether the store can be relied on; called when a site begins, and again
+   * while it fails, until it has answered.
    *
    * @returns sentences that those who run the site should read.
    * @throws {RangeError} If it would lose sessions: the site must not be served.

@@ -13,7 +13,7 @@ import { type RedisClient, RedisStore } from "../stores/redis_store.ts";
 import type { SessionStore } from "../stores/store.ts";
 import { ROOT, runText, testWith } from "./helpers_process.ts";
 import { RedisServer, testWithRedis } from "./helpers_redis.ts";
-import { cookieOf, Node } from "./helpers_store.ts";
+import { cookieOf, Node, pass } from "./helpers_store.ts";
 import { connectNodeRedis } from "./stores/helpers_redis_store.ts";
 
 function nodeOf(store: SessionStore): Node {
@@ -95,6 +95,74 @@ Deno.test("Site over a store that is away when it begins goes on when that is ba
   assertEquals((await node.get("visit", cookie)).status, 200);
   await time.tickAsync(61_100);
   assertEquals(node.reasons, ["idle"]);
+});
+
+/** A store whose check fails so often, then says so. */
+function backAfter(
+  failures: number,
+  check: () => readonly string[],
+): { store: SessionStore; counts: { checks: number } } {
+  const counts = { checks: 0 };
+  const store = checking(() => {
+    if (counts.checks++ < failures) throw new Error("the database is away");
+    return check();
+  });
+  return { store, counts };
+}
+
+Deno.test("Site over a store that is away when it begins checks it until it answers, and reports that", async () => {
+  using time = new FakeTime();
+  const { store, counts } = backAfter(4, () => ["The clock is 9 s behind"]);
+  await using node = nodeOf(store);
+  await time.tickAsync(10);
+  await node.site.ready;
+  await pass(time, 14_000);
+  assertEquals(counts.checks, 4);
+  await pass(time, 2000);
+  assertEquals(node.errors.map(String), [
+    "Error: the database is away",
+    "Error: The clock is 9 s behind",
+  ]);
+  await pass(time, 600_000);
+  assertEquals(counts.checks, 5);
+});
+
+Deno.test("Site over a store that is away when it begins, and refuses later, answers 503 from then on", async () => {
+  using time = new FakeTime();
+  const { store } = backAfter(1, () => {
+    throw new RangeError("Cannot keep sessions: they would be lost");
+  });
+  await using node = nodeOf(store);
+  await time.tickAsync(10);
+  await node.site.ready;
+  const cookie = cookieOf(await node.get("visit"));
+  await pass(time, 1100);
+  assertEquals((await node.get("visit", cookie)).status, 503);
+  assertEquals((await node.get("visit")).status, 503);
+  assertEquals((await node.get("plain")).status, 200);
+  await pass(time, 61_000);
+  assertEquals(node.reasons, ["idle"]);
+  assertEquals(node.errors.map(String), [
+    "Error: the database is away",
+    "RangeError: Cannot keep sessions: they would be lost",
+  ]);
+});
+
+Deno.test("Site.close() ends the checks of a store that is away, and what they answer is not heard", async () => {
+  using time = new FakeTime();
+  let checks = 0;
+  const answer = Promise.withResolvers<string[]>();
+  const node = nodeOf(Object.assign(new MemoryStore(), {
+    check: () =>
+      ++checks < 2 ? Promise.reject(new Error("away")) : answer.promise,
+  }));
+  await pass(time, 1100);
+  assertEquals(checks, 2);
+  await node.site.close();
+  answer.reject(new Error("still away"));
+  await pass(time, 600_000);
+  assertEquals(checks, 2);
+  assertEquals(node.errors.map(String), ["Error: away"]);
 });
 
 Deno.test("Site.ready is kept with what the store warns of, which is reported", async () => {

@@ -12,6 +12,7 @@ import {
   RedisStore,
   type RedisStoreOptions,
 } from "../../stores/redis_store.ts";
+import { decodeSession } from "../../stores/redis_record.ts";
 import { Shards } from "../../stores/redis_shard.ts";
 import { decodeText, encodeText } from "../../stores/redis_text.ts";
 import type { ClaimedEnd } from "../../stores/store.ts";
@@ -128,6 +129,14 @@ Deno.test("encodeText() keeps every string, without control characters", () => {
     assert(kept.isWellFormed());
     assert([...kept].every((character) => character >= " "));
   }));
+});
+
+Deno.test("decodeSession() reads callbacks from before they had ids", () => {
+  const fields = new Map([["c", '["free","7"]\n["free","8","5a"]']]);
+  assertEquals(decodeSession("a", fields, 0).callbacks, [
+    { id: "", name: "free", argument: "7" },
+    { id: "5a", name: "free", argument: "8" },
+  ]);
 });
 
 Deno.test("Shards.placeOf() spreads sessions evenly", () => {

@@ -156,3 +156,23 @@ testWith(
     assert(count("news") <= 62, `${count("news")}`);
   },
 );
+
+testWith(
+  ["read", "write"],
+  "SqliteStore reads callbacks from before they had ids",
+  () => {
+    using folder = makeFolder();
+    const path = `${folder.path}/sessions.db`;
+    using store = new SqliteStore({ path });
+    store.create(sessionOf("a"));
+    using other = new DatabaseSync(path);
+    other.prepare("UPDATE session SET callbacks = ?")
+      .run('[{"name":"free","argument":"7"}]');
+    const added = { id: "5a", name: "free", argument: "8" };
+    store.commit("a", { addedCallbacks: [added] });
+    assertEquals(store.load("a", LOOK)?.callbacks, [
+      { id: "", name: "free", argument: "7" },
+      added,
+    ]);
+  },
+);
