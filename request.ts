@@ -18,6 +18,7 @@ import { HTML, responseOf } from "./internal/response.ts";
 import { countRenewals } from "./internal/renewal.ts";
 import { findCookie, serializeCookie } from "./internal/session_cookie.ts";
 import {
+  countVisit,
   holdSession,
   markSecure,
   releaseSession,
@@ -797,6 +798,8 @@ export class SiteRequest implements SessionHolder {
       session.checkExpired();
     } else {
       session.touch();
+      const isCounted = this.#isTouched || this.#isNewSession;
+      if (!isCounted && session.isActive) countVisit(session);
       this.#isTouched = true;
     }
     return session.isActive ? session : undefined;
@@ -808,6 +811,7 @@ export class SiteRequest implements SessionHolder {
       ? this.site.makeSession()
       : this.site.makePassingSession();
     if (this.isSecure) markSecure(session);
+    if (isKept) countVisit(session);
     this.#session = session;
     this.#isNewSession = isKept;
     this.#isPassingSession = !isKept;

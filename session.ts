@@ -270,6 +270,9 @@ export let renewSecret: (session: Session) => void;
 /** Whether a request is to send a new secret, which it is once. Likewise. */
 export let takeRenewal: (session: Session, request: object) => boolean;
 
+/** Counts one more request that has visited a session. Likewise. */
+export let countVisit: (session: Session) => void;
+
 /** Notes that a session was made over https. Likewise. */
 export let markSecure: (session: Session) => void;
 
@@ -408,6 +411,7 @@ export class Session {
    * object, where a time would be a number object of its own.
    */
   #touchedAfter = 0;
+  #visits = 0;
   /**
    * Where the deadline waits; 0 before the start. After the end, when no deadline
    * waits, how many milliseconds it came after its own: a field less.
@@ -427,6 +431,7 @@ export class Session {
     renewSecret = (session) => void session.#renewSecret();
     takeRenewal = (session, request) =>
       session.#extras?.renewal?.take(request) ?? false;
+    countVisit = (session) => void session.#visits++;
     markSecure = (session) => void (session.#isSecure = true);
     isSecureSession = (session) => session.#isSecure;
     isHeldSession = (session) => session.#isHeld();
@@ -572,6 +577,23 @@ export class Session {
   /** When the session was made or last touched, in UNIX seconds. */
   get lastModified(): number {
     return this.#touchedAt / 1000;
+  }
+
+  /**
+   * How many requests have visited it, in this process: those that got it by
+   * `request.getSession()`, or were let in by a `SessionGuard`, however often in
+   * one; the request that made it is the first.
+   *
+   * What is no visit is not counted: HEAD, prefetches, resources that are not
+   * `touchesSession`, a message of a socket, and a {@linkcode Session.touch} by
+   * the application.
+   *
+   * It is not stored. Where sessions are kept in a store, one that is loaded
+   * begins at 0, and of the visits only those to this process since then are
+   * counted.
+   */
+  get visits(): number {
+    return this.#visits;
   }
 
   /**

@@ -74,7 +74,7 @@ ${notice}<dl id="figures" class="figures">${parts.figures}</dl>
     }"> <button>Search</button></form></div>
 <table id="sessions"><caption class="unseen">Live sessions</caption><thead><tr><th scope="col">Session</th><th scope="col">Principal</th>${
       ageHead(view)
-    }${
+    }${requestsHead(view)}${
       leftHead(view)
     }<th scope="col"><span class="unseen">Action</span></th></tr></thead>
 <tbody id="rows">${parts.rows}</tbody></table>
@@ -99,7 +99,7 @@ export function confirmPage(
   session: Session,
 ): string {
   const { title, view, now, token } = page;
-  const { uid, principal, createdAt, expiresAt } = session;
+  const { uid, principal, createdAt, visits, expiresAt } = session;
   return documentOf(
     page,
     `<header><h1>${escape(title)}</h1></header>
@@ -108,7 +108,9 @@ export function confirmPage(
       principal === undefined ? "none" : escape(principal)
     }</dd><dt>Age</dt><dd>${
       durationText(now - createdAt)
-    }</dd><dt>Ends in</dt><dd>${durationText(expiresAt - now)}</dd></dl>
+    }</dd><dt>Requests</dt><dd>${count(visits)}</dd><dt>Ends in</dt><dd>${
+      durationText(expiresAt - now)
+    }</dd></dl>
 <p>It ends at once, and its visitor is logged out.</p>
 <form method="post"><input type="hidden" name="token" value="${token}"><input type="hidden" name="uid" value="${uid}"><p class="buttons"><a class="button" href="${
       escape(queryOf(view))
@@ -157,7 +159,7 @@ export function rowsPart(
     const why = view.search === ""
       ? "There is no session."
       : "No session begins with that, nor its principal.";
-    return `<tr class="nothing"><td colspan="5">${why}</td></tr>`;
+    return `<tr class="nothing"><td colspan="6">${why}</td></tr>`;
   }
   return sessions.map((session) => rowOf(session, view, now)).join("\n");
 }
@@ -230,6 +232,13 @@ function ageHead(view: MonitorView): string {
   }" title="${order === "oldest" ? "Oldest" : "Newest"} first">Age</a></th>`;
 }
 
+function requestsHead(view: MonitorView): string {
+  const sorted = view.order === "busiest" ? ` aria-sort="descending"` : "";
+  return `<th scope="col" class="requests"${sorted}><a href="${
+    escape(queryOf({ ...view, order: "busiest", page: 1 }))
+  }" title="Most first">Requests</a></th>`;
+}
+
 function leftHead(view: MonitorView): string {
   const sorted = view.order === "soonest" ? ` aria-sort="ascending"` : "";
   return `<th scope="col"${sorted}><a href="${
@@ -246,7 +255,8 @@ function rowOf(
   view: MonitorView,
   now: number | undefined,
 ): string {
-  const { uid, principal, createdAt, lastModified, expiresAt } = session;
+  const { uid, principal, createdAt, visits, lastModified, expiresAt } =
+    session;
   const part = now === undefined ? 1 : partLeft(session, now);
   const times = ` data-from="${lastModified}" data-until="${expiresAt}"`;
   return `<tr data-uid="${uid}"${
@@ -255,9 +265,9 @@ function rowOf(
     shortUid(uid)
   }</code></th><td class="who">${
     principal === undefined ? `<i>none</i>` : escape(principal)
-  }</td>${
-    sinceCell(createdAt, now, "age")
-  }<td class="left"><span data-until="${expiresAt}">${
+  }</td>${sinceCell(createdAt, now, "age")}<td class="requests">${
+    count(visits)
+  }</td><td class="left"><span data-until="${expiresAt}">${
     now === undefined ? "" : durationText(expiresAt - now)
   }</span>${barOf(part, times)}</td><td><a class="end" href="${
     escape(queryOf(view, { end: uid }))

@@ -69,8 +69,8 @@ export const MONITOR_SCRIPT: string = String.raw`"use strict";
     const mark = document.createElement("span");
     mark.className = "reason " + reason;
     mark.textContent = reason;
-    row.cells[3].replaceChildren(mark);
-    row.cells[4].replaceChildren();
+    row.querySelector(".left").replaceChildren(mark);
+    row.querySelector(".end").remove();
   };
 
   const source = new EventSource(events);

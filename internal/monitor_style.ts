@@ -71,9 +71,11 @@ th:first-child { padding-left: 0; }
 td:last-child, thead th:last-child { padding-right: 0; text-align: right; }
 #sessions { table-layout: fixed; }
 #sessions th:nth-child(1) { width: 92px; }
-#sessions th:nth-child(3) { width: 110px; }
-#sessions th:nth-child(4) { width: 36%; }
-#sessions th:nth-child(5) { width: 52px; }
+#sessions th:nth-child(3) { width: 98px; }
+#sessions th:nth-child(4) { width: 84px; }
+#sessions th:nth-child(5) { width: 31%; }
+#sessions th:nth-child(6) { width: 52px; }
+#sessions .requests { text-align: right; }
 #sessions tbody tr:hover { background: linear-gradient(var(--faint), var(--faint)); }
 .who { overflow: hidden; text-overflow: ellipsis; }
 .who i { color: var(--quiet); font-style: normal; }
@@ -122,8 +124,11 @@ dialog::backdrop { background: #0008; }
 dialog h2 { font-size: 17px; margin-bottom: 8px; }
 dialog p { overflow-wrap: anywhere; }
 
-@media (max-width: 1020px) {
+@media (max-width: 1100px) {
   main { grid-template-columns: minmax(0, 1fr); }
+}
+@media (max-width: 680px) {
+  #sessions .age { display: none; }
 }
 @media (max-width: 560px) {
   header, main { padding-inline: 12px; }
@@ -139,10 +144,14 @@ dialog p { overflow-wrap: anywhere; }
   form[role=search] { flex: 1 1 100%; }
   form[role=search] label { position: absolute; clip-path: inset(50%); }
   input[type=search] { flex: 1; font-size: 16px; }
-  #sessions .age, .ends .lasted { display: none; }
-  #sessions th:nth-child(1) { width: 82px; }
-  #sessions th:nth-child(4) { width: 122px; }
-  #sessions th:nth-child(5) { width: 44px; }
+  .ends .lasted { display: none; }
+  #sessions th:nth-child(1) { width: 72px; }
+  #sessions th:nth-child(4) { width: 74px; }
+  #sessions th:nth-child(5) { width: 92px; }
+  #sessions th:nth-child(6) { width: 36px; }
+  #sessions :is(th, td) { padding-inline: 5px; }
+  #sessions :is(th, td):first-child { padding-left: 0; }
+  #sessions :is(th, td):last-child { padding-right: 0; }
   #sessions td { padding-block: 9px; }
   .left span { display: block; width: auto; line-height: 1.3; }
   .left .bar { width: 100%; }

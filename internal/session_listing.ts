@@ -2,9 +2,9 @@ import type { Session } from "../session.ts";
 import type { Clock } from "./clock.ts";
 
 /** The orders in which sessions can be listed. */
-export const ORDERS = ["newest", "oldest", "soonest"] as const;
+export const ORDERS = ["newest", "oldest", "soonest", "busiest"] as const;
 
-/** By when they were made, or by when they will end. */
+/** By when they were made, by when they will end, or by their visits. */
 export type Order = typeof ORDERS[number];
 
 /** What sessions somebody wants to see. */
@@ -126,7 +126,9 @@ function selectionOf(order: Order): Selection {
     case "newest":
       return new Newest();
     case "soonest":
-      return new Soonest();
+      return new Least(({ expiresAt }) => expiresAt);
+    case "busiest":
+      return new Least(({ visits }) => -visits);
   }
 }
 
@@ -157,14 +159,21 @@ class Newest implements Selection {
   }
 }
 
-class Soonest implements Selection {
-  #entries: { uid: string; at: number }[] = [];
-  /** What is later than that is not among the first. */
-  #latest = Infinity;
+/** Those with the least of something; of equals, those made first. */
+class Least implements Selection {
+  readonly #measure: (session: Session) => number;
+  readonly #entries: { uid: string; size: number }[] = [];
+  /** Once there are enough: what is no less is not among them. */
+  #most = Infinity;
 
-  add({ uid, expiresAt: at }: Session): void {
-    if (at > this.#latest) return;
-    this.#entries.push({ uid, at });
+  constructor(measure: (session: Session) => number) {
+    this.#measure = measure;
+  }
+
+  add(session: Session): void {
+    const size = this.#measure(session);
+    if (this.#entries.length >= MAX_LISTED && size >= this.#most) return;
+    this.#entries.push({ uid: session.uid, size });
     if (this.#entries.length >= 2 * MAX_LISTED) this.#cut();
   }
 
@@ -174,14 +183,14 @@ class Soonest implements Selection {
   }
 
   #cut(): void {
-    this.#entries.sort((one, other) => compare(one.at, other.at));
+    this.#entries.sort((one, other) => compare(one.size, other.size));
     if (this.#entries.length <= MAX_LISTED) return;
     this.#entries.length = MAX_LISTED;
-    this.#latest = this.#entries.at(-1)!.at;
+    this.#most = this.#entries.at(-1)!.size;
   }
 }
 
-/** Of two times, which may both be Infinity. */
+/** Of two numbers, which may both be Infinity. */
 function compare(one: number, other: number): number {
   return one < other ? -1 : one > other ? 1 : 0;
 }

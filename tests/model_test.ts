@@ -156,6 +156,9 @@ interface Thought {
   /** How many requests under way keep it from idling out. */
   holds: number;
   wasHeld: boolean;
+  visits: number;
+  /** Of which it was the last. */
+  visitedBy: SiteRequest | undefined;
   readonly created: number;
   touched: number;
   /** The timeouts as they are set, in seconds. */
@@ -191,6 +194,8 @@ class Model {
       principal: undefined,
       holds: 0,
       wasHeld: false,
+      visits: 0,
+      visitedBy: undefined,
       created: now,
       touched: now,
       ...NEW,
@@ -277,6 +282,12 @@ class Model {
     this.#owned = this.#owned.filter((other) => other !== thought);
     thought.principal = principal;
     if (principal !== undefined) this.#owned.push(thought);
+  }
+
+  visit(thought: Thought, request: SiteRequest): void {
+    if (thought.visitedBy === request) return;
+    thought.visitedBy = request;
+    thought.visits++;
   }
 
   hold(thought: Thought): void {
@@ -388,9 +399,11 @@ async function play(acts: readonly Act[], seen: Set<string>): Promise<void> {
   ): Thought => {
     if (thought !== undefined) model.touch(thought);
     if (thought === undefined || thought.end !== undefined) {
-      return make(() => request.getSession());
+      thought = make(() => request.getSession());
+    } else {
+      assertStrictEquals(request.getSession(), thought.session);
     }
-    assertStrictEquals(request.getSession(), thought.session);
+    model.visit(thought, request);
     return thought;
   };
 
@@ -550,11 +563,17 @@ async function play(acts: readonly Act[], seen: Set<string>): Promise<void> {
     for (const thought of model.all) {
       const { session, end } = thought;
       assertEquals(
-        [session.isActive, session.expiresAt, session.lastModified],
+        [
+          session.isActive,
+          session.expiresAt,
+          session.lastModified,
+          session.visits,
+        ],
         [
           end === undefined,
           end?.at ?? thought.deadline / 1000,
           thought.touched / 1000,
+          thought.visits,
         ],
       );
     }
