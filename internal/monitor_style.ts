@@ -28,7 +28,7 @@ code { font: 13px var(--mono); }
 
 header, main { max-width: 1320px; margin: 0 auto; padding: 0 20px; }
 header { display: flex; align-items: center; justify-content: space-between; gap: 12px; padding-block: 18px 14px; }
-main { display: grid; grid-template-columns: minmax(0, 1fr) 420px; gap: 16px; align-items: start; padding-bottom: 32px; }
+main { display: grid; grid-template-columns: minmax(0, 1fr) 440px; gap: 16px; align-items: start; padding-bottom: 32px; }
 main.alone { grid-template-columns: minmax(0, 520px); }
 .side { display: grid; gap: 16px; }
 section, .figures > div { background: var(--sheet); border: 1px solid var(--line); border-radius: 10px; }
@@ -72,7 +72,7 @@ td:last-child, thead th:last-child { padding-right: 0; text-align: right; }
 #sessions { table-layout: fixed; }
 #sessions th:nth-child(1) { width: 92px; }
 #sessions th:nth-child(3) { width: 98px; }
-#sessions th:nth-child(4) { width: 84px; }
+#sessions th:nth-child(4) { width: 94px; }
 #sessions th:nth-child(5) { width: 31%; }
 #sessions th:nth-child(6) { width: 52px; }
 #sessions .requests { text-align: right; }
@@ -105,10 +105,11 @@ td:last-child, thead th:last-child { padding-right: 0; text-align: right; }
 .minutes rect { fill: var(--kind); }
 
 .ends { font-size: 13px; }
-.ends th, .ends td { padding: 5px; }
+.ends th, .ends td { padding: 5px 4px; }
 .ends th:first-child { padding-left: 0; }
 .ends td:last-child, .ends thead th:last-child { padding-right: 0; }
-.ends tbody th .who { display: inline-block; max-width: 70px; margin-left: 8px; color: var(--quiet); vertical-align: bottom; }
+.ends tbody th { width: 100%; max-width: 0; overflow: hidden; text-overflow: ellipsis; }
+.ends tbody th .who { margin-left: 8px; color: var(--quiet); }
 .ends tbody tr:nth-child(n + 13) { display: none; }
 .ends tbody tr:nth-child(12) > * { border-bottom: 0; }
 .spread { font-size: 13px; }
@@ -124,7 +125,7 @@ dialog::backdrop { background: #0008; }
 dialog h2 { font-size: 17px; margin-bottom: 8px; }
 dialog p { overflow-wrap: anywhere; }
 
-@media (max-width: 1100px) {
+@media (max-width: 1140px) {
   main { grid-template-columns: minmax(0, 1fr); }
 }
 @media (max-width: 680px) {
@@ -145,10 +146,10 @@ dialog p { overflow-wrap: anywhere; }
   form[role=search] label { position: absolute; clip-path: inset(50%); }
   input[type=search] { flex: 1; font-size: 16px; }
   .ends .lasted { display: none; }
-  #sessions th:nth-child(1) { width: 72px; }
-  #sessions th:nth-child(4) { width: 74px; }
+  #sessions th:nth-child(1) { width: 68px; }
+  #sessions th:nth-child(4) { width: 82px; }
   #sessions th:nth-child(5) { width: 92px; }
-  #sessions th:nth-child(6) { width: 36px; }
+  #sessions th:nth-child(6) { width: 32px; }
   #sessions :is(th, td) { padding-inline: 5px; }
   #sessions :is(th, td):first-child { padding-left: 0; }
   #sessions :is(th, td):last-child { padding-right: 0; }
@@ -156,6 +157,12 @@ dialog p { overflow-wrap: anywhere; }
   .left span { display: block; width: auto; line-height: 1.3; }
   .left .bar { width: 100%; }
   .end { padding: 8px; margin: -8px; }
+}
+@media (max-width: 374px) {
+  #sessions th:nth-child(4) { width: 72px; }
+  #sessions th:nth-child(5) { width: 60px; }
+  #sessions thead .requests, .left span { white-space: normal; }
+  #sessions thead th { font-size: 11px; overflow: hidden; text-overflow: ellipsis; }
 }
 @media (prefers-reduced-motion: reduce) {
   .bar rect { transition: none; }

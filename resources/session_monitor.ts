@@ -81,7 +81,8 @@ const POLICY =
   "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /**
- * A page with the live sessions of a site, the time that each has left, what
+ * A page with the live sessions of a site, the time that each has left, the
+ * requests that it has had in this process ({@linkcode Session.visits}), what
  * ends and why, and a way to end one: for whoever looks after the site.
  *
  * **Put a guard before it**: it shows who is there, and who sees it can end their

@@ -73,6 +73,15 @@ class Watched implements AsyncDisposable {
     return tokenIn(await this.see());
   }
 
+  /** The session of a new visitor who has asked so often for a page. */
+  async visitor(times: number): Promise<Session> {
+    const ask = (cookie?: string) =>
+      this.site.fetch(requestWith(cookie, "http://localhost/page"));
+    const first = await ask();
+    for (let i = 1; i < times; i++) await ask(cookieOf(first));
+    return this.site.getSession(await first.text())!;
+  }
+
   async events(query = ""): Promise<Events> {
     const response = await this.fetch(`/events${query}`);
     assertEquals(response.status, 200);
@@ -146,16 +155,16 @@ Deno.test("SessionMonitor says that there is none", async () => {
   assertStringIncludes(await watched.see(), "There is no session.");
 });
 
-Deno.test("SessionMonitor shows the uid shortened, the principal, the age and the time left", async () => {
+Deno.test("SessionMonitor shows the uid shortened, the principal, the age, the requests and the time left", async () => {
   await using watched = new Watched();
-  const session = watched.site.makeSession();
+  const session = await watched.visitor(3);
   session.principal = "ada";
   watched.clock.advance(60_000);
   const text = (await watched.see()).replaceAll(/<[^>]+>/g, "|");
   assertMatch(
     text,
     new RegExp(
-      `\\|${session.uid.slice(0, 8)}\\|.*\\|ada\\|+1 min\\|+14 min\\|`,
+      `\\|${session.uid.slice(0, 8)}\\|.*\\|ada\\|+1 min\\|+3\\|+14 min\\|`,
     ),
   );
 });
@@ -253,6 +262,51 @@ Deno.test("SessionMonitor orders by age and by what ends first", async () => {
   assertEquals(uidsIn(await watched.see("?order=oldest")), [a, b, c]);
   assertEquals(uidsIn(await watched.see("?order=soonest")), [b, c, a]);
   assertEquals(uidsIn(await watched.see("?order=nonsense")), [c, b, a]);
+});
+
+Deno.test("SessionMonitor orders by requests, of equals those made first", async () => {
+  await using watched = new Watched();
+  const sessions: Session[] = [];
+  for (const times of [1, 3, 1, 2]) {
+    sessions.push(await watched.visitor(times));
+  }
+  const [a, b, c, d] = uidsOf(sessions);
+  const page = await watched.see("?order=busiest");
+  assertEquals(uidsIn(page), [b, d, a, c]);
+  assertStringIncludes(
+    page,
+    '<th scope="col" class="requests" aria-sort="descending"><a href="?order=busiest" title="Most first">Requests</a></th>',
+  );
+});
+
+Deno.test("SessionMonitor shows the busiest of more than it lists", async () => {
+  await using watched = new Watched();
+  const { site } = watched;
+  for (let i = 0; i < 2500; i++) site.makeSession();
+  const { uid } = await watched.visitor(1);
+  for (let i = 0; i < 2000; i++) site.makeSession();
+  const others = [...site.sessions.keys()].filter((other) => other !== uid);
+  const first = await watched.see("?order=busiest");
+  assertEquals(uidsIn(first), [uid, ...others.slice(0, 49)]);
+  const last = await watched.see("?order=busiest&page=20");
+  assertEquals(uidsIn(last), others.slice(949, 999));
+});
+
+Deno.test("SessionMonitor shows thousands of requests with a comma", async () => {
+  await using watched = new Watched();
+  await watched.visitor(1000);
+  const cell = '<td class="requests">1,000</td>';
+  assertStringIncludes(await watched.see(), cell);
+});
+
+Deno.test("SessionMonitor shows sessions that never end in the order of their ends", async () => {
+  await using watched = new Watched({ sessionTimeout: Infinity });
+  const never = watched.site.makeSession();
+  const soon = watched.site.makeSession();
+  soon.sessionTimeout = 10;
+  soon.startCheckingExpiration();
+  const page = await watched.see("?order=soonest");
+  assertEquals(uidsIn(page), uidsOf([soon, never]));
 });
 
 Deno.test("SessionMonitor finds by the beginning of a uid or of a principal", async () => {
@@ -428,10 +482,11 @@ Deno.test("SessionMonitor refuses a title that is no string", () => {
 
 Deno.test("SessionMonitor asks before it ends a session", async () => {
   await using watched = new Watched();
-  const session = watched.site.makeSession();
+  const session = await watched.visitor(2);
   session.principal = "ada";
   const page = await watched.see(`?end=${session.uid}`);
   assertStringIncludes(page, "End this session?");
+  assertStringIncludes(page, "<dt>Requests</dt><dd>2</dd>");
   assertStringIncludes(page, session.uid);
   assertStringIncludes(page, "<dd>ada</dd>");
   assert(session.isActive);
@@ -625,6 +680,20 @@ Deno.test("SessionMonitor's events tell of an end soon, and of the parts that ch
     "figures",
     "minutes",
   ]);
+});
+
+Deno.test("SessionMonitor's events tell of more requests", async () => {
+  await using watched = new Watched();
+  const visit = requestWith(undefined, "http://localhost/page");
+  const cookie = cookieOf(await watched.site.fetch(visit));
+  await using events = await watched.events();
+  const first = await events.next();
+  assertStringIncludes(first!.parts["rows"]!, '<td class="requests">1</td>');
+  await watched.site.fetch(requestWith(cookie, "http://localhost/page"));
+  watched.clock.advance(1000);
+  const message = await events.next();
+  assertEquals(Object.keys(message!.parts), ["rows"]);
+  assertStringIncludes(message!.parts["rows"]!, '<td class="requests">2</td>');
 });
 
 Deno.test("SessionMonitor's events say aloud what has ended once in 5 seconds", async () => {

@@ -8,7 +8,13 @@
  */
 
 import type { BrowserContextOptions } from "playwright-core";
-import { Resource, type Session, SessionMonitor, Site } from "../mod.ts";
+import {
+  Resource,
+  type Session,
+  SessionMonitor,
+  Site,
+  type SiteRequest,
+} from "../mod.ts";
 import { TestClock } from "../testing.ts";
 import { startChromium } from "../tests/browser/chromium.ts";
 
@@ -28,26 +34,49 @@ const PICTURES: Readonly<Record<string, BrowserContextOptions>> = {
 
 const NAMES = ["ada", "grace", "emmy", "alan", "kurt", "sofja"];
 
+/** What everybody visits. */
+class Shop extends Resource {
+  override render_GET(request: SiteRequest): string {
+    return request.getSession().uid;
+  }
+}
+
+/** Visits the shop, with a cookie if there is one; answers the session's. */
+async function visit(
+  site: Site,
+  cookie?: string,
+): Promise<{ session: Session; cookie: string }> {
+  const headers = cookie === undefined ? {} : { cookie };
+  const request = new Request("http://localhost/shop", { headers });
+  const response = await site.fetch(request);
+  const session = site.getSession(await response.text())!;
+  const [set] = response.headers.getSetCookie();
+  return { session, cookie: set?.split(";")[0] ?? cookie! };
+}
+
 /** An hour of a site where people come, log out, and stay away. */
 async function liveAnHour(site: Site, clock: TestClock): Promise<void> {
   const chance = randomFrom(20_261);
-  const live = new Set<Session>();
+  const live = new Map<Session, string>();
   for (let minute = 0; minute < 60; minute++) {
     const crowd = 3 + 9 * Math.sin(minute / 12) ** 2 * chance();
     for (let i = 0; i < crowd; i++) {
-      const session = site.makeSession();
+      const { session, cookie } = await visit(site);
       session.sessionTimeout = 120 + 900 * chance();
       if (chance() < 0.1) session.absoluteTimeout = 600;
       session.startCheckingExpiration();
       const name = NAMES[Math.floor(chance() * NAMES.length * 1.8)];
       if (name !== undefined) session.principal = name;
-      live.add(session);
+      live.set(session, cookie);
     }
-    for (const session of live) {
+    for (const [session, cookie] of live) {
       if (!session.isActive) live.delete(session);
       else if (chance() < 0.04) session.expire();
       else if (chance() < 0.006) session.expire("revoked");
-      else if (chance() < 0.2) session.touch();
+      else if (chance() < 0.2) {
+        const clicks = 1 + 8 * chance();
+        for (let i = 0; i < clicks; i++) await visit(site, cookie);
+      }
     }
     await clock.advance(60);
   }
@@ -63,6 +92,7 @@ async function takeAll(): Promise<void> {
   const clock = new TestClock();
   const root = new Resource();
   const site = new Site(root, { clock });
+  root.putChild("shop", new Shop());
   root.putChild("monitor", new SessionMonitor(site));
   await liveAnHour(site, clock);
   const server = Deno.serve(

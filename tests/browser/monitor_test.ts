@@ -29,6 +29,9 @@ const SIZES = {
   desk: { width: 1280, height: 900 },
 } as const;
 
+/** From the least that everything should fit into, over those where it changes. */
+const WIDTHS = [320, 374, 375, 560, 561, 680, 681, 1140, 1141, 1600];
+
 /** A site whose sessions are looked at. */
 function serveMonitor({ serve }: TestBrowser): Served {
   const root = pages({ in: sayUid });
@@ -79,6 +82,15 @@ function overflowOf(page: Page): Promise<number> {
   );
 }
 
+/** The parts of the page with something that does not fit into them. */
+function overflowsOf(page: Page): Promise<string[]> {
+  return page.evaluate(`
+    [...document.querySelectorAll("html, section, #sessions thead .requests")]
+      .filter((part) => part.scrollWidth > part.clientWidth)
+      .map((part) => part.tagName + " " + part.innerText.slice(0, 20))
+  `);
+}
+
 browserTest(
   "SessionMonitor shows sessions that come and go, without a reload",
   async (browser) => {
@@ -98,6 +110,49 @@ browserTest(
     await served.clock.advance(5);
     await page.waitForSelector("#ends tr:has-text('ada'):has-text('logout')");
     await page.waitForSelector("#rows:has-text('There is no session.')");
+  },
+);
+
+browserTest(
+  "SessionMonitor shows how many requests a session has had, as they come",
+  async (browser) => {
+    const served = serveMonitor(browser);
+    const visitor = await browser.window();
+    const visit = await visitor.tab(served.https("/in"));
+    const uid = await textOf(visit);
+    const admin = await browser.window({ httpCredentials: ADMIN });
+    const page = await admin.tab();
+    await openMonitor(page, served);
+    const row = `tr[data-uid="${uid}"]`;
+    await page.waitForSelector(`${row} .requests:text-is('1')`);
+
+    await visit.reload();
+    await served.clock.advance(5);
+    await page.waitForSelector(`${row} .requests:text-is('2')`);
+
+    const [idler] = makeSessions(served, "ada");
+    await page.click("thead .requests a");
+    await page.waitForURL(/order=busiest/);
+    const shown = await page.locator("#rows code").allInnerTexts();
+    assertEquals(shown, [uid, idler!.uid].map((uid) => uid.slice(0, 8)));
+  },
+);
+
+browserTest(
+  "SessionMonitor marks a row whose session has ended, until the rows change",
+  async (browser) => {
+    const served = serveMonitor(browser);
+    const [ada] = makeSessions(served, "ada");
+    const visitor = await browser.window({ httpCredentials: ADMIN });
+    const page = await visitor.tab();
+    await openMonitor(page, served);
+    // Rows that somebody points at stay.
+    await page.hover(`tr[data-uid="${ada!.uid}"]`);
+    ada!.expire();
+    await served.clock.advance(1);
+    const over = page.locator(`tr.over[data-uid="${ada!.uid}"]`);
+    assertEquals(await over.locator(".left").innerText(), "logout");
+    assertEquals(await over.locator("a.end").count(), 0);
   },
 );
 
@@ -194,6 +249,24 @@ browserTest(
     await page.waitForURL(/q=ada/);
     const found = await page.locator("#rows td.who").allInnerTexts();
     assertEquals(found.sort(), ["ada", "adam"]);
+  },
+);
+
+browserTest(
+  "SessionMonitor fits into windows of every width",
+  async (browser) => {
+    const served = serveMonitor(browser);
+    await makeHistory(served);
+    makeSessions(served, "a principal with a long name".repeat(3));
+    const visitor = await browser.window({ httpCredentials: ADMIN });
+    const page = await visitor.tab();
+    for (const order of ["busiest", "oldest"]) {
+      await page.goto(served.https(`/monitor/?order=${order}`));
+      for (const width of WIDTHS) {
+        await page.setViewportSize({ width, height: 900 });
+        assertEquals([width, await overflowsOf(page)], [width, []]);
+      }
+    }
   },
 );
 
