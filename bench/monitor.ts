@@ -143,6 +143,7 @@ printTable([
   await row("newest first", ANY, ""),
   await row("oldest first", ANY, "?order=oldest"),
   await row("soonest first", ANY, "?order=soonest"),
+  await row("busiest first", ANY, "?order=busiest"),
   await row("search for a principal", ANY, "?q=visitor+9999"),
   await row("search for a uid", uid, `?q=${uid}`),
   // Quotes are escaped in JSON.
