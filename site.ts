@@ -318,9 +318,9 @@ export class Site
    * @throws {TypeError} If the factory makes no Session, or one with another
    * uid, or if a timeout is not a number.
    * @throws {RangeError} If a timeout is negative or NaN.
-   * @throws {Error} If the site is closed, or if it is full and this is called by
-   * a callback of the session that is evicted for another. Whatever is thrown,
-   * nothing is kept.
+   * @throws {Error} If the site is closed, if the factory makes one that has ended,
+   * or if it is full and this is called by a callback of the session that is
+   * evicted for another. Whatever is thrown, nothing is kept.
    */
   makeSession(): Session {
     this.#keeper?.mustBeUp();
@@ -569,9 +569,14 @@ export class Site
     // One that is not kept, or not yet, is entered by nobody.
     if (this.#sessions.get(session.uid) !== session) return;
     const { principal } = session;
-    if (principal !== undefined) this.#makeRoomFor(principal);
-    if (before !== undefined) this.#principals.remove(before, session);
-    // A callback of an eviction may have ended it, or given it another.
+    // A callback of an eviction may set the one before again, which it still has.
+    if (principal !== undefined && !this.#principals.has(principal, session)) {
+      this.#makeRoomFor(principal);
+    }
+    // And it may have ended it, or given it another.
+    if (before !== undefined && session.principal !== before) {
+      this.#principals.remove(before, session);
+    }
     if (!session.isActive || session.principal !== principal) return;
     if (principal !== undefined) this.#principals.add(principal, session);
     if (principal === undefined || before === undefined) {
@@ -675,6 +680,14 @@ export class Site
         `Cannot make a session: ${
           describe(this.sessionFactory)
         } made no Session with the uid it was given: ${describe(session)}`,
+      );
+    }
+    // Nobody is to get it, and nothing would take it out of the sessions.
+    if (!session.isActive) {
+      throw new Error(
+        `Cannot make a session: ${
+          describe(this.sessionFactory)
+        } made one that has ended: ${session.end?.reason}`,
       );
     }
     for (const name of ["sessionTimeout", "absoluteTimeout"] as const) {

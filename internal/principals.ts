@@ -17,6 +17,11 @@ export class Principals<T> {
     return this.#items.get(principal)?.size ?? 0;
   }
 
+  /** Whether an item is entered under a principal. */
+  has(principal: string, item: T): boolean {
+    return this.#items.get(principal)?.has(item) ?? false;
+  }
+
   /** Enters an item under a principal. */
   add(principal: string, item: T): void {
     const items = this.#items.get(principal);

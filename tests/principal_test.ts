@@ -642,6 +642,20 @@ Deno.test("Session.principal that the callback of an eviction changes leaves not
   assertEquals(second.principal, "carol");
 });
 
+Deno.test("Session.principal that the callback of an eviction sets back is the one before again", () => {
+  using site = siteOf({ maxSessionsPerPrincipal: 1 });
+  const session = makeFor(site, "bob");
+  makeFor(site, "alice").notifyOnExpire(() => {
+    session.principal = "bob";
+  });
+
+  session.principal = "alice";
+
+  assertEquals(session.principal, "bob");
+  assertEquals(site.sessionsOf("bob"), [session]);
+  assertEquals(site.sessionsOf("alice"), []);
+});
+
 Deno.test("Site.sessionsOf() answers no session that the callback of an eviction has ended", () => {
   using site = siteOf({ maxSessionsPerPrincipal: 1 });
   const first = makeFor(site, "alice");

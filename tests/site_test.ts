@@ -152,6 +152,19 @@ Deno.test("Site.sessionFactory that gives another uid is a TypeError, and keeps 
   assertEquals(site.sessions.size, 0);
 });
 
+Deno.test("Site.sessionFactory that makes one that has ended throws, and keeps nothing", () => {
+  class Ended extends Session {
+    constructor(site: SessionSite, uid: string) {
+      super(site, uid);
+      this.expire();
+    }
+  }
+  using site = siteOf({ sessionFactory: Ended });
+
+  assertThrows(() => site.makeSession(), Error, "has ended: logout");
+  assertEquals(site.sessions.size, 0);
+});
+
 Deno.test("Site.sessionFactory that makes no Session is a TypeError", () => {
   class Other {}
   // @ts-expect-error a caller without types
