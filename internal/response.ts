@@ -155,10 +155,16 @@ function follow(
   });
 }
 
-/** Whether events are followed: until the site stops, or for the access log. */
-function isCutOff({ headers, body }: Response, parts: ResponseParts): boolean {
-  return isEvents(headers) &&
-    (parts.delivery !== undefined || body === null || !isSelfClosing(body));
+/**
+ * Whether events are followed: until the site stops, or for the access log.
+ *
+ * The body of no other Response is looked at: that makes a stream of its text,
+ * whose length Deno cannot say, and which costs more than the response.
+ */
+function isCutOff(response: Response, parts: ResponseParts): boolean {
+  if (!isEvents(response.headers)) return false;
+  const { body } = response;
+  return parts.delivery !== undefined || body === null || !isSelfClosing(body);
 }
 
 /** Whether a body is a stream of server-sent events, which ends with the site. */

@@ -397,6 +397,15 @@ Deno.test("Site.fetch() passes on a Response without additions untouched", async
   assertStrictEquals(await site.visit(), own);
 });
 
+Deno.test("Site.fetch() looks at no body of a Response that it passes on", async () => {
+  const response = Object.defineProperty(new Response("text"), "body", {
+    get: () => assert(false, "the text has become a stream"),
+  });
+  await using site = new WatchedSite(() => response);
+
+  assertStrictEquals(await site.visit(), response);
+});
+
 Deno.test("Site.fetch() passes on a Response untouched that says itself what caches may do where the session was only found", async () => {
   const own: Response[] = [];
   await using site = new WatchedSite((request) => {

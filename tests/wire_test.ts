@@ -187,6 +187,18 @@ for (
 }
 
 wireTest(
+  "Site.fetch() sends a Response with the Content-Length of its text on the wire",
+  async () => {
+    await using wire = new Wire(() => new Response("hello"));
+
+    const { head, body } = parse(await wire.send("GET / HTTP/1.1", "Host: h"));
+
+    assertStringIncludes(head, "content-length: 5");
+    assertEquals(body, "hello");
+  },
+);
+
+wireTest(
   "Site.fetch() answers HEAD with the Content-Length that a Response says on the wire",
   async () => {
     await using wire = new Wire(
