@@ -42,10 +42,13 @@ async function checkNode(check: RedisCheck, key: string): Promise<string[]> {
   const [seconds, micros, info = "", refusal] = textsOf(
     await client.send(["EVAL", INSPECT.text, "1", key, channel], key),
   );
-  const here = (asked + Date.now()) / 2;
+  const answered = Date.now();
+  const here = (asked + answered) / 2;
   const there = Number(seconds) * 1000 + Number(micros) / 1000;
   const sentences: string[] = [];
-  if (Math.abs(there - here) > CLOCK_TOLERANCE) {
+  // An answer that took its time may be from any moment of it.
+  const doubt = (answered - asked) / 2;
+  if (Math.abs(there - here) > CLOCK_TOLERANCE + doubt) {
     sentences.push(
       `The clock of Redis is ${Math.round(Math.abs(there - here) / 1000)} s ${
         there > here ? "ahead of" : "behind"

@@ -56,6 +56,12 @@ export const LONG = 3_600_000;
 /** Milliseconds to wait for. */
 export const SHORT = 40;
 
+/**
+ * How often a quarter of that passes before something is not waited for any more:
+ * it takes one or two, or a hundred where the machine is stalled.
+ */
+const ROUNDS = 2000;
+
 /** The hash of the secret that sessions of the tests have. */
 export const HASH: string = "5a".repeat(32);
 
@@ -140,7 +146,7 @@ export async function claimDue(
   const all: ClaimedEnd[] = [];
   for (let rounds = 0; all.length < count; rounds++) {
     check(
-      rounds < 100,
+      rounds < ROUNDS,
       `claim() did not answer ${count} ends in time, but ${all.length}`,
     );
     await subject.advance(SHORT / 4);
@@ -156,7 +162,10 @@ export async function until(
   expected: string,
 ): Promise<void> {
   for (let rounds = 0; !isTrue(); rounds++) {
-    check(rounds < 200, `${expected}, but not within ${200 * SHORT / 4} ms`);
+    check(
+      rounds < ROUNDS,
+      `${expected}, but not within ${ROUNDS * SHORT / 4} ms`,
+    );
     await subject.advance(SHORT / 4);
   }
 }

@@ -185,17 +185,25 @@ export const END_TESTS: ContractTests = {
     check(rest.nextIn > 0, "nextIn should not be 0 when all are claimed");
   },
 
-  async "claim() does not claim what has been touched"(
-    { store, subject },
-  ) {
-    const idle = LONG - MARGIN;
-    await keep(store, "touched", { idle });
-    await keep(store, "left", { idle });
-    present(await store.load("touched", VISIT), "load() before the deadline");
-    await subject.advance(MARGIN + 1);
-    const uids = (await claimAll(store)).map(({ session }) => session.uid);
-    same(uids, ["left"], "what is claimed");
-    present(await store.load("touched", LOOK), "load() of the touched one");
+  async "claim() does not claim what has been touched"(context) {
+    const { store, subject } = context;
+    // Where the machine is stalled, the touch may come too late.
+    for (const margin of [MARGIN, 5 * MARGIN, 50 * MARGIN]) {
+      const idle = LONG - margin;
+      await keep(store, "left", { idle });
+      await keep(store, "touched", { idle });
+      if (await store.load("touched", VISIT) !== undefined) {
+        await subject.advance(margin + 1);
+        const uids = (await claimAll(store)).map(({ session }) => session.uid);
+        same(uids, ["left"], "what is claimed");
+        present(await store.load("touched", LOOK), "load() of the touched one");
+        return;
+      }
+      for (const { session, fence } of await claimDue(context, 2)) {
+        await store.acknowledge(session.uid, fence);
+      }
+    }
+    check(false, "load() before the deadline should find the session");
   },
 
   async "nextIn() leads to the next end, by and by"({ store, subject }) {

@@ -31,7 +31,7 @@ if (await hasWrk()) {
       ],
       cwd: ROOT,
       env: { NO_COLOR: "1" },
-      signal: AbortSignal.timeout(60_000),
+      signal: AbortSignal.timeout(110_000),
     }).output();
 
     const decoder = new TextDecoder();

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
   contentRange,
@@ -6,6 +6,7 @@ import {
   parseRange,
   toMultipart,
 } from "../internal/byte_ranges.ts";
+import { assertQuick } from "./helpers_time.ts";
 
 /** Headers for a body of 30 bytes, and the ranges they ask for. */
 const READABLE: readonly (readonly [string, number[][]])[] = [
@@ -118,14 +119,11 @@ Deno.test("parseRange() passes over ranges that are longer than the body", () =>
   assertEquals(parseRange("bytes=0-600,400-999", 1000), undefined);
 });
 
-Deno.test("parseRange() reads a megabyte of nonsense in no time", () => {
-  const begin = performance.now();
-
+Deno.test("parseRange() reads a megabyte of nonsense in no time", async () => {
   for (const flood of [",", "0-0,", "-", " ", "0-,", "\t,", "9"]) {
-    parseRange(`bytes=${flood.repeat(1_000_000 / flood.length)}x`, 30);
+    const header = `bytes=${flood.repeat(1_000_000 / flood.length)}x`;
+    await assertQuick(1000, () => parseRange(header, 30));
   }
-
-  assertLess(performance.now() - begin, 2000);
 });
 
 /** A range as it is written; of a suffix, `first` is absent. */

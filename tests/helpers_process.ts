@@ -9,7 +9,24 @@ import { fail } from "@std/assert";
 /** The root of the checkout, with a slash at its end. */
 export const ROOT = new URL("../", import.meta.url);
 
-/** A test that is ignored, and says so, where a permission is missing. */
+/**
+ * Milliseconds that a test may take, on however busy a machine. One that hangs
+ * fails by then, and the others have their turn.
+ */
+export const TEST_LIMIT = 120_000;
+
+/**
+ * Milliseconds in which something comes that waits for no timer, on a machine
+ * that stalls for seconds. It is far below the limits that a site has for what
+ * hangs, and what never comes is found all the same.
+ */
+export const SOON = 8000;
+
+/**
+ * A test that is ignored, and says so, where a permission is missing.
+ *
+ * It may take {@linkcode TEST_LIMIT}.
+ */
 export function testWith(
   permissions: readonly Deno.PermissionName[],
   name: string,
@@ -21,7 +38,12 @@ export function testWith(
   const reason = missing.length === 0
     ? ""
     : ` (ignored: needs --allow-${missing.join(" --allow-")})`;
-  Deno.test({ name: name + reason, ignore: missing.length > 0, fn });
+  Deno.test({
+    name: name + reason,
+    ignore: missing.length > 0,
+    timeout: TEST_LIMIT,
+    fn,
+  });
 }
 
 /** A folder of its own, gone when it is disposed of. */

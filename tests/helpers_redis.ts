@@ -4,6 +4,8 @@
  * @module
  */
 
+import { TEST_LIMIT } from "./helpers_process.ts";
+
 const DECODER = new TextDecoder();
 
 /** Options of {@linkcode RedisServer.start}. */
@@ -22,17 +24,21 @@ export interface RedisServerOptions {
  * A test that runs `redis-server`.
  *
  * It is ignored, and says so, where a permission or the program is missing; where
- * CI is true the program must be there.
+ * CI is true the program must be there. It may take {@linkcode TEST_LIMIT}.
  *
  * @param options As for `Deno.test`.
  */
 export function testWithRedis(
   name: string,
   fn: (t: Deno.TestContext) => void | Promise<void>,
-  options: Pick<Deno.TestDefinition, "sanitizeOps" | "sanitizeResources"> = {},
+  options: Pick<
+    Deno.TestDefinition,
+    "sanitizeOps" | "sanitizeResources" | "timeout"
+  > = {},
 ): void {
   const missing = missingForRedis();
   Deno.test({
+    timeout: TEST_LIMIT,
     ...options,
     name: missing === "" ? name : `${name} (ignored: needs ${missing})`,
     ignore: missing !== "",
@@ -79,13 +85,16 @@ export class RedisServer implements AsyncDisposable {
 
   /** Starts one, which takes commands once it is there. */
   static async start(options: RedisServerOptions = {}): Promise<RedisServer> {
-    const server = new RedisServer(freePort(), options);
-    try {
-      await server.restart();
-      return server;
-    } catch (error) {
-      await server[Symbol.asyncDispose]();
-      throw error;
+    for (let tries = 1;; tries++) {
+      const server = new RedisServer(freePort(), options);
+      try {
+        await server.restart();
+        return server;
+      } catch (error) {
+        await server[Symbol.asyncDispose]();
+        // Somebody else may have taken the port meanwhile.
+        if (tries === 3) throw error;
+      }
     }
   }
 
@@ -180,7 +189,7 @@ export class RedisCluster implements AsyncDisposable {
     try {
       for (let i = 0; i < 3; i++) {
         const settings = [
-          ...["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"],
+          ...["--cluster-enabled", "yes", "--cluster-node-timeout", "15000"],
           // Otherwise 10,000 above the port, which may be no port at all.
           ...["--cluster-port", `${freePort()}`],
         ];
@@ -206,7 +215,7 @@ export class RedisCluster implements AsyncDisposable {
 
 /** The nodes agree on the slots a moment after they have been given out. */
 async function untilServed(server: RedisServer): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
+  for (let tries = 0; tries < 600; tries++) {
     const info = await server.cli("CLUSTER", "INFO");
     if (info.includes("cluster_state:ok")) return;
     await new Promise((resolve) => setTimeout(resolve, 100));

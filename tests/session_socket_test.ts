@@ -22,13 +22,7 @@ import {
   siteOf,
 } from "./helpers_session.ts";
 import { SessionStreams } from "../internal/session_streams.ts";
-import { testWith } from "./helpers_process.ts";
-
-/**
- * Milliseconds that a close may take on a machine that is busy with other things;
- * what it takes otherwise, bench/streams.ts measures.
- */
-const SOON = 1000;
+import { SOON, testWith } from "./helpers_process.ts";
 
 /** A site whose page is a socket that sends back what comes, served. */
 function served(
@@ -168,7 +162,7 @@ test("Session.socket() does not hold up a server that stops", async () => {
   const stoppedAt = performance.now();
   it.site.stopStreams();
   await it.server.shutdown();
-  assertLess(performance.now() - stoppedAt, 1000);
+  assertLess(performance.now() - stoppedAt, SOON);
   assertEquals((await visitor.closed).code, 1001);
 });
 

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import {
   makeFolder,
   type Program,
@@ -78,9 +78,11 @@ testWith(
     for (const [name, jobs] of [["stored.ts", 2], ["alone.ts", 1]] as const) {
       await using program = serve(`${folder.path}/${name}`, jobs);
       for (;;) {
-        if (/Listening on/.test(await program.stderr.next())) break;
+        const line = await program.stderr.next();
+        if (/Listening on/.test(line)) break;
+        assertNotEquals(line, "", "it ended by itself");
       }
-      // Longer than workers need to hear each other.
+      // Nothing is to come of it: longer than workers need to hear each other.
       await new Promise((resolve) => setTimeout(resolve, 500));
       assertEquals((await stop(program))[0], [], name);
     }

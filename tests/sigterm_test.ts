@@ -13,6 +13,7 @@ import {
   type Program,
   ROOT,
   runText,
+  SOON,
   testWith,
 } from "./helpers_process.ts";
 
@@ -22,9 +23,6 @@ const STREAMS = 20;
 
 /** Seconds that the programs wait for whoever hangs. */
 const TIMEOUT = 1;
-
-/** Milliseconds that a process may take to stop, beyond what it waits for. */
-const TOLERANCE = 3000;
 
 /**
  * A program with as many sessions as are asked for by `/visit`, event streams at
@@ -128,7 +126,7 @@ stopTest(
     await visitAs(SESSIONS, address);
     const streams = await openStreams(address);
 
-    assertLess(await stop(program), TIMEOUT * 1000 + TOLERANCE);
+    assertLess(await stop(program), TIMEOUT * 1000 + SOON);
     const told = JSON.parse((await program.stdout.rest()).at(-1)!);
     assertEquals(told, {
       callbacks: SESSIONS,
@@ -151,7 +149,7 @@ stopTest(
 
     const took = await stop(program);
     assertGreaterOrEqual(took, TIMEOUT * 1000);
-    assertLess(took, TIMEOUT * 1000 + TOLERANCE);
+    assertLess(took, TIMEOUT * 1000 + SOON);
     assertEquals(await answer, "broken off");
   },
 );
@@ -196,7 +194,7 @@ stopTest(
     const uid = await textOf(`${address}promise`);
 
     const took = await stop(program);
-    assertLess(took, TIMEOUT * 1000 + TOLERANCE);
+    assertLess(took, TIMEOUT * 1000 + SOON);
     const [message = "", told = ""] = await program.stdout.rest();
     assertStringIncludes(message, `at the end of session "${uid}"`);
     assertEquals(JSON.parse(told).site, 51);

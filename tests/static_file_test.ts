@@ -1289,6 +1289,7 @@ test("StaticFile reads no further than the visitor does", async () => {
   const reader = body!.getReader();
 
   await reader.read();
+  // Nothing is to come of it.
   await new Promise((resolve) => setTimeout(resolve, 20));
 
   assertEquals(reads.count, 1);

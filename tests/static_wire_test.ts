@@ -13,8 +13,10 @@ import {
 import { StaticFile, type StaticFileOptions } from "../mod.ts";
 import { type Files, TempFolder } from "./helpers_files.ts";
 import { WatchedSite } from "./helpers_http.ts";
+import { TEST_LIMIT } from "./helpers_process.ts";
 
 const NEEDS_ALL = {
+  timeout: TEST_LIMIT,
   ignore: (["net", "run", "read", "write"] as const).some((name) =>
     Deno.permissions.querySync({ name }).state !== "granted"
   ),
@@ -398,6 +400,7 @@ Deno.test(
 
     await writeAll(connection, get("/large.bin"));
     await connection.read(new Uint8Array(1024));
+    // Time to read all of it.
     await new Promise((resolve) => setTimeout(resolve, 300));
 
     // The rest is what the sockets hold: some megabytes.
@@ -453,9 +456,9 @@ function bodyOf(answer: string): string {
   return answer.slice(answer.indexOf("\r\n\r\n") + 4);
 }
 
-/** How many are open once it is no more than before, or after five seconds. */
+/** How many are open once it is no more than before, or after half a minute. */
 async function settle(before: number): Promise<number> {
-  for (let wait = 0; wait < 100 && countOpen()! > before; wait++) {
+  for (let wait = 0; wait < 600 && countOpen()! > before; wait++) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return countOpen()!;

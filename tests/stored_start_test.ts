@@ -208,7 +208,7 @@ const store = new MemoryStore();
 const before = new Site(new Resource(), { store, sessionTimeout: 0.02 });
 before.makeSession();
 await before.close();
-await new Promise((resolve) => setTimeout(resolve, 50));
+while (store.nextIn() > 0) await new Promise((resolve) => setTimeout(resolve, 1));
 const site = new Site(new Resource(), { store });
 const server = listen(site, "tcp:0:interface=127.0.0.1");
 site.notifyOnSessionEnd(({ reason }) => {
@@ -249,7 +249,7 @@ testWithRedis(
       assertEquals(node.errors.length, 1);
       assertMatch(
         String(node.errors[0]),
-        /The clock of Redis is (89|90|91) s ahead of this machine's/,
+        /The clock of Redis is [89]\d s ahead of this machine's/,
       );
       assertEquals((await node.get("visit")).status, 200);
     }

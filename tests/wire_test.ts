@@ -16,12 +16,14 @@ import {
   TooLateForCookieError,
 } from "../mod.ts";
 import { Leaf, Page, type Render, WatchedSite } from "./helpers_http.ts";
+import { TEST_LIMIT } from "./helpers_process.ts";
 
 /** Tests that need sockets run where they are allowed: `deno test -A`. */
 function wireTest(name: string, fn: () => Promise<void>): void {
   Deno.test({
     name,
     ignore: Deno.permissions.querySync({ name: "net" }).state !== "granted",
+    timeout: TEST_LIMIT,
     fn,
   });
 }

@@ -56,6 +56,9 @@ export const DEFAULTS: Omit<ChaosOptions, "kind"> = {
   faults: { killEvery: 8000, storeFaultEvery: 22_000, cut: 5000 },
 };
 
+/** Seconds that the last ends may be late, on a machine that is busy. */
+const PATIENCE = 30;
+
 /** Milliseconds that a callback takes at most. */
 const WORK = 10;
 
@@ -84,7 +87,8 @@ export async function chaos(options: ChaosOptions): Promise<Chaos> {
       }, sightings),
     ]);
     // What was claimed by a node that was killed comes a lease later.
-    const latest = Date.now() + (sessionTimeout + 2 * endLease + 5) * 1000;
+    const waiting = sessionTimeout + 2 * endLease + PATIENCE;
+    const latest = Date.now() + waiting * 1000;
     let left = await backend.countSessions();
     while (left > 0 && Date.now() < latest) {
       await pause(200);

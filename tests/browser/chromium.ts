@@ -33,8 +33,11 @@ const FLAGS: readonly string[] = [
   "--remote-debugging-port=0",
 ];
 
-/** Milliseconds in which it has to answer once it listens. */
+/** Milliseconds in which it has to listen, and then to answer. */
 const CONNECT_LIMIT = 20_000;
+
+/** Milliseconds in which it has to end when it is told to. */
+const END_LIMIT = 5000;
 
 /** A browser that runs until it is disposed of. */
 export interface RunningBrowser extends AsyncDisposable {
@@ -49,7 +52,7 @@ export async function startChromium(
   const { chromium } = await import("playwright-core");
   await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir();
-  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  stack.defer(() => removeFolder(folder));
   const child = new Deno.Command(CHROMIUM, {
     args: [...FLAGS, ...flags, `--user-data-dir=${folder}`],
     stdin: "null",
@@ -62,14 +65,21 @@ export async function startChromium(
     if (url !== undefined) listening.resolve(url);
   }).then(() => listening.reject(new Error("Cannot start Chromium: it ended")));
   stack.defer(async () => {
-    child.kill("SIGTERM");
+    const killing = setTimeout(() => kill(child, "SIGKILL"), END_LIMIT);
+    kill(child, "SIGTERM");
     await Promise.all([child.status, said]);
+    clearTimeout(killing);
   });
   // Without it playwright stalls in Deno now and then, for good, by whatever way
   // it speaks to the browser: it waits for a turn of the event loop that nothing
   // brings about.
   const heartbeat = setInterval(() => {}, 50);
   stack.defer(() => clearInterval(heartbeat));
+  const limit = setTimeout(
+    () => listening.reject(new Error("Cannot start Chromium: it is silent")),
+    CONNECT_LIMIT,
+  );
+  stack.defer(() => clearTimeout(limit));
   const transport = await connect(await listening.promise);
   const browser = await chromium.connectOverCDP(transport, {
     timeout: CONNECT_LIMIT,
@@ -79,6 +89,26 @@ export async function startChromium(
     browser,
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   };
+}
+
+function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+/** Removes a folder into which processes of the browser may still write. */
+async function removeFolder(path: string): Promise<void> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await Deno.remove(path, { recursive: true });
+    } catch (error) {
+      if (tries === 50) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
 }
 
 /** Opens the way to the browser, by Deno's own socket in place of Node's. */

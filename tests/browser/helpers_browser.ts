@@ -16,20 +16,21 @@ import {
 } from "../../mod.ts";
 import { TestClock } from "../../testing.ts";
 import { Leaf, type Render } from "../helpers_http.ts";
+import { TEST_LIMIT } from "../helpers_process.ts";
 import { CHROMIUM, type RunningBrowser, startChromium } from "./chromium.ts";
 
 /** Two sites, and not one of them a part of the other, on this machine. */
 export const SHOP = "shop.test";
 export const EVIL = "evil.test";
 
-/** Milliseconds that a test may take. */
-const TEST_LIMIT = 120_000;
-
 /** How often a browser is started before that is given up. */
 const TRIES = 3;
 
 /** Milliseconds that a window may take to close. */
 const CLOSE_LIMIT = 15_000;
+
+/** Milliseconds for the rest of a test, once the browser runs. */
+const ACT_LIMIT = TEST_LIMIT - 2 * CLOSE_LIMIT;
 
 const PERMISSIONS = ["run", "net", "read", "write", "env", "sys"] as const;
 
@@ -67,12 +68,11 @@ export function browserTest(
       if (missing !== undefined) {
         throw new Error(`Cannot test with a browser: ${missing}`);
       }
-      running ??= start();
-      const [{ browser }, certificate] = await running;
+      const [{ browser }, certificate] = await start();
       const windows: BrowserWindow[] = [];
       const servers: Served[] = [];
       try {
-        await fn({
+        const acting = fn({
           window: async (options) => {
             const window = new BrowserWindow(
               await browser.newContext(options),
@@ -86,6 +86,8 @@ export function browserTest(
             return served;
           },
         });
+        // Lest it be Deno who stops it, and the next test find the browser as it is.
+        await within(ACT_LIMIT, acting);
         for (const { complaints } of windows) assertEquals(complaints, []);
         for (const { errors } of servers) assertEquals(errors, []);
       } finally {
@@ -101,18 +103,37 @@ Deno.test.afterAll(stop);
 /** Closes windows, together with the browser if they do not close. */
 async function close(windows: readonly BrowserWindow[]): Promise<void> {
   const closed = windows.map((window) => window[Symbol.asyncDispose]());
-  const limit = Promise.withResolvers<void>();
-  const timer = setTimeout(
-    () => limit.reject(new Error(`Not closed in ${CLOSE_LIMIT} ms`)),
-    CLOSE_LIMIT,
-  );
   try {
-    await Promise.race([Promise.all(closed), limit.promise]);
+    await within(CLOSE_LIMIT, Promise.all(closed));
   } catch (error) {
     console.warn("Cannot close a window, and so stops the browser:", error);
     await stop();
+  }
+}
+
+/** Waits for a promise, and rejects if that takes too long, in milliseconds. */
+async function within(limit: number, promise: Promise<unknown>): Promise<void> {
+  const over = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => over.reject(new Error(`Not done in ${limit} ms`)),
+    limit,
+  );
+  try {
+    await Promise.race([promise, over.promise]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** The browser, which is started unless it runs. */
+async function start(): Promise<[RunningBrowser, Certificate]> {
+  const starting = running ??= launch();
+  try {
+    return await starting;
+  } catch (error) {
+    // The next test tries once more.
+    if (running === starting) running = undefined;
+    throw error;
   }
 }
 
@@ -262,7 +283,7 @@ export async function accessViolationsOf(page: Page): Promise<string[]> {
   );
 }
 
-async function start(): Promise<[RunningBrowser, Certificate]> {
+async function launch(): Promise<[RunningBrowser, Certificate]> {
   const certificate = await makeCertificate();
   const flags = [
     "--host-resolver-rules=MAP *.test 127.0.0.1",

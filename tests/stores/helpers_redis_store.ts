@@ -18,6 +18,9 @@ import {
 import { testStoreContract } from "../../testing/store_contract.ts";
 import type { RedisServer } from "../helpers_redis.ts";
 
+/** Milliseconds that all tests of the contract may take, on a busy machine. */
+export const CONTRACT_LIMIT = 480_000;
+
 /** Enough to meet each other, where the crowd itself is not the subject. */
 export const FEW = { crowd: 300, races: 300 } as const;
 

@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
 import { type RedisClient, RedisStore } from "../../stores/redis_store.ts";
 import { RedisCluster, RedisServer, testWithRedis } from "../helpers_redis.ts";
 import {
@@ -138,11 +139,25 @@ Deno.test("RedisStore.check() refuses a Redis that is too old", async () => {
 });
 
 Deno.test("RedisStore.check() tells of a clock that differs", async () => {
+  using _ = new FakeTime();
   const [ahead] = await check(pretend(FIT, { now: Date.now() + 90_000 }));
   assertStringIncludes(ahead!, "90 s ahead of");
   const [behind] = await check(pretend(FIT, { now: Date.now() - 5_000 }));
   assertStringIncludes(behind!, "5 s behind");
   assertEquals(await check(pretend(FIT, { now: Date.now() + 500 })), []);
+});
+
+Deno.test("RedisStore.check() takes no slow answer for a clock that differs", async () => {
+  using time = new FakeTime();
+  const client = pretend(FIT);
+  const slow: RedisClient = {
+    ...client,
+    send(args, key) {
+      time.tick(2500);
+      return client.send(args, key);
+    },
+  };
+  assertEquals(await check(slow), []);
 });
 
 Deno.test("RedisStore.check() reads settings in any form", async () => {

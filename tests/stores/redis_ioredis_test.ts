@@ -10,6 +10,7 @@ import {
   connectIoredis,
   connectIoredisCluster,
   connectIovalkey,
+  CONTRACT_LIMIT,
   FEW,
   openStore,
   runContract,
@@ -19,7 +20,11 @@ import {
  * The parser of these clients has a buffer for all connections, which it makes
  * smaller by and by after a large reply, when the test may be over.
  */
-const LEAKY = { sanitizeOps: false, sanitizeResources: false } as const;
+const LEAKY = {
+  sanitizeOps: false,
+  sanitizeResources: false,
+  timeout: CONTRACT_LIMIT,
+} as const;
 
 testWithRedis("RedisStore over npm:ioredis", async (t) => {
   await using server = await RedisServer.start();

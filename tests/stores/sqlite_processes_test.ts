@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { SqliteStore } from "../../stores/sqlite_store.ts";
 import { LOOK, NODE, sessionOf } from "../../testing/contract_checks.ts";
 import { makeFolder, runDeno, testWith } from "../helpers_process.ts";
@@ -14,7 +14,11 @@ testWith(
     let kept = 0;
     {
       await using program = runDeno(["-A", PROGRAM, "fill", path]);
-      while (kept < 300) kept = Number(await program.stdout.next());
+      while (kept < 300) {
+        const line = await program.stdout.next();
+        assertNotEquals(line, "", "it ended by itself");
+        kept = Number(line);
+      }
       program.kill("SIGKILL");
       const rest = await program.stdout.rest();
       kept = Math.max(kept, ...rest.map(Number));

@@ -69,7 +69,7 @@ const AFTER = 2000;
  * Milliseconds from the telling to its acknowledgement at most, on a busy machine,
  * while the store answers.
  */
-const ACKNOWLEDGED_IN = 1500;
+const ACKNOWLEDGED_IN = 3000;
 
 interface Told extends Telling {
   readonly killedAt: number | undefined;
