@@ -194,10 +194,11 @@ browserTest(
     const page = await visitor.tab(served.https("/monitor"));
 
     await page.click("a.end");
+    await page.waitForSelector("button.danger");
     assertStringIncludes(await textOf(page), ada!.uid);
     await page.click("button.danger");
 
-    assertStringIncludes(await textOf(page), "has ended");
+    await page.getByText("has ended").first().waitFor();
     assertEquals(served.ends.map(({ reason }) => reason), ["revoked"]);
   },
 );
