@@ -71,6 +71,7 @@ export function browserTest(
       const [{ browser }, certificate] = await start();
       const windows: BrowserWindow[] = [];
       const servers: Served[] = [];
+      let hasFailed = true;
       try {
         const acting = fn({
           window: async (options) => {
@@ -86,12 +87,14 @@ export function browserTest(
             return served;
           },
         });
-        // Lest it be Deno who stops it, and the next test find the browser as it is.
+        // Deno's own limit would leave the browser as it is to the next test.
         await within(ACT_LIMIT, acting);
         for (const { complaints } of windows) assertEquals(complaints, []);
         for (const { errors } of servers) assertEquals(errors, []);
+        hasFailed = false;
       } finally {
         await close(windows);
+        if (hasFailed) await stop();
         for (const served of servers) await served[Symbol.asyncDispose]();
       }
     },
