@@ -1,27 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { SessionStore } from "../../stores/store.ts";
 import { RedisServer, testWithRedis } from "../helpers_redis.ts";
-import { cookieOf, Node } from "../helpers_store.ts";
+import { cookieOf } from "../helpers_store.ts";
 import {
   connectIoredis,
   connectNodeRedis,
   openStore,
 } from "./helpers_redis_store.ts";
-
-/** A node with pages that count visits and log out. */
-function makeNode(store: SessionStore): Node {
-  return new Node(store)
-    .page("count", (request) => {
-      const session = request.getSession();
-      const count = (session.get<number>("count") ?? 0) + 1;
-      session.set("count", count);
-      return `${count}`;
-    })
-    .page("logout", (request) => {
-      request.getSession().expire();
-      return "";
-    });
-}
+import { assertShared, makeNode } from "./helpers_store_site.ts";
 
 testWithRedis(
   "Sites over Redis share a session and its end, told once",
@@ -30,24 +15,7 @@ testWithRedis(
     await using server = await RedisServer.start({ settings });
     await using one = await openStore(() => connectNodeRedis(server));
     await using two = await openStore(() => connectIoredis(server));
-    await using node = makeNode(one.store);
-    await using other = makeNode(two.store);
-
-    const first = await node.get("count");
-    assertEquals(await first.text(), "1");
-    const cookie = cookieOf(first);
-    assertEquals(await (await other.get("count", cookie)).text(), "2");
-    assertEquals(await (await node.get("count", cookie)).text(), "3");
-
-    const [live] = other.site.sessions.values();
-    assert(live !== undefined);
-    const ended = live.ended;
-    await (await node.get("logout", cookie)).text();
-    assertEquals((await ended).reason, "logout");
-    assertEquals(await (await other.get("count", cookie)).text(), "1");
-    await Promise.all([node.site.close(), other.site.close()]);
-    assertEquals([...node.reasons, ...other.reasons], ["logout"]);
-    assertEquals([...node.errors, ...other.errors], []);
+    await assertShared(one.store, two.store);
   },
 );
 

@@ -1,0 +1,52 @@
+/**
+ * What the tests of sites over each store share.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import type { SessionStore } from "../../stores/store.ts";
+import { cookieOf, Node } from "../helpers_store.ts";
+
+/** A node with pages that count visits and log out. */
+export function makeNode(store: SessionStore): Node {
+  return new Node(store)
+    .page("count", (request) => {
+      const session = request.getSession();
+      const count = (session.get<number>("count") ?? 0) + 1;
+      session.set("count", count);
+      return `${count}`;
+    })
+    .page("logout", (request) => {
+      request.getSession().expire();
+      return "";
+    });
+}
+
+/** Fails unless nodes with stores over the same records share a session and its end. */
+export async function assertShared(
+  store: SessionStore,
+  otherStore: SessionStore,
+): Promise<void> {
+  await using node = makeNode(store);
+  await using other = makeNode(otherStore);
+
+  const first = await node.get("count");
+  assertEquals(await first.text(), "1");
+  const cookie = cookieOf(first);
+  assertEquals(await (await other.get("count", cookie)).text(), "2");
+  assertEquals(await (await node.get("count", cookie)).text(), "3");
+
+  const [live] = other.site.sessions.values();
+  assert(live !== undefined);
+  const ended = live.ended;
+  await (await node.get("logout", cookie)).text();
+  // What waits for the news keeps no process alive.
+  const awake = setInterval(() => {}, 1000);
+  assertEquals((await ended).reason, "logout");
+  clearInterval(awake);
+  assertEquals(await (await other.get("count", cookie)).text(), "1");
+  await Promise.all([node.site.close(), other.site.close()]);
+  assertEquals([...node.reasons, ...other.reasons], ["logout"]);
+  assertEquals([...node.errors, ...other.errors], []);
+}
