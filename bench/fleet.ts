@@ -137,6 +137,11 @@ await measure("logout: end and acknowledge", COUNT / 4, async (index) => {
   await store.acknowledge(uid, end!.fence);
 });
 
+function percentile(values: number[], percent: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return Math.round(sorted[Math.floor(sorted.length * percent / 100)]!);
+}
+
 /** How often processes that share sessions ask Redis for each end. */
 async function share(nodes: number, shards: number): Promise<void> {
   const rate = 500;
@@ -151,6 +156,7 @@ async function share(nodes: number, shards: number): Promise<void> {
     });
   }
   let told = 0;
+  const lateness: number[] = [];
   const allTold = Promise.withResolvers<void>();
   const before = await server.countCalls();
   const [{ redis }, begin] = [await look(), performance.now()];
@@ -159,7 +165,8 @@ async function share(nodes: number, shards: number): Promise<void> {
       store: new RedisStore({ client: adapted, prefix, shards }),
       onError: () => {},
     });
-    site.notifyOnSessionEnd(() => {
+    site.notifyOnSessionEnd(({ session }) => {
+      lateness.push(session.lateness! * 1000);
       if (++told === rate * seconds) allTold.resolve();
     });
     return site;
@@ -172,7 +179,9 @@ async function share(nodes: number, shards: number): Promise<void> {
   console.log(
     `${nodes} processes, ${shards} shards, ${rate} ends a second: ${
       (calls / told).toFixed(2)
-    } scripts an end, ${(busy / elapsed * 100).toFixed(0)} % of Redis`,
+    } scripts an end, late by ${percentile(lateness, 50)} ms (p50) or ${
+      percentile(lateness, 99)
+    } (p99), ${(busy / elapsed * 100).toFixed(0)} % of Redis`,
   );
   await Promise.all(sites.map((site) => site.close()));
 }

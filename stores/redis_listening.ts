@@ -27,7 +27,7 @@ export class RedisListening {
       close = await this.#client.subscribe(
         this.#channel,
         (message) => isOn && readNews(message, listener),
-        () => isOn && listener.onSooner(),
+        () => isOn && listener.onGap(),
       );
     } catch (error) {
       throw failureTo("watch for ends", error);

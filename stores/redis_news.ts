@@ -1,24 +1,44 @@
 import { decodeNumber, decodeText } from "./redis_text.ts";
 import type { EndNews } from "./store.ts";
 
+/** When the next end in a shard can be claimed. */
+export interface NextNews {
+  /** The place of the shard among all. */
+  readonly index: number;
+  /** Milliseconds. */
+  readonly until: number;
+  /** Who has just claimed there; undefined if it has become sooner. */
+  readonly claimant: string | undefined;
+}
+
 /** Who is told what a message says. */
 export interface NewsListener {
   /** Called with each end. */
   onEnd(news: EndNews): void;
+  /** Called when the next end in a shard is another. */
+  onNext(news: NextNews): void;
   /** Called if something may be due sooner than was thought. */
   onSooner(): void;
+  /** Called if there may have been news that did not come. */
+  onGap(): void;
 }
 
 /**
- * Reads what a script has published: a line for each end, and "sooner".
+ * Reads what a script has published: a line for each end, and "next" or "sooner"
+ * for when the next in a shard can be claimed.
  *
  * Anything else on the channel is passed over.
  */
 export function readNews(message: string, listener: NewsListener): void {
   for (const line of message.split("\n")) {
-    const [at, uid, reason] = line.split("\t");
-    if (line === "sooner") {
-      listener.onSooner();
+    const [at, uid, reason, claimant] = line.split("\t");
+    if (at === "next" || at === "sooner") {
+      listener.onNext({
+        index: Number(uid),
+        until: decodeNumber(reason ?? ""),
+        claimant: claimant === undefined ? undefined : decodeText(claimant),
+      });
+      if (at === "sooner") listener.onSooner();
     } else if (at !== undefined && uid !== undefined && reason !== undefined) {
       listener.onEnd({
         uid: decodeText(uid),

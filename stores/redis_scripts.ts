@@ -72,12 +72,19 @@ local function place(due, uid, at, before)
 end
 `;
 
-/** A hint, which whoever is not allowed to publish does without. */
+/**
+ * Hints, which whoever is not allowed to publish does without. The key of a shard
+ * may have got a prefix from the client, so that its index names it.
+ */
 const PUBLISH = `
 local function publish(channel, news)
   if #news > 0 then
     redis.pcall('PUBLISH', channel, table.concat(news, '\\n'))
   end
+end
+local function next_news(kind, due, at, claimant)
+  local index = string.match(due, '(%d+)}:due$')
+  return table.concat({ kind, index, text(at - now), claimant }, '\\t')
 end
 `;
 
@@ -122,7 +129,9 @@ if ARGV[8] ~= '' then
   redis.call('HSET', key, 'p', principal)
   redis.call('ZADD', principals, 0, member_of(principal, created, uid))
 end
-if place(due, uid, deadline, before) then publish(ARGV[3], { 'sooner' }) end
+if place(due, uid, deadline, before) then
+  publish(ARGV[3], { next_news('sooner', due, deadline) })
+end
 return { text(now), text(created), text(touched), text(deadline), '1' }
 `,
 );
@@ -230,7 +239,9 @@ set_fields(key, 15, last)
 for from = last + 1, #ARGV, 1000 do
   redis.call('HDEL', key, unpack(ARGV, from, math.min(from + 999, #ARGV)))
 end
-if place(due, uid, deadline, before) then publish(ARGV[3], { 'sooner' }) end
+if place(due, uid, deadline, before) then
+  publish(ARGV[3], { next_news('sooner', due, deadline) })
+end
 return { text(now), a, text(touched), text(deadline), v }
 `;
 
@@ -254,7 +265,9 @@ redis.call('HSET', key, 'r', reason, 'w', text(now), 'n', '1',
   'f', '1:' .. text(micros), 'b', ARGV[4])
 if p then redis.call('ZREM', principals, member_of(p, a, uid)) end
 local news = { table.concat({ text(now), uid, reason }, '\\t') }
-if place(due, uid, now + ARGV[5], before) then news[2] = 'sooner' end
+if place(due, uid, now + ARGV[5], before) then
+  news[2] = next_news('sooner', due, now + ARGV[5])
+end
 publish(channel, news)
 return { text(now), redis.call('HGETALL', key) }
 `,
@@ -306,8 +319,12 @@ for index = 3, #KEYS do
     end
   end
 end
+local next_due = next_of(due)
+if #ends > 0 then
+  news[#news + 1] = next_news('next', due, next_due, ARGV[2])
+end
 publish(ARGV[1], news)
-return { text(now), text(next_of(due)), ends }
+return { text(now), text(next_due), ends }
 `,
 );
 
@@ -338,7 +355,7 @@ export const RELEASE: RedisScript = new RedisScript(
 local before = next_of(KEYS[2])
 redis.call('HDEL', KEYS[1], 'f', 'b')
 if place(KEYS[2], ARGV[1], now + ARGV[3], before) then
-  publish(ARGV[4], { 'sooner' })
+  publish(ARGV[4], { next_news('sooner', KEYS[2], now + ARGV[3]) })
 end
 return { '1' }
 `,

@@ -2,6 +2,8 @@ import { encodeText } from "./redis_text.ts";
 
 /** The keys of one part of the sessions; all have one hash tag. */
 export interface Shard {
+  /** Its place among all, from 0. */
+  readonly index: number;
   /** What the key of a session begins with; its name follows. */
   readonly session: string;
   /** Sorted set of names by when they can be claimed: a deadline, or a lease. */
@@ -35,6 +37,7 @@ export class Shards {
     this.all = Array.from({ length: count }, (_, index) => {
       const tag = `{${prefix}:${index}}`;
       return {
+        index,
         session: `${tag}:s:`,
         due: `${tag}:due`,
         principals: `${tag}:principals`,

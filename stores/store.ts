@@ -179,7 +179,8 @@ export interface Claims {
   readonly ends: readonly ClaimedEnd[];
   /**
    * Milliseconds until more can be claimed, as for `nextIn`: 0 if there is more
-   * already.
+   * already. Of a store that several nodes claim from it may be some more, so
+   * that they do not all come at once.
    */
   readonly nextIn: number;
 }
