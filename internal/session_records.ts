@@ -298,7 +298,7 @@ export class SessionRecords {
     if (kept === undefined || !session.isActive || !kept.isCreated) return;
     const now = this.#clock.now();
     if (session.expiresAt * 1000 - now > within) return;
-    this.#mind(this.#commit(session, kept, { idle: 0 }), session);
+    this.#mind(() => this.#commit(session, kept, { idle: 0 }), session);
   }
 
   /** What has changed in a session is of no account any more. */
@@ -546,16 +546,18 @@ export class SessionRecords {
   }
 
   #saveSoon(session: Session): void {
+    this.#mind(() => this.save(session), session);
+  }
+
+  /** Writes, and writes again if that fails. */
+  #mind(write: () => MaybePromise<void>, session: Session): void {
     try {
-      this.#mind(this.save(session), session);
+      const writing = write();
+      if (!isPromiseLike(writing)) return;
+      writing.then(undefined, (error) => this.#retry(session, error));
     } catch (error) {
       this.#retry(session, error);
     }
-  }
-
-  #mind(writing: MaybePromise<void>, session: Session): void {
-    if (!isPromiseLike(writing)) return;
-    writing.then(undefined, (error) => this.#retry(session, error));
   }
 
   #retry(session: Session, error: unknown): void {

@@ -390,3 +390,26 @@ Deno.test("Session.notifyOnExpire() by name is heard though the session ends bef
   await pass(time, 100);
   assertEquals(heard, [[1, 2]]);
 });
+
+Deno.test("Site goes on holding a request while the store is away", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = nodeOf(bent.store, { sessionTimeout: 4 });
+  const done = Promise.withResolvers<void>();
+  node.page("held", async (request) => {
+    const { uid } = request.getSession();
+    await done.promise;
+    return uid;
+  });
+  const cookie = cookieOf(await node.get("visit"));
+  const answer = node.get("held", cookie);
+  await pass(time, 100);
+  const away = () => Promise.reject(new Error("away"));
+  for (const name of ["load", "commit", "claim"]) bent.bends[name] = away;
+  await pass(time, 10_000);
+  for (const name of ["load", "commit", "claim"]) bent.bends[name] = undefined;
+  await pass(time, 2000);
+  done.resolve();
+  await pass(time, 100);
+  assertEquals((await answer).status, 200);
+});

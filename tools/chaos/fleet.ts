@@ -105,7 +105,7 @@ export class Fleet implements AsyncDisposable {
   complaints(): Map<string, number> {
     const counts = new Map<string, number>();
     for (const { errors } of this.lives) {
-      const lines = textOf(errors).matchAll(/^\S+Z (.*)$/gm);
+      const lines = textOf(errors).matchAll(/^(?:\S+Z |error: )(.*)$/gm);
       for (const [, line] of lines) {
         const kind = line!.replaceAll(/"[\da-f]{32}"/g, "…");
         counts.set(kind, (counts.get(kind) ?? 0) + 1);
