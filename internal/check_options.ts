@@ -1,3 +1,4 @@
+import { Resource } from "../resource.ts";
 import type { SiteOptions } from "../site_options.ts";
 import { describe } from "./describe.ts";
 
@@ -14,6 +15,40 @@ const LEAST: Readonly<Partial<Record<keyof SiteOptions, number>>> = {
   endLease: 0.1,
 };
 
+/** What is no number, and what each may be: `"false"` of a variable is no false. */
+const KINDS: readonly {
+  readonly names: readonly (keyof SiteOptions)[];
+  readonly kind: string;
+  readonly isOne: (value: unknown) => boolean;
+}[] = [
+  {
+    names: ["displayTracebacks", "trustProxy", "endsInsecureSessions"],
+    kind: "true or false",
+    isOne: (value) => typeof value === "boolean",
+  },
+  {
+    names: ["onError", "onSuspiciousSession"],
+    kind: "a function",
+    isOne: (value) => typeof value === "function",
+  },
+  {
+    names: ["notFoundPage", "serverErrorPage"],
+    kind: "a Resource",
+    isOne: (value) => value instanceof Resource,
+  },
+  {
+    names: ["accessLog"],
+    kind: "a function or a WritableStream",
+    isOne: (value) =>
+      typeof value === "function" || value instanceof WritableStream,
+  },
+  {
+    names: ["whenPrincipalIsFull"],
+    kind: '"end-oldest" or "refuse"',
+    isOne: (value) => value === "end-oldest" || value === "refuse",
+  },
+];
+
 /** What a browser can be told to forget. */
 const FORGETTABLE: readonly string[] = ["cache", "cookies", "storage", "*"];
 
@@ -24,16 +59,20 @@ const FORGETTABLE: readonly string[] = ["cache", "cookies", "storage", "*"];
  * @throws {RangeError} If a number is too small.
  */
 export function checkOptions(options: SiteOptions): void {
-  const { onError, store } = options;
+  const { store } = options;
   if (store !== undefined && typeof store?.load !== "function") {
     throw new TypeError(
       `Cannot make a site: the store is not a SessionStore: ${describe(store)}`,
     );
   }
-  if (onError !== undefined && typeof onError !== "function") {
-    throw new TypeError(
-      `Cannot make a site: onError is not a function: ${describe(onError)}`,
-    );
+  for (const { names, kind, isOne } of KINDS) {
+    for (const name of names) {
+      const value: unknown = options[name];
+      if (value === undefined || isOne(value)) continue;
+      throw new TypeError(
+        `Cannot make a site: ${name} is not ${kind}: ${describe(value)}`,
+      );
+    }
   }
   for (const [name, least] of Object.entries(LEAST)) {
     const value: unknown = options[name as keyof SiteOptions];

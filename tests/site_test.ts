@@ -393,6 +393,23 @@ Deno.test("SiteOptions.onError that is no function is a TypeError", () => {
   );
 });
 
+for (
+  const [name, value, message] of [
+    ["trustProxy", "false", 'trustProxy is not true or false: "false"'],
+    ["displayTracebacks", 0, "displayTracebacks is not true or false: 0"],
+    ["endsInsecureSessions", null, "not true or false: null"],
+    ["onSuspiciousSession", "log", 'not a function: "log"'],
+    ["notFoundPage", "none", 'notFoundPage is not a Resource: "none"'],
+    ["serverErrorPage", {}, 'serverErrorPage is not a Resource: an object "Ob'],
+    ["accessLog", "-", 'accessLog is not a function or a WritableStream: "-"'],
+    ["whenPrincipalIsFull", "refuze", 'not "end-oldest" or "refuse": "refuze"'],
+  ] as const
+) {
+  Deno.test(`SiteOptions.${name} of a wrong kind is a TypeError`, () => {
+    assertThrows(() => siteOf({ [name]: value }), TypeError, message);
+  });
+}
+
 Deno.test("SiteOptions.onError is by default console.error", () => {
   using printed = new PrintedErrors();
   using site = siteOf();
