@@ -1052,3 +1052,51 @@ Deno.test("ExpiryQueue finds the new places of a crowd that was put off, in slic
   assertEquals(log.came, names(20_000));
   assert(log.times.every((time) => time >= T + 9000));
 });
+
+/** A log whose clock has turns beside its timers, and a crowd at work in it. */
+function crowdWithTurns(): { log: Log; turns: (() => void)[] } {
+  const log = new Log();
+  const turns: (() => void)[] = [];
+  Object.assign(log.clock, {
+    nextTurn: (callback: () => void) => void turns.push(callback),
+  });
+  for (const name of names(100)) log.add(name, T + 5000);
+  log.also = () => log.clock.jump(1);
+  while (log.came.length === 0) log.clock.fireNext();
+  return { log, turns };
+}
+
+Deno.test("ExpiryQueue goes on with a crowd in the next turn", () => {
+  const { log, turns } = crowdWithTurns();
+  for (const turn of turns) turn();
+  assertEquals([log.came, log.clock.pending], [names(100), 0]);
+});
+
+Deno.test("ExpiryQueue goes on with a crowd by its timer if no turn comes", () => {
+  const { log, turns } = crowdWithTurns();
+  while (log.clock.fireNext());
+  assertEquals(log.came, names(100));
+  for (const turn of turns) turn();
+  assertEquals(log.came, names(100));
+});
+
+Deno.test("ExpiryQueue asks for no turn where nobody has to wait for one", () => {
+  const { log, turns } = crowdWithTurns();
+  for (const turn of turns) turn();
+  turns.length = 0;
+  log.also = () => {};
+  for (const name of names(100)) log.add(name, log.clock.time + 5000);
+  log.clock.advance(5000);
+  assertEquals([log.came.length, turns.length], [200, 0]);
+});
+
+Deno.test("ExpiryQueue does nothing in a turn whose crowd has been taken out", () => {
+  const { log, turns } = crowdWithTurns();
+  for (const name of [...log.rows.keys()]) log.remove(name);
+  const count = log.came.length;
+  log.add("later", log.clock.time + 1000);
+  for (const turn of turns) turn();
+  assertEquals([log.came.length, log.clock.pending], [count, 1]);
+  log.clock.advance(1000);
+  assertEquals(log.came.at(-1), "later");
+});
