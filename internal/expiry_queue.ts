@@ -2,7 +2,7 @@ import type { Clock } from "./clock.ts";
 import { MOVED, NOTHING, TimingWheel } from "./timing_wheel.ts";
 
 /** Milliseconds that a crowd may hold the event loop before it is let go. */
-const SLICE = 6;
+const SLICE = 4;
 
 /**
  * The longest that the timer is set for, in milliseconds.
