@@ -33,7 +33,7 @@ const BATCH = 100;
 /** Ends that are being told at once; more are left to others, or for later. */
 const MAX_DUTIES = 1000;
 
-/** Milliseconds that claiming may hold the event loop, as for other ends. */
+/** Milliseconds that claiming may hold the event loop. */
 const SLICE = 6;
 
 /** What the ends of stored sessions are told with. */
