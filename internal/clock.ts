@@ -46,6 +46,7 @@ export const systemClock: Clock = {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
       port1.close();
+      port2.close();
       callback();
     };
     port2.postMessage(undefined);
