@@ -217,8 +217,8 @@ export class RedisStore implements SessionStore, AsyncDisposable {
    * One command if there is nothing, two if there is; as many for each shard in
    * which something may be due, as far as is known by news, of which all are
    * looked into once a second. Where others claim too, `nextIn` may be up to
-   * 20 ms more, so that not all look at once. What somebody else claims in between is not claimed again. At most 1000 are
-   * claimed at once.
+   * 20 ms more, so that not all look at once. What somebody else claims in
+   * between is not claimed again. At most 1000 are claimed at once.
    */
   claim(claimant: Claimant, limit: number): Promise<Claims> {
     return this.#claims.claim(claimant, limit);

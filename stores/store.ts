@@ -206,8 +206,9 @@ export interface EndNews {
  * claimed again whenever a lease runs out. **Absent** is `undefined` or false,
  * never an exception. **Failing**, because the database is away for example, is
  * an exception or a rejection; whether a change was made then is not known, and
- * every call may be made again: what it adds is there once. A store is **synchronous** if nothing that it
- * does has to be waited for; then it answers no promise at all.
+ * every call may be made again: what it adds is there once. A store is
+ * **synchronous** if nothing that it does has to be waited for; then it answers
+ * no promise at all.
  *
  * Whoever writes a store runs the tests of `@curfew/web/testing/store_contract`
  * against it.

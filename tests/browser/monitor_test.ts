@@ -91,6 +91,18 @@ function overflowsOf(page: Page): Promise<string[]> {
   `);
 }
 
+/** A visitor whose session is made, and an admin who looks at the monitor. */
+async function watchVisitor(browser: TestBrowser) {
+  const served = serveMonitor(browser);
+  const visitor = await browser.window();
+  const visit = await visitor.tab(served.https("/in"));
+  const uid = await textOf(visit);
+  const admin = await browser.window({ httpCredentials: ADMIN });
+  const page = await admin.tab();
+  await openMonitor(page, served);
+  return { served, visit, uid, page };
+}
+
 browserTest(
   "SessionMonitor shows sessions that come and go, without a reload",
   async (browser) => {
@@ -116,13 +128,7 @@ browserTest(
 browserTest(
   "SessionMonitor shows how many requests a session has had, as they come",
   async (browser) => {
-    const served = serveMonitor(browser);
-    const visitor = await browser.window();
-    const visit = await visitor.tab(served.https("/in"));
-    const uid = await textOf(visit);
-    const admin = await browser.window({ httpCredentials: ADMIN });
-    const page = await admin.tab();
-    await openMonitor(page, served);
+    const { served, visit, uid, page } = await watchVisitor(browser);
     const row = `tr[data-uid="${uid}"]`;
     await page.waitForSelector(`${row} .requests:text-is('1')`);
 
@@ -206,13 +212,7 @@ browserTest(
 browserTest(
   "SessionMonitor tells the visitor's own page of the end",
   async (browser) => {
-    const served = serveMonitor(browser);
-    const visitor = await browser.window();
-    const visit = await visitor.tab(served.https("/in"));
-    const uid = await textOf(visit);
-    const admin = await browser.window({ httpCredentials: ADMIN });
-    const page = await admin.tab();
-    await openMonitor(page, served);
+    const { visit, uid, page } = await watchVisitor(browser);
 
     await page.click(`tr[data-uid="${uid}"] a.end`);
     await page.click("dialog button.danger");
