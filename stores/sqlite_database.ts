@@ -31,6 +31,15 @@ const BUSY = 5;
  */
 const LOG_PAGES = 4000;
 
+/** Milliseconds between two looks at what is waited for. */
+const PAUSE = 5;
+
+/**
+ * Milliseconds in which a thread that makes the file has closed it: two calls in
+ * a row take microseconds, unless a busy machine stalls the thread between them.
+ */
+const MAKING = 1000;
+
 /** A database file of ours, with its schema up to date. */
 export class SqliteDatabase implements Disposable {
   readonly #path: string;
@@ -198,10 +207,34 @@ export class SqliteDatabase implements Disposable {
   }
 }
 
-/** SQLite gives the files that it adds the mode of this one. */
+/**
+ * Makes an empty file that only its owner may read, unless there is a file. SQLite
+ * gives the files beside it the same mode.
+ *
+ * A file that exists is not opened here. POSIX drops all locks that a process has
+ * on a file when the process closes any descriptor of it. Without SQLite's locks
+ * the next process that closes the database deletes the log that is still written.
+ */
 function makeFile(path: string): void {
-  const options = { read: true, write: true, create: true, mode: 0o600 };
-  Deno.openSync(path, options).close();
+  try {
+    const options = { write: true, createNew: true, mode: 0o600 };
+    Deno.openSync(path, options).close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    waitForMaker(path);
+  }
+}
+
+/**
+ * Waits while the file is empty: another thread of this process may have made it
+ * and not closed it yet. A file that stays empty is used all the same.
+ */
+function waitForMaker(path: string): void {
+  for (let waited = 0; waited < MAKING; waited += PAUSE) {
+    const { isFile, size } = Deno.statSync(path);
+    if (!isFile || size > 0) return;
+    pause();
+  }
 }
 
 /** SQLite does not wait by itself where two would begin a log. */
@@ -212,9 +245,13 @@ function retryWhileBusy(busyTimeout: number, work: () => void): void {
       return work();
     } catch (error) {
       if (codeOf(error) !== BUSY || performance.now() >= latest) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+      pause();
     }
   }
+}
+
+function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
 }
 
 /** The code of an error of SQLite, without what it adds for the curious. */

@@ -50,6 +50,11 @@ export interface SqliteStoreOptions {
    * SQLite keeps two more beside it, with "-wal" and "-shm" at their ends. It is
    * to be on a disk of the machine: over NFS and its like, locks are not reliable
    * and memory is not shared.
+   *
+   * A process that has a store open must open these files by `node:sqlite` only,
+   * not by `Deno.readFile()` or `Deno.copyFile()`: closing one drops the locks of
+   * the whole process (POSIX), and sessions are lost. Make copies by SQLite's
+   * `VACUUM INTO`.
    */
   readonly path: string;
   /**

@@ -118,7 +118,7 @@ testWith(
     }).output();
     assertStringIncludes(
       new TextDecoder().decode(stdout),
-      `Cannot open the store "${path}": Permission denied`,
+      `Cannot open the store "${path}": it may not be written`,
     );
   },
 );
@@ -144,6 +144,11 @@ fileTest(
     }
   },
 );
+
+fileTest("SqliteStore refuses a link that leads to no file", (path) => {
+  Deno.symlinkSync(`${path}-missing`, path);
+  assertStringIncludes(refusal(path), "No such file");
+});
 
 fileTest("SqliteStore leaves the mode of a file that there is", (path) => {
   Deno.writeTextFileSync(path, "", { mode: 0o640 });

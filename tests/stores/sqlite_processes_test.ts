@@ -73,7 +73,8 @@ testWith(
       "script.ts",
       `import { SqliteStore } from ${JSON.stringify(script.href)};
        using store = new SqliteStore({ path: ${JSON.stringify(path)} });
-       store.check();
+       using other = new SqliteStore({ path: ${JSON.stringify(path)} });
+       other.check();
        console.log(store.nextIn());`,
     );
     await using program = runDeno([
