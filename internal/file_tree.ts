@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { isInUse } from "./files_in_use.ts";
 
 /** What may be found in a tree of files. */
 export interface FileRules {
@@ -117,14 +118,18 @@ export function isAbsent(error: unknown): boolean {
       error.code === "ENAMETOOLONG");
 }
 
-/** Passes over what is neither file nor folder: opening a pipe would wait for ever. */
+/**
+ * Passes over what is neither file nor folder, for opening a pipe would wait for
+ * ever, and over the database of a store, which would lose its locks.
+ */
 async function look(
   path: string,
   followSymlinks: boolean,
 ): Promise<FoundFile | undefined> {
   try {
     const info = await (followSymlinks ? Deno.stat(path) : Deno.lstat(path));
-    return info.isFile || info.isDirectory ? { path, info } : undefined;
+    const isFound = info.isDirectory || info.isFile && !isInUse(info);
+    return isFound ? { path, info } : undefined;
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;

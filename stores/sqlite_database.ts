@@ -1,4 +1,5 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { markInUse } from "../internal/files_in_use.ts";
 import { APPLICATION_ID, MIGRATIONS } from "./sqlite_schema.ts";
 
 /** How a database is opened. */
@@ -47,6 +48,7 @@ export class SqliteDatabase implements Disposable {
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   #isClosed = false;
+  #unmark = () => {};
 
   /**
    * Opens a database; makes it, readable for its owner only, if there is none.
@@ -78,6 +80,7 @@ export class SqliteDatabase implements Disposable {
       this.#begin = this.#connection.prepare("BEGIN IMMEDIATE");
       this.#commit = this.#connection.prepare("COMMIT");
       this.write("open the store", () => this.#migrate(migrations));
+      if (isFile) this.#unmark = markInUse(filesOf(path));
     } catch (error) {
       this.close();
       throw error;
@@ -140,6 +143,7 @@ export class SqliteDatabase implements Disposable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#connection.close();
+    this.#unmark();
   }
 
   /** Closes it. */
@@ -205,6 +209,12 @@ export class SqliteDatabase implements Disposable {
        PRAGMA user_version = ${migrations.length}`,
     );
   }
+}
+
+/** Returns the files that SQLite has open; a path may be a link to the first. */
+function filesOf(path: string): string[] {
+  const file = Deno.realPathSync(path);
+  return [file, `${file}-wal`, `${file}-shm`];
 }
 
 /**

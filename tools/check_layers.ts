@@ -18,6 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "internal/describe.ts",
     "internal/duration_text.ts",
     "internal/file_tree.ts",
+    "internal/files_in_use.ts",
     "internal/form_tokens.ts",
     "internal/forwarded.ts",
     "internal/header_value.ts",

@@ -10,8 +10,15 @@
  * @module
  */
 
-import { assertEquals, assertMatch, assertThrows, fail } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertThrows,
+  fail,
+} from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
+import { Site, StaticFile } from "../../mod.ts";
 import { SqliteStore } from "../../stores/sqlite_store.ts";
 import { LOOK, sessionOf } from "../../testing/contract_checks.ts";
 import {
@@ -85,6 +92,21 @@ const HARMLESS: Readonly<
     assertThrows(open, Error, "locked by others");
   },
   "checks the store": (store) => store.check(),
+  "serves the folder of the store": async (_, path) => {
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    Deno.writeTextFileSync(`${folder}/page.txt`, "page");
+    const resource = new StaticFile(folder, { listing: true });
+    await using site = new Site(resource);
+    const get = (name: string) =>
+      site.fetch(new Request(`http://localhost/${name}`));
+    for (const suffix of ["", "-wal", "-shm"]) {
+      const response = await get(`sessions.db${suffix}`);
+      await response.body?.cancel();
+      assertEquals(response.status, 404, suffix);
+    }
+    const listing = await (await get("")).text();
+    assert(/page\.txt/.test(listing) && !/sessions/.test(listing), listing);
+  },
 };
 
 testWith(["read", "write", "run"], "SqliteStore keeps its locks", async (t) => {
