@@ -5,10 +5,10 @@
  */
 
 import type { Cookie } from "@std/http/cookie";
-import { ifNoneMatch } from "@std/http/etag";
 import { readBody, readForm } from "./internal/body.ts";
 import { Delivery, type DeliveryEnd } from "./internal/delivery.ts";
 import { describe } from "./internal/describe.ts";
+import { namesWeakly } from "./internal/entity_tags.ts";
 import { type Forwarded, forwardedBy } from "./internal/forwarded.ts";
 import { parseHttpDate } from "./internal/http_date.ts";
 import { HttpError } from "./internal/http_error.ts";
@@ -650,10 +650,8 @@ export class SiteRequest implements SessionHolder {
     }
     const quoted = /^(W\/)?".*"$/.test(tag) ? tag : `"${tag}"`;
     this.setHeader("etag", quoted);
-    if (
-      this.#status >= 300 ||
-      ifNoneMatch(this.headers.get("if-none-match"), quoted)
-    ) return false;
+    const known = this.headers.get("if-none-match") ?? "";
+    if (this.#status >= 300 || !namesWeakly(known, quoted)) return false;
     this.setResponseCode(this.#isGetOrHead() ? 304 : 412);
     return true;
   }

@@ -1,4 +1,5 @@
 import { parseHttpDate } from "./http_date.ts";
+import { trimSpace } from "./white_space.ts";
 
 /** The most that browsers keep a cookie: 400 days (RFC 6265bis), in milliseconds. */
 const LONGEST_AGE = 400 * 24 * 60 * 60 * 1000;
@@ -81,8 +82,12 @@ function readCookie(
   url: URL,
   now: number,
 ): StoredCookie | undefined {
+  // deno-lint-ignore no-control-regex -- RFC 6265bis, 5.6: all but HTAB
+  if (/[\0-\x08\x0a-\x1f\x7f]/.test(line)) return undefined;
   const [pair = "", ...rest] = line.split(";");
-  const [name, value] = pair.includes("=") ? split(pair) : ["", pair.trim()];
+  const [name, value] = pair.includes("=")
+    ? split(pair)
+    : ["", trimSpace(pair)];
   // The last of several of one name counts.
   const attributes = new Map(
     rest.map((attribute) => {
@@ -115,8 +120,8 @@ function readCookie(
 function split(text: string): [string, string] {
   const equals = text.indexOf("=");
   return equals === -1
-    ? [text.trim(), ""]
-    : [text.slice(0, equals).trim(), text.slice(equals + 1).trim()];
+    ? [trimSpace(text), ""]
+    : [trimSpace(text.slice(0, equals)), trimSpace(text.slice(equals + 1))];
 }
 
 /** When a cookie is forgotten; `Max-Age` goes before `Expires`. */
@@ -136,12 +141,19 @@ function expiryOf(
     : Math.min(expires, now + LONGEST_AGE);
 }
 
-/** Whether a cookie keeps what its name promises. */
+/**
+ * Whether a cookie keeps what its name promises.
+ *
+ * One without a name is sent as its value alone, which must not look like a name
+ * that promises something.
+ */
 function isPrefixKept(cookie: StoredCookie, path: string): boolean {
+  const { isSecure, isHostOnly } = cookie;
+  if (cookie.name === "") return !/^__(host|secure)-/i.test(cookie.value);
   const name = cookie.name.toLowerCase();
-  if (name.startsWith("__secure-")) return cookie.isSecure;
+  if (name.startsWith("__secure-")) return isSecure;
   return !name.startsWith("__host-") ||
-    (cookie.isSecure && cookie.isHostOnly && path === "/");
+    (isSecure && isHostOnly && path === "/");
 }
 
 /** The path of a cookie that says none: that of the page, up to the last slash. */

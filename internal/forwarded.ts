@@ -1,3 +1,5 @@
+import { trimSpace } from "./white_space.ts";
+
 /** What a proxy says of the visitor whose request it hands on. */
 export interface Forwarded {
   /** The visitor's address, without a port. */
@@ -35,11 +37,15 @@ export function forwardedBy(headers: Headers): Forwarded {
 }
 
 function lastOf(list: string | null): string | undefined {
-  return list?.split(",").at(-1)?.trim() || undefined;
+  return trimSpace(list?.split(",").at(-1) ?? "") || undefined;
 }
 
-/** One `name=value` of a `Forwarded` header. */
-const PAIR = /^\s*([!#$%&'*+.^`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))\s*$/;
+/**
+ * One `name=value` of a `Forwarded` header. A value without quotes is visible
+ * ASCII.
+ */
+const PAIR =
+  /^[\t ]*([!#$%&'*+.^`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([!#-~]+))[\t ]*$/;
 
 /**
  * The pairs of the last element of a `Forwarded` header; none if it is malformed.

@@ -63,7 +63,8 @@ async function findCopy(
  * The encoding that is wanted most, if it is one of those on offer.
  *
  * Of those wanted alike the library takes the one that is named first, and
- * browsers name br last: it is moved to the front.
+ * browsers name br last: it is moved to the front. It takes some bytes beyond
+ * ASCII for white space, so that a header with one is passed over.
  */
 function acceptedEncoding(
   headers: Headers,
@@ -71,6 +72,7 @@ function acceptedEncoding(
 ): string | undefined {
   const accepted = headers.get("accept-encoding");
   if (!accepted || offers.length === 0) return undefined;
+  if (/[^\t -~]/.test(accepted)) return undefined;
   const [brotli = [], others = []] = [true, false].map((isBrotli) =>
     accepted.split(",").filter((item) => /^\s*br\b/i.test(item) === isBrotli)
   );

@@ -1,5 +1,4 @@
 import { parseHttpDate } from "./http_date.ts";
-import { ifMatch } from "@std/http/etag";
 import { isSuccess, type Rendered, type SiteRequest } from "../request.ts";
 import {
   type ByteRange,
@@ -8,6 +7,7 @@ import {
   type Piece,
   toMultipart,
 } from "./byte_ranges.ts";
+import { namesStrongly } from "./entity_tags.ts";
 import { HttpError } from "./http_error.ts";
 
 /** A body of known length, and what is said of it. */
@@ -99,7 +99,7 @@ function refuseIfChanged(request: SiteRequest, etag: string | undefined): void {
   const modified = request.responseHeaders.get("last-modified") ?? "";
   // An unreadable date is NaN, which is not less than any.
   const hasChanged = tags !== undefined
-    ? tags !== "*" && !ifMatch(tags, etag)
+    ? !namesStrongly(tags, etag)
     : parseHttpDate(since ?? "") < parseHttpDate(modified);
   if (hasChanged) {
     throw new HttpError(412, "What is at this address has changed.");

@@ -1,5 +1,6 @@
 import { type Cookie, setCookie } from "@std/http/cookie";
 import { describe } from "./describe.ts";
+import { isSpace, trimSpace } from "./white_space.ts";
 
 /** How the cookie of a site's sessions is written; everything may be left out. */
 export interface SessionCookieOptions {
@@ -165,8 +166,13 @@ function variantOf(cookie: Cookie): Variant {
 }
 
 /**
- * The value of the last cookie of that name in a `Cookie` header, as getCookies
- * of `@std/http` has it, which makes an object of them all.
+ * Finds the value of the last cookie of a name in a `Cookie` header.
+ *
+ * It reads as getCookies of `@std/http` does, without an object of all cookies,
+ * except that only SP and HTAB around a name are no part of it (RFC 6265bis).
+ * getCookies trims what Unicode calls a space. A browser sees no prefix in a name
+ * that begins with the byte A0, so it lets a subdomain set a cookie that
+ * getCookies reads as `__Host-session`.
  */
 export function findCookie(header: string, name: string): string | undefined {
   // From the end, as the last one counts.
@@ -174,12 +180,12 @@ export function findCookie(header: string, name: string): string | undefined {
   while (end > 0) {
     const begin = header.lastIndexOf(";", end - 1) + 1;
     let at = begin;
-    while (at < end && header[at]!.trim() === "") at++;
+    while (at < end && isSpace(header, at)) at++;
     if (header.startsWith(name, at)) {
       const pair = header.slice(at, end);
       const equals = pair.indexOf("=");
       const key = equals === -1 ? pair : pair.slice(0, equals);
-      if (key.trimEnd() === name) {
+      if (trimSpace(key) === name) {
         return equals === -1 ? "" : pair.slice(equals + 1);
       }
     }

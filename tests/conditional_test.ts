@@ -71,6 +71,7 @@ for (
     ["v1", " * "],
     ["", '""'],
     ["a b", '"a b"'],
+    ["\xa0", '"\xa0"'],
   ] as [string, string][]
 ) {
   Deno.test(`SiteRequest.setETag() of ${JSON.stringify(tag)} is current for ${JSON.stringify(ifNoneMatch)}`, async () => {
@@ -91,6 +92,11 @@ for (
     ["v1", '"v0", "v2"'],
     ["v1", ","],
     ["*", '"v1"'],
+    ["v1", "\xa0*"],
+    ["v1", '\xa0"v1"'],
+    ["v1", '"v0",\xa0"v1"'],
+    ["v1", '"v1"\xa0, "v2"'],
+    ["\xa0", '"\xa1"'],
   ] as [string, string][]
 ) {
   Deno.test(`SiteRequest.setETag() of ${JSON.stringify(tag)} is not current for ${JSON.stringify(ifNoneMatch)}`, async () => {
@@ -243,6 +249,9 @@ for (
     ["a second before", SECOND_BEFORE, 200],
     ["what a browser adds a length to", `${HTTP_DATE}; length=1`, 304],
     ["the date of RFC 850", "Tuesday, 24-Nov-26 12:00:00 GMT", 304],
+    ["a no-break space in the date", HTTP_DATE.replace(" ", "\xa0"), 200],
+    ["a no-break space behind the date", `${HTTP_DATE}\xa0`, 200],
+    ["a byte that no date has", HTTP_DATE.replace(",", "\xff,"), 200],
     ["no date", "yesterday", 200],
     ["nothing", "", 200],
     ["a semicolon", ";", 200],

@@ -13,6 +13,7 @@ import { FakeTime } from "@std/testing/time";
 import { Resource, type Session, Site, type SiteRequest } from "../mod.ts";
 import {
   cookieOf,
+  look,
   type Render,
   WatchedSite,
   withCookieOf,
@@ -648,6 +649,60 @@ for (
 
     assertEquals(await second.text(), await first.text());
   });
+}
+
+/** The bytes that a header can hold and that are no part of its grammar. */
+const OTHER_BYTES = Array.from({ length: 0xff }, (_, i) => i + 1)
+  .map((code) => String.fromCharCode(code))
+  .filter((byte) => !"\r\n\t =;".includes(byte));
+
+for (
+  const [where, put] of [
+    ["before its name", (byte, cookie) => byte + cookie],
+    ["behind its name", (byte, cookie) => cookie.replace("=", `${byte}=`)],
+  ] as [string, (byte: string, cookie: string) => string][]
+) {
+  Deno.test(`SiteRequest.getSession() is opened by no cookie with another byte ${where}`, async () => {
+    await using site = new WatchedSite(sayUid);
+    const own = await site.visit(HTTPS);
+    const planted = cookieOf(await site.visit(HTTPS));
+    const uid = await own.text();
+
+    const opened = [];
+    for (const byte of OTHER_BYTES) {
+      const cookie = `${cookieOf(own)}; ${put(byte, planted)}`;
+      const seen = await site.visit(HTTPS, { headers: { cookie } });
+      if (await seen.text() !== uid) opened.push(byte);
+    }
+
+    assertEquals(opened, []);
+  });
+
+  Deno.test(`SiteRequest.getCookie() reads no cookie with another byte ${where}`, async () => {
+    const found = [];
+    for (const byte of OTHER_BYTES) {
+      const headers = { cookie: `b=1; ${put(byte, "a=2")}` };
+      const request = new Request("http://localhost/", { headers });
+      const value = await look((seen) => seen.getCookie("a"), request);
+      if (value !== undefined) found.push(byte);
+    }
+
+    assertEquals(found, []);
+  });
+
+  for (const space of [" ", "\t"]) {
+    Deno.test(`SiteRequest.getSession() finds its cookie with ${JSON.stringify(space)} ${where}`, async () => {
+      await using site = new WatchedSite(sayUid);
+      const first = await site.visit();
+
+      const second = await visitWith(
+        site,
+        `a=1; ${put(space, cookieOf(first))}`,
+      );
+
+      assertEquals(await second.text(), await first.text());
+    });
+  }
 }
 
 Deno.test("SiteRequest.getSession() does not adopt the uid of a session that has expired", async () => {

@@ -193,6 +193,8 @@ for (
     ["[2001:db8::1]", "2001:db8::1"],
     ["[2001:db8::1]:4711", "2001:db8::1"],
     [" 192.0.2.1 ", "192.0.2.1"],
+    ["\t192.0.2.1\t", "192.0.2.1"],
+    ["\xa0192.0.2.1\xa0", "\xa0192.0.2.1\xa0"],
   ] as const
 ) {
   Deno.test(`SiteRequest.remoteAddress of X-Forwarded-For "${said}" is ${address}`, async () => {
@@ -233,6 +235,10 @@ for (
     'for=""',
     'for="',
     'for="192.0.2.1',
+    "\xa0for=192.0.2.1",
+    "for=192.0.2.1\xa0",
+    "for=\xa0192.0.2.1",
+    "for=192.0.2.1;\xa0proto=https",
   ]
 ) {
   Deno.test(`SiteRequest.remoteAddress of Forwarded "${said}" is the connection's`, async () => {
@@ -285,10 +291,19 @@ for (
     ["proto=https, proto=http", false],
     ["proto=http, proto=https", true],
     ["proto=wss", false],
+    ["\tproto=https\t", true],
+    ["\xa0proto=https", false],
+    ["proto=https\xa0", false],
   ] as const
 ) {
   Deno.test(`SiteRequest.isSecure is ${expected} for Forwarded "${said}"`, async () => {
     assertEquals(await isSecure({ forwarded: said }), expected);
+  });
+}
+
+for (const said of ["\xa0https", "https\xa0", "http,\xa0https"]) {
+  Deno.test(`SiteRequest.isSecure is false for X-Forwarded-Proto ${JSON.stringify(said)}`, async () => {
+    assertFalse(await isSecure({ "x-forwarded-proto": said }));
   });
 }
 
@@ -325,6 +340,8 @@ for (
     "[::1",
     ":8080",
     "%",
+    "\xa0shop.example",
+    "shop.example\xa0",
   ]
 ) {
   for (

@@ -820,6 +820,21 @@ const CONDITIONS: readonly (readonly [
   ],
   ["its If-Match", (etag) => ({ "if-match": etag }), 200],
   ["If-Match *", () => ({ "if-match": "*" }), 200],
+  [
+    "If-Match * behind a no-break space",
+    () => ({ "if-match": "\xa0*" }),
+    412,
+  ],
+  [
+    "its If-Match in a list",
+    (etag) => ({ "if-match": `"x",\t${etag}` }),
+    200,
+  ],
+  [
+    "its If-Match behind a no-break space",
+    (etag) => ({ "if-match": `"x",\xa0${etag}` }),
+    412,
+  ],
   ["another If-Match", () => ({ "if-match": '"x"' }), 412],
   ["its If-Match, weak", (etag) => ({ "if-match": `W/${etag}` }), 412],
   [
@@ -1129,6 +1144,10 @@ for (
     ["/a.txt", "identity;q=0", null],
     ["/a.txt", ";;;,,,=", null],
     ["/a.txt", "", null],
+    ["/a.txt", "\t gzip ,\t br", "br"],
+    ["/a.txt", "\xa0br", null],
+    ["/a.txt", "br\xa0", null],
+    ["/a.txt", "gzip;\xa0q=1", null],
     ["/b.txt", "br, gzip", "gzip"],
     ["/b.txt", "br", null],
   ] as const

@@ -428,6 +428,29 @@ Deno.test("TestSite.crash() keeps what the old site still says out of the record
   assertEquals(testSite.errors, []);
 });
 
+Deno.test("TestSite.visitor() sends what a subdomain plants, and keeps its session", async () => {
+  const root = new Leaf((request) => {
+    const plant = request.query.get("plant");
+    if (plant === null) return request.getSession().uid;
+    const setCookie = `${plant}; Domain=shop.test; Path=/; Secure`;
+    return new Response("", { headers: { "set-cookie": setCookie } });
+  });
+  await using testSite = new TestSite(root);
+  const [attacker, victim] = [testSite.visitor(), testSite.visitor()];
+  await attacker.fetch("https://shop.test/");
+  const cookie = attacker.cookiesFor("https://shop.test/")!;
+  const uid = await see(victim, "https://shop.test/");
+
+  for (const plant of [cookie, `\xa0${cookie}`]) {
+    const query = new URLSearchParams({ plant });
+    await victim.fetch(`https://blog.shop.test/?${query}`);
+  }
+
+  const [, ...planted] = victim.cookiesFor("https://shop.test/")!.split("; ");
+  assertEquals(planted, [`\xa0${cookie}`]);
+  assertEquals(await see(victim, "https://shop.test/"), uid);
+});
+
 Deno.test("TestSite.crash() has a function make the new site", async () => {
   let made = 0;
   await using testSite = new TestSite((options) => {

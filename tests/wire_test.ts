@@ -50,10 +50,15 @@ class Wire implements AsyncDisposable {
   }
 
   /** Sends the lines of a request's head, and answers all that comes back. */
-  async send(...lines: string[]): Promise<string> {
-    using connection = await this.connect();
+  send(...lines: string[]): Promise<string> {
     const head = [...lines, "Connection: close", "", ""].join("\r\n");
-    await connection.write(new TextEncoder().encode(head));
+    return this.sendBytes(new TextEncoder().encode(head));
+  }
+
+  /** Sends a request, and answers all that comes back. */
+  async sendBytes(request: Uint8Array): Promise<string> {
+    using connection = await this.connect();
+    await connection.write(request);
     return await new Response(connection.readable).text();
   }
 
@@ -376,6 +381,30 @@ wireTest(
     );
 
     assertEquals(parse(second).body, parse(first).body);
+  },
+);
+
+wireTest(
+  "SiteRequest.getSession() is opened by no cookie with the byte A0 around its name",
+  async () => {
+    await using wire = new Wire(sayUid);
+    const own = await wire.send("GET / HTTP/1.1", "Host: h");
+    const planted = cookieIn(await wire.send("GET / HTTP/1.1", "Host: h"));
+
+    const head = [
+      "GET / HTTP/1.1",
+      "Host: h",
+      `Cookie: ${cookieIn(own)}; \xa0${planted}`,
+      `Cookie: ${planted.replace("=", "\xa0=")}`,
+      "Connection: close",
+      "\r\n",
+    ].join("\r\n");
+    // A byte for each character, as a browser sends them.
+    const bytes = Uint8Array.from(head, (byte) => byte.charCodeAt(0));
+
+    const seen = await wire.sendBytes(bytes);
+
+    assertEquals(parse(seen).body, parse(own).body);
   },
 );
 

@@ -39,6 +39,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "internal/timing_wheel.ts",
     "internal/token.ts",
     "internal/watch_stream.ts",
+    "internal/white_space.ts",
     "stores/store.ts",
   ],
   [
@@ -51,6 +52,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "internal/end_listeners.ts",
     "internal/end_watch.ts",
     "internal/endpoint.ts",
+    "internal/entity_tags.ts",
     "internal/error_reporter.ts",
     "internal/event_stream.ts",
     "internal/eviction.ts",

@@ -8,7 +8,9 @@ import type { Page } from "playwright-core";
 import { systemClock } from "../../internal/clock.ts";
 import { policies } from "../../mod.ts";
 import {
+  BLOG,
   browserTest,
+  type BrowserWindow,
   EVIL,
   pages,
   sayUid,
@@ -88,6 +90,66 @@ browserTest(
     assertEquals(cookie?.name, "__Host-session");
     assertEquals(cookie?.secure, true);
     assertEquals(await see(page, served.https("/")), uid);
+  },
+);
+
+/** The cookie of a session that another visitor has, as `name=value`. */
+async function cookieOfAnother(
+  visitor: BrowserWindow,
+  url: string,
+): Promise<string> {
+  await visitor.tab(url);
+  const [cookie] = await visitor.context.cookies();
+  return `${cookie!.name}=${cookie!.value}`;
+}
+
+for (
+  const [what, begin, isSent] of [
+    ["as it is", "", false],
+    ["behind a no-break space", "\xa0", true],
+    ["behind white space and a no-break space", " \t\xa0", true],
+  ] as const
+) {
+  browserTest(
+    `A browser keeps its __Host- session though a subdomain sets that cookie ${what}`,
+    async ({ serve, window }) => {
+      let sent: string | undefined;
+      const shop = serve((request) => {
+        sent = request.getHeader("cookie");
+        return sayUid(request);
+      });
+      const planted = await cookieOfAnother(await window(), shop.https("/"));
+      const setCookie = `${begin}${planted}; Domain=${SHOP}; Path=/; Secure`;
+      const blog = serve(() =>
+        new Response("", { headers: { "set-cookie": setCookie } })
+      );
+      const page = await (await window()).tab();
+      const uid = await see(page, shop.https("/"));
+
+      await page.goto(blog.https("/", BLOG));
+
+      assertEquals(await see(page, shop.https("/")), uid);
+      assertEquals(sent?.includes(planted), isSent);
+    },
+  );
+}
+
+browserTest(
+  "A browser gets a session of its own after a subdomain has set the cookie of another",
+  async ({ serve, window }) => {
+    const shop = serve(sayUid);
+    const planted = await cookieOfAnother(await window(), shop.https("/"));
+    const setCookie = `\xa0${planted}; Domain=${SHOP}; Path=/; Secure`;
+    const blog = serve(() =>
+      new Response("", { headers: { "set-cookie": setCookie } })
+    );
+    const page = await (await window()).tab();
+
+    await page.goto(blog.https("/", BLOG));
+
+    const uid = await see(page, shop.https("/"));
+    assertFalse(planted.includes(uid));
+    assertEquals(await see(page, shop.https("/")), uid);
   },
 );
 

@@ -23,6 +23,9 @@ import { CHROMIUM, type RunningBrowser, startChromium } from "./chromium.ts";
 export const SHOP = "shop.test";
 export const EVIL = "evil.test";
 
+/** A host below the first of them, which others may run. */
+export const BLOG = `blog.${SHOP}`;
+
 /** How often a browser is started before that is given up. */
 const TRIES = 3;
 
@@ -318,7 +321,7 @@ async function makeCertificate(): Promise<Certificate> {
       [
         ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
         ["-keyout", key, "-subj", `/CN=${SHOP}`],
-        ["-addext", `subjectAltName=DNS:${SHOP},DNS:${EVIL}`],
+        ["-addext", `subjectAltName=DNS:${SHOP},DNS:${BLOG},DNS:${EVIL}`],
       ].flat(),
     );
     const publicKey = await openssl("x509", "-in", cert, "-noout", "-pubkey");
