@@ -492,10 +492,16 @@ export class Session {
    * Whose session it is, once that is known: a user's name, for example.
    *
    * The site finds it by that (`site.sessionsOf`), may limit how many a principal
-   * has, and evicts it after all that have none. Set it at the login, together
-   * with {@linkcode Session.renew}; undefined makes the session anonymous again.
+   * has, and evicts it after all that have none. Set it at the login:
+   * `request.renewSession().principal = "alice"`. Undefined makes the session
+   * anonymous again. To set what it is does nothing.
+   *
+   * A session that has a principal becomes no other's. Before another user logs
+   * in, end it by {@linkcode Session.expire}; `request.renewSession()` begins a new
+   * one then.
    *
    * @throws {TypeError} When set to anything but a string or undefined.
+   * @throws {Error} When set to another than the one that there is.
    * @throws {TooManySessionsError} When set beyond the limit of a site that
    * refuses.
    * @throws {SessionEndedError} When set after the end.
@@ -517,6 +523,13 @@ export class Session {
     }
     const before = this.principal;
     if (principal === before) return;
+    if (principal !== undefined && before !== undefined) {
+      throw new Error(
+        `Cannot set the principal of session "${this.uid}" to ${
+          describe(principal)
+        }: it is ${describe(before)}; end this session first`,
+      );
+    }
     const extras = this.#getExtras();
     extras.principal = principal;
     try {

@@ -34,6 +34,8 @@ class Page extends Resource {
 
 class Login extends Resource {
   override render_GET(request: SiteRequest): Response {
+    // A session that is a user's becomes no other user's.
+    request.session?.expire();
     const session = request.renewSession();
     session.principal = request.query.get("as") ?? "somebody";
     return request.redirect("./");

@@ -1,4 +1,9 @@
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import fc from "fast-check";
 import type {
   Rendered,
@@ -544,6 +549,19 @@ async function play(acts: readonly Act[], seen: Set<string>): Promise<void> {
         break;
       case "own":
         if (thought.end !== undefined) break;
+        if (
+          act.principal !== undefined &&
+          act.principal !== (thought.principal ?? act.principal)
+        ) {
+          assertThrows(
+            () => {
+              session.principal = act.principal;
+            },
+            Error,
+            "end this session first",
+          );
+          break;
+        }
         model.own(thought, act.principal);
         session.principal = act.principal;
         break;

@@ -148,10 +148,63 @@ Deno.test("Site.sessionsOf() answers a list of the caller's own", () => {
   assertEquals(site.sessionsOf("alice"), [session]);
 });
 
-Deno.test("Site.sessionsOf() follows a session to another principal", () => {
+Deno.test("Session.principal that there is cannot be set to another, and stays", () => {
   using site = siteOf();
   const session = makeFor(site, "alice");
 
+  const error = assertThrows(() => {
+    session.principal = "bob";
+  }, Error);
+
+  assertEquals(
+    (error as Error).message,
+    `Cannot set the principal of session "${session.uid}" to "bob": it is "alice"; end this session first`,
+  );
+  assertEquals(session.principal, "alice");
+  assertEquals(site.sessionsOf("alice"), [session]);
+  assertEquals(site.sessionsOf("bob"), []);
+});
+
+Deno.test("Session.principal that is refused evicts no session of the other", () => {
+  using site = siteOf({ maxSessionsPerPrincipal: 1 });
+  const session = makeFor(site, "alice");
+  const bobs = makeFor(site, "bob");
+
+  assertThrows(() => {
+    session.principal = "bob";
+  });
+
+  assert(bobs.isActive);
+});
+
+Deno.test("Session.principal set to what it is does nothing", () => {
+  using site = siteOf();
+  const session = makeFor(site, "alice");
+  const other = makeFor(site, "alice");
+
+  session.principal = "alice";
+
+  assertEquals(site.sessionsOf("alice"), [session, other]);
+});
+
+Deno.test("Session.principal that is an empty string cannot be set to another", () => {
+  using site = siteOf();
+  const session = makeFor(site, "");
+
+  assertThrows(
+    () => {
+      session.principal = "bob";
+    },
+    Error,
+    "end this session first",
+  );
+});
+
+Deno.test("Site.sessionsOf() follows a session to another principal, once the one before was taken away", () => {
+  using site = siteOf();
+  const session = makeFor(site, "alice");
+
+  session.principal = undefined;
   session.principal = "bob";
 
   assertEquals(site.sessionsOf("alice"), []);
@@ -534,16 +587,14 @@ Deno.test('SiteOptions.whenPrincipalIsFull "refuse" throws, and changes nothing'
     whenPrincipalIsFull: "refuse",
   });
   const first = makeFor(site, "alice");
-  const second = makeFor(site, "bob");
+  const second = site.makeSession();
 
   assertThrows(() => {
     second.principal = "alice";
   }, TooManySessionsError);
 
   assertEquals([first.isActive, second.isActive], [true, true]);
-  assertEquals(second.principal, "bob");
   assertEquals(site.sessionsOf("alice"), [first]);
-  assertEquals(site.sessionsOf("bob"), [second]);
 });
 
 Deno.test('SiteOptions.whenPrincipalIsFull "refuse" leaves a session anonymous', () => {
@@ -617,55 +668,55 @@ Deno.test("Session.principal that the callback of an eviction changes is the las
   const first = makeFor(site, "alice");
   const second = site.makeSession();
   first.notifyOnExpire(() => {
+    second.principal = undefined;
     second.principal = "carol";
   });
 
   second.principal = "alice";
 
-  const found = ["alice", "carol"].filter((principal) =>
-    site.sessionsOf(principal).includes(second)
-  );
-  assertEquals(found, [second.principal!]);
-});
-
-Deno.test("Session.principal that the callback of an eviction changes leaves nothing under the one before", () => {
-  using site = siteOf({ maxSessionsPerPrincipal: 1 });
-  const first = makeFor(site, "alice");
-  const second = makeFor(site, "bob");
-  first.notifyOnExpire(() => {
-    second.principal = "carol";
-  });
-
-  second.principal = "alice";
-
-  assertEquals(site.sessionsOf("bob"), []);
   assertEquals(second.principal, "carol");
+  assertEquals(site.sessionsOf("alice"), []);
+  assertEquals(site.sessionsOf("carol"), [second]);
 });
 
-Deno.test("Session.principal that the callback of an eviction sets back is the one before again", () => {
+Deno.test("Session.principal that the callback of an eviction takes away is none", () => {
   using site = siteOf({ maxSessionsPerPrincipal: 1 });
-  const session = makeFor(site, "bob");
+  const session = site.makeSession();
   makeFor(site, "alice").notifyOnExpire(() => {
-    session.principal = "bob";
+    session.principal = undefined;
   });
 
   session.principal = "alice";
 
-  assertEquals(session.principal, "bob");
-  assertEquals(site.sessionsOf("bob"), [session]);
+  assertEquals(session.principal, undefined);
   assertEquals(site.sessionsOf("alice"), []);
+});
+
+Deno.test("Session.principal cannot be set to another by the callback of the eviction for it", () => {
+  const errors = new Errors();
+  using site = siteOf({ maxSessionsPerPrincipal: 1, onError: errors.onError });
+  const session = site.makeSession();
+  makeFor(site, "alice").notifyOnExpire(() => {
+    session.principal = "carol";
+  });
+
+  session.principal = "alice";
+
+  assertEquals(errors.all.length, 1);
+  assertEquals(site.sessionsOf("alice"), [session]);
+  assertEquals(site.sessionsOf("carol"), []);
 });
 
 Deno.test("Site.sessionsOf() answers no session that the callback of an eviction has ended", () => {
   using site = siteOf({ maxSessionsPerPrincipal: 1 });
   const first = makeFor(site, "alice");
-  const second = makeFor(site, "bob");
+  const second = site.makeSession();
   first.notifyOnExpire(() => second.expire());
 
   second.principal = "alice";
 
   assertFalse(second.isActive);
-  assertEquals([...site.sessionsOf("alice"), ...site.sessionsOf("bob")], []);
+  assertEquals(site.sessionsOf("alice"), []);
 });
 
 Deno.test("Session.principal set by a callback of the session's own end throws", () => {
