@@ -108,8 +108,24 @@ export let leaveSessionAlone: (request: SiteRequest) => void;
 /** The live session, touched if the request is a visit; makes none. Likewise. */
 export let visitSession: (request: SiteRequest) => Session | undefined;
 
-/** The response is to carry the new token, for the old one opened it. Likewise. */
-export let oweToken: (request: SiteRequest) => void;
+/**
+ * Has the response carry the token that a session was given outside of requests.
+ * Likewise.
+ */
+export let oweToken: (request: SiteRequest, session: Session) => void;
+
+/**
+ * Hides a session from a request: its token was replaced after it came, and the
+ * grace is over. Likewise.
+ */
+export let hideSession: (request: SiteRequest, session: Session) => void;
+
+/**
+ * Renews the session for a login that is not its principal. A request whose token
+ * has been replaced gets a new session, also if the session has a principal.
+ * Likewise.
+ */
+export let renewForLogin: (request: SiteRequest) => Session;
 
 /** How many renewals there had been when the request came. Likewise. */
 export let arrivalOf: (request: SiteRequest) => number;
@@ -126,7 +142,7 @@ export let isNoVisit: (request: SiteRequest) => boolean;
 /** The session that a resource has asked for, whatever became of it. Likewise. */
 export let sessionOf: (request: SiteRequest) => Session | undefined;
 
-/** Whether the request has touched it. Likewise. */
+/** Whether the request has touched it, or made it. Likewise. */
 export let wasTouched: (request: SiteRequest) => boolean;
 
 /** Sends what was rendered. For the site, once a request; not in mod.ts. */
@@ -186,12 +202,12 @@ export class SiteRequest implements SessionHolder {
   #isNewSession = false;
   /** The session was made for this request, and goes with it. */
   #isPassingSession = false;
-  /** The token that opened the session. */
+  /** The token that opened the session, or that this request has given it. */
   #token: string | undefined = undefined;
-  /** It was an old one: its owner does not get the new one. */
-  #isGraced = false;
-  /** The response is to carry a new token. */
-  #isOwedToken = false;
+  /** The token that the response carries if it still is that of the session. */
+  #newToken: string | undefined = undefined;
+  /** The session that the token would open if its grace were not over. */
+  #hiddenSession: Session | undefined = undefined;
   #isTouched = false;
   /** Undefined as long as it has not mattered. */
   #isPassing: boolean | undefined = undefined;
@@ -214,7 +230,10 @@ export class SiteRequest implements SessionHolder {
       if (session !== undefined) releaseSession(session, request, false);
     };
     visitSession = (request) => request.#visit();
-    oweToken = (request) => void (request.#isOwedToken = true);
+    oweToken = (request, session) =>
+      void (request.#newToken = tokenOf(session));
+    hideSession = (request, session) => void (request.#hiddenSession = session);
+    renewForLogin = (request) => request.#renewSession(true);
     arrivalOf = (request) => request.#arrival;
     holdSessionOf = (request) => {
       request.#isHolding = true;
@@ -228,7 +247,7 @@ export class SiteRequest implements SessionHolder {
     respondTo = (request, rendered) => request.#respond(rendered);
     isNoVisit = (request) => request.#isLeftAlone();
     sessionOf = (request) => request.#session;
-    wasTouched = (request) => request.#isTouched;
+    wasTouched = (request) => request.#isTouched || request.#isNewSession;
     isSuccess = (request) => request.#status < 300;
     forgetResponse = (request) => {
       request.#status = 200;
@@ -436,13 +455,16 @@ export class SiteRequest implements SessionHolder {
   /** Whether the session is this request's, and by what token; for sessions. */
   worthFor(session: Session): "current" | "graced" | undefined {
     if (session !== this.#session) return undefined;
-    return this.#isGraced ? "graced" : "current";
+    return this.hasOldToken(session) ? "graced" : "current";
   }
 
-  /** Whether the session was opened by a token that has been replaced; likewise. */
+  /**
+   * Whether the session was opened by a token that has been replaced, and the
+   * response does not carry the new one; for sessions.
+   */
   hasOldToken(session: Session): boolean {
     return session === this.#session && this.#token !== undefined &&
-      !this.#isOwedToken && !isCurrent(session, this.#token);
+      !isCurrent(session, this.#token) && !isCurrent(session, this.#newToken);
   }
 
   /**
@@ -538,10 +560,16 @@ export class SiteRequest implements SessionHolder {
    * login, and whenever the rights change.
    *
    * As {@linkcode Session.renew}, and the response to this request, and to no
-   * other, carries the new cookie. A request that came with an old one renews
-   * nothing.
+   * other, carries the new cookie.
    *
-   * @returns the session.
+   * A request whose cookie has been replaced, before it came or since, renews
+   * nothing, for another visitor may have the new cookie. If the session has no
+   * principal, the request gets a new session with a cookie of its own, and none
+   * of the values of the other: a login is never in a session that another
+   * visitor has. If the session has a principal, the request gets that session,
+   * and its principal can be set to no other.
+   *
+   * @returns the session that the request has from then on.
    * @throws {TooLateForCookieError} If the response has been produced.
    *
    * @example Usage
@@ -568,15 +596,7 @@ export class SiteRequest implements SessionHolder {
    * ```
    */
   renewSession(): Session {
-    this.#refuseIfProduced();
-    const session = this.getSession();
-    // Of one that is new nobody knows the secret yet.
-    if (this.#isGraced || this.#isPassingSession || this.#isNewSession) {
-      return session;
-    }
-    renewSecret(session);
-    this.#isOwedToken = true;
-    return session;
+    return this.#renewSession(false);
   }
 
   /**
@@ -783,7 +803,6 @@ export class SiteRequest implements SessionHolder {
     const session = this.#session = site.findSession(token, this);
     if (session === undefined) return;
     this.#token = token;
-    this.#isGraced = !this.#isOwedToken && !isCurrent(session, token);
     this.#hold();
   }
 
@@ -803,6 +822,45 @@ export class SiteRequest implements SessionHolder {
     return session.isActive ? session : undefined;
   }
 
+  #renewSession(isLogin: boolean): Session {
+    this.#refuseIfProduced();
+    if (!this.#hasLookedUp) this.#lookUp();
+    const lost = this.#findLostSession();
+    if (lost !== undefined && (isLogin || lost.principal === undefined)) {
+      return this.#beginAnew();
+    }
+    const session = this.getSession();
+    // No visitor has the token of a session that is new.
+    if (!isCurrent(session, this.#token)) return session;
+    renewSecret(session);
+    this.#token = this.#newToken = tokenOf(session);
+    return session;
+  }
+
+  /** The live session that the request came for, if its token was replaced. */
+  #findLostSession(): Session | undefined {
+    const session = this.#hiddenSession ?? this.#session;
+    if (session === undefined) return undefined;
+    const isLost = session === this.#hiddenSession ||
+      (this.#token !== undefined && !isCurrent(session, this.#token));
+    if (!isLost) return undefined;
+    session.checkExpired();
+    return session.isActive ? session : undefined;
+  }
+
+  /** Makes a session in the place of the one that the request came for. */
+  #beginAnew(): Session {
+    const before = this.#session;
+    const wasPassing = this.#isPassingSession;
+    this.#hiddenSession = undefined;
+    const session = this.#makeSession();
+    if (before !== undefined) {
+      if (wasPassing) this.site.endSession(before, "evicted");
+      else releaseSession(before, this, this.#isTouched);
+    }
+    return session;
+  }
+
   #makeSession(): Session {
     const isKept = !this.#isLeftAlone();
     const session = isKept
@@ -813,16 +871,17 @@ export class SiteRequest implements SessionHolder {
     this.#session = session;
     this.#isNewSession = isKept;
     this.#isPassingSession = !isKept;
-    this.#isGraced = false;
+    this.#token = this.#newToken = undefined;
     this.#hold();
     return session;
   }
 
   /**
    * Whether the request is no visit: HEAD, what a browser fetches before anybody
-   * wants it, and what a resource says is none.
+   * wants it, what a resource says is none, and one whose session is hidden.
    */
   #isLeftAlone(): boolean {
+    if (this.#hiddenSession !== undefined) return true;
     return this.#isPassing ??= this.method === "HEAD" ||
       this.headers.get("sec-purpose")?.includes("prefetch") === true;
   }
@@ -929,10 +988,8 @@ export class SiteRequest implements SessionHolder {
       }
       return sessionCookie.clear(this.isSecure);
     }
-    if (!this.#isGraced && takeRenewal(session, this)) {
-      this.#isOwedToken = true;
-    }
-    const isSent = this.#isNewSession || this.#isOwedToken ||
+    if (takeRenewal(session, this)) this.#newToken = tokenOf(session);
+    const isSent = this.#isNewSession || isCurrent(session, this.#newToken) ||
       (sessionCookie.isPersistent && this.#isTouched &&
         isCurrent(session, this.#token));
     if (!isSent) return undefined;
@@ -945,7 +1002,7 @@ export class SiteRequest implements SessionHolder {
 
 /** Whether a token has not been replaced by a renewal. */
 function isCurrent(session: Session, token: string | undefined): boolean {
-  return tokenOf(session) === token;
+  return token !== undefined && tokenOf(session) === token;
 }
 
 /**

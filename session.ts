@@ -191,8 +191,9 @@ export interface SessionHolder {
   /** Whether its visitor has left, so that nothing is to be kept. */
   readonly hasLeft: boolean;
   /**
-   * Whether it came to the session by the token that counted then, or made it, or
-   * came by one that had been replaced; undefined if the session is not its own.
+   * What the token by which it has the session is worth: "current" if it still
+   * counts, or if the request made the session, and "graced" if it was replaced;
+   * undefined if the session is not its own.
    */
   worthFor(session: Session): "current" | "graced" | undefined;
 }
@@ -314,7 +315,10 @@ export let setTimes: (
   deadline: number,
 ) => void;
 
-/** Gives a session the secret that a visitor has shown; `""` opens nothing. */
+/**
+ * Gives a session the secret that a visitor has shown, so that it is proven; `""`
+ * opens nothing.
+ */
 export let setSecret: (session: Session, secret: string) => void;
 
 /** Whether something in this process waits for a session. Likewise. */
@@ -459,7 +463,10 @@ export class Session {
       session.#touchedAfter = touchedAt - session.#createdAt;
       session.#setDeadline(deadline);
     };
-    setSecret = (session, secret) => void (session.#secret = secret);
+    setSecret = (session, secret) => {
+      session.#secret = secret;
+      session.#extras?.renewal?.prove();
+    };
     hasLocalUse = (session) => {
       const extras = session.#extras;
       return extras?.listeners !== undefined ||
@@ -542,8 +549,11 @@ export class Session {
   }
 
   /**
-   * Gives the session a new secret, so that who knows the old cookie is out: at
-   * a login, and whenever the rights change.
+   * Gives the session a new secret, so that who knows the old cookie is out:
+   * whenever the rights change.
+   *
+   * At a login call `request.renewSession()`: a request that came with an old
+   * cookie renews nothing here, and then another visitor may have the new one.
    *
    * All else stays: the uid, what is kept, the callbacks, the deadline. The old
    * cookie still opens the session for the site's `renewalGrace` seconds, for
@@ -563,12 +573,12 @@ export class Session {
    */
   renew(): void {
     if (this.#end !== undefined) return;
-    const requests = this.#findRenewers();
-    const isOutside = requests.length === 0;
-    if (
-      !isOutside &&
-      requests.every((request) => request.worthFor(this) === "graced")
-    ) return;
+    const present = this.#findRenewers();
+    const isOutside = present.length === 0;
+    const requests = present.filter((request) =>
+      request.worthFor(this) === "current"
+    );
+    if (!isOutside && requests.length === 0) return;
     const before = this.#secret;
     const renewal = this.#renewSecret();
     if (isOutside) {
@@ -576,7 +586,7 @@ export class Session {
     } else if (requests.length === 1) {
       renewal.sendTo(requests[0]!);
     } else {
-      renewal.offer().then((isTaken) => {
+      renewal.offer(requests).then((isTaken) => {
         if (!isTaken) this.#reportUnsent(requests.length);
       });
     }

@@ -27,7 +27,7 @@ import {
   arrivalOf,
   checkHost,
   type ErrorContext,
-  leaveSessionAlone,
+  hideSession,
   notifyOnDelivery,
   oweToken,
   type SiteOfRequest,
@@ -550,7 +550,7 @@ export class Site
     }
     if (worth === "late") {
       // A new cookie would take the place of the one that the visitor has by now.
-      leaveSessionAlone(request);
+      hideSession(request, session);
       return undefined;
     }
     if (isSecureSession(session) && !request.isSecure) {
@@ -560,7 +560,7 @@ export class Site
       }
       return undefined;
     }
-    if (worth === "owed") oweToken(request);
+    if (worth === "owed") oweToken(request, session);
     return session;
   }
 

@@ -47,8 +47,8 @@ export function countRenewals(): number {
 export class Renewal<Request> {
   /** The requests whose responses are to carry the new secret. */
   readonly #renewers = new Set<Request>();
-  /** It is one of several requests that wait: the one that is answered now. */
-  #isOffered = false;
+  /** One of these requests, which wait, renews: the one that is answered now. */
+  #offeredTo: ReadonlySet<Request> | undefined = undefined;
   /** The new secret has not been shown by anybody: the visitor may not have it. */
   #isUnproven = false;
   /** No request renews: who comes with the secret before is sent the new one. */
@@ -66,6 +66,9 @@ export class Renewal<Request> {
     if (this.#old.length > MAX_OLD_SECRETS) this.#old.shift();
     this.#isUnproven = true;
     this.#isOwed = false;
+    // Who was to be sent the secret before is not sent this one.
+    this.#renewers.clear();
+    this.#offeredTo = undefined;
     return randomId();
   }
 
@@ -98,23 +101,24 @@ export class Renewal<Request> {
   }
 
   /**
-   * Has the response carry the new secret that is made at once, if one is.
+   * Has the response carry the new secret that is made at once to one of some
+   * requests, if one is.
    *
    * @returns whether one was.
    */
-  async offer(): Promise<boolean> {
-    this.#isOffered = true;
+  async offer(requests: readonly Request[]): Promise<boolean> {
+    this.#offeredTo = new Set(requests);
     for (let i = 0; i < TURNS; i++) await undefined;
-    const isTaken = !this.#isOffered;
-    this.#isOffered = false;
+    const isTaken = this.#offeredTo === undefined;
+    this.#offeredTo = undefined;
     return isTaken;
   }
 
   /** Whether a request is to send the new secret, which it is once. */
   take(request: Request): boolean {
     if (this.#renewers.delete(request)) return true;
-    const isOffered = this.#isOffered;
-    this.#isOffered = false;
-    return isOffered;
+    if (!this.#offeredTo?.has(request)) return false;
+    this.#offeredTo = undefined;
+    return true;
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import { isPromiseLike } from "../internal/promise_like.ts";
-import { type SiteRequest, visitSession } from "../request.ts";
+import { renewForLogin, type SiteRequest, visitSession } from "../request.ts";
 import { Guard } from "./guard.ts";
 
 /** Who has logged in during a session, at each guard. */
@@ -21,7 +21,8 @@ class Logins {
  * is a HEAD or a prefetch, so the session slides. Whoever is not let through gets no session and touches none.
  *
  * At the login the session gets a new secret, as by `request.renewSession()`:
- * whoever knew the visitor's cookie before, and may have planted it, is out.
+ * whoever knew the visitor's cookie before, and may have planted it, is out. A
+ * login by a cookie that has been replaced begins a new session.
  *
  * The login is forgotten when the session ends: `session.expire()` is the
  * logout. A browser that still has the password logs in again by itself at the
@@ -84,7 +85,7 @@ export class SessionGuard extends Guard {
     request: SiteRequest,
   ): string | undefined {
     if (user !== undefined) {
-      request.renewSession().getComponent(Logins).users.set(this, user);
+      renewForLogin(request).getComponent(Logins).users.set(this, user);
     }
     return user;
   }

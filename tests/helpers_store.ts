@@ -33,9 +33,9 @@ export class Node implements AsyncDisposable {
   readonly ends: SessionEnd[] = [];
   readonly errors: unknown[] = [];
 
-  constructor(store: SessionStore, options: SiteOptions = {}) {
+  constructor(store: SessionStore | undefined, options: SiteOptions = {}) {
     this.site = new Site(this.root, {
-      store,
+      ...(store === undefined ? {} : { store }),
       sessionTimeout: 60,
       onError: (error) => void this.errors.push(error),
       ...options,

@@ -445,6 +445,24 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
     assertEquals([...one.reasons, ...other.reasons], ["idle"]);
   });
 
+  Deno.test(`Site over ${kind} holds a session while the request that made it is under way`, async () => {
+    using time = new FakeTime();
+    const gate = Promise.withResolvers<void>();
+    await using node = nodeOf(makeStore()).page("slow", async (request) => {
+      const { uid } = request.getSession();
+      await gate.promise;
+      return uid;
+    });
+    const slow = node.get("slow");
+    await pass(time, 200_000);
+    assertEquals(node.reasons, []);
+
+    gate.resolve();
+
+    const response = await slow;
+    assertEquals(await response.text(), uidOf(cookieOf(response)));
+  });
+
   Deno.test(`Session.touch() over ${kind} counts outside of requests`, async () => {
     using time = new FakeTime();
     const store = makeStore();

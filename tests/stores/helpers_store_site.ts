@@ -4,11 +4,16 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import type { SessionStore } from "../../stores/store.ts";
 import { cookieOf, Node } from "../helpers_store.ts";
 
-/** A node with pages that count visits and log out. */
+/** A node with pages that count visits, log in and log out. */
 export function makeNode(store: SessionStore): Node {
   return new Node(store)
     .page("count", (request) => {
@@ -16,6 +21,12 @@ export function makeNode(store: SessionStore): Node {
       const count = (session.get<number>("count") ?? 0) + 1;
       session.set("count", count);
       return `${count}`;
+    })
+    .page("who", ({ session }) => session?.principal ?? "nobody")
+    .page("renew", (request) => request.renewSession().uid)
+    .page("login", (request) => {
+      request.renewSession().principal = request.query.get("as")!;
+      return "";
     })
     .page("logout", (request) => {
       request.getSession().expire();
@@ -49,4 +60,39 @@ export async function assertShared(
   await Promise.all([node.site.close(), other.site.close()]);
   assertEquals([...node.reasons, ...other.reasons], ["logout"]);
   assertEquals([...node.errors, ...other.errors], []);
+}
+
+/**
+ * Fails unless nodes with stores over the same records refuse a login by a token
+ * that the other node has replaced.
+ */
+export async function assertOldTokensLogInApart(
+  store: SessionStore,
+  otherStore: SessionStore,
+): Promise<void> {
+  await using node = makeNode(store);
+  await using other = makeNode(otherStore);
+  const visit = async (from: Node, path: string, cookie?: string) => {
+    const response = await from.get(path, cookie);
+    await response.body?.cancel();
+    return response;
+  };
+  const who = async (cookie: string) => [
+    await (await node.get("who", cookie)).text(),
+    await (await other.get("who", cookie)).text(),
+  ];
+
+  const old = cookieOf(await visit(node, "count"));
+  const current = cookieOf(await visit(node, "renew", old));
+  const alices = cookieOf(await visit(other, "login?as=alice", old));
+  assertEquals(await who(alices), ["alice", "alice"]);
+  assertEquals(await who(current), ["nobody", "nobody"]);
+
+  const mallorys = cookieOf(await visit(other, "login?as=mallory", current));
+  assertNotEquals(mallorys, current);
+  const refused = await visit(node, "login?as=alice", current);
+  assertEquals(refused.status, 500);
+  assertEquals(refused.headers.getSetCookie(), []);
+  assertStringIncludes(String(node.errors), "end this session first");
+  assertEquals(await who(mallorys), ["mallory", "mallory"]);
 }

@@ -6,7 +6,11 @@ import {
   connectNodeRedis,
   openStore,
 } from "./helpers_redis_store.ts";
-import { assertShared, makeNode } from "./helpers_store_site.ts";
+import {
+  assertOldTokensLogInApart,
+  assertShared,
+  makeNode,
+} from "./helpers_store_site.ts";
 
 testWithRedis(
   "Sites over Redis share a session and its end, told once",
@@ -16,6 +20,17 @@ testWithRedis(
     await using one = await openStore(() => connectNodeRedis(server));
     await using two = await openStore(() => connectIoredis(server));
     await assertShared(one.store, two.store);
+  },
+);
+
+testWithRedis(
+  "Sites over Redis refuse a login by a token that was replaced",
+  async () => {
+    const settings = ["--appendonly", "yes"];
+    await using server = await RedisServer.start({ settings });
+    await using one = await openStore(() => connectNodeRedis(server));
+    await using two = await openStore(() => connectIoredis(server));
+    await assertOldTokensLogInApart(one.store, two.store);
   },
 );
 

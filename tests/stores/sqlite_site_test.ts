@@ -2,7 +2,11 @@ import { assertEquals } from "@std/assert";
 import { SqliteStore } from "../../stores/sqlite_store.ts";
 import { makeFolder, testWith } from "../helpers_process.ts";
 import { cookieOf } from "../helpers_store.ts";
-import { assertShared, makeNode } from "./helpers_store_site.ts";
+import {
+  assertOldTokensLogInApart,
+  assertShared,
+  makeNode,
+} from "./helpers_store_site.ts";
 
 testWith(
   ["read", "write"],
@@ -13,6 +17,18 @@ testWith(
     using store = new SqliteStore({ path });
     using otherStore = new SqliteStore({ path });
     await assertShared(store, otherStore);
+  },
+);
+
+testWith(
+  ["read", "write"],
+  "Sites over one SqliteStore file refuse a login by a token that was replaced",
+  async () => {
+    using folder = makeFolder();
+    const path = `${folder.path}/sessions.db`;
+    using store = new SqliteStore({ path });
+    using otherStore = new SqliteStore({ path });
+    await assertOldTokensLogInApart(store, otherStore);
   },
 );
 
