@@ -4,6 +4,7 @@
  * @module
  */
 
+import { parseBasic } from "../internal/basic_credentials.ts";
 import { isPromiseLike } from "../internal/promise_like.ts";
 import { renewForLogin, type SiteRequest, visitSession } from "../request.ts";
 import { Guard } from "./guard.ts";
@@ -28,7 +29,7 @@ class Logins {
  * logout. A browser that still has the password logs in again by itself at the
  * next visit, and a password that was changed meanwhile counts from the next
  * login on. While a login is remembered, what a request carries is not looked
- * at, even if it names another user.
+ * at, even if it names another user; by a cookie that has been replaced it is.
  *
  * What is sent to a remembered visitor is `Cache-Control: private` unless the
  * resource says otherwise, since caches cannot see a login that is a cookie.
@@ -72,6 +73,10 @@ export class SessionGuard extends Guard {
     const { session } = request;
     const user = session?.getComponent(Logins).users.get(this);
     if (session === undefined || user === undefined) return undefined;
+    // Another visitor may have the session: a login of this one begins another.
+    if (request.hasOldToken(session) && namesAnother(request, user)) {
+      return undefined;
+    }
     // The deadline may have passed since it was looked up.
     if (visitSession(request) === undefined) return undefined;
     if (!request.responseHeaders.has("cache-control")) {
@@ -89,4 +94,11 @@ export class SessionGuard extends Guard {
     }
     return user;
   }
+}
+
+/** Whether a request carries the credentials of another user. */
+function namesAnother(request: SiteRequest, user: string): boolean {
+  const header = request.getHeader("authorization");
+  const credentials = header === undefined ? undefined : parseBasic(header);
+  return credentials !== undefined && credentials.user !== user;
 }

@@ -449,6 +449,47 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
     assertEquals(others.status, 401);
   });
 
+  Deno.test(`SessionGuard ${kind} begins a new session for another user than it remembers, by a token that was replaced`, async () => {
+    using _time = new FakeTime();
+    await using node = nodeOf(makeStore());
+    const old = cookieOf(await node.get("visit"));
+    const first = await askGuard(node, old, login("mallory", "m"));
+
+    const response = await askGuard(node, old, login("alice", "a"));
+
+    assertEquals(await response.text(), "user alice");
+    const mine = await askGuard(node, cookieOf(response));
+    assertEquals(await mine.text(), "user alice");
+    const others = await askGuard(node, cookieOf(first));
+    assertEquals(await others.text(), "user mallory");
+  });
+
+  Deno.test(`SessionGuard ${kind} refuses another user than it remembers with a wrong password, by a token that was replaced`, async () => {
+    using _time = new FakeTime();
+    await using node = nodeOf(makeStore());
+    const old = cookieOf(await node.get("visit"));
+    await askGuard(node, old, login("mallory", "m"));
+
+    const response = await askGuard(node, old, login("alice", "wrong"));
+
+    await response.body?.cancel();
+    assertEquals(response.status, 401);
+    assertEquals(cookiesOf(response), []);
+  });
+
+  Deno.test(`SessionGuard ${kind} begins no session for the user that it remembers, by a token that was replaced`, async () => {
+    using _time = new FakeTime();
+    await using node = nodeOf(makeStore());
+    const old = cookieOf(await node.get("visit"));
+    await askGuard(node, old, login("alice", "a"));
+
+    const response = await askGuard(node, old, login("alice", "a"));
+
+    assertEquals(await response.text(), "user alice");
+    assertEquals(cookiesOf(response), []);
+    assertEquals(node.site.sessions.size, 1);
+  });
+
   Deno.test(`SessionGuard ${kind} lets in by a token that was replaced within the grace`, async () => {
     using _time = new FakeTime();
     await using node = nodeOf(makeStore());
