@@ -9,6 +9,13 @@ export interface Clock {
   /** The time in milliseconds since the UNIX epoch. */
   now(): number;
   /**
+   * Milliseconds since any fixed moment, which no change of the date moves.
+   *
+   * Leases of a session store are measured by it. Optional: without it
+   * `performance.now()` is read, which `FakeTime` does not move.
+   */
+  monotonic?(): number;
+  /**
    * Calls `callback` once, at least `delay` milliseconds from now. The timer
    * should not keep the process alive.
    *
@@ -25,6 +32,11 @@ export interface Clock {
    * milliseconds in Deno.
    */
   nextTurn?(callback: () => void): void;
+}
+
+/** Reads {@linkcode Clock.monotonic}, or `performance.now()` where it is absent. */
+export function monotonic(clock: Clock): number {
+  return clock.monotonic?.() ?? performance.now();
 }
 
 /** What is not this any more has been faked. */

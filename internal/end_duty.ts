@@ -8,11 +8,12 @@ import type {
   MaybePromise,
   SessionStore,
 } from "../stores/store.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, monotonic } from "./clock.ts";
 import { isPromiseLike } from "./promise_like.ts";
 import type { StoredEndCounts } from "./session_figures.ts";
 import { decodeValue } from "./stored_values.ts";
 import type { StoreLine } from "./store_line.ts";
+import type { Turns } from "./turns.ts";
 
 /** Who is to be told, and who hears of what fails. */
 export interface EndAudience {
@@ -39,13 +40,27 @@ const FIRST_PAUSE = 1000;
  */
 const LEFT_FOR = 500;
 
-/** Leases that may pass before one is renewed, as a part. */
+/** The part of a lease after which it is renewed. */
 const RENEW_AFTER = 1 / 3;
 
-/** An end that is being told. */
+/**
+ * The part of a lease that must be left when a callback is called, which may
+ * block for that long. A lease that is renewed on time has more left.
+ */
+const LEFT_AT_CALL = 1 / 2;
+
+/** An end that is to be told, or is being told. */
 interface Duty {
   claim: ClaimedEnd;
-  readonly end: SessionEnd;
+  /**
+   * When the store was asked for the lease, in monotonic milliseconds: the lease
+   * begins then or later, however late the answer comes.
+   */
+  leasedAt: number;
+  /** The renewal of the lease that is under way. */
+  renewal: Promise<void> | undefined;
+  /** Undefined until the end is told. */
+  end: SessionEnd | undefined;
   /** What is left to do. */
   acts: (() => unknown)[];
   tries: number;
@@ -55,6 +70,9 @@ interface Duty {
 /**
  * Tells the ends that this node has claimed, and lets the store forget each when
  * all have been told.
+ *
+ * A callback is called only while at least half of the lease is left by the
+ * monotonic clock; after a delay the lease is renewed first.
  *
  * What fails is tried again, alone, after a pause that doubles; when that has
  * not helped, the end is put aside and reported. Leases are renewed meanwhile;
@@ -67,6 +85,7 @@ export class EndDuty {
   readonly #clock: Clock;
   readonly #store: SessionStore;
   readonly #line: StoreLine;
+  readonly #turns: Turns;
   readonly #lease: number;
   readonly #audience: EndAudience;
   readonly #duties = new Map<string, Duty>();
@@ -82,6 +101,7 @@ export class EndDuty {
     parts: {
       readonly store: SessionStore;
       readonly line: StoreLine;
+      readonly turns: Turns;
       readonly lease: number;
       readonly audience: EndAudience;
     },
@@ -90,6 +110,7 @@ export class EndDuty {
     this.#clock = clock;
     this.#store = parts.store;
     this.#line = parts.line;
+    this.#turns = parts.turns;
     this.#lease = parts.lease;
     this.#audience = parts.audience;
   }
@@ -99,22 +120,68 @@ export class EndDuty {
     return Math.max(0, this.#leftAt + 2 * LEFT_FOR - this.#clock.now());
   }
 
-  /** How many ends are being told. */
+  /** How many ends are to be told, or are being told. */
   get size(): number {
     return this.#duties.size;
   }
 
-  /** Tells an end; a promise if that has to be waited for. */
-  tell(claim: ClaimedEnd, end: SessionEnd): MaybePromise<void> {
-    const { callbacks, named } = this.#audience;
+  /** Returns whether an end has been accepted and not been told yet. */
+  isWaiting(uid: string): boolean {
+    const duty = this.#duties.get(uid);
+    return duty !== undefined && duty.end === undefined;
+  }
+
+  /** Returns a promise that resolves when an end is told, or dropped. */
+  whenDone(uid: string): Promise<void> | undefined {
+    return this.#duties.get(uid)?.isDone.promise;
+  }
+
+  /**
+   * Accepts an end that this node has claimed, and renews its lease from now on.
+   *
+   * @param leasedAt When the store was asked for it, in monotonic milliseconds.
+   * @returns false if the end was accepted before: its lease had run out, and
+   * this node has claimed it again.
+   */
+  accept(claim: ClaimedEnd, leasedAt: number): boolean {
     const { uid } = claim.session;
     const before = this.#duties.get(uid);
     if (before !== undefined) {
-      // Its lease had run out, and nobody else was faster: it is told already.
       before.claim = claim;
-      return before.isDone.promise;
+      before.leasedAt = leasedAt;
+      return false;
     }
     this.#counts.claimed++;
+    this.#duties.set(uid, {
+      claim,
+      leasedAt,
+      renewal: undefined,
+      end: undefined,
+      acts: [],
+      tries: 0,
+      isDone: Promise.withResolvers<void>(),
+    });
+    this.#timer ??= this.#clock.setTimeout(this.#renew, this.#renewEvery);
+    return true;
+  }
+
+  /** Leaves an accepted end to others, unless it is told already. */
+  leave(uid: string): void {
+    if (this.isWaiting(uid)) this.#leave(this.#duties.get(uid)!);
+  }
+
+  /** Drops an accepted end that is not told: its lease runs out. */
+  lapse(uid: string): void {
+    if (this.isWaiting(uid)) this.#lose(this.#duties.get(uid)!);
+  }
+
+  /** Tells an end that has been accepted. */
+  tell(end: SessionEnd): void {
+    const { callbacks, named } = this.#audience;
+    const { uid } = end;
+    const duty = this.#duties.get(uid);
+    if (duty === undefined || duty.end !== undefined) return;
+    const { claim } = duty;
     const acts = callbacks.map((callback) => () => callback(end));
     for (const { name, argument } of claim.session.callbacks) {
       const callback = named.get(name);
@@ -126,11 +193,9 @@ export class EndDuty {
           ),
           end,
         );
-        this.#counts.left++;
         this.#leftAt = this.#clock.now();
-        return this.#tend(() =>
-          this.#store.release(uid, claim.fence, LEFT_FOR)
-        );
+        this.#leave(duty, LEFT_FOR);
+        return;
       }
       acts.push(() => {
         if (callback === undefined) {
@@ -139,17 +204,9 @@ export class EndDuty {
         return callback(decodeValue(argument), end);
       });
     }
-    const duty = {
-      claim,
-      end,
-      acts,
-      tries: 0,
-      isDone: Promise.withResolvers<void>(),
-    };
-    this.#duties.set(uid, duty);
-    this.#timer ??= this.#clock.setTimeout(this.#renew, this.#renewEvery);
-    this.#try(duty);
-    return this.#duties.has(uid) ? duty.isDone.promise : undefined;
+    duty.end = end;
+    duty.acts = acts;
+    this.#try(duty, end);
   }
 
   /** Tries nothing again: others may, at once. What is being told still is. */
@@ -171,55 +228,74 @@ export class EndDuty {
     );
   }
 
-  #leave(duty: Duty): MaybePromise<void> {
-    this.#counts.left++;
-    this.#drop(duty);
-    return this.decline(duty.claim);
+  /** Leaves an end that has been claimed to others, in so many milliseconds. */
+  decline({ session, fence }: ClaimedEnd, delay = 0): MaybePromise<void> {
+    return this.#tend(() => this.#store.release(session.uid, fence, delay));
   }
 
-  /** Leaves an end that has been claimed to others. */
-  decline({ session, fence }: ClaimedEnd): MaybePromise<void> {
-    return this.#tend(() => this.#store.release(session.uid, fence, 0));
+  #leave(duty: Duty, delay = 0): MaybePromise<void> {
+    this.#lose(duty);
+    return this.decline(duty.claim, delay);
+  }
+
+  #lose(duty: Duty): void {
+    if (!this.#isMine(duty)) return;
+    this.#counts.left++;
+    this.#drop(duty);
   }
 
   get #renewEvery(): number {
     return this.#lease * RENEW_AFTER;
   }
 
-  #try(duty: Duty): void {
+  #try(duty: Duty, end: SessionEnd): void {
     duty.tries++;
+    const { acts } = duty;
     const failed: (() => unknown)[] = [];
-    const promises: Promise<void>[] = [];
+    const promises: PromiseLike<void>[] = [];
     let lastError: unknown;
     const fail = (act: () => unknown, error: unknown) => {
       lastError = error;
       this.#counts.failed++;
       failed.push(act);
-      this.#audience.report(error, duty.end);
+      this.#audience.report(error, end);
     };
-    for (const act of duty.acts) {
+    const call = (act: () => unknown) => {
       try {
         const result = act();
-        if (!isPromiseLike(result)) continue;
+        if (!isPromiseLike(result)) return;
         promises.push(
           Promise.resolve(result).then(() => {}, (error) => fail(act, error)),
         );
       } catch (error) {
         fail(act, error);
       }
-    }
+    };
     const conclude = () => {
       duty.acts = failed;
-      this.#conclude(duty, lastError);
+      this.#conclude(duty, end, lastError);
     };
-    if (promises.length === 0) conclude();
-    else Promise.all(promises).then(conclude);
+    const callFrom = (first: number): void => {
+      for (let index = first; index < acts.length; index++) {
+        // The callback before this one may have blocked.
+        const isSure = this.#secure(duty);
+        if (isPromiseLike(isSure)) {
+          isSure.then(() => this.#turns.run(() => callFrom(index)));
+          return;
+        }
+        if (!isSure) return;
+        call(acts[index]!);
+      }
+      if (promises.length === 0) conclude();
+      else Promise.all(promises).then(conclude);
+    };
+    callFrom(0);
   }
 
-  #conclude(duty: Duty, lastError: unknown): void {
+  #conclude(duty: Duty, end: SessionEnd, lastError: unknown): void {
     if (!this.#isMine(duty)) return;
     const { acts, tries } = duty;
-    const { uid } = duty.claim.session;
+    const { uid } = end;
     if (acts.length === 0) {
       this.#finish(
         duty,
@@ -232,7 +308,7 @@ export class EndDuty {
           `Cannot tell the end of session "${uid}": callbacks failed ${tries} times, it is put aside`,
           { cause: lastError },
         ),
-        duty.end,
+        end,
       );
       const why = String(lastError);
       this.#finish(
@@ -242,7 +318,9 @@ export class EndDuty {
       );
     } else {
       const pause = FIRST_PAUSE * 2 ** (tries - 1);
-      this.#later(duty, pause, () => this.#try(duty));
+      this.#later(duty, pause, () => {
+        this.#turns.run(() => this.#try(duty, end));
+      });
     }
   }
 
@@ -282,24 +360,58 @@ export class EndDuty {
     duty.isDone.resolve();
   }
 
+  #isSure(duty: Duty): boolean {
+    const age = monotonic(this.#clock) - duty.leasedAt;
+    return age <= this.#lease * (1 - LEFT_AT_CALL);
+  }
+
+  /**
+   * Makes sure that at least half of the lease is left.
+   *
+   * @returns whether it is: false if the end is another node's by now. A promise
+   * if the store has to be asked: look again when it is kept.
+   */
+  #secure(duty: Duty): MaybePromise<boolean | void> {
+    if (!this.#isMine(duty)) return false;
+    if (this.#isSure(duty)) return true;
+    // The timer is late for the others, too, and the next callback may block.
+    for (const other of this.#duties.values()) {
+      if (!this.#isSure(other)) this.#renewLease(other);
+    }
+    if (duty.renewal !== undefined) return duty.renewal;
+    if (!this.#isMine(duty)) return false;
+    if (this.#isSure(duty)) return true;
+    // The store could not be asked, or took too long.
+    return new Promise((resolve) => this.#later(duty, FIRST_PAUSE, resolve));
+  }
+
   readonly #renew = (): void => {
     this.#timer = undefined;
-    for (const duty of this.#duties.values()) {
-      const { claim } = duty;
-      const { session, fence } = claim;
-      this.#tend(
-        () => this.#store.renew(session.uid, fence, this.#lease),
-        (isMine) => {
-          if (isMine || duty.claim !== claim || !this.#isMine(duty)) return;
-          this.#counts.left++;
-          this.#drop(duty);
-        },
-      );
-    }
+    for (const duty of this.#duties.values()) this.#renewLease(duty);
     if (this.#duties.size > 0) {
       this.#timer = this.#clock.setTimeout(this.#renew, this.#renewEvery);
     }
   };
+
+  #renewLease(duty: Duty): void {
+    if (duty.renewal !== undefined) return;
+    const { claim } = duty;
+    const { session, fence } = claim;
+    const askedAt = monotonic(this.#clock);
+    const renewing = this.#tend(
+      () => this.#store.renew(session.uid, fence, this.#lease),
+      (isMine) => {
+        // This node may have claimed it once more meanwhile.
+        if (duty.claim !== claim) return;
+        if (isMine) duty.leasedAt = askedAt;
+        else this.#lose(duty);
+      },
+    );
+    if (!isPromiseLike(renewing)) return;
+    duty.renewal = Promise.resolve(renewing).then(() => {
+      duty.renewal = undefined;
+    });
+  }
 
   #rest(): void {
     if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);

@@ -12,7 +12,7 @@ import type {
   MaybePromise,
   SessionStore,
 } from "../stores/store.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, monotonic } from "./clock.ts";
 import { type EndAudience, EndDuty } from "./end_duty.ts";
 import { EndWatch } from "./end_watch.ts";
 import type { KeepersHands, KeptSite } from "./kept_site.ts";
@@ -23,6 +23,7 @@ import type { SessionRecords } from "./session_records.ts";
 import { decodeValue } from "./stored_values.ts";
 import type { StoreLine } from "./store_line.ts";
 import { randomId } from "./token.ts";
+import { SLICE, Turns } from "./turns.ts";
 
 /** Milliseconds that a session is in question at most before it is asked again. */
 export const QUESTION = 1000;
@@ -32,9 +33,6 @@ const BATCH = 100;
 
 /** Ends that are being told at once; more are left to others, or for later. */
 const MAX_DUTIES = 1000;
-
-/** Milliseconds that claiming may hold the event loop. */
-const SLICE = 6;
 
 /** What the ends of stored sessions are told with. */
 export interface EndTelling {
@@ -61,11 +59,13 @@ export class StoredEnds {
   readonly #records: SessionRecords;
   readonly #audience: EndAudience;
   readonly #duty: EndDuty;
+  /** Ends that are told here. */
+  readonly #turns: Turns;
+  /** Ends of elsewhere, which need not wait for callbacks of the site. */
+  readonly #quietTurns: Turns;
   readonly #watch: EndWatch;
   readonly #claimant: Claimant;
   readonly #questions = new Set<Session>();
-  /** Claimed, about to be ended here. */
-  readonly #claims = new Map<string, ClaimedEnd>();
   /** Ended here, and the store does not know yet. */
   readonly #ending = new Map<string, SessionEnd>();
   /** Those of them of which it is being told. */
@@ -93,7 +93,15 @@ export class StoredEnds {
     this.#records = telling.records;
     this.#claimant = { owner: randomId(), lease };
     this.#audience = audience;
-    this.#duty = new EndDuty(site.clock, { store, line, lease, audience });
+    const turns = this.#turns = new Turns(site.clock);
+    this.#quietTurns = new Turns(site.clock);
+    this.#duty = new EndDuty(site.clock, {
+      store,
+      line,
+      turns,
+      lease,
+      audience,
+    });
     this.#watch = new EndWatch(site.clock, () => this.#goRound());
   }
 
@@ -148,10 +156,8 @@ export class StoredEnds {
       this.#quiet.set(uid, end);
       return true;
     }
-    const claim = this.#claims.get(uid);
-    if (claim !== undefined) {
-      this.#claims.delete(uid);
-      this.#tell(claim, end);
+    if (this.#duty.isWaiting(uid)) {
+      this.#tell(end);
       return true;
     }
     if (!this.#records.keeps(session)) return false;
@@ -197,12 +203,14 @@ export class StoredEnds {
     this.#unwatch?.();
     this.#unwatch = undefined;
     const ends = [...this.#ending.values()].map((end) => this.#endInStore(end));
+    this.#quietTurns.stop();
     this.#duty.halt();
     return Promise.all([...ends, this.#round]);
   }
 
   /** Leaves what is untold to others. */
   stop(): Promise<void> {
+    this.#turns.stop();
     return this.#duty.stop();
   }
 
@@ -229,14 +237,19 @@ export class StoredEnds {
 
   #hear(uid: string, reason: SessionEndReason): void {
     const session = this.#site.sessions.get(uid);
-    if (session === undefined || this.#claims.has(uid)) return;
-    this.#endQuietly(session, reason);
+    if (session !== undefined) this.#endQuietly(session, reason);
   }
 
   #endQuietly(session: Session, reason: SessionEndReason): void {
-    this.#toldElsewhere.add(session.uid);
-    this.#site.endSession(session, reason);
-    this.#toldElsewhere.delete(session.uid);
+    // Lookups find it no more, however long its turn is in coming.
+    this.#questions.add(session);
+    this.#quietTurns.run(() => {
+      // An end that is claimed here has its turn later.
+      if (!session.isActive || this.#duty.isWaiting(session.uid)) return;
+      this.#toldElsewhere.add(session.uid);
+      this.#site.endSession(session, reason);
+      this.#toldElsewhere.delete(session.uid);
+    });
   }
 
   /** Claims and tells what is due; answers when more will be, in milliseconds. */
@@ -247,7 +260,9 @@ export class StoredEnds {
       const settled = this.#settle(asked);
       const rest = Math.max(next, this.#duty.standBackFor);
       // What was heard of before this round has been claimed in it, if at all.
-      for (const end of quiet) this.#quiet.delete(end.uid);
+      for (const { uid } of quiet) {
+        if (!this.#duty.isWaiting(uid)) this.#quiet.delete(uid);
+      }
       return proceed(settled, () => rest);
     };
     try {
@@ -264,33 +279,53 @@ export class StoredEnds {
   #claimAll(began: number): MaybePromise<number> {
     for (;;) {
       if (this.#isStopped) return Infinity;
+      if (this.#turns.isBusy) {
+        // More ends would only wait here, while another node may be idle.
+        this.#turns.run(() => this.#watch.wake());
+        return Infinity;
+      }
       if (this.#duty.size >= MAX_DUTIES) return SLICE;
+      const leasedAt = monotonic(this.#clock);
       const claims = this.#line.probe(() =>
         this.#store.claim(this.#claimant, BATCH)
       );
       if (isPromiseLike(claims)) {
         return claims.then(({ ends, nextIn }) => {
           if (this.#isStopped) return this.#decline(ends);
-          this.#takeAll(ends);
+          this.#takeAll(ends, leasedAt);
           return nextIn > 0 ? nextIn : this.#claimAll(began);
         });
       }
-      this.#takeAll(claims.ends);
+      this.#takeAll(claims.ends, leasedAt);
       if (claims.nextIn > 0) return claims.nextIn;
       // The requests have their turn.
       if (this.#clock.now() - began >= SLICE) return 0;
     }
   }
 
-  /** One of which no session can be made is left to those who can. */
-  #takeAll(claims: readonly ClaimedEnd[]): void {
-    for (const claim of claims) {
-      try {
-        this.#take(claim);
-      } catch (error) {
-        this.#site.reportError(error, {});
-      }
+  #takeAll(claims: readonly ClaimedEnd[], leasedAt: number): void {
+    const cameAt = this.#clock.now();
+    // All are accepted first: their leases are renewed while they wait.
+    const accepted = claims.filter((claim) =>
+      this.#duty.accept(claim, leasedAt)
+    );
+    for (const claim of accepted) {
+      this.#turns.run(() => this.#takeInTurn(claim, cameAt));
     }
+  }
+
+  /** Ends a session here and tells its end, unless it is told or lost by now. */
+  #takeInTurn(claim: ClaimedEnd, cameAt: number): void {
+    const { uid } = claim.session;
+    if (!this.#duty.isWaiting(uid)) return;
+    if (this.#isStopped) return this.#duty.leave(uid);
+    try {
+      this.#take(claim, cameAt);
+    } catch (error) {
+      this.#site.reportError(error, {});
+    }
+    // One of which no session can be made is left to those who can.
+    this.#duty.lapse(uid);
   }
 
   /** Leaves claims to others, which came when it was too late. */
@@ -299,35 +334,35 @@ export class StoredEnds {
     return Infinity;
   }
 
-  #take(claim: ClaimedEnd): void {
+  #take(claim: ClaimedEnd, cameAt: number): void {
     const { uid } = claim.session;
     const reason = claim.reason as SessionEndReason;
-    const late = claim.session.now - claim.at;
-    const live = this.#site.sessions.get(uid);
     const now = this.#clock.now();
+    const late = claim.session.now - claim.at + (now - cameAt);
+    const live = this.#site.sessions.get(uid);
     if (live?.isActive && this.#records.keeps(live)) {
       // Others may have changed it since it was visited here.
-      this.#records.update(live, claim.session, now);
+      this.#records.update(live, claim.session, cameAt);
       // While it was in question, its deadline was another.
       this.#records.putOff(live, -late);
-      this.#claims.set(uid, claim);
       this.#site.endSession(live, reason);
-      this.#claims.delete(uid);
       return;
     }
     const own = this.#ending.get(uid) ?? this.#quiet.get(uid);
     const session = own?.session ?? this.#hands.build(uid);
-    if (own === undefined) restoreFrom(this.#site, session, claim.session, now);
-    else this.#records.refresh(session, claim.session);
+    if (own === undefined) {
+      restoreFrom(this.#site, session, claim.session, cameAt);
+    } else this.#records.refresh(session, claim.session);
     const at = (now - late) / 1000;
     const end = own ?? { session, uid, reason, at };
     if (own === undefined) markEnded(session, end, late);
     this.#ending.delete(uid);
-    this.#tell(claim, end);
+    this.#tell(end);
   }
 
-  #tell(claim: ClaimedEnd, end: SessionEnd): void {
-    this.#site.mindPromise(this.#duty.tell(claim, end), end.session);
+  #tell(end: SessionEnd): void {
+    this.#duty.tell(end);
+    this.#site.mindPromise(this.#duty.whenDone(end.uid), end.session);
   }
 
   /** Tells an end of which the store knows nothing. */
@@ -369,7 +404,9 @@ export class StoredEnds {
     const { uid, reason } = end;
     return proceed(this.#askToEnd(uid, reason), (claim) => {
       this.#ending.delete(uid);
-      if (claim !== undefined) this.#tell(claim, end);
+      if (claim === undefined) return;
+      this.#turns.run(() => this.#duty.tell(end));
+      this.#site.mindPromise(this.#duty.whenDone(uid), end.session);
     });
   }
 
@@ -381,8 +418,10 @@ export class StoredEnds {
       return true;
     }
     return proceed(this.#askToEnd(uid, reason), (claim) => {
-      if (claim !== undefined) this.#take(claim);
-      return claim !== undefined;
+      if (claim === undefined) return false;
+      const cameAt = this.#clock.now();
+      this.#turns.run(() => this.#takeInTurn(claim, cameAt));
+      return true;
     });
   }
 
@@ -390,7 +429,14 @@ export class StoredEnds {
     uid: string,
     reason: SessionEndReason,
   ): MaybePromise<ClaimedEnd | undefined> {
-    return this.#line.call(() => this.#store.end(uid, reason, this.#claimant));
+    const leasedAt = monotonic(this.#clock);
+    return proceed(
+      this.#line.call(() => this.#store.end(uid, reason, this.#claimant)),
+      (claim) => {
+        if (claim !== undefined) this.#duty.accept(claim, leasedAt);
+        return claim;
+      },
+    );
   }
 
   /** Sees to what the store could not be told, and to what is still in question. */
@@ -401,7 +447,10 @@ export class StoredEnds {
     }
     if (!this.#isListening) this.#listen();
     for (const session of asked) {
-      if (this.#questions.has(session)) settling.push(this.#resolve(session));
+      // An end that is claimed here waits for its turn already.
+      if (!this.#questions.has(session)) continue;
+      if (this.#duty.isWaiting(session.uid)) continue;
+      settling.push(this.#resolve(session));
     }
     if (settling.some(isPromiseLike)) {
       return Promise.all(settling).then(() => {});
@@ -411,10 +460,13 @@ export class StoredEnds {
   #resolve(session: Session): MaybePromise<void> {
     const sentAt = this.#clock.now();
     const resolve = (record: LoadedSession | undefined) => {
-      if (!this.#questions.delete(session) || !session.isActive) return;
+      if (!this.#questions.has(session)) return;
       if (record === undefined) {
-        this.#endQuietly(session, reasonHere(session, sentAt));
-      } else if (hasLocalUse(session)) {
+        return this.#endQuietly(session, reasonHere(session, sentAt));
+      }
+      this.#questions.delete(session);
+      if (!session.isActive) return;
+      if (hasLocalUse(session)) {
         this.#records.update(session, record, sentAt);
       } else {
         // Somebody visits it elsewhere, and nobody waits for it here.

@@ -42,6 +42,7 @@ interface Timer {
  */
 export class TestClock implements Clock {
   #now: number;
+  readonly #start: number;
   readonly #timers = new Map<number, Timer>();
   #lastId = 0;
 
@@ -60,12 +61,17 @@ export class TestClock implements Clock {
         }`,
       );
     }
-    this.#now = toMilliseconds(start);
+    this.#now = this.#start = toMilliseconds(start);
   }
 
   /** The time in milliseconds since the UNIX epoch. */
   now(): number {
     return this.#now;
+  }
+
+  /** Milliseconds that the clock has been moved since it was made. */
+  monotonic(): number {
+    return this.#now - this.#start;
   }
 
   /**

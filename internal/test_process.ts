@@ -1,5 +1,5 @@
 import type { SessionStore } from "../stores/store.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, monotonic } from "./clock.ts";
 import { isPromiseLike } from "./promise_like.ts";
 
 /** A process that may die: the clock and the store as it sees them until then. */
@@ -21,6 +21,11 @@ export class TestProcess implements Clock {
   /** The time, after the death too. */
   now(): number {
     return this.#clock.now();
+  }
+
+  /** Monotonic milliseconds of the clock that the process goes by. */
+  monotonic(): number {
+    return monotonic(this.#clock);
   }
 
   /** Sets a timer, which goes with the process. */

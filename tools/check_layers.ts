@@ -72,6 +72,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "internal/session_streams.ts",
     "internal/test_clock.ts",
     "internal/test_process.ts",
+    "internal/turns.ts",
     "internal/worker_siblings.ts",
     "internal/session_warnings.ts",
     "stores/*",
