@@ -5,6 +5,12 @@ import { MOVED, NOTHING, TimingWheel } from "./timing_wheel.ts";
 const SLICE = 4;
 
 /**
+ * Milliseconds after which a crowd waits for the timer: Deno reads no socket while
+ * each slice asks for the next turn by a message.
+ */
+const LONGEST_RUN = 100;
+
+/**
  * The longest that the timer is set for, in milliseconds.
  *
  * Timers count the time that the machine is awake, deadlines go by the clock:
@@ -30,6 +36,8 @@ export class ExpiryQueue<T> {
   /** When the timer will fire, Infinity without one; no slot begins before. */
   #wakeAt = Infinity;
   #isRunning = false;
+  /** When the timer fired last. */
+  #firedAt = 0;
 
   /**
    * @param clock Where the time comes from.
@@ -111,12 +119,17 @@ export class ExpiryQueue<T> {
     this.#clock.nextTurn?.(() => {
       if (this.#timer !== timer) return;
       this.#clock.clearTimeout(timer);
-      this.#run();
+      this.#work();
     });
   }
 
-  /** Works off what is due, a slice at a time, and sets the timer for the rest. */
   readonly #run = (): void => {
+    this.#firedAt = this.#clock.now();
+    this.#work();
+  };
+
+  /** Works off what is due, a slice at a time, and sets the timer for the rest. */
+  #work(): void {
     this.#timer = undefined;
     this.#isRunning = true;
     const began = this.#clock.now();
@@ -126,8 +139,9 @@ export class ExpiryQueue<T> {
     const next = this.#wheel.nextStep();
     if (next === Infinity) return this.#sleep();
     this.#wake(next, now);
-    if (next <= now && now - began >= SLICE) this.#hurry();
-  };
+    if (next > now || now - began < SLICE) return;
+    if (now - this.#firedAt < LONGEST_RUN) this.#hurry();
+  }
 
   #workOff(began: number): number {
     const wheel = this.#wheel;

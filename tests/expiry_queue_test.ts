@@ -1080,6 +1080,17 @@ Deno.test("ExpiryQueue goes on with a crowd by its timer if no turn comes", () =
   assertEquals(log.came, names(100));
 });
 
+Deno.test("ExpiryQueue goes on with a crowd by its timer after 100 ms", () => {
+  const { log, turns } = crowdWithTurns();
+  log.also = () => log.clock.jump(60);
+  for (const turn of turns) turn();
+  // Two in turns of their own; a third would have sockets wait for longer.
+  assertEquals([turns.length, log.clock.pending], [2, 1]);
+  const count = log.came.length;
+  assert(log.clock.fireNext());
+  assertEquals([log.came.length, turns.length], [count + 1, 3]);
+});
+
 Deno.test("ExpiryQueue asks for no turn where nobody has to wait for one", () => {
   const { log, turns } = crowdWithTurns();
   for (const turn of turns) turn();

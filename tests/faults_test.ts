@@ -6,6 +6,7 @@ import {
   assert,
   assertEquals,
   assertGreaterOrEqual,
+  assertLess,
   assertLessOrEqual,
   assertStringIncludes,
 } from "@std/assert";
@@ -527,7 +528,37 @@ Deno.test("Session of a visitor who is back first after the machine slept is a n
   assert(cookieOf(visit(site, cookie)) !== cookie);
 });
 
-// An event loop that is held up: the one test here that waits for a real timer.
+// An event loop that is held up: the tests here that wait for real timers.
+
+testWith(
+  ["net"],
+  "Site answers requests between the ends of sessions whose callbacks block",
+  async () => {
+    await using site = new Site(new Resource(), { sessionTimeout: 0.2 });
+    await using server = Deno.serve(
+      { port: 0, onListen: () => {} },
+      site.fetch,
+    );
+    const count = 20;
+    const told = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<number>();
+    let calls = 0;
+    site.notifyOnSessionEnd(() => {
+      if (++calls === 1) {
+        fetch(`http://localhost:${server.addr.port}/`)
+          .then((response) => response.text())
+          .then(() => answer.resolve(calls), answer.reject);
+      }
+      if (calls === count) told.resolve();
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60);
+    });
+    for (let i = 0; i < count; i++) site.makeSession();
+    const awake = setInterval(() => {}, 1000);
+    assertLess(await answer.promise, count);
+    await told.promise;
+    clearInterval(awake);
+  },
+);
 
 Deno.test("Sessions whose deadline comes while the event loop is held up for two seconds end after it, once", async () => {
   await using site = siteOf({ sessionFactory: lasting({ sessionTimeout: 1 }) });
