@@ -140,10 +140,13 @@ export interface SiteOptions {
    */
   storeTimeout?: number;
   /**
-   * Seconds after which another process tells an end that this one has begun to
-   * tell, should this one be gone; as long as it is there, it has its claim
-   * prolonged. It must be longer than the event loop is ever blocked, and than
-   * the store is ever away, or an end may be told twice.
+   * Seconds that a claimed end is reserved for this process. It renews the lease
+   * while it runs; if it dies, another process tells the end after this time.
+   *
+   * A callback is called while at least half of the lease is left, by
+   * {@linkcode Clock.monotonic}. An end may be told twice if a callback blocks
+   * the event loop for longer than that half, or if the store is away for longer
+   * than the lease.
    *
    * @default {10}
    */
