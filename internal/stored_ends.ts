@@ -324,7 +324,7 @@ export class StoredEnds {
     } catch (error) {
       this.#site.reportError(error, {});
     }
-    // One of which no session can be made is left to those who can.
+    // If no session could be made, the lease runs out, and another process tells.
     this.#duty.lapse(uid);
   }
 
