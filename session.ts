@@ -964,6 +964,11 @@ export class Session {
    * means that the visitor should come back: the token that opened it has been
    * renewed, and the grace is over, or too much was waiting for him.
    *
+   * A listener of the socket may throw, or return a promise that rejects: that is
+   * reported to the site's `onError` with the session. The other listeners of the
+   * event are still called. Then the socket is closed with code 1011, and the
+   * session lives on.
+   *
    * @param request The request that is to be upgraded.
    * @param options How the socket is to be.
    * @throws {HttpError} 400 if the request asks for no WebSocket, 403 if a page of

@@ -1,11 +1,16 @@
 import type { Clock } from "./clock.ts";
+import { guardListeners } from "./guarded_listeners.ts";
 import { HttpError } from "./http_error.ts";
 import type { OpenStream } from "./open_stream.ts";
 import { type OriginatingRequest, refuseOtherOrigins } from "./same_origin.ts";
 
 /** A WebSocket that is closed with its session, and the response that opens it. */
 export interface SessionSocket {
-  /** The socket; it opens when the response has been sent. */
+  /**
+   * The socket; it opens when the response has been sent.
+   *
+   * What its listeners throw or reject is reported, and closes it with code 1011.
+   */
   readonly socket: WebSocket;
   /** What the resource returns, whatever happens: the connection hangs on it. */
   readonly response: Response;
@@ -59,6 +64,8 @@ export interface SocketParts {
   readonly onOpen: () => void;
   /** Called when nothing is to be closed any more. */
   readonly onClosed: () => void;
+  /** Takes what the socket's listeners throw and reject; must not throw. */
+  readonly onError: (error: unknown) => void;
 }
 
 /**
@@ -67,10 +74,17 @@ export interface SocketParts {
  */
 const LONGEST_OPENING = 30_000;
 
-/** Close codes: going away, a policy against staying, and come back later. */
+/**
+ * Close codes: going away, a policy against staying, an error here, and come
+ * back later.
+ */
 const GOING_AWAY = 1001;
 const POLICY = 1008;
+const INTERNAL_ERROR = 1011;
 const TRY_AGAIN = 1013;
+
+/** Bytes of a reason that a close frame has room for; with more, close() throws. */
+const MAX_REASON = 123;
 
 /** A WebSocket for as long as a session lasts; its messages are access. */
 export class TiedSocket implements SessionSocket, OpenStream {
@@ -104,6 +118,10 @@ export class TiedSocket implements SessionSocket, OpenStream {
     this.response = response;
     this.#parts = parts;
     this.#setTimer(parts.onClosed, LONGEST_OPENING);
+    guardListeners(socket, (error) => {
+      parts.onError(error);
+      this.#close(INTERNAL_ERROR, "internal error");
+    });
     const send = socket.send.bind(socket);
     // What Deno's own would keep has no bound.
     socket.send = (data) => {
@@ -139,7 +157,7 @@ export class TiedSocket implements SessionSocket, OpenStream {
     this.#clearTimer();
     this.#parts.onClosed();
     const { socket } = this;
-    const close = () => socket.close(code, reason);
+    const close = () => socket.close(code, shorten(reason));
     // Closed before it is open, it would leave the visitor waiting.
     if (socket.readyState === WebSocket.CONNECTING) {
       socket.addEventListener("open", close);
@@ -175,4 +193,11 @@ export class TiedSocket implements SessionSocket, OpenStream {
     if (this.#timer !== undefined) this.#parts.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
+}
+
+/** As many whole characters of a reason as a close frame has room for. */
+function shorten(reason: string): string {
+  const bytes = new Uint8Array(MAX_REASON);
+  const { written } = new TextEncoder().encodeInto(reason, bytes);
+  return new TextDecoder().decode(bytes.subarray(0, written));
 }

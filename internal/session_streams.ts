@@ -117,6 +117,7 @@ export class SessionStreams {
       touch: this.#touch,
       onOpen: () => this.#keep(stream, stopSignal),
       onClosed: () => dropStream(stream, this.#open, stopSignal),
+      onError: this.#report,
     }, options);
     this.#keep(stream, stopSignal);
     this.#cutIfOutdated(stream, request);

@@ -21,6 +21,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "internal/files_in_use.ts",
     "internal/form_tokens.ts",
     "internal/forwarded.ts",
+    "internal/guarded_listeners.ts",
     "internal/header_value.ts",
     "internal/histogram.ts",
     "internal/http_date.ts",
