@@ -471,7 +471,8 @@ export class SiteRequest implements SessionHolder {
    * Aborts when the visitor leaves before the response is handed over.
    *
    * Ask for it before the response is produced. A body that is handed over
-   * whole, text for example, counts as sent from then on.
+   * whole, text for example, counts as sent from then on. What an abort listener
+   * throws or rejects is reported to the site's `onError`.
    *
    * It needs Deno's own signal of the request, of whose old behaviour Deno prints
    * a warning, once in a process; so does {@linkcode SiteRequest.finished}, an

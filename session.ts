@@ -881,13 +881,14 @@ export class Session {
    * Aborted when the session ends; its reason is a {@linkcode SessionEndedError}.
    *
    * Hand it to `fetch`, to `addEventListener`, to a stream's `pipeTo`: they stop
-   * with the session and need no cleaning up. What an abort listener throws is
-   * reported to the site's `onError`.
+   * with the session and need no cleaning up. What an abort listener throws or
+   * rejects is reported to the site's `onError`.
    */
   get signal(): AbortSignal {
     const end = this.#end;
     return this.#getListeners().signal(
       end === undefined ? undefined : () => new SessionEndedError(end),
+      (error) => this.site.reportError(error, { session: this }),
     );
   }
 
@@ -1242,10 +1243,7 @@ export class Session {
     const { site } = this;
     extras.isTelling = true;
     extras.warnings?.clear();
-    extras.listeners?.abort(
-      () => new SessionEndedError(end),
-      (error) => site.reportError(error, { session: this }),
-    );
+    extras.listeners?.abort(() => new SessionEndedError(end));
     extras.streams?.end(end.reason);
     extras.listeners?.tell((callback) => site.tellSessionEnd(callback, end));
     extras.isTelling = false;

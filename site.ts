@@ -4,6 +4,7 @@
  * @module
  */
 
+import { GuardedAbort } from "./internal/abort.ts";
 import { AccessEntry, lineWriter } from "./internal/access_log.ts";
 import { answer, answerError, type RouteWatch } from "./internal/answer.ts";
 import { checkOptions, clearSiteDataHeader } from "./internal/check_options.ts";
@@ -153,7 +154,7 @@ export class Site
   readonly #namedEndCallbacks = new Map<string, NamedEndCallback>();
   readonly #pending = new PendingPromises<Session>();
   readonly #log: ((line: string) => void) | undefined;
-  readonly #stop = new AbortController();
+  readonly #stop = new GuardedAbort((error) => this.reportError(error, {}));
   #routes: RouteWatch | undefined = undefined;
   #isClosed = false;
   #stopListening: (() => void) | undefined = undefined;
@@ -272,7 +273,10 @@ export class Site
     );
   }
 
-  /** Aborts when the site stops: streams of events end then; for requests. */
+  /**
+   * Aborts when the site stops: streams of events end then; for requests. What an
+   * abort listener throws or rejects is reported to `onError`.
+   */
   get stopSignal(): AbortSignal {
     return this.#stop.signal;
   }
@@ -448,7 +452,7 @@ export class Site
    * stream would run for ever. {@linkcode listen} calls this first.
    */
   stopStreams(): void {
-    this.#stop.abort();
+    this.#stop.abort(() => undefined);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { abortGuarded } from "./abort.ts";
+import { GuardedAbort } from "./abort.ts";
 import type { StreamWatcher } from "./watch_stream.ts";
 
 /** How the handing over of a response has gone. */
@@ -23,16 +23,20 @@ export class Delivery {
 
   readonly #request: Request;
   readonly #report: (error: unknown) => void;
-  readonly #abort = new AbortController();
+  readonly #abort: GuardedAbort;
   readonly #finished: PromiseWithResolvers<void> = Promise.withResolvers();
   #isSettled = false;
   #onEnd: ((end: DeliveryEnd) => void) | undefined = undefined;
   #end: DeliveryEnd | undefined = undefined;
 
-  /** @param report Takes what abort listeners and broken bodies throw. */
+  /**
+   * @param report Takes what abort listeners throw and reject, and what breaks
+   * bodies; must not throw.
+   */
   constructor(request: Request, report: (error: unknown) => void) {
     this.#request = request;
     this.#report = report;
+    this.#abort = new GuardedAbort(report);
     // Who does not wait for it must not be ended by its rejection.
     this.#finished.promise.catch(() => {});
     if (request.signal.aborted) this.#onAbort();
@@ -91,7 +95,7 @@ export class Delivery {
     const error = new Error("The visitor has left", { cause });
     error.name = "AbortError";
     this.#finished.reject(error);
-    abortGuarded(this.#abort, error, this.#report);
+    this.#abort.abort(() => error);
     this.#tell({ bytes, hasLeft: true });
   }
 

@@ -1,9 +1,9 @@
-import { abortGuarded } from "./abort.ts";
+import { GuardedAbort } from "./abort.ts";
 
 /** Those who wait for an end; what nobody has asked for is not made. */
 export class EndListeners<End> {
   #callbacks: ((end: End) => unknown)[] | undefined = undefined;
-  #abort: AbortController | undefined = undefined;
+  #abort: GuardedAbort | undefined = undefined;
   #ended: PromiseWithResolvers<End> | undefined = undefined;
 
   /** Has a function called at the end; during it, in the same pass. */
@@ -11,12 +11,18 @@ export class EndListeners<End> {
     (this.#callbacks ??= []).push(callback);
   }
 
-  /** A signal that aborts at the end; aborted if there is a reason already. */
-  signal(reason: (() => Error) | undefined): AbortSignal {
-    if (this.#abort === undefined) {
-      this.#abort = new AbortController();
-      if (reason !== undefined) this.#abort.abort(reason());
-    }
+  /**
+   * A signal that aborts at the end.
+   *
+   * @param reason Makes what it is aborted with, if the end has come already.
+   * @param report Takes what abort listeners throw and reject; must not throw.
+   */
+  signal(
+    reason: (() => Error) | undefined,
+    report: (error: unknown) => void,
+  ): AbortSignal {
+    this.#abort ??= new GuardedAbort(report);
+    if (reason !== undefined) this.#abort.abort(reason);
     return this.#abort.signal;
   }
 
@@ -32,12 +38,9 @@ export class EndListeners<End> {
    * Aborts the signal.
    *
    * @param reason Makes what it is aborted with.
-   * @param report Takes what abort listeners throw.
    */
-  abort(reason: () => Error, report: (error: unknown) => void): void {
-    if (this.#abort !== undefined) {
-      abortGuarded(this.#abort, reason(), report);
-    }
+  abort(reason: () => Error): void {
+    this.#abort?.abort(reason);
   }
 
   /**

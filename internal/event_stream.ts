@@ -1,4 +1,4 @@
-import { abortGuarded } from "./abort.ts";
+import { GuardedAbort } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import { describe } from "./describe.ts";
 import { markSelfClosing } from "./open_stream.ts";
@@ -45,7 +45,7 @@ export interface EventStreamParts {
   readonly clock: Clock;
   /** Called once, when it is closed, by whomever. */
   readonly onClosed: () => void;
-  /** Takes what the abort listeners throw. */
+  /** Takes what the abort listeners throw and reject; must not throw. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -72,7 +72,7 @@ export class EventStream {
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   /** Why it is over; undefined as long as it is not. */
   #cause: string | undefined = undefined;
-  #abort: AbortController | undefined = undefined;
+  readonly #abort: GuardedAbort;
   #timer: unknown = undefined;
   #hasSent = false;
 
@@ -82,6 +82,7 @@ export class EventStream {
     checkNumber("keepAlive", keepAlive);
     checkNumber("maxBufferedBytes", maxBufferedBytes);
     this.#parts = parts;
+    this.#abort = new GuardedAbort(parts.onError);
     this.#keepAlive = Math.min(keepAlive * 1000, LONGEST_DELAY);
     this.#maxBufferedBytes = maxBufferedBytes;
     const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
@@ -113,15 +114,9 @@ export class EventStream {
    * signal says which.
    *
    * Stop what pushes here, a timer or a subscription. What an abort listener
-   * throws is reported to the site's `onError`.
+   * throws or rejects is reported to the site's `onError`.
    */
   get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      this.#abort = new AbortController();
-      if (this.#cause !== undefined) {
-        this.#abort.abort(closedBecause(this.#cause));
-      }
-    }
     return this.#abort.signal;
   }
 
@@ -175,7 +170,7 @@ export class EventStream {
   #close(cause: string): void {
     if (this.#cause !== undefined) return;
     this.#cause = cause;
-    const { clock, onClosed, onError } = this.#parts;
+    const { clock, onClosed } = this.#parts;
     if (this.#timer !== undefined) clock.clearTimeout(this.#timer);
     try {
       this.#controller.close();
@@ -183,9 +178,7 @@ export class EventStream {
       // The visitor has cancelled it.
     }
     onClosed();
-    if (this.#abort !== undefined) {
-      abortGuarded(this.#abort, closedBecause(cause), onError);
-    }
+    this.#abort.abort(() => closedBecause(cause));
   }
 
   #wait(): void {

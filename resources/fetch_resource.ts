@@ -88,20 +88,19 @@ const FORBIDDEN = /^(connect|trace|track)$/i;
 function requestFor(siteRequest: SiteRequest): Request {
   const { request } = siteRequest;
   const url = urlBelow(siteRequest);
+  // Asked for late, as it makes a request twice as dear, and Deno print a
+  // warning about the request's own.
+  const signal = { get: () => siteRequest.signal };
   if (siteRequest.getHeader("upgrade") !== undefined) {
     // Deno upgrades the connection of its own object only, or of its heir.
-    return Object.create(request, { url: { value: url } });
+    return Object.create(request, { url: { value: url }, signal });
   }
   const { method, headers } = request;
   if (FORBIDDEN.test(method)) throw new UnsupportedMethod(method, []);
   // A "get" from the wire may have one, and becomes a GET, which may not.
   const body = /^(get|head)$/i.test(method) ? null : request.body;
   const copy = new Request(url, { method, headers, body });
-  // Asked for late, as it makes a request twice as dear, and Deno print a
-  // warning about the request's own.
-  return Object.defineProperty(copy, "signal", {
-    get: () => siteRequest.signal,
-  });
+  return Object.defineProperty(copy, "signal", signal);
 }
 
 function urlBelow({ prepath, request, url }: SiteRequest): string {

@@ -251,6 +251,29 @@ Deno.test("FetchResource has the signal abort when the visitor leaves", async ()
   assert(isAborted);
 });
 
+for (const upgrade of ["websocket", undefined]) {
+  Deno.test(`FetchResource has what abort listeners throw reported (upgrade: ${upgrade})`, async () => {
+    const visitor = new AbortController();
+    const request = new Request("http://localhost/api", {
+      signal: visitor.signal,
+      headers: upgrade === undefined ? {} : { upgrade },
+    });
+    await using site = siteOf(({ signal }) => {
+      signal.addEventListener("abort", () => {
+        throw new Error("oops");
+      });
+      signal.addEventListener(
+        "abort",
+        () => Promise.reject(new Error("later")),
+      );
+      visitor.abort();
+      return new Response();
+    });
+    await site.fetch(request);
+    assertEquals(site.errors.map(String), ["Error: oops", "Error: later"]);
+  });
+}
+
 Deno.test("FetchResource has the signal abort no more after success", async () => {
   const visitor = new AbortController();
   const request = new Request("http://localhost/api", {
