@@ -121,7 +121,7 @@ function fromSingle(client: NodeRedisClient): RedisClient {
     send: (args) => client.sendCommand([...args], UNMAPPED),
     async subscribe(channel, onMessage, onGap) {
       const subscriber = client.duplicate();
-      subscriber.on("error", (error) => client.emit("error", error));
+      subscriber.on("error", (error) => tellError(client, error));
       await subscriber.connect();
       try {
         await subscriber.subscribe(channel, onMessage);
@@ -134,6 +134,23 @@ function fromSingle(client: NodeRedisClient): RedisClient {
       return async () => subscriber.destroy();
     },
   };
+}
+
+/**
+ * Has a client tell its listeners of an error of the connection that listens.
+ *
+ * Without a listener emit() throws the error, which would end the process. The
+ * client fails by itself then, and the site reports that.
+ */
+function tellError(
+  client: Pick<NodeRedisClient, "emit">,
+  error: unknown,
+): void {
+  try {
+    client.emit("error", error);
+  } catch {
+    // No listener, or one that throws.
+  }
 }
 
 /** A cluster has a connection for listening itself. */
@@ -195,7 +212,7 @@ export function fromIoredis(client: IoredisClient): RedisClient {
     send: ([command = "", ...args]) => client.call(command, args),
     async subscribe(channel, onMessage, onGap) {
       const subscriber = duplicateOf(client);
-      subscriber.on("error", (error) => client.emit("error", error));
+      subscriber.on("error", (error) => tellError(client, error));
       subscriber.on("message", (_, message) => onMessage(message));
       try {
         await subscriber.subscribe(channel);

@@ -36,15 +36,23 @@ export function readNews(message: string, listener: NewsListener): void {
       listener.onNext({
         index: Number(uid),
         until: decodeNumber(reason ?? ""),
-        claimant: claimant === undefined ? undefined : decodeText(claimant),
+        claimant: readText(claimant),
       });
       if (at === "sooner") listener.onSooner();
-    } else if (at !== undefined && uid !== undefined && reason !== undefined) {
-      listener.onEnd({
-        uid: decodeText(uid),
-        reason: decodeText(reason),
-        at: decodeNumber(at),
-      });
+    } else if (at !== undefined) {
+      const ended = readText(uid);
+      const why = readText(reason);
+      if (ended === undefined || why === undefined) continue;
+      listener.onEnd({ uid: ended, reason: why, at: decodeNumber(at) });
     }
+  }
+}
+
+/** Decodes a text; undefined if there is none, or if no script wrote it. */
+function readText(kept: string | undefined): string | undefined {
+  try {
+    return kept === undefined ? undefined : decodeText(kept);
+  } catch {
+    return undefined;
   }
 }
