@@ -169,7 +169,8 @@ export interface SiteOptions {
    */
   cookieName?: string;
   /**
-   * Takes what a resource, a callback or an abort listener threw or rejected.
+   * Takes what a resource, a callback, an abort listener or a listener of a
+   * session's socket threw or rejected.
    *
    * If it throws or rejects itself, both errors are printed. The default prints
    * the error and not the context, which holds the visitor's token.
