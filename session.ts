@@ -13,6 +13,7 @@ import type {
   EventStreamOptions,
   ServerEvent,
 } from "./internal/event_stream.ts";
+import { isPromiseLike } from "./internal/promise_like.ts";
 import { Renewal, type TokenWorth } from "./internal/renewal.ts";
 import { runningRequest } from "./internal/running.ts";
 import type {
@@ -999,7 +1000,8 @@ export class Session {
    * The session's one object of a class, made at the first call.
    *
    * It lives in this process as long as the session does. After the end it is
-   * still there for the callbacks. If the constructor throws, nothing is kept.
+   * still there for the callbacks. If the constructor throws, nothing is kept. If it
+   * returns a promise, that is kept, and its rejection reported to `onError`.
    *
    * From Twisted's `getComponent`, with a class in place of an interface.
    *
@@ -1024,7 +1026,14 @@ export class Session {
     const extras = this.#getExtras();
     const components = extras.components ??= new Map();
     if (!components.has(component)) {
-      components.set(component, new component(this));
+      const made = new component(this);
+      components.set(component, made);
+      // Its caller may not wait for it, and its rejection would end the process.
+      if (isPromiseLike(made)) {
+        Promise.resolve(made).catch((error) =>
+          this.site.reportError(error, { session: this })
+        );
+      }
     }
     return components.get(component) as T;
   }
@@ -1120,15 +1129,16 @@ export class Session {
   #release(holder: SessionHolder, isVisit: boolean): void {
     const holders = this.#extras?.holders;
     if (!holders?.has(holder)) return;
-    // If the timer is late, it is still held now.
-    this.checkExpired();
-    holders.delete(holder);
-    if (!isVisit || this.#end !== undefined || this.#row === 0) return;
     const { clock } = this.site;
     try {
+      // If the timer is late, it is still held now.
+      this.checkExpired();
+      holders.delete(holder);
+      if (!isVisit || this.#end !== undefined || this.#row === 0) return;
       const idleAt = this.#touchedAt + this.sessionTimeout * 1000;
       if (clock.now() >= idleAt && !holder.hasLeft) this.touch();
     } catch (error) {
+      holders.delete(holder);
       this.site.reportError(error, { session: this });
     }
   }
@@ -1142,9 +1152,10 @@ export class Session {
   }
 
   #warn(callback: SessionWarningCallback): void {
-    const { site, uid, expiresAt } = this;
-    const reason = this.#dueAs ?? "idle";
+    const { site } = this;
     try {
+      const { uid, expiresAt } = this;
+      const reason = this.#dueAs ?? "idle";
       site.mindPromise(
         callback({ session: this, uid, reason, expiresAt }),
         this,

@@ -192,7 +192,7 @@ export class Site
     );
     const deadlines = new ExpiryQueue<Expiring>(
       this.clock,
-      (item, now) => item.checkExpired(now),
+      (item, now) => this.#checkDeadline(item, now),
     );
     this.#eviction = new Eviction(this.#sessions, {
       max: options.maxSessions ?? 2_000_000,
@@ -627,6 +627,18 @@ export class Site
     this.#report(error, context);
   }
 
+  /** Does what is due at a deadline; nothing else can catch what that throws. */
+  #checkDeadline(item: Expiring, now: number): void {
+    try {
+      item.checkExpired(now);
+    } catch (error) {
+      if (!(item instanceof Session)) return this.reportError(error, {});
+      this.reportError(error, { session: item });
+      // An overridden checkExpired() that throws cannot keep the session.
+      Session.prototype.checkExpired.call(item, now);
+    }
+  }
+
   #makeKeeper(options: SiteOptions): SessionKeeper | undefined {
     const { store, storeTimeout = 2, endLease = 10 } = options;
     if (store === undefined) return undefined;
@@ -748,10 +760,14 @@ export class Site
 
   #logDelivery(request: SiteRequest, log: (line: string) => void): void {
     const entry = new AccessEntry(request, this.clock.now());
-    notifyOnDelivery(
-      request,
-      (status, end) => log(entry.format(status, end)),
-    );
+    notifyOnDelivery(request, (status, end) => {
+      try {
+        log(entry.format(status, end));
+      } catch (error) {
+        // A resource may have set a user that is no text.
+        this.reportError(error, { request });
+      }
+    });
   }
 
   #mustBeOpen(): void {

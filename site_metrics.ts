@@ -104,23 +104,28 @@ export class SiteMetrics {
     });
     let known = 0;
     // Where there is a store, some come and go without a beginning or an end.
-    const update = () => {
+    const update = (): unknown => {
       const { size } = site.sessions;
-      active.add(size - known);
+      const change = size - known;
       known = size;
+      return active.add(change);
     };
     update();
-    site.notifyOnSessionStart(() => {
-      made.add(1);
-      update();
-    });
+    // A callback for each instrument: one that fails is reported, and does not
+    // keep the others from counting.
+    site.notifyOnSessionStart(() => made.add(1));
+    site.notifyOnSessionStart(update);
     observeStoredEnds(site, meter);
-    site.notifyOnSessionEnd(({ session, reason, at }) => {
-      update();
-      ended.add(1, { reason });
-      duration.record(Math.max(0, at - session.createdAt));
-      if (session.lateness !== undefined) lateness.record(session.lateness);
-    });
+    site.notifyOnSessionEnd(update);
+    site.notifyOnSessionEnd(({ reason }) => ended.add(1, { reason }));
+    site.notifyOnSessionEnd(({ session, at }) =>
+      duration.record(Math.max(0, at - session.createdAt))
+    );
+    site.notifyOnSessionEnd(({ session }) =>
+      session.lateness === undefined
+        ? undefined
+        : lateness.record(session.lateness)
+    );
   }
 }
 

@@ -9,6 +9,7 @@ import type {
   SessionStore,
 } from "../stores/store.ts";
 import { type Clock, monotonic } from "./clock.ts";
+import { textOfThrown } from "./describe.ts";
 import { isPromiseLike } from "./promise_like.ts";
 import type { StoredEndCounts } from "./session_figures.ts";
 import { decodeValue } from "./stored_values.ts";
@@ -310,7 +311,7 @@ export class EndDuty {
         ),
         end,
       );
-      const why = String(lastError);
+      const why = textOfThrown(lastError);
       this.#finish(
         duty,
         "aside",

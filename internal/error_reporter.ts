@@ -1,5 +1,8 @@
 import { isPromiseLike } from "./promise_like.ts";
 
+/** Printed in place of an error that cannot be. */
+const UNPRINTABLE = "An error was reported that cannot be printed";
+
 /**
  * A function that hands errors to another, and never throws.
  *
@@ -25,6 +28,12 @@ export function errorReporter<Context>(
 }
 
 function print(error: unknown): void {
-  // deno-lint-ignore no-console -- the documented default of onError
-  console.error(error);
+  for (const value of [error, UNPRINTABLE]) {
+    try {
+      // deno-lint-ignore no-console -- the documented default of onError
+      return console.error(value);
+    } catch {
+      // An error may refuse to be looked at, and so may the console.
+    }
+  }
 }

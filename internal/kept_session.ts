@@ -78,6 +78,12 @@ export class KeptSession {
     if (absoluteTimeout >= 0 && absoluteTimeout !== this.absoluteTimeout) {
       changes.absoluteTimeout = this.absoluteTimeout = absoluteTimeout;
     }
+    // A timeout that touch() refuses is not written. A new record needs one, so
+    // it gets that of the deadline that the session has.
+    if (Number.isNaN(this.sessionTimeout)) {
+      this.sessionTimeout = (session.expiresAt - session.lastModified) * 1000;
+    }
+    if (Number.isNaN(this.absoluteTimeout)) this.absoluteTimeout = Infinity;
     if (this.values !== undefined) changes.values = this.values;
     if (this.callbacks !== undefined) changes.addedCallbacks = this.callbacks;
     if (this.hasNewPrincipal) changes.principal = session.principal ?? null;

@@ -16,7 +16,7 @@ export interface ResponseParts {
   readonly isHead: boolean;
   /** Whoever waits for the response to be handed over. */
   readonly delivery: Delivery | undefined;
-  /** Takes the error of a body that breaks off. */
+  /** Takes the error of a body that breaks off, or fails when it is cancelled. */
   readonly onBodyError: (error: unknown) => void;
   /** Aborts when the site stops: streams of events end then. */
   readonly stopSignal: AbortSignal;
@@ -53,13 +53,13 @@ function makeResponse(body: BodyInit, parts: ResponseParts): Response {
   const init = { status, statusText, headers };
 
   if (!hasBody) {
-    if (body instanceof ReadableStream) discard(body);
+    if (body instanceof ReadableStream) discard(body, parts);
     const response = new Response(null, init);
     delivery?.finish(0);
     return response;
   }
   if (parts.isHead) {
-    const response = headOf(new Response(body, init), lengthOf(body));
+    const response = headOf(new Response(body, init), parts, lengthOf(body));
     delivery?.finish(0);
     return response;
   }
@@ -121,7 +121,7 @@ function dressResponse(response: Response, parts: ResponseParts): Response {
   const init = { status, statusText, headers };
   if (isHead) {
     delivery?.finish(0);
-    return headOf(new Response(body, init));
+    return headOf(new Response(body, init), parts);
   }
   if (!isFollowed) return new Response(body, init);
   if (body !== null) return new Response(follow(body, headers, parts), init);
@@ -148,6 +148,7 @@ function follow(
 ): ReadableStream {
   return watchStream(body, {
     onError: parts.onBodyError,
+    onCancelError: parts.onBodyError,
     ...parts.delivery?.watcher(),
     signal: isEvents(headers) && !isSelfClosing(body)
       ? parts.stopSignal
@@ -180,14 +181,18 @@ function isEvents(headers: Headers): boolean {
  * may mean that render_HEAD does not know, and no body that who made the Response
  * has taken it away already, so they claim no length either.
  */
-function headOf(response: Response, length?: number): Response {
+function headOf(
+  response: Response,
+  parts: ResponseParts,
+  length?: number,
+): Response {
   const { body, headers, status } = response;
   if (length && !headers.has("content-length")) {
     headers.set("content-length", String(length));
   }
   const isLengthKnown = NULL_BODY_STATUSES.includes(status) ||
     headers.has("content-length");
-  if (body !== null) discard(body);
+  if (body !== null) discard(body, parts);
   return new Response(isLengthKnown ? null : new Blob().stream(), response);
 }
 
@@ -207,7 +212,7 @@ function declaredLength(headers: Headers): number | undefined {
   return length === null ? undefined : Number(length);
 }
 
-/** Cancels a stream that will not be sent, and forgets it if it minds. */
-function discard(stream: ReadableStream): void {
-  stream.cancel().catch(() => {});
+/** Cancels a stream that will not be sent. */
+function discard(stream: ReadableStream, { onBodyError }: ResponseParts): void {
+  stream.cancel().catch(onBodyError);
 }

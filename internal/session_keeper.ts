@@ -54,7 +54,8 @@ interface Visit {
   loaded?: LoadedSession;
   session?: Session;
   worth: TokenWorth;
-  failure?: unknown;
+  /** Why the store could not be asked; in a box, for it may throw undefined. */
+  failure?: { readonly cause: unknown };
 }
 
 /**
@@ -152,9 +153,11 @@ export class SessionKeeper implements KeeperForSessions {
   ): { session: Session; worth: TokenWorth } | undefined {
     const visit = this.#visits.get(request);
     if (visit?.failure !== undefined) {
-      throw new HttpError(503, "Your session cannot be looked up just now.", {
-        cause: visit.failure,
-      });
+      throw new HttpError(
+        503,
+        "Your session cannot be looked up just now.",
+        visit.failure,
+      );
     }
     if (visit?.session === undefined || visit.token !== token) return undefined;
     return { session: visit.session, worth: visit.worth };
@@ -282,11 +285,14 @@ export class SessionKeeper implements KeeperForSessions {
     this.#visits.set(request, visit);
     // Over here, whatever the store thinks.
     if (this.#ends.isEnding(uid)) return;
-    // It has been reported.
-    visit.failure = this.#check.refusal;
-    if (visit.failure !== undefined) return;
+    const { refusal } = this.#check;
+    if (refusal !== undefined) {
+      // It has been reported.
+      visit.failure = { cause: refusal };
+      return;
+    }
     const fail = (error: unknown) => {
-      visit.failure = error;
+      visit.failure = { cause: error };
       this.#line.report(error, { request });
     };
     const sentAt = this.#clock.now();
@@ -371,7 +377,8 @@ export class SessionKeeper implements KeeperForSessions {
     const watch = () => {
       const session = sessionOf(request);
       const timeout = (session?.sessionTimeout ?? 1) * 1000;
-      const pause = Math.min(Math.max(timeout / 4, 10), QUESTION);
+      // NaN, which the next touch refuses, must not make it go round and round.
+      const pause = Math.min(Math.max(timeout / 4 || 0, 10), QUESTION);
       timer = this.#clock.setTimeout(() => {
         if (session !== undefined && wasTouched(request)) {
           this.#records.prolong(session, 2 * pause);
@@ -391,7 +398,9 @@ export class SessionKeeper implements KeeperForSessions {
     }
     const fail = (error: unknown) => {
       this.#line.report(error, { request });
-      response.body?.cancel().catch(() => {});
+      response.body?.cancel().catch((error) =>
+        this.#site.reportError(error, { request })
+      );
       if (
         session !== undefined && this.#records.isUnwritten(session)
       ) {

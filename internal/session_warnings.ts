@@ -67,10 +67,14 @@ export class SessionWarnings {
       lead,
       row: 0,
       checkExpired() {
-        const isOver = session.checkExpired();
-        // It may be over as far as is known, and stay.
-        if (warning.row !== 0) {
-          deadlines.move(warning.row, Infinity, clock.now());
+        let isOver = true;
+        try {
+          isOver = session.checkExpired();
+        } finally {
+          // It may be over as far as is known, and stay.
+          if (warning.row !== 0) {
+            deadlines.move(warning.row, Infinity, clock.now());
+          }
         }
         if (!isOver) callback();
       },

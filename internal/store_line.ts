@@ -73,11 +73,11 @@ export class StoreLine {
     let answer: MaybePromise<T>;
     try {
       answer = ask();
+      if (isPromiseLike(answer)) return this.#await(answer);
     } catch (error) {
       this.#fail(error);
       throw error;
     }
-    if (isPromiseLike(answer)) return this.#await(answer);
     this.#succeed();
     return answer;
   }
@@ -104,7 +104,8 @@ export class StoreLine {
       };
       this.#waiting.add(waiting);
       this.#timer ??= this.#clock.setTimeout(this.#look, LOOK);
-      answer.then((value) => {
+      // A store's own thenable may throw where a promise rejects.
+      Promise.resolve(answer).then((value) => {
         // One that comes too late has been given up, and proves nothing.
         if (this.#waiting.delete(waiting)) this.#succeed();
         this.#rest();

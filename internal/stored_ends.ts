@@ -200,7 +200,7 @@ export class StoredEnds {
   halt(): Promise<unknown> {
     this.#isStopped = true;
     this.#watch.stop();
-    this.#unwatch?.();
+    if (this.#unwatch !== undefined) this.#stopListening(this.#unwatch);
     this.#unwatch = undefined;
     const ends = [...this.#ending.values()].map((end) => this.#endInStore(end));
     this.#quietTurns.stop();
@@ -217,7 +217,7 @@ export class StoredEnds {
   #listen(): void {
     this.#isListening = true;
     const listening = (unwatch: () => void) => {
-      if (this.#isStopped) unwatch();
+      if (this.#isStopped) this.#stopListening(unwatch);
       else this.#unwatch = unwatch;
     };
     const failed = () => void (this.#isListening = false);
@@ -227,11 +227,22 @@ export class StoredEnds {
         ({ uid, reason }) => this.#hear(uid, reason as SessionEndReason),
         () => this.#watch.wake(),
       );
-      if (isPromiseLike(unwatch)) unwatch.then(listening, failed);
-      else listening(unwatch);
+      if (isPromiseLike(unwatch)) {
+        Promise.resolve(unwatch).then(listening, failed);
+      } else listening(unwatch);
     } catch {
       // A later round tries again, and finds out what there was to hear.
       failed();
+    }
+  }
+
+  #stopListening(unwatch: () => unknown): void {
+    const failed = (error: unknown) => this.#site.reportError(error, {});
+    try {
+      const stopping = unwatch();
+      if (isPromiseLike(stopping)) Promise.resolve(stopping).catch(failed);
+    } catch (error) {
+      failed(error);
     }
   }
 

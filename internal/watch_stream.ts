@@ -1,9 +1,14 @@
 import { describe } from "./describe.ts";
 
-/** What is called as a stream is read; of the last three one, once. */
+/**
+ * What is called as a stream is read; of `onEnd`, `onError` and `onCancel` one,
+ * once.
+ */
 export interface StreamWatcher {
   /** A chunk is handed on; what is thrown breaks the stream. */
   onChunk?: (chunk: Uint8Array) => void;
+  /** The source failed when it was cancelled. */
+  onCancelError?: (error: unknown) => void;
   /** The last chunk was taken, or the signal aborted. */
   onEnd?: () => void;
   /** The source broke. */
@@ -21,8 +26,10 @@ export function watchStream(
 ): ReadableStream<Uint8Array> {
   const { signal } = watcher;
   const reader = stream.getReader();
+  const cancel = (reason: unknown) =>
+    reader.cancel(reason).catch((error) => watcher.onCancelError?.(error));
   // A read that waits answers that there is no more.
-  const stop = () => void reader.cancel(signal?.reason).catch(() => {});
+  const stop = () => void cancel(signal?.reason);
   if (signal?.aborted) stop();
   signal?.addEventListener("abort", stop);
   const ignore = () => signal?.removeEventListener("abort", stop);
@@ -37,7 +44,10 @@ export function watchStream(
         }
       } catch (error) {
         ignore();
-        reader.cancel(error).catch(() => {});
+        reader.cancel(error).catch((second) => {
+          // A source that broke rejects with the same error.
+          if (second !== error) watcher.onCancelError?.(second);
+        });
         watcher.onError?.(error);
         throw error;
       }
@@ -48,7 +58,7 @@ export function watchStream(
     cancel(reason) {
       ignore();
       watcher.onCancel?.(reason);
-      return reader.cancel(reason);
+      return cancel(reason);
     },
   }, { highWaterMark: 0 });
 }
