@@ -1,4 +1,5 @@
 import type { RedisClient } from "./redis_client.ts";
+import { inTime } from "./redis_in_time.ts";
 import { INSPECT } from "./redis_scripts.ts";
 import { listOf, textOf, textsOf } from "./redis_text.ts";
 
@@ -24,15 +25,24 @@ const CLOCK_TOLERANCE = 1000;
  * Looks at the Redis that a store is to rely on.
  *
  * @returns sentences for those who run it, each once.
- * @throws {RangeError} If it would lose sessions.
+ * @throws {RangeError} If it would lose sessions, whatever else is away.
+ * @throws {Error} If any of it is away.
  */
 export async function checkRedis(check: RedisCheck): Promise<string[]> {
-  const sentences = new Set<string>();
-  for (const key of check.keys) {
-    for (const sentence of await checkNode(check, key)) sentences.add(sentence);
+  const results = await Promise.allSettled([
+    ...check.keys.map((key) =>
+      inTime(checkNode(check, key), `look at "${key}"`)
+    ),
+    inTime(checkShards(check), `look at "${check.shardsKey}"`),
+  ]);
+  const failures = results.filter((result) => result.status === "rejected")
+    .map(({ reason }) => reason);
+  if (failures.length > 0) {
+    throw failures.find((error) => error instanceof RangeError) ?? failures[0];
   }
-  await checkShards(check);
-  return [...sentences];
+  const sentences = results.filter((result) => result.status === "fulfilled")
+    .flatMap(({ value }) => value);
+  return [...new Set(sentences)];
 }
 
 /** Any node that has a shard may differ from the others. */
@@ -68,7 +78,9 @@ async function checkNode(check: RedisCheck, key: string): Promise<string[]> {
   }
   refuseUnfit(info);
   sentences.push(...await checkPersistence(client, key, info));
-  sentences.push(...checkCluster(info, check.keys.length));
+  if (fieldOf(info, "cluster_enabled") === "1") {
+    sentences.push(...await checkCluster(check, key, info));
+  }
   return sentences;
 }
 
@@ -115,10 +127,13 @@ async function checkPersistence(
   ];
 }
 
-function checkCluster(info: string, shards: number): string[] {
-  if (fieldOf(info, "cluster_enabled") !== "1") return [];
+async function checkCluster(
+  { client, keys }: RedisCheck,
+  key: string,
+  info: string,
+): Promise<string[]> {
   const sentences: string[] = [];
-  if (shards === 1) {
+  if (keys.length === 1) {
     sentences.push(
       "Redis is a cluster, but all sessions lie on one node of it: raise the option shards to spread them",
     );
@@ -128,11 +143,23 @@ function checkCluster(info: string, shards: number): string[] {
       "A node of the cluster has no replica: while it is away, no session on it is found or ends",
     );
   }
+  const setting = "cluster-require-full-coverage";
+  try {
+    if (
+      settingOf(await client.send(["CONFIG", "GET", setting], key)) === "yes"
+    ) {
+      sentences.push(
+        `While a node of the cluster is away, the others refuse their sessions too: set "${setting} no"`,
+      );
+    }
+  } catch {
+    // CONFIG is refused: the store works without it.
+  }
   return sentences;
 }
 
 /** With another number of shards, sessions are looked for where they are not. */
-async function checkShards(check: RedisCheck): Promise<void> {
+async function checkShards(check: RedisCheck): Promise<string[]> {
   const { client, keys, shardsKey } = check;
   const shards = String(keys.length);
   const reply = await client.send(
@@ -140,7 +167,7 @@ async function checkShards(check: RedisCheck): Promise<void> {
     shardsKey,
   );
   const before = reply === null ? shards : textOf(reply);
-  if (before === shards) return;
+  if (before === shards) return [];
   throw new RangeError(
     `Cannot keep sessions in Redis: those that are there lie in ${before} shards, not in ${shards}: set the option shards to ${before}, or choose another prefix, or delete the key "${shardsKey}" if none are left`,
   );

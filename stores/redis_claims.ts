@@ -1,9 +1,10 @@
 import type { NextNews } from "./redis_news.ts";
+import { askEach } from "./redis_in_time.ts";
 import { RedisOutlook } from "./redis_outlook.ts";
 import { decodeEnd, fieldsOf } from "./redis_record.ts";
 import type { ScriptRunner } from "./redis_runner.ts";
 import { CLAIM, READY } from "./redis_scripts.ts";
-import type { Shard, Shards } from "./redis_shard.ts";
+import type { Shard } from "./redis_shard.ts";
 import {
   decodeText,
   encodeText,
@@ -21,7 +22,7 @@ const MOST_AT_ONCE = 1000;
 const TRIES = 5;
 
 /**
- * Claims ends from all shards in which some may be due.
+ * Claims ends from shards in which some may be due.
  *
  * A script must declare its keys, so the first looks which sessions are due, and
  * a second claims them by name, as far as nobody has done so in between. Most of
@@ -29,16 +30,18 @@ const TRIES = 5;
  */
 export class RedisClaims {
   readonly #runner: ScriptRunner;
-  readonly #shards: Shards;
   readonly #channel: string;
   readonly #outlook: RedisOutlook;
   #owner: string | undefined = undefined;
 
-  constructor(runner: ScriptRunner, shards: Shards, channel: string) {
+  constructor(
+    runner: ScriptRunner,
+    shards: readonly Shard[],
+    channel: string,
+  ) {
     this.#runner = runner;
-    this.#shards = shards;
     this.#channel = channel;
-    this.#outlook = new RedisOutlook(shards.all.length);
+    this.#outlook = new RedisOutlook(shards.length);
   }
 
   /** What is heard from now on is told here; answers what ends that. */
@@ -56,11 +59,15 @@ export class RedisClaims {
     this.#outlook.note(news, this.#owner);
   }
 
-  /** As `SessionStore.claim`. */
-  async claim(claimant: Claimant, limit: number): Promise<Claims> {
+  /** As `SessionStore.claim`, for the ends in some shards. */
+  async claim(
+    claimant: Claimant,
+    limit: number,
+    shards: readonly Shard[],
+  ): Promise<Claims> {
     this.#owner = claimant.owner;
     for (let tries = 1;; tries++) {
-      const claims = await this.#tryClaim(claimant, limit);
+      const claims = await this.#tryClaim(claimant, limit, shards);
       // Whoever was faster has these; there may be more, for which it is worth
       // trying, but not for ever.
       if (claims.ends.length > 0 || claims.nextIn > 0 || tries === TRIES) {
@@ -69,34 +76,46 @@ export class RedisClaims {
     }
   }
 
-  /** As `SessionStore.nextIn`. */
-  async nextIn(): Promise<number> {
-    const looks = await this.#lookInto(this.#shards.all, 0);
+  /** As `SessionStore.nextIn`, for the ends in some shards. */
+  async nextIn(shards: readonly Shard[]): Promise<number> {
+    const looks = await Promise.all(
+      askEach(shards, (shard) => this.#look(shard, 0)),
+    );
     return Math.min(...looks.map((look) => look.nextIn));
   }
 
-  async #tryClaim(claimant: Claimant, limit: number): Promise<Claims> {
+  async #tryClaim(
+    claimant: Claimant,
+    limit: number,
+    shards: readonly Shard[],
+  ): Promise<Claims> {
     const most = Math.min(limit, MOST_AT_ONCE);
-    const looks = await this.#lookInto(
-      this.#shards.all.filter((shard) => this.#outlook.mayBeDue(shard)),
-      most,
+    const looks = await Promise.allSettled(
+      askEach(shards, async (shard) => {
+        if (!this.#outlook.mayBeDue(shard)) return [];
+        return (await this.#look(shard, most)).ready;
+      }),
     );
-    const first = looks.flatMap((look) => look.ready)
+    const first = valuesOf(looks).flat()
       .sort((a, b) => a.due - b.due).slice(0, most);
-    const claimed = await Promise.all(looks.map(({ shard }) => {
-      const names = first.filter((one) => one.shard === shard)
-        .map(({ name }) => name);
-      return names.length === 0 ? [] : this.#claimNamed(shard, names, claimant);
-    }));
-    const ends = new Map(claimed.flat().map((end) => [end.session.uid, end]));
+    const claimed = await Promise.allSettled(
+      askEach(shards, async (shard) => {
+        const names = first.filter((one) => one.shard === shard)
+          .map(({ name }) => name);
+        if (names.length === 0) return [];
+        return await this.#claimNamed(shard, names, claimant);
+      }),
+    );
+    const ends = new Map(
+      valuesOf(claimed).flat().map((end) => [end.session.uid, end]),
+    );
+    // What has been claimed has to be told, whatever failed beside it.
+    const failed = [...looks, ...claimed].find(isRejected);
+    if (ends.size === 0 && failed !== undefined) throw failed.reason;
     return {
       ends: first.flatMap(({ name }) => ends.get(decodeText(name)) ?? []),
-      nextIn: this.#outlook.nextIn,
+      nextIn: this.#outlook.nextIn(shards),
     };
-  }
-
-  #lookInto(shards: readonly Shard[], most: number): Promise<Look[]> {
-    return Promise.all(shards.map((shard) => this.#look(shard, most)));
   }
 
   async #look(shard: Shard, most: number): Promise<Look> {
@@ -150,6 +169,18 @@ interface Look extends Pick<Claims, "nextIn"> {
     /** Since when it can be claimed, by the clock of its node. */
     readonly due: number;
   }[];
+}
+
+function valuesOf<T>(results: readonly PromiseSettledResult<T>[]): T[] {
+  return results.flatMap((result) =>
+    result.status === "fulfilled" ? [result.value] : []
+  );
+}
+
+function isRejected(
+  result: PromiseSettledResult<unknown>,
+): result is PromiseRejectedResult {
+  return result.status === "rejected";
 }
 
 function untilOf(now: unknown, next: unknown): number {

@@ -1,3 +1,4 @@
+import { askEach } from "./redis_in_time.ts";
 import { decodeEnd, fieldsOf } from "./redis_record.ts";
 import type { ScriptCall, ScriptRunner } from "./redis_runner.ts";
 import {
@@ -90,10 +91,10 @@ export class RedisEnds {
     });
   }
 
-  /** The ends that have been put aside, the longest kept first. */
-  async listAside(): Promise<AsideEnd[]> {
+  /** The ends in some shards that have been put aside, the longest kept first. */
+  async listAside(shards: readonly Shard[]): Promise<AsideEnd[]> {
     const lists = await Promise.all(
-      this.#shards.all.map((shard) => this.#listAsideOf(shard)),
+      askEach(shards, (shard) => this.#listAsideOf(shard)),
     );
     return lists.flat().sort((a, b) => a.since - b.since)
       .map(({ end }) => end);

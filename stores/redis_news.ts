@@ -17,10 +17,8 @@ export interface NewsListener {
   onEnd(news: EndNews): void;
   /** Called when the next end in a shard is another. */
   onNext(news: NextNews): void;
-  /** Called if something may be due sooner than was thought. */
-  onSooner(): void;
-  /** Called if there may have been news that did not come. */
-  onGap(): void;
+  /** Called if something in a shard may be due sooner than was thought. */
+  onSooner(index: number): void;
 }
 
 /**
@@ -33,12 +31,13 @@ export function readNews(message: string, listener: NewsListener): void {
   for (const line of message.split("\n")) {
     const [at, uid, reason, claimant] = line.split("\t");
     if (at === "next" || at === "sooner") {
+      const index = Number(uid);
       listener.onNext({
-        index: Number(uid),
+        index,
         until: decodeNumber(reason ?? ""),
         claimant: readText(claimant),
       });
-      if (at === "sooner") listener.onSooner();
+      if (at === "sooner") listener.onSooner(index);
     } else if (at !== undefined) {
       const ended = readText(uid);
       const why = readText(reason);

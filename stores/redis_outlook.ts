@@ -113,12 +113,13 @@ export class RedisOutlook {
     };
   }
 
-  /** Milliseconds until it is worth claiming. */
-  get nextIn(): number {
+  /** Milliseconds until it is worth claiming from one of these shards. */
+  nextIn(shards: readonly Shard[]): number {
     const now = this.#now();
     const isShared = now - this.#othersAt < OTHERS_STAY;
     const pause = isShared ? Math.random() * SPREAD : 0;
-    const waits = this.#views.map(({ dueAt, isBehind, lookedAt }) => {
+    const waits = shards.map(({ index }) => {
+      const { dueAt, isBehind, lookedAt } = this.#views[index]!;
       const wait = Math.max(0, dueAt - now);
       if (this.#listeners === 0 || isBehind) return wait;
       return Math.min(wait + pause, lookedAt + LONGEST_TRUST - now);

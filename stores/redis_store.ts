@@ -19,21 +19,10 @@ import {
   isGrowing,
 } from "./redis_record.ts";
 import { failureTo, ScriptRunner } from "./redis_runner.ts";
-import {
-  COMMIT,
-  COMMIT_SMALL,
-  CREATE,
-  LOAD,
-  UIDS_OF,
-} from "./redis_scripts.ts";
+import { COMMIT, COMMIT_SMALL, CREATE, LOAD } from "./redis_scripts.ts";
 import { Shards } from "./redis_shard.ts";
-import {
-  decodeText,
-  encodeText,
-  listOf,
-  numberOf,
-  textsOf,
-} from "./redis_text.ts";
+import { type RedisPart, ShardGroup } from "./redis_shard_group.ts";
+import { encodeText, listOf, numberOf, textsOf } from "./redis_text.ts";
 import type {
   AsideEnd,
   Claimant,
@@ -49,6 +38,7 @@ import type {
 } from "./store.ts";
 
 export * from "./redis_client.ts";
+export type { RedisPart } from "./redis_shard_group.ts";
 
 /** Options of {@linkcode RedisStore}. */
 export interface RedisStoreOptions {
@@ -63,9 +53,9 @@ export interface RedisStoreOptions {
   readonly prefix?: string;
   /**
    * Over how many parts the sessions are spread, 1 or more. Each lies on one node
-   * of a cluster whole, and each is asked whenever ends are claimed; on a single
-   * Redis more than one is of no use. All who share the sessions have the same
-   * number; with another, sessions are not found.
+   * of a cluster whole, and is away with it; each is asked whenever ends are
+   * claimed. On a single Redis more than one is of no use. All who share the
+   * sessions have the same number; with another, sessions are not found.
    *
    * @default {1}
    */
@@ -110,6 +100,8 @@ export interface RedisStoreOptions {
  * ```
  */
 export class RedisStore implements SessionStore, AsyncDisposable {
+  /** The shards, each of which can be away by itself. */
+  readonly parts: readonly RedisPart[];
   readonly #client: RedisClient;
   readonly #prefix: string;
   readonly #channel: string;
@@ -118,7 +110,7 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   readonly #shards: Shards;
   readonly #runner: ScriptRunner;
   readonly #ends: RedisEnds;
-  readonly #claims: RedisClaims;
+  readonly #all: ShardGroup;
   readonly #listening: RedisListening;
 
   /**
@@ -129,20 +121,37 @@ export class RedisStore implements SessionStore, AsyncDisposable {
    * @throws {RangeError} If another option is out of its range.
    */
   constructor(options: RedisStoreOptions) {
-    const { client, prefix = "curfew", shards = 1, touchGranularity = 0 } =
-      options;
-    checkOptions({ client, prefix, shards, touchGranularity });
+    const {
+      client,
+      prefix = "curfew",
+      shards: count = 1,
+      touchGranularity = 0,
+    } = options;
+    checkOptions({ client, prefix, shards: count, touchGranularity });
     const channel = `${prefix}:news`;
     const runner = new ScriptRunner(client);
+    const shards = new Shards(prefix, count);
+    const ends = new RedisEnds(runner, shards, channel);
+    const claims = new RedisClaims(runner, shards.all, channel);
+    const listening = new RedisListening(client, channel, { shards, claims });
+    const tools = { runner, claims, ends, listening };
     this.#client = client;
     this.#prefix = prefix;
     this.#channel = channel;
     this.#slack = String(touchGranularity * 1000);
-    this.#shards = new Shards(prefix, shards);
+    this.#shards = shards;
     this.#runner = runner;
-    this.#ends = new RedisEnds(runner, this.#shards, channel);
-    this.#claims = new RedisClaims(runner, this.#shards, channel);
-    this.#listening = new RedisListening(client, channel);
+    this.#ends = ends;
+    this.#listening = listening;
+    this.#all = new ShardGroup("all shards", shards.all, tools);
+    this.parts = shards.all.map((shard) =>
+      new ShardGroup(`shard ${shard.index}`, [shard], tools)
+    );
+  }
+
+  /** {@inheritDoc SessionStore.partOf} */
+  partOf(uid: string): RedisPart {
+    return this.parts[this.#shards.placeOf(uid).shard.index]!;
   }
 
   /** {@inheritDoc SessionStore.create} */
@@ -219,9 +228,12 @@ export class RedisStore implements SessionStore, AsyncDisposable {
    * looked into once a second. Where others claim too, `nextIn` may be up to
    * 20 ms more, so that not all look at once. What somebody else claims in
    * between is not claimed again. At most 1000 are claimed at once.
+   *
+   * Ends of shards that answer are claimed even if another shard fails, or does
+   * not answer within 5 s. To ask one shard only, use `parts`.
    */
   claim(claimant: Claimant, limit: number): Promise<Claims> {
-    return this.#claims.claim(claimant, limit);
+    return this.#all.claim(claimant, limit);
   }
 
   /** {@inheritDoc SessionStore.renew} */
@@ -251,57 +263,33 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   /**
    * The ends that have been put aside, the longest kept first.
    *
-   * Redis keeps them until somebody deletes their keys.
+   * Redis keeps them until somebody deletes their keys. It rejects while a shard
+   * is away: then ask the `parts` one by one.
    */
   listAside(): Promise<AsideEnd[]> {
-    return this.#ends.listAside();
+    return this.#all.listAside();
   }
 
   /** {@inheritDoc SessionStore.nextIn} */
   nextIn(): Promise<number> {
-    return this.#claims.nextIn();
+    return this.#all.nextIn();
   }
 
   /** {@inheritDoc SessionStore.uidsOf} */
-  async uidsOf(principal: string): Promise<string[]> {
-    const lists = await Promise.all(
-      this.#shards.all.map(async (shard) =>
-        textsOf(
-          await this.#runner.run(UIDS_OF, "list the sessions of a principal", {
-            keys: [shard.principals, shard.due],
-            words: [encodeText(principal)],
-          }),
-        )
-      ),
-    );
-    return lists.flatMap((list) => [...fieldsOf(swap(list))])
-      .sort(([, a], [, b]) => Number(a) - Number(b))
-      .map(([name]) => decodeText(name));
+  uidsOf(principal: string): Promise<string[]> {
+    return this.#all.uidsOf(principal);
   }
 
   /**
    * {@inheritDoc SessionStore.watch}
    *
-   * Opens a connection that listens.
+   * Opens a connection that listens, one for all who watch.
    */
-  async watch(
+  watch(
     onEnd: (news: EndNews) => void,
-    onSooner: () => void = () => {},
+    onSooner?: () => void,
   ): Promise<() => void> {
-    const stop = await this.#listening.start({
-      onEnd,
-      onNext: (news) => this.#claims.noteNext(news),
-      onSooner,
-      onGap: () => {
-        this.#claims.noteGap();
-        onSooner();
-      },
-    });
-    const unlisten = this.#claims.listen();
-    return () => {
-      unlisten();
-      stop();
-    };
+    return this.#all.watch(onEnd, onSooner);
   }
 
   /**
@@ -311,7 +299,9 @@ export class RedisStore implements SessionStore, AsyncDisposable {
    * it to drop (`maxmemory-policy allkeys-*`), a replica, and a number of shards
    * other than that of the sessions which are there. It tells of a clock that
    * differs by more than a second, of what a restart would lose, of a cluster
-   * that is not made use of, and of what it was not allowed to look at.
+   * that is not made use of or stops as a whole when one node is away, and of what
+   * it was not allowed to look at. A node that does not answer in 5 s is taken to
+   * be away.
    *
    * @throws {RangeError} If it refuses Redis.
    */
@@ -358,9 +348,4 @@ function checkOptions(options: Required<RedisStoreOptions>): void {
       `Cannot make store: touchGranularity is not a number of seconds: ${touchGranularity}`,
     );
   }
-}
-
-/** Names after values becomes values after names. */
-function swap(list: readonly string[]): string[] {
-  return [...list].reverse();
 }

@@ -196,6 +196,18 @@ export interface EndNews {
 }
 
 /**
+ * A part of a store that can be away while the others are not: the sessions on
+ * one node of a cluster, for example.
+ *
+ * Its members are those of {@linkcode SessionStore}, for its own sessions only.
+ */
+export interface StorePart
+  extends Pick<SessionStore, "claim" | "nextIn" | "uidsOf" | "watch"> {
+  /** Names the part in errors: `shard 2`. */
+  readonly name: string;
+}
+
+/**
  * Where sessions are kept beyond the process.
  *
  * **Times** are those of the store's own clock, which all its users share;
@@ -317,4 +329,16 @@ export interface SessionStore {
    * Any other error is taken for one that may pass.
    */
   check?(): MaybePromise<readonly string[]>;
+
+  /**
+   * The parts that can be away one by one, each with sessions of its own.
+   *
+   * A site claims the ends of each part by itself, and refuses the sessions of a
+   * part that does not answer, but no others. A store that has none is away as a
+   * whole.
+   */
+  readonly parts?: readonly StorePart[];
+
+  /** Returns the part that the session of a uid belongs to, if there are any. */
+  partOf?(uid: string): StorePart;
 }

@@ -126,7 +126,7 @@ export async function look(
 
 /** Claims all that can be claimed now. */
 export async function claimAll(
-  store: SessionStore,
+  store: Pick<SessionStore, "claim">,
   claimant: Claimant = NODE,
 ): Promise<ClaimedEnd[]> {
   const all: ClaimedEnd[] = [];

@@ -14,6 +14,7 @@ import {
 } from "./contract_checks.ts";
 import { CROWD_TESTS, DURABLE_TESTS, WATCH_TESTS } from "./contract_crowds.ts";
 import { END_TESTS } from "./contract_ends.ts";
+import { PART_TESTS } from "./contract_parts.ts";
 import { RECORD_TESTS } from "./contract_records.ts";
 
 export { StoreContractError, type StoreUnderTest };
@@ -86,6 +87,7 @@ export function testStoreContract(
     ...END_TESTS,
     ...CROWD_TESTS,
     ...WATCH_TESTS,
+    ...PART_TESTS,
     ...isDurable ? DURABLE_TESTS : {},
   };
   for (const [fact, run] of Object.entries(tests)) {

@@ -182,18 +182,24 @@ export class RedisCluster implements AsyncDisposable {
     this.servers = servers;
   }
 
-  /** Starts one, all of whose slots are served once it is there. */
-  static async start(): Promise<RedisCluster> {
+  /**
+   * Starts one, all of whose slots are served once it is there.
+   *
+   * @param settings As for a single Redis, for each node.
+   */
+  static async start(settings: readonly string[] = []): Promise<RedisCluster> {
     const servers: RedisServer[] = [];
     const cluster = new RedisCluster(servers);
     try {
       for (let i = 0; i < 3; i++) {
-        const settings = [
+        const ofCluster = [
           ...["--cluster-enabled", "yes", "--cluster-node-timeout", "15000"],
           // Otherwise 10,000 above the port, which may be no port at all.
           ...["--cluster-port", `${freePort()}`],
         ];
-        servers.push(await RedisServer.start({ settings }));
+        servers.push(
+          await RedisServer.start({ settings: [...ofCluster, ...settings] }),
+        );
       }
       const addresses = servers.map(({ port }) => `127.0.0.1:${port}`);
       await runCli("--cluster", "create", ...addresses, "--cluster-yes");

@@ -70,8 +70,12 @@ export async function connectNodeCluster(
   servers: readonly RedisServer[],
 ): Promise<[RedisClient, () => void]> {
   const { createCluster } = await import("redis");
-  const rootNodes = servers.map(({ url }) => ({ url }));
-  const cluster = createCluster({ rootNodes });
+  const cluster = createCluster({
+    rootNodes: servers.map(({ url }) => ({ url })),
+    commandOptions: { timeout: 2000 },
+    defaults: { disableOfflineQueue: true, socket: { reconnectStrategy: 200 } },
+  });
+  cluster.on("error", () => {});
   await cluster.connect();
   return [fromNodeRedis(cluster), () => cluster.destroy()];
 }
@@ -81,10 +85,29 @@ export async function connectIoredisCluster(
   servers: readonly RedisServer[],
 ): Promise<[RedisClient, () => void]> {
   const { Cluster } = await import("ioredis");
-  const nodes = servers.map(({ port }) => ({ host: "127.0.0.1", port }));
-  const cluster = new Cluster(nodes);
+  const cluster = new Cluster(nodesOf(servers), IOREDIS_CLUSTER);
+  cluster.on("error", () => {});
   await cluster.ping();
   return [fromIoredis(cluster), () => cluster.disconnect()];
+}
+
+/** Connects to a cluster with `npm:iovalkey`. */
+export async function connectIovalkeyCluster(
+  servers: readonly RedisServer[],
+): Promise<[RedisClient, () => void]> {
+  const { Cluster } = await import("iovalkey");
+  const cluster = new Cluster(nodesOf(servers), IOREDIS_CLUSTER);
+  cluster.on("error", () => {});
+  await cluster.ping();
+  return [fromIoredis(cluster), () => cluster.disconnect()];
+}
+
+const IOREDIS_CLUSTER = { redisOptions: { commandTimeout: 2000 } };
+
+function nodesOf(
+  servers: readonly RedisServer[],
+): { host: string; port: number }[] {
+  return servers.map(({ port }) => ({ host: "127.0.0.1", port }));
 }
 
 /** A store with a client of its own. */

@@ -7,7 +7,8 @@ import { RedisServer, testWithRedis } from "../helpers_redis.ts";
 import { Node } from "../helpers_store.ts";
 import { connectNodeRedis, openStore } from "./helpers_redis_store.ts";
 
-const [SHARD, OTHER_SHARD] = new Shards("test", 2).all;
+const SHARDS = new Shards("test", 2).all;
+const [SHARD, OTHER_SHARD] = SHARDS;
 const OWNER = "here";
 
 /** What is known of two shards, and the time to set. */
@@ -30,7 +31,7 @@ Deno.test("RedisOutlook relies on nothing while nobody listens", () => {
   const { outlook, look } = makeOutlook();
   look(500);
   assert(outlook.mayBeDue(SHARD!));
-  assertEquals(outlook.nextIn, 500);
+  assertEquals(outlook.nextIn(SHARDS), 500);
   const stop = outlook.listen();
   look(500);
   assert(!outlook.mayBeDue(SHARD!));
@@ -53,7 +54,7 @@ Deno.test("RedisOutlook has a shard looked into when its next end is due", () =>
   const { outlook, clock, look } = makeOutlook();
   outlook.listen();
   look(500);
-  assertEquals(outlook.nextIn, 500);
+  assertEquals(outlook.nextIn(SHARDS), 500);
   clock.time = 499;
   assert(!outlook.mayBeDue(SHARD!));
   clock.time = 500;
@@ -64,7 +65,7 @@ Deno.test("RedisOutlook has each shard looked into once a second, whatever is he
   const { outlook, clock, look, hear } = makeOutlook();
   outlook.listen();
   look(Infinity);
-  assertEquals(outlook.nextIn, 1000);
+  assertEquals(outlook.nextIn(SHARDS), 1000);
   clock.time = 999;
   hear(60_000);
   assert(!outlook.mayBeDue(SHARD!));
@@ -77,13 +78,13 @@ Deno.test("RedisOutlook hears of what is due sooner, and of what was claimed", (
   outlook.listen();
   look(500);
   hear(100);
-  assertEquals(outlook.nextIn, 98);
+  assertEquals(outlook.nextIn(SHARDS), 98);
   clock.time = 98;
   assert(outlook.mayBeDue(SHARD!));
   assert(!outlook.mayBeDue(OTHER_SHARD!));
   hear(300, OWNER);
   assert(!outlook.mayBeDue(SHARD!));
-  assertEquals(outlook.nextIn, 298);
+  assertEquals(outlook.nextIn(SHARDS), 298);
 });
 
 Deno.test("RedisOutlook believes news rather than a look that was sent before", () => {
@@ -93,7 +94,7 @@ Deno.test("RedisOutlook believes news rather than a look that was sent before", 
   const answered = outlook.look(SHARD!);
   hear(100);
   answered(500);
-  assertEquals(outlook.nextIn, 98);
+  assertEquals(outlook.nextIn(SHARDS), 98);
 });
 
 Deno.test("RedisOutlook lets others be faster, by 20 ms at most, while there are any", () => {
@@ -101,19 +102,19 @@ Deno.test("RedisOutlook lets others be faster, by 20 ms at most, while there are
   outlook.listen();
   hear(500, "there");
   look(500);
-  const waits = Array.from({ length: 100 }, () => outlook.nextIn);
+  const waits = Array.from({ length: 100 }, () => outlook.nextIn(SHARDS));
   assert(waits.every((wait) => wait >= 500 && wait <= 520), `${waits}`);
   assert(new Set(waits).size > 50);
   // Whoever is there in time looks.
   clock.time = 500;
   assert(outlook.mayBeDue(SHARD!));
-  assert(outlook.nextIn <= 20);
+  assert(outlook.nextIn(SHARDS) <= 20);
   // Where there is more to claim, everybody helps.
   look(0);
-  assertEquals(outlook.nextIn, 0);
+  assertEquals(outlook.nextIn(SHARDS), 0);
   clock.time = 10_001;
   look(500);
-  assertEquals(outlook.nextIn, 500);
+  assertEquals(outlook.nextIn(SHARDS), 500);
 });
 
 testWithRedis(
