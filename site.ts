@@ -327,8 +327,7 @@ export class Site
    * evicted for another. Whatever is thrown, nothing is kept.
    */
   makeSession(): Session {
-    this.#keeper?.mustBeUp();
-    const session = this.#newSession();
+    const session = this.#newSession(this.#keeper?.makeUid());
     this.#eviction.makeRoom();
     // A callback may have closed the site.
     this.#mustBeOpen();
@@ -516,7 +515,8 @@ export class Site
    * @param principal Whose they are.
    * @param options Which one stays, and what the ends are called.
    * @returns how many have ended; a promise of it where the sessions are kept in
-   * a store that has to be waited for, which rejects if that cannot be reached.
+   * a store that has to be waited for. It rejects if that cannot be reached; if
+   * only a part of it cannot, after the sessions of the others have ended.
    */
   endSessions(
     principal: string,
@@ -681,9 +681,9 @@ export class Site
     this.endSession(session, "evicted");
   }
 
-  #newSession(): Session {
+  #newSession(uid: string = randomId()): Session {
     this.#mustBeOpen();
-    const session = this.#build(randomId());
+    const session = this.#build(uid);
     // The factory may have closed the site.
     this.#mustBeOpen();
     return session;

@@ -8,7 +8,17 @@ import { isPromiseLike } from "./promise_like.ts";
  */
 const LONGEST_WAIT = 1000;
 
-/** Goes round when something may be due, and at least every second. */
+/**
+ * The longest pause after a round that failed, in milliseconds: a store that is
+ * back is noticed so late at most. The first is as long as a wait; each further
+ * one is doubled.
+ */
+const LONGEST_PAUSE = 4000;
+
+/**
+ * Goes round when something may be due, and at least every second; after a
+ * failure less and less often.
+ */
 export class EndWatch {
   readonly #clock: Clock;
   readonly #round: () => MaybePromise<number>;
@@ -17,11 +27,13 @@ export class EndWatch {
   #isRunning = false;
   #isWoken = false;
   #isStopped = false;
+  /** How long the next failure makes it pause. */
+  #pause = LONGEST_WAIT;
 
   /**
    * @param clock Where the time comes from.
    * @param round Sees to what is due, and answers in how many milliseconds more
-   * will be; must neither throw nor reject.
+   * will be. It fails by throwing or rejecting, and reports that itself.
    */
   constructor(clock: Clock, round: () => MaybePromise<number>) {
     this.#clock = clock;
@@ -42,7 +54,7 @@ export class EndWatch {
 
   #set(delay: number): void {
     if (this.#isStopped) return;
-    const wait = Math.ceil(Math.min(Math.max(delay, 0), LONGEST_WAIT));
+    const wait = Math.ceil(Math.max(delay, 0));
     const at = this.#clock.now() + wait;
     if (at >= this.#wakeAt) return;
     this.#clear();
@@ -60,14 +72,29 @@ export class EndWatch {
     this.#timer = undefined;
     this.#wakeAt = Infinity;
     this.#isRunning = true;
-    const next = this.#round();
-    if (isPromiseLike(next)) Promise.resolve(next).then(this.#rest);
-    else this.#rest(next);
+    try {
+      const next = this.#round();
+      if (isPromiseLike(next)) next.then(this.#rest, this.#fail);
+      else this.#rest(next);
+    } catch {
+      this.#fail();
+    }
   };
 
   readonly #rest = (next: number): void => {
-    this.#isRunning = false;
-    this.#set(this.#isWoken ? 0 : next);
-    this.#isWoken = false;
+    this.#pause = LONGEST_WAIT;
+    this.#conclude(Math.min(next, LONGEST_WAIT));
   };
+
+  readonly #fail = (): void => {
+    const pause = this.#pause;
+    this.#pause = Math.min(2 * pause, LONGEST_PAUSE);
+    this.#conclude(pause);
+  };
+
+  #conclude(wait: number): void {
+    this.#isRunning = false;
+    this.#set(this.#isWoken ? 0 : wait);
+    this.#isWoken = false;
+  }
 }

@@ -13,3 +13,12 @@ export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null &&
     typeof (value as { then?: unknown }).then === "function";
 }
+
+/** Waits until all are settled; then rejects as the first that has rejected. */
+export async function settleAll(
+  promises: readonly PromiseLike<unknown>[],
+): Promise<void> {
+  const results = await Promise.allSettled(promises);
+  const failure = results.find(({ status }) => status === "rejected");
+  if (failure?.status === "rejected") throw failure.reason;
+}

@@ -24,15 +24,16 @@ import type { Clock } from "./clock.ts";
 import type { EndAudience } from "./end_duty.ts";
 import { HttpError } from "./http_error.ts";
 import type { KeepersHands, KeptSite } from "./kept_site.ts";
-import { isPromiseLike } from "./promise_like.ts";
+import { isPromiseLike, settleAll } from "./promise_like.ts";
 import type { TokenWorth } from "./renewal.ts";
 import { hashOfSecret } from "./secret_hash.ts";
 import type { StoredEndCounts } from "./session_figures.ts";
 import { type ObservableDeadlines, SessionRecords } from "./session_records.ts";
 import { StoreCheck } from "./store_check.ts";
 import { StoreLine } from "./store_line.ts";
+import { PerPart } from "./store_parts.ts";
 import { QUESTION, StoredEnds } from "./stored_ends.ts";
-import { ID_LENGTH } from "./token.ts";
+import { ID_LENGTH, randomId } from "./token.ts";
 
 const TOKEN = /^[\da-f]{64}$/;
 
@@ -73,9 +74,9 @@ export class SessionKeeper implements KeeperForSessions {
   readonly #clock: Clock;
   readonly #store: SessionStore;
   readonly #check: StoreCheck;
-  readonly #line: StoreLine;
+  readonly #lines: PerPart<StoreLine>;
   readonly #records: SessionRecords;
-  readonly #ends: StoredEnds;
+  readonly #ends: PerPart<StoredEnds>;
   readonly #visits = new WeakMap<SiteRequest, Visit>();
   readonly #patience: number;
   #startTimer: unknown;
@@ -91,22 +92,29 @@ export class SessionKeeper implements KeeperForSessions {
     this.#store = store;
     this.#patience = keeping.patience;
     this.#check = new StoreCheck(site, store);
-    const line = this.#line = new StoreLine(site, this.#patience);
-    const onOver = (session: Session) => this.#ends.ask(session);
+    const lines = this.#lines = new PerPart(
+      store,
+      ({ name }) => new StoreLine(site, this.#patience, name),
+    );
+    const onOver = (session: Session) => this.#endsOf(session).ask(session);
     const records = this.#records = new SessionRecords(site, {
       store,
-      line,
+      lines,
       hands,
       onOver,
     });
-    this.#ends = new StoredEnds(site, {
-      store,
-      line,
-      hands,
-      records,
-      lease,
-      audience,
-    });
+    const owner = randomId();
+    this.#ends = new PerPart(store, (part, index) =>
+      new StoredEnds(site, {
+        store,
+        part,
+        line: lines.all[index]!,
+        hands,
+        records,
+        owner,
+        lease,
+        audience,
+      }));
     // Whoever makes the site says first who is to be told of ends.
     this.#startTimer = site.clock.setTimeout(() => {
       this.start().catch(() => {});
@@ -115,7 +123,13 @@ export class SessionKeeper implements KeeperForSessions {
 
   /** What has come of the ends that were claimed. */
   get endCounts(): StoredEndCounts {
-    return this.#ends.counts;
+    const sum = { claimed: 0, told: 0, failed: 0, aside: 0, left: 0 };
+    for (const { counts } of this.#ends.all) {
+      for (const name of Object.keys(sum) as (keyof StoredEndCounts)[]) {
+        sum[name] += counts[name];
+      }
+    }
+    return sum;
   }
 
   /** The deadlines of the sessions, where touches are noted too. */
@@ -164,16 +178,23 @@ export class SessionKeeper implements KeeperForSessions {
   }
 
   /**
-   * Refuses to make sessions that cannot be kept.
+   * Returns a uid for a new session, in a part of the store that is not away.
    *
-   * @throws {HttpError} 503
+   * @throws {HttpError} 503 if no session can be kept.
    */
-  mustBeUp(): void {
+  makeUid(): string {
     const { refusal } = this.#check;
-    if (!this.#line.isDown && refusal === undefined) return;
-    throw new HttpError(503, "No session can be begun just now.", {
-      cause: refusal,
-    });
+    if (
+      refusal !== undefined || this.#lines.all.every(({ isDown }) => isDown)
+    ) {
+      throw new HttpError(503, "No session can be begun just now.", {
+        cause: refusal,
+      });
+    }
+    for (;;) {
+      const uid = randomId();
+      if (!this.#lines.of(uid).isDown) return uid;
+    }
   }
 
   /** Keeps a session that has just been made. */
@@ -199,12 +220,12 @@ export class SessionKeeper implements KeeperForSessions {
 
   mayEnd(session: Session): boolean {
     if (!this.#records.isInStore(session)) return true;
-    this.#ends.ask(session);
+    this.#endsOf(session).ask(session);
     return false;
   }
 
   isInQuestion(session: Session): boolean {
-    return this.#ends.isInQuestion(session);
+    return this.#endsOf(session).isInQuestion(session);
   }
 
   /**
@@ -214,10 +235,14 @@ export class SessionKeeper implements KeeperForSessions {
    * site's own to tell.
    */
   announce(end: SessionEnd): boolean {
-    return this.#ends.announce(end);
+    return this.#ends.of(end.uid).announce(end);
   }
 
-  /** Ends the sessions of a principal, wherever they are; answers how many. */
+  /**
+   * Ends the sessions of a principal, wherever they are; answers how many.
+   *
+   * Those in parts that answer end, even if another part does not; then it fails.
+   */
   endSessionsOf(
     principal: string,
     options: {
@@ -225,7 +250,14 @@ export class SessionKeeper implements KeeperForSessions {
       readonly reason: SessionEndReason;
     },
   ): MaybePromise<number> {
-    return this.#ends.endSessionsOf(principal, options);
+    const [only, ...others] = this.#ends.all;
+    if (others.length === 0) return only!.endSessionsOf(principal, options);
+    let sum = 0;
+    const ending = this.#ends.all.map(async (ends) => {
+      const count = await ends.endSessionsOf(principal, options);
+      sum += count;
+    });
+    return settleAll(ending).then(() => sum);
   }
 
   /**
@@ -234,7 +266,7 @@ export class SessionKeeper implements KeeperForSessions {
    * @returns false if it is not, so that it has to end.
    */
   release(session: Session): boolean {
-    this.#ends.answer(session);
+    this.#endsOf(session).answer(session);
     return this.#records.release(session);
   }
 
@@ -247,15 +279,18 @@ export class SessionKeeper implements KeeperForSessions {
     this.#isStopped = true;
     this.#clock.clearTimeout(this.#startTimer);
     this.#check.stop();
-    this.#lastWrites = Promise.all([this.#records.halt(), this.#ends.halt()])
-      .then(() => {}, (error) => this.#site.reportError(error, {}));
+    this.#lastWrites = settleAll([
+      this.#records.halt(),
+      ...this.#ends.all.map((ends) => ends.halt()),
+    ]).then(() => {}, (error) => this.#site.reportError(error, {}));
   }
 
   /** Waits for what halt() has begun, and leaves what is untold to others. */
   async stop(): Promise<void> {
     this.halt();
     await this.#lastWrites;
-    await this.#ends.stop();
+    await Promise.all(this.#ends.all.map((ends) => ends.stop()));
+    for (const line of this.#lines.all) line.close();
   }
 
   async #start(): Promise<void> {
@@ -264,15 +299,23 @@ export class SessionKeeper implements KeeperForSessions {
       if (isPromiseLike(checking)) {
         // Ends do not wait for an answer that takes its time.
         this.#startTimer = this.#clock.setTimeout(
-          () => this.#ends.begin(),
+          () => this.#begin(),
           this.#patience,
         );
         await checking;
       }
-      this.#ends.begin();
+      this.#begin();
     } finally {
       this.#clock.clearTimeout(this.#startTimer);
     }
+  }
+
+  #begin(): void {
+    for (const ends of this.#ends.all) ends.begin();
+  }
+
+  #endsOf({ uid }: Session): StoredEnds {
+    return this.#ends.of(uid);
   }
 
   #open(request: SiteRequest): MaybePromise<void> {
@@ -283,8 +326,9 @@ export class SessionKeeper implements KeeperForSessions {
     const secret = token.slice(ID_LENGTH);
     const visit: Visit = { token, worth: "wrong" };
     this.#visits.set(request, visit);
+    const line = this.#lines.of(uid);
     // Over here, whatever the store thinks.
-    if (this.#ends.isEnding(uid)) return;
+    if (this.#ends.of(uid).isEnding(uid)) return;
     const { refusal } = this.#check;
     if (refusal !== undefined) {
       // It has been reported.
@@ -293,7 +337,7 @@ export class SessionKeeper implements KeeperForSessions {
     }
     const fail = (error: unknown) => {
       visit.failure = { cause: error };
-      this.#line.report(error, { request });
+      line.report(error, { request });
     };
     const sentAt = this.#clock.now();
     const secretHash = hashOfSecret(secret);
@@ -312,7 +356,7 @@ export class SessionKeeper implements KeeperForSessions {
     };
     try {
       const touch = !isLeaked && !isNoVisit(request);
-      const loaded = this.#line.call(() =>
+      const loaded = line.call(() =>
         this.#store.load(uid, { secretHash, touch })
       );
       if (isPromiseLike(loaded)) return loaded.then(adopt, fail);
@@ -334,18 +378,17 @@ export class SessionKeeper implements KeeperForSessions {
     },
   ): void {
     const { uid, secret, secretHash, sentAt } = came;
+    const ends = this.#ends.of(uid);
     // It may have ended while the store was being asked.
-    if (this.#ends.isEnding(uid)) return;
+    if (ends.isEnding(uid)) return;
     const live = this.#site.sessions.get(uid);
     if (loaded === undefined) {
-      if (live?.isActive && this.#records.isInStore(live)) {
-        this.#ends.ask(live);
-      }
+      if (live?.isActive && this.#records.isInStore(live)) ends.ask(live);
       return;
     }
     const session = live ?? this.#records.revive(loaded, sentAt);
     if (!this.#records.keeps(session) || !session.isActive) return;
-    this.#ends.answer(session);
+    ends.answer(session);
     this.#records.update(session, loaded, sentAt);
     visit.loaded = loaded;
     visit.session = session;
@@ -396,8 +439,9 @@ export class SessionKeeper implements KeeperForSessions {
     if (session === undefined && visit?.loaded === undefined) {
       if (!this.#records.hasChanges) return response;
     }
+    const subject = session ?? visit?.session;
     const fail = (error: unknown) => {
-      this.#line.report(error, { request });
+      this.#lines.of(subject?.uid ?? "").report(error, { request });
       response.body?.cancel().catch((error) =>
         this.#site.reportError(error, { request })
       );

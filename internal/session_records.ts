@@ -21,8 +21,9 @@ import type { Clock } from "./clock.ts";
 import { KeptSession } from "./kept_session.ts";
 import type { KeepersHands, KeptSite } from "./kept_site.ts";
 import { refreshFrom, restoreFrom } from "./live_record.ts";
-import { isPromiseLike, proceed } from "./promise_like.ts";
+import { isPromiseLike, proceed, settleAll } from "./promise_like.ts";
 import { hashOfSecret } from "./secret_hash.ts";
+import type { PerPart } from "./store_parts.ts";
 import type { StoreLine } from "./store_line.ts";
 import { encodeValue } from "./stored_values.ts";
 import { ID_LENGTH, randomId } from "./token.ts";
@@ -45,7 +46,7 @@ const CALLBACK_ID_LENGTH = 16;
 /** What the records of sessions are kept with. */
 export interface RecordKeeping {
   readonly store: SessionStore;
-  readonly line: StoreLine;
+  readonly lines: PerPart<StoreLine>;
   readonly hands: KeepersHands;
   /** A session is over in the store that is still live here. */
   onOver(session: Session): void;
@@ -63,7 +64,7 @@ export class SessionRecords {
   readonly #hands: KeepersHands;
   readonly #clock: Clock;
   readonly #store: SessionStore;
-  readonly #line: StoreLine;
+  readonly #lines: PerPart<StoreLine>;
   readonly #onOver: (session: Session) => void;
   readonly #kept = new WeakMap<Session, KeptSession>();
   /** Sessions with something to write. */
@@ -79,7 +80,7 @@ export class SessionRecords {
     this.#site = site;
     this.#clock = site.clock;
     this.#store = keeping.store;
-    this.#line = keeping.line;
+    this.#lines = keeping.lines;
     this.#hands = keeping.hands;
     this.#onOver = keeping.onOver;
   }
@@ -337,7 +338,7 @@ export class SessionRecords {
       await this.save(session);
     });
     for (const session of this.#site.sessions.values()) this.letGo(session);
-    return Promise.all(writes);
+    return settleAll(writes);
   }
 
   /** One that was let go of has no deadline here any more. */
@@ -411,7 +412,7 @@ export class SessionRecords {
     };
     let creating: MaybePromise<SessionTimes | undefined>;
     try {
-      creating = this.#line.call(create);
+      creating = this.#lineOf(session).call(create);
     } catch (error) {
       return failed(error);
     }
@@ -453,7 +454,7 @@ export class SessionRecords {
       );
     };
     try {
-      const committing = this.#line.call(() =>
+      const committing = this.#lineOf(session).call(() =>
         this.#store.commit(session.uid, changes)
       );
       if (!isPromiseLike(committing)) return committed(committing);
@@ -538,10 +539,10 @@ export class SessionRecords {
   }
 
   #flush(): void {
-    if (this.#line.isDown) return this.#flushIn(TOUCH_WAIT);
     for (const session of [...this.#changed, ...this.#touched]) {
       this.#touched.delete(session);
-      this.#saveSoon(session);
+      if (this.#lineOf(session).isDown) this.#writeLater(session);
+      else this.#saveSoon(session);
     }
   }
 
@@ -561,9 +562,17 @@ export class SessionRecords {
   }
 
   #retry(session: Session, error: unknown): void {
-    this.#line.report(error, { session });
+    this.#lineOf(session).report(error, { session });
+    this.#writeLater(session);
+  }
+
+  #writeLater(session: Session): void {
     this.#changed.add(session);
     this.#flushIn(TOUCH_WAIT);
+  }
+
+  #lineOf(session: Session): StoreLine {
+    return this.#lines.of(session.uid);
   }
 }
 

@@ -21,8 +21,9 @@ export class StoreUnavailableError extends Error {
 }
 
 /**
- * The line to a store: nobody waits for it longer than agreed, and nobody waits
- * at all while it is known to be dead.
+ * The line to a store, or to a part of it that can be away by itself: nobody
+ * waits for it longer than agreed, and nobody waits at all while it is known to
+ * be dead.
  *
  * A call that is not answered in time takes it down, and so do two in a row that
  * fail: one may have failed for a reason of its own. It is up again when a probe
@@ -32,20 +33,29 @@ export class StoreLine {
   readonly #site: KeptSite;
   readonly #clock: Clock;
   readonly #patience: number;
+  readonly #name: string;
   readonly #waiting = new Set<Waiting>();
   #timer: unknown = undefined;
   #isDown = false;
   #hasFailed = false;
+  /** What calls have failed with, as far as these are objects. */
+  readonly #failures = new WeakSet<object>();
+  /** Reports the last failure, if it turns out to be one by itself. */
+  #reportLater: (() => void) | undefined = undefined;
 
   /**
    * @param site Where the time comes from, and who hears why, once each time
    * that it goes down.
    * @param patience Milliseconds that a call may take.
+   * @param part What the part of the store is called; none for all of it.
    */
-  constructor(site: KeptSite, patience: number) {
+  constructor(site: KeptSite, patience: number, part?: string) {
     this.#site = site;
     this.#clock = site.clock;
     this.#patience = patience;
+    this.#name = part === undefined
+      ? "the session store"
+      : `${part} of the session store`;
   }
 
   /** Whether calls fail at once. */
@@ -62,7 +72,7 @@ export class StoreLine {
   call<T>(ask: () => MaybePromise<T>): MaybePromise<T> {
     if (this.#isDown) {
       throw new StoreUnavailableError(
-        "Cannot ask the session store: it does not answer",
+        `Cannot ask ${this.#name}: it does not answer`,
       );
     }
     return this.probe(ask);
@@ -82,10 +92,25 @@ export class StoreLine {
     return answer;
   }
 
-  /** Reports why a call has failed, unless that has been reported by the line. */
+  /**
+   * Reports why a call has failed.
+   *
+   * That the store is away is reported once, by the line itself; so a first
+   * failure waits for the next call, which shows whether it is that.
+   */
   report(error: unknown, context: ErrorContext): void {
     if (error instanceof StoreUnavailableError) return;
-    this.#site.reportError(error, context);
+    const report = () => this.#site.reportError(error, context);
+    if (!(error instanceof Error && this.#failures.has(error))) report();
+    else if (this.#isDown) return;
+    else if (this.#hasFailed) this.#reportLater = report;
+    else report();
+  }
+
+  /** Reports the failure that waits for a next call, if there is one. */
+  close(): void {
+    this.#reportLater?.();
+    this.#reportLater = undefined;
   }
 
   #await<T>(answer: PromiseLike<T>): Promise<T> {
@@ -94,9 +119,7 @@ export class StoreLine {
         until: this.#clock.now() + this.#patience,
         giveUp: () => {
           const error = new StoreUnavailableError(
-            `Cannot ask the session store: no answer in ${
-              this.#patience / 1000
-            } s`,
+            `Cannot ask ${this.#name}: no answer in ${this.#patience / 1000} s`,
           );
           this.#goDown(error);
           reject(error);
@@ -140,9 +163,11 @@ export class StoreLine {
 
   #succeed(): void {
     this.#isDown = this.#hasFailed = false;
+    this.close();
   }
 
   #fail(error: unknown): void {
+    if (error instanceof Error) this.#failures.add(error);
     if (this.#hasFailed) this.#goDown(error);
     this.#hasFailed = true;
   }
@@ -150,8 +175,9 @@ export class StoreLine {
   #goDown(error: unknown): void {
     if (this.#isDown) return;
     this.#isDown = true;
+    this.#reportLater = undefined;
     this.#site.reportError(
-      new StoreUnavailableError("Cannot reach the session store", {
+      new StoreUnavailableError(`Cannot reach ${this.#name}`, {
         cause: error,
       }),
       {},

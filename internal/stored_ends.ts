@@ -22,7 +22,7 @@ import type { StoredEndCounts } from "./session_figures.ts";
 import type { SessionRecords } from "./session_records.ts";
 import { decodeValue } from "./stored_values.ts";
 import type { StoreLine } from "./store_line.ts";
-import { randomId } from "./token.ts";
+import type { SitePart } from "./store_parts.ts";
 import { SLICE, Turns } from "./turns.ts";
 
 /** Milliseconds that a session is in question at most before it is asked again. */
@@ -37,24 +37,31 @@ const MAX_DUTIES = 1000;
 /** What the ends of stored sessions are told with. */
 export interface EndTelling {
   readonly store: SessionStore;
+  /** The part of the store whose ends these are, or all of it. */
+  readonly part: SitePart;
+  /** The line to that part. */
   readonly line: StoreLine;
   readonly hands: KeepersHands;
   readonly records: SessionRecords;
   readonly audience: EndAudience;
+  /** Names this process, the same for all parts. */
+  readonly owner: string;
   /** Milliseconds of a lease. */
   readonly lease: number;
 }
 
 /**
- * The ends of sessions that are kept in a store: those that were brought about
- * here are claimed there before they are told, those that are due are claimed by
- * whoever comes first, and those of elsewhere end what is live here, untold.
+ * The ends of sessions that are kept in one part of a store: those that were
+ * brought about here are claimed there before they are told, those that are due
+ * are claimed by whoever comes first, and those of elsewhere end what is live
+ * here, untold.
  */
 export class StoredEnds {
   readonly #site: KeptSite;
   readonly #hands: KeepersHands;
   readonly #clock: Clock;
   readonly #store: SessionStore;
+  readonly #part: SitePart;
   readonly #line: StoreLine;
   readonly #records: SessionRecords;
   readonly #audience: EndAudience;
@@ -84,14 +91,15 @@ export class StoredEnds {
   #isStopped = false;
 
   constructor(site: KeptSite, telling: EndTelling) {
-    const { store, line, lease, audience } = telling;
+    const { store, line, owner, lease, audience } = telling;
     this.#site = site;
     this.#hands = telling.hands;
     this.#clock = site.clock;
     this.#store = store;
+    this.#part = telling.part;
     this.#line = line;
     this.#records = telling.records;
-    this.#claimant = { owner: randomId(), lease };
+    this.#claimant = { owner, lease };
     this.#audience = audience;
     const turns = this.#turns = new Turns(site.clock);
     this.#quietTurns = new Turns(site.clock);
@@ -191,7 +199,7 @@ export class StoredEnds {
         : count(ended as boolean[]);
     };
     return proceed(
-      this.#line.call(() => this.#store.uidsOf(principal)),
+      this.#line.call(() => this.#part.uidsOf(principal)),
       end,
     );
   }
@@ -223,7 +231,7 @@ export class StoredEnds {
     const failed = () => void (this.#isListening = false);
     try {
       // Not by the line: news may be away while the store itself answers.
-      const unwatch = this.#store.watch(
+      const unwatch = this.#part.watch(
         ({ uid, reason }) => this.#hear(uid, reason as SessionEndReason),
         () => this.#watch.wake(),
       );
@@ -263,7 +271,11 @@ export class StoredEnds {
     });
   }
 
-  /** Claims and tells what is due; answers when more will be, in milliseconds. */
+  /**
+   * Claims and tells what is due; answers when more will be, in milliseconds.
+   *
+   * Fails, and reports it, if nothing can be claimed.
+   */
   #goRound(): MaybePromise<number> {
     const asked = [...this.#questions];
     const quiet = [...this.#quiet.values()];
@@ -276,15 +288,28 @@ export class StoredEnds {
       }
       return proceed(settled, () => rest);
     };
+    const fail = (error: unknown): never => {
+      this.#line.report(error, {});
+      throw error;
+    };
     try {
-      const next = this.#claimAll(this.#clock.now());
-      if (!isPromiseLike(next)) return conclude(next);
-      const round = next.then(conclude).catch(() => Infinity);
-      this.#round = round;
+      const claimed = proceed(
+        this.#line.isDown ? this.#tryAgain() : undefined,
+        () => this.#claimAll(this.#clock.now()),
+      );
+      const next = proceed(claimed, conclude);
+      if (!isPromiseLike(next)) return next;
+      const round = next.catch(fail);
+      this.#round = round.catch(() => {});
       return round;
-    } catch {
-      return Infinity;
+    } catch (error) {
+      return fail(error);
     }
+  }
+
+  /** A claim proves nothing: it may be known by news that there is none. */
+  #tryAgain(): MaybePromise<unknown> {
+    return this.#line.probe(() => this.#part.nextIn());
   }
 
   #claimAll(began: number): MaybePromise<number> {
@@ -298,7 +323,7 @@ export class StoredEnds {
       if (this.#duty.size >= MAX_DUTIES) return SLICE;
       const leasedAt = monotonic(this.#clock);
       const claims = this.#line.probe(() =>
-        this.#store.claim(this.#claimant, BATCH)
+        this.#part.claim(this.#claimant, BATCH)
       );
       if (isPromiseLike(claims)) {
         return claims.then(({ ends, nextIn }) => {

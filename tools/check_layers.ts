@@ -106,6 +106,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "internal/session_records.ts",
     "internal/store_check.ts",
     "internal/store_line.ts",
+    "internal/store_parts.ts",
     "internal/stored_ends.ts",
     "internal/site_telemetry.ts",
     "internal/span_names.ts",
