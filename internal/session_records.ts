@@ -69,9 +69,12 @@ export class SessionRecords {
   readonly #kept = new WeakMap<Session, KeptSession>();
   /** Sessions with something to write. */
   readonly #changed = new Set<Session>();
+  /** Sessions whose last write failed, with it to do again. */
+  readonly #unwritten = new Set<Session>();
   /** Sessions that were touched, by a request or otherwise. */
   readonly #touched = new Set<Session>();
   #flushTimer: unknown = undefined;
+  #againTimer: unknown = undefined;
   #flushAt = Infinity;
   #isSetting = false;
   #isStopped = false;
@@ -85,7 +88,7 @@ export class SessionRecords {
     this.#onOver = keeping.onOver;
   }
 
-  /** Whether a session has something to write. */
+  /** Whether a session has something to write that is new. */
   get hasChanges(): boolean {
     return this.#changed.size > 0;
   }
@@ -215,6 +218,7 @@ export class SessionRecords {
     extra: SessionChanges | undefined = undefined,
   ): MaybePromise<void> {
     this.#changed.delete(session);
+    this.#unwritten.delete(session);
     const kept = this.#kept.get(session);
     if (kept === undefined || !session.isActive) return;
     if (!kept.isCreated) {
@@ -235,7 +239,10 @@ export class SessionRecords {
     return this.#commit(session, kept, { ...touch, ...changes });
   }
 
-  /** Writes what has changed in the sessions but one. */
+  /**
+   * Writes what has changed in the sessions but one: the request that is being
+   * answered may have changed them.
+   */
   saveOthers(session: Session | undefined): MaybePromise<void>[] {
     return [...this.#changed].filter((other) => other !== session).map(
       (other) => this.save(other),
@@ -305,6 +312,7 @@ export class SessionRecords {
   /** What has changed in a session is of no account any more. */
   forget(session: Session): void {
     this.#changed.delete(session);
+    this.#unwritten.delete(session);
     this.#touched.delete(session);
   }
 
@@ -331,10 +339,15 @@ export class SessionRecords {
   /** Writes what is left; lets go of all sessions. */
   halt(): Promise<unknown> {
     this.#isStopped = true;
-    if (this.#flushTimer !== undefined) {
-      this.#clock.clearTimeout(this.#flushTimer);
+    for (const timer of [this.#flushTimer, this.#againTimer]) {
+      if (timer !== undefined) this.#clock.clearTimeout(timer);
     }
-    const writes = [...this.#changed, ...this.#touched].map(async (session) => {
+    const sessions = new Set([
+      ...this.#changed,
+      ...this.#unwritten,
+      ...this.#touched,
+    ]);
+    const writes = [...sessions].map(async (session) => {
       await this.save(session);
     });
     for (const session of this.#site.sessions.values()) this.letGo(session);
@@ -406,8 +419,7 @@ export class SessionRecords {
     };
     const failed = (error: unknown): never => {
       if (changes !== undefined) kept.putBack(changes);
-      this.#changed.add(session);
-      this.#flushIn(TOUCH_WAIT);
+      this.#putOffWriting(session);
       throw error;
     };
     let creating: MaybePromise<SessionTimes | undefined>;
@@ -433,8 +445,7 @@ export class SessionRecords {
     const failed = (error: unknown): never => {
       kept.isRenewing = false;
       kept.putBack(changes);
-      this.#changed.add(session);
-      this.#flushIn(TOUCH_WAIT);
+      this.#putOffWriting(session);
       throw error;
     };
     const committed = (times: SessionTimes | undefined) => {
@@ -541,7 +552,7 @@ export class SessionRecords {
   #flush(): void {
     for (const session of [...this.#changed, ...this.#touched]) {
       this.#touched.delete(session);
-      if (this.#lineOf(session).isDown) this.#writeLater(session);
+      if (this.#lineOf(session).isDown) this.#putOffWriting(session);
       else this.#saveSoon(session);
     }
   }
@@ -563,13 +574,24 @@ export class SessionRecords {
 
   #retry(session: Session, error: unknown): void {
     this.#lineOf(session).report(error, { session });
-    this.#writeLater(session);
+    this.#putOffWriting(session);
   }
 
-  #writeLater(session: Session): void {
-    this.#changed.add(session);
-    this.#flushIn(TOUCH_WAIT);
+  /** Leaves a write that has failed for later: no request waits for it. */
+  #putOffWriting(session: Session): void {
+    this.#changed.delete(session);
+    this.#unwritten.add(session);
+    if (this.#isStopped) return;
+    this.#againTimer ??= this.#clock.setTimeout(this.#writeAgain, TOUCH_WAIT);
   }
+
+  readonly #writeAgain = (): void => {
+    this.#againTimer = undefined;
+    for (const session of [...this.#unwritten]) {
+      if (this.#lineOf(session).isDown) this.#putOffWriting(session);
+      else this.#saveSoon(session);
+    }
+  };
 
   #lineOf(session: Session): StoreLine {
     return this.#lines.of(session.uid);

@@ -253,6 +253,29 @@ for (const how of HOWS) {
     }
   });
 
+  Deno.test(`Session.set() on a part that ${how} fails no request of the others, and is written later`, async () => {
+    using time = new FakeTime();
+    await using set = await setUp(time);
+    const { node } = set;
+    await takeAway(time, set, how);
+    const session = node.site.getSession(uidOf(set.away[0]!))!;
+    session.set("basket", "tea");
+    await pass(time, 10);
+    for (let i = 0; i < 10; i++) {
+      const visit = node.get("visit", set.here[0]);
+      assertEquals(await statusAtOnce(time, visit), 200);
+      assertEquals(await statusAtOnce(time, node.get("plain")), 200);
+      await pass(time, 500);
+    }
+    set.first.how = "works";
+    await pass(time, 6000);
+    const kept = await set.first.store.load(session.uid, {
+      secretHash: "",
+      touch: false,
+    });
+    assertEquals(kept?.values.get("basket"), 'j"tea"');
+  });
+
   Deno.test(`Site serves the sessions of a part again that is back after it ${how}`, async () => {
     using time = new FakeTime();
     await using set = await setUp(time);
