@@ -6,6 +6,7 @@
 
 import { describe } from "./internal/describe.ts";
 import { type CertificateFiles, parseEndpoint } from "./internal/endpoint.ts";
+import { RestartingServer } from "./internal/restarting_server.ts";
 import type { Site } from "./site.ts";
 
 /** What `Deno.serve` takes to listen somewhere. */
@@ -20,10 +21,13 @@ const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   : ["SIGINT", "SIGTERM"];
 
 /** The servers of each site: it is closed when the last of them has stopped. */
-const serversOf = new WeakMap<Site, Set<Deno.HttpServer>>();
+const serversOf = new Map<Site, Set<Deno.HttpServer>>();
 
-/** Those with a request that was not answered in time. */
-const lateSites = new WeakSet<Site>();
+/** How many servers are being stopped, until their sites are closed. */
+let stopping = 0;
+
+/** Whether a request was not answered before its site was closed. */
+let isLate = false;
 
 /**
  * Serves a site on an endpoint, until Ctrl-C or SIGTERM.
@@ -37,6 +41,14 @@ const lateSites = new WeakSet<Site>();
  * A site may be served on several endpoints: it is closed once the last of them
  * has stopped. `shutdown()` of a server stops only that server; the site stays
  * open, event streams too, so end those first by `site.stopStreams()`.
+ *
+ * A server that cannot accept connections any more, because the process has as
+ * many open files as it may have, closes the connections that have no request
+ * and listens at the same address again, after a pause that grows from 0.1 to 2
+ * seconds. Sessions stay, and running requests finish. The site reports that
+ * once. After 20 tries in a row without a request the site reports that too, all
+ * sites that are served are closed, and the process exits with 1. A Unix socket
+ * is made anew, with the mode that the umask gives.
  *
  * If the site's store would lose sessions, as it says when it is asked at the
  * start, the site reports that, the server stops again, and the process exits
@@ -56,7 +68,7 @@ const lateSites = new WeakSet<Site>();
  *
  * @param site What to serve.
  * @param endpoint Where.
- * @returns the server, once it listens.
+ * @returns the server, once it listens. It stays the same when it listens again.
  * @throws {SyntaxError} If the description is none; it says where.
  * @throws {Error} If it cannot listen there or a certificate cannot be read, of
  * the class that Deno throws, `Deno.errors.AddrInUse` for example; it names the
@@ -82,7 +94,18 @@ export function listen(
   // Before it says that it listens: whoever reads that may send a signal.
   const ignoreSignals = onceOnSignal(() => stop(server, site));
   try {
-    server = Deno.serve(options as Deno.ServeTcpOptions, site.fetch);
+    server = new RestartingServer(options as Deno.ServeTcpOptions, site.fetch, {
+      onBreakdown: (error, pause) => {
+        const what = `Cannot accept connections on ${addressOf(server.addr)}`;
+        const hint = `; listening again in ${pause} s`;
+        site.reportError(explain(error, what, hint), {});
+      },
+      onGiveUp: (error) => {
+        const what = `Cannot listen on ${addressOf(server.addr)} again`;
+        site.reportError(explain(error, what), {});
+        exitForRestart();
+      },
+    });
   } catch (error) {
     ignoreSignals();
     // What is wrong with a certificate is known only now: the description names
@@ -97,8 +120,8 @@ export function listen(
   // The main thread has no siblings that share its port unless it made them.
   if (isWorker()) site.listenForSiblings();
   stopIfRefused(server, site);
-  server.finished.finally(() => {
-    servers.delete(server);
+  server.finished.then(() => {
+    forget(server, site);
     ignoreSignals();
   });
   return server;
@@ -127,23 +150,41 @@ function isWorker(): boolean {
 }
 
 async function stop(server: Deno.HttpServer, site: Site): Promise<void> {
+  stopping++;
   site.stopStreams();
   const late = Promise.withResolvers<void>();
   const timer = setTimeout(
     () => {
-      lateSites.add(site);
+      isLate = true;
       late.resolve();
     },
     Math.min(site.shutdownTimeout * 1000, 2 ** 31 - 1),
   );
   await Promise.race([server.shutdown(), late.promise]);
   clearTimeout(timer);
+  forget(server, site);
+  if (!serversOf.has(site)) await site.close();
+  // Its connection would keep the process, and nothing else can close it now.
+  if (--stopping === 0 && isLate) Deno.exit();
+}
+
+function forget(server: Deno.HttpServer, site: Site): void {
   const servers = serversOf.get(site);
   servers?.delete(server);
-  if (servers?.size !== 0) return;
-  await site.close();
-  // Its connection would keep the process, and nothing else can close it now.
-  if (lateSites.has(site)) Deno.exit();
+  if (servers?.size === 0) serversOf.delete(site);
+}
+
+/**
+ * Closes every site, so that ends are told, and exits with 1: what supervises
+ * the process can start one that listens.
+ */
+async function exitForRestart(): Promise<void> {
+  Deno.exitCode = 1;
+  const stops = [...serversOf].flatMap(([site, servers]) =>
+    [...servers].map((server) => stop(server, site))
+  );
+  await Promise.all(stops);
+  Deno.exit();
 }
 
 /**
@@ -188,7 +229,7 @@ function readEndpoint(description: string): ListenOptions {
   };
 }
 
-function addressOf(options: ListenOptions): string {
+function addressOf(options: ListenOptions | Deno.Addr): string {
   if ("path" in options) return options.path;
   const { hostname = "0.0.0.0", port = 8000 } = options as Deno.ServeTcpOptions;
   return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;

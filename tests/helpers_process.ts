@@ -46,6 +46,37 @@ export function testWith(
   });
 }
 
+/** A test that needs programs of the system too. */
+export function systemTest(
+  programs: readonly string[],
+  name: string,
+  fn: () => Promise<void>,
+): void {
+  const missing = programs.filter((program) => !isInstalled(program));
+  if (missing.length === 0) {
+    testWith(["net", "read", "run", "write"], name, fn);
+  } else {
+    Deno.test({
+      name: `${name} (ignored: needs ${missing.join(", ")})`,
+      ignore: true,
+      fn,
+    });
+  }
+}
+
+function isInstalled(program: string): boolean {
+  // Without the permission the test is ignored for the lack of that.
+  if (Deno.permissions.querySync({ name: "run" }).state !== "granted") {
+    return true;
+  }
+  try {
+    new Deno.Command(program, { args: ["--version"] }).outputSync();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A folder of its own, gone when it is disposed of. */
 export interface Folder extends Disposable {
   /** Its real path. */
@@ -70,6 +101,23 @@ export function makeFolder(files: Record<string, string> = {}): Folder {
   return folder;
 }
 
+/** Makes a certificate for localhost and 127.0.0.1, with its key; by openssl. */
+export async function makeCertificate(
+  cert: string,
+  key: string,
+): Promise<void> {
+  const { success, stderr } = await new Deno.Command("openssl", {
+    args: [
+      ...["req", "-x509", "-nodes", "-days", "1", "-subj", "/CN=localhost"],
+      ...["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+      ...["-addext", "basicConstraints=critical,CA:FALSE"],
+      ...["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
+      ...["-out", cert, "-keyout", key],
+    ],
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+}
+
 /** A running program, which is killed when it is disposed of. */
 export interface Program extends AsyncDisposable {
   readonly stdout: Lines;
@@ -80,7 +128,7 @@ export interface Program extends AsyncDisposable {
 
 /**
  * Runs `deno run`, or another command of it, with arguments, in the checkout or
- * in another folder.
+ * in another folder, with as many open files as are allowed.
  */
 export function runDeno(
   args: readonly string[],
@@ -89,11 +137,19 @@ export function runDeno(
     cwd?: string | URL;
     command?: "run" | "serve";
     env?: Record<string, string>;
+    openFiles?: number;
   } = {},
 ): Program {
   const { input = "", cwd = ROOT, command = "run", env = {} } = options;
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [command, "--no-prompt", ...args],
+  const limits = options.openFiles === undefined
+    ? []
+    : ["sh", "-c", `ulimit -n ${options.openFiles}; exec "$0" "$@"`];
+  const [program, ...denoArgs] = [
+    ...limits,
+    ...[Deno.execPath(), command, "--no-prompt", ...args],
+  ];
+  const child = new Deno.Command(program!, {
+    args: denoArgs,
     cwd,
     env: { NO_COLOR: "1", ...env },
     stdin: "piped",
@@ -119,9 +175,10 @@ export function runDeno(
   };
 }
 
-/** Runs a program that is given as text. */
-export function runText(text: string): Program {
-  return runDeno(["-A", "-"], { input: text });
+/** Runs a program that is given as text, which may have so many open files. */
+export function runText(text: string, openFiles?: number): Program {
+  const limit = openFiles === undefined ? {} : { openFiles };
+  return runDeno(["-A", "-"], { input: text, ...limit });
 }
 
 /** Where a program says that it listens, in the next line that says so. */

@@ -10,10 +10,12 @@ import {
 import { listen, Resource, Site } from "../mod.ts";
 import {
   addressOf,
+  makeCertificate,
   makeFolder,
   type Program,
   ROOT,
   runText,
+  systemTest,
   testWith,
 } from "./helpers_process.ts";
 
@@ -98,37 +100,6 @@ async function curl(...args: string[]): Promise<string> {
     args: ["--silent", "--show-error", "--max-time", "10", ...args],
   }).output();
   return new TextDecoder().decode(code === 0 ? stdout : stderr);
-}
-
-/** A test that needs programs of the system too. */
-function systemTest(
-  programs: readonly string[],
-  name: string,
-  fn: () => Promise<void>,
-): void {
-  const missing = programs.filter((program) => !isInstalled(program));
-  if (missing.length === 0) {
-    testWith(["net", "read", "run", "write"], name, fn);
-  } else {
-    Deno.test({
-      name: `${name} (ignored: needs ${missing.join(", ")})`,
-      ignore: true,
-      fn,
-    });
-  }
-}
-
-function isInstalled(program: string): boolean {
-  // Without the permission the test is ignored for the lack of that.
-  if (Deno.permissions.querySync({ name: "run" }).state !== "granted") {
-    return true;
-  }
-  try {
-    new Deno.Command(program, { args: ["--version"] }).outputSync();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 // Stopping.
@@ -313,19 +284,6 @@ systemTest(
 );
 
 // Certificates.
-
-/** Makes a certificate for localhost, with its key. */
-async function makeCertificate(cert: string, key: string): Promise<void> {
-  const { success, stderr } = await new Deno.Command("openssl", {
-    args: [
-      ...["req", "-x509", "-nodes", "-days", "1", "-subj", "/CN=localhost"],
-      ...["-addext", "subjectAltName=DNS:localhost"],
-      ...["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
-      ...["-out", cert, "-keyout", key],
-    ],
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-}
 
 /** A test with certificates in a folder, which stands for FOLDER. */
 function certificateTest(

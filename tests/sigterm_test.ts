@@ -200,3 +200,36 @@ stopTest(
     assertEquals(JSON.parse(told).site, 51);
   },
 );
+
+testWith(
+  ["net", "run", "read"],
+  "listen() waits for the ends of every site, though a page of one never comes",
+  async () => {
+    await using program = runText(`
+import { listen, Resource, Site } from "${ROOT}mod.ts";
+
+class Never extends Resource {
+  isLeaf = true;
+  render_GET() {
+    console.log("begun");
+    return new Promise(() => {});
+  }
+}
+
+const late = new Site(new Never(), { shutdownTimeout: 0.1 });
+const site = new Site(new Resource());
+site.makeSession().notifyOnExpire(async () => {
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  console.log("told");
+});
+for (const each of [late, site]) listen(each, "tcp:0:interface=127.0.0.1");
+`);
+    const answer = textOf(await addressOf(program)).catch(() => "broken off");
+    assertEquals(await program.stdout.next(), "begun");
+
+    await stop(program);
+
+    assertEquals(await program.stdout.rest(), ["told"]);
+    assertEquals(await answer, "broken off");
+  },
+);

@@ -66,6 +66,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "internal/redirect.ts",
     "internal/renewal.ts",
     "internal/response.ts",
+    "internal/restarting_server.ts",
     "internal/same_origin.ts",
     "internal/script_tree.ts",
     "internal/session_cookie.ts",
