@@ -5,7 +5,7 @@
  */
 
 import type { Cookie } from "@std/http/cookie";
-import { readBody, readForm } from "./internal/body.ts";
+import { readBody } from "./internal/body.ts";
 import { Delivery, type DeliveryEnd } from "./internal/delivery.ts";
 import { describe } from "./internal/describe.ts";
 import { namesWeakly } from "./internal/entity_tags.ts";
@@ -13,6 +13,8 @@ import { type Forwarded, forwardedBy } from "./internal/forwarded.ts";
 import { parseHttpDate } from "./internal/http_date.ts";
 import { HttpError } from "./internal/http_error.ts";
 import { decodeSegment, pathOf, segmentsOf } from "./internal/path.ts";
+import { readForm } from "./internal/read_form.ts";
+import { readJson } from "./internal/read_json.ts";
 import { redirectTo } from "./internal/redirect.ts";
 import { HTML, responseOf } from "./internal/response.ts";
 import { countRenewals } from "./internal/renewal.ts";
@@ -69,6 +71,8 @@ export interface SiteOfRequest {
   readonly trustProxy: boolean;
   /** How long a body may be that a resource reads, in bytes. */
   readonly maxBodyBytes: number;
+  /** How many fields or parts a form may have that a resource reads. */
+  readonly maxFormFields: number;
   /** How the visitor's token travels. */
   readonly sessionCookie: TokenCookie;
   /** Aborts when the site stops. */
@@ -421,15 +425,19 @@ export class SiteRequest implements SessionHolder {
    * The body as a form: urlencoded, or multipart with files.
    *
    * @throws {HttpError} A body that is no form is answered with 400, one of more
-   * than the site's `maxBodyBytes` with 413, unless the resource catches it.
+   * than the site's `maxBodyBytes` or `maxFormFields` with 413, unless the
+   * resource catches it.
    */
   formData(): Promise<FormData> {
-    return this.#read(readForm);
+    return this.#read((body) => readForm(body, this.site.maxFormFields));
   }
 
-  /** The body, parsed as JSON; errors as for {@linkcode SiteRequest.formData}. */
+  /**
+   * The body, parsed as JSON; errors as for {@linkcode SiteRequest.formData}.
+   * Arrays and objects may be nested 1,000 deep; more is answered with 400.
+   */
   json(): Promise<unknown> {
-    return this.#read((body) => body.json());
+    return this.#read(readJson);
   }
 
   /** The body as text; errors as for {@linkcode SiteRequest.formData}. */

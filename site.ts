@@ -126,6 +126,8 @@ export class Site
   readonly trustProxy: boolean;
   /** The most bytes of a body; see {@linkcode SiteOptions.maxBodyBytes}. */
   readonly maxBodyBytes: number;
+  /** The most fields of a form; see {@linkcode SiteOptions.maxFormFields}. */
+  readonly maxFormFields: number;
   /** Where the time comes from. */
   readonly clock: Clock;
   /** Where sessions wait for their ends; for sessions. */
@@ -182,6 +184,7 @@ export class Site
     this.displayTracebacks = options.displayTracebacks ?? false;
     this.trustProxy = options.trustProxy ?? false;
     this.maxBodyBytes = options.maxBodyBytes ?? 10 * 2 ** 20;
+    this.maxFormFields = options.maxFormFields ?? 1000;
     this.clock = options.clock ?? systemClock;
     this.shutdownTimeout = options.shutdownTimeout ?? 10;
     this.renewalGrace = options.renewalGrace ?? 10;

@@ -193,6 +193,14 @@ export interface SiteOptions {
    */
   maxBodyBytes?: number;
   /**
+   * The most fields that a form may have, or parts if it is multipart: more are
+   * answered 413. They are counted before the form is parsed, because that takes
+   * about 200 bytes of memory for a field of two bytes.
+   *
+   * @default {1000}
+   */
+  maxFormFields?: number;
+  /**
    * Where a line goes for each request, in the combined log format, once its
    * response has been handed over or its visitor has left (status 499 if before
    * there was one). Deno may print a warning of its own, once; see

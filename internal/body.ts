@@ -47,33 +47,6 @@ export async function readBody<T>(
   }
 }
 
-/**
- * Reads a form.
- *
- * Deno takes what there is of a multipart body that was cut short for the whole;
- * here it has to end with its boundary.
- *
- * @throws {TypeError} If it is no form, or not a whole one.
- */
-export async function readForm(body: Request | Response): Promise<FormData> {
-  const type = body.headers.get("content-type") ?? "";
-  const [, quoted, token] =
-    /^multipart\/form-data\s*;.*\bboundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(
-      type,
-    ) ??
-      [];
-  const boundary = quoted ?? token;
-  if (boundary === undefined) return body.formData();
-  const bytes = await body.bytes();
-  const end = `--${boundary}--`;
-  // A line break may follow, and little else.
-  const tail = bytes.subarray(-end.length - 64);
-  if (!new TextDecoder("latin1").decode(tail).includes(end)) {
-    throw new TypeError("Cannot read the form: it does not end");
-  }
-  return new Response(bytes, { headers: [["content-type", type]] }).formData();
-}
-
 function tooLarge(maxBytes: number): HttpError {
   return new HttpError(413, `The body may have ${maxBytes} bytes at most`);
 }

@@ -11,6 +11,7 @@ const LEAST: Readonly<Partial<Record<keyof SiteOptions, number>>> = {
   renewalGrace: 0,
   shutdownTimeout: 0,
   maxBodyBytes: 0,
+  maxFormFields: 0,
   storeTimeout: 0.001,
   endLease: 0.1,
 };

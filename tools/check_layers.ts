@@ -63,6 +63,8 @@ const LAYERS: readonly (readonly string[])[] = [
     "internal/pending_promises.ts",
     "internal/precompressed.ts",
     "internal/prometheus_text.ts",
+    "internal/read_form.ts",
+    "internal/read_json.ts",
     "internal/redirect.ts",
     "internal/renewal.ts",
     "internal/response.ts",
