@@ -499,7 +499,12 @@ export class SiteRequest implements SessionHolder {
    * Resolves when the response has been handed over whole, and rejects when the
    * visitor leaves before; ignoring it is fine.
    *
-   * Ask for it before the response is produced. From Twisted's `notifyFinish`.
+   * Ask for it before the response is produced. What callbacks of its `then()`,
+   * `catch()` and `finally()` throw or reject is reported to the site's `onError`.
+   * An `async` function that waits for it rejects as well: Deno ends the process
+   * if no caller waits for that function.
+   *
+   * From Twisted's `notifyFinish`.
    *
    * @throws {Error} If the response has been produced already.
    */

@@ -889,16 +889,17 @@ export class Session {
     const end = this.#end;
     return this.#getListeners().signal(
       end === undefined ? undefined : () => new SessionEndedError(end),
-      (error) => this.site.reportError(error, { session: this }),
+      this.#reporter(),
     );
   }
 
   /**
    * Resolves when the session has ended and all callbacks have been called; it
-   * does not wait for the promises that they return. It never rejects.
+   * does not wait for the promises that they return. It never rejects. What
+   * callbacks of its `then()` throw or reject is reported to the site's `onError`.
    */
   get ended(): Promise<SessionEnd> {
-    return this.#getListeners().ended(this.#end);
+    return this.#getListeners().ended(this.#end, this.#reporter());
   }
 
   /**
@@ -1029,11 +1030,7 @@ export class Session {
       const made = new component(this);
       components.set(component, made);
       // Its caller may not wait for it, and its rejection would end the process.
-      if (isPromiseLike(made)) {
-        Promise.resolve(made).catch((error) =>
-          this.site.reportError(error, { session: this })
-        );
-      }
+      if (isPromiseLike(made)) Promise.resolve(made).catch(this.#reporter());
     }
     return components.get(component) as T;
   }
@@ -1145,6 +1142,11 @@ export class Session {
 
   #getExtras(): Extras {
     return this.#extras ??= {};
+  }
+
+  /** A function that reports; a field of each session would cost memory. */
+  #reporter(): (error: unknown) => void {
+    return (error) => this.site.reportError(error, { session: this });
   }
 
   #getListeners(): EndListeners<SessionEnd> {

@@ -1,4 +1,5 @@
 import { GuardedAbort } from "./abort.ts";
+import { guardPromise } from "./guarded_promise.ts";
 import type { StreamWatcher } from "./watch_stream.ts";
 
 /** How the handing over of a response has gone. */
@@ -26,19 +27,22 @@ export class Delivery {
   readonly #abort: GuardedAbort;
   readonly #finished: PromiseWithResolvers<void> = Promise.withResolvers();
   #isSettled = false;
+  /** What `finished` rejects with. */
+  #reason: Error | undefined = undefined;
   #onEnd: ((end: DeliveryEnd) => void) | undefined = undefined;
   #end: DeliveryEnd | undefined = undefined;
 
   /**
-   * @param report Takes what abort listeners throw and reject, and what breaks
-   * bodies; must not throw.
+   * @param report Takes what abort listeners and callbacks of `finished` throw and
+   * reject, and what breaks bodies; must not throw.
    */
   constructor(request: Request, report: (error: unknown) => void) {
     this.#request = request;
     this.#report = report;
     this.#abort = new GuardedAbort(report);
-    // Who does not wait for it must not be ended by its rejection.
-    this.#finished.promise.catch(() => {});
+    guardPromise(this.#finished.promise, (error) => {
+      if (error !== this.#reason) report(error);
+    });
     if (request.signal.aborted) this.#onAbort();
     else request.signal.addEventListener("abort", this.#onAbort);
   }
@@ -94,6 +98,7 @@ export class Delivery {
     this.#isSettled = true;
     const error = new Error("The visitor has left", { cause });
     error.name = "AbortError";
+    this.#reason = error;
     this.#finished.reject(error);
     this.#abort.abort(() => error);
     this.#tell({ bytes, hasLeft: true });

@@ -1,4 +1,5 @@
 import { GuardedAbort } from "./abort.ts";
+import { guardPromise } from "./guarded_promise.ts";
 
 /** Those who wait for an end; what nobody has asked for is not made. */
 export class EndListeners<End> {
@@ -26,9 +27,21 @@ export class EndListeners<End> {
     return this.#abort.signal;
   }
 
-  /** A promise of the end; of one that has come already, if it has. */
-  ended(end: End | undefined): Promise<End> {
-    this.#ended ??= Promise.withResolvers();
+  /**
+   * A promise of the end.
+   *
+   * @param end The end, if it has come already.
+   * @param report Takes what callbacks of its then() throw and reject; must not
+   * throw.
+   */
+  ended(
+    end: End | undefined,
+    report: (error: unknown) => void,
+  ): Promise<End> {
+    if (this.#ended === undefined) {
+      this.#ended = Promise.withResolvers();
+      guardPromise(this.#ended.promise, report);
+    }
     // Nobody sees it before the callbacks that may be running have returned.
     if (end !== undefined) this.#ended.resolve(end);
     return this.#ended.promise;

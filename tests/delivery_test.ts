@@ -399,6 +399,70 @@ Deno.test("SiteRequest.finished that nobody waits for is no unhandled rejection"
   assertEquals(site.errors, []);
 });
 
+const ERROR = new Error("oops");
+
+function fail(): never {
+  throw ERROR;
+}
+
+async function reject(): Promise<never> {
+  await undefined;
+  throw ERROR;
+}
+
+/** What is done with `finished`, and what of that is reported in each case. */
+const FOLLOWED: [
+  what: string,
+  follow: (finished: Promise<void>) => unknown,
+  reported: { leaves: unknown[]; stays: unknown[] },
+][] = [
+  ["then()", (it) => it.then(() => {}), { leaves: [], stays: [] }],
+  ["finally()", (it) => it.finally(() => {}), { leaves: [], stays: [] }],
+  [
+    "a chain",
+    (it) => it.then(() => {}).finally(() => {}).then(() => {}),
+    { leaves: [], stays: [] },
+  ],
+  ["then() that throws", (it) => it.then(fail), { leaves: [], stays: [ERROR] }],
+  [
+    "then() that rejects",
+    (it) => it.then(reject, reject),
+    { leaves: [ERROR], stays: [ERROR] },
+  ],
+  ["catch() that throws", (it) => it.catch(fail), {
+    leaves: [ERROR],
+    stays: [],
+  }],
+  ["finally() that rejects", (it) => it.finally(reject), {
+    leaves: [ERROR],
+    stays: [ERROR],
+  }],
+  ["a chain that throws", (it) => it.then(fail, fail).finally(() => {}), {
+    leaves: [ERROR],
+    stays: [ERROR],
+  }],
+  [
+    "then() that throws, which is caught",
+    (it) => it.then(fail, fail).catch(() => {}),
+    { leaves: [], stays: [] },
+  ],
+];
+
+for (const [what, follow, reported] of FOLLOWED) {
+  for (const leaves of [true, false]) {
+    Deno.test(`SiteRequest.finished followed by ${what} has only what callbacks throw reported, when the visitor ${leaves ? "leaves" : "stays"}`, async () => {
+      await using site = new WatchedSite((request) => {
+        follow(request.finished);
+        return leaves ? endless() : "tea";
+      });
+      const response = await site.visit();
+      await (leaves ? response.body!.cancel() : response.text());
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      assertEquals(site.errors, leaves ? reported.leaves : reported.stays);
+    });
+  }
+}
+
 Deno.test("SiteRequest.signal alone makes no unhandled rejection", async () => {
   await using site = new WatchedSite((request) => {
     request.signal;

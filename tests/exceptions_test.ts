@@ -176,6 +176,39 @@ Deno.test("Session.expiresAt that throws before the end is reported", () => {
   assertEquals([errors.all, errors.sessions], [[ERROR], [session]]);
 });
 
+// Promises.
+
+for (
+  const [what, follow] of Object.entries<
+    (ended: Promise<unknown>) => unknown
+  >({
+    "then() that throws": (ended) => ended.then(fail),
+    "then() that rejects": (ended) => ended.then(reject),
+    "finally() that throws": (ended) => ended.finally(fail),
+    "a chain that throws": (ended) => ended.then(fail).finally(() => {}),
+  })
+) {
+  Deno.test(`Session.ended followed by ${what} has that reported`, async () => {
+    const errors = new Errors();
+    using site = siteOf({ onError: errors.onError });
+    const session = site.makeSession();
+    follow(session.ended);
+    session.expire();
+    await settle();
+    assertEquals([errors.all, errors.sessions], [[ERROR], [session]]);
+  });
+}
+
+Deno.test("Session.ended leaves an error that its caller catches alone", async () => {
+  const errors = new Errors();
+  using site = siteOf({ onError: errors.onError });
+  const session = site.makeSession();
+  const caught = session.ended.then(fail).catch((error) => error);
+  session.expire();
+  assertStrictEquals(await caught, ERROR);
+  assertEquals(errors.all, []);
+});
+
 // Components.
 
 Deno.test("Session.getComponent() of a class that answers a promise has its rejection reported", async () => {

@@ -22,6 +22,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "internal/form_tokens.ts",
     "internal/forwarded.ts",
     "internal/guarded_listeners.ts",
+    "internal/guarded_promise.ts",
     "internal/header_value.ts",
     "internal/histogram.ts",
     "internal/http_date.ts",
