@@ -34,6 +34,7 @@ import { StoreLine } from "./store_line.ts";
 import { PerPart } from "./store_parts.ts";
 import { QUESTION, StoredEnds } from "./stored_ends.ts";
 import { ID_LENGTH, randomId } from "./token.ts";
+import { Turns } from "./turns.ts";
 
 const TOKEN = /^[\da-f]{64}$/;
 
@@ -104,6 +105,8 @@ export class SessionKeeper implements KeeperForSessions {
       onOver,
     });
     const owner = randomId();
+    const turns = new Turns(site.clock);
+    const quietTurns = new Turns(site.clock);
     this.#ends = new PerPart(store, (part, index) =>
       new StoredEnds(site, {
         store,
@@ -114,6 +117,8 @@ export class SessionKeeper implements KeeperForSessions {
         owner,
         lease,
         audience,
+        turns,
+        quietTurns,
       }));
     // Whoever makes the site says first who is to be told of ends.
     this.#startTimer = site.clock.setTimeout(() => {

@@ -23,7 +23,7 @@ import type { SessionRecords } from "./session_records.ts";
 import { decodeValue } from "./stored_values.ts";
 import type { StoreLine } from "./store_line.ts";
 import type { SitePart } from "./store_parts.ts";
-import { SLICE, Turns } from "./turns.ts";
+import { SLICE, type Turns } from "./turns.ts";
 
 /** Milliseconds that a session is in question at most before it is asked again. */
 export const QUESTION = 1000;
@@ -48,6 +48,10 @@ export interface EndTelling {
   readonly owner: string;
   /** Milliseconds of a lease. */
   readonly lease: number;
+  /** In which ends are told, those of all parts: a callback may block. */
+  readonly turns: Turns;
+  /** In which the sessions of ends of elsewhere end, those of all parts. */
+  readonly quietTurns: Turns;
 }
 
 /**
@@ -101,8 +105,8 @@ export class StoredEnds {
     this.#records = telling.records;
     this.#claimant = { owner, lease };
     this.#audience = audience;
-    const turns = this.#turns = new Turns(site.clock);
-    this.#quietTurns = new Turns(site.clock);
+    const turns = this.#turns = telling.turns;
+    this.#quietTurns = telling.quietTurns;
     this.#duty = new EndDuty(site.clock, {
       store,
       line,

@@ -2,18 +2,26 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { MemoryStore } from "../stores/memory_store.ts";
+import {
+  MemoryStore,
+  type MemoryStoreOptions,
+} from "../stores/memory_store.ts";
 import type { SessionStore, StorePart } from "../stores/store.ts";
 import { BrokenStore, cookieOf, Node, pass } from "./helpers_store.ts";
+import { BlockedClock } from "./helpers_time.ts";
 
 const HOWS = ["throws", "hangs"] as const;
 
 /** Two stores as one, each with a half of the sessions. */
 class HalvedStore {
-  readonly halves = [new BrokenStore(), new BrokenStore()] as const;
+  readonly halves: readonly [BrokenStore, BrokenStore];
   readonly store: SessionStore;
 
-  constructor() {
+  constructor(options: MemoryStoreOptions = {}) {
+    this.halves = [
+      new BrokenStore(new MemoryStore(options)),
+      new BrokenStore(new MemoryStore(options)),
+    ];
     const parts = this.halves.map(({ store }, index): StorePart => ({
       name: `half ${index}`,
       claim: (...args) => store.claim(...args),
@@ -313,6 +321,27 @@ Deno.test("Site.endSessions() answers how many ended in all parts", async () => 
     await node.site.endSessions("alice"),
     here.length + away.length,
   );
+});
+
+Deno.test("Site lets timers in between two ends of different parts", async () => {
+  const clock = new BlockedClock();
+  const { store } = new HalvedStore({ clock });
+  const node = new Node(store, { clock, sessionTimeout: 60 })
+    .page("visit", (request) => request.getSession().uid);
+  const order: string[] = [];
+  node.site.notifyOnSessionEnd(({ uid }) => {
+    order.push(`end in half ${halfOf(uid)}`);
+    clock.setTimeout(() => order.push("timer"), 0);
+    clock.block(120);
+  });
+  await clock.pass(100);
+  for (let i = 0; i < 20; i++) await (await node.get("visit")).text();
+  await clock.pass(70_000);
+  assertEquals(new Set(order).size, 3);
+  assertEquals(order.filter((_, i) => i % 2 === 1), Array(20).fill("timer"));
+  const closing = node.site.close();
+  await clock.pass(1000);
+  await closing;
 });
 
 Deno.test("Site.storedEnds counts the ends of all parts", async () => {
