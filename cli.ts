@@ -5,16 +5,16 @@
  * deno run --allow-net --allow-read jsr:@curfew/web/cli serve --path ./site
  * ```
  *
- * The files in the folder are served as they are, and the resources that its
- * scripts export as `ScriptDirectory` says: `clock.resource.ts` as `/clock`. A
- * script imports Curfew by the name and version that the program was run by.
- * `--help` lists the options. A log file or a Unix socket takes `--allow-write`
- * as well, and scripts may take more. Where a `deno.json` has a set of
- * permissions, as Curfew's own has, `-P` stands for them.
+ * The program serves the files of the folder, and the resources that its scripts
+ * export: `clock.resource.ts` as `/clock`, as `ScriptDirectory` describes. Scripts
+ * import Curfew by the name and version with which the program was started.
+ * `--help` lists the options. A log file or a Unix socket needs `--allow-write`
+ * too, and scripts may need more. If the `deno.json` has a set of permissions, as
+ * Curfew's own has, `-P` grants them.
  *
- * Ctrl-C lets running requests finish and ends the sessions. The program exits
- * with 0 then, with 1 if it cannot serve, and with 2 if the command line makes
- * no sense.
+ * Ctrl-C lets running requests finish, and ends the sessions. Then the program
+ * exits with 0. It exits with 1 if it cannot serve, and with 2 if the command line
+ * is not valid.
  *
  * From Twisted's `twist web`.
  *
@@ -27,22 +27,22 @@ import {
   parseCommandLine,
   type ServeOptions,
   UsageError,
-} from "./internal/cli_options.ts";
-import { describe } from "./internal/describe.ts";
+} from "./program/cli_options.ts";
+import { describe } from "./base/describe.ts";
 import { listen } from "./listen.ts";
 import { ScriptDirectory } from "./resources/script_directory.ts";
-import { StaticFile } from "./resources/static_file.ts";
+import { StaticFile } from "./resources/files/static_file.ts";
 import { Session } from "./session.ts";
 import { type SessionFactory, Site, type SiteOptions } from "./site.ts";
 
 /**
  * Runs the program.
  *
- * It says on the console what cannot be done, and where it listens.
+ * Prints errors and the addresses to the console.
  *
  * @param args The command line, as in `Deno.args`.
- * @returns the exit code, once all is done: 0 if all went well, 1 if it could
- * not be done, 2 if the command line makes no sense.
+ * @returns the exit code when the program has finished: 0 after success, 1 after
+ * a failure, 2 if the command line is not valid.
  *
  * @example Usage
  * ```ts
@@ -67,7 +67,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Serves until it is told to stop. */
+/** Serves until a signal stops the program. */
 async function serve(options: ServeOptions): Promise<void> {
   const { path, endpoints, indexNames, listing } = options;
   const { accessLog, sessionTimeout, displayTracebacks, trustProxy } = options;
@@ -97,7 +97,7 @@ async function serve(options: ServeOptions): Promise<void> {
   await Promise.all(finished);
 }
 
-/** @param seconds How long they last without a visit. */
+/** Returns a class of sessions that end after so many seconds without access. */
 function sessionsOf(seconds: number): SessionFactory {
   return class extends Session {
     override sessionTimeout = seconds;
@@ -117,7 +117,7 @@ function openLog(path: string): Deno.FsFile {
   }
 }
 
-/** Writes at once, so that no line is lost when the process exits. */
+/** Returns a function that writes lines at once, so that none is lost at exit. */
 function lineWriter(file: Deno.FsFile | undefined): (line: string) => void {
   if (file === undefined) return (line) => console.log(line);
   const encoder = new TextEncoder();

@@ -4,12 +4,13 @@
  * @module
  */
 
-import { describe } from "./internal/describe.ts";
-import { type CertificateFiles, parseEndpoint } from "./internal/endpoint.ts";
-import { RestartingServer } from "./internal/restarting_server.ts";
+import { LONGEST_DELAY } from "./base/clock.ts";
+import { describe } from "./base/describe.ts";
+import { type CertificateFiles, parseEndpoint } from "./program/endpoint.ts";
+import { RestartingServer } from "./program/restarting_server.ts";
 import type { Site } from "./site.ts";
 
-/** What `Deno.serve` takes to listen somewhere. */
+/** The options of `Deno.serve` that say where to listen. */
 export type ListenOptions =
   | Deno.ServeTcpOptions
   | (Deno.ServeTcpOptions & Deno.TlsCertifiedKeyPem)
@@ -20,10 +21,10 @@ const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT"]
   : ["SIGINT", "SIGTERM"];
 
-/** The servers of each site: it is closed when the last of them has stopped. */
+/** The servers of each site. The site is closed after its last server has stopped. */
 const serversOf = new Map<Site, Set<Deno.HttpServer>>();
 
-/** How many servers are being stopped, until their sites are closed. */
+/** The number of servers that are stopping and whose sites are not closed yet. */
 let stopping = 0;
 
 /** Whether a request was not answered before its site was closed. */
@@ -32,47 +33,47 @@ let isLate = false;
 /**
  * Serves a site on an endpoint, until Ctrl-C or SIGTERM.
  *
- * Then it takes no more connections, ends streams and sockets, lets running
- * requests finish, and closes the site, which ends the sessions: the process
- * exits with 0, unless the program has more to do. If a request has not finished
- * after the site's `shutdownTimeout`, the process exits all the same, once the
- * site is closed. A second signal ends it at once.
+ * Then the server accepts no more connections, ends streams and sockets, lets
+ * running requests finish, and closes the site, which ends the sessions. The
+ * process exits with 0, unless the program has more to do. If a request has not
+ * finished after the site's `shutdownTimeout`, the process exits once the site is
+ * closed. A second signal ends the process at once.
  *
  * A site may be served on several endpoints: it is closed once the last of them
  * has stopped. `shutdown()` of a server stops only that server; the site stays
  * open, event streams too, so end those first by `site.stopStreams()`.
  *
- * A server that cannot accept connections any more, because the process has as
- * many open files as it may have, closes the connections that have no request
- * and listens at the same address again, after a pause that grows from 0.1 to 2
- * seconds. Sessions stay, and running requests finish. The site reports that
- * once. After 20 tries in a row without a request the site reports that too, all
- * sites that are served are closed, and the process exits with 1. A Unix socket
- * is made anew, with the mode that the umask gives.
+ * A server cannot accept connections while the process has reached its limit of
+ * open files. Then it closes the connections that have no request, and listens at
+ * the same address again after a pause, which grows from 0.1 to 2 seconds. Sessions stay, running
+ * requests finish, and the site reports the error once. After 20 tries in a row
+ * without a request the site reports that too, all served sites are closed, and
+ * the process exits with 1. A Unix socket is made anew, with the mode that the
+ * umask gives.
  *
- * If the site's store would lose sessions, as it says when it is asked at the
- * start, the site reports that, the server stops again, and the process exits
- * with 1 unless the program has more to do.
+ * If the check of the store at the start finds that it would lose sessions, the
+ * site reports that, the server stops, and the process exits with 1 unless the
+ * program has more to do.
  *
  * The endpoint is described as in Twisted's `serverFromString`; a colon, an
  * equals sign or a backslash inside a value has a backslash before it:
  *
- * - `tcp:8080`, `tcp:8080:interface=127.0.0.1`, with `backlog=` if need be;
- *   without an interface on all of IPv4, on port 0 on one that is free
+ * - `tcp:8080`, `tcp:8080:interface=127.0.0.1`, optionally with `backlog=`. The
+ *   default interface is all of IPv4. Port 0 selects a free port.
  * - `ssl:443:cert=cert.pem:key=key.pem`: PEM files, read now
- * - `unix:/run/site.sock`: the file is made now and deleted when the server
- *   stops; one that is there already is an error
+ * - `unix:/run/site.sock`: the file is made now, and deleted when the server
+ *   stops. A file that exists already is an error.
  *
- * or by the options of `Deno.serve`. Where it listens is printed to stderr,
- * unless the options have an `onListen`.
+ * The options of `Deno.serve` describe an endpoint too. The address is printed to
+ * stderr, unless the options have an `onListen`.
  *
- * @param site What to serve.
- * @param endpoint Where.
+ * @param site The site to serve.
+ * @param endpoint The address to listen on.
  * @returns the server, once it listens. It stays the same when it listens again.
- * @throws {SyntaxError} If the description is none; it says where.
- * @throws {Error} If it cannot listen there or a certificate cannot be read, of
- * the class that Deno throws, `Deno.errors.AddrInUse` for example; it names the
- * address or the file.
+ * @throws {SyntaxError} If the description is not valid; the message shows where.
+ * @throws {Error} If the server cannot listen there, or a certificate cannot be
+ * read. The class is that of Deno's error, `Deno.errors.AddrInUse` for example.
+ * The message names the address or the file.
  *
  * @example Usage
  * ```ts ignore
@@ -91,7 +92,7 @@ export function listen(
     ? readEndpoint(endpoint)
     : endpoint;
   let server: Deno.HttpServer<Deno.Addr>;
-  // Before it says that it listens: whoever reads that may send a signal.
+  // Before the address is printed: a reader of it may send a signal.
   const ignoreSignals = onceOnSignal(() => stop(server, site));
   try {
     server = new RestartingServer(options as Deno.ServeTcpOptions, site.fetch, {
@@ -108,8 +109,7 @@ export function listen(
     });
   } catch (error) {
     ignoreSignals();
-    // What is wrong with a certificate is known only now: the description names
-    // the files.
+    // Deno checks certificates only now, and the description names their files.
     const place = typeof endpoint === "string" && "cert" in options
       ? describe(endpoint)
       : addressOf(options);
@@ -117,7 +117,7 @@ export function listen(
   }
   const servers = serversOf.get(site) ?? new Set();
   serversOf.set(site, servers.add(server));
-  // The main thread has no siblings that share its port unless it made them.
+  // The main thread shares its port only with workers that it made.
   if (isWorker()) site.listenForSiblings();
   stopIfRefused(server, site);
   server.finished.then(() => {
@@ -128,8 +128,10 @@ export function listen(
 }
 
 /**
- * Stops if the store would lose sessions. Not before the program has said who is
- * to be told of ends: they may come as soon as the store has been asked.
+ * Stops the server if the store would lose sessions.
+ *
+ * Waits a turn first, so that the program can register its callbacks for ends,
+ * which may come as soon as the store has been asked.
  */
 async function stopIfRefused(
   server: Deno.HttpServer,
@@ -158,13 +160,13 @@ async function stop(server: Deno.HttpServer, site: Site): Promise<void> {
       isLate = true;
       late.resolve();
     },
-    Math.min(site.shutdownTimeout * 1000, 2 ** 31 - 1),
+    Math.min(site.shutdownTimeout * 1000, LONGEST_DELAY),
   );
   await Promise.race([server.shutdown(), late.promise]);
   clearTimeout(timer);
   forget(server, site);
   if (!serversOf.has(site)) await site.close();
-  // Its connection would keep the process, and nothing else can close it now.
+  // The connection of a late request would keep the process, and only this closes it.
   if (--stopping === 0 && isLate) Deno.exit();
 }
 
@@ -175,8 +177,8 @@ function forget(server: Deno.HttpServer, site: Site): void {
 }
 
 /**
- * Closes every site, so that ends are told, and exits with 1: what supervises
- * the process can start one that listens.
+ * Closes every site, so that ends are delivered, and exits with 1: a supervisor
+ * can start a process that listens.
  */
 async function exitForRestart(): Promise<void> {
   Deno.exitCode = 1;
@@ -188,9 +190,9 @@ async function exitForRestart(): Promise<void> {
 }
 
 /**
- * Calls back at the first signal to stop; the next does what it does by itself.
+ * Calls back at the first signal to stop; the next one has its default effect.
  *
- * @returns a function that gives it up.
+ * @returns a function that removes the listeners.
  */
 function onceOnSignal(callback: () => void): () => void {
   const listener = () => {
@@ -235,14 +237,14 @@ function addressOf(options: ListenOptions | Deno.Addr): string {
   return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
-/** What to do about it, where Deno's message does not say. */
+/** Returns advice where Deno's message has none, or an empty text. */
 function hintFor(error: unknown, options: ListenOptions): string {
   return error instanceof Deno.errors.AddrInUse && "path" in options
     ? "; delete the file if no server listens there any more"
     : "";
 }
 
-/** The same error, saying what could not be done; Deno's says only why. */
+/** Returns the same error with the failed action, which Deno's message lacks. */
 function explain(error: unknown, what: string, hint: string = ""): unknown {
   if (!(error instanceof Error)) return error;
   const Kind = error.constructor as ErrorConstructor;

@@ -1,11 +1,15 @@
 /**
  * A tree of resources served by a site, and sessions that end on time and tell
- * whoever asked: what Twisted Web gave Python, for Deno.
+ * the application: what Twisted Web gave Python, for Deno.
  *
- * A {@linkcode Resource} renders what is at its place in the tree, a
- * {@linkcode Site} answers requests from the tree, and a {@linkcode Session} is
- * one visitor's stay: it lives while the visitor comes back in time, and when it
- * is over it says so, to the millisecond.
+ * A {@linkcode Resource} renders one place of the tree, a {@linkcode Site}
+ * answers requests from the tree, and a {@linkcode Session} is one visitor's
+ * stay. It lives while the visitor comes back in time. When it is over, its
+ * callbacks run within milliseconds.
+ *
+ * Files and scripts are in `@curfew/web/static`, the page that shows sessions in
+ * `@curfew/web/monitor`, figures in `@curfew/web/metrics`, and sessions without
+ * a tree in `@curfew/web/sessions`.
  *
  * @example Usage
  * ```ts ignore
@@ -30,21 +34,22 @@
  * @module
  */
 
-export type { AccessLog } from "./internal/access_log.ts";
-export type { RouteStep, RouteWatch } from "./internal/answer.ts";
-export type { Clock } from "./internal/clock.ts";
-export type { SessionCookieOptions } from "./internal/session_cookie.ts";
-export { HttpError } from "./internal/http_error.ts";
+export type { AccessLog } from "./site/access_log.ts";
+export type { Clock } from "./base/clock.ts";
+export type { SessionCookieOptions } from "./registry/session_cookie.ts";
+export { HttpError } from "./http/http_error.ts";
 export { listen, type ListenOptions } from "./listen.ts";
 export { policies, type SessionPolicy } from "./policies.ts";
 export {
+  type ConnectionInfo,
   type Cookie,
   type ErrorContext,
+  type LogInOptions,
   type Rendered,
   type SiteOfRequest,
   SiteRequest,
-  type TokenCookie,
   TooLateForCookieError,
+  type VisitingRequest,
 } from "./request.ts";
 export { type RenderMethod, Resource, UnsupportedMethod } from "./resource.ts";
 export {
@@ -58,19 +63,7 @@ export {
   type PasswordCheck,
   passwordCheck,
 } from "./resources/password_check.ts";
-export {
-  type CountedSite,
-  type MetricFamily,
-  type MetricSample,
-  PrometheusMetrics,
-  type PrometheusMetricsOptions,
-  type StoredEndCounts,
-} from "./resources/prometheus_metrics.ts";
 export { ParentRedirect, Redirect } from "./resources/redirect.ts";
-export {
-  ScriptDirectory,
-  type ScriptDirectoryOptions,
-} from "./resources/script_directory.ts";
 export {
   SessionClock,
   type SessionClockOptions,
@@ -78,27 +71,24 @@ export {
 } from "./resources/session_clock.ts";
 export { SessionGuard } from "./resources/session_guard.ts";
 export {
-  type MonitoredSite,
-  SessionMonitor,
-  type SessionMonitorOptions,
-} from "./resources/session_monitor.ts";
-export { StaticData } from "./resources/static_data.ts";
-export { StaticFile, type StaticFileOptions } from "./resources/static_file.ts";
+  type RequestFacts,
+  type SessionErrorContext,
+  type SessionFactory,
+  type SuspiciousToken,
+} from "./registry/sessions_options.ts";
+export { TooManySessionsError } from "./registry/session_registry.ts";
 export {
+  type EndSessionsOptions,
   type EventStream,
   type EventStreamOptions,
-  type Expiring,
   type NamedEndCallback,
   type ServerEvent,
   Session,
   type SessionComponent,
-  type SessionDeadlines,
   type SessionEnd,
   type SessionEndCallback,
   SessionEndedError,
   type SessionEndReason,
-  type SessionHolder,
-  type SessionKeeper,
   type SessionSite,
   type SessionSocket,
   type SessionSocketOptions,
@@ -108,41 +98,12 @@ export {
   type StreamRequest,
 } from "./session.ts";
 export {
-  type EndSessionsOptions,
-  type ErrorCallback,
-  type SessionFactory,
-  Site,
-  type SiteOptions,
-  type SuspiciousSession,
-  TooManySessionsError,
-} from "./site.ts";
-export {
-  type CountingInstrument,
-  type InstrumentOptions,
-  type Meter,
-  type MeterAttributes,
-  type ObservableInstrument,
-  type ObservableResult,
-  type RecordingInstrument,
-  SiteMetrics,
-  type SiteMetricsOptions,
-} from "./site_metrics.ts";
-export type {
-  AsideEnd,
-  Claimant,
-  ClaimedEnd,
-  Claims,
-  EndNews,
-  LoadedSession,
-  LoadOptions,
-  MaybePromise,
-  NewSession,
-  OldSecret,
-  Renewal,
-  SessionChanges,
-  SessionFacts,
-  SessionStore,
-  SessionTimes,
-  StoredCallback,
-  StoredSession,
-} from "./stores/store.ts";
+  type OpenVisit,
+  type RequestSession,
+  type SessionHeaders,
+  Sessions,
+  type SessionsOptions,
+  type Visit,
+  type VisitHandler,
+} from "./sessions.ts";
+export { Site, type SiteOptions, type SuspiciousSession } from "./site.ts";

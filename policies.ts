@@ -1,29 +1,29 @@
 /**
- * Timeouts and cookies as authorities ask for them, to be spread into options.
+ * Options for sessions as security standards recommend them.
  *
  * @module
  */
 
-import type { SiteOptions } from "./site_options.ts";
+import type { SiteOptions } from "./site/site_options.ts";
 
-/** Options for a site that keep to what an authority asks of sessions. */
+/** Options of a site that follow the recommendations of a standard. */
 export type SessionPolicy = Pick<
   SiteOptions,
   "sessionTimeout" | "absoluteTimeout" | "cookie" | "clearSiteData"
 >;
 
 /**
- * Policies for sessions, as plain data.
+ * Policies for sessions: plain objects to spread into the options of a site.
  *
- * - `owaspHighValue`: idle 5 minutes, in all 4 hours, SameSite=Strict, and the
- *   browser is told to forget everything at the logout. The OWASP Session
- *   Management Cheat Sheet has 2 to 5 minutes idle for high-value applications
- *   and 4 to 8 hours in all.
- * - `owaspLowRisk`: idle 30 minutes, in all 8 hours. There: 15 to 30 minutes
- *   idle for low-risk applications.
- * - `nistAal2`: idle 30 minutes, in all 12 hours, after which the user has to
- *   authenticate again: NIST SP 800-63B, revision 3, section 4.2.3. Revision 4
- *   lets sessions live longer.
+ * - `owaspHighValue`: 5 minutes idle, 4 hours in total, SameSite=Strict. At the
+ *   logout the browser deletes all data of the site. The OWASP Session Management
+ *   Cheat Sheet recommends 2 to 5 minutes idle for high-value applications, and 4
+ *   to 8 hours in total.
+ * - `owaspLowRisk`: 30 minutes idle, 8 hours in total. The cheat sheet recommends
+ *   15 to 30 minutes idle for low-risk applications.
+ * - `nistAal2`: 30 minutes idle, 12 hours in total. Then the user has to
+ *   authenticate again, by NIST SP 800-63B, revision 3, section 4.2.3. Revision 4
+ *   allows longer sessions.
  *
  * @example Usage
  * ```ts

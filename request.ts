@@ -5,332 +5,206 @@
  */
 
 import type { Cookie } from "@std/http/cookie";
-import { readBody } from "./internal/body.ts";
-import { Delivery, type DeliveryEnd } from "./internal/delivery.ts";
-import { describe } from "./internal/describe.ts";
-import { namesWeakly } from "./internal/entity_tags.ts";
-import { type Forwarded, forwardedBy } from "./internal/forwarded.ts";
-import { parseHttpDate } from "./internal/http_date.ts";
-import { HttpError } from "./internal/http_error.ts";
-import { decodeSegment, pathOf, segmentsOf } from "./internal/path.ts";
-import { readForm } from "./internal/read_form.ts";
-import { readJson } from "./internal/read_json.ts";
-import { redirectTo } from "./internal/redirect.ts";
-import { HTML, responseOf } from "./internal/response.ts";
-import { countRenewals } from "./internal/renewal.ts";
-import { findCookie, serializeCookie } from "./internal/session_cookie.ts";
+import type { Clock } from "./base/clock.ts";
+import { describe } from "./base/describe.ts";
+import { readBody } from "./http/body.ts";
 import {
-  countVisit,
-  holdSession,
-  markSecure,
-  releaseSession,
-  renewSecret,
-  type Session,
-  type SessionComponent,
-  type SessionEndReason,
-  type SessionHolder,
-  takeRenewal,
-  tokenOf,
+  addressOf,
+  type ConnectionInfo,
+  isSecureRequest,
+  rootURLOf,
+  urlOf,
+} from "./http/connection.ts";
+import { findCookie } from "./http/cookies.ts";
+import { Delivery, type DeliveryEnd } from "./http/delivery.ts";
+import { type Forwarded, forwardedBy } from "./http/forwarded.ts";
+import { PathCursor, pathOf, queryOf } from "./http/path.ts";
+import { plainResponse } from "./http/plain_response.ts";
+import { readForm } from "./http/read_form.ts";
+import { readJson } from "./http/read_json.ts";
+import { redirectTo } from "./http/redirect.ts";
+import { responseOf } from "./http/response.ts";
+import { ResponseDraft } from "./http/response_draft.ts";
+import { TOKEN_GENERATION } from "./live/session_streams.ts";
+import {
+  type LogInOptions,
+  RequestVisit,
+  type SessionHeaders,
+  TooLateForCookieError,
+  type VisitingRequest,
+} from "./registry/visit.ts";
+import { setETag, setLastModified } from "./request/conditional.ts";
+import {
+  HAS_SUCCEEDED,
+  NOTIFY_DELIVERY,
+  OPEN_VISIT,
+  PATH,
+  RESET,
+  RESPOND,
+  VISIT,
+} from "./request/internals.ts";
+import { childLink, siblingLink } from "./request/links.ts";
+import { OWNER } from "./session/internals.ts";
+import type {
+  EndSessionsOptions,
+  NamedEndCallback,
+  Session,
+  SessionComponent,
+  SessionEndCallback,
+  SessionEndReason,
+  SessionSite,
+  SessionStartCallback,
 } from "./session.ts";
+import type { RequestSession, Sessions } from "./sessions.ts";
 
-export type { Cookie };
+export type { ConnectionInfo, Cookie, LogInOptions, VisitingRequest };
+export { TooLateForCookieError };
+
+// Resources take these keys from here.
 
 /**
- * What a resource may answer; text is HTML unless the type was set.
+ * A value that a resource renders; text is HTML unless a type was set.
  *
- * A stream that breaks off is reported to `onError`. The body of a Response is
- * not looked at, which would cost more than to make the response: if it breaks
- * off, or somebody else reads it, it is Deno that prints so, unless the request's
- * `signal` or `finished` was asked for.
+ * A stream that breaks off is reported to `onError`. The body of a Response is not
+ * followed, because that would cost more than making the response. If it breaks
+ * off, Deno prints the error, unless the request's `signal` or `finished` was
+ * read.
  */
 export type Rendered = BodyInit | Response;
 
-/** How the token of a session travels between a site and its visitor. */
-export interface TokenCookie {
-  /** The token that a request carries, whatever it is worth. */
-  tokenIn(headers: Headers, isSecure: boolean): string | undefined;
-  /** Whether it is to be sent with each visit, with its age. */
-  readonly isPersistent: boolean;
-  /** The `Set-Cookie` that hands a token to the visitor, for so many seconds. */
-  set(token: string, isSecure: boolean, maxAge: number): string;
-  /** The `Set-Cookie` that takes the token from the visitor. */
-  clear(isSecure: boolean): string;
-}
-
-/** What an error that is reported has to do with. */
+/** The request or the session that a reported error concerns. */
 export interface ErrorContext {
   /** The request that was being answered. */
   request?: SiteRequest;
-  /** The session that was being ended, or changed. */
+  /** The session that was being changed or ended. */
   session?: Session;
 }
 
-/** What a request uses of the site that it came to. `Site` is one. */
-export interface SiteOfRequest {
-  /** Whether a proxy in front may say how the visitor came. */
+/** The site of a request, as resources see it. `Site` is one. */
+export interface SiteOfRequest extends SessionSite {
+  /** All sessions of the site. */
+  readonly sessions: Sessions;
+  /** The source of the time. */
+  readonly clock: Clock;
+  /** Whether a 500 page shows the error. */
+  readonly displayTracebacks: boolean;
+  /** Whether the site trusts the headers of a proxy about the client. */
   readonly trustProxy: boolean;
-  /** How long a body may be that a resource reads, in bytes. */
+  /** The most bytes that a resource may read of a body. */
   readonly maxBodyBytes: number;
-  /** How many fields or parts a form may have that a resource reads. */
+  /** The most fields or parts of a form that a resource may read. */
   readonly maxFormFields: number;
-  /** How the visitor's token travels. */
-  readonly sessionCookie: TokenCookie;
+  /** Seconds that closing the site waits for requests and callbacks. */
+  readonly shutdownTimeout: number;
   /** Aborts when the site stops. */
   readonly stopSignal: AbortSignal;
-  /** What a browser is told to forget at a logout: a `Clear-Site-Data` header. */
-  readonly clearSiteData: string | undefined;
-  /** The session that a token opens, even if its deadline has passed. */
-  findSession(token: string, request: SiteRequest): Session | undefined;
-  /** Makes a session. */
+  /** Resolves when the store has been checked. */
+  readonly ready: Promise<void>;
+  /** Makes a session outside of requests. */
   makeSession(): Session;
-  /** Ends a session, even one whose overridden `expire()` would not. */
-  endSession(session: Session, reason: SessionEndReason): void;
-  /** Makes a session that is not kept: nobody will come back for it. */
-  makePassingSession(): Session;
+  /** Returns the live session of a uid, without touching it. */
+  getSession(uid: string): Session | undefined;
+  /** Returns the live sessions of a principal. */
+  sessionsOf(principal: string): Session[];
+  /** Ends the sessions of a principal. */
+  endSessions(
+    principal: string,
+    options?: EndSessionsOptions,
+  ): number | Promise<number>;
+  /** Registers a callback for each session that is made. */
+  notifyOnSessionStart(callback: SessionStartCallback): () => void;
+  /** Registers a callback for each end. */
+  notifyOnSessionEnd(callback: SessionEndCallback): () => void;
+  /** Registers a callback by name. */
+  onEnd(name: string, callback: NamedEndCallback): void;
   /** Hands an error to `onError`. */
   reportError(error: unknown, context: ErrorContext): void;
 }
 
-/** A cookie was to be set after the response had been produced. */
-export class TooLateForCookieError extends Error {
-  /** @ignore */
-  override name = "TooLateForCookieError";
-}
-
 /**
- * Moves the next segment of the path from postpath to prepath and answers it;
- * undefined at the end of the path. For the walk; not in mod.ts.
- */
-export let nextSegment: (request: SiteRequest) => string | undefined;
-
-/**
- * Neither keeps a session for the request nor touches or holds one, from now on.
- * Likewise.
- */
-export let leaveSessionAlone: (request: SiteRequest) => void;
-
-/** The live session, touched if the request is a visit; makes none. Likewise. */
-export let visitSession: (request: SiteRequest) => Session | undefined;
-
-/**
- * Has the response carry the token that a session was given outside of requests.
- * Likewise.
- */
-export let oweToken: (request: SiteRequest, session: Session) => void;
-
-/**
- * Hides a session from a request: its token was replaced after it came, and the
- * grace is over. Likewise.
- */
-export let hideSession: (request: SiteRequest, session: Session) => void;
-
-/**
- * Renews the session for a login that is not its principal. A request whose token
- * has been replaced gets a new session, also if the session has a principal.
- * Likewise.
- */
-export let renewForLogin: (request: SiteRequest) => Session;
-
-/** How many renewals there had been when the request came. Likewise. */
-export let arrivalOf: (request: SiteRequest) => number;
-
-/** The response has to be waited for: holds the session meanwhile. Likewise. */
-export let holdSessionOf: (request: SiteRequest) => void;
-
-/** Whether the response is no error and no redirect so far. Likewise. */
-export let isSuccess: (request: SiteRequest) => boolean;
-
-/** Whether the request neither makes nor touches a session. Likewise. */
-export let isNoVisit: (request: SiteRequest) => boolean;
-
-/** The session that a resource has asked for, whatever became of it. Likewise. */
-export let sessionOf: (request: SiteRequest) => Session | undefined;
-
-/** Whether the request has touched it, or made it. Likewise. */
-export let wasTouched: (request: SiteRequest) => boolean;
-
-/** Sends what was rendered. For the site, once a request; not in mod.ts. */
-export let respondTo: (request: SiteRequest, rendered: Rendered) => Response;
-
-/** Forgets the status and headers that were to be sent, but no cookie. Likewise. */
-export let forgetResponse: (request: SiteRequest) => void;
-
-/** Calls back, once, when the response has been handed over or the visitor left. */
-export let notifyOnDelivery: (
-  request: SiteRequest,
-  callback: (status: number | undefined, end: DeliveryEnd) => void,
-) => void;
-
-/**
- * One request: what the visitor asks for, the session, and what the response
- * will carry. The site makes it and hands it to the resources on the way.
+ * One request: its URL, headers and body, its session, and the headers of its
+ * response. The site makes it and passes it to the resources on the way.
  *
- * What was not read by then cannot be read once the response has been produced:
- * Deno closes the request.
+ * Read what you need of url, headers and address before the response is
+ * produced: Deno closes the request then.
  *
  * From Twisted's `twisted.web.server.Request`; bodies and headers are those of
  * the web platform.
  */
-export class SiteRequest implements SessionHolder {
+export class SiteRequest implements RequestSession, VisitingRequest {
   /** The site that the request came to. */
   readonly site: SiteOfRequest;
   /** The request as it came. */
   readonly request: Request;
-  /** The method: `"GET"`, or whatever else was sent, as it was sent. */
+  /** The method, as it was sent: `"GET"`, for example. */
   readonly method: string;
   /**
-   * Who the visitor is, once a resource on the way has made sure of it, as the
-   * guard does. The access log shows it.
+   * The user that a resource on the way has authenticated, as the guard does.
+   * The access log shows it.
    */
   user: string | undefined = undefined;
 
-  readonly #info: Deno.ServeHandlerInfo | undefined;
+  /** The connection, for code that hands the request on. */
+  readonly info: ConnectionInfo | undefined;
+
   /** The URL as Deno made it of the Host header and the path. */
   readonly #href: string;
-  #forwarded: Forwarded | undefined = undefined;
-  #isSecure: boolean | undefined = undefined;
-  readonly #path: string;
-  /** Where the next segment begins in #path; beyond it at the end. */
-  #at = 1;
-  /** The path as arrays, once somebody asks: from then on the walk moves them. */
-  #prepath: string[] | undefined = undefined;
-  #postpath: string[] = [];
-  #url: URL | undefined = undefined;
-  #query: URLSearchParams | undefined = undefined;
-
-  /** How many renewals there had been when it came. */
-  readonly #arrival = countRenewals();
-  #session: Session | undefined = undefined;
-  #hasLookedUp = false;
-  /** The session was made for this request, and is kept. */
-  #isNewSession = false;
-  /** The session was made for this request, and goes with it. */
-  #isPassingSession = false;
-  /** The token that opened the session, or that this request has given it. */
-  #token: string | undefined = undefined;
-  /** The token that the response carries if it still is that of the session. */
-  #newToken: string | undefined = undefined;
-  /** The session that the token would open if its grace were not over. */
-  #hiddenSession: Session | undefined = undefined;
-  #isTouched = false;
-  /** Undefined as long as it has not mattered. */
-  #isPassing: boolean | undefined = undefined;
-  #isHolding = false;
-
-  #status = 200;
-  #statusText = "";
-  #responseHeaders: Headers | undefined = undefined;
-  #setCookies: string[] | undefined = undefined;
-  #delivery: Delivery | undefined = undefined;
+  readonly #path: PathCursor;
+  #draft: ResponseDraft | undefined = undefined;
   #isProduced = false;
   /** Undefined until the response is produced. */
   #sentStatus: number | undefined = undefined;
-
-  static {
-    nextSegment = (request) => request.#nextSegment();
-    leaveSessionAlone = (request) => {
-      request.#isPassing = true;
-      const session = request.#session;
-      if (session !== undefined) releaseSession(session, request, false);
-    };
-    visitSession = (request) => request.#visit();
-    oweToken = (request, session) =>
-      void (request.#newToken = tokenOf(session));
-    hideSession = (request, session) => void (request.#hiddenSession = session);
-    renewForLogin = (request) => request.#renewSession(true);
-    arrivalOf = (request) => request.#arrival;
-    holdSessionOf = (request) => {
-      request.#isHolding = true;
-      request.#hold();
-    };
-    notifyOnDelivery = (request, callback) => {
-      request.#getDelivery().notify((end) =>
-        callback(request.#sentStatus, end)
-      );
-    };
-    respondTo = (request, rendered) => request.#respond(rendered);
-    isNoVisit = (request) => request.#isLeftAlone();
-    sessionOf = (request) => request.#session;
-    wasTouched = (request) => request.#isTouched || request.#isNewSession;
-    isSuccess = (request) => request.#status < 300;
-    forgetResponse = (request) => {
-      request.#status = 200;
-      request.#statusText = "";
-      request.#responseHeaders = undefined;
-      request.#isProduced = false;
-    };
-  }
+  #visit: RequestVisit<Sessions> | undefined = undefined;
+  #delivery: Delivery | undefined = undefined;
+  #forwarded: Forwarded | undefined = undefined;
+  #isSecure: boolean | undefined = undefined;
+  #url: URL | undefined = undefined;
+  #query: URLSearchParams | undefined = undefined;
 
   /**
-   * Wraps a request; sites do this.
+   * Wraps a request; a site does it for each that comes.
    *
    * @param site The site that the request came to.
    * @param request The request as it came.
-   * @param info What Deno.serve knows of the connection.
+   * @param info The connection; `Deno.ServeHandlerInfo` fits.
    */
-  constructor(
-    site: SiteOfRequest,
-    request: Request,
-    info?: Deno.ServeHandlerInfo,
-  ) {
+  constructor(site: SiteOfRequest, request: Request, info?: ConnectionInfo) {
     this.site = site;
     this.request = request;
     this.method = request.method;
-    this.#info = info;
+    this.info = info;
     this.#href = request.url;
-    this.#path = pathOf(this.#href);
+    this.#path = new PathCursor(pathOf(this.#href));
   }
 
   /** The decoded segments of the path down to the resource. */
   get prepath(): string[] {
-    return this.#prepath ?? this.#splitPath();
+    return this.#path.prepath;
   }
 
   /**
    * The decoded segments below the resource: `"/a/"` begins as `["a", ""]`.
    *
-   * A segment is decoded after the path was split, so `%2F` is a slash inside
-   * it; an escape that is malformed stays as it is. The walk takes them from
-   * here, so that a resource on the way may change what comes after it.
+   * Segments are decoded after the path was split, so `%2F` is a slash inside a
+   * segment; a malformed escape stays as it is. The walk takes segments from
+   * here, so a resource on the way may change those that follow.
    */
   get postpath(): string[] {
-    if (this.#prepath === undefined) this.#splitPath();
-    return this.#postpath;
+    return this.#path.postpath;
   }
 
   /**
-   * The URL as the platform parses it: dot segments folded, which the tree does
-   * not do.
+   * The URL as the platform parses it: dot segments folded, unlike in the tree.
    *
-   * A Host header that makes it no URL is answered with 400.
+   * @throws {HttpError} 400 if the Host header makes it no URL.
    */
   get url(): URL {
-    if (this.#url === undefined) {
-      checkHost(hostOf(this));
-      try {
-        this.#url = new URL(this.#href);
-      } catch (cause) {
-        throw new HttpError(400, "The request has no valid URL", { cause });
-      }
-    }
-    return this.#url;
-  }
-
-  /** What Deno.serve knows of the connection, for whoever hands the request on. */
-  get info(): Deno.ServeHandlerInfo | undefined {
-    return this.#info;
+    return this.#url ??= urlOf(this.#href, hostOf(this));
   }
 
   /** The query of the URL. */
   get query(): URLSearchParams {
-    if (this.#query === undefined) {
-      const [untilFragment = ""] = this.#href.split("#", 1);
-      const begin = untilFragment.indexOf("?");
-      this.#query = new URLSearchParams(
-        begin === -1 ? "" : untilFragment.slice(begin),
-      );
-    }
-    return this.#query;
+    return this.#query ??= queryOf(this.#href);
   }
 
   /** The headers of the request. */
@@ -338,12 +212,12 @@ export class SiteRequest implements SessionHolder {
     return this.request.headers;
   }
 
-  /** A header of the request, or undefined. */
+  /** Returns a header of the request, or undefined. */
   getHeader(name: string): string | undefined {
     return this.headers.get(name) ?? undefined;
   }
 
-  /** A cookie of the request, or undefined; of several with the name, the last. */
+  /** Returns the last cookie of a name, or undefined. */
   getCookie(name: string): string | undefined {
     const header = this.headers.get("cookie");
     return header === null || name === ""
@@ -352,43 +226,30 @@ export class SiteRequest implements SessionHolder {
   }
 
   /**
-   * The visitor's address, where there is one.
-   *
-   * That of the connection, or what the nearest proxy says where the site has
-   * `trustProxy`.
+   * The client's address, if it has one: that of the connection, or that in the
+   * headers of the nearest proxy if the site has `trustProxy`.
    */
   get remoteAddress(): string | undefined {
-    const address = this.#getForwarded()?.address;
-    if (address !== undefined) return address;
-    const connection = this.#info?.remoteAddr;
-    return connection !== undefined && "hostname" in connection
-      ? connection.hostname
-      : undefined;
+    return addressOf(this.info, this.#getForwarded());
   }
 
-  /**
-   * Whether the visitor came over https; where the site has `trustProxy`, to the
-   * nearest proxy.
-   */
+  /** Whether the request came over https, to the nearest proxy with `trustProxy`. */
   get isSecure(): boolean {
-    return this.#isSecure ??= this.#cameSecurely();
+    return this.#isSecure ??= isSecureRequest(
+      this.#href,
+      this.#getForwarded(),
+    );
   }
 
   /**
-   * The URL of the site's root as the visitor knows it, to make absolute links.
+   * The URL of the site's root as the client sees it, to make absolute links. Its
+   * host is that of the Host header, or of the nearest proxy with `trustProxy`.
    *
-   * It goes by the Host header, and by what the nearest proxy says where the site
-   * has `trustProxy`. A host that is none is answered with 400.
+   * @throws {HttpError} 400 if the host is invalid.
    */
   get rootURL(): URL {
-    const host = this.#getForwarded()?.host || hostOf(this) ||
-      this.url.host;
-    checkHost(host);
-    try {
-      return new URL(`${this.isSecure ? "https" : "http"}://${host}/`);
-    } catch (cause) {
-      throw new HttpError(400, "The request names no valid host", { cause });
-    }
+    const host = this.#getForwarded()?.host || hostOf(this) || this.url.host;
+    return rootURLOf(host, this.isSecure);
   }
 
   /**
@@ -399,14 +260,7 @@ export class SiteRequest implements SessionHolder {
    * @param name The child's name, not encoded.
    */
   childLink(name: string): string {
-    const link = encodeURIComponent(name.toWellFormed());
-    const { length } = this.postpath;
-    if (length > 0) return up(length - 1) + link || "./";
-    const own = this.prepath.at(-1) ?? "";
-    // Empty, a link would lead to the page itself.
-    return own === ""
-      ? link || "./"
-      : `${encodeURIComponent(own.toWellFormed())}/${link}`;
+    return childLink(this, name);
   }
 
   /**
@@ -417,117 +271,100 @@ export class SiteRequest implements SessionHolder {
    * @param name The sibling's name, not encoded.
    */
   siblingLink(name: string): string {
-    return up(this.postpath.length) + encodeURIComponent(name.toWellFormed()) ||
-      "./";
+    return siblingLink(this, name);
   }
 
   /**
-   * The body as a form: urlencoded, or multipart with files.
+   * Reads the body as a form, urlencoded or multipart with files.
    *
-   * @throws {HttpError} A body that is no form is answered with 400, one of more
-   * than the site's `maxBodyBytes` or `maxFormFields` with 413, unless the
-   * resource catches it.
+   * @throws {HttpError} 400 if the body is not a form, 413 if it has more than the
+   * site's `maxBodyBytes`, or more fields or parts than its `maxFormFields`.
    */
   formData(): Promise<FormData> {
     return this.#read((body) => readForm(body, this.site.maxFormFields));
   }
 
   /**
-   * The body, parsed as JSON; errors as for {@linkcode SiteRequest.formData}.
-   * Arrays and objects may be nested 1,000 deep; more is answered with 400.
+   * Reads the body as JSON; errors as for {@linkcode SiteRequest.formData}. Arrays
+   * and objects nested deeper than 1,000 are refused with 400.
    */
   json(): Promise<unknown> {
     return this.#read(readJson);
   }
 
-  /** The body as text; errors as for {@linkcode SiteRequest.formData}. */
+  /** Reads the body as text; errors as for {@linkcode SiteRequest.formData}. */
   text(): Promise<string> {
     return this.#read((body) => body.text());
   }
 
-  /** The body as it came; errors as for {@linkcode SiteRequest.formData}. */
-  bytes(): Promise<Uint8Array> {
+  /** Reads the body as bytes; errors as for {@linkcode SiteRequest.formData}. */
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
     return this.#read((body) => body.bytes());
   }
 
   /**
-   * Whether the visitor has left before the response was produced.
-   *
-   * Deno may print a warning when this is first read; see
-   * {@linkcode SiteRequest.signal}.
+   * Whether the client left before the response was produced. Deno may print a
+   * warning when this is first read; see {@linkcode SiteRequest.signal}.
    */
   get hasLeft(): boolean {
     return !this.#isProduced && this.request.signal.aborted;
   }
 
-  /** Whether the session is this request's, and by what token; for sessions. */
-  worthFor(session: Session): "current" | "graced" | undefined {
-    if (session !== this.#session) return undefined;
-    return this.hasOldToken(session) ? "graced" : "current";
-  }
-
   /**
-   * Whether the session was opened by a token that has been replaced, and the
-   * response does not carry the new one; for sessions.
-   */
-  hasOldToken(session: Session): boolean {
-    return session === this.#session && this.#token !== undefined &&
-      !isCurrent(session, this.#token) && !isCurrent(session, this.#newToken);
-  }
-
-  /**
-   * Aborts when the visitor leaves before the response is handed over.
+   * Aborts when the client leaves before the response is handed over. A body
+   * that is handed over whole, text for example, counts as sent from then on.
    *
-   * Ask for it before the response is produced. A body that is handed over
-   * whole, text for example, counts as sent from then on. What an abort listener
-   * throws or rejects is reported to the site's `onError`.
+   * It needs Deno's own signal of the request, for which Deno prints a warning,
+   * once in a process; so do {@linkcode SiteRequest.finished}, an access log, and
+   * a deadline that passes while a request holds its session. Start the program
+   * with `--unstable-no-legacy-abort` to do without the warning.
    *
-   * It needs Deno's own signal of the request, of whose old behaviour Deno prints
-   * a warning, once in a process; so does {@linkcode SiteRequest.finished}, an
-   * access log, and a deadline that comes while a request holds its session. Only
-   * who starts the program can do without: `--unstable-no-legacy-abort`, or
-   * `"unstable": ["no-legacy-abort"]` in its `deno.json`. All is the same here
-   * then.
-   *
-   * @throws {Error} If the response has been produced already.
+   * @throws {Error} If the response has been produced and nothing asked before.
    */
   get signal(): AbortSignal {
-    return this.#askForDelivery("signal").signal;
+    return this.#watchDelivery("signal").signal;
   }
 
   /**
    * Resolves when the response has been handed over whole, and rejects when the
-   * visitor leaves before; ignoring it is fine.
+   * client leaves before; ignoring it is fine. Errors of callbacks of its `then()`
+   * go to `onError`. An async function that awaits it rejects too; Deno ends the
+   * process if no caller awaits that function. From Twisted's `notifyFinish`.
    *
-   * Ask for it before the response is produced. What callbacks of its `then()`,
-   * `catch()` and `finally()` throw or reject is reported to the site's `onError`.
-   * An `async` function that waits for it rejects as well: Deno ends the process
-   * if no caller waits for that function.
-   *
-   * From Twisted's `notifyFinish`.
-   *
-   * @throws {Error} If the response has been produced already.
+   * @throws {Error} If the response has been produced and nothing asked before.
    */
   get finished(): Promise<void> {
-    return this.#askForDelivery("finished").finished;
+    return this.#watchDelivery("finished").finished;
+  }
+
+  /** The sessions of the site. */
+  get sessions(): Sessions {
+    return this.site.sessions;
   }
 
   /**
-   * The visitor's session, found by the cookie or made now.
+   * The live session while the request's token may use it; it is neither created
+   * nor touched. Ask again after an `await`: a login or a logout by another
+   * request takes it away. Undefined once the response has been produced, unless
+   * it was asked for before.
+   */
+  get session(): Session | undefined {
+    if (this.#visit === undefined && this.#isProduced) return undefined;
+    return this[OPEN_VISIT]().session;
+  }
+
+  /**
+   * Finds the session by the cookie, or creates one.
    *
-   * Finding it is a visit: the session is touched. A new one sets its cookie,
-   * on whatever the response will be, an error page or a redirect too. One that
-   * has ended meanwhile is never answered; a new one is.
+   * Finding it is access: the session is touched. A new one sets its cookie, on
+   * an error page or a redirect too. HEAD, prefetches, and resources that are not
+   * `touchesSession` create no session that is kept: theirs ends with the
+   * request, as `"evicted"`. So does the session of a request whose own session
+   * ended, or whose token was superseded, while it was under way. While a request
+   * waits for something, its session does not idle out.
    *
-   * HEAD, what a browser fetches in advance (`Sec-Purpose: prefetch`) and what
-   * resources answer that are not `touchesSession` are no visits: a session is
-   * not touched then, and one that is made is not kept. It ends with the request,
-   * `"evicted"`, and only its own callbacks are told.
-   *
-   * While a request waits for something, its session does not idle out.
-   *
-   * @throws {TooLateForCookieError} If a session would have to be looked for or
-   * made and the response has been produced, or the connection upgraded.
+   * @throws {TooLateForCookieError} If the response has been produced, or the
+   * connection upgraded.
    *
    * @example Usage
    * ```ts
@@ -554,85 +391,91 @@ export class SiteRequest implements SessionHolder {
    * ```
    */
   getSession(): Session;
-  /** The object of a class that the visitor's session keeps; see `getComponent`. */
+  /** Returns the object of a class that the session keeps; see `getComponent`. */
   getSession<T>(component: SessionComponent<T>): T;
   getSession<T>(component?: SessionComponent<T>): Session | T {
-    if (!this.#hasLookedUp) {
-      this.#refuseIfProduced();
-      this.#lookUp();
-    }
-    let session = this.#visit();
-    if (session === undefined) {
-      this.#refuseIfProduced();
-      session = this.#makeSession();
-    }
-    return component === undefined ? session : session.getComponent(component);
+    return this[OPEN_VISIT]().getSession(component);
   }
 
   /**
-   * Gives the visitor's session, which is made if need be, a new secret: at a
-   * login, and whenever the rights change.
+   * The principal of the session that this request sees, or of its own login.
+   * It may become undefined while the request runs, but never another principal.
+   */
+  get principal(): string | undefined {
+    return this.session?.principal;
+  }
+
+  /** Whether this request created its session. */
+  get isNewSession(): boolean {
+    return this.#visit?.isNewSession ?? false;
+  }
+
+  /**
+   * Logs in: the session gets the principal, and the response carries a token
+   * that no earlier response carried.
    *
-   * As {@linkcode Session.renew}, and the response to this request, and to no
-   * other, carries the new cookie.
+   * The session stays, with its uid, values and listeners, if the request's token
+   * is current and the session has no principal or this one. Every other token of
+   * it is superseded at once. Otherwise a new session begins, and a session of
+   * another principal, which the token opens, ends. A repeated login, by a token
+   * that a login of the same principal has superseded, joins that session. Both
+   * timeouts start anew.
    *
-   * A request whose cookie has been replaced, before it came or since, renews
-   * nothing, for another visitor may have the new cookie. If the session has no
-   * principal, the request gets a new session with a cookie of its own, and none
-   * of the values of the other: a login is never in a session that another
-   * visitor has. If the session has a principal, the request gets that session,
-   * and its principal can be set to no other.
-   *
-   * @returns the session that the request has from then on.
+   * @throws {TypeError} If the principal is not a string.
+   * @throws {TooManySessionsError} 409 beyond the limit of a site that refuses.
    * @throws {TooLateForCookieError} If the response has been produced.
    *
    * @example Usage
    * ```ts
    * import { Resource, Site, type SiteRequest } from "@curfew/web";
-   * import { assertNotEquals } from "@std/assert";
+   * import { assertEquals } from "@std/assert";
    *
    * class Login extends Resource {
    *   override isLeaf = true;
    *   override render_GET(request: SiteRequest): string {
-   *     request.renewSession().principal = "alice";
-   *     return "Welcome";
+   *     request.logIn("alice");
+   *     return `Welcome, ${request.principal}`;
    *   }
    * }
    *
    * await using site = new Site(new Login());
-   * const visit = async (cookie = "") => {
-   *   const request = new Request("http://localhost/", { headers: { cookie } });
-   *   const response = await site.fetch(request);
-   *   return response.headers.get("set-cookie")!.split(";")[0]!;
-   * };
-   * const before = await visit();
-   * assertNotEquals(await visit(before), before);
+   * const response = await site.fetch(new Request("http://localhost/"));
+   * assertEquals(await response.text(), "Welcome, alice");
    * ```
    */
-  renewSession(): Session {
-    return this.#renewSession(false);
+  logIn(principal: string, options?: LogInOptions): Session {
+    return this[OPEN_VISIT]().logIn(principal, options);
   }
 
   /**
-   * The visitor's session if there is a live one; it is neither made nor touched.
+   * Ends the session, whether or not the request's token is still current; the
+   * response clears the cookie.
    *
-   * Once the response has been produced, undefined unless it was asked for
-   * before.
+   * @param reason By default `"logout"`.
+   * @throws {TooLateForCookieError} If the response has been produced.
    */
-  get session(): Session | undefined {
-    if (!this.#hasLookedUp) {
-      if (this.#isProduced) return undefined;
-      this.#lookUp();
-    }
-    const session = this.#session;
-    return session === undefined || session.checkExpired()
-      ? undefined
-      : session;
+  logOut(reason?: SessionEndReason): void {
+    this[OPEN_VISIT]().logOut(reason);
+  }
+
+  /**
+   * Issues a new token for the session, which is created if there is none; the
+   * response carries the token. The old token stays current until a request arrives with the new
+   * one, and then counts for the site's `renewalGrace`.
+   *
+   * A request whose token is no longer current renews nothing; if its session has
+   * no principal, a new session begins.
+   *
+   * @returns the session.
+   * @throws {TooLateForCookieError} If the response has been produced.
+   */
+  renewSession(): Session {
+    return this[OPEN_VISIT]().renewSession();
   }
 
   /** The headers that the response will carry. */
   get responseHeaders(): Headers {
-    return this.#responseHeaders ??= new Headers();
+    return this.#openDraft().headers;
   }
 
   /**
@@ -642,90 +485,58 @@ export class SiteRequest implements SessionHolder {
    * @throws {Error} If the response has been produced already.
    */
   setHeader(name: string, value: string): void {
-    this.#mustNotBeProduced(`set header "${name}"`);
+    this.#mustNotBeProduced(`set header ${describe(name)}`);
     this.responseHeaders.set(name, value);
   }
 
   /**
-   * Sets the status of the response; 200 unless told.
+   * Sets the status of the response; 200 by default.
    *
    * @param code From 200 to 599. A Response that is returned has its own.
-   * @param message In place of the usual reason phrase; not sent over HTTP/2.
+   * @param message Replaces the usual reason phrase; not sent over HTTP/2.
    * @throws {RangeError} If no Response can have the code.
    * @throws {Error} If the response has been produced already.
    */
   setResponseCode(code: number, message?: string): void {
     this.#mustNotBeProduced(`set response code ${code}`);
-    if (!Number.isInteger(code) || code < 200 || code > 599) {
-      throw new RangeError(
-        `Cannot set response code ${
-          describe(code)
-        }: not an integer from 200 to 599`,
-      );
-    }
-    this.#status = code;
-    this.#statusText = message ?? "";
+    this.#openDraft().setStatus(code, message);
   }
 
   /**
-   * Sets the `ETag` of the response, and compares the visitor's copy with it.
+   * Sets the `ETag` of the response, and compares the client's copy with it.
    *
    * @param tag `"v1"` or `W/"v1"` with its quotes; they are added if missing.
-   * @returns true if `If-None-Match` names it, by weak comparison: the status is
-   * then 304 for GET and HEAD, and 412 for others, which must not change
-   * anything. Return `""`, nothing else is wanted.
-   * @throws {RangeError} If there is a comma in it: in a list, nobody could tell.
+   * @returns true if `If-None-Match` names it, by weak comparison. The status is
+   * then 304 for GET and HEAD, and 412 for other methods, which must not change
+   * anything. Return `""` then, because no body is needed.
+   * @throws {RangeError} If there is a comma in it: a comma separates tags in a list.
    * @throws {TypeError} If the tag cannot be in a header.
    * @throws {Error} If the response has been produced already.
    */
   setETag(tag: string): boolean {
-    if (tag.includes(",")) {
-      throw new RangeError(`Cannot set ETag ${describe(tag)}: it has a comma`);
-    }
-    const quoted = /^(W\/)?".*"$/.test(tag) ? tag : `"${tag}"`;
-    this.setHeader("etag", quoted);
-    const known = this.headers.get("if-none-match") ?? "";
-    if (this.#status >= 300 || !namesWeakly(known, quoted)) return false;
-    this.setResponseCode(this.#isGetOrHead() ? 304 : 412);
-    return true;
+    return setETag(this, tag);
   }
 
   /**
    * Sets `Last-Modified` of the response, seconds rounded up, unless it is later
-   * already, and compares the visitor's copy with it.
+   * already, and compares the client's copy with it.
    *
-   * It is never later than now (RFC 9110, 8.8.2.1). What was modified within this
-   * second, or in the future, is current in no copy: it may change once more
-   * before the second is over.
+   * The header is never later than now (RFC 9110, 8.8.2.1). A copy never counts as
+   * current if the date is within this second or in the future, because the
+   * resource may change again before the second is over.
    *
-   * @returns true if `If-Modified-Since` is not before it, to GET and HEAD only
-   * and only without an `If-None-Match`, which goes before (RFC 9110, 13.1.3);
-   * the response is then a 304: return `""`.
+   * @returns true if `If-Modified-Since` is not before it. The response is then a
+   * 304: return `""`. This is for GET and HEAD without an `If-None-Match`, which
+   * takes precedence (RFC 9110, 13.1.3).
    * @throws {RangeError} If the date is invalid.
    * @throws {Error} If the response has been produced already.
    */
   setLastModified(when: Date): boolean {
-    const time = Math.ceil(when.getTime() / 1000) * 1000;
-    if (Number.isNaN(time)) {
-      throw new RangeError("Cannot set Last-Modified: the date is invalid");
-    }
-    const before = Date.parse(this.responseHeaders.get("last-modified") ?? "");
-    const modified = before > time ? before : time;
-    const now = Math.floor(Date.now() / 1000) * 1000;
-    const shown = Math.min(modified, now);
-    this.setHeader("last-modified", new Date(shown).toUTCString());
-    if (
-      modified > now || this.#status >= 300 || !this.#isGetOrHead() ||
-      this.headers.has("if-none-match")
-    ) return false;
-    const since = parseHttpDate(this.getHeader("if-modified-since") ?? "");
-    if (!(since >= modified)) return false;
-    this.setResponseCode(304);
-    return true;
+    return setLastModified(this, when);
   }
 
   /**
-   * Adds a cookie to the response, whatever it will be.
+   * Adds a cookie to the response, even if that becomes an error page.
    *
    * @param cookie As in `@std/http/cookie`.
    * @throws {SyntaxError} If the name or the value cannot be in a cookie.
@@ -734,44 +545,103 @@ export class SiteRequest implements SessionHolder {
   addCookie(cookie: Cookie): void {
     if (this.#isProduced) {
       throw new TooLateForCookieError(
-        `Cannot add cookie "${cookie.name}": the response has been produced`,
+        `Cannot add cookie ${
+          describe(cookie.name)
+        }: the response has been produced`,
       );
     }
-    (this.#setCookies ??= []).push(serializeCookie(cookie));
+    this.#openDraft().addCookie(cookie);
   }
 
   /**
-   * A response that sends the visitor elsewhere; return it.
+   * Returns a response that redirects the client; return it from `render`.
    *
-   * @param url Where to; it becomes the `Location` as given, except that control
-   * characters, spaces and what is beyond ASCII are percent-encoded.
-   * @param code 301, 302, 303, 307 or 308; 302 unless told.
-   * @throws {RangeError} If the code is another.
+   * @param url The `Location`, as given, except that control characters, spaces
+   * and characters beyond ASCII are percent-encoded.
+   * @param code 301, 302, 303, 307 or 308; by default 302.
+   * @throws {RangeError} If the code is not one of these.
    */
   redirect(url: string | URL, code: number = 302): Response {
     return redirectTo(url, code);
   }
 
-  #splitPath(): string[] {
-    const path = this.#path;
-    const at = this.#at;
-    if (at <= path.length) this.#postpath = segmentsOf(path.slice(at));
-    return this.#prepath = at === 1 ? [] : segmentsOf(path.slice(1, at - 1));
+  /** @ignore */
+  get [PATH](): PathCursor {
+    return this.#path;
   }
 
-  #nextSegment(): string | undefined {
-    if (this.#prepath !== undefined) {
-      const segment = this.#postpath.shift();
-      if (segment !== undefined) this.#prepath.push(segment);
-      return segment;
+  /** @ignore */
+  get [VISIT](): RequestVisit<Sessions> | undefined {
+    return this.#visit;
+  }
+
+  /** @ignore */
+  [OPEN_VISIT](): RequestVisit<Sessions> {
+    const { sessions } = this.site;
+    return this.#visit ??= new RequestVisit(
+      sessions,
+      sessions[OWNER],
+      this,
+      this.#isProduced,
+    );
+  }
+
+  /** @ignore */
+  get [HAS_SUCCEEDED](): boolean {
+    return (this.#draft?.status ?? 200) < 300;
+  }
+
+  /** @ignore */
+  [RESET](): void {
+    this.#isProduced = false;
+    const cookies = this.#draft?.cookies;
+    this.#draft = undefined;
+    if (cookies !== undefined) this.#openDraft().cookies = cookies;
+  }
+
+  /** @ignore */
+  [NOTIFY_DELIVERY](
+    callback: (status: number | undefined, end: DeliveryEnd) => void,
+  ): void {
+    this.#getDelivery().notify((end) => callback(this.#sentStatus, end));
+  }
+
+  /** @ignore */
+  [RESPOND](rendered: Rendered, added: SessionHeaders): Response {
+    this.#isProduced = true;
+    const draft = this.#draft;
+    const isPlain = typeof rendered === "string" &&
+      (draft === undefined || draft.isUntouched) &&
+      this.#delivery === undefined && this.method !== "HEAD" &&
+      added.clearSiteData === undefined;
+    if (isPlain) return plainResponse(rendered, added);
+    if (added.clearSiteData !== undefined) {
+      this.#openDraft().setDefault("clear-site-data", added.clearSiteData);
     }
-    const path = this.#path;
-    const at = this.#at;
-    if (at > path.length) return undefined;
-    const slash = path.indexOf("/", at);
-    const end = slash === -1 ? path.length : slash;
-    this.#at = end + 1;
-    return decodeSegment(path.slice(at, end));
+    const { status, statusText, ownHeaders, cookies = [] } = this.#openDraft();
+    this.#sentStatus = rendered instanceof Response ? rendered.status : status;
+    return responseOf(rendered, {
+      status,
+      statusText,
+      headers: ownHeaders,
+      cookies: added.setCookie === undefined
+        ? cookies
+        : [...cookies, added.setCookie],
+      cacheControl: added.cacheControl,
+      isHead: this.method === "HEAD",
+      delivery: this.#delivery,
+      onBodyError: (error) => this.site.reportError(error, { request: this }),
+      stopSignal: this.site.stopSignal,
+    });
+  }
+
+  /** @ignore */
+  [TOKEN_GENERATION](session: object): number | undefined {
+    return this.#visit?.[TOKEN_GENERATION](session);
+  }
+
+  #openDraft(): ResponseDraft {
+    return this.#draft ??= new ResponseDraft();
   }
 
   #getForwarded(): Forwarded | undefined {
@@ -779,152 +649,13 @@ export class SiteRequest implements SessionHolder {
     return this.#forwarded ??= forwardedBy(this.headers);
   }
 
-  #cameSecurely(): boolean {
-    const protocol = this.#getForwarded()?.protocol;
-    return protocol === undefined
-      ? this.#href.startsWith("https:")
-      : protocol === "https";
-  }
-
   #read<T>(read: (body: Request | Response) => Promise<T>): Promise<T> {
     return readBody(this.request, this.site.maxBodyBytes, read);
   }
 
-  #isGetOrHead(): boolean {
-    return this.method === "GET" || this.method === "HEAD";
-  }
-
-  /** Finds the session that the visitor's cookie opens; it may be over. */
-  #lookUp(): void {
-    let token: string | undefined;
-    try {
-      token = this.site.sessionCookie.tokenIn(this.headers, this.isSecure);
-    } catch (cause) {
-      throw new TooLateForCookieError(
-        "Cannot look for the session: the request can no longer be read; ask for it before Deno.upgradeWebSocket()",
-        { cause },
-      );
-    }
-    this.#hasLookedUp = true;
-    const { site } = this;
-    if (token === undefined) {
-      if (this.isSecure) return;
-      // It was to come over https only: the site wants to know that it did not.
-      const leaked = site.sessionCookie.tokenIn(this.headers, true);
-      if (leaked !== undefined) site.findSession(leaked, this);
-      return;
-    }
-    const session = this.#session = site.findSession(token, this);
-    if (session === undefined) return;
-    this.#token = token;
-    this.#hold();
-  }
-
-  /** Touches the session that was found, and answers it unless it is over. */
-  #visit(): Session | undefined {
-    if (!this.#hasLookedUp) this.#lookUp();
-    const session = this.#session;
-    if (session === undefined) return undefined;
-    if (this.#isLeftAlone()) {
-      session.checkExpired();
-    } else {
-      session.touch();
-      const isCounted = this.#isTouched || this.#isNewSession;
-      if (!isCounted && session.isActive) countVisit(session);
-      this.#isTouched = true;
-    }
-    return session.isActive ? session : undefined;
-  }
-
-  #renewSession(isLogin: boolean): Session {
-    this.#refuseIfProduced();
-    if (!this.#hasLookedUp) this.#lookUp();
-    const lost = this.#findLostSession();
-    if (lost !== undefined && (isLogin || lost.principal === undefined)) {
-      return this.#beginAnew();
-    }
-    const session = this.getSession();
-    // No visitor has the token of a session that is new.
-    if (!isCurrent(session, this.#token)) return session;
-    renewSecret(session);
-    this.#token = this.#newToken = tokenOf(session);
-    return session;
-  }
-
-  /** The live session that the request came for, if its token was replaced. */
-  #findLostSession(): Session | undefined {
-    const session = this.#hiddenSession ?? this.#session;
-    if (session === undefined) return undefined;
-    const isLost = session === this.#hiddenSession ||
-      (this.#token !== undefined && !isCurrent(session, this.#token));
-    if (!isLost) return undefined;
-    session.checkExpired();
-    return session.isActive ? session : undefined;
-  }
-
-  /** Makes a session in the place of the one that the request came for. */
-  #beginAnew(): Session {
-    const before = this.#session;
-    const wasPassing = this.#isPassingSession;
-    this.#hiddenSession = undefined;
-    const session = this.#makeSession();
-    if (before !== undefined) {
-      if (wasPassing) this.site.endSession(before, "evicted");
-      else releaseSession(before, this, this.#isTouched);
-    }
-    return session;
-  }
-
-  #makeSession(): Session {
-    const isKept = !this.#isLeftAlone();
-    const session = isKept
-      ? this.site.makeSession()
-      : this.site.makePassingSession();
-    if (this.isSecure) markSecure(session);
-    if (isKept) countVisit(session);
-    this.#session = session;
-    this.#isNewSession = isKept;
-    this.#isPassingSession = !isKept;
-    this.#token = this.#newToken = undefined;
-    this.#hold();
-    return session;
-  }
-
-  /**
-   * Whether the request is no visit: HEAD, what a browser fetches before anybody
-   * wants it, what a resource says is none, and one whose session is hidden.
-   */
-  #isLeftAlone(): boolean {
-    if (this.#hiddenSession !== undefined) return true;
-    return this.#isPassing ??= this.method === "HEAD" ||
-      this.headers.get("sec-purpose")?.includes("prefetch") === true;
-  }
-
-  /** Keeps the session from idling out if the response has to be waited for. */
-  #hold(): void {
-    if (
-      this.#isHolding && this.#session !== undefined && !this.#isLeftAlone()
-    ) {
-      holdSession(this.#session, this);
-    }
-  }
-
-  #refuseIfProduced(): void {
-    if (!this.#isProduced) return;
-    throw new TooLateForCookieError(
-      "Cannot make a session: the response has been produced without its cookie; call getSession() before returning it",
-    );
-  }
-
-  #mustNotBeProduced(act: string): void {
-    if (this.#isProduced) {
-      throw new Error(`Cannot ${act}: the response has been produced`);
-    }
-  }
-
-  #askForDelivery(what: string): Delivery {
+  #watchDelivery(what: string): Delivery {
     if (!this.#delivery?.isAskedFor) {
-      this.#mustNotBeProduced(`watch the visitor by ${what}`);
+      this.#mustNotBeProduced(`watch the client by ${what}`);
       this.#getDelivery().isAskedFor = true;
     }
     return this.#getDelivery();
@@ -937,117 +668,14 @@ export class SiteRequest implements SessionHolder {
     );
   }
 
-  #respond(rendered: Rendered): Response {
-    const cookie = this.#concludeSession();
-    this.#isProduced = true;
-    const isPlain = typeof rendered === "string" && this.#status === 200 &&
-      this.#statusText === "" && this.#responseHeaders === undefined &&
-      this.#setCookies === undefined && this.#delivery === undefined &&
-      this.method !== "HEAD";
-    if (isPlain) {
-      if (this.#session === undefined) return new Response(rendered, PLAIN);
-      if (cookie === undefined) return new Response(rendered, PRIVATE);
-      const headers = {
-        "content-type": HTML,
-        "cache-control": "no-store",
-        "set-cookie": cookie,
-      };
-      return new Response(rendered, { headers });
+  #mustNotBeProduced(act: string): void {
+    if (this.#isProduced) {
+      throw new Error(`Cannot ${act}: the response has been produced`);
     }
-    const cookies = this.#setCookies ?? [];
-    this.#sentStatus = rendered instanceof Response
-      ? rendered.status
-      : this.#status;
-    return responseOf(rendered, {
-      status: this.#status,
-      statusText: this.#statusText,
-      headers: this.#responseHeaders,
-      cookies: cookie === undefined ? cookies : [...cookies, cookie],
-      cacheControl: cookie !== undefined
-        ? "no-store"
-        : this.#session !== undefined
-        ? "private"
-        : undefined,
-      isHead: this.method === "HEAD",
-      delivery: this.#delivery,
-      onBodyError: (error) => this.site.reportError(error, { request: this }),
-      stopSignal: this.site.stopSignal,
-    });
-  }
-
-  /** Lets changed timeouts count; answers the session's cookie if it is sent. */
-  #concludeSession(): string | undefined {
-    const session = this.#session;
-    if (session === undefined) return undefined;
-    if (this.#isHolding) {
-      releaseSession(session, this, this.#isTouched || this.#isNewSession);
-    }
-    if (this.#isPassingSession) {
-      this.site.endSession(session, "evicted");
-      return undefined;
-    }
-    try {
-      session.startCheckingExpiration();
-    } catch (error) {
-      this.site.reportError(error, { request: this, session });
-    }
-    const { sessionCookie } = this.site;
-    if (!session.isActive) {
-      const { clearSiteData } = this.site;
-      if (
-        clearSiteData !== undefined && session.end?.reason === "logout" &&
-        !this.responseHeaders.has("clear-site-data")
-      ) {
-        this.responseHeaders.set("clear-site-data", clearSiteData);
-      }
-      return sessionCookie.clear(this.isSecure);
-    }
-    if (takeRenewal(session, this)) this.#newToken = tokenOf(session);
-    const isSent = this.#isNewSession || isCurrent(session, this.#newToken) ||
-      (sessionCookie.isPersistent && this.#isTouched &&
-        isCurrent(session, this.#token));
-    if (!isSent) return undefined;
-    const age = sessionCookie.isPersistent
-      ? session.expiresAt - session.site.clock.now() / 1000
-      : Infinity;
-    return sessionCookie.set(tokenOf(session), this.isSecure, age);
   }
 }
 
-/** Whether a token has not been replaced by a renewal. */
-function isCurrent(session: Session, token: string | undefined): boolean {
-  return token !== undefined && tokenOf(session) === token;
-}
-
-/**
- * A response that is nothing but text, shared since it is only read.
- *
- * Deno reads objects sooner than lists of pairs: 15 % of such a response, if it
- * has several headers.
- */
-const PLAIN: ResponseInit = { headers: { "content-type": HTML } };
-
-/** Likewise, and for nobody but the visitor whose session was used. */
-const PRIVATE: ResponseInit = {
-  headers: { "content-type": HTML, "cache-control": "private" },
-};
-
-/** The Host header, if there is one. */
-export function hostOf(request: SiteRequest): string | undefined {
+/** Returns the Host header, if there is one. */
+function hostOf(request: SiteRequest): string | undefined {
   return request.getHeader("host");
-}
-
-/**
- * Refuses a host that would move the path, or itself, in a URL.
- *
- * @throws {HttpError} 400
- */
-export function checkHost(host: string | undefined): void {
-  if (host !== undefined && /[/?#\\@\s]/.test(host)) {
-    throw new HttpError(400, "The request names no valid host");
-  }
-}
-
-function up(levels: number): string {
-  return "../".repeat(levels);
 }

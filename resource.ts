@@ -4,15 +4,15 @@
  * @module
  */
 
-import { describe } from "./internal/describe.ts";
+import { describe } from "./base/describe.ts";
 import type { Rendered, SiteRequest } from "./request.ts";
 
-/** A method that renders the answer to one HTTP method. */
+/** A method that renders the response to one HTTP method. */
 export type RenderMethod = (
   request: SiteRequest,
 ) => Rendered | Promise<Rendered>;
 
-/** The methods that every server knows: without a `render_` one they are 405. */
+/** The methods that get a 405 if a resource does not render them. */
 const KNOWN_METHODS: readonly string[] = [
   "GET",
   "HEAD",
@@ -24,15 +24,15 @@ const KNOWN_METHODS: readonly string[] = [
 ];
 
 /**
- * A resource does not answer the method.
+ * The error of a resource that does not render a method.
  *
- * The site makes a 405 of it, with `Allow`, or a 501 for a method that it does
- * not know at all.
+ * The site responds with a 405 and an `Allow` header, or with a 501 to an unusual
+ * method.
  */
 export class UnsupportedMethod extends Error {
   /** @ignore */
   override name = "UnsupportedMethod";
-  /** The method that was asked for. */
+  /** The requested method. */
   readonly method: string;
   /** The methods that the resource renders. */
   readonly allowedMethods: readonly string[];
@@ -40,8 +40,8 @@ export class UnsupportedMethod extends Error {
   /**
    * Makes the error that a resource throws.
    *
-   * @param method The method that was asked for.
-   * @param allowedMethods Those that the resource renders.
+   * @param method The requested method.
+   * @param allowedMethods The methods that the resource renders.
    */
   constructor(method: string, allowedMethods: readonly string[]) {
     super(`Cannot render method ${describe(method)}`);
@@ -49,14 +49,14 @@ export class UnsupportedMethod extends Error {
     this.allowedMethods = allowedMethods;
   }
 
-  /** What `Allow` says: the methods rendered, HEAD with GET, and OPTIONS. */
+  /** The `Allow` header: the rendered methods, HEAD with GET, and OPTIONS. */
   get allow(): string {
     const allowed = new Set(this.allowedMethods);
     if (allowed.has("GET")) allowed.add("HEAD");
     return [...allowed.add("OPTIONS")].join(", ");
   }
 
-  /** 405, or 501 for a method that is not one of HTTP's usual ones. */
+  /** 405, or 501 for a method that is unusual in HTTP. */
   get status(): 405 | 501 {
     return KNOWN_METHODS.includes(this.method) ? 405 : 501;
   }
@@ -65,13 +65,12 @@ export class UnsupportedMethod extends Error {
 /**
  * One node of the tree: children by path segment, `render_METHOD` by HTTP method.
  *
- * Subclass it and write `render_GET`, `render_POST` and so on; text that they
- * return is HTML. Put instances in one another with
- * {@linkcode Resource.putChild}, or override {@linkcode Resource.getChild} to
- * make children when they are asked for.
+ * Subclass it and write `render_GET`, `render_POST` and so on. Text that they
+ * return is HTML. Build the tree with {@linkcode Resource.putChild}, or override
+ * {@linkcode Resource.getChild} to make children on request.
  *
- * From Twisted's `twisted.web.resource.Resource`. Here OPTIONS is answered, a
- * child that is not there is `undefined`, and methods may be asynchronous.
+ * From Twisted's `twisted.web.resource.Resource`. Here OPTIONS has a response, an
+ * absent child is `undefined`, and methods may be asynchronous.
  *
  * @example Usage
  * ```ts
@@ -107,11 +106,12 @@ export class Resource {
   isLeaf: boolean = false;
 
   /**
-   * Whether requests for this resource are visits: a page that looks after itself
-   * every few seconds, or a health check, would keep a session for ever.
+   * Whether requests for this resource touch the session. Set it to false for a
+   * page that reloads every few seconds, or a health check: it would keep a session
+   * alive for ever.
    *
-   * Where it is false, `request.getSession()` touches no session, and one that it
-   * makes is not kept.
+   * If it is false, `request.getSession()` touches no session, and a session that
+   * it makes is not kept.
    *
    * @default {true}
    */
@@ -119,19 +119,20 @@ export class Resource {
 
   readonly #children = new Map<string, Resource>();
 
-  /** The children that were put here, in that order. */
+  /** The children that were put here, in the order in which they were put. */
   get children(): ReadonlyMap<string, Resource> {
     return this.#children;
   }
 
   /**
-   * Puts a child here, in the place of one of the same name.
+   * Puts a child here, and replaces a child of the same name.
    *
-   * @param name One segment of the path, decoded: it may hold a slash, which is
-   * `%2F` in a URL. `""` is what follows a slash at the end: the folder itself.
-   * @param child What to find there; one resource may be in many places.
+   * @param name One segment of the path, decoded: it may contain a slash, which is
+   * `%2F` in a URL. `""` is the segment after a slash at the end: the page of the
+   * folder itself.
+   * @param child The resource, which may be in several places.
    * @returns this resource.
-   * @throws {TypeError} If the name is no string or the child no Resource.
+   * @throws {TypeError} If the name is not a string, or the child not a Resource.
    */
   putChild(name: string, child: Resource): this {
     if (typeof name !== "string") {
@@ -151,20 +152,20 @@ export class Resource {
   }
 
   /**
-   * Takes a child out.
+   * Removes a child.
    *
-   * @returns whether there was one.
+   * @returns whether the child was there.
    */
   removeChild(name: string): boolean {
     return this.#children.delete(name);
   }
 
   /**
-   * The child for a segment that none was put for; override it.
+   * Returns the child for a segment for which no child was put. Override it.
    *
    * @param _name The segment, decoded.
-   * @param _request The request on its way; `postpath` is what comes after.
-   * @returns the child, or a promise of it; undefined, as here, is a 404.
+   * @param _request The request; `postpath` has the segments that follow.
+   * @returns the child, or a promise of it. Undefined, the default, leads to a 404.
    */
   getChild(
     _name: string,
@@ -173,7 +174,7 @@ export class Resource {
     return undefined;
   }
 
-  /** The child that was put here under the name, or else that of `getChild`. */
+  /** Returns the child that was put here by that name, or else calls `getChild`. */
   getChildWithDefault(
     name: string,
     request: SiteRequest,
@@ -181,24 +182,24 @@ export class Resource {
     return this.#children.get(name) ?? this.getChild(name, request);
   }
 
-  /** The names of the children that were put here, in that order. */
+  /** Returns the names of the children, in the order in which they were put. */
   listNames(): string[] {
     return [...this.#children.keys()];
   }
 
   /**
-   * Answers a request by the `render_` method of its HTTP method.
+   * Renders the response by the `render_` method of the request's HTTP method.
    *
-   * Without one, HEAD is answered by `render_GET`, less the body, and OPTIONS by
-   * 204 and the methods that there are.
+   * By default HEAD calls `render_GET`, whose body is not sent, and OPTIONS
+   * returns a 204 with the methods of the resource.
    *
    * @returns text (HTML unless the type is set), bytes, a stream, a Response, or
    * a promise of one.
-   * @throws {UnsupportedMethod} If there is no method for it.
+   * @throws {UnsupportedMethod} If the resource does not render the method.
    */
   render(request: SiteRequest): Rendered | Promise<Rendered> {
     const { method } = request;
-    // Nearly all that is asked.
+    // Nearly all requests are GET.
     if (method === "GET" && typeof this.render_GET === "function") {
       return this.render_GET(request);
     }
@@ -212,19 +213,19 @@ export class Resource {
     return "";
   }
 
-  /** Answers GET, and HEAD if there is no `render_HEAD`. */
+  /** Responds to GET, and to HEAD if there is no `render_HEAD`. */
   render_GET?(request: SiteRequest): Rendered | Promise<Rendered>;
-  /** Answers HEAD; a body is not sent. */
+  /** Responds to HEAD; a body is not sent. */
   render_HEAD?(request: SiteRequest): Rendered | Promise<Rendered>;
-  /** Answers POST. */
+  /** Responds to POST. */
   render_POST?(request: SiteRequest): Rendered | Promise<Rendered>;
-  /** Answers PUT. */
+  /** Responds to PUT. */
   render_PUT?(request: SiteRequest): Rendered | Promise<Rendered>;
-  /** Answers PATCH. */
+  /** Responds to PATCH. */
   render_PATCH?(request: SiteRequest): Rendered | Promise<Rendered>;
-  /** Answers DELETE. */
+  /** Responds to DELETE. */
   render_DELETE?(request: SiteRequest): Rendered | Promise<Rendered>;
-  /** Answers OPTIONS. */
+  /** Responds to OPTIONS. */
   render_OPTIONS?(request: SiteRequest): Rendered | Promise<Rendered>;
 
   #renderMethod(method: string): RenderMethod | undefined {
@@ -234,7 +235,7 @@ export class Resource {
 
   #methods(): string[] {
     const methods: string[] = [];
-    // for-in leaves out what classes define: it cannot be enumerated.
+    // for-in omits methods of classes, which are not enumerable.
     const objects = [this as object];
     for (const object of objects) {
       const parent = Object.getPrototypeOf(object);

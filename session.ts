@@ -4,62 +4,74 @@
  * @module
  */
 
-import { checkTimeout } from "./internal/check_timeout.ts";
-import type { Clock } from "./internal/clock.ts";
-import { describe } from "./internal/describe.ts";
-import { EndListeners } from "./internal/end_listeners.ts";
+import { checkCallback } from "./base/callback.ts";
+import type { Clock } from "./base/clock.ts";
+import { describe } from "./base/describe.ts";
 import type {
   EventStream,
   EventStreamOptions,
   ServerEvent,
-} from "./internal/event_stream.ts";
-import { isPromiseLike } from "./internal/promise_like.ts";
-import { Renewal, type TokenWorth } from "./internal/renewal.ts";
-import { runningRequest } from "./internal/running.ts";
+} from "./live/event_stream.ts";
 import type {
   SessionSocket,
   SessionSocketOptions,
-} from "./internal/session_socket.ts";
+} from "./live/session_socket.ts";
+import { SessionStreams, type StreamRequest } from "./live/session_streams.ts";
+import { type IssuedToken, SessionAccess } from "./session/access.ts";
+import { componentOf, reporterOf } from "./session/components.ts";
+import { deadlineOf } from "./session/deadline.ts";
+import { EndListeners } from "./session/end_listeners.ts";
 import {
-  SessionStreams,
-  type StreamRequest,
-} from "./internal/session_streams.ts";
+  type DueReason,
+  latenessOf,
+  type SessionEndReason,
+} from "./session/end_reason.ts";
 import {
-  type Expiring,
-  leadOf,
-  SessionWarnings,
-} from "./internal/session_warnings.ts";
-import { isSameSecret, randomId } from "./internal/token.ts";
+  ACCESS,
+  ACCESS_CHANGED,
+  COUNT_VISIT,
+  DETACH,
+  FIND_TOKEN,
+  HOLDS,
+  IS_HELD,
+  IS_OBSERVED,
+  OPEN_ACCESS,
+  OWNER,
+  RESTORE,
+  SET_TIMES,
+  VALUES,
+} from "./session/internals.ts";
+import { bindByName, checkCallbackName } from "./session/named_callback.ts";
+import { checkHasNone, checkPrincipal } from "./session/principal.ts";
+import { RequestHolds } from "./session/request_holds.ts";
+import {
+  type RestoredState,
+  type SessionChange,
+  TOUCH,
+} from "./session/session_change.ts";
+import type { OwnerOf } from "./session/session_owner.ts";
+import {
+  areObserved,
+  endParts,
+  findToken,
+  openAccess,
+  type SessionParts,
+} from "./session/session_parts.ts";
+import { leadOf, SessionWarnings } from "./session/session_warnings.ts";
 
+export { checkPrincipal };
 export type {
   EventStream,
   EventStreamOptions,
-  Expiring,
   ServerEvent,
+  SessionChange,
+  SessionEndReason,
   SessionSocket,
   SessionSocketOptions,
   StreamRequest,
 };
 
-/**
- * Why a session ended.
- *
- * - `"idle"`: `sessionTimeout` seconds without access
- * - `"absolute"`: `absoluteTimeout` seconds old
- * - `"logout"`: the application called `expire()`
- * - `"evicted"`: it had to make room for another
- * - `"revoked"`: somebody else ended it, an administrator for example
- * - `"shutdown"`: the site was closed
- */
-export type SessionEndReason =
-  | "idle"
-  | "absolute"
-  | "logout"
-  | "evicted"
-  | "revoked"
-  | "shutdown";
-
-/** What callbacks are told of the end of a session. */
+/** The end of a session, as callbacks get it. */
 export interface SessionEnd {
   /** The session that has ended. */
   readonly session: Session;
@@ -69,135 +81,79 @@ export interface SessionEnd {
   readonly reason: SessionEndReason;
   /** When it ended, in UNIX seconds. */
   readonly at: number;
+  /**
+   * Seconds, in whole milliseconds, by which an end by deadline came after the
+   * deadline; undefined for any other end.
+   */
+  readonly lateness: number | undefined;
+  /** How often this end has been delivered, from 1; more only over a store. */
+  readonly attempt: number;
 }
 
-/** What callbacks are told of a session that is going to end. */
+/** A session that is going to end, as callbacks get it. */
 export interface SessionWarning {
   /** The session, which has not ended yet. */
   readonly session: Session;
   /** Its uid; safe to log. */
   readonly uid: string;
-  /** Why it will end; what is absolute cannot be put off by a touch. */
+  /** Why it will end; a touch does not postpone an absolute end. */
   readonly reason: "idle" | "absolute";
-  /** When it will end if nobody touches it, in UNIX seconds. */
+  /** When it will end if no access comes, in UNIX seconds. */
   readonly expiresAt: number;
 }
 
-/**
- * Called before the end of a session. What it throws or rejects goes to
- * `onError`.
- */
+/** Called before the end of a session; its errors and rejections go to `onError`. */
 export type SessionWarningCallback = (warning: SessionWarning) => unknown;
 
 /**
- * Called at the end of a session. What it throws or rejects goes to `onError`;
- * `close()` of the site waits for a promise that it returns. Anything else that
- * it returns is ignored.
+ * Called at the end of a session. Its errors and rejections go to `onError`;
+ * closing the site waits for a promise that it returns.
  */
 export type SessionEndCallback = (end: SessionEnd) => unknown;
 
 /**
- * Called when a session has been made. What it throws or rejects goes to
- * `onError`; `close()` of the site waits for a promise that it returns. Anything
- * else that it returns is ignored.
+ * Called with a new session. Errors and promises are treated as those of a
+ * {@linkcode SessionEndCallback}.
  */
 export type SessionStartCallback = (session: Session) => unknown;
 
-/**
- * Called by its name at the end of a session, with what was kept for it: see
- * `site.onEnd()`.
- */
+/** Called by its name at the end of a session; see `site.onEnd()`. */
 export type NamedEndCallback = (argument: unknown, end: SessionEnd) => unknown;
 
-/** A class of things kept in a session; see {@linkcode Session.getComponent}. */
+/** A class of objects kept in a session; see {@linkcode Session.getComponent}. */
 export type SessionComponent<T> = new (session: Session) => T;
 
-/**
- * Where the deadlines of sessions wait, and the warnings of them; times are UNIX
- * milliseconds.
- */
-export interface SessionDeadlines {
-  /** Adds a deadline, and answers the row that names it. */
-  add(item: Expiring, deadline: number, now: number): number;
-  /** The deadline in a row. */
-  deadlineOf(row: number): number;
-  /** Changes a deadline. */
-  move(row: number, deadline: number, now: number): void;
-  /** Forgets a deadline. */
-  remove(row: number): void;
-}
-
-/** What a session needs of the site that keeps it. `Site` is one. */
-export interface SessionSite {
-  /** Where the time comes from. */
-  readonly clock: Clock;
-  /** Where the session waits for its end. */
-  readonly deadlines: SessionDeadlines;
-  /** Takes an ended session out of the site's sessions. */
-  forgetSession(session: Session): void;
-  /** Calls a callback, reports what it throws, and minds the promise it returns. */
-  tellSessionEnd(callback: SessionEndCallback, end: SessionEnd): void;
-  /** Tells those who listen to all the ends of the site. */
-  announceSessionEnd(end: SessionEnd): void;
-  /** Waits for a promise when the site is closed, and reports its rejection. */
-  mindPromise(result: unknown, session: Session): void;
-  /** Hands an error to `onError`. */
-  reportError(error: unknown, context: { session: Session }): void;
-  /** Enters the session under its principal in place of the one before. */
-  changePrincipal(session: Session, before: string | undefined): void;
-  /** Seconds that a renewed session can still be opened by its old token. */
-  readonly renewalGrace: number;
-  /** Keeps sessions beyond the process; undefined if nothing does. */
-  readonly keeper: SessionKeeper | undefined;
-  /** Whether a callback is registered by that name for the ends of sessions. */
-  hasEndCallback(name: string): boolean;
-  /** Calls it with what was kept for it. */
-  callEndCallback(name: string, argument: unknown, end: SessionEnd): unknown;
-}
-
-/** What hears of the changes in sessions that are kept beyond the process. */
-export interface SessionKeeper {
+/** The options of `endSessions`. */
+export interface EndSessionsOptions {
+  /** The session that stays. */
+  except?: Session;
   /**
-   * A value is another; undefined is none any more.
+   * The reason of the ends.
    *
-   * @throws {TypeError} If it cannot be kept.
+   * @default {"revoked"}
    */
-  noteValue(session: Session, key: string, value: unknown): void;
-  /** The principal is another. */
-  notePrincipal(session: Session): void;
-  /** The secret is another. */
-  noteRenewal(session: Session): void;
-  /** A callback is to be called by its name. */
-  noteCallback(session: Session, name: string, argument: unknown): void;
-  /** The deadline has come: whether the session is to be ended here and now. */
-  mayEnd(session: Session): boolean;
-  /** Whether the deadline has come as far as is known here. */
-  isInQuestion(session: Session): boolean;
+  reason?: SessionEndReason;
 }
 
-/** What a session is restored to that was kept beyond the process. */
-export interface RestoredState {
-  /** UNIX milliseconds. */
-  readonly createdAt: number;
-  /** UNIX milliseconds. */
-  readonly touchedAt: number;
-  /** Whether it was made over https. */
-  readonly isSecure: boolean;
-  /** Whose it is. */
-  readonly principal: string | undefined;
+/** What a session uses of its site. `Sessions` and `Site` fit. */
+export interface SessionSite {
+  /** The source of the time. */
+  readonly clock: Clock;
+  /** Hands an error to `onError`. */
+  reportError(error: unknown, context: object): void;
+  /** Returns the live sessions of a principal. */
+  sessionsOf(principal: string): Session[];
+  /** Ends the sessions of a principal. */
+  endSessions(
+    principal: string,
+    options?: EndSessionsOptions,
+  ): number | Promise<number>;
+  /** @ignore */
+  readonly [OWNER]: SessionOwner;
 }
 
-/** A request under way that keeps its session from idling out. */
-export interface SessionHolder {
-  /** Whether its visitor has left, so that nothing is to be kept. */
-  readonly hasLeft: boolean;
-  /**
-   * What the token by which it has the session is worth: "current" if it still
-   * counts, or if the request made the session, and "graced" if it was replaced;
-   * undefined if the session is not its own.
-   */
-  worthFor(session: Session): "current" | "graced" | undefined;
-}
+/** The registry of a session. */
+export type SessionOwner = OwnerOf<Session, SessionEnd>;
 
 /**
  * The session has ended: thrown by `set()` and `delete()`, and the reason of an
@@ -206,13 +162,13 @@ export interface SessionHolder {
 export class SessionEndedError extends Error {
   /** @ignore */
   override name = "SessionEndedError";
-  // Private, for an error that is printed shows its properties, all the way down.
+  // Private: a printed error shows all that its properties lead to.
   readonly #end: SessionEnd;
 
   /**
    * Makes the error of an end.
    *
-   * @param end The end that the session has come to.
+   * @param end The end of the session.
    * @param message By default "Session … has ended", with the reason.
    */
   constructor(
@@ -223,132 +179,31 @@ export class SessionEndedError extends Error {
     this.#end = end;
   }
 
-  /** The end that the session has come to. */
+  /** The end of the session. */
   get end(): SessionEnd {
     return this.#end;
   }
 }
 
 /**
- * Milliseconds between two looks at a session that a request holds beyond its
- * deadline: so late does its end come if the visitor leaves.
+ * Milliseconds between two checks of a session that a request holds beyond its
+ * deadline. Its end is delayed by no more than that when the client leaves.
  */
 const HOLD_CHECK = 1000;
 
-/** The parts of a session that few have: made when first asked for. */
-interface Extras {
-  principal?: string | undefined;
-  renewal?: Renewal<object>;
-  /** Requests under way. */
-  holders?: Set<SessionHolder>;
-  listeners?: EndListeners<SessionEnd>;
-  streams?: SessionStreams;
-  warnings?: SessionWarnings;
-  /** The session's own callbacks are being called. */
-  isTelling?: boolean;
-  components?: Map<SessionComponent<unknown>, unknown>;
-  values?: Map<string, unknown>;
-}
-
-/**
- * The token of a session, for the request that sets its cookie: the uid, then
- * the secret. Not exported from mod.ts.
- */
-export let tokenOf: (session: Session) => string;
-
-/**
- * What a secret is worth to a session, in a request that came after so many
- * renewals. Likewise.
- */
-export let worthOf: (
-  session: Session,
-  secret: string,
-  arrival: number,
-) => TokenWorth;
-
-/** Gives a session a new secret, for whoever asks to hand out. Likewise. */
-export let renewSecret: (session: Session) => void;
-
-/** Whether a request is to send a new secret, which it is once. Likewise. */
-export let takeRenewal: (session: Session, request: object) => boolean;
-
-/** Counts one more request that has visited a session. Likewise. */
-export let countVisit: (session: Session) => void;
-
-/** Notes that a session was made over https. Likewise. */
-export let markSecure: (session: Session) => void;
-
-/** Whether it was. Likewise. */
-export let isSecureSession: (session: Session) => boolean;
-
-/** Whether a request under way keeps it from idling out. Likewise. */
-export let isHeldSession: (session: Session) => boolean;
-
-/** Keeps a session from idling out while a request is rendered. Likewise. */
-export let holdSession: (session: Session, holder: SessionHolder) => void;
-
-/**
- * Gives that up; a session that would have idled out meanwhile is touched if the
- * request was a visit.
- */
-export let releaseSession: (
-  session: Session,
-  holder: SessionHolder,
-  isVisit: boolean,
-) => void;
-
-/** Gives a session the past that it had elsewhere. Likewise. */
-export let restoreSession: (session: Session, state: RestoredState) => void;
-
-/** Puts values in the place of those that a session has. Likewise. */
-export let restoreValues: (
-  session: Session,
-  values: ReadonlyMap<string, unknown>,
-) => void;
-
-/** The values of a session. Likewise. */
-export let valuesOf: (session: Session) => ReadonlyMap<string, unknown>;
-
-/** Sets when a session was touched, and when it is due, in milliseconds. */
-export let setTimes: (
-  session: Session,
-  touchedAt: number,
-  deadline: number,
-) => void;
-
-/**
- * Gives a session the secret that a visitor has shown, so that it is proven; `""`
- * opens nothing.
- */
-export let setSecret: (session: Session, secret: string) => void;
-
-/** Whether something in this process waits for a session. Likewise. */
-export let hasLocalUse: (session: Session) => boolean;
-
-/** Lets go of a session that lives on elsewhere: it ends here, untold. */
-export let letGo: (session: Session) => void;
-
-/**
- * Marks a session as ended that was not here when it did, and how many
- * milliseconds after its deadline that is told. Likewise.
- */
-export let markEnded: (
-  session: Session,
-  end: SessionEnd,
-  late: number,
-) => void;
+const NO_VALUES: ReadonlyMap<string, unknown> = new Map();
 
 /**
  * One visitor's stay on a site.
  *
  * Get one from `request.getSession()`. It lives while the visitor comes back
- * within {@linkcode Session.sessionTimeout} seconds, and then ends by itself,
- * within milliseconds, and calls whoever asked to be told. Subclass it to
- * change the timeouts, and give the subclass to the site's `sessionFactory`.
+ * within {@linkcode Session.sessionTimeout} seconds. Then it ends by itself,
+ * within milliseconds, and calls its callbacks. Subclass it to change the
+ * timeouts, and give the subclass to the site's `sessionFactory`.
  *
- * From Twisted's `twisted.web.server.Session`, where visits have not prolonged
- * a session since 18.9, a callback that raises stops the others, and `expire()`
- * twice is a KeyError.
+ * From Twisted's `twisted.web.server.Session`. There, visits have not prolonged
+ * a session since 18.9, a callback that raises stops the others, and a second
+ * `expire()` is a KeyError.
  *
  * @example Usage
  * ```ts
@@ -375,120 +230,64 @@ export let markEnded: (
  * ```
  */
 export class Session {
-  /** The site that keeps the session. */
+  /** The sessions of the site that this one belongs to. */
   readonly site: SessionSite;
   /**
-   * Names the session all its life: 32 lower-case hex digits.
+   * The session's name, the same all its life: 32 lower-case hex digits.
    *
-   * Safe to log and to show: it opens nothing. The visitor's cookie holds it
-   * and, behind it, a secret, and only both together are let in.
+   * Safe to log and to show. The cookie holds the uid and a secret; only both
+   * together open the session.
    */
   readonly uid: string;
   /**
    * Seconds without access after which the session ends; fractions count.
    *
-   * Access is a {@linkcode Session.touch}, which `request.getSession()` does;
-   * reading data is none. 0 ends it in the next timer turn or at the next
-   * lookup, Infinity never does. A new value counts, from the last touch, once
-   * the visitor's request that set it has been answered, or at the next touch.
-   * A negative one or NaN is a RangeError there, anything else a TypeError, and
-   * the deadline stays what it was.
+   * Only {@linkcode Session.touch} counts as access, and `request.getSession()`
+   * calls it; reading data does not count. 0 ends the session in the next timer
+   * turn or at the next lookup, Infinity never. A new value takes effect at the
+   * next touch, or when the request that set it is answered, counted from the last
+   * touch. Then a negative value or NaN throws a RangeError, any other kind a
+   * TypeError, and the deadline stays as it was.
    *
    * @default {900}
    */
   declare sessionTimeout: number;
   /**
-   * Seconds after which the session ends however busy it is.
-   *
-   * Counted from {@linkcode Session.createdAt}; the rest as for
+   * Seconds after which the session ends in spite of access, counted from
+   * {@linkcode Session.createdAt} or the last login. The rest is as for
    * {@linkcode Session.sessionTimeout}.
    *
    * @default {Infinity}
    */
   declare absoluteTimeout: number;
 
-  #secret: string = randomId();
+  /** The key of the only token; `""` once the tokens are in the access part. */
+  #key = "";
   #isSecure = false;
   /** UNIX milliseconds. */
   #createdAt: number;
-  /**
-   * Milliseconds from then to the last touch: small enough to stand in the
-   * object, where a time would be a number object of its own.
-   */
+  /** Milliseconds from then to the last touch: small enough for the object. */
   #touchedAfter = 0;
   #visits = 0;
-  /**
-   * Where the deadline waits; 0 before the start. After the end, when no deadline
-   * waits, how many milliseconds it came after its own: a field less.
-   */
-  #row = 0;
-  /** What the deadline will be called; undefined while it is being enforced. */
-  #dueAs: "idle" | "absolute" | undefined = "idle";
+  /** Entry in the queue of deadlines; 0 until started. */
+  #entry = 0;
+  /** The reason of an end by deadline; undefined while the deadline is enforced. */
+  #dueReason: DueReason | undefined = "idle";
   #end: SessionEnd | undefined = undefined;
-  #extras: Extras | undefined = undefined;
+  #lazy: SessionParts<Session, SessionEnd> | undefined = undefined;
 
   static {
     // Defaults of the class, as in Twisted: most sessions have none of their own.
     this.prototype.sessionTimeout = 900;
     this.prototype.absoluteTimeout = Infinity;
-    tokenOf = (session) => session.uid + session.#secret;
-    worthOf = (session, secret, arrival) => session.#worthOf(secret, arrival);
-    renewSecret = (session) => void session.#renewSecret();
-    takeRenewal = (session, request) =>
-      session.#extras?.renewal?.take(request) ?? false;
-    countVisit = (session) => void session.#visits++;
-    markSecure = (session) => void (session.#isSecure = true);
-    isSecureSession = (session) => session.#isSecure;
-    isHeldSession = (session) => session.#isHeld();
-    holdSession = (session, holder) => {
-      const extras = session.#getExtras();
-      (extras.holders ??= new Set()).add(holder);
-    };
-    releaseSession = (session, holder, isVisit) =>
-      session.#release(holder, isVisit);
-    restoreSession = (session, state) => {
-      session.#createdAt = state.createdAt;
-      session.#touchedAfter = state.touchedAt - state.createdAt;
-      session.#isSecure = state.isSecure;
-      if (state.principal !== session.principal) {
-        session.#getExtras().principal = state.principal;
-      }
-    };
-    restoreValues = (session, values) => {
-      if (values.size > 0 || session.#extras?.values !== undefined) {
-        session.#getExtras().values = new Map(values);
-      }
-    };
-    valuesOf = (session) => session.#extras?.values ?? NO_VALUES;
-    setTimes = (session, touchedAt, deadline) => {
-      session.#touchedAfter = touchedAt - session.#createdAt;
-      session.#setDeadline(deadline);
-    };
-    setSecret = (session, secret) => {
-      session.#secret = secret;
-      session.#extras?.renewal?.prove();
-    };
-    hasLocalUse = (session) => {
-      const extras = session.#extras;
-      return extras?.listeners !== undefined ||
-        extras?.components !== undefined || (extras?.holders?.size ?? 0) > 0 ||
-        (extras?.streams?.size ?? 0) > 0 || (extras?.warnings?.size ?? 0) > 0;
-    };
-    letGo = (session) => {
-      if (session.#row !== 0) session.site.deadlines.remove(session.#row);
-      session.#row = 0;
-    };
-    markEnded = (session, end, late) => {
-      session.#end = end;
-      session.#row = Math.max(0, Math.round(late));
-    };
   }
 
   /**
-   * Makes a session that does not end yet; sites call this, applications do not.
+   * Makes a session that does not end yet; applications get theirs from a
+   * request, or from `sessions.create()`.
    *
-   * @param site The site that keeps it.
-   * @param uid Its name; a subclass hands it on unchanged.
+   * @param site The sessions that it belongs to.
+   * @param uid Its name; a subclass passes it on unchanged.
    */
   constructor(site: SessionSite, uid: string) {
     this.site = site;
@@ -497,100 +296,71 @@ export class Session {
   }
 
   /**
-   * Whose session it is, once that is known: a user's name, for example.
+   * The user that the session acts for; undefined before a login.
    *
-   * The site finds it by that (`site.sessionsOf`), may limit how many a principal
-   * has, and evicts it after all that have none. Set it at the login:
-   * `request.renewSession().principal = "alice"`. Undefined makes the session
-   * anonymous again. To set what it is does nothing.
-   *
-   * A session that has a principal becomes no other's. Before another user logs
-   * in, end it by {@linkcode Session.expire}; `request.renewSession()` begins a new
-   * one then.
+   * In a request call `request.logIn()`, which also replaces the token. Assign it
+   * in programs without requests; undefined takes the principal away. The site
+   * finds sessions by it (`sessionsOf`), may limit how many a principal has, and
+   * evicts anonymous sessions first.
    *
    * @throws {TypeError} When set to anything but a string or undefined.
-   * @throws {Error} When set to another than the one that there is.
+   * @throws {Error} When set while the session has another principal.
    * @throws {TooManySessionsError} When set beyond the limit of a site that
    * refuses.
    * @throws {SessionEndedError} When set after the end.
    */
   get principal(): string | undefined {
-    return this.#extras?.principal;
+    return this.#lazy?.access?.principal;
   }
 
   set principal(principal: string | undefined) {
-    if (principal !== undefined && typeof principal !== "string") {
-      throw new TypeError(
-        `Cannot set the principal of a session: not a string: ${
-          describe(principal)
-        }`,
-      );
-    }
+    checkPrincipal(principal);
     if (this.#end !== undefined) {
       throw this.#tooLate("set", "principal", this.#end);
     }
     const before = this.principal;
     if (principal === before) return;
-    if (principal !== undefined && before !== undefined) {
-      throw new Error(
-        `Cannot set the principal of session "${this.uid}" to ${
-          describe(principal)
-        }: it is ${describe(before)}; end this session first`,
-      );
-    }
-    const extras = this.#getExtras();
-    extras.principal = principal;
+    if (principal !== undefined) checkHasNone(this, principal);
+    const access = this[OPEN_ACCESS]();
+    access.principal = principal;
     try {
-      this.site.changePrincipal(this, before);
+      this.site[OWNER].principalChanged(this, before);
     } catch (error) {
-      extras.principal = before;
+      if (access.principal === principal) access.principal = before;
       throw error;
     }
-    this.site.keeper?.notePrincipal(this);
+    // A callback of an eviction may have set another principal, noted already.
+    if (access.principal !== principal) return;
+    this.site[OWNER].changed(this, {
+      kind: "access",
+      operation: { kind: "principal", principal },
+    });
   }
 
   /**
-   * Gives the session a new secret, so that who knows the old cookie is out:
-   * whenever the rights change.
+   * When the session's user logged in last, in UNIX seconds; undefined before
+   * the first `request.logIn()`.
+   */
+  get authenticatedAt(): number | undefined {
+    const at = this.#lazy?.access?.authenticatedAt;
+    return at === undefined ? undefined : at / 1000;
+  }
+
+  /**
+   * Asks for a new token. The next request that arrives with the current token,
+   * and asks for its session, is sent the new token.
    *
-   * At a login call `request.renewSession()`: a request that came with an old
-   * cookie renews nothing here, and then another visitor may have the new one.
-   *
-   * All else stays: the uid, what is kept, the callbacks, the deadline. The old
-   * cookie still opens the session for the site's `renewalGrace` seconds, for
-   * requests that were under way, and neither gets the new one nor renews.
-   *
-   * Who is sent the new cookie: the visitor's request that calls this while it is
-   * rendered, or that has waited for something if it is the only one. Of several
-   * that wait nobody knows which calls: then it is the one that is answered right
-   * after, or none, which is reported, and the visitor is out after the grace.
-   * `request.renewSession()` cannot be mistaken. Outside of the visitor's
-   * requests, in a timer or in somebody else's request, it is whoever comes with
-   * the old cookie within the grace, until the new one has been shown.
-   *
-   * Twice before the visitor has come back with the new secret, it stays that
-   * one: whichever response is last, its cookie counts. Of a session that has
-   * ended nothing is renewed.
+   * The old token stays current until a request arrives with the new one, so
+   * nothing is lost with a response. In a request call `request.renewSession()`.
+   * Does nothing after the end.
    */
   renew(): void {
     if (this.#end !== undefined) return;
-    const present = this.#findRenewers();
-    const isOutside = present.length === 0;
-    const requests = present.filter((request) =>
-      request.worthFor(this) === "current"
-    );
-    if (!isOutside && requests.length === 0) return;
-    const before = this.#secret;
-    const renewal = this.#renewSecret();
-    if (isOutside) {
-      if (this.#secret !== before) renewal.owe();
-    } else if (requests.length === 1) {
-      renewal.sendTo(requests[0]!);
-    } else {
-      renewal.offer(requests).then((isTaken) => {
-        if (!isTaken) this.#reportUnsent(requests.length);
-      });
-    }
+    this[OPEN_ACCESS]().isRenewalDue = true;
+    this.site[OWNER].changed(this, {
+      kind: "access",
+      operation: { kind: "renewal-due" },
+    });
   }
 
   /** When the session was made, in UNIX seconds. */
@@ -604,114 +374,94 @@ export class Session {
   }
 
   /**
-   * How many requests have visited it, in this process: those that got it by
-   * `request.getSession()`, or were let in by a `SessionGuard`, however often in
-   * one; the request that made it is the first.
+   * How many requests have visited the session in this process, the one that
+   * made it included; several `getSession()` in one request count once.
    *
-   * What is no visit is not counted: HEAD, prefetches, resources that are not
-   * `touchesSession`, a message of a socket, and a {@linkcode Session.touch} by
-   * the application.
-   *
-   * It is not stored. Where sessions are kept in a store, one that is loaded
-   * begins at 0, and of the visits only those to this process since then are
-   * counted.
+   * HEAD, prefetches, resources that are not `touchesSession`, messages of
+   * sockets and a {@linkcode Session.touch} by the application do not count. The
+   * number is not stored: a session loaded from a store begins at 0.
    */
   get visits(): number {
     return this.#visits;
   }
 
   /**
-   * When the session will end if nobody touches it, in UNIX seconds.
+   * When the session will end if no access comes, in UNIX seconds.
    *
-   * Infinity if never, or if the site has not started it; once it has ended,
-   * when it did.
+   * Infinity if never, or if it has not been started; once it has ended, when
+   * it did.
    */
   get expiresAt(): number {
     if (this.#end !== undefined) return this.#end.at;
-    if (this.#row === 0) return Infinity;
-    return this.site.deadlines.deadlineOf(this.#row) / 1000;
+    if (this.#entry === 0) return Infinity;
+    return this.site[OWNER].queue.deadlineOf(this.#entry) / 1000;
   }
 
-  /** How the session ended; undefined as long as it has not. */
+  /** The end of the session; undefined while it lives. */
   get end(): SessionEnd | undefined {
     return this.#end;
   }
 
-  /**
-   * How many seconds after its deadline the session has ended; in whole
-   * milliseconds, which is what timers count. Of an end that is claimed from a
-   * store it is how late that is told, however long nobody was there to do so.
-   *
-   * Undefined as long as it lives, and if something else than its deadline has
-   * ended it: its reason is then neither `"idle"` nor `"absolute"`.
-   */
-  get lateness(): number | undefined {
-    const reason = this.#end?.reason;
-    const isDue = reason === "idle" || reason === "absolute";
-    return isDue ? this.#row / 1000 : undefined;
-  }
-
-  /** Whether the session has not ended: false from before the first callback. */
+  /** Whether the session lives: false from before the first callback of its end. */
   get isActive(): boolean {
     return this.#end === undefined;
   }
 
+  /** Whether the session was made over https. */
+  get isSecure(): boolean {
+    return this.#isSecure;
+  }
+
   /**
-   * Lets the timeouts count, from the last touch, without being a touch.
+   * Starts the timeouts, or applies changed ones, counted from the last touch.
    *
-   * The site calls it when it has made the session, and again when the request
-   * of the visitor has been answered. Call it to make a changed timeout of
-   * another visitor's session count at once. It does nothing after the end.
+   * Called when a session is made, and when the visitor's own request has been
+   * answered. Call it to apply a changed timeout of another session at once. It
+   * does not count as access, and does nothing after the end.
    *
    * @throws {TypeError} If a timeout is not a number.
    * @throws {RangeError} If a timeout is negative or NaN. Nothing is changed then.
    */
   startCheckingExpiration(): void {
     if (this.#end !== undefined) return;
-    const dueAs = this.#dueAs;
-    const deadline = this.#deadlineFrom(this.#touchedAt);
-    const { clock, deadlines } = this.site;
-    if (this.#row === 0) {
-      const now = clock.now();
-      this.#row = deadlines.add(this, deadline, now);
-      this.#extras?.warnings?.follow(deadline, now);
-      return;
-    }
-    const before = deadlines.deadlineOf(this.#row);
-    if (deadline === before) return;
-    const now = clock.now();
-    if (now <= before || dueAs === undefined) {
-      deadlines.move(this.#row, deadline, now);
-      this.#extras?.warnings?.follow(deadline, now);
-    } else {
-      // It is over, if the timer is late, and stays so.
-      this.#dueAs = dueAs;
-      this.#endAtDeadline(now);
-    }
+    const deadline = deadlineOf(this, this.#touchedAt, this.#startedAt);
+    const { queue } = this.site[OWNER];
+    if (this.#entry === 0) return this.#setDeadline(deadline);
+    const before = queue.deadlineOf(this.#entry);
+    if (deadline === before) return this.#setDueReason(deadline);
+    const now = this.site.clock.now();
+    // If the old deadline has passed, the timer is late, and the session is over.
+    if (now <= before || this.#dueReason === undefined) {
+      this.#setDeadline(deadline);
+    } else this.#endAtDeadline(now);
   }
 
   /**
    * Counts as access: the session ends `sessionTimeout` seconds from now.
    *
-   * Past its deadline it is ended instead, if the timer was late; after the end
-   * this does nothing.
+   * A session whose deadline has passed ends instead. After the end this does
+   * nothing.
    *
    * @throws {TypeError} If a timeout is not a number.
    * @throws {RangeError} If a timeout is negative or NaN. Nothing is changed then.
    */
   touch(): void {
     if (this.#end !== undefined) return;
-    const { clock, deadlines } = this.site;
-    const now = clock.now();
-    if (this.#row !== 0) {
-      if (now >= deadlines.deadlineOf(this.#row) && this.#dueAs !== undefined) {
+    const now = this.site.clock.now();
+    if (this.#entry !== 0) {
+      const owner = this.site[OWNER];
+      if (
+        now >= owner.queue.deadlineOf(this.#entry) &&
+        this.#dueReason !== undefined
+      ) {
         this.#endAtDeadline(now);
         // A request under way may have held it.
         if (!this.isActive) return;
       }
-      const deadline = this.#deadlineFrom(now);
-      deadlines.move(this.#row, deadline, now);
-      this.#extras?.warnings?.follow(deadline, now);
+      const deadline = deadlineOf(this, now, this.#startedAt);
+      owner.queue.move(this.#entry, deadline, now);
+      this.#followDeadline(deadline, now);
+      owner.changed(this, TOUCH);
     }
     this.#touchedAfter = now - this.#createdAt;
   }
@@ -719,122 +469,119 @@ export class Session {
   /**
    * Ends the session if its deadline has passed and the timer is late.
    *
-   * Every lookup calls it, so that nobody gets a session that is over.
+   * Every lookup calls it, so that a late timer gives no caller a dead session.
    *
-   * @param now UNIX milliseconds, for who has read the clock; read here if left
-   * out.
-   * @returns whether the session has ended, now or before.
+   * @param now UNIX milliseconds; read from the clock if left out.
+   * @returns whether the session is over, now or before.
    */
   checkExpired(now?: number): boolean {
     if (this.#end !== undefined) return true;
-    if (this.#row === 0) return false;
-    const { clock, deadlines } = this.site;
-    now ??= clock.now();
-    if (now >= deadlines.deadlineOf(this.#row)) this.#endAtDeadline(now);
-    return this.#end !== undefined ||
-      this.site.keeper?.isInQuestion(this) === true;
+    if (this.#entry === 0) return false;
+    const owner = this.site[OWNER];
+    now ??= this.site.clock.now();
+    if (now >= owner.queue.deadlineOf(this.#entry)) this.#endAtDeadline(now);
+    return this.#end !== undefined || owner.isUnderCheck(this);
   }
 
   /**
-   * Ends the session, and tells whoever asked.
+   * Ends the session, and calls its listeners.
    *
-   * In this order: it leaves `site.sessions`; {@linkcode Session.signal}
-   * aborts; its streams and sockets are closed; the callbacks of {@linkcode Session.notifyOnExpire} are called, then
-   * those of the site; {@linkcode Session.ended} resolves. What any of them
-   * throws is reported to the site's `onError` and stops nobody. A second call
-   * does nothing, also from within a callback.
+   * In this order: it leaves `site.sessions`; {@linkcode Session.signal} aborts;
+   * its streams and sockets close; its own callbacks are called, then those of
+   * the site; {@linkcode Session.ended} resolves. Errors of callbacks go to
+   * `onError` and stop nothing. A second call does nothing, also from within a
+   * callback.
    *
-   * A deadline comes through here too, with `"idle"` or `"absolute"`, so that a
-   * subclass that overrides this sees every end. If the override does not end
-   * the session then, it must have put the deadline off by a touch; otherwise
-   * the session is ended without it.
+   * A deadline calls it too, with `"idle"` or `"absolute"`, so an override sees
+   * every end. An override that does not end the session then must touch it;
+   * otherwise the session ends without it.
    *
-   * @param reason Why; a logout unless told.
+   * @param reason Why; by default `"logout"`.
    */
   expire(reason: SessionEndReason = "logout"): void {
     if (this.#end !== undefined) return;
-    const { site } = this;
-    const now = site.clock.now();
-    const end = { session: this, uid: this.uid, reason, at: now / 1000 };
-    this.#end = end;
-    const row = this.#row;
-    const wasStarted = row !== 0;
+    const owner = this.site[OWNER];
+    const now = this.site.clock.now();
+    const wasStarted = this.#entry !== 0;
+    let late = 0;
     if (wasStarted) {
-      const late = Math.round(now - site.deadlines.deadlineOf(row));
-      site.deadlines.remove(row);
-      this.#row = late > 0 ? late : 0;
+      late = now - owner.queue.deadlineOf(this.#entry);
+      owner.queue.remove(this.#entry);
+      this.#entry = 0;
     }
-    site.forgetSession(this);
-    if (this.#extras !== undefined) this.#tell(this.#extras, end);
-    // One that never began is nobody's business but its own callbacks'.
-    if (wasStarted) site.announceSessionEnd(end);
-    this.#extras?.listeners?.resolve(end);
+    const end: SessionEnd = {
+      session: this,
+      uid: this.uid,
+      reason,
+      at: now / 1000,
+      lateness: latenessOf(reason, late),
+      attempt: 1,
+    };
+    this.#end = end;
+    owner.remove(this);
+    if (this.#lazy !== undefined) {
+      endParts(
+        this.#lazy,
+        end,
+        () => new SessionEndedError(end),
+        (callback) => owner.run(callback, end, this),
+      );
+    }
+    // A session that was never started is not announced to the site's listeners.
+    if (wasStarted) owner.deliver(end);
+    this.#lazy?.listeners?.resolve(end);
   }
 
   /**
-   * Has a function called when the session ends, whatever ends it.
+   * Registers a callback for the end of the session, whatever ends it.
    *
-   * In the order of registration, each as often as it was registered. What it
-   * throws, or rejects, is reported to the site's `onError`. Registered by a
-   * callback during the end, it is called in the same pass; after that, in a
-   * microtask: nobody waits in vain. It is kept until then, and so is what it
-   * refers to.
+   * Callbacks run in the order of registration, each as often as it was
+   * registered. Their errors and rejections go to `onError`. A callback that is
+   * registered during the end runs in the same pass, a later one in a microtask.
    *
-   * Given the name of a callback of `site.onEnd()`, that one is called,
-   * with the argument: where sessions are kept in a store, also if the process
-   * that asked is gone by then, and once for the whole site.
+   * Given the name of a callback of `site.onEnd()`, that one is called with the
+   * argument. Over a store it is called once for all processes, also if this
+   * process is gone by then.
    *
-   * @param callback Told what ended and why; Twisted calls it with nothing. Or
-   * the name of one.
-   * @param argument What a callback by name is called with; anything that can be
-   * cloned.
-   * @throws {TypeError} If the callback is neither a function nor the name of
-   * one, or the argument cannot be cloned.
+   * @param callback Called with the end; Twisted passes nothing.
+   * @returns a function that takes the registration back.
+   * @throws {TypeError} If the callback is neither a function nor a registered
+   * name, or if the argument cannot be cloned.
    */
-  notifyOnExpire(callback: SessionEndCallback): void;
-  /** By the name of a callback of the site's `onEnd`. */
-  notifyOnExpire(name: string, argument?: unknown): void;
+  notifyOnExpire(callback: SessionEndCallback): () => void;
+  /** Registers a callback of `site.onEnd()` by its name. */
+  notifyOnExpire(name: string, argument?: unknown): () => void;
   notifyOnExpire(
     callback: SessionEndCallback | string,
     argument?: unknown,
-  ): void {
+  ): () => void {
     if (typeof callback === "string") {
       return this.#notifyByName(callback, argument);
     }
-    if (typeof callback !== "function") {
-      throw new TypeError(
-        `Cannot notify on expire: the callback is not a function: ${
-          describe(callback)
-        }`,
-      );
-    }
+    checkCallback("notify on expire", callback);
     const end = this.#end;
-    if (end === undefined || this.#extras?.isTelling) {
-      this.#getListeners().add(callback);
-    } else {
-      queueMicrotask(() => this.site.tellSessionEnd(callback, end));
+    if (end === undefined || this.#lazy?.isEnding) {
+      return this.#getListeners().add(callback);
     }
+    let isWanted = true;
+    queueMicrotask(() => {
+      if (isWanted) this.site[OWNER].run(callback, end, this);
+    });
+    return () => void (isWanted = false);
   }
 
   /**
-   * Has a function called some time before the session ends, so that its visitor
-   * can be warned.
+   * Registers a callback some time before the end, to warn the visitor.
    *
-   * It is called once for each deadline, whichever comes first of idle and
-   * absolute, and not at all if a touch puts that off in time; the new deadline
-   * is warned of again. If the end is nearer than that already, at the
-   * registration or after a touch, it is called in the next timer turn. A session
-   * that a request under way keeps beyond its deadline is not warned of again
-   * until the request is answered. Where the timer is so late that the session is
-   * over, and of one that has ended, nothing is said. Where several processes
-   * share the sessions, a visit to another counts once this one hears of it.
+   * It is called once for each deadline, and again after a touch has set a new
+   * one. If the end is nearer already, it is called in the next timer turn. It is
+   * not called after the end, nor for a session that a request under way holds
+   * beyond its deadline. The call does not count as access. Where processes share
+   * the sessions, a visit to another process counts once this process has read it.
    *
-   * What it throws, or rejects, is reported to the site's `onError`. Calling back
-   * is no access.
-   *
-   * @param seconds How long before the end; fractions count.
-   * @param callback Told which session, when it will end, and why.
-   * @returns a function that takes it back; twice does no harm.
+   * @param seconds Seconds before the end; fractions count.
+   * @param callback Called with the session, when it will end, and why.
+   * @returns a function that takes the registration back.
    * @throws {TypeError} If the seconds are no number, or the callback no function.
    * @throws {RangeError} If the seconds are not above 0, or not finite.
    *
@@ -858,69 +605,59 @@ export class Session {
     callback: SessionWarningCallback,
   ): () => void {
     const lead = leadOf(seconds);
-    if (typeof callback !== "function") {
-      throw new TypeError(
-        `Cannot notify before the end: the callback is not a function: ${
-          describe(callback)
-        }`,
-      );
-    }
+    checkCallback("notify before the end", callback);
     if (this.#end !== undefined) return () => {};
-    const { clock, deadlines } = this.site;
-    const extras = this.#getExtras();
-    const now = clock.now();
-    if (extras.warnings === undefined) {
-      extras.warnings = new SessionWarnings(this);
-      if (this.#row !== 0) {
-        extras.warnings.follow(deadlines.deadlineOf(this.#row), now);
+    const { queue } = this.site[OWNER];
+    const lazy = this.#getLazy();
+    const now = this.site.clock.now();
+    if (lazy.warnings === undefined) {
+      lazy.warnings = new SessionWarnings(this, queue);
+      if (this.#entry !== 0) {
+        lazy.warnings.follow(queue.deadlineOf(this.#entry), now);
       }
     }
-    return extras.warnings.add(lead, () => this.#warn(callback), now);
+    return lazy.warnings.add(lead, () => this.#warn(callback), now);
   }
 
   /**
-   * Aborted when the session ends; its reason is a {@linkcode SessionEndedError}.
+   * Aborts when the session ends, with a {@linkcode SessionEndedError}.
    *
-   * Hand it to `fetch`, to `addEventListener`, to a stream's `pipeTo`: they stop
-   * with the session and need no cleaning up. What an abort listener throws or
-   * rejects is reported to the site's `onError`.
+   * Pass it to `fetch`, `addEventListener` or `pipeTo`: they stop with the
+   * session. Errors and rejections of abort listeners go to `onError`.
    */
   get signal(): AbortSignal {
     const end = this.#end;
     return this.#getListeners().signal(
       end === undefined ? undefined : () => new SessionEndedError(end),
-      this.#reporter(),
+      reporterOf(this),
     );
   }
 
   /**
-   * Resolves when the session has ended and all callbacks have been called; it
-   * does not wait for the promises that they return. It never rejects. What
-   * callbacks of its `then()` throw or reject is reported to the site's `onError`.
+   * Resolves when the session has ended and all callbacks have been called,
+   * without waiting for their promises. It never rejects. Errors of callbacks of
+   * its `then()` go to `onError`.
    */
   get ended(): Promise<SessionEnd> {
-    return this.#getListeners().ended(this.#end, this.#reporter());
+    return this.#getListeners().ended(this.#end, reporterOf(this));
   }
 
   /**
    * Answers a request by server-sent events, for as long as the session lasts.
    *
-   * Return the stream's `response`. What is pushed is no access, and the stream
-   * keeps no session: it closes with the session, right after
-   * {@linkcode Session.signal} aborts, by an event `end` whose data is
-   * `{"reason":"idle"}`, or whatever the reason is. So it does when the site
-   * stops, for the reason `"shutdown"`. If the session has ended already, it
-   * closes at once.
+   * Return the stream's `response`. Sending does not count as access. The stream
+   * closes with the session, right after {@linkcode Session.signal} aborts, by an event `end`
+   * whose data is `{"reason":"idle"}`, for example.
    *
-   * Browsers come back when a stream closes: have the page call `close()` at the
-   * event `end`. Find the session by `request.session`, for coming back is no
-   * visit, and answer 204 if there is none: then they stay away.
+   * Browsers come back when a stream closes: call `close()` in the page at the
+   * event `end`. Find the session by `request.session`, so that the reconnect does
+   * not count as a visit. Answer 204 if there is no session: then browsers stay
+   * away.
    *
-   * A stream lasts no longer than the token that opened it: after a renewal, and
-   * the grace, it is closed, and a browser comes back with the new one.
+   * A stream lasts no longer than the token that opened it.
    *
-   * @param request The request that is to be answered.
-   * @param options How the stream is to be.
+   * @param request The request to answer.
+   * @param options The options of the stream.
    * @throws {TypeError} If an option is no number.
    * @throws {RangeError} If an option is not above 0.
    *
@@ -951,31 +688,29 @@ export class Session {
     request: StreamRequest,
     options: EventStreamOptions = {},
   ): EventStream {
-    return this.#getStreams().openEvents(request, options);
+    const stream = this.#getStreams().openEvents(request, options);
+    this[ACCESS_CHANGED]();
+    return stream;
   }
 
   /**
-   * Upgrades a request to a WebSocket that is closed with the session: code 1008
-   * and the reason, or 1001 if the site stops. If the session has ended already,
-   * it is closed as soon as it is open.
+   * Upgrades a request to a WebSocket that closes with the session: code 1008
+   * and the reason, or 1001 if the site stops.
    *
-   * Call it before the response is produced, and return the `response`: Deno
-   * leaves the visitor hanging otherwise. A message that comes in is access: the
-   * session is touched within 5 seconds, or a twentieth of `sessionTimeout` if
-   * that is less, and never so late that it ends meanwhile. What is sent, and
-   * pings, are none. A message that comes after the end is not heard. Code 1013
-   * means that the visitor should come back: the token that opened it has been
-   * renewed, and the grace is over, or too much was waiting for him.
+   * Call it before the response is produced, and return the `response`. A message
+   * that arrives is access: the session is touched within 5 seconds, or within a
+   * twentieth of `sessionTimeout` if that is less. Sending does not count. Code
+   * 1013 asks the client to come back: its token counts no longer, or it reads too
+   * slowly.
    *
-   * A listener of the socket may throw, or return a promise that rejects: that is
-   * reported to the site's `onError` with the session. The other listeners of the
-   * event are still called. Then the socket is closed with code 1011, and the
-   * session lives on.
+   * Errors and rejections of the socket's listeners go to `onError`. The other
+   * listeners of the event still run; then the socket is closed with code 1011,
+   * and the session lives on.
    *
-   * @param request The request that is to be upgraded.
-   * @param options How the socket is to be.
-   * @throws {HttpError} 400 if the request asks for no WebSocket, 403 if a page of
-   * another origin does that is not named in the options.
+   * @param request The request to upgrade.
+   * @param options The options of the socket.
+   * @throws {HttpError} 400 if the request asks for no WebSocket, 403 if it comes
+   * from a page of another origin that the options do not name.
    *
    * @example Usage
    * ```ts
@@ -994,15 +729,17 @@ export class Session {
     request: StreamRequest,
     options: SessionSocketOptions = {},
   ): SessionSocket {
-    return this.#getStreams().openSocket(request, options);
+    const socket = this.#getStreams().openSocket(request, options);
+    this[ACCESS_CHANGED]();
+    return socket;
   }
 
   /**
-   * The session's one object of a class, made at the first call.
+   * Returns the session's one object of a class, made at the first call.
    *
-   * It lives in this process as long as the session does. After the end it is
-   * still there for the callbacks. If the constructor throws, nothing is kept. If it
-   * returns a promise, that is kept, and its rejection reported to `onError`.
+   * It lives in this process as long as the session, and callbacks of the end
+   * can still read it. If the constructor throws, nothing is kept. A promise that
+   * it returns is kept, and its rejection goes to `onError`.
    *
    * From Twisted's `getComponent`, with a class in place of an interface.
    *
@@ -1024,158 +761,126 @@ export class Session {
    * ```
    */
   getComponent<T>(component: SessionComponent<T>): T {
-    const extras = this.#getExtras();
-    const components = extras.components ??= new Map();
-    if (!components.has(component)) {
-      const made = new component(this);
-      components.set(component, made);
-      // Its caller may not wait for it, and its rejection would end the process.
-      if (isPromiseLike(made)) Promise.resolve(made).catch(this.#reporter());
-    }
-    return components.get(component) as T;
+    const components = this.#getLazy().components ??= new Map();
+    return componentOf(components, component, this);
   }
 
-  /** Puts an object in the place of the one that `getComponent` would make. */
+  /** Replaces the object that `getComponent` would make. */
   setComponent<T>(component: SessionComponent<T>, value: T): void {
-    const extras = this.#getExtras();
-    (extras.components ??= new Map()).set(component, value);
+    (this.#getLazy().components ??= new Map()).set(component, value);
   }
 
-  /** A value that was kept under a key, or undefined; readable after the end. */
-  get<T>(key: string): T | undefined {
-    return this.#extras?.values?.get(key) as T | undefined;
+  /** Returns the value under a key, or undefined; readable after the end. */
+  get<T = unknown>(key: string): T | undefined {
+    return this.#lazy?.values?.get(key) as T | undefined;
   }
 
   /**
    * Keeps a value under a key, for as long as the session lives.
    *
-   * Where sessions are kept in a store, it is what the value was at this call
-   * that is kept: after a change inside it, set it again.
+   * Over a store the value is kept as it is at this call: after a change inside
+   * it, set it again.
    *
-   * @throws {TypeError} If the site has a store and the value cannot be cloned.
+   * @throws {TypeError} If the sessions have a store and the value cannot be
+   * cloned.
    * @throws {SessionEndedError} If the session has ended.
    */
   set(key: string, value: unknown): void {
     if (this.#end !== undefined) throw this.#tooLate("set", key, this.#end);
-    this.site.keeper?.noteValue(this, key, value);
-    const extras = this.#getExtras();
-    (extras.values ??= new Map()).set(key, value);
+    this.site[OWNER].changed(this, { kind: "value", key, value });
+    (this.#getLazy().values ??= new Map()).set(key, value);
   }
 
   /**
-   * Forgets the value under a key.
+   * Deletes the value under a key.
    *
    * @returns whether there was one.
    * @throws {SessionEndedError} If the session has ended.
    */
   delete(key: string): boolean {
     if (this.#end !== undefined) throw this.#tooLate("delete", key, this.#end);
-    if (!this.#extras?.values?.delete(key)) return false;
-    this.site.keeper?.noteValue(this, key, undefined);
+    if (!this.#lazy?.values?.delete(key)) return false;
+    this.site[OWNER].changed(this, { kind: "value", key, value: undefined });
     return true;
   }
 
-  #worthOf(secret: string, arrival: number): TokenWorth {
-    const renewal = this.#extras?.renewal;
-    if (isSameSecret(this.#secret, secret)) {
-      renewal?.prove();
-      return "current";
+  /** @ignore */
+  get [ACCESS](): SessionAccess | undefined {
+    return this.#lazy?.access;
+  }
+
+  /** @ignore */
+  [OPEN_ACCESS](): SessionAccess {
+    return openAccess(this.#getLazy(), this.#key);
+  }
+
+  /** @ignore */
+  [FIND_TOKEN](key: string): IssuedToken | undefined {
+    return findToken(this.#lazy?.access, this.#key, key);
+  }
+
+  /** @ignore */
+  [ACCESS_CHANGED](): void {
+    const access = this.#lazy?.access;
+    if (access === undefined || this.#end !== undefined) return;
+    this.#lazy?.streams?.cutBefore(access);
+  }
+
+  /** @ignore */
+  [COUNT_VISIT](): void {
+    this.#visits++;
+  }
+
+  /** @ignore */
+  get [HOLDS](): RequestHolds {
+    return this.#getLazy().holds ??= new RequestHolds();
+  }
+
+  /** @ignore */
+  get [IS_HELD](): boolean {
+    return this.#lazy?.holds?.areAlive === true;
+  }
+
+  /** @ignore */
+  get [VALUES](): ReadonlyMap<string, unknown> {
+    return this.#lazy?.values ?? NO_VALUES;
+  }
+
+  /** @ignore */
+  [RESTORE](state: RestoredState & { readonly key?: string }): void {
+    if (state.createdAt !== undefined) this.#createdAt = state.createdAt;
+    if (state.touchedAt !== undefined) {
+      this.#touchedAfter = state.touchedAt - this.#createdAt;
     }
-    return renewal === undefined
-      ? "wrong"
-      : renewal.worthOf(secret, this.site.clock.now(), arrival);
-  }
-
-  #renewSecret(): Renewal<object> {
-    const { clock, renewalGrace } = this.site;
-    const renewal = this.#getExtras().renewal ??= new Renewal();
-    const until = clock.now() + renewalGrace * 1000;
-    const before = this.#secret;
-    this.#secret = renewal.replace(before, until);
-    if (this.#secret !== before) {
-      this.site.keeper?.noteRenewal(this);
-      this.#extras?.streams?.outlast();
+    if (state.isSecure !== undefined) this.#isSecure = state.isSecure;
+    if (state.key !== undefined) this.#key = state.key;
+    if (state.access !== undefined) {
+      this.#getLazy().access = new SessionAccess(state.access);
     }
-    return renewal;
-  }
-
-  /** The requests of the visitor of which one renews, if any does. */
-  #findRenewers(): Pick<SessionHolder, "worthFor">[] {
-    const running = runningRequest();
-    if (running === undefined) return [...this.#extras?.holders ?? []];
-    return running.worthFor(this) === undefined ? [] : [running];
-  }
-
-  #reportUnsent(count: number): void {
-    const error = new Error(
-      `Cannot send the new cookie of session "${this.uid}": ${count} requests of the visitor wait, and any may have renewed it; call request.renewSession()`,
-    );
-    this.site.reportError(error, { session: this });
-  }
-
-  /** Whether a request under way keeps it from idling out. */
-  #isHeld(): boolean {
-    const holders = this.#extras?.holders;
-    if (holders === undefined) return false;
-    for (const holder of holders) {
-      if (holder.hasLeft) holders.delete(holder);
-    }
-    return holders.size > 0;
-  }
-
-  #release(holder: SessionHolder, isVisit: boolean): void {
-    const holders = this.#extras?.holders;
-    if (!holders?.has(holder)) return;
-    const { clock } = this.site;
-    try {
-      // If the timer is late, it is still held now.
-      this.checkExpired();
-      holders.delete(holder);
-      if (!isVisit || this.#end !== undefined || this.#row === 0) return;
-      const idleAt = this.#touchedAt + this.sessionTimeout * 1000;
-      if (clock.now() >= idleAt && !holder.hasLeft) this.touch();
-    } catch (error) {
-      holders.delete(holder);
-      this.site.reportError(error, { session: this });
+    if (state.values !== undefined) {
+      const { values } = state;
+      if (values.size > 0 || this.#lazy?.values !== undefined) {
+        this.#getLazy().values = new Map(values);
+      }
     }
   }
 
-  #getExtras(): Extras {
-    return this.#extras ??= {};
+  /** @ignore */
+  [SET_TIMES](touchedAt: number, deadline: number): void {
+    this.#touchedAfter = touchedAt - this.#createdAt;
+    this.#setDeadline(deadline);
   }
 
-  /** A function that reports; a field of each session would cost memory. */
-  #reporter(): (error: unknown) => void {
-    return (error) => this.site.reportError(error, { session: this });
+  /** @ignore */
+  [DETACH](end?: SessionEnd): void {
+    if (this.#entry !== 0) this.site[OWNER].queue.remove(this.#entry);
+    this.#entry = 0;
+    if (end !== undefined) this.#end = end;
   }
 
-  #getListeners(): EndListeners<SessionEnd> {
-    return this.#getExtras().listeners ??= new EndListeners();
-  }
-
-  #warn(callback: SessionWarningCallback): void {
-    const { site } = this;
-    try {
-      const { uid, expiresAt } = this;
-      const reason = this.#dueAs ?? "idle";
-      site.mindPromise(
-        callback({ session: this, uid, reason, expiresAt }),
-        this,
-      );
-    } catch (error) {
-      site.reportError(error, { session: this });
-    }
-  }
-
-  #getStreams(): SessionStreams {
-    return this.#getExtras().streams ??= new SessionStreams(this);
-  }
-
-  #tooLate(verb: string, key: string, end: SessionEnd): SessionEndedError {
-    return new SessionEndedError(
-      end,
-      `Cannot ${verb} "${key}" of session "${this.uid}": it has ended: ${end.reason}`,
-    );
+  /** @ignore */
+  get [IS_OBSERVED](): boolean {
+    return this.#lazy !== undefined && areObserved(this.#lazy);
   }
 
   /** UNIX milliseconds of the last touch. */
@@ -1183,84 +888,101 @@ export class Session {
     return this.#createdAt + this.#touchedAfter;
   }
 
-  /** The deadline, in milliseconds, of a session touched at a time. */
-  #deadlineFrom(touchedAt: number): number {
-    const { sessionTimeout, absoluteTimeout } = this;
-    checkTimeout(this, "sessionTimeout", sessionTimeout);
-    checkTimeout(this, "absoluteTimeout", absoluteTimeout);
-    const idle = touchedAt + sessionTimeout * 1000;
-    const absolute = this.#createdAt + absoluteTimeout * 1000;
-    this.#dueAs = absolute <= idle ? "absolute" : "idle";
-    return Math.min(idle, absolute);
+  /** UNIX milliseconds from which `absoluteTimeout` counts. */
+  get #startedAt(): number {
+    return this.#lazy?.access?.authenticatedAt ?? this.#createdAt;
   }
 
-  /** Ends what is due, through an overridden expire() as well as without. */
-  #endAtDeadline(now: number): void {
-    let reason = this.#dueAs;
-    // An overridden expire() has come back here: it is being seen to.
-    if (reason === undefined) return;
-    if (reason === "idle" && this.#isHeld()) {
-      if (this.#putOff(now)) return;
-      reason = "absolute";
-    }
-    if (this.site.keeper?.mayEnd(this) === false) return;
-    this.#dueAs = undefined;
-    try {
-      this.site.mindPromise(this.expire(reason), this);
-    } catch (error) {
-      this.site.reportError(error, { session: this });
-    }
-    if (this.#end !== undefined) return;
-    if (this.site.deadlines.deadlineOf(this.#row) > now) return;
-    Session.prototype.expire.call(this, reason);
+  #getLazy(): SessionParts<Session, SessionEnd> {
+    return this.#lazy ??= {};
   }
 
-  #notifyByName(name: string, argument: unknown): void {
-    const { site } = this;
-    if (!site.hasEndCallback(name)) {
-      throw new TypeError(
-        `Cannot notify on expire: the callback is not registered by site.onEnd(), and not a function: ${
-          describe(name)
-        }`,
-      );
-    }
-    if (site.keeper !== undefined && this.#end === undefined) {
-      return site.keeper.noteCallback(this, name, argument);
-    }
-    const kept = structuredClone(argument);
-    this.notifyOnExpire((end) => site.callEndCallback(name, kept, end));
+  #getListeners(): EndListeners<SessionEnd> {
+    return this.#getLazy().listeners ??= new EndListeners();
+  }
+
+  #getStreams(): SessionStreams {
+    return this.#getLazy().streams ??= new SessionStreams(this);
   }
 
   #setDeadline(deadline: number): void {
-    const { clock, deadlines } = this.site;
-    const now = clock.now();
-    if (this.#row === 0) this.#row = deadlines.add(this, deadline, now);
-    else deadlines.move(this.#row, deadline, now);
-    this.#extras?.warnings?.follow(deadline, now);
-    const absolute = this.#createdAt + this.absoluteTimeout * 1000;
-    this.#dueAs = absolute <= deadline ? "absolute" : "idle";
+    const { queue } = this.site[OWNER];
+    const now = this.site.clock.now();
+    if (this.#entry === 0) this.#entry = queue.add(this, deadline, now);
+    else queue.move(this.#entry, deadline, now);
+    this.#followDeadline(deadline, now);
   }
 
-  /** Lets a held session be, and looks again in a while; not if it is too old. */
-  #putOff(now: number): boolean {
-    const absolute = this.#createdAt + this.absoluteTimeout * 1000;
+  #setDueReason(deadline: number): void {
+    const absolute = this.#startedAt + this.absoluteTimeout * 1000;
+    this.#dueReason = absolute <= deadline ? "absolute" : "idle";
+  }
+
+  #followDeadline(deadline: number, now: number): void {
+    this.#setDueReason(deadline);
+    this.#lazy?.warnings?.follow(deadline, now);
+  }
+
+  /** Calls expire(); ends the session itself if an override of it does not. */
+  #endAtDeadline(now: number): void {
+    let reason = this.#dueReason;
+    // An overridden expire() has come back here: the end is under way.
+    if (reason === undefined) return;
+    if (reason === "idle" && this[IS_HELD]) {
+      if (this.#postpone(now)) return;
+      reason = "absolute";
+    }
+    const owner = this.site[OWNER];
+    if (!owner.mayExpire(this)) return;
+    this.#dueReason = undefined;
+    owner.run((reason) => this.expire(reason), reason, this);
+    if (this.#end !== undefined) return;
+    if (owner.queue.deadlineOf(this.#entry) > now) return;
+    Session.prototype.expire.call(this, reason);
+  }
+
+  /** Keeps a held session, and checks it again later; returns false if it is too old. */
+  #postpone(now: number): boolean {
+    const absolute = this.#startedAt + this.absoluteTimeout * 1000;
     if (absolute <= now) return false;
     const later = now + HOLD_CHECK;
+    // An absoluteTimeout that is set to NaN compares as false.
     const isLast = absolute <= later;
-    if (isLast) this.#dueAs = "absolute";
-    this.site.deadlines.move(this.#row, isLast ? absolute : later, now);
+    if (isLast) this.#dueReason = "absolute";
+    this.site[OWNER].queue.move(this.#entry, isLast ? absolute : later, now);
     return true;
   }
 
-  #tell(extras: Extras, end: SessionEnd): void {
-    const { site } = this;
-    extras.isTelling = true;
-    extras.warnings?.clear();
-    extras.listeners?.abort(() => new SessionEndedError(end));
-    extras.streams?.end(end.reason);
-    extras.listeners?.tell((callback) => site.tellSessionEnd(callback, end));
-    extras.isTelling = false;
+  #notifyByName(name: string, argument: unknown): () => void {
+    const owner = this.site[OWNER];
+    checkCallbackName(name, owner.namedCallbacks);
+    if (this.#end === undefined) {
+      owner.changed(this, { kind: "callback", name, argument });
+      return () => {};
+    }
+    return this.notifyOnExpire(
+      bindByName(owner.namedCallbacks, name, argument),
+    );
+  }
+
+  #warn(callback: SessionWarningCallback): void {
+    this.site[OWNER].run(
+      () => {
+        const { uid, expiresAt } = this;
+        const reason = this.#dueReason ?? "idle";
+        return callback({ session: this, uid, reason, expiresAt });
+      },
+      undefined,
+      this,
+    );
+  }
+
+  #tooLate(verb: string, key: string, end: SessionEnd): SessionEndedError {
+    return new SessionEndedError(
+      end,
+      `Cannot ${verb} ${
+        describe(key)
+      } of session "${this.uid}": it has ended: ${end.reason}`,
+    );
   }
 }
-
-const NO_VALUES: ReadonlyMap<string, unknown> = new Map();

@@ -1,8 +1,8 @@
 /**
- * Sites under test: visitors with cookies, and time that passes when told to.
+ * Sites under test: visitors with cookies, and a clock that the test moves.
  *
- * It needs no test runner and no permission, and replaces no globals: what goes
- * by the site's clock is moved, `Date` and `setTimeout` stay real.
+ * It needs no test runner and no permission, and replaces no globals: only the
+ * site's clock is moved, while `Date` and `setTimeout` stay real.
  *
  * @example Usage
  * ```ts
@@ -34,21 +34,20 @@
  * @module
  */
 
-import type { Clock } from "./internal/clock.ts";
-import { CookieJar } from "./internal/cookie_jar.ts";
-import { describe } from "./internal/describe.ts";
-import { TestClock } from "./internal/test_clock.ts";
-import { TestProcess } from "./internal/test_process.ts";
+import { OWNER } from "./session/internals.ts";
+import type { Clock } from "./base/clock.ts";
+import { CookieJar } from "./testing/cookie_jar.ts";
+import { describe } from "./base/describe.ts";
+import { TestClock } from "./testing/test_clock.ts";
+import { TestProcess } from "./testing/test_process.ts";
+import { toRequest, toURL } from "./testing/request_input.ts";
 import { Resource } from "./resource.ts";
 import type { Session, SessionEnd } from "./session.ts";
 import { Site, type SiteOptions } from "./site.ts";
 
 export { TestClock };
 
-/** Where paths lead to that name no host. */
-const ORIGIN = "http://localhost";
-
-/** The digits of a uid, with which a token begins. */
+/** The number of digits of a uid. A token begins with them. */
 const UID_LENGTH = 32;
 
 /** Makes the site that is tested, with the options that the test needs. */
@@ -62,13 +61,13 @@ export type SiteMaker = (options: SiteOptions) => Site;
 export class TestVisitor {
   readonly #testSite: TestSite;
   readonly #jar = new CookieJar();
-  /** What was visited last. */
-  #url = new URL(ORIGIN);
+  /** The URL of the last visit. */
+  #url = toURL("/");
 
   /**
    * Makes a visitor without cookies.
    *
-   * @param testSite Where the visits go.
+   * @param testSite The site to visit.
    */
   constructor(testSite: TestSite) {
     this.#testSite = testSite;
@@ -80,14 +79,14 @@ export class TestVisitor {
    *
    * Host, `Path`, `Domain`, `Secure`, `Max-Age`, `Expires` and the prefixes
    * `__Secure-` and `__Host-` count, by the time of the site's clock. All
-   * requests count as the site's own, so `SameSite` keeps no cookie back.
-   * Redirects are answered, not followed.
+   * requests count as same-site, so `SameSite` has no effect. Redirects are
+   * returned, not followed.
    *
-   * @param input A path, of `http://localhost`, a whole URL, or a request. A
-   * `Cookie` header of its own goes in place of the visitor's.
+   * @param input A path of `http://localhost`, a whole URL, or a request. A
+   * `Cookie` header of the request replaces the visitor's cookies.
    * @param init As for the constructor of `Request`.
-   * @returns the site's response, once it is there; its body may still come.
-   * @throws {TypeError} If there can be no such request.
+   * @returns the site's response; its body may still arrive.
+   * @throws {TypeError} If the request is not valid.
    */
   async fetch(
     input: string | URL | Request,
@@ -106,9 +105,9 @@ export class TestVisitor {
   }
 
   /**
-   * The `Cookie` header that a request would carry.
+   * Returns the `Cookie` header that a request would carry.
    *
-   * @param input A path, of `http://localhost`, or a whole URL.
+   * @param input A path of `http://localhost`, or a whole URL.
    * @returns undefined if there is no cookie for it.
    */
   cookiesFor(input: string | URL): string | undefined {
@@ -116,21 +115,21 @@ export class TestVisitor {
   }
 
   /**
-   * The live session that the visitor's cookie names, at the URL that was visited
-   * last; undefined if there is none, or none that the site has loaded from its
-   * store. Looking is no visit.
+   * The live session that the visitor's cookie names, at the URL of the last
+   * visit. It is undefined if there is none, or if the site has not loaded it from
+   * its store. Reading it does not touch the session.
    */
   get session(): Session | undefined {
     const { site } = this.#testSite;
     const headers = new Headers({ cookie: this.cookiesFor(this.#url) ?? "" });
     const isSecure = this.#url.protocol === "https:";
-    const token = site.sessionCookie.tokenIn(headers, isSecure);
+    const token = site.sessions[OWNER].cookie.tokensIn(headers, isSecure)[0];
     return site.getSession(token?.slice(0, UID_LENGTH) ?? "");
   }
 }
 
 /**
- * A site under test: time that passes when told to, visitors with cookies, and a
+ * A site under test: a clock that the test moves, visitors with cookies, and a
  * record of the ends and the errors.
  *
  * @example Two visitors, one of whom stays
@@ -160,14 +159,14 @@ export class TestVisitor {
  * ```
  */
 export class TestSite implements AsyncDisposable {
-  /** Where the site's time comes from. */
+  /** The clock of the site. */
   readonly clock: Clock;
   /**
-   * The ends of the site's sessions, in order, those that it was told of before a
-   * crash included: one that is told again after it is here twice.
+   * The ends that were delivered, in order, including those before a crash. An end
+   * that is delivered again after a crash is here twice.
    */
   readonly ends: SessionEnd[] = [];
-  /** What was reported to `onError`, in order. */
+  /** The errors that were reported to `onError`, in order. */
   readonly errors: unknown[] = [];
 
   readonly #makeSite: SiteMaker;
@@ -179,13 +178,13 @@ export class TestSite implements AsyncDisposable {
   /**
    * Makes a site to test.
    *
-   * @param root The root of its tree, or a function that makes the site, with
-   * the options that it is given, each time that it starts.
-   * @param options Those of the site. Its `clock` is a new {@linkcode TestClock}
-   * unless told; a `store` is to be given the same one. Its `onError` is called
-   * besides the recording.
-   * @throws {TypeError} If the root is neither, and whatever the constructor of
-   * `Site`, or the function, throws.
+   * @param root The root of the tree, or a function that makes the site from its
+   * options at each start.
+   * @param options The options of the site. The default `clock` is a new
+   * {@linkcode TestClock}; give a `store` the same clock. `onError` is called in
+   * addition to the recording.
+   * @throws {TypeError} If the root is neither. Errors of the constructor of `Site`
+   * and of the function are thrown too.
    */
   constructor(root: Resource | SiteMaker, options: SiteOptions = {}) {
     this.#makeSite = root instanceof Resource
@@ -219,8 +218,8 @@ export class TestSite implements AsyncDisposable {
   }
 
   /**
-   * Visits the site as its first visitor, the one whose cookies the test need
-   * not mind; see {@linkcode TestVisitor.fetch}.
+   * Visits the site as its first visitor, for tests with only one; see
+   * {@linkcode TestVisitor.fetch}.
    */
   fetch(
     input: string | URL | Request,
@@ -229,19 +228,18 @@ export class TestSite implements AsyncDisposable {
     return this.#first.fetch(input, init);
   }
 
-  /** Makes another visitor, who has no cookies yet. */
+  /** Makes another visitor, without cookies. */
   visitor(): TestVisitor {
     return new TestVisitor(this);
   }
 
   /**
-   * Lets time pass: sessions end on the way, each at its own time, and what
-   * their callbacks promise goes on; see {@linkcode TestClock.advance}.
+   * Advances the clock. Sessions end on the way, each at its own time, and the
+   * promises of their callbacks proceed; see {@linkcode TestClock.advance}.
    *
-   * @param seconds How much; fractions count, to the millisecond.
+   * @param seconds How far; fractions count, to the millisecond.
    * @throws {RangeError} If it is negative or not a finite number.
-   * @throws {Error} If the site was given a clock that is no `TestClock`: move
-   * that one by its own means.
+   * @throws {Error} If the site's clock is not a `TestClock`.
    */
   async advance(seconds: number): Promise<void> {
     if (!(this.clock instanceof TestClock)) {
@@ -253,20 +251,19 @@ export class TestSite implements AsyncDisposable {
   }
 
   /**
-   * Has the process die and start again: no timer of the old site fires any
-   * more, nobody is told of anything, event streams break off, and a new site
-   * with the same options stands in its place.
+   * Simulates a process that dies and starts again. The timers of the old site
+   * no longer fire, it delivers no more ends, and its event streams break off. A
+   * new site with the same options replaces it.
    *
-   * Sessions that only the memory held are gone, without an end. Those in a store
-   * are found by the new site, which tells their ends too, the one that the old
-   * site was telling once its lease has run out; give the store the clock of the
-   * site, or it goes by the real time. The old site neither reaches the store nor
-   * hears of it any more. Visitors keep their cookies. The new site has the same
-   * resources, unless a function makes it; what was set on the old site itself it
-   * does not have. A request under way is still answered by the old one, which
-   * does without the store.
+   * Sessions without a store are lost, without an end. The new site finds those in
+   * a store, and delivers their ends. An end that the old site was delivering
+   * follows when its lease has run out; that needs a store with the site's clock.
+   * The old site is cut off from the store, but still responds to running requests.
    *
-   * @throws whatever a function that makes the site throws.
+   * Visitors keep their cookies. The new site has the same resources, unless a
+   * function makes it. Changes to the old site itself are lost.
+   *
+   * @throws the errors of a function that makes the site.
    */
   crash(): void {
     this.#process.die();
@@ -275,9 +272,9 @@ export class TestSite implements AsyncDisposable {
   }
 
   /**
-   * Closes the site: every session ends, `"shutdown"`, unless it is in a store,
-   * and what callbacks promise is waited for, in real time. A callback that waits
-   * for the clock would wait for ever: advance it before.
+   * Closes the site: every session that is not in a store ends, for the reason
+   * `"shutdown"`. Waits in real time for the promises of callbacks, so advance the
+   * clock before if a callback waits for it.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.site.close();
@@ -300,12 +297,4 @@ export class TestSite implements AsyncDisposable {
     });
     return [site, process];
   }
-}
-
-function toRequest(input: string | URL | Request, init?: RequestInit): Request {
-  return new Request(input instanceof Request ? input : toURL(input), init);
-}
-
-function toURL(input: string | URL): URL {
-  return new URL(input, ORIGIN);
 }

@@ -3,17 +3,17 @@ import type { Run } from "./results.ts";
 import { type Spread, spreadOf } from "./statistics.ts";
 
 const WIDTH = 760;
-/** Where the bars begin, and how long one of ratio 1 is. */
+/** The position of the bars, and the length of a bar of ratio 1. */
 const LEFT = 220;
 const UNIT = 440;
 const LINE = 24;
 const BAR = 14;
-/** The highest ratio that still fits; whiskers are cut there. */
+/** The highest ratio in the chart; longer whiskers are cut. */
 const HIGHEST = (WIDTH - LEFT - 60) / UNIT;
 
 /**
- * For light and dark pages: an image, too, is told what the reader prefers. Text
- * has a contrast of 4.5 at least with the page, bars one of 3.
+ * Colours for light and dark pages; images receive the reader's preference too.
+ * The contrast with the page is at least 4.5 for text, and 3 for bars.
  */
 const STYLE = `
   text { font: 13px system-ui, sans-serif; fill: #24292f; }
@@ -31,7 +31,7 @@ const STYLE = `
   }
 `;
 
-/** A chart of the CPU ratios: a bar for the median, a line from least to most. */
+/** Draws the CPU ratios: a bar for the median, a line from minimum to maximum. */
 export function chartOf(run: Run): string {
   const parts: string[] = [];
   let y = 28;
@@ -118,7 +118,7 @@ function length(ratio: number): number {
   return Math.round(Math.min(ratio, HIGHEST) * UNIT);
 }
 
-/** Where and how a text is set. */
+/** The position and style of a text. */
 interface TextOptions {
   readonly x: number;
   readonly y: number;

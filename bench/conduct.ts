@@ -1,5 +1,5 @@
 /**
- * What the scripts that measure have in common: flags, tools, tables.
+ * The common parts of the scripts that measure: flags, tools, tables.
  *
  * @module
  */
@@ -13,28 +13,28 @@ import { tableOf } from "./report.ts";
 import type { Section } from "./results.ts";
 import { keepRun } from "./write_up.ts";
 
-/** What a script adds to what all of them do. */
+/** The parts that differ between scripts. */
 export interface Script {
-  /** What its results are kept as, if they can be. */
+  /** The section of its results; undefined if they are not stored. */
   readonly section?: Section;
-  /** What `--help` says first. */
+  /** The first paragraph of `--help`. */
   readonly help: string;
-  /** Whether servers and wrk may run on any CPU, as several workers must. */
+  /** Whether servers and wrk may run on any CPU, as several workers need. */
   readonly isUnpinned?: boolean;
-  /** Makes the contests, after whatever must be installed for them. */
+  /** Installs packages if need be, and makes the contests. */
   prepare(flags: Flags, tools: Tools): Preparation | Promise<Preparation>;
 }
 
-/** What a script is about to do. */
+/** The contests of a script. */
 export interface Preparation {
   readonly contests: readonly Contest[];
-  /** What takes part beside Deno, Node and wrk. */
+  /** Versions of programs other than Deno, Node and wrk. */
   readonly versions?: Readonly<Record<string, string>>;
-  /** Finds out, last of all, what no table says; in sentences. */
+  /** Measures, after all contests, and returns sentences for the report. */
   readonly remarks?: () => Promise<readonly string[]>;
 }
 
-/** Runs a script: measures, prints the tables, and writes them if told to. */
+/** Runs a script: measures, prints the tables, and writes them with `--write`. */
 export async function conduct(script: Script): Promise<void> {
   if (Deno.args.includes("--help")) return console.log(script.help, FLAGS_HELP);
   const flags = readFlags(Deno.args);

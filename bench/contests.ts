@@ -1,10 +1,10 @@
 /**
- * What is measured against the bare baselines and the peers.
+ * The contests against the bare baselines and the peers.
  *
  * @module
  */
 
-import { ask, comparable, cookieOf } from "./ask.ts";
+import { comparable, cookieOf, fetchPage } from "./fetch_page.ts";
 import type { Contender, Contest, Rehearsal } from "./measure.ts";
 import { onDeno } from "./programs.ts";
 
@@ -24,15 +24,15 @@ const CURFEW_SESSIONS: Contender = {
   isTwin: true,
 };
 
-/** A contest of ours against a baseline; peers come in by their names. */
+/** A contest of Curfew against a baseline; its name selects the peers. */
 export type PeersOf = (contest: string) => readonly Contender[];
 
-/** The contests, with the baseline against itself in each. */
+/** Returns the contests; each one has the baseline against itself too. */
 export function contests(peersOf: PeersOf): Contest[] {
   return [
     {
       name: "hello",
-      title: "A page is asked for, without a session",
+      title: "A client requests a page, without a session",
       baseline: BARE_HELLO,
       contenders: [
         again(BARE_HELLO),
@@ -48,7 +48,7 @@ export function contests(peersOf: PeersOf): Contest[] {
     {
       name: "session",
       title:
-        "A visitor returns: the session is found by its cookie and touched, and a counter answered",
+        "A client returns: the session is found by its cookie and touched, and a counter is sent",
       baseline: BARE_SESSIONS,
       contenders: [
         again(BARE_SESSIONS),
@@ -67,32 +67,32 @@ export function contests(peersOf: PeersOf): Contest[] {
   ];
 }
 
-/** The baseline as a contender: what it differs from itself is noise. */
+/** Returns the baseline as a contender: the difference to itself is noise. */
 export function again(baseline: Contender): Contender {
   return { ...baseline, name: "the same again (A/A)" };
 }
 
 async function rehearseHello(origin: string): Promise<Rehearsal> {
   const visit = { path: "/hello" };
-  const headers = await ask(origin, visit, "hello");
+  const headers = await fetchPage(origin, visit, "hello");
   if (headers.has("set-cookie")) throw new Error("it sets a cookie");
   return { visits: [visit], headers: comparable(headers) };
 }
 
 async function rehearseSession(origin: string): Promise<Rehearsal> {
-  const first = await ask(origin, { path: "/new" }, "hello");
+  const first = await fetchPage(origin, { path: "/new" }, "hello");
   const visit = { path: "/count", cookie: cookieOf(first) };
-  await ask(origin, visit, "1");
-  const headers = await ask(origin, visit, "2");
+  await fetchPage(origin, visit, "1");
+  const headers = await fetchPage(origin, visit, "2");
   return { visits: [visit], headers: comparable(headers) };
 }
 
 async function rehearseNew(origin: string): Promise<Rehearsal> {
   const visit = { path: "/new" };
-  const first = await ask(origin, visit, "hello");
-  const headers = await ask(origin, visit, "hello");
+  const first = await fetchPage(origin, visit, "hello");
+  const headers = await fetchPage(origin, visit, "hello");
   if (cookieOf(first) === cookieOf(headers)) {
-    throw new Error("two visitors get one cookie");
+    throw new Error("two clients get the same cookie");
   }
   if (headers.get("cache-control") !== "no-store") {
     throw new Error("a cache may store the cookie");

@@ -1,12 +1,12 @@
-/** The CPUs that the server and the client are kept on. */
+/** The CPUs to which the server and the client are pinned. */
 export interface CpuPair {
   readonly server: number;
   readonly client: number;
 }
 
 /**
- * Two CPUs that do not share a core, or undefined where processes cannot be
- * kept on a CPU: there is only one, no `taskset`, or no `/proc`.
+ * Returns two CPUs of different cores. Returns undefined if processes cannot be
+ * pinned: there is one CPU, no `taskset`, or no `/proc`.
  */
 export async function pickCpus(): Promise<CpuPair | undefined> {
   try {
@@ -25,19 +25,19 @@ export async function pickCpus(): Promise<CpuPair | undefined> {
   }
 }
 
-/** The CPUs on the core of one: they slow each other down. */
+/** Returns the CPUs on the core of a CPU, which slow each other down. */
 async function siblingsOf(cpu: number): Promise<readonly number[]> {
   try {
     const path =
       `/sys/devices/system/cpu/cpu${cpu}/topology/thread_siblings_list`;
     return expand((await Deno.readTextFile(path)).trim());
   } catch {
-    // Some virtual machines do not tell.
+    // Some virtual machines lack this file.
     return [cpu];
   }
 }
 
-/** The numbers of a list such as `0-3,8`. */
+/** Parses a list such as `0-3,8`. */
 function expand(list: string): number[] {
   return list.split(",").filter((part) => part !== "").flatMap((part) => {
     const [first = NaN, last = first] = part.split("-").map(Number);

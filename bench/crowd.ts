@@ -1,12 +1,12 @@
 /**
- * How the ends of a crowd of sessions come: once each, never early, how late,
- * and how long they hold up everything else.
+ * Measures the ends of a batch of sessions: whether each ends once and none early,
+ * how late they end, and how long they block the event loop.
  *
  *     deno task bench:crowd [count] [rounds]
  *
- * Each round makes the sessions on a new site, touches each once in random
- * order, and leaves them. "spread" lets them end over five seconds, "at once"
- * in one millisecond; "idle" measures the stalls while nothing ends.
+ * Each round makes the sessions on a new site, touches each once in random order,
+ * and waits for their ends. In "spread" they end over five seconds, in "at once" in
+ * one millisecond. "idle" measures the stalls while no session ends.
  *
  * @module
  */
@@ -23,20 +23,20 @@ const ROUNDS = countFrom(Deno.args[1] ?? (COUNT > 200_000 ? "3" : "5"));
 /** Milliseconds over which the ends of a round are spread. */
 const SPREAD = 5000;
 
-/** What a round has found; times are milliseconds. */
+/** The result of a round; times are milliseconds. */
 interface Round {
   missing: number;
   twice: number;
   early: number;
   /** Sorted. */
   lateness: Float64Array;
-  /** The longest time between two turns of the event loop while they ended. */
+  /** The longest time between two turns of the event loop during the ends. */
   stall: number;
   /** From the first deadline to the last end. */
   took: number;
   /**
-   * What the process computed meanwhile, other threads included; the watching
-   * for stalls too, so that it says something only where all end at once.
+   * CPU time of the process, other threads included. It includes the watch for
+   * stalls, so only the value of "at once" is of use.
    */
   cpu: number;
 }
@@ -58,13 +58,13 @@ let made = 0;
 let spread = SPREAD;
 
 /**
- * Milliseconds from the making of a session to its end at the earliest: the
- * others are made and touched meanwhile. 4 us each are enough on an idle
- * machine; on a busy one it grows.
+ * Milliseconds from the making of the first session to its end. In that time all
+ * sessions are made and touched. 4 us for each suffice on an idle machine; on a
+ * busy machine the value grows.
  */
 let lead = 500 + COUNT / 250;
 
-/** One round; if the first end came before all was ready, with more lead. */
+/** Runs a round; repeats it with more lead if the first end came too early. */
 async function measure(isAtOnce: boolean): Promise<Round> {
   for (;;) {
     const round = await tryToMeasure(isAtOnce);
@@ -81,7 +81,7 @@ async function tryToMeasure(isAtOnce: boolean): Promise<Round | undefined> {
   shuffle(sessions);
 
   const deadlines = new Float64Array(COUNT);
-  // Later than the first deadlines, so that every touch puts the end off.
+  // Later than the first deadlines, so that every touch postpones the end.
   const instant = Date.now() + Math.ceil(lead);
   for (const session of sessions as OneOfMany[]) {
     if (isAtOnce) touchUntil(session, instant);
@@ -90,7 +90,7 @@ async function tryToMeasure(isAtOnce: boolean): Promise<Round | undefined> {
   }
   const first = deadlines.reduce((one, other) => Math.min(one, other));
   if (Date.now() >= first) return undefined;
-  // The sessions are the site's alone from here on, as they would be.
+  // From here on only the site references the sessions, as in a program.
   sessions.length = 0;
 
   const ends = new Uint8Array(COUNT);
@@ -105,17 +105,17 @@ async function tryToMeasure(isAtOnce: boolean): Promise<Round | undefined> {
     lateness[index] = last - deadlines[index]!;
     if (--left === 0) over.resolve();
   });
-  // Not the stalls of cleaning up after the making, long before.
+  // Excludes the garbage collections after the making.
   await sleep(first - Date.now() - 50);
   const stalls = watchStalls();
   const cpu = process.cpuUsage();
-  // What has not ended by then is missing.
-  const patience = setTimeout(over.resolve, first - Date.now() + 60_000);
+  // A session that has not ended by then is missing.
+  const timeout = setTimeout(over.resolve, first - Date.now() + 60_000);
   await over.promise;
-  clearTimeout(patience);
+  clearTimeout(timeout);
   const stall = stalls.stop();
   const { user, system } = process.cpuUsage(cpu);
-  // A second end would come in the turns after the first.
+  // A second end would follow in the next turns.
   await sleep(100);
 
   return {
@@ -131,14 +131,14 @@ async function tryToMeasure(isAtOnce: boolean): Promise<Round | undefined> {
 
 /** Touches a session so that it is due at a given millisecond. */
 function touchUntil(session: Session, instant: number): void {
-  // Once more if the clock has ticked between the two looks at it.
+  // Repeats the touch if the clock has ticked between the two readings.
   do {
     session.sessionTimeout = Math.max(0, instant - Date.now()) / 1000;
     session.touch();
   } while (deadlineOf(session) !== instant && Date.now() < instant);
 }
 
-/** When a session is due, in UNIX milliseconds. */
+/** Returns the deadline of a session in UNIX milliseconds. */
 function deadlineOf(session: Session): number {
   return Math.round(session.expiresAt * 1000);
 }
@@ -171,11 +171,11 @@ function row(name: string, rounds: readonly Round[]): Record<string, unknown> {
   };
 }
 
-/** @throws {RangeError} If it is not a whole number above 0. */
+/** @throws {RangeError} If the text is not a whole number above 0. */
 function countFrom(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count > 0) return count;
-  throw new RangeError(`Cannot make a crowd: not a count: "${text}"`);
+  throw new RangeError(`Cannot make sessions: not a count: "${text}"`);
 }
 
 const idle: number[] = [];

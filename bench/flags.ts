@@ -1,22 +1,22 @@
 import { parseArgs } from "node:util";
 
-/** What the scripts are told on the command line. */
+/** The flags of the scripts. */
 export interface Flags {
   readonly rounds: number;
   readonly seconds: number;
   readonly warmUpSeconds: number;
   readonly connections: number;
-  /** The contests to hold; all if there are none. */
+  /** The names of the contests to run; empty runs all. */
   readonly only: readonly string[];
   /** Whether servers and wrk may run on any CPU. */
   readonly isUnpinned: boolean;
-  /** Whether the results, the chart and the documentation are written. */
+  /** Whether to write the results, the chart and the documentation. */
   readonly isWriting: boolean;
   /** Whether the peers take part. */
   readonly hasPeers: boolean;
 }
 
-/** What every script prints of its flags. */
+/** The help text of the flags. */
 export const FLAGS_HELP = `
   --rounds=N       how often each is measured (5)
   --seconds=N      of each measurement (2)
@@ -28,10 +28,10 @@ export const FLAGS_HELP = `
 `;
 
 /**
- * Reads the flags; a flag that comes twice counts the second time.
+ * Parses the flags; of a repeated flag, the last value counts.
  *
- * @throws {TypeError} If there is no such flag.
- * @throws {RangeError} If a number is none, or too small.
+ * @throws {TypeError} If a flag is unknown.
+ * @throws {RangeError} If a number is invalid or too small.
  */
 export function readFlags(args: readonly string[]): Flags {
   const { values } = parseArgs({

@@ -1,15 +1,16 @@
 /**
- * What processes that share sessions in Redis cost it: how often they look for
- * ends, what is computed for that, and how much it writes to its log.
+ * Measures the cost of processes that share sessions in Redis: their polls for
+ * ends, the CPU time, and the bytes of Redis's log.
  *
  *     deno task bench:fleet [sessions]
  *
- * It starts a `redis-server` that writes its log as it should, on this machine.
- * For what each act costs see `deno task bench:redis`.
+ * Starts a `redis-server` with a durable log on this machine. `deno task bench:redis`
+ * measures the cost of each operation.
  *
  * @module
  */
 
+import { newSession, TOUCH } from "./new_session.ts";
 import process from "node:process";
 import { createClient } from "redis";
 import { Resource, Site } from "../mod.ts";
@@ -18,27 +19,12 @@ import type { NewSession } from "../stores/store.ts";
 import { RedisServer } from "../tests/helpers_redis.ts";
 
 const COUNT = Number(Deno.args[0] ?? "100000");
-/** Calls that wait for their answers at a time. */
+/** Calls in flight at the same time. */
 const IN_FLIGHT = 64;
-const HASH = "5a".repeat(32);
 const CLAIMANT = { owner: "bench", lease: 600_000 };
 
-const BARE: Omit<NewSession, "uid"> = {
-  secretHash: HASH,
-  oldSecrets: [],
-  isSecure: true,
-  principal: undefined,
-  sessionTimeout: 900_000,
-  absoluteTimeout: Infinity,
-  values: new Map(),
-  callbacks: [],
-  age: 0,
-  idle: 0,
-};
-
-/** A session that is well filled. */
-const FILLED: Omit<NewSession, "uid"> = {
-  ...BARE,
+/** A session with many values. */
+const FILLED: Partial<NewSession> = {
   principal: "user-1234567",
   values: new Map([["cart", `j"${"x".repeat(197)}"`]]),
   callbacks: [
@@ -47,9 +33,9 @@ const FILLED: Omit<NewSession, "uid"> = {
 };
 
 interface Usage {
-  /** Seconds of Redis's processor time. */
+  /** Seconds of CPU time of Redis. */
   readonly redis: number;
-  /** Seconds of this process's. */
+  /** Seconds of CPU time of this process. */
   readonly client: number;
   /** Bytes of the log. */
   readonly log: number;
@@ -77,7 +63,7 @@ async function look(): Promise<Usage> {
   };
 }
 
-/** Calls as often, so many at a time, and prints what each has cost. */
+/** Makes calls, several at the same time, and prints the cost of each. */
 async function measure(
   what: string,
   count: number,
@@ -113,19 +99,18 @@ const store = new RedisStore({ client: adapted, prefix: "fleet" });
 const coarse = new RedisStore({
   client: adapted,
   prefix: "fleet",
-  touchGranularity: 30,
+  touchThrottle: 30,
 });
-const visit = { secretHash: HASH, touch: true };
 await measure(
   "create",
   COUNT,
-  (index) => store.create({ ...FILLED, uid: uids[index]! }),
+  (index) => store.create(newSession(uids[index]!, FILLED)),
 );
-await measure("visit: load and touch", COUNT, () => store.load(any(), visit));
+await measure("visit: load and touch", COUNT, () => store.load(any(), TOUCH));
 await measure(
-  "visit, touchGranularity 30",
+  "visit, touchThrottle 30",
   COUNT,
-  () => coarse.load(any(), visit),
+  () => coarse.load(any(), TOUCH),
 );
 await measure("commit a value of 200 bytes", COUNT, () =>
   store.commit(any(), {
@@ -142,22 +127,20 @@ function percentile(values: number[], percent: number): number {
   return Math.round(sorted[Math.floor(sorted.length * percent / 100)]!);
 }
 
-/** How often processes that share sessions ask Redis for each end. */
+/** Counts the commands of several processes for each end. */
 async function share(nodes: number, shards: number): Promise<void> {
   const rate = 500;
   const seconds = 6;
   const prefix = `share${nodes}.${shards}`;
   const store = new RedisStore({ client: adapted, prefix, shards });
   for (let i = 0; i < rate * seconds; i++) {
-    await store.create({
-      ...BARE,
-      uid: uidOf(i),
-      sessionTimeout: 4000 + i * 1000 / rate,
-    });
+    await store.create(
+      newSession(uidOf(i), { sessionTimeout: 4000 + i * 1000 / rate }),
+    );
   }
-  let told = 0;
+  let delivered = 0;
   const lateness: number[] = [];
-  const allTold = Promise.withResolvers<void>();
+  const allDelivered = Promise.withResolvers<void>();
   const before = await server.countCalls();
   const [{ redis }, begin] = [await look(), performance.now()];
   const sites = Array.from({ length: nodes }, () => {
@@ -166,19 +149,19 @@ async function share(nodes: number, shards: number): Promise<void> {
       onError: () => {},
     });
     site.notifyOnSessionEnd(({ session }) => {
-      lateness.push(session.lateness! * 1000);
-      if (++told === rate * seconds) allTold.resolve();
+      lateness.push(session.end?.lateness! * 1000);
+      if (++delivered === rate * seconds) allDelivered.resolve();
     });
     return site;
   });
-  await allTold.promise;
+  await allDelivered.promise;
   const after = await server.countCalls();
   const busy = (await look()).redis - redis;
   const elapsed = (performance.now() - begin) / 1000;
   const calls = (after.get("evalsha") ?? 0) - (before.get("evalsha") ?? 0);
   console.log(
     `${nodes} processes, ${shards} shards, ${rate} ends a second: ${
-      (calls / told).toFixed(2)
+      (calls / delivered).toFixed(2)
     } scripts an end, late by ${percentile(lateness, 50)} ms (p50) or ${
       percentile(lateness, 99)
     } (p99), ${(busy / elapsed * 100).toFixed(0)} % of Redis`,

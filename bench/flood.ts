@@ -1,12 +1,12 @@
 /**
- * What a flood of visitors without cookies costs a site that is full, where each
- * new session evicts another: at a million sessions against a thousand.
+ * Measures requests without cookies on a full site, where each new session evicts
+ * another one: with a million sessions against a thousand.
  *
  *     deno task bench:flood [rounds]
  *
- * In one process, by turns, through `site.fetch`. The first eviction puts all the
- * sessions in order, once, and is shown apart; so is the longest request, in
- * which a collection of garbage or another such order may lie.
+ * Runs in one process, by turns, through `site.fetch`. The first eviction may cost
+ * more and is shown apart. So is the longest request, which may include a garbage
+ * collection.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { printTable, spanOf } from "./table.ts";
 /** Requests of a site in a round. */
 const REQUESTS = 20_000;
 
-/** What a request may cost at the most sessions, in requests at the fewest. */
+/** The highest allowed ratio of the cost with most sessions to that with fewest. */
 const BAR = 1.5;
 
 class Page extends Resource {
@@ -29,14 +29,14 @@ class Page extends Resource {
   }
 }
 
-/** A site that has as many sessions as it may have. */
+/** A site with the maximum number of sessions. */
 class FullSite {
   readonly count: number;
-  /** Microseconds of a request, by round. */
+  /** Microseconds per request, by round. */
   readonly costs: number[] = [];
   /** Milliseconds of the first request that evicted a session. */
   readonly first: number;
-  /** Milliseconds of the longest of the others. */
+  /** Milliseconds of the longest other request. */
   longest = 0;
   readonly #site: Site;
 
@@ -70,7 +70,7 @@ class FullSite {
 if (import.meta.main) {
   const [rounds = 15] = Deno.args.map(Number);
   const sites = [1000, 1_000_000].map((count) => new FullSite(count));
-  // For the compiler.
+  // Warms up the compiler.
   for (const site of sites) site.flood();
   for (const site of sites) site.costs.length = 0;
   for (let round = 0; round < rounds; round++) {
@@ -90,6 +90,6 @@ if (import.meta.main) {
       spreadOf(ratios).median <= BAR ? "within" : "BEYOND"
     } ${BAR}`,
   );
-  // The sessions wait for a quarter of an hour.
+  // The sessions would keep timers for a quarter of an hour.
   Deno.exit();
 }

@@ -1,24 +1,24 @@
 /**
- * What becomes of a request as a site grows: more sessions, more children of a
- * resource, more levels. The smallest site is the baseline of the others.
+ * Measures a request as a site grows: more sessions, more children of a resource,
+ * more levels. The smallest site is the baseline.
  *
  *     deno run -A bench/growth.ts [--rounds=N] [--seconds=N] [--write]
  *
  * @module
  */
 
-import { ask, comparable } from "./ask.ts";
+import { comparable, fetchPage } from "./fetch_page.ts";
 import { conduct } from "./conduct.ts";
 import { again } from "./contests.ts";
 import type { Contender, Contest, Rehearsal } from "./measure.ts";
 import { onDeno } from "./programs.ts";
-import type { Visit } from "./wrk.ts";
+import type { LoadRequest } from "./wrk.ts";
 
 function contests(): Contest[] {
   return [
     contest({
       name: "sessions",
-      title: "Sessions that are held, of which 1,000 or all return by turns",
+      title: "Live sessions; 1,000 of them, or all, return by turns",
       sizes: [1, 1000, 100_000, 1_000_000].map((held) => ({
         name: `${held.toLocaleString("en")} held`,
         program: onDeno("programs/curfew_crowd.ts", held),
@@ -27,7 +27,7 @@ function contests(): Contest[] {
     }),
     contest({
       name: "children",
-      title: "Children of one resource, of which 1,000 or all are asked for",
+      title: "Children of one resource; 1,000 of them, or all, are requested",
       sizes: [1, 10, 100, 1000, 10_000].map((children) => ({
         name: `${children.toLocaleString("en")} below`,
         program: onDeno("programs/curfew_tree.ts", children, 1),
@@ -46,13 +46,13 @@ function contests(): Contest[] {
   ];
 }
 
-/** What a site is measured by as it grows. */
+/** A way in which a site grows. */
 interface Growth {
   readonly name: string;
   readonly title: string;
-  /** From the smallest up. */
+  /** The sizes, ascending. */
   readonly sizes: readonly Contender[];
-  /** What the page says that is asked for first. */
+  /** The text of the first page. */
   readonly expected: string;
 }
 
@@ -67,11 +67,11 @@ function contest({ name, title, sizes, expected }: Growth): Contest {
   };
 }
 
-/** The programs list themselves what they are to be asked. */
+/** Reads the list of requests from the program. */
 async function rehearse(origin: string, expected: string): Promise<Rehearsal> {
   const response = await fetch(`${origin}/visits`);
-  const visits: Visit[] = await response.json();
-  const headers = await ask(origin, visits[0]!, expected);
+  const visits: LoadRequest[] = await response.json();
+  const headers = await fetchPage(origin, visits[0]!, expected);
   return { visits, headers: comparable(headers) };
 }
 

@@ -1,12 +1,12 @@
 /**
- * What the parts of a request cost, without a socket: the walk, the cookie, the
+ * Measures the parts of a request without a socket: the walk, the cookie, the
  * session, the response.
  *
  *     deno task bench:inprocess [walk|cookie|id|touch|make|response ...]
  *
- * Everything is measured against a baseline, by turns, so that the ratios hold
- * on a machine that is busy: nanoseconds and ratios are min/median/max of the
- * rounds. Where a ratio was promised, the last column says whether it is kept.
+ * Measures each part against a baseline, by turns, so that the ratios are valid on
+ * a busy machine. Nanoseconds and ratios are min/median/max of the rounds. If a
+ * part has a highest allowed ratio, the last column shows whether it holds.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { ids, making, touchFound, touchKnown } from "./inprocess_sessions.ts";
 import { walkComparisons } from "./inprocess_walk.ts";
 import { spanOf } from "./table.ts";
 
-/** What making a session may cost in entries of a Map, ids apart. */
+/** The highest allowed ratio of a new session to an entry of a Map, without ids. */
 const MAKING_BAR = 3;
 
 const SIZES: readonly number[] = [10_000, 100_000, 1_000_000];
@@ -31,7 +31,7 @@ async function compareAll(comparisons: Iterable<Comparison>): Promise<void> {
   for (const comparison of comparisons) await compare(comparison);
 }
 
-/** Takes the cost of the ids, which both make, out of the comparison. */
+/** Compares the costs without the ids, which both sides make. */
 async function compareMaking(): Promise<void> {
   const [entry, session, onlyIds] = await compare(making());
   const without = (nanoseconds: readonly number[]) =>
@@ -49,7 +49,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   cookie: () => compareAll([cookie(0), cookie(5)]),
   id: () => compareAll([ids()]),
   touch: async () => {
-    // One crowd after the other: together they would not fit.
+    // One after the other: both batches together would exceed the memory.
     for (const size of SIZES) await compare(touchFound(size));
     for (const size of SIZES) await compare(touchKnown(size));
   },

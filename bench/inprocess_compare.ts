@@ -2,37 +2,37 @@ import { measure } from "npm:mitata@^1.0.34";
 import { spreadOf } from "./statistics.ts";
 import { printTable, spanOf } from "./table.ts";
 
-/** One way of doing what is compared. */
+/** One way of doing a task. */
 export interface Candidate {
   readonly name: string;
-  /** Does it as often as the comparison says; what it answers is ignored. */
+  /** Does the task `count` times; the result is ignored. */
   readonly run: () => unknown;
-  /** Gets ready for a run, untimed. */
+  /** Prepares a run; not measured. */
   readonly prepare?: () => void;
-  /** How often a run does it, if not as often as the others'. */
+  /** The number of tasks in a run, if it differs from the other candidates. */
   readonly times?: number;
 }
 
-/** Several ways of doing one thing. */
+/** Several ways of doing one task. */
 export interface Comparison {
   readonly title: string;
-  /** How often a run does it: so often that it takes a millisecond or so. */
+  /** The number of tasks in a run, so that a run takes about a millisecond. */
   readonly times: number;
-  /** What a ratio may be, if that was promised of the second candidate. */
+  /** The highest allowed ratio of the second candidate, if there is one. */
   readonly bar?: number;
-  /** The first is what the others are compared with. */
+  /** The candidates; the first is the baseline. */
   readonly candidates: readonly Candidate[];
 }
 
-/** Times each candidate is measured; they take turns. */
+/** Measurements of each candidate, by turns. */
 const ROUNDS = 7;
 
-/** Nanoseconds that a candidate is measured for, each time. */
+/** The duration of a measurement, in nanoseconds. */
 const TIME = 60e6;
 
 /**
- * Measures candidates by turns and prints nanoseconds, and their ratios to the
- * first candidate's in the same round.
+ * Measures candidates by turns. Prints nanoseconds, and the ratios to the first
+ * candidate in the same round.
  *
  * @returns the nanoseconds of each candidate, by round.
  */
@@ -58,7 +58,7 @@ export async function compare(comparison: Comparison): Promise<number[][]> {
   return found;
 }
 
-/** What each round says of one candidate against another. */
+/** Returns the ratio of two candidates in each round. */
 export function ratiosOf(
   ones: readonly number[],
   others: readonly number[],
@@ -66,7 +66,7 @@ export function ratiosOf(
   return ones.map((one, round) => one / others[round]!);
 }
 
-/** Whether the median of the ratios is as promised. */
+/** Returns whether the median of the ratios is low enough. */
 export function verdict(ratios: readonly number[], bar: number): string {
   return `${spreadOf(ratios).median <= bar ? "within" : "BEYOND"} ${bar}`;
 }

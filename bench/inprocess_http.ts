@@ -1,13 +1,13 @@
 import { getCookies } from "@std/http/cookie";
-import { findCookie } from "../internal/session_cookie.ts";
+import { findCookie } from "../http/cookies.ts";
 import type { Candidate, Comparison } from "./inprocess_compare.ts";
 
-/** Times in one run. */
+/** Tasks in one run. */
 const TIMES = 2000;
 
 const TOKEN = "0123456789abcdef".repeat(4);
 
-/** Finding the session's cookie among others against reading them all. */
+/** Compares finding the session's cookie with parsing all cookies. */
 export function cookie(others: number): Comparison {
   const header = [
     ...Array.from({ length: others }, (_, i) => `_preference${i}=value-${i}`),
@@ -31,7 +31,7 @@ const HTML = "text/html; charset=utf-8";
 const SHARED: ResponseInit = { headers: [["content-type", HTML]] };
 const BYTES = new TextEncoder().encode("hello");
 
-/** What each way of making a Response costs. */
+/** Compares ways of making a Response. */
 export function response(): Comparison {
   return {
     title: "Make a Response",

@@ -1,18 +1,18 @@
-import { randomId } from "../internal/token.ts";
+import { randomId } from "../base/random_id.ts";
 import { Resource, type Session, Site } from "../mod.ts";
 import type { Candidate, Comparison } from "./inprocess_compare.ts";
 import { shuffle } from "./shuffle.ts";
 
-/** Sessions that are touched in one run. */
+/** Sessions to touch in one run. */
 const TOUCHES = 10_000;
 
-/** Sessions that are made in one run. */
+/** Sessions to make in one run. */
 const MADE = 10_000;
 
-/** Milliseconds: the default of sessions. */
+/** The default timeout of sessions, in milliseconds. */
 const TIMEOUT = 900_000;
 
-/** What a session comes down to. */
+/** The minimal data of a session. */
 interface Entry {
   readonly uid: string;
   readonly secret: string;
@@ -29,7 +29,7 @@ function makeEntry(entries: Map<string, Entry>): Entry {
   return entry;
 }
 
-/** A touch against a number that is stored, both found in a Map by their uids. */
+/** Compares a touch with storing a number; both are found in a Map by uid. */
 export function touchFound(count: number): Comparison {
   const site = new Site(new Resource());
   const entries = new Map<string, Entry>();
@@ -53,7 +53,7 @@ export function touchFound(count: number): Comparison {
   };
 }
 
-/** The same where both are at hand already. */
+/** Compares a touch with storing a number, without a Map. */
 export function touchKnown(count: number): Comparison {
   const site = new Site(new Resource());
   const sessions: Session[] = [];
@@ -76,12 +76,12 @@ export function touchKnown(count: number): Comparison {
   };
 }
 
-/** What is promised at each size; a small Map lies in the processor's cache. */
+/** The highest allowed ratios by size; a small Map fits into the CPU's cache. */
 function barOf(count: number): number {
   return count <= 10_000 ? 1.5 : 1.3;
 }
 
-/** Does something to the next so many items in each run, round and round. */
+/** Calls a function with the next items in each run, in a circle. */
 function inTurns<T>(
   name: string,
   items: readonly T[],
@@ -99,7 +99,7 @@ function inTurns<T>(
   };
 }
 
-/** Making sessions on a new site against making entries of a new Map. */
+/** Compares making sessions on a new site with making entries of a new Map. */
 export function making(): Comparison {
   let entries = new Map<string, Entry>();
   let site = new Site(new Resource());
@@ -136,7 +136,7 @@ export function making(): Comparison {
   };
 }
 
-/** The id, and other ways of making one as good or half as good. */
+/** Compares ways of making an id. */
 export function ids(): Comparison {
   return {
     title: "Make an id of 128 random bits",

@@ -1,24 +1,25 @@
-import { nextSegment, SiteRequest } from "../request.ts";
+import { SiteRequest } from "../request.ts";
+import { PATH } from "../request/internals.ts";
 import { Resource, Site } from "../mod.ts";
 import { RegExpRouter } from "hono/router/reg-exp-router";
 import type { Candidate, Comparison } from "./inprocess_compare.ts";
 
-/** Requests that are walked in one run. */
+/** Requests to walk in one run. */
 const TIMES = 5000;
 
-/** A node of the tree that the baseline walks. */
+/** A node of the baseline's tree. */
 class Node {
   readonly children = new Map<string, Node>();
-  /** What is there for any other segment. */
+  /** The child for any other segment. */
   dynamic: Node | undefined = undefined;
 }
 
-/** What a request is to the baseline: it has found the path already. */
+/** A request of the baseline, with the parsed path. */
 interface BarePath {
   readonly path: string;
 }
 
-/** The baseline: what a walk cannot do without. */
+/** The baseline: a minimal walk. */
 function walkNodes(root: Node, { path }: BarePath): Node | undefined {
   let node: Node | undefined = root;
   let at = 1;
@@ -33,14 +34,14 @@ function walkNodes(root: Node, { path }: BarePath): Node | undefined {
   return node;
 }
 
-/** The walk of internal/answer.ts, for resources that make no one wait. */
+/** The walk of site/answer.ts, for resources that return no promises. */
 function walkResources(
   root: Resource,
   request: SiteRequest,
 ): Resource | undefined {
   let resource = root;
   while (!resource.isLeaf) {
-    const name = nextSegment(request);
+    const name = request[PATH].next();
     if (name === undefined) break;
     const child = resource.getChildWithDefault(name, request);
     if (!(child instanceof Resource)) return undefined;
@@ -49,7 +50,7 @@ function walkResources(
   return resource;
 }
 
-/** One child for whatever segment. */
+/** A resource with the same child for every segment. */
 class Dynamic extends Resource {
   readonly #child = new Resource();
 
@@ -58,14 +59,14 @@ class Dynamic extends Resource {
   }
 }
 
-/** The same tree twice, and paths through it. */
+/** Two equal trees, and paths through them. */
 interface Trees {
   readonly resources: Resource;
   readonly nodes: Node;
   readonly paths: readonly string[];
 }
 
-/** A tree of so many levels, with so many children in each. */
+/** Makes trees with several levels, and several children in each. */
 function makeTrees(levels: number, width: number): Trees {
   const resources = new Resource();
   const nodes = new Node();
@@ -85,7 +86,7 @@ function makeTrees(levels: number, width: number): Trees {
   return { resources, nodes, paths: [path] };
 }
 
-/** One level of so many children, any of which is asked for. */
+/** Makes trees with one level, and paths to all children. */
 function makeWideTrees(width: number): Trees {
   const { resources, nodes } = makeTrees(1, width);
   const paths = Array.from(
@@ -95,7 +96,7 @@ function makeWideTrees(width: number): Trees {
   return { resources, nodes, paths };
 }
 
-/** So many children, with whatever below each. */
+/** Makes children with the same subtree. */
 function makeDynamicTrees(width: number): Trees {
   const resources = new Resource();
   const nodes = new Node();
@@ -115,14 +116,14 @@ function dynamicPaths(width: number): string[] {
   );
 }
 
-/** The two walks through the same paths. */
+/** Compares the two walks on the same paths. */
 function walkers({ resources, nodes, paths }: Trees): Candidate[] {
   const site = new Site(resources);
   const requests = Array.from(
     { length: TIMES },
     (_, i) => new Request(`http://localhost${paths[i % paths.length]!}`),
   );
-  // Each request is walked once, so they are made anew for each run.
+  // A request is walked once, so each run makes new requests.
   const bare: BarePath[] = [];
   const own: SiteRequest[] = [];
   return [
@@ -155,14 +156,14 @@ function walkers({ resources, nodes, paths }: Trees): Candidate[] {
   ];
 }
 
-/** Hono's fastest router, with as many routes. */
+/** Hono's fastest router, with the same number of routes. */
 function honoRouter(width: number): Candidate {
   const router = new RegExpRouter<number>();
   for (let i = 0; i < width; i++) router.add("GET", `/route${i}/:id`, i);
   const paths = dynamicPaths(width).slice(0, 50);
   return {
     name: "Hono's RegExpRouter",
-    // It takes as long for these as the walks for all.
+    // A run takes as long as a run of the walks.
     times: paths.length,
     run() {
       for (const path of paths) mustBeFound(router.match("GET", path)[0][0]);
@@ -170,12 +171,12 @@ function honoRouter(width: number): Candidate {
   };
 }
 
-/** So that no walk is left out by the compiler. */
+/** Uses the result, so that the compiler does not remove the walk. */
 function mustBeFound(found: unknown): void {
-  if (found === undefined) throw new Error("Cannot find what is there");
+  if (found === undefined) throw new Error("Cannot find the resource");
 }
 
-/** The walk by the number of segments, of children and of dynamic routes. */
+/** Compares walks by the number of segments, children and dynamic routes. */
 export function* walkComparisons(): Generator<Comparison> {
   for (const segments of [1, 3, 10]) {
     yield {

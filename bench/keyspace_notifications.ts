@@ -1,17 +1,18 @@
 /**
- * How ends come by keyspace notifications, which nearly all session libraries
- * over Redis would have to use, and how by the claims of RedisStore.
+ * Compares two ways to learn of ends: keyspace notifications of Redis, and the
+ * claims of RedisStore.
  *
  *     deno task bench:keyspace [due] [live] [seconds to wait] [nodes]
  *
- * Both keep the same number of sessions in a Redis of their own, those that are
- * due within ten seconds beside those that live on, and each node listens as a
- * process of a site would. What has not come so many seconds after the last
- * deadline is missing. Needs redis-server.
+ * Each way has a Redis with the same number of sessions: sessions that are due
+ * within ten seconds, and others that stay live. Each node listens like a process
+ * of a site. An end is missing if it has not come so many seconds after the last
+ * deadline. Needs redis-server.
  *
  * @module
  */
 
+import { newSession } from "./new_session.ts";
 import { createClient } from "redis";
 import { fromNodeRedis, RedisStore } from "../stores/redis_store.ts";
 import type { NewSession } from "../stores/store.ts";
@@ -26,39 +27,39 @@ const NODES = countFrom(3, 3);
 
 /** Milliseconds over which the deadlines are spread. */
 const SPREAD = 10_000;
-/** Milliseconds that those live on which do. */
+/** The timeout of the other sessions, in milliseconds. */
 const LONG = 3_600_000;
-/** Commands that are under way together. */
+/** Commands in flight at the same time. */
 const TOGETHER = 500;
-/** What is kept in a session. */
-const CART = JSON.stringify({ items: [1, 2, 3], note: "as it is usual" });
+/** The value in each session. */
+const CART = JSON.stringify({ items: [1, 2, 3], comment: "a typical value" });
 
-/** What has come, by the index of the session that was due. */
+/** The ends that have come, by the index of the session. */
 class Arrivals {
   readonly #deadlines = new Float64Array(DUE);
   readonly #counts = new Uint16Array(DUE);
   readonly #lateness: number[] = [];
 
-  /** When a session is due, in UNIX milliseconds. */
+  /** Returns the deadline of a session in UNIX milliseconds. */
   expect(index: number, deadline: number): void {
     this.#deadlines[index] = deadline;
   }
 
-  /** An end has come, for the first time or once more. */
-  note(index: number): void {
+  /** Records an end. */
+  record(index: number): void {
     if (this.#counts[index]!++ > 0) return;
     this.#lateness.push(Date.now() - this.#deadlines[index]!);
   }
 
-  /** Waits until all have come, or for as long as it is told to. */
+  /** Waits until all ends have come, or for the time to wait. */
   async wait(): Promise<void> {
     const until = Math.max(...this.#deadlines) + WAIT;
     while (Date.now() < until && this.#lateness.length < DUE) await sleep(100);
-    // What comes twice comes soon.
+    // A second end follows soon.
     await sleep(500);
   }
 
-  /** In a row of a table. */
+  /** Returns a row of a table. */
   get row(): Record<string, string> {
     const sorted = this.#lateness.toSorted((a, b) => a - b);
     const at = (share: number) =>
@@ -81,7 +82,7 @@ class Arrivals {
   }
 }
 
-/** One key a session that expires, and one listener a node. */
+/** Measures expiring keys: one for each session, and one listener for each node. */
 async function measureNotifications(effort: number): Promise<Arrivals> {
   await using server = await RedisServer.start({
     settings: [
@@ -95,7 +96,7 @@ async function measureNotifications(effort: number): Promise<Arrivals> {
     Array.from({ length: NODES }, async () => {
       const listener = await connect(server);
       await listener.subscribe("__keyevent@0__:expired", (key) => {
-        arrivals.note(Number(key.slice("session:".length)));
+        arrivals.record(Number(key.slice("session:".length)));
       });
       return listener;
     }),
@@ -113,7 +114,7 @@ async function measureNotifications(effort: number): Promise<Arrivals> {
   return arrivals;
 }
 
-/** One store a node, each of which claims, tells and acknowledges. */
+/** Measures claims: one store for each node. */
 async function measureClaims(): Promise<Arrivals> {
   await using server = await RedisServer.start();
   const arrivals = new Arrivals();
@@ -145,7 +146,7 @@ async function measureClaims(): Promise<Arrivals> {
   return arrivals;
 }
 
-/** As a site does: claims, tells, acknowledges, and waits for the next. */
+/** Claims, delivers and acknowledges ends as a site does. */
 async function tellEnds(
   store: RedisStore,
   owner: string,
@@ -155,14 +156,14 @@ async function tellEnds(
   while (!signal.aborted) {
     const { ends, nextIn } = await store.claim({ owner, lease: 2000 }, 100);
     await Promise.all(ends.map(({ session, fence }) => {
-      arrivals.note(Number(session.uid));
+      arrivals.record(Number(session.uid));
       return store.acknowledge(session.uid, fence);
     }));
     await sleep(Math.min(Math.ceil(nextIn), 1000));
   }
 }
 
-/** Makes those that live on; answers when the first of the others may be due. */
+/** Makes the sessions that stay live; returns the earliest deadline of the others. */
 async function keepLive(
   keep: (index: number) => Promise<unknown>,
 ): Promise<number> {
@@ -173,19 +174,10 @@ async function keepLive(
 }
 
 function sessionOf(uid: string, sessionTimeout: number): NewSession {
-  return {
-    uid,
-    secretHash: "5a".repeat(32),
-    oldSecrets: [],
-    isSecure: true,
-    principal: undefined,
+  return newSession(uid, {
     sessionTimeout,
-    absoluteTimeout: Infinity,
     values: new Map([["cart", CART]]),
-    callbacks: [],
-    age: 0,
-    idle: 0,
-  };
+  });
 }
 
 async function connect({ url }: RedisServer) {
@@ -220,7 +212,7 @@ if (import.meta.main) {
       SPREAD / 1000
     } s beside ${
       LIVE.toLocaleString("en")
-    } that live on; ${NODES} nodes; missing is what has not come ${
+    } others; ${NODES} nodes; an end is missing ${
       WAIT / 1000
     } s after the last deadline\n`,
   );

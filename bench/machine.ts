@@ -1,10 +1,10 @@
-/** The machine, in a few words. */
+/** Describes the machine in a few words. */
 export async function describeMachine(): Promise<string> {
   const memory = Math.round(Deno.systemMemoryInfo().total / 2 ** 30);
   return `${await cpuName()}, ${navigator.hardwareConcurrency} CPUs, ${memory} GiB of memory, ${Deno.build.os} ${Deno.osRelease()}`;
 }
 
-/** The versions of the programs that measure and are measured. */
+/** Returns the versions of the programs that measure and are measured. */
 export async function programVersions(): Promise<Record<string, string>> {
   const node = await firstWords("node", "--version");
   const wrk = await wrkVersion();
@@ -15,13 +15,13 @@ export async function programVersions(): Promise<Record<string, string>> {
   };
 }
 
-/** The version of wrk, or undefined where there is none. */
+/** Returns the version of wrk; undefined if it is not installed. */
 export async function wrkVersion(): Promise<string | undefined> {
   return /wrk (?:debian\/)?(\S+)/.exec(await firstWords("wrk", "-v") ?? "")
     ?.[1];
 }
 
-/** The first line that a program prints, or undefined if there is none such. */
+/** Returns the first line of a program's output; undefined if it cannot run. */
 async function firstWords(
   command: string,
   flag: string,

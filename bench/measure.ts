@@ -2,84 +2,84 @@
  * Measures servers by turns: a baseline, a contender, the baseline, the next
  * contender, the baseline ...
  *
- * Only ratios of neighbours are worth comparing: on a shared machine the same
- * server is half as fast again a minute later.
+ * Only ratios of neighbours can be compared: on a shared machine the speed of the
+ * same server changes by half within a minute.
  *
  * @module
  */
 
 import type { CpuPair } from "./cpus.ts";
 import type { Processes, Program } from "./processes.ts";
-import { load, type Visit } from "./wrk.ts";
+import { load, type LoadRequest } from "./wrk.ts";
 
-/** A server that takes part. */
+/** A server of a contest. */
 export interface Contender {
   readonly name: string;
   /** The program that serves on a port. */
   readonly program: (port: number) => Program;
-  /** How many processes share the port, if not one. */
+  /** The number of processes that share the port; one by default. */
   readonly copies?: number;
-  /** Whether it is an error if its headers are not the very ones of the baseline. */
+  /** Whether its headers must equal those of the baseline. */
   readonly isTwin?: boolean;
 }
 
-/** What the load asks, and what the server has shown that it answers. */
+/** The requests of the load, and the headers of the server. */
 export interface Rehearsal {
-  readonly visits: readonly Visit[];
+  readonly visits: readonly LoadRequest[];
   /** The headers of a response, as far as they can be compared. */
   readonly headers: string;
 }
 
-/** One thing that servers do, and those that do it. */
+/** A task, and the servers that are compared in it. */
 export interface Contest {
-  /** One word. */
+  /** The name, one word. */
   readonly name: string;
-  /** What is measured, in a sentence without its full stop. */
+  /** A sentence about the task, without its full stop. */
   readonly title: string;
   readonly baseline: Contender;
   readonly contenders: readonly Contender[];
   /**
-   * Asks a server that has just started, and finds out what the load is to ask.
+   * Sends the first requests to a server, and returns the load.
    *
-   * @throws {Error} If the answer is not what it should be.
+   * @throws {Error} If a response is wrong.
    */
   rehearse(origin: string): Promise<Rehearsal>;
 }
 
-/** How to measure. */
+/** The settings of measurements. */
 export interface Settings {
   readonly rounds: number;
-  /** Of each measurement. */
+  /** Seconds of each measurement. */
   readonly seconds: number;
-  /** Of load before each measurement, for the compiler. */
+  /** Seconds of load before each measurement, which warm up the compiler. */
   readonly warmUpSeconds: number;
   readonly connections: number;
-  /** Undefined if servers and wrk may run anywhere. */
+  /** Undefined if servers and wrk may run on any CPU. */
   readonly cpus: CpuPair | undefined;
 }
 
-/** What one server did in one measurement. */
+/** The result of one measurement. */
 export interface Sample {
   readonly requestsPerSecond: number;
-  /** Of the server's CPU time per request. */
+  /** CPU time of the server per request, in microseconds. */
   readonly cpuMicroseconds: number;
 }
 
-/** A sample beside those of the baseline before and after it. */
+/** The ratios of a sample to the baseline's samples before and after it. */
 export interface Round extends Sample {
-  /** Its throughput through the baseline's. */
+  /** Its throughput divided by the baseline's. */
   readonly ratio: number;
-  /** The baseline's CPU time per request through its own. */
+  /** The baseline's CPU time per request divided by its own. */
   readonly cpuRatio: number;
 }
 
-/** What a contender did in all the rounds; none if it could not be measured. */
+/** The results of a contender in all rounds; empty if it failed. */
 export interface Row {
   readonly name: string;
   readonly rounds: readonly Round[];
 }
 
-/** What came of a contest. */
+/** The result of a contest. */
 export interface Outcome {
   readonly name: string;
   readonly title: string;
@@ -87,21 +87,21 @@ export interface Outcome {
   readonly rows: readonly Row[];
 }
 
-/** What {@linkcode compare} works with. */
+/** The tools of {@linkcode compare}. */
 export interface Tools {
   readonly processes: Processes;
   readonly settings: Settings;
-  /** Takes a line for whoever waits. */
+  /** Prints a line about the progress. */
   readonly say: (line: string) => void;
 }
 
-/** Starting, rehearsing and stopping a server, roughly. */
+/** Seconds to start, test and stop a server, approximately. */
 const START_SECONDS = 0.6;
 
-/** How often a measurement may fail before it is given up. */
+/** The most attempts of a measurement. */
 const ATTEMPTS = 3;
 
-/** How long contests will take, in seconds. */
+/** Estimates the duration of contests in seconds. */
 export function estimate(
   contests: readonly Contest[],
   settings: Settings,
@@ -116,12 +116,11 @@ export function estimate(
 }
 
 /**
- * Holds a contest.
+ * Runs a contest.
  *
- * A contender that does not answer as it should is left out, which is said; the
- * others go on.
+ * Skips a contender with wrong responses, and prints a line about it.
  *
- * @throws {Error} If the baseline or a twin of it cannot be measured.
+ * @throws {Error} If the baseline, or its copy, cannot be measured.
  */
 export async function compare(
   contest: Contest,
@@ -161,7 +160,7 @@ export async function compare(
   };
 }
 
-/** The contenders that answer as they should. */
+/** Returns the contenders with right responses. */
 async function admit(contest: Contest, tools: Tools): Promise<Contender[]> {
   const { headers } = await rehearse(contest.baseline, contest, tools);
   const admitted: Contender[] = [];
@@ -194,7 +193,7 @@ async function rehearse(
   return await contest.rehearse(server.origin);
 }
 
-/** Measures a server; on a busy machine it may take a few attempts. */
+/** Measures a server; repeats a failed measurement. */
 async function measure(
   contender: Contender,
   contest: Contest,
@@ -210,7 +209,7 @@ async function measure(
   }
 }
 
-/** Measures a server from its start, so that none is warmer than another. */
+/** Measures a server from its start, so that all are equally warm. */
 async function measureOnce(
   contender: Contender,
   contest: Contest,
@@ -234,8 +233,10 @@ async function measureOnce(
   const before = await server.cpuSeconds();
   const done = await load(processes, { ...options, seconds });
   const cpuSeconds = await server.cpuSeconds() - before;
-  // On a starved machine it may be less than the hundredth that is counted.
-  if (cpuSeconds === 0) throw new Error("Cannot measure: it got no CPU time");
+  // A very busy machine may give it less than a hundredth of a second, the unit.
+  if (cpuSeconds === 0) {
+    throw new Error("Cannot measure: the server got no CPU time");
+  }
   return {
     requestsPerSecond: done.requestsPerSecond,
     cpuMicroseconds: cpuSeconds / done.requests * 1e6,

@@ -1,31 +1,31 @@
 /**
- * What an idle session costs in memory, beside a bare Map of the same ids.
+ * Measures the memory of an idle session, and of an entry of a Map with the same ids.
  *
  *     deno task bench:memory [rounds]
  *
- * "heap" and "external" are V8's, "RSS" is the whole process, measured by one
- * process for each figure, before and after the making. The Map's entries hold
- * what a session cannot do without: uid, secret and deadline.
+ * "heap" and "external" are V8's values, "RSS" is that of the process. A process for
+ * each value measures before and after making the sessions. The entries of the Map
+ * hold the minimal data of a session: uid, secret and deadline.
  *
  * @module
  */
 
-import { randomId } from "../internal/token.ts";
+import { randomId } from "../base/random_id.ts";
 import { Resource, Site } from "../mod.ts";
 import { printTable, spanOf } from "./table.ts";
 
-/** How much memory has been taken, in bytes. */
+/** Memory in bytes. */
 export interface Bytes {
-  /** In V8's heap. */
+  /** V8's heap. */
   readonly heap: number;
-  /** Outside, held by objects in the heap: what is in typed arrays. */
+  /** Memory outside of the heap that objects in it hold, such as typed arrays. */
   readonly external: number;
-  /** By the process as a whole. */
+  /** The whole process. */
   readonly rss: number;
 }
 
 /**
- * The memory that is taken by what a function makes and keeps.
+ * Returns the memory of the objects that a function makes.
  *
  * @throws {Error} If V8 runs without `--expose-gc`.
  */
@@ -40,18 +40,18 @@ export function bytesOf(make: () => void): Bytes {
   };
 }
 
-/** The memory in use once all garbage is gone. */
+/** Collects garbage, and returns the memory in use. */
 function usage(): Deno.MemoryUsage {
   const gc: unknown = Reflect.get(globalThis, "gc");
   if (typeof gc !== "function") {
     throw new Error("Cannot measure memory: run with --v8-flags=--expose-gc");
   }
-  // What a first collection finalizes, a second frees.
+  // The second collection frees the objects that the first one finalized.
   for (let i = 0; i < 3; i++) gc();
   return Deno.memoryUsage();
 }
 
-/** What is measured: each makes so many, and answers what keeps them. */
+/** The subjects: each function makes so many, and returns their owner. */
 const SUBJECTS: Readonly<Record<string, (count: number) => unknown>> = {
   "idle sessions": (count) => {
     const site = new Site(new Resource());
@@ -71,12 +71,14 @@ const SUBJECTS: Readonly<Record<string, (count: number) => unknown>> = {
 
 function measure(subject: string, count: number): Bytes {
   const make = SUBJECTS[subject]!;
-  // Code, tables and the heap's first pages are not what is measured.
+  // Warms up, so that code, tables and the first pages are not measured.
   make(1000);
   let kept: unknown;
   const bytes = bytesOf(() => kept = make(count));
-  // So that it is not collected before.
-  if (kept === undefined) throw new Error("Cannot measure nothing");
+  // Keeps the objects alive until here.
+  if (kept === undefined) {
+    throw new Error("Cannot measure memory: no objects were made");
+  }
   return bytes;
 }
 
@@ -124,7 +126,7 @@ if (import.meta.main) {
   const [first = "3", count] = Deno.args;
   if (first in SUBJECTS) {
     console.log(JSON.stringify(measure(first, Number(count))));
-    // The sessions wait for a quarter of an hour.
+    // The sessions would keep timers for a quarter of an hour.
     Deno.exit();
   }
   await compare(Number(first));

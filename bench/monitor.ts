@@ -1,33 +1,28 @@
 /**
- * What the session monitor weighs, and how soon it shows a crowd.
+ * Measures the size of the session monitor, and how soon it lists many sessions.
  *
  *     deno task bench:monitor [count] [rounds]
  *
- * "First row" is the time from asking for the page, over HTTP, until its first
- * row has come; each round on a new listing, so that all the sessions are looked
- * at. "Stall" is the longest time between two turns of the event loop meanwhile,
- * in which no visitor is answered.
+ * "First row" is the time from the request for the page until its first row has
+ * arrived. Each round makes a new listing, which examines all sessions. "Stall" is
+ * the longest time between two turns of the event loop, in which other requests
+ * wait.
  *
  * @module
  */
 
-import {
-  Guard,
-  passwordCheck,
-  Resource,
-  SessionMonitor,
-  Site,
-} from "../mod.ts";
+import { Guard, passwordCheck, Resource, Site } from "../mod.ts";
+import { SessionMonitor } from "../monitor/mod.ts";
 import { sleep } from "./stalls.ts";
 import { printTable, spanOf } from "./table.ts";
 
 const COUNT = countFrom(Deno.args[0] ?? "100000");
 const ROUNDS = countFrom(Deno.args[1] ?? "7");
 
-/** What browsers send, once they are logged in. */
+/** The headers of a browser that has logged in. */
 const HEADERS = { authorization: `Basic ${btoa("admin:open sesame")}` };
 
-/** Longer than a listing of such a crowd is kept, in milliseconds. */
+/** Longer than a listing is cached, in milliseconds. */
 const BETWEEN = 2500 + COUNT / 100;
 
 const root = new Resource();
@@ -37,7 +32,7 @@ const guard = new Guard(new SessionMonitor(site), check, { realm: "Monitor" });
 root.putChild("monitor", guard);
 for (let i = 0; i < COUNT; i++) {
   const session = site.makeSession();
-  if (i % 2 === 0) session.principal = `visitor ${i}`;
+  if (i % 2 === 0) session.principal = `user ${i}`;
   session.sessionTimeout = 300 + Math.random() * 1500;
   session.startCheckingExpiration();
 }
@@ -48,7 +43,7 @@ const server = Deno.serve({
 }, site.fetch);
 const url = `http://127.0.0.1:${server.addr.port}/monitor`;
 
-/** The time until a text has come, in milliseconds. */
+/** Returns the time until a text has arrived, in milliseconds. */
 async function timeUntil(text: string, path: string): Promise<number> {
   const since = performance.now();
   const response = await fetch(url + path, { headers: HEADERS });
@@ -58,7 +53,7 @@ async function timeUntil(text: string, path: string): Promise<number> {
   for await (const chunk of response.body!) {
     page += decoder.decode(chunk, { stream: true });
     if (page.includes(text)) time ??= performance.now() - since;
-    // Events go on for ever.
+    // The stream of events has no end.
     if (time !== undefined && path.startsWith("/events")) break;
   }
   if (time === undefined) throw new Error(`Cannot find ${text} in ${path}`);
@@ -66,8 +61,8 @@ async function timeUntil(text: string, path: string): Promise<number> {
 }
 
 /**
- * Watches for the longest time between two turns, less the millisecond of a
- * timer: messages, as other benchmarks have them, leave fetch no turn.
+ * Measures the longest time between two turns, less the millisecond of a timer. The
+ * messages of the other benchmarks would leave no turn for fetch.
  */
 function watchStalls(): { stop(): number } {
   let longest = 0;
@@ -110,11 +105,11 @@ async function weigh(name: string, path: string): Promise<string[]> {
   return [name, String(bytes.length), String(length)];
 }
 
-/** @throws {RangeError} If it is not a whole number above 0. */
+/** @throws {RangeError} If the text is not a whole number above 0. */
 function countFrom(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count > 0) return count;
-  throw new RangeError(`Cannot make a crowd: not a count: "${text}"`);
+  throw new RangeError(`Cannot make sessions: not a count: "${text}"`);
 }
 
 const weights = [
@@ -144,9 +139,9 @@ printTable([
   await row("oldest first", ANY, "?order=oldest"),
   await row("soonest first", ANY, "?order=soonest"),
   await row("busiest first", ANY, "?order=busiest"),
-  await row("search for a principal", ANY, "?q=visitor+9999"),
+  await row("search for a principal", ANY, "?q=user+9999"),
   await row("search for a uid", uid, `?q=${uid}`),
-  // Quotes are escaped in JSON.
+  // JSON escapes the quotes.
   await row("events", String.raw`<tr data-uid=\"`, "/events?order=soonest"),
 ]);
 await server.shutdown();

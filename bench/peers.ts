@@ -1,6 +1,6 @@
 /**
- * The peers: what they are, and how they get here. They are no dependencies of
- * the project; npm puts them into a folder that only the harness looks into.
+ * The peers and their packages. The project does not depend on them; npm installs
+ * them into a folder that only the benchmarks use.
  *
  * @module
  */
@@ -16,16 +16,16 @@ import {
   PYTHON,
 } from "./programs.ts";
 
-/** Somebody else's server. */
+/** A server of another project. */
 interface Peer extends Contender {
-  /** What must be installed for it. */
+  /** The packages that it needs. */
   readonly needs: readonly string[];
 }
 
-/** What is installed, by name. */
+/** The versions of installed packages, by name. */
 export type Versions = Readonly<Record<string, string>>;
 
-/** What is asked of npm: pinned, so that everybody measures the same. */
+/** The packages to install, pinned so that all measurements use the same. */
 const PACKAGES: Versions = {
   "@fastify/cookie": "11.1.5",
   "@fastify/session": "11.1.3",
@@ -67,7 +67,7 @@ const PEERS: Readonly<Record<string, readonly Peer[]>> = {
     peer("Hono on Deno", onDenoWithPackages("peers/hono.mjs"), ["hono"]),
     peer("Elysia on Deno", onDenoWithPackages("peers/elysia.mjs"), ["elysia"]),
     peer("H3 on Deno", onDenoWithPackages("peers/h3.mjs"), ["h3"]),
-    // The newer Oak is on JSR only.
+    // Newer versions of Oak are on JSR only.
     peer("Oak 14 on Deno", onDenoWithPackages("peers/oak.mjs"), [
       "@oakserver/oak",
     ]),
@@ -89,7 +89,7 @@ const PEERS: Readonly<Record<string, readonly Peer[]>> = {
 
 const FOLDER = pathOf(".peers");
 
-/** The peers of a contest that can run with what is installed. */
+/** Returns the peers of a contest whose packages are installed. */
 export function peersOf(contest: string, versions: Versions): Contender[] {
   return (PEERS[contest] ?? []).filter(({ needs }) =>
     needs.every((name) => name in versions)
@@ -97,9 +97,9 @@ export function peersOf(contest: string, versions: Versions): Contender[] {
 }
 
 /**
- * Gets the peers, as far as they can be had; of what cannot it is said.
+ * Installs the packages of the peers, and prints a line for each failure.
  *
- * @returns the versions of what is there.
+ * @returns the versions of the installed packages.
  */
 export async function installPeers(
   processes: Processes,
@@ -111,7 +111,7 @@ export async function installPeers(
     try {
       await install(missing, processes);
     } catch {
-      // One that cannot be had must not keep the others away.
+      // One by one: a package that fails must not prevent the others.
       for (const name of missing) {
         await install([name], processes).catch(skip(name, say));
       }
@@ -173,6 +173,6 @@ function skip(
   say: (line: string) => void,
 ): (error: unknown) => undefined {
   return (error) => {
-    say(`${name} is skipped, it cannot be had: ${error}`);
+    say(`${name} is skipped, it cannot be installed: ${error}`);
   };
 }

@@ -1,41 +1,41 @@
 /**
- * The processes of a benchmark: none outlives it, Ctrl-C included.
+ * The processes of a benchmark. All of them end with it, by Ctrl-C too.
  *
  * @module
  */
 
-/** What to run. */
+/** A program to run. */
 export interface Program {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Where and how often a {@linkcode Program} runs. */
+/** The options of a {@linkcode Program} that serves. */
 export interface StartOptions {
   /**
-   * The CPU that it is kept on.
+   * The CPU to which the processes are pinned.
    *
-   * @default {any}
+   * @default {undefined}
    */
   readonly cpu?: number | undefined;
   /**
-   * How many processes share the port.
+   * The number of processes that share the port.
    *
    * @default {1}
    */
   readonly copies?: number | undefined;
 }
 
-/** A million sessions are made before the server listens. */
+/** The longest start in milliseconds: a server may first make a million sessions. */
 const START_MILLISECONDS = 60_000;
 
-/** The unit of `/proc/PID/stat`: 100 a second, whatever the kernel counts in. */
+/** Ticks a second in `/proc/PID/stat`, the same for all kernels. */
 const TICKS_PER_SECOND = 100;
 
 const STOP_SIGNALS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM"];
 
-/** Starts processes, and kills them when it is disposed of or a signal comes. */
+/** Starts processes, and kills them when disposed or at a signal. */
 export class Processes implements AsyncDisposable {
   readonly #running = new Set<Deno.ChildProcess>();
   readonly #folder: string = Deno.makeTempDirSync({ prefix: "curfew-bench-" });
@@ -50,7 +50,7 @@ export class Processes implements AsyncDisposable {
     }
   }
 
-  /** A file for a process to read, gone with the processes. */
+  /** Makes a file for a process; it is removed with the processes. */
   writeFile(name: string, text: string): string {
     const path = `${this.#folder}/${name}`;
     Deno.writeTextFileSync(path, text);
@@ -60,8 +60,8 @@ export class Processes implements AsyncDisposable {
   /**
    * Runs a program to its end.
    *
-   * @returns what it printed.
-   * @throws {Error} If it fails; it says what it printed instead.
+   * @returns its output.
+   * @throws {Error} If it fails; the message has its output.
    */
   async run(program: Program, options: StartOptions = {}): Promise<string> {
     const child = this.#spawn(program, options.cpu);
@@ -76,8 +76,8 @@ export class Processes implements AsyncDisposable {
   /**
    * Starts a program that serves on a port of 127.0.0.1.
    *
-   * @param program Makes the program for a port that is free.
-   * @throws {Error} If it ends, or nothing listens in time.
+   * @param program Makes the program for a free port.
+   * @throws {Error} If it ends or does not listen in time.
    */
   async serve(
     program: (port: number) => Program,
@@ -131,7 +131,7 @@ export class Processes implements AsyncDisposable {
 
 /** A server under test: one process, or several on one port. */
 export class Server implements AsyncDisposable {
-  /** Where it listens, without a slash at the end. */
+  /** The URL, without a slash at the end. */
   readonly origin: string;
   readonly port: number;
   readonly #children: readonly Deno.ChildProcess[];
@@ -141,14 +141,14 @@ export class Server implements AsyncDisposable {
     this.port = port;
     this.origin = `http://127.0.0.1:${port}`;
     this.#children = children;
-    // A server whose output nobody reads would hang when the pipe is full.
+    // A server blocks when the pipe of its output is full.
     this.#said = children.flatMap(({ stdout, stderr }) => [
       new Response(stdout).text(),
       new Response(stderr).text(),
     ]);
   }
 
-  /** Waits until something listens. */
+  /** Waits until the server listens. */
   async listens(): Promise<void> {
     let hasEnded = false;
     for (const child of this.#children) {
@@ -174,7 +174,7 @@ export class Server implements AsyncDisposable {
     );
   }
 
-  /** Seconds of CPU that its processes have used, all threads together. */
+  /** Returns the CPU seconds of its processes, all threads included. */
   async cpuSeconds(): Promise<number> {
     const times = await Promise.all(
       this.#children.map(({ pid }) => cpuSecondsOf(pid)),
@@ -198,8 +198,8 @@ function freePort(): number {
 
 async function cpuSecondsOf(pid: number): Promise<number> {
   const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
-  // The name, in parentheses, may hold spaces: fields 14 and 15 are counted
-  // from the third, which follows it.
+  // The name, in parentheses, may contain spaces, so fields are counted from the
+  // third, which follows it.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
@@ -208,10 +208,10 @@ function kill(child: Deno.ChildProcess): void {
   try {
     child.kill("SIGKILL");
   } catch {
-    // It has ended by itself.
+    // The process has ended already.
   }
 }
 
 function lastLines(text: string): string {
-  return text.trim().split("\n").slice(-10).join("\n") || "it said nothing";
+  return text.trim().split("\n").slice(-10).join("\n") || "no output";
 }

@@ -1,24 +1,24 @@
 /**
- * Where the time of a server goes: its functions by the time spent in each
- * itself, ours beside the bare one.
+ * Profiles a server: lists functions by the time spent in each itself, for Curfew
+ * and for a bare server.
  *
  *     deno task bench:profile [seconds]
  *
- * The time that the kernel and Deno's own threads take is not in it.
+ * The time of the kernel and of Deno's own threads is not included.
  *
  * @module
  */
 
-import { ask, cookieOf } from "./ask.ts";
+import { cookieOf, fetchPage } from "./fetch_page.ts";
 import { onDeno } from "./programs.ts";
 import { printTable } from "./table.ts";
 
 const SECONDS = Number(Deno.args[0] ?? 4);
 
-/** How many functions are shown. */
+/** The number of functions to show. */
 const SHOWN = 12;
 
-/** What a `.cpuprofile` holds that is read here. */
+/** The parts of a `.cpuprofile` that are read here. */
 interface Profile {
   readonly nodes: readonly {
     readonly id: number;
@@ -50,7 +50,7 @@ const CASES = [
   { name: "new, Curfew", file: "programs/curfew_sessions.ts", path: "/new" },
 ];
 
-/** Whose code the time of each case went to. */
+/** The time by owner of the code, for each case. */
 const groups: Record<string, string>[] = [];
 
 for (const { name, file, path, isReturning } of CASES) {
@@ -75,7 +75,9 @@ for (const { name, file, path, isReturning } of CASES) {
     const headers = isReturning
       ? [
         "-H",
-        `Cookie: ${cookieOf(await ask(origin, { path: "/new" }, "hello"))}`,
+        `Cookie: ${
+          cookieOf(await fetchPage(origin, { path: "/new" }, "hello"))
+        }`,
       ]
       : [];
     await new Deno.Command("wrk", {
@@ -100,10 +102,10 @@ for (const { name, file, path, isReturning } of CASES) {
   }
 }
 
-console.log("\nWhose code it is, %\n");
+console.log("\nTime by owner of the code, %\n");
 printTable(groups);
 
-/** Whose code a function is. */
+/** Returns the owner of a function's code. */
 function groupOf(name: string, url: string): string {
   if (name === "(garbage collector)") return "garbage collector";
   if (url.startsWith("ext:")) return "Deno's JavaScript";
@@ -174,5 +176,5 @@ async function listening(port: number): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
-  throw new Error(`Cannot profile: nothing listens on ${port}`);
+  throw new Error(`Cannot profile: no server listens on ${port}`);
 }

@@ -3,10 +3,10 @@ import type { Program } from "./processes.ts";
 /** Makes the program that serves on a port. */
 export type ProgramOnPort = (port: number) => Program;
 
-/** Debian's, which has Twisted, whatever other is first on the PATH. */
+/** Debian's Python, which has Twisted; another may be first on the PATH. */
 export const PYTHON = "/usr/bin/python3";
 
-/** A program on Deno, with arguments after the port. */
+/** Makes a program on Deno, with arguments after the port. */
 export function onDeno(
   file: string,
   ...args: readonly (string | number)[]
@@ -14,28 +14,28 @@ export function onDeno(
   return (port) => denoRun([], [pathOf(file), port, ...args]);
 }
 
-/** A program on Deno that shares its port, which is unstable in Deno 2.9. */
+/** Makes a program on Deno that shares its port, which is unstable in Deno 2.9. */
 export function onDenoSharingPort(file: string): ProgramOnPort {
   return (port) => denoRun(["--unstable-net"], [pathOf(file), port]);
 }
 
-/** A peer on Deno, which finds its packages where npm has put them. */
+/** Makes a peer on Deno, with the folder of its packages. */
 export function onDenoWithPackages(file: string): ProgramOnPort {
   return (port) =>
     denoRun(["--no-lock", "--node-modules-dir=manual"], [pathOf(file), port]);
 }
 
-/** A program on Node. */
+/** Makes a program on Node. */
 export function onNode(file: string): ProgramOnPort {
   return (port) => ({ command: "node", args: [pathOf(file), `${port}`] });
 }
 
-/** A program on Python. */
+/** Makes a program on Python. */
 export function onPython(file: string): ProgramOnPort {
   return (port) => ({ command: PYTHON, args: [pathOf(file), `${port}`] });
 }
 
-/** The path of a file of the benchmarks. */
+/** Returns the path of a file of the benchmarks. */
 export function pathOf(file: string): string {
   return decodeURIComponent(new URL(file, import.meta.url).pathname);
 }

@@ -1,15 +1,14 @@
 /**
- * The ways of waiting for a million deadlines, side by side: what the expiry
- * queue of the product was chosen from.
+ * Compares ways of waiting for a million deadlines. The expiry queue of the product
+ * is one of them.
  *
  *     deno task bench:queue [count] [rounds]
  *
- * Every candidate is measured in a process of its own, so that none suffers
- * from the garbage or the types of another; they take turns.
+ * Each candidate runs in a separate process, so that the garbage and the types of
+ * one do not slow down another. The candidates take turns.
  *
- * All touches and removals go in random order. A crowd is added with one
- * timeout, touched in random order, and left to come due: at one instant, or
- * spread over five seconds.
+ * All touches and removals are in random order. A batch is added with one timeout,
+ * touched, and becomes due: at one instant, or spread over five seconds.
  *
  * @module
  */
@@ -37,36 +36,36 @@ const CANDIDATES: Readonly<Record<string, new (onDue: OnDue) => Queue>> = {
 /** The timeout of every entry, in milliseconds. */
 const TIMEOUT = 900_000;
 
-/** Milliseconds over which a crowd is spread. */
+/** Milliseconds over which a batch is spread. */
 const SPREAD = 5000;
 
-/** What one process has found of one candidate. */
-interface Findings {
-  /** Nanoseconds for each entry. */
+/** The result of one process for one candidate. */
+interface Result {
+  /** Nanoseconds per entry. */
   readonly add: number;
   readonly touch: number;
   readonly remove: number;
-  /** Bytes for each entry, the entry included. */
+  /** Bytes per entry, the entry included. */
   readonly bytes: number;
-  readonly atOnce: CrowdFindings;
-  readonly spread: CrowdFindings;
+  readonly atOnce: BatchResult;
+  readonly spread: BatchResult;
 }
 
-/** How a crowd ended; times are milliseconds. */
-interface CrowdFindings {
+/** The ends of a batch; times are milliseconds. */
+interface BatchResult {
   /** From the first deadline to the last end. */
   readonly took: number;
-  /** What the process computed meanwhile. */
+  /** CPU time of the process. */
   readonly cpu: number;
   /** The longest time between two turns of the event loop, at one instant. */
   readonly stall: number;
   /** The lateness that 99 % of the ends do not exceed. */
   readonly p99: number;
-  /** How many ended before their deadlines. */
+  /** The number of ends before their deadlines. */
   readonly early: number;
 }
 
-async function measure(name: string, count: number): Promise<Findings> {
+async function measure(name: string, count: number): Promise<Result> {
   const warm = fill(name, 20_000);
   timeTouches(warm);
   timeRemovals(warm);
@@ -82,7 +81,7 @@ async function measure(name: string, count: number): Promise<Findings> {
     add = nanosecondsEach(began, count);
   });
   const filled = { queue: queue!, entries };
-  // Twice, for the first time through memory in random order is not the usual.
+  // Twice, since the first pass through memory in random order is slower.
   timeTouches(filled);
   const touch = timeTouches(filled);
   const remove = timeRemovals(filled);
@@ -91,12 +90,12 @@ async function measure(name: string, count: number): Promise<Findings> {
     touch,
     remove,
     bytes: (bytes.heap + bytes.external) / count,
-    atOnce: await measureCrowd(name, count, 0),
-    spread: await measureCrowd(name, count, SPREAD),
+    atOnce: await measureBatch(name, count, 0),
+    spread: await measureBatch(name, count, SPREAD),
   };
 }
 
-/** A queue, and what waits in it. */
+/** A queue and its entries. */
 interface Filled {
   readonly queue: Queue;
   readonly entries: Entry[];
@@ -131,19 +130,19 @@ function nanosecondsEach(began: number, count: number): number {
   return (performance.now() - began) * 1e6 / count;
 }
 
-/** Lets a crowd end; if it is due before it is ready, anew with more time. */
-async function measureCrowd(
+/** Lets a batch end; repeats it with more time if it was due too early. */
+async function measureBatch(
   name: string,
   count: number,
   spread: number,
-): Promise<CrowdFindings> {
+): Promise<BatchResult> {
   for (let lead = 200 + count / 200;; lead *= 2) {
-    const crowd = makeCrowd(name, { count, spread, lead });
-    if (crowd !== undefined) return await watchCrowd(crowd);
+    const batch = makeBatch(name, { count, spread, lead });
+    if (batch !== undefined) return await watchBatch(batch);
   }
 }
 
-interface Crowd {
+interface Batch {
   readonly queue: Queue;
   readonly count: number;
   /** The first deadline. */
@@ -152,7 +151,7 @@ interface Crowd {
   readonly ends: Ends;
 }
 
-/** Counts what ends. */
+/** Counts ends. */
 class Ends {
   readonly deadlines: Float64Array;
   readonly lateness: Float64Array;
@@ -173,10 +172,10 @@ class Ends {
   };
 }
 
-function makeCrowd(
+function makeBatch(
   name: string,
   options: { count: number; spread: number; lead: number },
-): Crowd | undefined {
+): Batch | undefined {
   const { count, spread, lead } = options;
   const ends = new Ends(count);
   const queue = new CANDIDATES[name]!(ends.onDue);
@@ -190,7 +189,7 @@ function makeCrowd(
   for (const [i, entry] of entries.entries()) {
     const wait = 1 + Math.floor(i * spread / count);
     ends.deadlines[entry.index] = start + wait + lead;
-    // As if the visitors came one after the other for as long as that.
+    // As if the clients came one after the other in that time.
     queue.touch(entry, start + wait);
   }
   if (Date.now() < first) return { queue, count, first, spread, ends };
@@ -198,10 +197,10 @@ function makeCrowd(
   return undefined;
 }
 
-async function watchCrowd(crowd: Crowd): Promise<CrowdFindings> {
-  const { queue, first, spread, ends } = crowd;
+async function watchBatch(batch: Batch): Promise<BatchResult> {
+  const { queue, first, spread, ends } = batch;
   await sleep(first - Date.now() - 50);
-  // Watching keeps the processor busy, so it is not for where that is counted.
+  // Watching uses the CPU, so it is off where CPU time is measured.
   const stalls = spread === 0 ? watchStalls() : undefined;
   const cpu = process.cpuUsage();
   const drive = () => {
@@ -223,7 +222,7 @@ async function watchCrowd(crowd: Crowd): Promise<CrowdFindings> {
   };
 }
 
-async function measureApart(name: string, count: number): Promise<Findings> {
+async function measureApart(name: string, count: number): Promise<Result> {
   const { stdout, success } = await new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -242,10 +241,9 @@ async function measureApart(name: string, count: number): Promise<Findings> {
 
 function row(
   name: string,
-  found: readonly Findings[],
+  found: readonly Result[],
 ): Record<string, unknown> {
-  const span = (pick: (findings: Findings) => number) =>
-    spanOf(found.map(pick), 0);
+  const span = (pick: (result: Result) => number) => spanOf(found.map(pick), 0);
   return {
     "": name,
     "add, ns": span(({ add }) => add),
@@ -262,7 +260,7 @@ function row(
 
 async function compare(count: number, rounds: number): Promise<void> {
   const names = Object.keys(CANDIDATES);
-  const found = new Map(names.map((name) => [name, [] as Findings[]]));
+  const found = new Map(names.map((name) => [name, [] as Result[]]));
   for (let round = 0; round < rounds; round++) {
     for (const name of names) {
       found.get(name)!.push(await measureApart(name, count));
@@ -273,14 +271,14 @@ async function compare(count: number, rounds: number): Promise<void> {
       count.toLocaleString("en")
     } entries, ${rounds} rounds: min/median/max of the rounds`,
   );
-  printTable([...found].map(([name, findings]) => row(name, findings)));
+  printTable([...found].map(([name, result]) => row(name, result)));
 }
 
 if (import.meta.main) {
   const [count = "100000", second = "5"] = Deno.args;
   if (second in CANDIDATES) {
     console.log(JSON.stringify(await measure(second, Number(count))));
-    // Timers that wait for a quarter of an hour may be left.
+    // Timers of a quarter of an hour may be left.
     Deno.exit();
   }
   await compare(Number(count), Number(second));

@@ -1,14 +1,15 @@
 /**
- * What sessions cost Redis: microseconds for each act, by its own count, bytes
- * for each session, and commands.
+ * Measures the cost of sessions in Redis: microseconds per operation, as Redis
+ * reports them, bytes per session, and commands.
  *
  *     deno task bench:redis [sessions] [settings of Redis]
  *
- * Needs redis-server. One client, some hundred calls under way together.
+ * Needs redis-server. One client has about a hundred calls in flight.
  *
  * @module
  */
 
+import { newSession, TOUCH } from "./new_session.ts";
 import { createClient } from "redis";
 import { fromNodeRedis, RedisStore } from "../stores/redis_store.ts";
 import type { ClaimedEnd, NewSession } from "../stores/store.ts";
@@ -18,13 +19,11 @@ import { printTable } from "./table.ts";
 const COUNT = Number(Deno.args[0] ?? 100_000);
 const TOGETHER = 500;
 const LONG = 3_600_000;
-const HASH = "5a".repeat(32);
-const VISIT = { secretHash: HASH, touch: true } as const;
 const NODE = { owner: "node", lease: 30_000 } as const;
-/** Ends that are claimed at once. */
+/** Ends in one claim. */
 const BATCH = 100;
 
-/** How big the sessions are. */
+/** The sizes of sessions. */
 interface Size {
   readonly name: string;
   readonly facts: (index: number) => Partial<NewSession>;
@@ -104,7 +103,7 @@ async function measure({ facts }: Size): Promise<Record<string, string>[]> {
   await act(
     "load and touch",
     COUNT,
-    () => inParallel(COUNT, (index) => store.load(uids[index]!, VISIT)),
+    () => inParallel(COUNT, (index) => store.load(uids[index]!, TOUCH)),
   );
   await act(
     "load without a touch",
@@ -112,7 +111,7 @@ async function measure({ facts }: Size): Promise<Record<string, string>[]> {
     () =>
       inParallel(
         COUNT,
-        (index) => store.load(uids[index]!, { ...VISIT, touch: false }),
+        (index) => store.load(uids[index]!, { ...TOUCH, touch: false }),
       ),
   );
   await act(
@@ -158,7 +157,7 @@ async function measure({ facts }: Size): Promise<Record<string, string>[]> {
   return rows;
 }
 
-/** What the scripts have cost so far. */
+/** Reads the cost of the scripts so far. */
 async function evaluated(
   server: RedisServer,
 ): Promise<{ calls: number; micros: number }> {
@@ -176,8 +175,8 @@ async function evaluated(
 }
 
 /**
- * Microseconds that Redis has computed, reading and answering included; unlike
- * those in scripts they do not grow where others use the CPU.
+ * Reads the CPU time of Redis in microseconds, including reading and replying. Other
+ * programs on the CPU do not change it, unlike the time in scripts.
  */
 async function cpuOf(server: RedisServer): Promise<number> {
   const info = await server.cli("INFO", "cpu");
@@ -194,20 +193,11 @@ async function memoryOf(server: RedisServer): Promise<number> {
 }
 
 function sessionOf(uid: string, facts: Partial<NewSession>): NewSession {
-  return {
-    uid,
-    secretHash: HASH,
-    oldSecrets: [],
-    isSecure: true,
-    principal: undefined,
+  return newSession(uid, {
     sessionTimeout: LONG,
     absoluteTimeout: 24 * LONG,
-    values: new Map(),
-    callbacks: [],
-    age: 0,
-    idle: 0,
     ...facts,
-  };
+  });
 }
 
 async function inParallel(

@@ -1,5 +1,5 @@
 /**
- * Results as Markdown, which is for the terminal too.
+ * Formats results as Markdown, for files and the terminal.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Outcome, Row } from "./measure.ts";
 import type { Run } from "./results.ts";
 import { spreadOf } from "./statistics.ts";
 
-/** A table of what came of a contest: medians, with the lowest and highest. */
+/** Formats the results of a contest: medians, with minimum and maximum. */
 export function tableOf(outcome: Outcome): string {
   const { baseline, rows } = outcome;
   const { samples } = baseline;
@@ -25,7 +25,7 @@ export function tableOf(outcome: Outcome): string {
   ]);
 }
 
-/** All of a run: on what, how, the tables, the remarks. */
+/** Formats a run: machine, settings, tables and remarks. */
 export function sectionOf(run: Run): string {
   const tables = run.outcomes.flatMap((outcome) => [
     `**${outcome.name}.** ${outcome.title}.`,
@@ -34,7 +34,7 @@ export function sectionOf(run: Run): string {
   return [conditionsOf(run), ...tables, ...run.remarks].join("\n\n");
 }
 
-/** When, on what and how a run was measured. */
+/** Formats the date, the machine and the settings of a run. */
 export function conditionsOf(run: Run): string {
   const { rounds, seconds, warmUpSeconds, connections, cpus } = run.settings;
   const versions = Object.entries(run.versions)
@@ -70,7 +70,7 @@ function spread(values: readonly number[], digits: number): string {
   return `${middle} (${least} to ${most})`;
 }
 
-/** A table whose columns have one width; all but the first are numbers. */
+/** Formats a table with aligned columns; all but the first are numbers. */
 function align(lines: readonly (readonly string[])[]): string {
   const widths = lines[0]!.map((_, column) =>
     Math.max(...lines.map((line) => line[column]!.length))

@@ -1,5 +1,5 @@
 /**
- * What was measured, and the file that keeps it.
+ * The results of runs, and the file that stores them.
  *
  * @module
  */
@@ -7,29 +7,29 @@
 import type { Outcome, Settings } from "./measure.ts";
 import { pathOf } from "./programs.ts";
 
-/** What one run of a script has found, and what it ran on. */
+/** The results of one run of a script, and its machine. */
 export interface Run {
   /** ISO 8601, to the second. */
   readonly measuredAt: string;
-  /** In a sentence without its full stop. */
+  /** A sentence without its full stop. */
   readonly machine: string;
-  /** By name. */
+  /** Versions by name. */
   readonly versions: Readonly<Record<string, string>>;
   readonly settings: Settings;
   readonly outcomes: readonly Outcome[];
-  /** What no table says, in sentences. */
+  /** Sentences for the report. */
   readonly remarks: readonly string[];
 }
 
-/** The scripts that keep their results. */
+/** The scripts with stored results. */
 export type Section = "peers" | "growth" | "scale";
 
-/** The last run of each. */
+/** The last run of each script. */
 export type Results = { readonly [section in Section]?: Run };
 
 const PATH = pathOf("results.json");
 
-/** The results that have been kept; none if there is no file. */
+/** Reads the stored results; empty if there is no file. */
 export async function readResults(): Promise<Results> {
   try {
     return JSON.parse(await Deno.readTextFile(PATH));
@@ -39,7 +39,7 @@ export async function readResults(): Promise<Results> {
   }
 }
 
-/** Keeps results; four digits are more than the noise leaves. */
+/** Stores results with four digits, which is more than their precision. */
 export async function writeResults(results: Results): Promise<void> {
   const text = JSON.stringify(
     results,

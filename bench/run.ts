@@ -1,5 +1,5 @@
 /**
- * Curfew against the bare baselines, and against its peers with `--peers`.
+ * Measures Curfew against bare baselines, and with `--peers` against its peers.
  *
  *     deno task bench
  *     deno task bench:peers

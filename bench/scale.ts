@@ -1,22 +1,22 @@
 /**
- * One worker and several: `deno serve --parallel`, and processes that share a
- * port (`reusePort`).
+ * Measures one worker and several: `deno serve --parallel`, and processes that share
+ * a port (`reusePort`).
  *
  *     deno run -A bench/scale.ts [--rounds=N] [--seconds=N] [--write]
  *
  * @module
  */
 
-import { ask, comparable, cookieOf } from "./ask.ts";
+import { comparable, cookieOf, fetchPage } from "./fetch_page.ts";
 import { conduct } from "./conduct.ts";
 import { again } from "./contests.ts";
 import type { Contender, Contest, Tools } from "./measure.ts";
 import { onDenoSharingPort, pathOf, type ProgramOnPort } from "./programs.ts";
 
-/** One for each CPU, but two even where there is one. */
+/** One worker for each CPU, and at least two. */
 const WORKERS = Math.max(2, navigator.hardwareConcurrency);
 
-/** Connections on which a visitor comes back. */
+/** New connections on which a client returns. */
 const RETURNS = 200;
 
 const WORKER = "programs/curfew_worker.ts";
@@ -34,7 +34,7 @@ const SHARED_PORT: Contender = {
   copies: WORKERS,
 };
 
-/** A worker or several under `deno serve`. */
+/** Makes a program with workers under `deno serve`. */
 function served(...flags: readonly string[]): ProgramOnPort {
   return (port) => ({
     command: Deno.execPath(),
@@ -58,13 +58,13 @@ function contest(name: "hello" | "busy", title: string): Contest {
     contenders: [again(ONE), PARALLEL, SHARED_PORT],
     async rehearse(origin) {
       const visit = { path: `/${name}` };
-      const headers = await ask(origin, visit, "hello");
+      const headers = await fetchPage(origin, visit, "hello");
       return { visits: [visit], headers: comparable(headers) };
     },
   };
 }
 
-/** How many of a visitor's new connections find the session, in a sentence. */
+/** Counts a client's new connections that find the session; returns a sentence. */
 async function countReturns(
   contender: Contender,
   { processes }: Tools,
@@ -78,10 +78,10 @@ async function countReturns(
     const headers = await visit(server.origin, "/count", cookie);
     if (!headers.has("set-cookie")) found++;
   }
-  return `A visitor who comes back on ${RETURNS} new connections finds the session on ${found} of them with ${contender.name}.`;
+  return `A client that returns on ${RETURNS} new connections finds the session on ${found} of them with ${contender.name}.`;
 }
 
-/** Waits until every worker has answered: they do not start all at once. */
+/** Waits until every worker has responded, since they start one by one. */
 async function hearFromAll(origin: string): Promise<void> {
   const workers = new Set<string | null>();
   for (let i = 0; i < 10_000 && workers.size < WORKERS; i++) {
@@ -92,7 +92,7 @@ async function hearFromAll(origin: string): Promise<void> {
   }
 }
 
-/** The headers of a response on a connection of its own. */
+/** Returns the headers of a response on a new connection. */
 async function visit(
   origin: string,
   path: string,
@@ -111,7 +111,7 @@ await conduct({
   isUnpinned: true,
   prepare: (_flags, tools) => ({
     contests: [
-      contest("hello", "A page that takes next to nothing"),
+      contest("hello", "A page that takes almost no time"),
       contest("busy", "A page that takes 120 us to make"),
     ],
     remarks: () =>

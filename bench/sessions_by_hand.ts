@@ -1,12 +1,11 @@
 /**
- * Sessions as somebody would write them who needs no more than to find them
- * again: no timer, so nobody is told of an end, and what is past its deadline
- * stays in memory.
+ * Minimal sessions, as a program without a library may have them. They have no
+ * timer: no callback is called at an end, and ended sessions stay in memory.
  *
  * @module
  */
 
-/** A visitor's stay. */
+/** A session. */
 export interface SessionByHand {
   /** UNIX milliseconds. */
   deadline: number;
@@ -17,7 +16,7 @@ const TIMEOUT = 900_000;
 
 const sessions = new Map<string, SessionByHand>();
 
-/** The session whose token a `Cookie` header carries; it is touched. */
+/** Finds the session of a `Cookie` header, and touches it. */
 export function findSession(header: string | null): SessionByHand | undefined {
   if (header === null) return undefined;
   const at = header.indexOf("session=");

@@ -1,4 +1,4 @@
-/** Puts items into random order, and answers them. */
+/** Puts items into random order, and returns them. */
 export function shuffle<T extends { length: number; [index: number]: unknown }>(
   items: T,
 ): T {

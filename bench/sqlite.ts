@@ -1,11 +1,12 @@
 /**
- * What a store in SQLite costs: microseconds a call, bytes a session.
+ * Measures a store in SQLite: microseconds per call, bytes per session.
  *
  *     deno task bench:sqlite [count]
  *
  * @module
  */
 
+import { newSession, TOUCH } from "./new_session.ts";
 import process from "node:process";
 import { MemoryStore } from "../stores/memory_store.ts";
 import { SqliteStore } from "../stores/sqlite_store.ts";
@@ -13,10 +14,9 @@ import type { NewSession } from "../stores/store.ts";
 
 const COUNT = Number(Deno.args[0] ?? "100000");
 const CALLS = 20_000;
-const HASH = "5a".repeat(32);
 const CLAIMANT = { owner: "bench", lease: 600_000 };
 
-/** The stores, in memory and in a file, are of one kind: they wait for nothing. */
+/** The stores, in memory and in a file; both return results without a promise. */
 type Store = MemoryStore | SqliteStore;
 
 function measure(name: string, store: Store): void {
@@ -24,33 +24,23 @@ function measure(name: string, store: Store): void {
     { length: COUNT },
     () => crypto.randomUUID().replaceAll("-", ""),
   );
-  const session: Omit<NewSession, "uid"> = {
-    secretHash: HASH,
-    oldSecrets: [],
-    isSecure: true,
-    principal: undefined,
-    sessionTimeout: 900_000,
-    absoluteTimeout: Infinity,
+  const facts: Partial<NewSession> = {
     values: new Map([["cart", JSON.stringify([1, 2, 3])]]),
-    callbacks: [],
-    age: 0,
-    idle: 0,
   };
   const any = () => uids[Math.floor(Math.random() * COUNT)]!;
   report(name, "create", COUNT, (i) => {
-    store.create({ ...session, uid: uids[i]! });
+    store.create(newSession(uids[i]!, facts));
   });
-  const look = { secretHash: HASH, touch: false };
-  const visit = { secretHash: HASH, touch: true };
-  report(name, "load", CALLS, () => void store.load(any(), look));
-  report(name, "load and touch", CALLS, () => void store.load(any(), visit));
+  const peek = { ...TOUCH, touch: false };
+  report(name, "load", CALLS, () => void store.load(any(), peek));
+  report(name, "load and touch", CALLS, () => void store.load(any(), TOUCH));
   let number = 0;
   report(name, "commit one value", CALLS, () => {
     store.commit(any(), { values: new Map([["cart", `[${number++}]`]]) });
   });
   const due = 10_000;
   for (let i = 0; i < due; i++) {
-    store.create({ ...session, uid: `due ${i}`, idle: 1_000_000 });
+    store.create(newSession(`due ${i}`, { ...facts, idle: 1_000_000 }));
   }
   const fences = new Map<string, string>();
   report(name, "claim 100", due / 100, () => {
@@ -91,9 +81,9 @@ try {
   console.log(`SqliteStore  ${bytes.toFixed(0)} bytes a session`);
   const coarse = new SqliteStore({
     path: `${folder}/coarse.db`,
-    touchGranularity: 30,
+    touchThrottle: 30,
   });
-  measure("SqliteStore, touchGranularity 30", coarse);
+  measure("SqliteStore, touchThrottle 30", coarse);
   coarse.close();
 } finally {
   Deno.removeSync(folder, { recursive: true });

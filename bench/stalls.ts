@@ -1,12 +1,12 @@
 /**
- * Watches for the longest time between two turns of the event loop.
+ * Measures the longest time between two turns of the event loop.
  *
- * Messages, since a timer of 0 ms takes a millisecond or two by itself. Every
- * turn begins with a message that was posted in the turn before, so a request
- * that came meanwhile would have waited for as long.
+ * It uses messages, since a timer of 0 ms takes a millisecond or two itself. Every
+ * turn begins with a message from the turn before, so a request that arrives in
+ * between waits as long.
  */
 export function watchStalls(): {
-  /** Answers the longest so far, in milliseconds. */
+  /** Stops, and returns the longest time in milliseconds. */
   stop(): number;
 } {
   const { port1, port2 } = new MessageChannel();
@@ -14,7 +14,7 @@ export function watchStalls(): {
   let before = performance.now();
   let isOver = false;
   port1.onmessage = () => {
-    // Closed with a message under way, it holds up Deno 2.9's timers for good.
+    // A port that is closed with a message in flight stops Deno 2.9's timers.
     if (isOver) return port1.close();
     const now = performance.now();
     longest = Math.max(longest, now - before);
@@ -30,7 +30,7 @@ export function watchStalls(): {
   };
 }
 
-/** Waits without holding anything up; not at all for less than nothing. */
+/** Waits without blocking; returns at once for a negative time. */
 export function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) =>
     setTimeout(resolve, Math.max(0, milliseconds))

@@ -1,4 +1,4 @@
-/** The lowest, the middle and the highest of several values. */
+/** The minimum, median and maximum of several values. */
 export interface Spread {
   readonly min: number;
   readonly median: number;
@@ -6,8 +6,8 @@ export interface Spread {
 }
 
 /**
- * The spread of values; of an even count the median is the mean of the middle
- * two.
+ * Returns the spread of values. The median of an even count is the mean of the
+ * middle two.
  *
  * @throws {RangeError} If there are no values.
  */

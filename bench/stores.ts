@@ -1,24 +1,24 @@
 /**
- * What a store costs the requests of a site: the same site without one, over a
- * MemoryStore, a SqliteStore and a RedisStore by turns; and how many commands
- * Redis gets for a request.
+ * Measures the cost of a store for requests: the same site without a store, and
+ * with a MemoryStore, a SqliteStore and a RedisStore, by turns. Counts the commands
+ * of a request to Redis.
  *
  *     deno task bench:stores [--rounds=N] [--seconds=N]
  *
- * Needs wrk and redis-server, which is one of its own and keeps nothing; wrk has
- * one CPU, Redis any.
+ * Needs wrk and redis-server. It starts a Redis without persistence; wrk has one
+ * CPU, Redis any.
  *
  * @module
  */
 
 import { RedisServer } from "../tests/helpers_redis.ts";
-import { ask, comparable, cookieOf } from "./ask.ts";
+import { comparable, cookieOf, fetchPage } from "./fetch_page.ts";
 import { conduct } from "./conduct.ts";
 import { again } from "./contests.ts";
 import type { Contender, Contest, Tools } from "./measure.ts";
 import { onDeno } from "./programs.ts";
 
-/** Visits whose commands are counted. */
+/** Requests whose commands are counted. */
 const VISITS = 2000;
 
 const folder = await Deno.makeTempDir();
@@ -41,34 +41,34 @@ const CONTENDERS: readonly Contender[] = [
   again(WITHOUT),
   over("MemoryStore", "memory", () => ""),
   over("SqliteStore", "sqlite", newFile),
-  over("SqliteStore, touchGranularity 30", "sqlite, granular", newFile),
+  over("SqliteStore, touchThrottle 30", "sqlite, throttled", newFile),
   OVER_REDIS,
 ];
 
 const returning: Contest = {
   name: "session",
   title:
-    "A visitor returns: the session is found by its cookie and touched, and none of its values changes",
+    "A client returns: the session is found by its cookie and touched, and none of its values changes",
   baseline: WITHOUT,
   contenders: CONTENDERS,
   async rehearse(origin) {
-    const first = await ask(origin, { path: "/new" }, "hello");
+    const first = await fetchPage(origin, { path: "/new" }, "hello");
     const visit = { path: "/visit", cookie: cookieOf(first) };
-    const headers = await ask(origin, visit, "hello again");
+    const headers = await fetchPage(origin, visit, "hello again");
     return { visits: [visit], headers: comparable(headers) };
   },
 };
 
 const counting: Contest = {
   name: "count",
-  title: "A visitor returns, and a value in the session changes",
+  title: "A client returns, and a value in the session changes",
   baseline: WITHOUT,
   contenders: CONTENDERS,
   async rehearse(origin) {
-    const first = await ask(origin, { path: "/new" }, "hello");
+    const first = await fetchPage(origin, { path: "/new" }, "hello");
     const visit = { path: "/count", cookie: cookieOf(first) };
-    await ask(origin, visit, "1");
-    const headers = await ask(origin, visit, "2");
+    await fetchPage(origin, visit, "1");
+    const headers = await fetchPage(origin, visit, "2");
     return { visits: [visit], headers: comparable(headers) };
   },
 };
@@ -80,12 +80,12 @@ const starting: Contest = {
   contenders: CONTENDERS,
   async rehearse(origin) {
     const visit = { path: "/new" };
-    const headers = await ask(origin, visit, "hello");
+    const headers = await fetchPage(origin, visit, "hello");
     return { visits: [visit], headers: comparable(headers) };
   },
 };
 
-/** How many scripts Redis is sent for each of so many requests, in sentences. */
+/** Counts the scripts that a request sends to Redis; returns sentences. */
 async function countCommands({ processes }: Tools): Promise<string[]> {
   const sentences: string[] = [];
   for (const contest of [returning, counting]) {
@@ -100,7 +100,7 @@ async function countCommands({ processes }: Tools): Promise<string[]> {
     const seconds = (performance.now() - began) / 1000;
     const calls = await redis.countCalls();
     const sent = (calls.get("evalsha") ?? 0) + (calls.get("eval") ?? 0);
-    // A site looks once a second whether something has ended.
+    // A site polls for ends once a second.
     const looks = Math.ceil(seconds) + 1;
     sentences.push(
       `${contest.name}: ${VISITS} requests in ${

@@ -1,15 +1,15 @@
 /**
- * How soon visitors see that their session is over: streams of server-sent
- * events over TCP on this machine, whose sessions end by themselves.
+ * Measures how soon clients see the end of their session, on streams of server-sent
+ * events over TCP on this machine.
  *
  *     deno task bench:streams [count] [rounds]
  *
- * In each round so many streams are open, one for each session. "at once" lets
- * all the sessions end in one millisecond, "spread" over two seconds. What is
- * measured is from the deadline, and from the end of the session itself, to when
- * the visitor, in a thread of its own, has read the end of the answer. A crowd
- * ends by and by, for the streams that close meanwhile take their time. A stream that has not closed ten seconds after its
- * deadline is missing.
+ * In each round so many streams are open, one for each session. In "at once" all
+ * sessions end in one millisecond, in "spread" over two seconds. The time is measured
+ * from the deadline, and from the end of the session, until the client has read the
+ * end of the response in another thread. Closing streams takes time, so a batch ends
+ * one by one. A stream that has not closed ten seconds after its deadline is
+ * missing.
  *
  * @module
  */
@@ -24,20 +24,20 @@ const SPREAD = 2000;
 const LEAD = 500;
 
 /** Milliseconds that a stream may take to close before it is missing. */
-const PATIENCE = 10_000;
+const LONGEST_CLOSING = 10_000;
 
-/** Milliseconds from the end within which a stream is to be closed. */
+/** The longest allowed time from an end to its closed stream, in milliseconds. */
 const BAR = 50;
 
-/** What the visitors report: the uid of each session, and when it was over. */
+/** The report of the clients: the uid and the closing time of each session. */
 export type Closings = readonly (readonly [uid: string, at: number])[];
 
-/** What a round has found; times are milliseconds. */
+/** The result of a round; times are milliseconds. */
 interface Round {
   readonly missing: number;
-  /** Before the deadline. */
+  /** Streams that closed before the deadline. */
   readonly early: number;
-  /** Sorted, likewise the others. */
+  /** Sorted. */
   readonly fromDeadline: readonly number[];
   readonly fromEnd: readonly number[];
 }
@@ -59,12 +59,12 @@ async function measure(count: number, spread: number): Promise<Round> {
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     site.fetch,
   );
-  const visitors = new Worker(new URL("streams_visitors.ts", import.meta.url), {
+  const clients = new Worker(new URL("streams_clients.ts", import.meta.url), {
     type: "module",
   });
   try {
-    visitors.postMessage({ port: server.addr.port, count });
-    await nextMessage<void>(visitors, 60_000);
+    clients.postMessage({ port: server.addr.port, count });
+    await nextMessage<void>(clients, 60_000);
     const deadlines = new Map<string, number>();
     const ends = new Map<string, number>();
     site.notifyOnSessionEnd(({ uid, at }) =>
@@ -76,10 +76,10 @@ async function measure(count: number, spread: number): Promise<Round> {
       endAt(session, at);
       deadlines.set(session.uid, at);
     }
-    visitors.postMessage({ until: first + spread + PATIENCE });
+    clients.postMessage({ until: first + spread + LONGEST_CLOSING });
     const closings = await nextMessage<Closings>(
-      visitors,
-      LEAD + spread + 2 * PATIENCE,
+      clients,
+      LEAD + spread + 2 * LONGEST_CLOSING,
     );
     const since = (times: ReadonlyMap<string, number>) =>
       closings.map(([uid, at]) => at - times.get(uid)!)
@@ -92,30 +92,30 @@ async function measure(count: number, spread: number): Promise<Round> {
       fromEnd: since(ends),
     };
   } finally {
-    visitors.terminate();
+    clients.terminate();
     site.stopStreams();
     await server.shutdown();
   }
 }
 
-/** Lets a session end at a whole millisecond. */
+/** A session that ends at a whole millisecond. */
 function endAt(session: Session, at: number): void {
   session.sessionTimeout = (at - Math.round(session.lastModified * 1000)) /
     1000;
   session.startCheckingExpiration();
 }
 
-/** The next message of a worker. */
-function nextMessage<T>(worker: Worker, patience: number): Promise<T> {
+/** Returns the next message of a worker. */
+function nextMessage<T>(worker: Worker, timeout: number): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const timer = setTimeout(
-    () => reject(new Error(`The visitors say nothing for ${patience} ms`)),
-    patience,
+    () => reject(new Error(`The clients send no message for ${timeout} ms`)),
+    timeout,
   );
   worker.onmessage = ({ data }) => resolve(data);
   worker.onerror = (event) => {
     event.preventDefault();
-    reject(new Error(`The visitors have failed: ${event.message}`));
+    reject(new Error(`The clients have failed: ${event.message}`));
   };
   return promise.finally(() => clearTimeout(timer));
 }
@@ -143,7 +143,7 @@ function row(
   };
 }
 
-/** @throws {RangeError} If it is not a whole number from 1 to 10,000. */
+/** @throws {RangeError} If the text is not a whole number from 1 to 10,000. */
 function countFrom(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count > 0 && count <= 10_000) return count;
@@ -155,7 +155,7 @@ if (import.meta.main) {
   const rounds = countFrom(Deno.args[1] ?? "5");
   const spread: Round[] = [];
   const atOnce: Round[] = [];
-  // For the compiler.
+  // Warms up the compiler.
   await measure(Math.min(count, 100), 0);
   for (let round = 0; round < rounds; round++) {
     spread.push(await measure(count, SPREAD));

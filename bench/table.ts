@@ -1,17 +1,17 @@
 import { spreadOf } from "./statistics.ts";
 
-/** The minimum, median and maximum of values, as benchmarks print them. */
+/** Formats the minimum, median and maximum of values. */
 export function spanOf(values: readonly number[], digits = 1): string {
   const { min, median, max } = spreadOf(values);
   return [min, median, max].map((value) => format(value, digits)).join("/");
 }
 
-/** A number that ends where it says no more. */
+/** Formats a number without trailing zeros. */
 function format(value: number, digits: number): string {
   return value.toFixed(digits).replace(/\.0+$/, "");
 }
 
-/** Prints rows under the names of their cells, which are those of the first. */
+/** Prints rows as a table; the first row has the names of the columns. */
 export function printTable(rows: readonly Record<string, unknown>[]): void {
   const names = Object.keys(rows[0] ?? {});
   const lines = [

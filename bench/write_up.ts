@@ -3,8 +3,8 @@
  *
  *     deno run -A bench/write_up.ts
  *
- * The scripts that measure do so with `--write`; by itself it writes what
- * `results.json` holds once more.
+ * The scripts that measure call it with `--write`. As a program it writes the results
+ * of `results.json` again.
  *
  * @module
  */
@@ -25,7 +25,7 @@ const RESULTS = pathOf("results.json");
 
 const SECTIONS: readonly Section[] = ["peers", "growth", "scale"];
 
-/** Keeps a run in the place of the last one, and writes everything anew. */
+/** Replaces the last run of a script, and writes all files again. */
 export async function keepRun(section: Section, run: Run): Promise<void> {
   await writeResults({ ...await readResults(), [section]: run });
   await writeUp();

@@ -1,24 +1,24 @@
 import type { Processes } from "./processes.ts";
 
-/** One request of the load. */
-export interface Visit {
+/** A request of the load. */
+export interface LoadRequest {
   readonly path: string;
   /** The `Cookie` header. */
   readonly cookie?: string;
 }
 
-/** How to load a server. */
+/** The settings of a load. */
 export interface LoadOptions {
   readonly origin: string;
-  /** What to ask, by turns. */
-  readonly visits: readonly Visit[];
+  /** The requests, sent by turns. */
+  readonly visits: readonly LoadRequest[];
   readonly seconds: number;
   readonly connections: number;
-  /** The CPU that wrk is kept on. */
+  /** The CPU to which wrk is pinned. */
   readonly cpu: number | undefined;
 }
 
-/** What wrk has counted. */
+/** The counts of wrk. */
 export interface Load {
   readonly requests: number;
   readonly requestsPerSecond: number;
@@ -27,7 +27,7 @@ export interface Load {
 /**
  * Loads a server with wrk.
  *
- * @throws {Error} If wrk counts errors: they are cheap to answer.
+ * @throws {Error} If wrk counts errors, since an error is a cheap response.
  */
 export async function load(
   processes: Processes,
@@ -46,7 +46,7 @@ export async function load(
   const report = await processes.run({ command: "wrk", args }, { cpu });
   const [failure] = /^.*(Socket errors|Non-2xx).*$/m.exec(report) ?? [];
   if (failure !== undefined) {
-    throw new Error(`Cannot count on the load: ${failure.trim()}`);
+    throw new Error(`Cannot use the load: ${failure.trim()}`);
   }
   return {
     requests: numberIn(report, /(\d+) requests in/),
@@ -54,8 +54,8 @@ export async function load(
   };
 }
 
-/** A script that writes the requests out first, so that wrk only sends them. */
-function luaOf(visits: readonly Visit[]): string {
+/** Returns a script that formats all requests first, so that wrk only sends them. */
+function luaOf(visits: readonly LoadRequest[]): string {
   const list = visits.map(({ path, cookie }) =>
     `  { path = ${JSON.stringify(path)}, cookie = ${
       JSON.stringify(cookie) ?? "nil"
@@ -84,7 +84,7 @@ end
 function numberIn(report: string, pattern: RegExp): number {
   const [, digits] = pattern.exec(report) ?? [];
   if (digits === undefined) {
-    throw new Error(`Cannot read what wrk reports: ${report}`);
+    throw new Error(`Cannot parse the report of wrk: ${report}`);
   }
   return Number(digits);
 }

@@ -3,13 +3,14 @@
 //   deno run --allow-net examples/access_log.ts
 //
 // Visit http://localhost:8080/ and http://localhost:8080/nothing: the terminal
-// says who asked for what, when, and what came of it. (Deno may warn once of its
-// own request.signal, which does no harm.)
+// prints the address, the time, the request and the status. (Deno may warn once
+// about its own request.signal, which does no harm.)
 //
 // A stream takes the lines too: (await Deno.open("access.log", { append: true,
 // create: true })).writable, with --allow-write=access.log.
 
-import { listen, Resource, Site, StaticData } from "../mod.ts";
+import { listen, Resource, Site } from "../mod.ts";
+import { StaticData } from "../resources/static.ts";
 
 const root = new Resource();
 root.putChild("", new StaticData("You are in the log.", "text/plain"));

@@ -1,6 +1,6 @@
 // A cluster: several processes, on one machine or on many, share their sessions
-// in Redis or Valkey. Any of them answers any visitor, and each end is told by
-// one of them, whichever is there.
+// in Redis or Valkey. Each of them can answer each visitor, and one of them
+// delivers each end.
 //
 //   redis-server --appendonly yes
 //   deno run --allow-net=127.0.0.1 \
@@ -8,13 +8,14 @@
 //     examples/cluster.ts tcp:8081:interface=127.0.0.1
 //
 // and in another terminal the same with tcp:8082. Visit http://127.0.0.1:8081/ and
-// then http://127.0.0.1:8082/: it is one session, as cookies do not care for the
-// port. Visit only the first, kill it (kill -9), and stay away for ten seconds: the
-// second tells of the end. Telling takes three seconds here: kill the one that says
-// "begins" before it says "is done", start it again, and one of them begins once
-// more, when the lease of the dead one, two seconds, has run out.
+// then http://127.0.0.1:8082/: it is one session, since cookies ignore the port.
+// Visit only the first, kill it (kill -9), and stay away for ten seconds: the
+// second process delivers the end. The callback takes three seconds here. Kill the
+// process that prints "begins" before it prints "is done", and start it again: one
+// of the two begins once more when the lease of the dead one has run out, which
+// takes two seconds.
 //
-// The client is yours: npm:redis here, which asks for these two variables.
+// You choose the client. This one is npm:redis, which reads these two variables.
 
 import { createClient } from "redis";
 import { listen, Resource, Site, type SiteRequest } from "../mod.ts";
@@ -28,7 +29,7 @@ const [
 
 const client = createClient({
   url,
-  // While Redis is away, visitors are told so at once.
+  // While Redis is away, requests are answered 503 at once.
   disableOfflineQueue: true,
   commandOptions: { timeout: 1500 },
 });
@@ -65,5 +66,5 @@ await site.ready;
 const server = listen(site, endpoint);
 await server.finished;
 await site.close();
-// The connection would keep the process.
+// The open connection would keep the process alive.
 await client.close();

@@ -1,10 +1,10 @@
-// Error handling: pages that say what is wrong, and pages of your own for it.
+// Error handling: built-in error pages, and pages of your own.
 //
 //   deno run --allow-net examples/error_handling.ts
 //
 // Visit http://localhost:8080/staff, which you may not see, and
 // http://localhost:8080/coffee, which is not there. http://localhost:8080/broken
-// goes wrong: the visitor is told so, and the terminal tells you what it was.
+// fails: the visitor sees an apology, and the terminal shows the error.
 
 import { forbidden, listen, notFound, Resource, Site } from "../mod.ts";
 

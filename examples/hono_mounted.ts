@@ -2,8 +2,8 @@
 //
 //   deno run --allow-net examples/hono_mounted.ts
 //
-// Visit http://localhost:8080/api/teas/green: Hono routes what is below /api,
-// and need not know that it is there. http://localhost:8080/ is a resource.
+// Visit http://localhost:8080/api/teas/green: Hono routes all paths below /api
+// and sees them without that prefix. http://localhost:8080/ is a resource.
 
 import { Hono } from "hono";
 import { FetchResource, listen, Resource, Site } from "../mod.ts";

@@ -1,11 +1,11 @@
-// Logging errors: all that goes wrong comes to one place.
+// Logging errors: all errors of a site come to one callback.
 //
 //   deno run --allow-net examples/logging_errors.ts
 //
-// Visit http://localhost:8080/teas/chai: you are told nothing of the error, and
-// the terminal says which request it was and what went wrong. So it does of
-// http://localhost:8080/late, whose callback fails when your session ends, a
-// second later.
+// Visit http://localhost:8080/teas/chai: the page says nothing of the error, and
+// the terminal shows the request and the error. Visit http://localhost:8080/late:
+// your session ends a second later, its callback fails, and the terminal shows the
+// session and the error.
 
 import { listen, Resource, Site, type SiteRequest } from "../mod.ts";
 
@@ -20,7 +20,7 @@ class Late extends Resource {
     const session = request.getSession();
     session.sessionTimeout = 1;
     session.notifyOnExpire(() => {
-      throw new Error("Nobody is left to say goodbye to");
+      throw new Error("The goodbye could not be sent");
     });
     return "See you.";
   }

@@ -1,9 +1,9 @@
-// Figures about the sessions, for Prometheus and for OpenTelemetry.
+// Metrics of the sessions, for Prometheus and OpenTelemetry.
 //
 //   deno run --allow-net examples/metrics.ts
 //
 // Visit http://localhost:8080/shop/tea, and see http://localhost:8080/metrics for
-// what Prometheus would collect. With OpenTelemetry:
+// the figures that Prometheus collects. With OpenTelemetry:
 //
 //   OTEL_DENO=true OTEL_EXPORTER_OTLP_PROTOCOL=console \
 //     deno run --allow-net examples/metrics.ts
@@ -13,14 +13,8 @@
 // session.made, session.ended, session.duration and session.end.lateness. Without
 // the second variable they go to a collector at http://localhost:4318.
 
-import {
-  listen,
-  PrometheusMetrics,
-  Resource,
-  Session,
-  Site,
-  type SiteRequest,
-} from "../mod.ts";
+import { listen, Resource, Session, Site, type SiteRequest } from "../mod.ts";
+import { PrometheusMetrics } from "../metrics/mod.ts";
 
 class ShortSession extends Session {
   override sessionTimeout = 30;
@@ -49,7 +43,7 @@ class Shop extends Resource {
 const root = new Resource();
 export const site = new Site(root, { sessionFactory: ShortSession });
 root.putChild("shop", new Shop());
-// Whoever finds this can read it: in earnest, let only the collector find it.
+// Every client can read this page: in production, let only the collector reach it.
 root.putChild("metrics", new PrometheusMetrics(site));
 
 if (import.meta.main) listen(site, "tcp:8080");

@@ -1,15 +1,15 @@
-// The session monitor: who is there, for how long, and what ends.
+// The session monitor: a page that shows the live sessions and those that end.
 //
 //   deno run --allow-net examples/monitor.ts
 //
 // Visit http://localhost:8080/ in a window or two: each is a session that ends
 // after a minute without a visit. Then look at http://localhost:8080/monitor
-// (user "admin", password "open sesame"), where they run down, and where you can
-// end them. http://localhost:8080/login?as=Ada says whose session it is.
+// (user "admin", password "open sesame"), which shows the time that each has left
+// and can end it. http://localhost:8080/login?as=Ada logs Ada in.
 //
 //   deno run --allow-net examples/monitor.ts --crowd=100000
 //
-// makes as many sessions besides, and goes on making some.
+// makes as many more sessions at the start, and some each second.
 
 import {
   Guard,
@@ -17,10 +17,10 @@ import {
   passwordCheck,
   Resource,
   Session,
-  SessionMonitor,
   Site,
   type SiteRequest,
 } from "../mod.ts";
+import { SessionMonitor } from "../monitor/mod.ts";
 
 class MinuteSession extends Session {
   override sessionTimeout = 60;
@@ -34,10 +34,7 @@ class Page extends Resource {
 
 class Login extends Resource {
   override render_GET(request: SiteRequest): Response {
-    // A session that is a user's becomes no other user's.
-    request.session?.expire();
-    const session = request.renewSession();
-    session.principal = request.query.get("as") ?? "somebody";
+    request.logIn(request.query.get("as") ?? "guest");
     return request.redirect("./");
   }
 }
@@ -50,7 +47,7 @@ root.putChild("", new Page());
 root.putChild("login", new Login());
 root.putChild("monitor", new Guard(monitor, check, { realm: "Monitor" }));
 
-/** Makes a session as of some visitor, who leaves sooner or later. */
+/** Makes the session of a visitor, who may be logged in. */
 function makeVisitor(): void {
   const session = site.makeSession();
   const names = ["Ada", "Charles", "Grace", "Kurt", "Emmy", "Alan"];
@@ -61,8 +58,9 @@ function makeVisitor(): void {
 }
 
 /**
- * Makes a crowd, and goes on with some who come, come again, and log out, until
- * the function that it answers is called.
+ * Makes many sessions; then visitors come, come again and log out.
+ *
+ * @returns a function that stops it.
  */
 export function makeCrowd(count: number): () => void {
   for (let i = 0; i < count; i++) makeVisitor();

@@ -1,20 +1,20 @@
-// A restart: sessions in a file outlive the process, and so does who is told when
-// they end. A seat is booked for as long as the session of its visitor lasts.
+// A restart: sessions in a file outlive the process, and so do the named callbacks
+// of their ends. A seat is booked for as long as the session of its visitor lasts.
 //
 //   deno run --allow-net=127.0.0.1:8080 --allow-read=sessions.db,seats.db \
 //     --allow-write=sessions.db,seats.db examples/restart.ts
 //
 // Visit http://127.0.0.1:8080/book?seat=7: the seat is yours as long as you come
 // back within a minute. Stop the server with Ctrl-C, or kill it, stay away for two
-// minutes, and start it again: it says at once that the seat is free, why, and how
-// late that is. Had you come back in time, you would still have it, however often
-// the server was started meanwhile.
+// minutes, and start it again: it prints at once that the seat is free, why, and
+// how late that is. If you come back in time, you keep the seat, however often the
+// server restarts.
 
 import { DatabaseSync } from "node:sqlite";
 import { listen, Resource, Site, type SiteRequest } from "../mod.ts";
 import { SqliteStore } from "../stores/sqlite_store.ts";
 
-/** Who has which seat, in a file of the program's own. */
+/** The booked seats, in a file of the program itself. */
 const seats = new DatabaseSync("seats.db");
 seats.exec(
   "CREATE TABLE IF NOT EXISTS taken (seat INTEGER PRIMARY KEY, uid TEXT)",
@@ -37,8 +37,8 @@ class Book extends Resource {
     const session = request.getSession();
     const seat = Number.parseInt(request.query.get("seat") ?? "1");
     if (take.run(seat, session.uid).changes === 0) return "It is taken.";
-    // A function would be gone with the process. The name is kept with the
-    // session, and so is the seat.
+    // A function would be lost with the process. The name and the seat are stored
+    // with the session.
     session.notifyOnExpire("free the seat", seat);
     return `Seat ${seat} is yours.`;
   }
@@ -53,12 +53,12 @@ const site = new Site(root, {
   sessionTimeout: Number(Deno.args[1] ?? 60),
 });
 
-// Registered at the start, before anything is told. If the process dies in the
-// middle, it is called once more, so it does nothing the second time.
-site.onEnd("free the seat", (seat, { uid, reason, session }) => {
+// Registered at the start, before ends are delivered. If the process dies in the
+// middle, the callback is called again, so the second call does nothing.
+site.onEnd("free the seat", (seat, { uid, reason, lateness }) => {
   if (free.run(Number(seat), uid).changes === 0) return;
-  const late = (session.lateness ?? 0).toFixed(1);
-  console.log(`Seat ${seat} is free: ${reason}, told ${late} s late.`);
+  const late = (lateness ?? 0).toFixed(1);
+  console.log(`Seat ${seat} is free: ${reason}, delivered ${late} s late.`);
 });
 
 listen(site, Deno.args[0] ?? "tcp:8080:interface=127.0.0.1");

@@ -7,7 +7,8 @@
 // is another. Change one and reload: it is loaded anew. Put one beside them, and
 // it is there.
 
-import { listen, ScriptDirectory, Site } from "../mod.ts";
+import { listen, Site } from "../mod.ts";
+import { ScriptDirectory } from "../resources/static.ts";
 
 const folder = new URL("./scripts", import.meta.url);
 

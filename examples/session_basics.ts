@@ -1,4 +1,4 @@
-// A session: every visitor has one, and it has a name.
+// A session: each visitor has one, and it has a name.
 //
 //   deno run --allow-net examples/session_basics.ts
 //
@@ -15,17 +15,17 @@ class ShowSession extends Resource {
   }
 }
 
-class ExpireSession extends Resource {
+class LogOut extends Resource {
   override render_GET(request: SiteRequest): string {
-    // request.session makes none for a visitor who has none.
-    request.session?.expire();
+    // It creates no session for a visitor who has none.
+    request.logOut();
     return "Your session has ended.";
   }
 }
 
 const root = new Resource();
 root.putChild("", new ShowSession());
-root.putChild("expire", new ExpireSession());
+root.putChild("expire", new LogOut());
 
 export const site = new Site(root);
 

@@ -1,19 +1,19 @@
-// The signal of a session: what you have begun for a visitor stops with the
-// session, and needs no cleaning up.
+// The signal of a session: work that you begin for a visitor stops with the
+// session.
 //
 //   deno run --allow-net examples/session_signal.ts
 //
-// Visit http://localhost:8080/: it is ten seconds until the slow service has
-// answered. Visit http://localhost:8080/leave meanwhile in another tab: the first
-// says at once that it was stopped.
+// Visit http://localhost:8080/: the slow service answers after ten seconds. Visit
+// http://localhost:8080/leave meanwhile in another tab: the first tab says at once
+// that it was stopped.
 
 import { listen, Resource, Site, type SiteRequest } from "../mod.ts";
 
-/** Where there is something to fetch: a service that takes its time. */
+/** The URL of a slow service. */
 const service = "http://localhost:8080/service";
 
 class SlowPage extends Resource {
-  /** What is fetched; another one in tests. */
+  /** The URL to fetch; tests set another one. */
   service: string = service;
 
   override async render_GET(request: SiteRequest): Promise<string> {
@@ -30,7 +30,7 @@ class SlowPage extends Resource {
 
 class LeavePage extends Resource {
   override render_GET(request: SiteRequest): string {
-    request.session?.expire();
+    request.logOut();
     return "You have left.";
   }
 }
@@ -39,7 +39,7 @@ class SlowService extends Resource {
   override render_GET(request: SiteRequest): Promise<string> {
     const { promise, resolve } = Promise.withResolvers<string>();
     const timer = setTimeout(() => resolve("42"), 10_000);
-    // The fetch was stopped: so it is on this side.
+    // The fetch was stopped, so this side stops too.
     request.signal.addEventListener("abort", () => {
       clearTimeout(timer);
       resolve("");

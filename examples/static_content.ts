@@ -6,7 +6,8 @@
 // stylesheet beside it. http://localhost:8080/teas/ lists a folder. Change a
 // file and reload.
 
-import { listen, Site, StaticFile } from "../mod.ts";
+import { listen, Site } from "../mod.ts";
+import { StaticFile } from "../resources/static.ts";
 
 const folder = new URL("./files", import.meta.url);
 

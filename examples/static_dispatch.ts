@@ -7,7 +7,8 @@
 // http://localhost:8080/tea sends you to the second, and there is no
 // http://localhost:8080/coffee.
 
-import { listen, Redirect, Resource, Site, StaticData } from "../mod.ts";
+import { listen, Redirect, Resource, Site } from "../mod.ts";
+import { StaticData } from "../resources/static.ts";
 
 function page(html: string): Resource {
   return new StaticData(html, "text/html; charset=utf-8");

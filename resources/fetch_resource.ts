@@ -1,17 +1,17 @@
 /**
- * Other frameworks' applications in a tree.
+ * Applications of other frameworks as resources.
  *
  * @module
  */
 
-import { describe } from "../internal/describe.ts";
-import { pathOf } from "../internal/path.ts";
+import { describe } from "../base/describe.ts";
+import { pathOf } from "../http/path.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource, UnsupportedMethod } from "../resource.ts";
 
 /**
- * Answers a request: the `fetch` of a Hono application, of another
- * {@linkcode Site}, or whatever else `Deno.serve` takes.
+ * Responds to a request: the `fetch` of a Hono application or of another
+ * {@linkcode Site}, or any other handler of `Deno.serve`.
  */
 export type FetchFunction = (
   request: Request,
@@ -19,22 +19,22 @@ export type FetchFunction = (
 ) => Response | Promise<Response>;
 
 /**
- * Has a function answer all that is at its place and below.
+ * Lets a function respond to all requests for this resource and below it.
  *
- * The function gets the request with the path from here on: at `/api`, a request
- * for `/api/tea?cup=1` comes to it as `/tea?cup=1`, and one for `/api` as `/`.
- * Escapes stay as they came, dot segments are folded. The rest is as the visitor
- * sent it: method, host, headers, and the body, as a stream that nobody must
- * have read and that the site's `maxBodyBytes` does not limit. What it throws or
- * rejects with is a 500 and reported. A host that would move the path is
- * answered with 400.
+ * The function receives the request with the rest of the path: below `/api`, a
+ * request for `/api/tea?cup=1` becomes `/tea?cup=1`, and one for `/api` becomes
+ * `/`. Escapes are not changed, and dot segments are resolved. Method, host,
+ * headers and body are those that the client sent. The body is a stream that no
+ * resource may have read before, and `maxBodyBytes` of the site does not limit
+ * it. If the function throws or rejects, the error is reported and the response
+ * is a 500. A host that would change the path of the URL gets a 400.
  *
- * The Response goes out as it is, with the cookies that a guard or another
- * resource on the way has set. WebSockets can be upgraded.
+ * The Response is sent as it is, with the cookies that a guard or another
+ * resource on the path has set. The function can upgrade to a WebSocket.
  *
- * The `signal` of the request is that of {@linkcode SiteRequest.signal}: it
- * aborts only if the visitor leaves, and must be asked for before the response
- * is produced. Copies that are made of the request have one that never aborts.
+ * The `signal` of the request is {@linkcode SiteRequest.signal}: it aborts only if
+ * the client disconnects, and must be read before the function returns its
+ * response. The signal of a copy of the request never aborts.
  *
  * @example Usage
  * ```ts
@@ -55,9 +55,9 @@ export class FetchResource extends Resource {
   readonly #answer: FetchFunction;
 
   /**
-   * Makes a resource that a function answers for.
+   * Makes a resource that calls a function.
    *
-   * @param answer Called for each request, whatever the method.
+   * @param answer Called for each request of any method.
    * @throws {TypeError} If it is not a function.
    */
   constructor(answer: FetchFunction) {
@@ -71,33 +71,36 @@ export class FetchResource extends Resource {
   }
 
   /**
-   * Answers every method by the function.
+   * Calls the function, for every method.
    *
-   * @throws {UnsupportedMethod} For TRACK, and others of which the platform makes
-   * no Request, whatever their case: it is answered with 501.
+   * @throws {UnsupportedMethod} For CONNECT, TRACE and TRACK in any case, since the
+   * platform refuses to make such a Request. The response is a 501.
    */
   override render(request: SiteRequest): Response | Promise<Response> {
-    return this.#answer(requestFor(request), request.info);
+    return this.#answer(
+      requestFor(request),
+      request.info as Deno.ServeHandlerInfo | undefined,
+    );
   }
 }
 
-/** Methods of which the platform makes no Request, in any case. */
+/** Methods that the platform refuses in a Request, in upper or lower case. */
 const FORBIDDEN = /^(connect|trace|track)$/i;
 
-/** The request as it looks from the resource. */
+/** Returns the request with the part of the path below the resource. */
 function requestFor(siteRequest: SiteRequest): Request {
   const { request } = siteRequest;
   const url = urlBelow(siteRequest);
-  // Asked for late, as it makes a request twice as dear, and Deno print a
-  // warning about the request's own.
+  // A getter, since the signal doubles the cost of a request, and since Deno prints
+  // a warning when the request's own signal is read.
   const signal = { get: () => siteRequest.signal };
   if (siteRequest.getHeader("upgrade") !== undefined) {
-    // Deno upgrades the connection of its own object only, or of its heir.
+    // Deno upgrades only its own request object, or an object that inherits from it.
     return Object.create(request, { url: { value: url }, signal });
   }
   const { method, headers } = request;
   if (FORBIDDEN.test(method)) throw new UnsupportedMethod(method, []);
-  // A "get" from the wire may have one, and becomes a GET, which may not.
+  // A method "get" may come with a body; the copy is a GET, which must not.
   const body = /^(get|head)$/i.test(method) ? null : request.body;
   const copy = new Request(url, { method, headers, body });
   return Object.defineProperty(copy, "signal", signal);

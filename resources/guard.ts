@@ -1,36 +1,38 @@
 /**
- * Resources behind a user's name and password.
+ * Resources that require a user's name and password.
  *
  * @module
  */
 
-import { basicChallenge, parseBasic } from "../internal/basic_credentials.ts";
-import { describe } from "../internal/describe.ts";
-import { isPromiseLike } from "../internal/promise_like.ts";
-import { checkHost, type Rendered, type SiteRequest } from "../request.ts";
+import { basicChallenge, parseBasic } from "../http/basic_credentials.ts";
+import { describe } from "../base/describe.ts";
+import { proceed } from "../base/maybe_promise.ts";
+import { checkHost } from "../http/connection.ts";
+import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { errorPage } from "./pages.ts";
 import type { PasswordCheck } from "./password_check.ts";
 
-/** How a guard is to be. */
+/** The options of a {@linkcode Guard}. */
 export interface GuardOptions {
   /**
-   * What the visitor logs in to, in printable ASCII. Browsers show it, and send
-   * what the visitor typed to all that is in the same realm of the host.
+   * The name of the protected area, in printable ASCII. Browsers show it, and
+   * send the password to all resources of the same realm and host.
    */
   realm: string;
 }
 
 /**
- * Lets visitors through to a resource, and to all below it, who can say a
- * user's name and password; everybody else gets a 401.
+ * Protects a resource, and all below it, by a user's name and password. A request
+ * without them gets a 401.
  *
- * It takes no segment of the path: the resource stands in its place. The 401 is
- * the same at every depth and for every method, so that nobody learns what is
- * behind. Children that are put into the guard itself are never found.
+ * The guard takes no segment of the path: the resource has the guard's own path.
+ * The 401 is the same for every path and method, so that it reveals nothing about
+ * the protected resources. Children that are put into the guard itself are never
+ * found.
  *
- * Who was let through is {@linkcode SiteRequest.user}. The password travels with
- * each request, readable unless over https.
+ * {@linkcode SiteRequest.user} is the user's name. Each request carries the
+ * password, which others can read unless the connection is https.
  *
  * From Twisted's `twisted.web.guard.HTTPAuthSessionWrapper`, with Basic
  * authentication (RFC 7617) only, and a check in place of a portal.
@@ -55,6 +57,8 @@ export interface GuardOptions {
  * ```
  */
 export class Guard extends Resource {
+  /** The name of the protected area; see {@linkcode GuardOptions.realm}. */
+  readonly realm: string;
   readonly #resource: Resource;
   readonly #check: PasswordCheck;
   readonly #refusal: Resource;
@@ -62,13 +66,12 @@ export class Guard extends Resource {
   /**
    * Puts a guard before a resource.
    *
-   * @param resource What is behind the guard.
-   * @param check Says whether a password is the user's. What it throws or
-   * rejects with, and an answer that is neither true nor false, is a 500 and
-   * reported, and nobody is let through; an {@linkcode HttpError} is answered as
-   * such: a 429, for example, for who tries too often.
-   * @param options The realm.
-   * @throws {TypeError} If one of these is of a wrong kind.
+   * @param resource The resource to protect.
+   * @param check Returns whether a password is the user's. If it throws, rejects
+   * or returns neither true nor false, access is denied, and the error is reported
+   * as a 500. An {@linkcode HttpError} that it throws is the response: a 429 after
+   * too many attempts, for example.
+   * @throws {TypeError} If an argument is of the wrong kind.
    * @throws {SyntaxError} If the realm is not printable ASCII.
    */
   constructor(
@@ -91,14 +94,15 @@ export class Guard extends Resource {
     }
     this.#resource = resource;
     this.#check = check;
+    this.realm = options.realm;
     this.#refusal = new Unauthorized(basicChallenge(options.realm));
   }
 
   /**
-   * Who the visitor is, by what the request carries; override it to go by
-   * something else.
+   * Returns the user's name if the request has the user's password. Override it
+   * to authenticate requests in another way.
    *
-   * @returns the user's name, or a promise of it; undefined is a 401.
+   * @returns the user's name, or a promise of it; undefined leads to a 401.
    */
   authenticate(
     request: SiteRequest,
@@ -107,13 +111,11 @@ export class Guard extends Resource {
     const credentials = header === undefined ? undefined : parseBasic(header);
     if (credentials === undefined) return undefined;
     const { user, password } = credentials;
-    const verdict: unknown = this.#check(user, password);
-    return isPromiseLike(verdict)
-      ? Promise.resolve(verdict).then((verdict) => userIf(verdict, user))
-      : userIf(verdict, user);
+    const isValid: unknown = this.#check(user, password);
+    return proceed(isValid, (isValid) => userIf(isValid, user));
   }
 
-  /** What the visitor may see, to which the walk goes on with the segment. */
+  /** Returns the protected resource or the 401; the walk goes on from there. */
   override getChildWithDefault(
     _name: string,
     request: SiteRequest,
@@ -122,39 +124,39 @@ export class Guard extends Resource {
     return this.#admit(request);
   }
 
-  /** Answers by what the visitor may see, where the path ends here. */
+  /** Renders the protected resource or the 401, if the path ends here. */
   override render(request: SiteRequest): Rendered | Promise<Rendered> {
-    const admitted = this.#admit(request);
-    return isPromiseLike(admitted)
-      ? admitted.then((resource) => resource.render(request))
-      : admitted.render(request);
+    return proceed(
+      this.#admit(request),
+      (resource) => resource.render(request),
+    );
   }
 
   #admit(request: SiteRequest): Resource | Promise<Resource> {
-    // Such a host moves the path: what is guarded is not what it seems to be.
+    // A host that changes the path of the URL could bypass the guard.
     checkHost(request.getHeader("host"));
-    const user = this.authenticate(request);
-    return isPromiseLike(user)
-      ? Promise.resolve(user).then((user) => this.#open(user, request))
-      : this.#open(user, request);
+    return proceed(
+      this.authenticate(request),
+      (user) => this.#open(user, request),
+    );
   }
 
   #open(user: string | undefined, request: SiteRequest): Resource {
-    // Whatever else an override answers in place of undefined opens nothing.
+    // An override may return another value for "no user", such as null.
     if (typeof user !== "string") return this.#refusal;
     request.user = user;
     return this.#resource;
   }
 }
 
-/** The answer to who is not let through. */
+/** The page for a request that is not authenticated. */
 class Unauthorized extends Resource {
   override isLeaf = true;
   readonly #challenge: string;
   readonly #page: Resource = errorPage(
     401,
     "Unauthorized",
-    "You need to log in to see what is at this address.",
+    "You need to log in to see this page.",
   );
 
   constructor(challenge: string) {
@@ -169,12 +171,16 @@ class Unauthorized extends Resource {
   }
 }
 
-/** The user, if that is the verdict; a forgotten `return` is not taken for one. */
-function userIf(verdict: unknown, user: string): string | undefined {
-  if (typeof verdict === "boolean") return verdict ? user : undefined;
+/**
+ * Returns the user if the check returned true.
+ *
+ * @throws {TypeError} If it returned no boolean, as it does without a `return`.
+ */
+function userIf(isValid: unknown, user: string): string | undefined {
+  if (typeof isValid === "boolean") return isValid ? user : undefined;
   throw new TypeError(
-    `Cannot tell whether to let "${user}" through: the check answered neither true nor false: ${
-      describe(verdict)
+    `Cannot authenticate "${user}": the check returned neither true nor false: ${
+      describe(isValid)
     }`,
   );
 }

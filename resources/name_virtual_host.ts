@@ -4,20 +4,21 @@
  * @module
  */
 
-import { describe } from "../internal/describe.ts";
+import { describe } from "../base/describe.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { notFound } from "./pages.ts";
 
 /**
- * A tree for each host: the one that the visitor asked for is served.
+ * A resource with a tree for each host. It serves the tree of the requested host.
  *
- * It takes no segment of the path: the host's resource stands in its place, as
- * the root of a site most often. Children that are put into it are never found.
+ * It takes no segment of the path: the host's resource has the path of this
+ * resource, which most often is the root of a site. Children that are put into it
+ * are never found.
  *
- * The host is that of the `Host` header, or what the nearest proxy says where
- * the site has `trustProxy`. Case, port and a dot at the end do not matter. One
- * that is none, or that would move the path in a URL, is answered with 400.
+ * The host comes from the `Host` header, or from the nearest proxy if the site has
+ * `trustProxy`. Case, port and a dot at the end are ignored. A request gets a 400
+ * if its host is not valid or would change the path of the URL.
  *
  * From Twisted's `twisted.web.vhost.NameVirtualHost`.
  *
@@ -36,7 +37,7 @@ import { notFound } from "./pages.ts";
  * ```
  */
 export class NameVirtualHost extends Resource {
-  /** What is served for a host that was not added; undefined is a 404. */
+  /** The resource of all other hosts; undefined leads to a 404. */
   default: Resource | undefined;
 
   readonly #hosts = new Map<string, Resource>();
@@ -44,8 +45,8 @@ export class NameVirtualHost extends Resource {
   /**
    * Makes a resource without hosts.
    *
-   * @param defaultResource What is served for a host that was not added; nothing
-   * unless told, which is a 404.
+   * @param defaultResource The resource of all other hosts; without it they get
+   * a 404.
    */
   constructor(defaultResource?: Resource) {
     super();
@@ -53,19 +54,19 @@ export class NameVirtualHost extends Resource {
   }
 
   /**
-   * Adds a host, in the place of one of the same name.
+   * Adds a host, and replaces a host of the same name.
    *
    * @param name The host's name without a port, as in a URL (an IPv6 address in
    * brackets) or in Unicode.
-   * @param resource What is served for it.
+   * @param resource The root of the host's tree.
    * @returns this resource.
-   * @throws {TypeError} If the resource is not one.
-   * @throws {SyntaxError} If no host can have the name.
+   * @throws {TypeError} If the resource is not a Resource.
+   * @throws {SyntaxError} If the name is not a valid host.
    */
   addHost(name: string, resource: Resource): this {
     if (!(resource instanceof Resource)) {
       throw new TypeError(
-        `Cannot add host ${describe(name)}: not a Resource: ${
+        `Cannot add host ${describe(name)}: the resource is not a Resource: ${
           describe(resource)
         }`,
       );
@@ -75,17 +76,17 @@ export class NameVirtualHost extends Resource {
   }
 
   /**
-   * Takes a host out.
+   * Removes a host.
    *
    * @param name As for {@linkcode NameVirtualHost.addHost}.
-   * @returns whether there was one.
-   * @throws {SyntaxError} If no host can have the name.
+   * @returns whether the host was there.
+   * @throws {SyntaxError} If the name is not a valid host.
    */
   removeHost(name: string): boolean {
     return this.#hosts.delete(parseName(name));
   }
 
-  /** The host's resource, to which the walk goes on with the segment. */
+  /** Returns the host's resource; the walk goes on from there. */
   override getChildWithDefault(
     _name: string,
     request: SiteRequest,
@@ -94,7 +95,7 @@ export class NameVirtualHost extends Resource {
     return this.#find(request);
   }
 
-  /** Answers by the host's resource, where the path ends here. */
+  /** Renders the host's resource, if the path ends here. */
   override render(request: SiteRequest): Rendered | Promise<Rendered> {
     return (this.#find(request) ?? notFound()).render(request);
   }
@@ -105,18 +106,20 @@ export class NameVirtualHost extends Resource {
   }
 }
 
-/** A host's name as the URL of a request would spell it. */
+/** Returns a host's name as the URL of a request spells it. */
 function parseName(name: string): string {
   const url = /^(\[[^\]]+\]|[^:/?#\\@\s]+)$/.test(name)
     ? URL.parse(`http://${name}/`)
     : null;
   if (url !== null) return withoutDot(url.hostname);
   throw new SyntaxError(
-    `Cannot use host ${describe(name)}: not a host's name without a port`,
+    `Cannot use host ${
+      describe(name)
+    }: it is not the name of a host without a port`,
   );
 }
 
-/** `example.com.` is `example.com`, said from the root of the names. */
+/** Strips the dot of a fully qualified name such as `example.com.`. */
 function withoutDot(hostname: string): string {
   return hostname.endsWith(".") ? hostname.slice(0, -1) : hostname;
 }

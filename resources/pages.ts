@@ -1,15 +1,15 @@
 /**
- * Pages that say what is wrong.
+ * Pages for errors.
  *
  * @module
  */
 
 import { escape } from "@std/html";
-import { describe } from "../internal/describe.ts";
+import { describe } from "../base/describe.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 
-/** What {@linkcode errorPage} makes: the same page at any depth and for any method. */
+/** The page of {@linkcode errorPage}: the same for every path and method. */
 class ErrorPage extends Resource {
   readonly #code: number;
   readonly #html: string;
@@ -44,15 +44,15 @@ class ErrorPage extends Resource {
 }
 
 /**
- * Makes a page that says what is wrong, with its status.
+ * Makes a page that describes an error, with a status.
  *
- * It stands for all that might be below it too, and answers every method. Its
- * texts are escaped. From Twisted's `twisted.web.pages`.
+ * The page is the same for every method and every path below it. Its texts are
+ * escaped. From Twisted's `twisted.web.pages`.
  *
  * @param code The status, from 200 to 599.
  * @param brief The title and heading.
  * @param detail A sentence or two.
- * @throws {RangeError} If no response can have the status.
+ * @throws {RangeError} If the status is not an integer from 200 to 599.
  *
  * @example Usage
  * ```ts
@@ -74,7 +74,7 @@ export function errorPage(
   return new ErrorPage(code, brief, detail);
 }
 
-/** Makes a page for what is not there; see {@linkcode errorPage}. */
+/** Makes a page with status 404; see {@linkcode errorPage}. */
 export function notFound(
   brief: string = "No Such Resource",
   detail: string = "There is nothing at this address.",
@@ -82,10 +82,10 @@ export function notFound(
   return errorPage(404, brief, detail);
 }
 
-/** Makes a page for what the visitor may not see; see {@linkcode errorPage}. */
+/** Makes a page with status 403; see {@linkcode errorPage}. */
 export function forbidden(
   brief: string = "Forbidden Resource",
-  detail: string = "You may not see what is at this address.",
+  detail: string = "You do not have access to this page.",
 ): Resource {
   return errorPage(403, brief, detail);
 }

@@ -1,29 +1,29 @@
 /**
- * Passwords of users who are known beforehand.
+ * A check of passwords that the program holds.
  *
  * @module
  */
 
-import { createHash, timingSafeEqual } from "node:crypto";
+import { builtin } from "../base/builtin.ts";
 
-/** Says whether a password is the user's. */
+/** Returns whether a password is the user's. */
 export type PasswordCheck = (
   user: string,
   password: string,
 ) => boolean | Promise<boolean>;
 
 /**
- * Makes a check against passwords that the program knows, for a guard.
+ * Makes a check for a guard from the passwords of a few users.
  *
- * How long it takes tells nothing of the passwords, their lengths, or which
- * users there are. For a few users of an internal page: for many, keep salted
- * hashes elsewhere, and write a check that asks for them.
+ * The time that the check takes reveals neither passwords, nor their lengths, nor
+ * the names of users. It suits a few users of an internal page. For many users,
+ * store salted hashes, and write a check that reads them.
  *
- * @param users The password of each user; it is read once. A user with a colon
- * in the name cannot log in, as Basic authentication has no place for it.
- * @returns a check that answers at once.
- * @throws {TypeError} If a password is not a string: one from the environment
- * that was not set, for example.
+ * @param users The password of each user, by name; read once. A user with a colon
+ * in the name cannot log in, since Basic authentication does not allow colons.
+ * @returns a check that returns its result at once.
+ * @throws {TypeError} If a password is not a string: a variable of the environment
+ * that is not set, for example.
  *
  * @example Usage
  * ```ts
@@ -43,21 +43,24 @@ export function passwordCheck(
   for (const [user, password] of Object.entries(users)) {
     if (typeof password !== "string") {
       throw new TypeError(
-        // What it is instead may be a secret.
-        `Cannot check passwords: that of "${user}" is not a string: ${typeof password}`,
+        // Shows the type only, since the value may be a secret.
+        `Cannot check passwords: the password of "${user}" is not a string: ${typeof password}`,
       );
     }
     digests.set(user, digestOf(password));
   }
-  const nobodys = digestOf("");
+  const unknown = digestOf("");
   return (user, password) => {
     const digest = digests.get(user);
-    const isSame = timingSafeEqual(digestOf(password), digest ?? nobodys);
+    const isSame = builtin("node:crypto").timingSafeEqual(
+      digestOf(password),
+      digest ?? unknown,
+    );
     return isSame && digest !== undefined;
   };
 }
 
-/** The same length for all passwords, as the comparison asks for it. */
+/** Hashes a password, since timingSafeEqual() needs values of equal length. */
 function digestOf(password: string): Uint8Array {
-  return createHash("sha256").update(password).digest();
+  return builtin("node:crypto").hash("sha256", password, "buffer");
 }

@@ -1,18 +1,18 @@
 /**
- * Resources that send the visitor elsewhere.
+ * Resources that redirect the client.
  *
  * @module
  */
 
-import { redirectTo } from "../internal/redirect.ts";
+import { redirectTo } from "../http/redirect.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 
 /**
- * Sends the visitor to one place, from its own and all that might be below it,
- * whatever the method.
+ * Redirects the client to one URL, from its own path and from every path below
+ * it, for every method.
  *
- * The query of the request is not carried along. From Twisted's
+ * The query of the request is dropped. From Twisted's
  * `twisted.web.util.Redirect`.
  *
  * @example Usage
@@ -34,13 +34,13 @@ export class Redirect extends Resource {
   readonly #code: number;
 
   /**
-   * Makes a resource that sends the visitor to a URL.
+   * Makes a resource that redirects to a URL.
    *
-   * @param url Where to, as for `request.redirect`. A relative one counts from
-   * the page that was asked for, which may lie deeper than this resource.
-   * @param code 301, 302, 303, 307 or 308; 302 unless told. Only 307 and 308
-   * keep a POST a POST.
-   * @throws {RangeError} If the code is another.
+   * @param url The target, as for `request.redirect`. A relative one is resolved
+   * against the requested page, which may be deeper than this resource.
+   * @param code 301, 302, 303, 307 or 308. Only 307 and 308 keep the method of a
+   * POST. The default is 302.
+   * @throws {RangeError} If the code is another one.
    */
   constructor(url: string | URL, code: number = 302) {
     super();
@@ -49,23 +49,23 @@ export class Redirect extends Resource {
     this.#code = code;
   }
 
-  /** Answers every method with the redirect. */
+  /** Returns the redirect, for every method. */
   override render(request: SiteRequest): Response {
     return request.redirect(this.#url, this.#code);
   }
 }
 
 /**
- * Sends the visitor to the folder that this resource is in, from its own place
- * and all that might be below it, whatever the method.
+ * Redirects the client to the folder of this resource, from its own path and from
+ * every path below it, for every method.
  *
- * At `/shop/tea` it sends `/shop/tea?cup=1` and `/shop/tea/green` to `/shop/`.
- * Put as `""`, as the page of a folder itself, it sends to the folder above.
+ * At `/shop/tea` it redirects `/shop/tea?cup=1` and `/shop/tea/green` to `/shop/`.
+ * Put as `""`, as the page of a folder itself, it redirects to the folder above.
  *
- * From Twisted's `twisted.web.util.ParentRedirect`, which goes by the path that
- * was asked for and so sends `/shop/tea/` to itself, and which makes an absolute
- * URL of the Host header. Here the `Location` is relative: it stays on the host,
- * and under the path, that the visitor knows, whatever proxies are in between.
+ * From Twisted's `twisted.web.util.ParentRedirect`, which uses the requested path,
+ * so that it redirects `/shop/tea/` to itself, and makes an absolute URL from the
+ * Host header. Here the `Location` is relative, so that it is right behind any
+ * proxy.
  *
  * @example Usage
  * ```ts
@@ -86,10 +86,10 @@ export class ParentRedirect extends Resource {
   readonly #code: number;
 
   /**
-   * Makes a resource that sends the visitor one folder up.
+   * Makes a resource that redirects one folder up.
    *
-   * @param code 301, 302, 303, 307 or 308; 302 unless told.
-   * @throws {RangeError} If the code is another.
+   * @param code 301, 302, 303, 307 or 308. The default is 302.
+   * @throws {RangeError} If the code is another one.
    */
   constructor(code: number = 302) {
     super();
@@ -97,14 +97,14 @@ export class ParentRedirect extends Resource {
     this.#code = code;
   }
 
-  /** Answers every method with the redirect. */
+  /** Returns the redirect, for every method. */
   override render(request: SiteRequest): Response {
     const folder = request.prepath.at(-1) === "" ? ".." : ".";
     return request.redirect(request.siblingLink(folder), this.#code);
   }
 }
 
-/** Tells of a code that is none when the tree is built, not at a visit. */
+/** Checks the code now, so that the constructor throws instead of a request. */
 function refuseOtherCodes(code: number): void {
   redirectTo("", code);
 }

@@ -1,62 +1,62 @@
 /**
- * Resources that are modules in a folder, loaded when they are asked for.
+ * Resources from the modules of a folder, loaded when they are requested.
  *
  * @module
  */
 
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { describe } from "../internal/describe.ts";
-import { type Script, ScriptTree } from "../internal/script_tree.ts";
+import { describe } from "../base/describe.ts";
+import { type Script, ScriptTree } from "./script_tree.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { notFound } from "./pages.ts";
 
-/** How a {@linkcode ScriptDirectory} is to be. */
+/** The options of a {@linkcode ScriptDirectory}. */
 export interface ScriptDirectoryOptions {
   /**
-   * What answers where there is no script, from the same place in the tree: a
+   * The resource for all requests without a script, at the same path: a
    * `StaticFile` of the same folder, for example.
    *
-   * It is never asked for a script or another TypeScript file, so that it cannot
-   * give away sources; have it list none either, by
-   * `hidden: ScriptDirectory.sources`. JavaScript that visitors may not see does
-   * not belong in a folder that it serves.
+   * Scripts and other TypeScript files are never requested from it, so that it
+   * cannot reveal sources. To remove them from its listings too, give it
+   * `hidden: ScriptDirectory.sources`. It serves JavaScript files, so keep secret
+   * ones out of the folder. Without a fallback these requests get a 404.
    *
-   * @default {nothing: 404}
+   * @default {undefined}
    */
   fallback?: Resource;
 }
 
-/** Names of sources; file systems may ignore case, and dots or spaces at the end. */
+/** Matches names of sources. Some file systems ignore case, and dots or spaces at the end. */
 const SOURCE = /\.resource\b|\.[cm]?tsx?[. ]*$/i;
 
 /**
- * A folder whose scripts are resources: `/clock` is what `clock.resource.ts`
- * exports as `resource`.
+ * A folder with scripts that export resources: `/clock` is the export `resource`
+ * of `clock.resource.ts`.
  *
- * A script is `NAME.resource.ts` or else `NAME.resource.js`; `/shop/cart` is
- * `shop/cart.resource.ts`, and `index.resource.ts` is its folder, as `/` or
- * `/shop/`. Without the slash, a visitor of a folder that has an index is sent
- * there. What comes after a script's name is for its resource: `/clock/utc` is
- * that resource's child. A script goes before a folder of the same name, and a
- * child that was put here before both.
+ * A script is named `NAME.resource.ts`, or else `NAME.resource.js`. `/shop/cart` is
+ * `shop/cart.resource.ts`. `index.resource.ts` is the page of its folder, `/` or
+ * `/shop/`; a request for the folder without the slash is redirected there. The
+ * rest of a path belongs to the resource: `/clock/utc` is its child. A script
+ * takes precedence over a folder of the same name, and a child that was put here
+ * over both.
  *
- * A script is loaded when first asked for, once for all who ask at the same time,
- * and its resource is kept with all its state until the file changes (its size,
- * or the time of its last change). The modules that a script imports are loaded
- * once in the life of the process, even if they are broken. Old versions stay in
- * memory: this is for development and for sites that seldom change.
+ * A script is loaded at its first request. Its resource, with its state, is used
+ * until the size or the time of the file changes. The modules that a script
+ * imports are loaded once in the life of the process, even if they fail. Old
+ * versions stay in memory: this class is for development, and for sites that
+ * seldom change.
  *
- * The export has to be a Resource of the `@curfew/web` that serves it, in the
- * same version. A script that cannot be loaded, or has no such export, is
- * answered with 500 and reported, until it is mended.
+ * The export must be a Resource of the same version of `@curfew/web` that serves
+ * it. If a script cannot be loaded or lacks the export, the error is reported and
+ * the response is a 500, until the file changes.
  *
- * No other file is served, nothing outside the folder, nothing whose name begins
- * with a dot, and no symbolic link is followed; the folder itself may be one. It
- * takes the permission to read the folder.
+ * No other file is served, nothing outside of the folder, and nothing whose name
+ * begins with a dot. Symbolic links in the folder are not followed; the folder
+ * itself may be one. It needs the permission to read the folder.
  *
- * From Twisted's `twisted.web.script.ResourceScriptDirectory`, where an `.rpy` is
- * run for each request.
+ * From Twisted's `twisted.web.script.ResourceScriptDirectory`, which runs an `.rpy`
+ * at each request.
  *
  * @example Usage
  * ```ts
@@ -72,17 +72,18 @@ const SOURCE = /\.resource\b|\.[cm]?tsx?[. ]*$/i;
  * export const resource: Resource = new Clock();
  * ```
  *
- * @example Serving it, as `/clock`
+ * @example Serve the script as `/clock`
  * ```ts ignore
- * import { listen, ScriptDirectory, Site } from "@curfew/web";
+ * import { listen, Site } from "@curfew/web";
+ * import { ScriptDirectory } from "@curfew/web/static";
  *
  * listen(new Site(new ScriptDirectory("site")), "tcp:8080");
  * ```
  */
 export class ScriptDirectory extends Resource {
   /**
-   * Names of scripts and other TypeScript files, which are never served: a
-   * `StaticFile` that lists the same folder takes it as `hidden`.
+   * Matches the names of scripts and other TypeScript files, which are never
+   * served. Pass it as `hidden` to a `StaticFile` that lists the same folder.
    */
   static readonly sources: RegExp = SOURCE;
 
@@ -90,12 +91,11 @@ export class ScriptDirectory extends Resource {
   readonly #fallback: Resource | undefined;
 
   /**
-   * Makes the resource; the folder is not looked at until requests come.
+   * Makes the resource. The folder is first read at a request.
    *
-   * @param path The folder, or a `file:` URL of it.
-   * @param options How it is to be.
-   * @throws {TypeError} If the path is neither a path nor a `file:` URL, or the
-   * fallback no Resource.
+   * @param path The path of the folder, or its `file:` URL.
+   * @throws {TypeError} If the path is neither a path nor a `file:` URL, or if the
+   * fallback is not a Resource.
    */
   constructor(path: string | URL, options: ScriptDirectoryOptions = {}) {
     super();
@@ -119,11 +119,11 @@ export class ScriptDirectory extends Resource {
   }
 
   /**
-   * The resource of a script, which may be further down the path, or what the
-   * fallback has.
+   * Returns the resource of a script, which may be in a folder further down the
+   * path, or else a resource of the fallback.
    *
-   * @throws {Error} If the script cannot be loaded, for the reason in `cause`.
-   * @throws {TypeError} If it exports no Resource as `resource`.
+   * @throws {Error} If the script cannot be loaded; `cause` is the reason.
+   * @throws {TypeError} If the script does not export a Resource as `resource`.
    */
   override async getChild(
     name: string,
@@ -149,16 +149,16 @@ export class ScriptDirectory extends Resource {
     return fallback;
   }
 
-  /** Sends whoever asks for the folder without a slash to where its index is. */
+  /** Redirects a request for the folder without a slash, and renders its index. */
   override async render(request: SiteRequest): Promise<Rendered> {
-    // It may have been put as the child "", which no segment follows.
+    // This resource may be the child "", where the path ends with the slash.
     if (request.prepath.at(-1) !== "") return addSlash(request);
     const index = await this.getChild("", request) ?? notFound();
     return index.render(request);
   }
 }
 
-/** A folder's address without its slash, which relative links of its index need. */
+/** Adds the slash to a folder's path, since relative links of its index need it. */
 class SlashRedirect extends Resource {
   override isLeaf = true;
 
@@ -167,7 +167,7 @@ class SlashRedirect extends Resource {
   }
 }
 
-/** By 307, which leaves the method as it is: a form may be sent to an index. */
+/** Redirects by 307, which keeps the method, since a form may post to an index. */
 function addSlash(request: SiteRequest): Response {
   return request.redirect(request.childLink("") + request.url.search, 307);
 }
@@ -175,8 +175,8 @@ function addSlash(request: SiteRequest): Response {
 /**
  * Loads a script.
  *
- * Deno keeps what it has loaded by its specifier, failures too: a version that
- * is known costs microseconds, and nothing has to be kept here.
+ * Deno caches modules by specifier, and failures too. So a version that was loaded
+ * before costs microseconds, and needs no cache here.
  */
 async function loadResource({ path, version }: Script): Promise<Resource> {
   const name = `script ${describe(path)}`;

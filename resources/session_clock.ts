@@ -1,78 +1,81 @@
 /**
- * How long a session lasts yet, for pages.
+ * The time that a session has left, for pages.
  *
  * @module
  */
 
-import { refuseOtherOrigins } from "../internal/same_origin.ts";
-import { sessionClock } from "../internal/session_clock_script.js";
-import { leadOf } from "../internal/session_warnings.ts";
+import { refuseOtherOrigins } from "../http/same_origin.ts";
+import { sessionClock } from "./session_clock_script.js";
+import { leadOf } from "../session/session_warnings.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import type { EventStream, Session } from "../session.ts";
-import { StaticData } from "./static_data.ts";
+import { StaticData } from "./files/static_data.ts";
 
-/** How a {@linkcode SessionClock} is to be. */
+/** The options of a {@linkcode SessionClock}. */
 export interface SessionClockOptions {
   /**
-   * Seconds before the end at which its stream of events sends a `warning`. The
-   * script has its own.
+   * Seconds before the end at which the stream of events sends a `warning`. The
+   * script has an option of its own, `data-lead`.
    *
    * @default {60}
    */
   readonly warnBefore?: number;
 }
 
-/** What a {@linkcode SessionClock} tells of the visitor's session, as JSON. */
+/** The state of the client's session, which a {@linkcode SessionClock} sends as JSON. */
 export interface SessionClockState {
-  /** Whether there is one. */
+  /** Whether the client has a live session. */
   readonly isActive: boolean;
-  /** Seconds until it ends if nobody comes; null if it never does. */
+  /** Seconds until the session ends without access; null if it never ends. */
   readonly secondsLeft: number | null;
-  /** Whether to stay would put that off: not beyond `absoluteTimeout`. */
+  /** Whether access would postpone the end; `absoluteTimeout` limits that. */
   readonly canStay: boolean;
 }
 
-/** Milliseconds between two looks at whether the deadline has moved. */
-const LOOK_EVERY = 1000;
+/** Milliseconds between two checks of the deadline. */
+const CHECK_EVERY = 1000;
 
-/** Milliseconds: what a deadline may differ by from being the same. */
+/** Milliseconds by which equal deadlines may differ, through rounding. */
 const ROUNDING = 1;
 
 /**
- * Tells a page how long the visitor's session lasts yet, and lets the visitor
- * stay or leave.
+ * A resource that shows a page how much time the client's session has left, and
+ * lets the user extend or end the session.
  *
- * - GET answers a {@linkcode SessionClockState} as JSON, and is no visit
- * - GET with `Accept: text/event-stream` answers server-sent events: `deadline`,
- *   with the same JSON, at the beginning and within a second after it has moved;
- *   `warning`, likewise, some time before the end; `end`, with the reason. It is
- *   no visit, however long it lasts. Without a session it answers 204, so that
- *   browsers do not come back.
- * - POST stays: it is a visit, and answers as GET does
- * - DELETE leaves: it ends the session, for the reason `"logout"`
+ * - GET returns a {@linkcode SessionClockState} as JSON, without touching the
+ *   session
+ * - GET with `Accept: text/event-stream` returns server-sent events, without
+ *   touching the session: `deadline`, with the same JSON, at the beginning and
+ *   within a second after the deadline has changed; `warning`, with the same JSON,
+ *   some time before the end; `end`, with the reason. Without a session it returns
+ *   a 204, so that browsers do not reconnect.
+ * - POST touches the session, and returns the JSON
+ * - DELETE ends the session, for the reason `"logout"`
  *
- * It makes no session. POST and DELETE from pages of other origins are answered
+ * It never makes a session. POST and DELETE from pages of other origins get a
  * 403.
  *
- * Its child `script.js` shows all that to the visitor, in a dialog with a
- * countdown. It needs no more than a tag in the page, and a
- * Content-Security-Policy need allow it no more than `script-src 'self'` and
- * `connect-src 'self'`:
+ * Its child `script.js` shows the user a dialog with a countdown. Include it in a
+ * page by one tag. A Content-Security-Policy needs to allow `script-src 'self'`
+ * and `connect-src 'self'` only:
  *
  * ```html
  * <script src="/clock/script.js" data-lead="30" defer></script>
  * ```
  *
- * `data-lead` says how many seconds before the end it comes up, 60 by default;
- * `data-after` where to go after the end, by default the page again;
- * `data-warning`, with `{time}` in it, `data-stay`, `data-leave`,
- * `data-dismiss`, `data-ended` and `data-again` are its texts, whose language
- * for `{time}` is the page's. Who stays in one tab does so in all, and who
- * leaves too. In Twisted there is nothing like it.
+ * The attributes of the tag are options:
  *
- * Do not put it behind a {@linkcode SessionGuard}, which takes each request for a
- * visit.
+ * - `data-lead`: seconds before the end at which the dialog opens, 60 by default
+ * - `data-after`: the page to open after the end; by default the page reloads
+ * - `data-warning`, `data-stay`, `data-leave`, `data-dismiss`, `data-ended` and
+ *   `data-again`: the texts. `{time}` in the warning becomes the time left, in the
+ *   language of the page.
+ *
+ * A choice in one tab counts for all tabs. Twisted has no such resource.
+ *
+ * Do not put it behind a {@linkcode SessionGuard}, which touches the session at
+ * each request.
  *
  * @example Usage
  * ```ts
@@ -91,15 +94,14 @@ const ROUNDING = 1;
  * ```
  */
 export class SessionClock extends Resource {
-  /** Milliseconds. */
+  /** Milliseconds from a warning to the end. */
   readonly #lead: number;
 
   /**
    * Makes the resource.
    *
-   * @param options How it is to be.
-   * @throws {TypeError} If `warnBefore` is no number.
-   * @throws {RangeError} If it is not above 0, or not finite.
+   * @throws {TypeError} If `warnBefore` is not a number.
+   * @throws {RangeError} If `warnBefore` is not above 0, or not finite.
    */
   constructor(options: SessionClockOptions = {}) {
     super();
@@ -113,35 +115,35 @@ export class SessionClock extends Resource {
     );
   }
 
-  /** Is its own page where the path ends in a slash. */
+  /** Returns this resource for a path that ends with a slash. */
   override getChild(name: string): Resource | undefined {
     return name === "" ? this : undefined;
   }
 
-  /** How long the session lasts yet, now or as it goes on. */
+  /** Returns the state of the session, once or as a stream of events. */
   override render_GET(request: SiteRequest): Rendered {
     const { session } = request;
-    const isFollowed = request.getHeader("accept")
+    const isStream = request.getHeader("accept")
       ?.includes("text/event-stream");
-    if (!isFollowed) return answer(session);
+    if (!isStream) return respond(session);
     if (session === undefined) return new Response(null, { status: 204 });
     return this.#follow(session, request).response;
   }
 
-  /** Stays. */
+  /** Touches the session. */
   override render_POST(request: SiteRequest): Rendered {
     refuseOtherOrigins(request);
-    // One that there is: getSession() would make one.
-    return answer(
+    // getSession() would make a session for a client without one.
+    return respond(
       request.session === undefined ? undefined : request.getSession(),
     );
   }
 
-  /** Leaves. */
+  /** Ends the session. */
   override render_DELETE(request: SiteRequest): Rendered {
     refuseOtherOrigins(request);
     request.session?.expire();
-    return answer(request.session);
+    return respond(request.session);
   }
 
   #follow(session: Session, request: SiteRequest): EventStream {
@@ -149,29 +151,29 @@ export class SessionClock extends Resource {
     const events = session.events(request);
     const send = (event: string) =>
       events.send({ event, data: stateOf(session) });
-    let told: number | undefined;
+    let sent: number | undefined;
     let timer: unknown;
-    const look = () => {
-      if (session.expiresAt !== told) send("deadline");
-      told = session.expiresAt;
-      if (events.isOpen) timer = clock.setTimeout(look, LOOK_EVERY);
+    const check = () => {
+      if (session.expiresAt !== sent) send("deadline");
+      sent = session.expiresAt;
+      if (events.isOpen) timer = clock.setTimeout(check, CHECK_EVERY);
     };
-    look();
-    const takeBack = session.notifyBeforeEnd(
+    check();
+    const stopWarnings = session.notifyBeforeEnd(
       this.#lead / 1000,
       () => send("warning"),
     );
     events.signal.addEventListener("abort", () => {
       clock.clearTimeout(timer);
-      takeBack();
+      stopWarnings();
     });
-    // The site may have stopped before.
-    if (!events.isOpen) takeBack();
+    // The stream is closed from the start if the site has stopped.
+    if (!events.isOpen) stopWarnings();
     return events;
   }
 }
 
-function answer(session: Session | undefined): Response {
+function respond(session: Session | undefined): Response {
   return Response.json(stateOf(session), {
     headers: { "cache-control": "no-store" },
   });

@@ -1,38 +1,32 @@
 /**
- * Resources behind a login that lasts as long as the session.
+ * Resources that require a login, which the session remembers.
  *
  * @module
  */
 
-import { parseBasic } from "../internal/basic_credentials.ts";
-import { isPromiseLike } from "../internal/promise_like.ts";
-import { renewForLogin, type SiteRequest, visitSession } from "../request.ts";
+import { proceed } from "../base/maybe_promise.ts";
+import type { SiteRequest } from "../request.ts";
+import { OPEN_VISIT } from "../request/internals.ts";
 import { Guard } from "./guard.ts";
 
-/** Who has logged in during a session, at each guard. */
-class Logins {
-  readonly users = new WeakMap<SessionGuard, string>();
-}
-
 /**
- * A {@linkcode Guard} that remembers a login in the visitor's session: the
- * password is checked once, and need not come again.
+ * A {@linkcode Guard} that remembers a login in the client's session: the password
+ * is checked once, and later requests need only the cookie.
  *
- * Each guard remembers its own. A visit that it lets through is access, unless it
- * is a HEAD or a prefetch, so the session slides. Whoever is not let through gets no session and touches none.
+ * The guards of different realms remember separate logins. An authenticated request
+ * touches the session, unless it is a HEAD or a prefetch. A request that gets a 401
+ * neither makes nor touches a session.
  *
- * At the login the session gets a new secret, as by `request.renewSession()`:
- * whoever knew the visitor's cookie before, and may have planted it, is out. A
- * login by a cookie that has been replaced begins a new session.
+ * The login gives the session a new token, as `request.renewSession()` does. So a
+ * cookie that another person knew or planted before gives no access.
  *
- * The login is forgotten when the session ends: `session.expire()` is the
- * logout. A browser that still has the password logs in again by itself at the
- * next visit, and a password that was changed meanwhile counts from the next
- * login on. While a login is remembered, what a request carries is not looked
- * at, even if it names another user; by a cookie that has been replaced it is.
+ * The login ends with the session; `session.expire()` is the logout. A browser that
+ * still has the password logs in again at its next request. A changed password is
+ * checked at the next login. While a login is remembered, the guard ignores the
+ * credentials of a request, even if they name another user.
  *
- * What is sent to a remembered visitor is `Cache-Control: private` unless the
- * resource says otherwise, since caches cannot see a login that is a cookie.
+ * Responses to a remembered login get `Cache-Control: private`, unless the resource
+ * sets that header, since caches do not recognize a login by cookie.
  *
  * Twisted has no such guard.
  *
@@ -57,28 +51,26 @@ class Logins {
  * ```
  */
 export class SessionGuard extends Guard {
-  /** Who the session remembers, or else who logs in. */
+  /** Returns the user that the session remembers, or the user that logs in now. */
   override authenticate(
     request: SiteRequest,
   ): string | undefined | Promise<string | undefined> {
     const remembered = this.#recall(request);
     if (remembered !== undefined) return remembered;
-    const user = super.authenticate(request);
-    return isPromiseLike(user)
-      ? Promise.resolve(user).then((user) => this.#remember(user, request))
-      : this.#remember(user, request);
+    return proceed(
+      super.authenticate(request),
+      (user) => this.#remember(user, request),
+    );
   }
 
   #recall(request: SiteRequest): string | undefined {
     const { session } = request;
-    const user = session?.getComponent(Logins).users.get(this);
-    if (session === undefined || user === undefined) return undefined;
-    // Another visitor may have the session: a login of this one begins another.
-    if (request.hasOldToken(session) && namesAnother(request, user)) {
+    const user = session?.principal;
+    if (user === undefined || session?.get(this.#key) !== user) {
       return undefined;
     }
-    // The deadline may have passed since it was looked up.
-    if (visitSession(request) === undefined) return undefined;
+    // The deadline may have passed since the session was looked up.
+    if (request[OPEN_VISIT]().visit() === undefined) return undefined;
     if (!request.responseHeaders.has("cache-control")) {
       request.setHeader("cache-control", "private");
     }
@@ -89,16 +81,12 @@ export class SessionGuard extends Guard {
     user: string | undefined,
     request: SiteRequest,
   ): string | undefined {
-    if (user !== undefined) {
-      renewForLogin(request).getComponent(Logins).users.set(this, user);
-    }
+    if (user !== undefined) request.logIn(user).set(this.#key, user);
     return user;
   }
-}
 
-/** Whether a request carries the credentials of another user. */
-function namesAnother(request: SiteRequest, user: string): boolean {
-  const header = request.getHeader("authorization");
-  const credentials = header === undefined ? undefined : parseBasic(header);
-  return credentials !== undefined && credentials.user !== user;
+  /** The key of the session's value that remembers the login. */
+  get #key(): string {
+    return `SessionGuard ${this.realm}`;
+  }
 }

@@ -5,24 +5,26 @@
  * @module
  */
 
-import { systemClock } from "../internal/clock.ts";
-import { Principals } from "../internal/principals.ts";
-import { MOVED, NOTHING, TimingWheel } from "../internal/timing_wheel.ts";
+import { systemClock } from "../base/clock.ts";
+import { Multimap } from "../base/multimap.ts";
+import { checkOptions, having, type OptionRules } from "../base/options.ts";
+import { DueQueue } from "./due_queue.ts";
 import {
-  changed,
-  dueReason,
-  isOpenedBy,
-  newRecord,
+  commitRecord,
+  createRecord,
+  dueReasonOf,
+  loadRecord,
   type SessionRecord,
   timesOf,
-  touched,
 } from "./record.ts";
 import type {
-  AsideEnd,
   Claimant,
   ClaimedEnd,
   Claims,
-  EndNews,
+  CommitConditions,
+  CommitTimes,
+  DeadLetter,
+  EndNotification,
   LoadedSession,
   LoadOptions,
   NewSession,
@@ -35,17 +37,21 @@ import { Watchers } from "./watchers.ts";
 /** Options of {@linkcode MemoryStore}. */
 export interface MemoryStoreOptions {
   /**
-   * Where the store reads its time, in UNIX milliseconds.
+   * The clock of the store, in UNIX milliseconds.
    *
    * @default the clock of the process, looked up at each use
    */
   readonly clock?: { now(): number };
 }
 
-/** A session and what is to be done about it. */
+const RULES: OptionRules<MemoryStoreOptions> = {
+  clock: having("a clock", "now"),
+};
+
+/** A session, and its end once it has ended. */
 interface Entry {
   record: SessionRecord;
-  /** Its row in the wheel: due when it ends, or when its lease runs out. */
+  /** The row in the queue; due at the deadline, or when a lease runs out. */
   row: number;
   end: End | undefined;
 }
@@ -54,20 +60,18 @@ interface End {
   readonly reason: string;
   readonly at: number;
   attempt: number;
-  /** Undefined while nobody has it. */
+  /** Undefined while no node has claimed the end. */
   fence: string | undefined;
-  /** Defined once it is put aside. */
+  /** Defined once the end is a dead letter. */
   why?: string;
 }
 
 /**
- * Keeps sessions in memory, as {@linkcode SessionStore} says: all that is in it
- * is gone with the process.
+ * A {@linkcode SessionStore} in memory, which ends with the process.
  *
- * A site on its own needs none, it keeps its live sessions itself. This one is
- * for several sites in one process that share their sessions, for tests of what
- * a site does with a store, and to read how a store works. It is synchronous,
- * sets no timer, and needs no closing.
+ * It is for several sites in one process that share their sessions, for tests of
+ * sites with a store, and an example of a store; a single site needs none. It is
+ * synchronous, sets no timer, and needs no closing.
  *
  * @example Usage
  * ```ts
@@ -75,67 +79,79 @@ interface End {
  * import { assertEquals } from "@std/assert";
  *
  * const store = new MemoryStore();
- * assertEquals(store.load("nobody", { secretHash: "", touch: true }), undefined);
+ * const options = { tokenHash: "", touch: true, grace: 0 };
+ * assertEquals(store.load("no such session", options), undefined);
  * assertEquals(store.nextIn(), Infinity);
  * ```
  */
 export class MemoryStore implements SessionStore {
+  /** {@inheritDoc SessionStore.isNotifyingReliably} True here. */
+  readonly isNotifyingReliably: boolean = true;
   readonly #clock: { now(): number };
   readonly #entries = new Map<string, Entry>();
-  readonly #principals = new Principals<string>();
-  readonly #wheel = new TimingWheel<Entry>();
+  readonly #principals = new Multimap<string, string>();
   readonly #watchers = new Watchers();
+  readonly #queue = new DueQueue<Entry>(() =>
+    this.#watchers.notifyDueEarlier()
+  );
   #claims = 0;
 
   /**
-   * Makes an empty store.
+   * Creates an empty store.
    *
-   * @param options See each option.
+   * @throws {TypeError} If an option is of the wrong kind, or unknown.
    */
   constructor(options: MemoryStoreOptions = {}) {
+    checkOptions("create the store", options, RULES);
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** How many sessions and ends are kept, those put aside included. */
+  /** The number of sessions, of those that have ended, and of dead letters. */
   get size(): number {
     return this.#entries.size;
   }
 
-  /** Keeps a new session: {@linkcode SessionStore.create}. */
+  /** {@inheritDoc SessionStore.create} */
   create(session: NewSession): SessionTimes | undefined {
     if (this.#entries.has(session.uid)) return undefined;
     const now = this.#clock.now();
-    const record = newRecord(session, now, 0);
+    const record = createRecord(session, { now });
     const entry: Entry = { record, row: 0, end: undefined };
     this.#entries.set(session.uid, entry);
-    this.#enter(record);
-    entry.row = this.#wheel.add(entry, record.deadline);
-    this.#place(entry, now);
+    this.#index(record);
+    entry.row = this.#queue.add(entry, record.deadline, now);
     return timesOf(record, now);
   }
 
-  /** Loads a session, and may touch it: {@linkcode SessionStore.load}. */
+  /** {@inheritDoc SessionStore.load} */
   load(uid: string, options: LoadOptions): LoadedSession | undefined {
     const now = this.#clock.now();
     const entry = this.#find(uid, now);
     if (entry === undefined) return undefined;
     const touchedBefore = entry.record.touchedAt;
-    if (options.touch && isOpenedBy(entry.record, options.secretHash, now)) {
-      this.#replace(entry, touched(entry.record, now, 0), now);
-    }
+    this.#replace(entry, loadRecord(entry.record, options, { now }), now);
     return { ...entry.record, now, touchedBefore };
   }
 
-  /** Changes a session: {@linkcode SessionStore.commit}. */
-  commit(uid: string, changes: SessionChanges): SessionTimes | undefined {
+  /** {@inheritDoc SessionStore.commit} */
+  commit(
+    uid: string,
+    changes: SessionChanges,
+    conditions?: CommitConditions,
+  ): CommitTimes | undefined {
     const now = this.#clock.now();
     const entry = this.#find(uid, now);
     if (entry === undefined) return undefined;
-    this.#replace(entry, changed(entry.record, changes, now, 0), now);
-    return timesOf(entry.record, now);
+    const { record } = entry;
+    const after = commitRecord(record, changes, { now, conditions });
+    if (after === undefined) {
+      return { ...timesOf(record, now), isRefused: true };
+    }
+    this.#replace(entry, after, now);
+    return timesOf(after, now);
   }
 
-  /** Ends a session: {@linkcode SessionStore.end}. */
+  /** {@inheritDoc SessionStore.end} */
   end(
     uid: string,
     reason: string,
@@ -148,98 +164,89 @@ export class MemoryStore implements SessionStore {
     return this.#claim(entry, end, claimant, now);
   }
 
-  /** Claims ends: {@linkcode SessionStore.claim}. */
+  /** {@inheritDoc SessionStore.claim} */
   claim(claimant: Claimant, limit: number): Claims {
     const now = this.#clock.now();
-    const due: Entry[] = [];
-    this.#wheel.startTurn();
-    while (due.length < limit) {
-      const entry = this.#takeDue(now);
-      if (entry === undefined) break;
-      due.push(entry);
-    }
-    const ends = due.map((entry) => {
+    const ends = this.#queue.takeDue(now, limit).map((entry) => {
       const { record } = entry;
       const end = entry.end ??
-        this.#end(entry, dueReason(record), record.deadline);
+        this.#end(entry, dueReasonOf(record), record.deadline);
       return this.#claim(entry, end, claimant, now);
     });
-    return { ends, nextIn: this.#nextIn(now) };
+    return { ends, nextIn: this.#queue.nextIn(now) };
   }
 
-  /** Renews a lease: {@linkcode SessionStore.renew}. */
+  /** {@inheritDoc SessionStore.renew} */
   renew(uid: string, fence: string, lease: number): boolean {
     const entry = this.#findClaim(uid, fence);
     if (entry === undefined) return false;
     const now = this.#clock.now();
-    this.#setDue(entry, now + lease, now);
+    this.#queue.set(entry.row, now + lease, now);
     return true;
   }
 
-  /** Forgets what has been told: {@linkcode SessionStore.acknowledge}. */
+  /** {@inheritDoc SessionStore.acknowledge} */
   acknowledge(uid: string, fence: string): boolean {
     const entry = this.#findClaim(uid, fence);
     if (entry === undefined) return false;
     this.#entries.delete(uid);
-    this.#wheel.remove(entry.row);
-    if (this.#wheel.size === 0) this.#wheel.clear();
+    this.#queue.remove(entry.row);
     return true;
   }
 
-  /** Leaves an end to others: {@linkcode SessionStore.release}. */
+  /** {@inheritDoc SessionStore.release} */
   release(uid: string, fence: string, delay: number): boolean {
     const entry = this.#findClaim(uid, fence);
     if (entry === undefined) return false;
     const now = this.#clock.now();
     entry.end!.fence = undefined;
-    this.#setDue(entry, now + delay, now);
+    this.#queue.set(entry.row, now + delay, now);
     return true;
   }
 
-  /** Gives up on an end: {@linkcode SessionStore.putAside}. */
-  putAside(uid: string, fence: string, why: string): boolean {
+  /** {@inheritDoc SessionStore.deadLetter} */
+  deadLetter(uid: string, fence: string, why: string): boolean {
     const entry = this.#findClaim(uid, fence);
     if (entry === undefined) return false;
     entry.end!.fence = undefined;
     entry.end!.why = why;
-    this.#setDue(entry, Infinity, this.#clock.now());
+    this.#queue.set(entry.row, Infinity, this.#clock.now());
     return true;
   }
 
-  /**
-   * Milliseconds until something can be claimed, or less:
-   * {@linkcode SessionStore.nextIn}.
-   */
+  /** {@inheritDoc SessionStore.nextIn} */
   nextIn(): number {
-    this.#wheel.startTurn();
-    return this.#nextIn(this.#clock.now());
+    return this.#queue.nextIn(this.#clock.now());
   }
 
-  /** The sessions of a principal: {@linkcode SessionStore.uidsOf}. */
+  /** {@inheritDoc SessionStore.uidsOf} */
   uidsOf(principal: string): string[] {
     const now = this.#clock.now();
-    return this.#principals.of(principal)
+    return this.#principals.get(principal)
       .map((uid) => this.#entries.get(uid)!.record)
       .filter(({ deadline }) => now < deadline)
       .sort((a, b) => a.createdAt - b.createdAt)
       .map(({ uid }) => uid);
   }
 
-  /** Hears of ends, in a microtask: {@linkcode SessionStore.watch}. */
-  watch(onEnd: (news: EndNews) => void, onSooner?: () => void): () => void {
-    return this.#watchers.add(onEnd, onSooner);
+  /** {@inheritDoc SessionStore.watch} The callbacks run in a microtask. */
+  watch(
+    onEnd: (notification: EndNotification) => void,
+    onDueEarlier?: () => void,
+  ): () => void {
+    return this.#watchers.add(onEnd, onDueEarlier);
   }
 
-  /** The ends that have been put aside, the longest kept first. */
-  listAside(): AsideEnd[] {
+  /** Lists the dead letters, in the order in which their sessions were created. */
+  listDeadLetters(): DeadLetter[] {
     const now = this.#clock.now();
-    const aside: AsideEnd[] = [];
+    const letters: DeadLetter[] = [];
     for (const { record, end } of this.#entries.values()) {
       if (end?.why === undefined) continue;
       const { reason, at, attempt, why } = end;
-      aside.push({ session: { ...record, now }, reason, at, attempt, why });
+      letters.push({ session: { ...record, now }, reason, at, attempt, why });
     }
-    return aside;
+    return letters;
   }
 
   #find(uid: string, now: number): Entry | undefined {
@@ -256,17 +263,17 @@ export class MemoryStore implements SessionStore {
 
   #replace(entry: Entry, record: SessionRecord, now: number): void {
     if (entry.record.principal !== record.principal) {
-      this.#leave(entry.record);
-      this.#enter(record);
+      this.#unindex(entry.record);
+      this.#index(record);
     }
     entry.record = record;
-    this.#setDue(entry, record.deadline, now);
+    this.#queue.set(entry.row, record.deadline, now);
   }
 
-  /** From here on it is over, for everybody. */
+  /** Ends a session for all nodes. */
   #end(entry: Entry, reason: string, at: number): End {
-    this.#leave(entry.record);
-    this.#watchers.tellEnd({ uid: entry.record.uid, reason, at });
+    this.#unindex(entry.record);
+    this.#watchers.notifyEnd({ uid: entry.record.uid, reason, at });
     return entry.end = { reason, at, attempt: 0, fence: undefined };
   }
 
@@ -278,44 +285,16 @@ export class MemoryStore implements SessionStore {
   ): ClaimedEnd {
     end.attempt++;
     const fence = end.fence = `${claimant.owner}:${++this.#claims}`;
-    // One that was due is in no slot any more, and has to be placed.
-    this.#wheel.note(entry.row, now + claimant.lease);
-    this.#place(entry, now);
+    this.#queue.put(entry.row, now + claimant.lease, now);
     const { reason, at, attempt } = end;
     return { session: { ...entry.record, now }, reason, at, attempt, fence };
   }
 
-  #enter({ principal, uid }: SessionRecord): void {
+  #index({ principal, uid }: SessionRecord): void {
     if (principal !== undefined) this.#principals.add(principal, uid);
   }
 
-  #leave({ principal, uid }: SessionRecord): void {
+  #unindex({ principal, uid }: SessionRecord): void {
     if (principal !== undefined) this.#principals.remove(principal, uid);
-  }
-
-  #setDue(entry: Entry, due: number, now: number): void {
-    if (this.#wheel.note(entry.row, due)) this.#place(entry, now);
-  }
-
-  #place(entry: Entry, now: number): void {
-    const next = this.#wheel.nextStep();
-    if (now < next) this.#wheel.turnTo(now);
-    if (this.#wheel.place(entry.row, now) < next) this.#watchers.tellSooner();
-  }
-
-  /** Takes the next that is due out of its slot; it has to be placed again. */
-  #takeDue(now: number): Entry | undefined {
-    for (;;) {
-      const row = this.#wheel.step(now);
-      if (row === NOTHING) return undefined;
-      if (row !== MOVED) return this.#wheel.itemAt(row);
-    }
-  }
-
-  #nextIn(now: number): number {
-    const entry = this.#takeDue(now);
-    if (entry === undefined) return Math.max(0, this.#wheel.nextStep() - now);
-    this.#wheel.place(entry.row, now);
-    return 0;
   }
 }

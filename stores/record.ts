@@ -1,150 +1,219 @@
+/**
+ * The record of a session as pure functions, for stores written in JavaScript:
+ * what `create`, `load` and `commit` of a store make of it.
+ *
+ * A record is never changed, but replaced. It is independent of the time: only
+ * its owner compares the deadline with the store's clock.
+ *
+ * @example A store that forgets its sessions at the deadline
+ * ```ts
+ * import { commitRecord, createRecord, timesOf } from "./record.ts";
+ * import type { SessionRecord } from "./record.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const records = new Map<string, SessionRecord>();
+ * const record = createRecord({
+ *   uid: "a",
+ *   tokens: [],
+ *   generation: 0,
+ *   loginGeneration: 0,
+ *   isRenewalDue: false,
+ *   isRemembered: false,
+ *   principal: undefined,
+ *   isSecure: true,
+ *   sessionTimeout: 900_000,
+ *   absoluteTimeout: Infinity,
+ *   values: new Map(),
+ *   callbacks: [],
+ *   age: 0,
+ *   idle: 0,
+ *   loginAge: undefined,
+ * }, { now: 1000 });
+ * records.set(record.uid, record);
+ *
+ * const changes = { values: new Map([["cart", "[]"]]) };
+ * const changed = commitRecord(record, changes, { now: 2000 });
+ * assertEquals(changed && timesOf(changed, 2000).version, 2);
+ * ```
+ *
+ * @module
+ */
+
 import type {
+  AccessChange,
+  CommitConditions,
+  LoadOptions,
   NewSession,
-  Renewal,
   SessionChanges,
   SessionTimes,
   StoredCallback,
   StoredSession,
-} from "./store.ts";
-
-/** How many old secrets of a session are kept. */
-const MAX_OLD_SECRETS = 8;
+  StoredToken,
+} from "./stored_session.ts";
 
 /**
- * A session as a store holds it, whatever the time; never changed, but replaced.
- *
- * A store may write down only some of the touches, to save writing. Then every
- * deadline is later by the slack, so that nobody is cut off early for a touch
- * that was not written down. The slack is 0 if all are.
+ * The version of what a record consists of, for stores that keep records beyond
+ * a process. Format 1, of version 0.1.0, had one secret and its predecessors in
+ * place of tokens.
  */
+export const RECORD_FORMAT = 2;
+
+/** The most tokens that a session has. */
+export const MAX_TOKENS = 8;
+
+/** The session of a store, whatever the time is. */
 export interface SessionRecord extends Omit<StoredSession, "now"> {
-  /** The touch before the last; the last one once that has been taken back. */
+  /** The touch before the last; the last one after that was taken back. */
   readonly touchedBefore: number;
 }
 
-/**
- * Makes the record of a new session.
- *
- * @param now The store's time in UNIX milliseconds.
- * @param slack Milliseconds between touches that are written down.
- */
-export function newRecord(
+/** Options of {@linkcode createRecord} and {@linkcode loadRecord}. */
+export interface RecordOptions {
+  /** The time of the store's clock, in UNIX milliseconds. */
+  readonly now: number;
+  /**
+   * Milliseconds between touches that are written, to save writing. Each deadline
+   * is later by as much, so that no session ends early for a touch left out.
+   *
+   * @default {0}
+   */
+  readonly touchThrottle?: number;
+}
+
+/** Options of {@linkcode commitRecord}. */
+export interface CommitRecordOptions extends RecordOptions {
+  /** Conditions of the commit. */
+  readonly conditions?: CommitConditions | undefined;
+}
+
+/** Returns the record of a new session. */
+export function createRecord(
   session: NewSession,
-  now: number,
-  slack: number,
+  options: RecordOptions,
 ): SessionRecord {
-  const { age, idle, values, oldSecrets, callbacks, ...facts } = session;
+  const { age, idle, loginAge, values, tokens, callbacks, ...facts } = session;
+  const { now } = options;
   return withDeadline({
     ...facts,
     values: new Map(values),
-    oldSecrets: [...oldSecrets],
+    tokens: [...tokens],
     callbacks: [...callbacks],
     createdAt: now - age,
+    authenticatedAt: timeBefore(now, loginAge),
     touchedAt: now - idle,
     touchedBefore: now - idle,
     deadline: Infinity,
     version: 1,
-  }, slack);
-}
-
-/** Whether a hash is that of the secret, or of an old one within its grace. */
-export function isOpenedBy(
-  record: SessionRecord,
-  secretHash: string,
-  now: number,
-): boolean {
-  return record.secretHash === secretHash ||
-    record.oldSecrets.some(({ hash, until }) =>
-      hash === secretHash && now < until
-    );
+  }, options);
 }
 
 /**
- * The record after a touch, which never makes it end sooner; the same if the
- * touch need not be written down.
+ * Returns the record after a load: a token of a later generation takes effect,
+ * and a touch counts if the token opens the session.
  *
- * That is so if the deadline is late enough for it even when the last touch is
- * taken back.
+ * @returns the same record if there is nothing to write.
  */
-export function touched(
+export function loadRecord(
   record: SessionRecord,
-  now: number,
-  slack: number,
+  load: LoadOptions,
+  options: RecordOptions,
 ): SessionRecord {
-  const { touchedAt, touchedBefore } = record;
-  if (now <= touchedBefore + slack) return record;
-  return withDeadline({
+  const { tokenHash, touch, grace } = load;
+  const { now } = options;
+  const token = record.tokens.find(({ hash, until }) =>
+    hash === tokenHash && now < until
+  );
+  if (token === undefined) return record;
+  const { generation } = token;
+  const after = generation <= record.generation ? record : {
     ...record,
-    touchedAt: Math.max(touchedAt, now),
-    touchedBefore: touchedAt,
-  }, slack);
+    generation,
+    tokens: fade(record.tokens, generation, now + grace),
+    version: record.version + 1,
+  };
+  return touch && generation >= record.loginGeneration
+    ? touched(after, options)
+    : after;
 }
 
-/** The record after changes. */
-export function changed(
+/**
+ * Returns the record after a commit.
+ *
+ * @returns undefined if a condition refuses the commit.
+ */
+export function commitRecord(
   record: SessionRecord,
   changes: SessionChanges,
-  now: number,
-  slack: number,
-): SessionRecord {
-  const { version } = record;
-  const { renewal, principal, values, addedCallbacks } = changes;
-  const { idle, takenBack } = changes;
-  const isMoreThanTimes = Object.entries(changes).some(([name, value]) =>
-    name !== "idle" && name !== "takenBack" && value !== undefined
-  );
-  const since = isLastTouch(record, takenBack)
+  options: CommitRecordOptions,
+): SessionRecord | undefined {
+  const { now, conditions } = options;
+  if (isRefused(record, conditions, now)) return undefined;
+  const { access, values, addedCallbacks, idle, takenBack } = changes;
+  const last = isLastTouch(record, takenBack)
     ? takenBack.to ?? takenBack.before
     : record.touchedAt;
-  const isTouched = idle !== undefined && now - idle >= since;
-  const latest = isTouched ? now - idle : since;
+  const isTouched = idle !== undefined && now - idle >= last;
+  const touchedAt = isTouched ? now - idle : last;
   return withDeadline({
     ...record,
-    ...renewal === undefined ? {} : renewedSecret(record, renewal, now),
+    ...access === undefined ? {} : accessAfter(record, access, now),
     sessionTimeout: changes.sessionTimeout ?? record.sessionTimeout,
     absoluteTimeout: changes.absoluteTimeout ?? record.absoluteTimeout,
-    principal: principal === undefined
-      ? record.principal
-      : principal ?? undefined,
     values: values === undefined
       ? record.values
-      : changedValues(record.values, values),
+      : valuesAfter(record.values, values),
     callbacks: addedCallbacks === undefined
       ? record.callbacks
-      : withAdded(record.callbacks, addedCallbacks),
-    touchedAt: latest,
-    touchedBefore: isTouched ? since : Math.min(record.touchedBefore, latest),
-    version: isMoreThanTimes ? version + 1 : version,
-  }, slack);
+      : callbacksAfter(record.callbacks, addedCallbacks),
+    touchedAt,
+    touchedBefore: isTouched ? last : Math.min(record.touchedBefore, touchedAt),
+    version: record.version + (isMoreThanTimes(changes) ? 1 : 0),
+  }, options);
 }
 
-/** The times of a record, as they are handed out. */
+/** Returns whether changes raise the version: touches alone do not. */
+export function isMoreThanTimes(changes: SessionChanges): boolean {
+  const { idle: _, takenBack: __, ...others } = changes;
+  return Object.values(others).some((change) => change !== undefined);
+}
+
+/** Returns the times of a record as a store answers them. */
 export function timesOf(record: SessionRecord, now: number): SessionTimes {
   const { createdAt, touchedAt, deadline, version } = record;
   return { now, createdAt, touchedAt, deadline, version };
 }
 
-/** Why a session ends whose deadline has come; a tie is absolute. */
-export function dueReason(record: SessionRecord): "idle" | "absolute" {
-  const { createdAt, absoluteTimeout, deadline } = record;
-  return createdAt + absoluteTimeout <= deadline ? "absolute" : "idle";
+/** Returns why a session ends at its deadline; a tie is absolute. */
+export function dueReasonOf(record: SessionRecord): "idle" | "absolute" {
+  return absoluteEndOf(record) <= record.deadline ? "absolute" : "idle";
 }
 
-function renewedSecret(
-  { secretHash, oldSecrets }: SessionRecord,
-  renewal: Renewal,
+function isRefused(
+  record: SessionRecord,
+  conditions: CommitConditions = {},
   now: number,
-): Pick<SessionRecord, "secretHash" | "oldSecrets"> {
-  const old = { hash: secretHash, until: now + renewal.grace };
-  return {
-    secretHash: renewal.secretHash,
-    oldSecrets: [...oldSecrets, old].slice(-MAX_OLD_SECRETS),
-  };
+): boolean {
+  const { version = record.version, until = Infinity } = conditions;
+  return version !== record.version || now >= until;
 }
 
 /**
- * Whether nobody has touched a session since a touch that is taken back; the time
- * alone does not tell, as two may come in one millisecond.
+ * A touch is left out if the deadline is late enough for it even after the last
+ * touch has been taken back.
+ */
+function touched(record: SessionRecord, options: RecordOptions): SessionRecord {
+  const { touchedAt, touchedBefore } = record;
+  const { now, touchThrottle = 0 } = options;
+  if (now <= touchedBefore + touchThrottle) return record;
+  return withDeadline({
+    ...record,
+    touchedAt: Math.max(touchedAt, now),
+    touchedBefore: touchedAt,
+  }, options);
+}
+
+/**
+ * Compares both times, since two touches may come in one millisecond.
  */
 function isLastTouch(
   { touchedAt, touchedBefore }: SessionRecord,
@@ -153,24 +222,60 @@ function isLastTouch(
   return touch?.touchedAt === touchedAt && touch.before === touchedBefore;
 }
 
-function withDeadline(record: SessionRecord, slack: number): SessionRecord {
-  const { createdAt, touchedAt, sessionTimeout, absoluteTimeout } = record;
-  const idleAt = touchedAt + sessionTimeout + slack;
+function accessAfter(
+  record: SessionRecord,
+  access: AccessChange,
+  now: number,
+): Partial<SessionRecord> {
+  const { principal, generation, loginAge, grace, tokens } = access;
+  const untils = new Map(record.tokens.map(({ hash, until }) => [hash, until]));
+  const all = tokens.map(({ hash, generation }) => ({
+    hash,
+    generation,
+    until: untils.get(hash) ?? Infinity,
+  }));
   return {
-    ...record,
-    deadline: Math.min(idleAt, createdAt + absoluteTimeout),
+    principal: principal ?? undefined,
+    generation,
+    loginGeneration: access.loginGeneration,
+    isRenewalDue: access.isRenewalDue,
+    isRemembered: access.isRemembered,
+    authenticatedAt: timeBefore(now, loginAge) ?? record.authenticatedAt,
+    tokens: fade(all, generation, now + grace),
   };
 }
 
-function withAdded(
-  callbacks: readonly StoredCallback[],
-  added: readonly StoredCallback[],
-): StoredCallback[] {
-  const ids = new Set(callbacks.map(({ id }) => id));
-  return [...callbacks, ...added.filter(({ id }) => !ids.has(id))];
+/** Sets when the tokens of earlier generations stop counting, once for each. */
+function fade(
+  tokens: readonly StoredToken[],
+  generation: number,
+  until: number,
+): StoredToken[] {
+  return tokens.map((token) =>
+    token.generation < generation && token.until === Infinity
+      ? { ...token, until }
+      : token
+  );
 }
 
-function changedValues(
+function timeBefore(now: number, age: number | undefined): number | undefined {
+  return age === undefined ? undefined : now - age;
+}
+
+function withDeadline(
+  record: SessionRecord,
+  { touchThrottle = 0 }: RecordOptions,
+): SessionRecord {
+  const idleEnd = record.touchedAt + record.sessionTimeout + touchThrottle;
+  return { ...record, deadline: Math.min(idleEnd, absoluteEndOf(record)) };
+}
+
+function absoluteEndOf(record: SessionRecord): number {
+  const { createdAt, authenticatedAt, absoluteTimeout } = record;
+  return (authenticatedAt ?? createdAt) + absoluteTimeout;
+}
+
+function valuesAfter(
   values: ReadonlyMap<string, string>,
   changes: ReadonlyMap<string, string | undefined>,
 ): Map<string, string> {
@@ -180,4 +285,12 @@ function changedValues(
     else all.set(key, value);
   }
   return all;
+}
+
+function callbacksAfter(
+  callbacks: readonly StoredCallback[],
+  added: readonly StoredCallback[],
+): StoredCallback[] {
+  const ids = new Set(callbacks.map(({ id }) => id));
+  return [...callbacks, ...added.filter(({ id }) => !ids.has(id))];
 }

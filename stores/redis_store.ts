@@ -4,31 +4,33 @@
  * @module
  */
 
-import { checkRedis } from "./redis_check.ts";
-import { RedisClaims } from "./redis_claims.ts";
-import type { RedisClient } from "./redis_client.ts";
-import { RedisEnds } from "./redis_ends.ts";
-import { RedisListening } from "./redis_listening.ts";
+import { encodeText, listOf, numberOf, textsOf } from "./redis/encoding.ts";
+import { RedisClaims } from "./redis/end_claims.ts";
+import { RedisEnds } from "./redis/ends.ts";
+import { checkRedis } from "./redis/health_check.ts";
+import { RedisNotifications } from "./redis/notifications.ts";
+import { checkedOptions, type RedisStoreOptions } from "./redis/options.ts";
 import {
   decodeSession,
   decodeTimes,
-  encodeChanges,
+  encodeCommit,
   encodeFacts,
   encodePrincipal,
   fieldsOf,
   isGrowing,
-} from "./redis_record.ts";
-import { failureTo, ScriptRunner } from "./redis_runner.ts";
-import { COMMIT, COMMIT_SMALL, CREATE, LOAD } from "./redis_scripts.ts";
-import { Shards } from "./redis_shard.ts";
-import { type RedisPart, ShardGroup } from "./redis_shard_group.ts";
-import { encodeText, listOf, numberOf, textsOf } from "./redis_text.ts";
+} from "./redis/record_codec.ts";
+import { failureTo, ScriptRunner } from "./redis/script_runner.ts";
+import { COMMIT, COMMIT_SMALL, CREATE, LOAD } from "./redis/session_scripts.ts";
+import { type RedisPart, ShardGroup } from "./redis/shard_group.ts";
+import { Shards } from "./redis/shards.ts";
 import type {
-  AsideEnd,
   Claimant,
   ClaimedEnd,
   Claims,
-  EndNews,
+  CommitConditions,
+  CommitTimes,
+  DeadLetter,
+  EndNotification,
   LoadedSession,
   LoadOptions,
   NewSession,
@@ -37,55 +39,27 @@ import type {
   SessionTimes,
 } from "./store.ts";
 
-export * from "./redis_client.ts";
-export type { RedisPart } from "./redis_shard_group.ts";
-
-/** Options of {@linkcode RedisStore}. */
-export interface RedisStoreOptions {
-  /** How Redis is reached: what `fromNodeRedis` or `fromIoredis` answers. */
-  readonly client: RedisClient;
-  /**
-   * What the names of all keys and of the channel begin with. Sites with the
-   * same prefix share their sessions. It has no braces.
-   *
-   * @default {"curfew"}
-   */
-  readonly prefix?: string;
-  /**
-   * Over how many parts the sessions are spread, 1 or more. Each lies on one node
-   * of a cluster whole, and is away with it; each is asked whenever ends are
-   * claimed. On a single Redis more than one is of no use. All who share the
-   * sessions have the same number; with another, sessions are not found.
-   *
-   * @default {1}
-   */
-  readonly shards?: number;
-  /**
-   * Seconds between touches of a session within which no second one is written.
-   * Sessions end later by so much, so that none ends early. It saves Redis writes,
-   * to its log and to its replicas, where visitors send many requests.
-   *
-   * @default {0}
-   */
-  readonly touchGranularity?: number;
-}
+export * from "./redis/client.ts";
+export type { RedisPart, RedisStoreOptions };
 
 /**
- * Keeps sessions in Redis 7 or later, or in Valkey, as {@linkcode SessionStore}
- * says.
+ * A {@linkcode SessionStore} in Redis 7 or later, or in Valkey.
  *
- * Each act is one script, which Redis runs as a whole, by its own clock. Loading
- * and touching is one command. Deadlines lie in a sorted set from which ends are
- * claimed, so that none is lost if nobody is there when it comes; no key ever
- * expires by itself. News of ends travels by pub/sub, as a hint only. Losing the
- * connection is a rejection with the client's error as its cause.
+ * Each call is one script, which Redis runs as a whole, by its own clock. To load
+ * and touch a session is one command. Deadlines lie in a sorted set from which
+ * ends are claimed, so that none is lost while no node runs; no key ever expires
+ * by itself. Notifications travel by pub/sub, as hints. A lost connection is a
+ * rejection whose cause is the client's error.
  *
- * Redis answers before its replicas have a write: after a failover the last ones
- * may be lost, and an end be told twice or a logout undone.
+ * Redis answers before its replicas have a write. A failover may lose the last
+ * writes: an end is delivered twice, or a logout is undone.
  *
  * A session without values takes some 430 bytes of Redis, its indexes included.
- * Values longer than 64 characters make it half as big again, unless the
- * setting `hash-max-listpack-value` of Redis is raised, to 1024 for example.
+ * Values longer than 64 characters make it half as big again, unless the setting
+ * `hash-max-listpack-value` of Redis is raised, to 1024 for example.
+ *
+ * The sessions may be those of version 0.1.0: each is brought up to date when it
+ * is first loaded or changed, and 0.1.0 cannot read it any more.
  *
  * @example Usage
  * ```ts ignore
@@ -102,47 +76,39 @@ export interface RedisStoreOptions {
 export class RedisStore implements SessionStore, AsyncDisposable {
   /** The shards, each of which can be away by itself. */
   readonly parts: readonly RedisPart[];
-  readonly #client: RedisClient;
-  readonly #prefix: string;
+  readonly #options: Required<RedisStoreOptions>;
   readonly #channel: string;
-  /** Milliseconds, as scripts are told. */
-  readonly #slack: string;
+  /** Milliseconds. */
+  readonly #touchThrottle: number;
   readonly #shards: Shards;
   readonly #runner: ScriptRunner;
   readonly #ends: RedisEnds;
   readonly #all: ShardGroup;
-  readonly #listening: RedisListening;
+  readonly #notifications: RedisNotifications;
 
   /**
-   * Sends nothing yet.
+   * Creates a store; nothing is sent yet.
    *
    * @param options See each option.
-   * @throws {TypeError} If there is no client.
-   * @throws {RangeError} If another option is out of its range.
+   * @throws {TypeError} If an option is of the wrong kind, or unknown.
+   * @throws {RangeError} If an option is out of range.
    */
   constructor(options: RedisStoreOptions) {
-    const {
-      client,
-      prefix = "curfew",
-      shards: count = 1,
-      touchGranularity = 0,
-    } = options;
-    checkOptions({ client, prefix, shards: count, touchGranularity });
-    const channel = `${prefix}:news`;
-    const runner = new ScriptRunner(client);
-    const shards = new Shards(prefix, count);
-    const ends = new RedisEnds(runner, shards, channel);
+    const checked = this.#options = checkedOptions(options);
+    const { client, prefix } = checked;
+    // Version 0.1.0 had the same channel, which users allow in their ACLs.
+    const channel = this.#channel = `${prefix}:news`;
+    const shards = this.#shards = new Shards(prefix, checked.shards);
+    const runner = this.#runner = new ScriptRunner(client);
+    const ends = this.#ends = new RedisEnds(runner, shards, channel);
     const claims = new RedisClaims(runner, shards.all, channel);
-    const listening = new RedisListening(client, channel, { shards, claims });
-    const tools = { runner, claims, ends, listening };
-    this.#client = client;
-    this.#prefix = prefix;
-    this.#channel = channel;
-    this.#slack = String(touchGranularity * 1000);
-    this.#shards = shards;
-    this.#runner = runner;
-    this.#ends = ends;
-    this.#listening = listening;
+    const notifications = this.#notifications = new RedisNotifications(
+      client,
+      channel,
+      { shards, claims },
+    );
+    const tools = { runner, claims, ends, notifications };
+    this.#touchThrottle = checked.touchThrottle * 1000;
     this.#all = new ShardGroup("all shards", shards.all, tools);
     this.parts = shards.all.map((shard) =>
       new ShardGroup(`shard ${shard.index}`, [shard], tools)
@@ -156,15 +122,17 @@ export class RedisStore implements SessionStore, AsyncDisposable {
 
   /** {@inheritDoc SessionStore.create} */
   async create(session: NewSession): Promise<SessionTimes | undefined> {
-    const { uid, age, idle, sessionTimeout, absoluteTimeout, principal } =
-      session;
-    const at = this.#shards.placeOf(uid);
+    const { uid, age, idle, loginAge } = session;
+    const { sessionTimeout, absoluteTimeout, principal } = session;
+    const { key, name, shard } = this.#shards.placeOf(uid);
     const list = textsOf(
       await this.#runner.run(CREATE, `create session "${uid}"`, {
-        keys: [at.key, at.shard.due, at.shard.principals],
-        words: [at.name, this.#slack, this.#channel],
-        numbers: [age, idle, sessionTimeout, absoluteTimeout],
-        more: [encodePrincipal(principal), ...encodeFacts(session)],
+        keys: [key, shard.due, shard.principals],
+        args: [
+          ...[name, this.#touchThrottle, this.#channel],
+          ...[age, idle, loginAge, sessionTimeout, absoluteTimeout],
+          ...[encodePrincipal(principal), ...encodeFacts(session)],
+        ],
       }),
     );
     return list.length === 0 ? undefined : decodeTimes(list);
@@ -175,16 +143,13 @@ export class RedisStore implements SessionStore, AsyncDisposable {
     uid: string,
     options: LoadOptions,
   ): Promise<LoadedSession | undefined> {
-    const at = this.#shards.placeOf(uid);
+    const { tokenHash, touch, grace } = options;
+    const { key, name, shard } = this.#shards.placeOf(uid);
+    const hash = encodeText(tokenHash);
     const [now, before, fields] = listOf(
       await this.#runner.run(LOAD, `load session "${uid}"`, {
-        keys: [at.key, at.shard.due],
-        words: [
-          at.name,
-          this.#slack,
-          encodeText(options.secretHash),
-          options.touch ? "1" : "0",
-        ],
+        keys: [key, shard.due],
+        args: [name, this.#touchThrottle, hash, touch ? "1" : "", grace],
       }),
     );
     if (now === undefined) return undefined;
@@ -198,14 +163,17 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   async commit(
     uid: string,
     changes: SessionChanges,
-  ): Promise<SessionTimes | undefined> {
-    const at = this.#shards.placeOf(uid);
+    conditions?: CommitConditions,
+  ): Promise<CommitTimes | undefined> {
+    const { key, name, shard } = this.#shards.placeOf(uid);
     const script = isGrowing(changes) ? COMMIT : COMMIT_SMALL;
     const list = textsOf(
       await this.#runner.run(script, `change session "${uid}"`, {
-        keys: [at.key, at.shard.due, at.shard.principals],
-        words: [at.name, this.#slack, this.#channel],
-        more: encodeChanges(changes),
+        keys: [key, shard.due, shard.principals],
+        args: [
+          ...[name, this.#touchThrottle, this.#channel],
+          ...encodeCommit(changes, conditions),
+        ],
       }),
     );
     return list.length === 0 ? undefined : decodeTimes(list);
@@ -223,11 +191,11 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   /**
    * {@inheritDoc SessionStore.claim}
    *
-   * One command if there is nothing, two if there is; as many for each shard in
-   * which something may be due, as far as is known by news, of which all are
-   * looked into once a second. Where others claim too, `nextIn` may be up to
-   * 20 ms more, so that not all look at once. What somebody else claims in
-   * between is not claimed again. At most 1000 are claimed at once.
+   * It takes one command if there is nothing to claim, two otherwise; as many for
+   * each shard in which something may be due. Notifications say which these are,
+   * and every shard is polled once a second. At most 1000 ends are claimed at
+   * once. While other nodes claim too, `nextIn` may be up to 20 ms more, so that
+   * not all poll at once.
    *
    * Ends of shards that answer are claimed even if another shard fails, or does
    * not answer within 5 s. To ask one shard only, use `parts`.
@@ -251,23 +219,19 @@ export class RedisStore implements SessionStore, AsyncDisposable {
     return this.#ends.release(uid, fence, delay);
   }
 
-  /**
-   * {@inheritDoc SessionStore.putAside}
-   *
-   * `listAside` shows it.
-   */
-  putAside(uid: string, fence: string, why: string): Promise<boolean> {
-    return this.#ends.putAside(uid, fence, why);
+  /** {@inheritDoc SessionStore.deadLetter} */
+  deadLetter(uid: string, fence: string, why: string): Promise<boolean> {
+    return this.#ends.deadLetter(uid, fence, why);
   }
 
   /**
-   * The ends that have been put aside, the longest kept first.
+   * Lists the dead letters, the oldest first.
    *
-   * Redis keeps them until somebody deletes their keys. It rejects while a shard
-   * is away: then ask the `parts` one by one.
+   * Redis keeps them until their keys are deleted. It rejects while a shard is
+   * away: then ask the `parts` one by one.
    */
-  listAside(): Promise<AsideEnd[]> {
-    return this.#all.listAside();
+  listDeadLetters(): Promise<DeadLetter[]> {
+    return this.#all.listDeadLetters();
   }
 
   /** {@inheritDoc SessionStore.nextIn} */
@@ -283,35 +247,35 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   /**
    * {@inheritDoc SessionStore.watch}
    *
-   * Opens a connection that listens, one for all who watch.
+   * The first watcher opens a connection that listens, which all watchers share.
    */
   watch(
-    onEnd: (news: EndNews) => void,
-    onSooner?: () => void,
+    onEnd: (notification: EndNotification) => void,
+    onDueEarlier?: () => void,
   ): Promise<() => void> {
-    return this.#all.watch(onEnd, onSooner);
+    return this.#all.watch(onEnd, onDueEarlier);
   }
 
   /**
    * {@inheritDoc SessionStore.check}
    *
-   * It refuses a Redis older than 7, one that drops keys which nobody has asked
-   * it to drop (`maxmemory-policy allkeys-*`), a replica, and a number of shards
-   * other than that of the sessions which are there. It tells of a clock that
-   * differs by more than a second, of what a restart would lose, of a cluster
-   * that is not made use of or stops as a whole when one node is away, and of what
-   * it was not allowed to look at. A node that does not answer in 5 s is taken to
-   * be away.
+   * It refuses a Redis older than 7, one that drops keys by itself
+   * (`maxmemory-policy allkeys-*`), a replica, sessions of another number of
+   * shards or of a later version. It reports a clock that differs by more than a
+   * second, losses at a restart, a cluster that is not made use of or stops as a
+   * whole when one node is away, and checks that Redis does not allow. A node that
+   * does not answer within 5 s counts as away.
    *
    * @throws {RangeError} If it refuses Redis.
    */
   async check(): Promise<readonly string[]> {
+    const { client, prefix } = this.#options;
     try {
       return await checkRedis({
-        client: this.#client,
+        client,
         keys: this.#shards.all.map(({ due }) => due),
         channel: this.#channel,
-        shardsKey: `${this.#prefix}:shards`,
+        markKey: `${prefix}:shards`,
       });
     } catch (error) {
       throw error instanceof RangeError
@@ -322,30 +286,6 @@ export class RedisStore implements SessionStore, AsyncDisposable {
 
   /** Stops all watching; the client stays open, as it is the user's. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#listening.stop();
-  }
-}
-
-function checkOptions(options: Required<RedisStoreOptions>): void {
-  const { client, prefix, shards, touchGranularity } = options;
-  if (typeof client?.send !== "function") {
-    throw new TypeError(
-      "Cannot make store: the client is not adapted: call fromNodeRedis() or fromIoredis()",
-    );
-  }
-  if (/[{}]/.test(prefix)) {
-    throw new RangeError(
-      `Cannot make store: the prefix has braces: "${prefix}"`,
-    );
-  }
-  if (!Number.isInteger(shards) || shards < 1) {
-    throw new RangeError(
-      `Cannot make store: shards is not a whole number of 1 or more: ${shards}`,
-    );
-  }
-  if (!(touchGranularity >= 0 && touchGranularity < Infinity)) {
-    throw new RangeError(
-      `Cannot make store: touchGranularity is not a number of seconds: ${touchGranularity}`,
-    );
+    await this.#notifications.stop();
   }
 }

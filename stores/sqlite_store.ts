@@ -4,35 +4,31 @@
  * @module
  */
 
-import type { StatementSync } from "node:sqlite";
-import { type Clock, systemClock } from "../internal/clock.ts";
-import { describe } from "../internal/describe.ts";
+import type { Clock } from "../base/clock.ts";
 import {
-  changed,
-  dueReason,
-  isOpenedBy,
-  newRecord,
+  commitRecord,
+  createRecord,
+  loadRecord,
   type SessionRecord,
   timesOf,
-  touched,
 } from "./record.ts";
-import { SqliteDatabase } from "./sqlite_database.ts";
-import { SqliteNews } from "./sqlite_news.ts";
+import { SqliteDatabase } from "./sqlite/database.ts";
+import { SqliteEnds } from "./sqlite/ends.ts";
+import { checkedOptions, type SqliteStoreOptions } from "./sqlite/options.ts";
+import { columnsOf, isOver, recordOf, type Row } from "./sqlite/row.ts";
 import {
-  columnsOf,
-  endOf,
-  isOver,
-  recordOf,
-  type Row,
-  SELECT,
-  SELECT_FACTS,
-} from "./sqlite_row.ts";
+  isOne,
+  prepareStatements,
+  type Statements,
+} from "./sqlite/statements.ts";
 import type {
-  AsideEnd,
   Claimant,
   ClaimedEnd,
   Claims,
-  EndNews,
+  CommitConditions,
+  CommitTimes,
+  DeadLetter,
+  EndNotification,
   LoadedSession,
   LoadOptions,
   NewSession,
@@ -41,74 +37,22 @@ import type {
   SessionTimes,
 } from "./store.ts";
 
-/** Options of {@linkcode SqliteStore}. */
-export interface SqliteStoreOptions {
-  /**
-   * The file of the database, made if there is none, for its owner only; or
-   * ":memory:".
-   *
-   * SQLite keeps two more beside it, with "-wal" and "-shm" at their ends. It is
-   * to be on a disk of the machine: over NFS and its like, locks are not reliable
-   * and memory is not shared.
-   *
-   * A process that has a store open must open these files by `node:sqlite` only,
-   * not by `Deno.readFile()` or `Deno.copyFile()`: closing one drops the locks of
-   * the whole process (POSIX), and sessions are lost. Make copies by SQLite's
-   * `VACUUM INTO`.
-   */
-  readonly path: string;
-  /**
-   * Seconds between the touches of a session that are written down, to save
-   * writing; all of them if 0.
-   *
-   * Nobody is cut off early: sessions end that much later instead, those without
-   * a touch too. A visitor who keeps coming costs two writes in that time.
-   *
-   * @default {0}
-   */
-  readonly touchGranularity?: number;
-  /**
-   * Seconds to wait for other processes that write; the whole process waits.
-   * After that a call throws.
-   *
-   * @default {5}
-   */
-  readonly busyTimeout?: number;
-  /**
-   * Seconds between two looks for what other processes have ended, while
-   * somebody watches. A look costs microseconds.
-   *
-   * @default {0.05}
-   */
-  readonly pollInterval?: number;
-  /**
-   * Bytes that the database may grow to. What would need more throws, as when
-   * the disk is full.
-   *
-   * @default {Infinity}
-   */
-  readonly maxSize?: number;
-  /**
-   * Where the time comes from: one for all who share the file.
-   *
-   * @default the clock of the process, looked up at each use
-   */
-  readonly clock?: Clock;
-}
+export type { SqliteStoreOptions };
 
 /**
- * Keeps sessions in a file, as {@linkcode SessionStore} says: they outlive the
- * process, and all the processes of one machine share them, workers of
- * `deno serve --parallel` too.
+ * A {@linkcode SessionStore} in a file. Its sessions outlive the process, and all
+ * processes of one machine share them, workers of `deno serve --parallel` too.
  *
- * It is synchronous. What has been written survives the end of the process,
- * however sudden. A power cut or a crash of the machine may lose what was
- * written in the seconds before, since not every change waits for the disk; the
- * database is whole all the same.
+ * It is synchronous. What was written survives a sudden end of the process. A
+ * power cut or a crash of the machine may lose the writes of the last seconds,
+ * since not every change waits for the disk; the database stays whole.
  *
- * Each call that fails throws an Error that says why in words and has SQLite's
- * error as its cause: the database is locked for too long, full, damaged, may
- * not be written. Whatever fails is not done, not even in part.
+ * A call that fails throws an Error whose message gives the reason in words, and
+ * whose cause is SQLite's error: the database is locked for too long, is full,
+ * is damaged, may not be written. A call that fails changes nothing.
+ *
+ * The file may be one that version 0.1.0 wrote: it is brought up to date when it
+ * is opened, and 0.1.0 cannot open it any more.
  *
  * It needs permission to read and write the file at `path`, and no other: SQLite
  * opens those beside it by itself. In `deno.json`, for `deno run -P`:
@@ -120,50 +64,43 @@ export interface SqliteStoreOptions {
  * import { assertEquals } from "@std/assert";
  *
  * using store = new SqliteStore({ path: ":memory:" });
- * assertEquals(store.load("nobody", { secretHash: "", touch: true }), undefined);
+ * const options = { tokenHash: "", touch: true, grace: 0 };
+ * assertEquals(store.load("no such session", options), undefined);
  * assertEquals(store.nextIn(), Infinity);
  * ```
  */
 export class SqliteStore implements SessionStore, Disposable {
   readonly #clock: Clock;
-  readonly #slack: number;
+  readonly #touchThrottle: number;
   readonly #database: SqliteDatabase;
-  readonly #news: SqliteNews;
   readonly #statements: Statements;
+  readonly #ends: SqliteEnds;
 
   /**
    * Opens the database, and brings an older one up to date.
    *
-   * @throws {TypeError} If an option is of the wrong kind.
-   * @throws {RangeError} If a number is negative, or NaN.
-   * @throws {Error} If the file cannot be opened or written, is none of SQLite,
-   * of another program, or of a later version of this one.
+   * @throws {TypeError} If an option is of the wrong kind, or unknown.
+   * @throws {RangeError} If an option is out of range.
+   * @throws {Error} If the file cannot be opened or written, is not a database of
+   * SQLite, or is one of another program or of a later version.
    */
   constructor(options: SqliteStoreOptions) {
-    const { path, clock = systemClock, maxSize = Infinity } = options;
-    if (typeof path !== "string" || path === "") {
-      throw new TypeError(
-        `Cannot open the store: the path is not one: ${describe(path)}`,
-      );
-    }
+    const { path, clock, touchThrottle, interval, ...limits } = checkedOptions(
+      options,
+    );
     this.#clock = clock;
-    this.#slack = millisecondsOf(options, "touchGranularity", 0);
-    const busyTimeout = millisecondsOf(options, "busyTimeout", 5);
-    const interval = millisecondsOf(options, "pollInterval", 0.05);
-    this.#database = new SqliteDatabase(path, { busyTimeout, maxSize });
-    this.#statements = prepareStatements(this.#database);
-    this.#news = new SqliteNews(this.#database, {
-      clock,
-      interval,
-      nextDue: () => this.#nextDue(),
-    });
+    this.#touchThrottle = touchThrottle;
+    this.#database = new SqliteDatabase(path, limits);
+    const statements = this.#statements = prepareStatements(this.#database);
+    const parts = { clock, statements, interval };
+    this.#ends = new SqliteEnds(this.#database, parts);
   }
 
-  /** Keeps a new session: {@linkcode SessionStore.create}. */
+  /** {@inheritDoc SessionStore.create} */
   create(session: NewSession): SessionTimes | undefined {
-    const times = this.#database.write("keep a session in", () => {
+    const times = this.#database.write("create a session in", () => {
       const now = this.#clock.now();
-      const record = newRecord(session, now, this.#slack);
+      const record = createRecord(session, this.#optionsAt(now));
       const { uid, isSecure, createdAt } = record;
       const { changes, lastInsertRowid } = this.#statements.insert.run({
         ...columnsOf(record),
@@ -172,130 +109,99 @@ export class SqliteStore implements SessionStore, Disposable {
         createdAt,
       });
       if (changes === 0) return undefined;
-      this.#keep(lastInsertRowid, record.values);
+      this.#setValues(lastInsertRowid, record.values);
       return timesOf(record, now);
     });
-    if (times !== undefined) this.#news.tellDue(times.deadline);
+    if (times !== undefined) this.#ends.notifications.notifyDue(times.deadline);
     return times;
   }
 
-  /** Loads a session, and may touch it: {@linkcode SessionStore.load}. */
+  /** {@inheritDoc SessionStore.load} */
   load(uid: string, options: LoadOptions): LoadedSession | undefined {
-    const { secretHash, touch } = options;
     return this.#database.try("load a session from", () => {
       for (;;) {
         const row = this.#statements.select.get(uid) as Row | undefined;
         const now = this.#clock.now();
         if (row === undefined || isOver(row, now)) return undefined;
         const record = recordOf(row);
-        const touchedBefore = record.touchedAt;
-        if (!touch || !isOpenedBy(record, secretHash, now)) {
-          return { ...record, now, touchedBefore };
+        const after = loadRecord(record, options, this.#optionsAt(now));
+        if (after === record || this.#update(row, after)) {
+          return { ...after, now, touchedBefore: record.touchedAt };
         }
-        const after = touched(record, now, this.#slack);
-        if (after === record || this.#touch(row, after)) {
-          return { ...after, now, touchedBefore };
-        }
-        // Somebody has changed it since it was read.
+        // Another process has changed the session since it was read.
       }
     });
   }
 
-  /** Changes a session: {@linkcode SessionStore.commit}. */
-  commit(uid: string, changes: SessionChanges): SessionTimes | undefined {
+  /** {@inheritDoc SessionStore.commit} */
+  commit(
+    uid: string,
+    changes: SessionChanges,
+    conditions?: CommitConditions,
+  ): CommitTimes | undefined {
     const times = this.#database.write("commit a session to", () => {
       const now = this.#clock.now();
       const row = this.#statements.selectFacts.get(uid) as Row | undefined;
       if (row === undefined || isOver(row, now)) return undefined;
-      const record = changed(recordOf(row), changes, now, this.#slack);
-      this.#statements.update.run({ ...columnsOf(record), id: row.id });
-      if (changes.values !== undefined) this.#keep(row.id, changes.values);
-      return timesOf(record, now);
+      const record = recordOf(row);
+      const options = { ...this.#optionsAt(now), conditions };
+      const after = commitRecord(record, changes, options);
+      if (after === undefined) {
+        return { ...timesOf(record, now), isRefused: true };
+      }
+      this.#update(row, after);
+      if (changes.values !== undefined) this.#setValues(row.id, changes.values);
+      return timesOf(after, now);
     });
-    if (times !== undefined) this.#news.tellDue(times.deadline);
+    if (times !== undefined) this.#ends.notifications.notifyDue(times.deadline);
     return times;
   }
 
-  /** Ends a session: {@linkcode SessionStore.end}. */
+  /** {@inheritDoc SessionStore.end} */
   end(
     uid: string,
     reason: string,
     claimant: Claimant,
   ): ClaimedEnd | undefined {
-    const end = this.#database.write("end a session in", () => {
-      const row = this.#statements.select.get(uid) as Row | undefined;
-      const now = this.#clock.now();
-      if (row === undefined || isOver(row, now)) return undefined;
-      return this.#claim(this.#end(row, reason, now, now), claimant, now);
-    });
-    if (end !== undefined) this.#tell([end], claimant);
-    return end;
+    return this.#ends.end(uid, reason, claimant);
   }
 
-  /** Claims ends: {@linkcode SessionStore.claim}. */
+  /** {@inheritDoc SessionStore.claim} */
   claim(claimant: Claimant, limit: number): Claims {
-    const waiting = this.nextIn();
-    // Without a lock, while there is nothing to claim.
-    if (waiting > 0) return { ends: [], nextIn: waiting };
-    const ends = this.#database.write("claim ends in", () => {
-      const now = this.#clock.now();
-      const rows = this.#statements.selectDue.all(now, limit);
-      return (rows as unknown as Row[]).map((row) => {
-        const ended = row.reason === null
-          ? this.#end(row, dueReason(recordOf(row)), row.deadline, now)
-          : row;
-        return this.#claim(ended, claimant, now);
-      });
-    });
-    this.#tell(ends, claimant);
-    return { ends, nextIn: this.nextIn() };
+    return this.#ends.claim(claimant, limit);
   }
 
-  /** Renews a lease: {@linkcode SessionStore.renew}. */
+  /** {@inheritDoc SessionStore.renew} */
   renew(uid: string, fence: string, lease: number): boolean {
-    const due = this.#clock.now() + lease;
-    return this.#database.try("renew a claim in", () => {
-      const isHeld = isOne(this.#statements.renew.run(due, uid, fence));
-      if (isHeld) this.#news.tellDue(due);
-      return isHeld;
-    });
+    return this.#ends.renew(uid, fence, lease);
   }
 
-  /** Forgets what has been told: {@linkcode SessionStore.acknowledge}. */
+  /** {@inheritDoc SessionStore.acknowledge} */
   acknowledge(uid: string, fence: string): boolean {
-    return this.#database.try(
-      "acknowledge an end in",
-      () => isOne(this.#statements.acknowledge.run(uid, fence)),
-    );
+    return this.#ends.acknowledge(uid, fence);
   }
 
-  /** Leaves an end to others: {@linkcode SessionStore.release}. */
+  /** {@inheritDoc SessionStore.release} */
   release(uid: string, fence: string, delay: number): boolean {
-    const due = this.#clock.now() + delay;
-    return this.#database.try("release a claim in", () => {
-      const isHeld = isOne(this.#statements.release.run(due, uid, fence));
-      if (isHeld) this.#news.tellDue(due);
-      return isHeld;
-    });
+    return this.#ends.release(uid, fence, delay);
   }
 
-  /** Gives up on an end: {@linkcode SessionStore.putAside}. */
-  putAside(uid: string, fence: string, why: string): boolean {
-    const text = JSON.stringify(why);
-    return this.#database.try(
-      "put an end aside in",
-      () => isOne(this.#statements.putAside.run(text, uid, fence)),
-    );
+  /** {@inheritDoc SessionStore.deadLetter} */
+  deadLetter(uid: string, fence: string, why: string): boolean {
+    return this.#ends.deadLetter(uid, fence, why);
   }
 
-  /** Milliseconds until something can be claimed: {@linkcode SessionStore.nextIn}. */
+  /** Lists the dead letters, the earliest end first. */
+  listDeadLetters(): DeadLetter[] {
+    return this.#ends.listDeadLetters();
+  }
+
+  /** {@inheritDoc SessionStore.nextIn} */
   nextIn(): number {
-    const due = this.#database.try("read the store", () => this.#nextDue());
-    this.#news.noteNextDue(due);
-    return Math.max(0, due - this.#clock.now());
+    return this.#ends.nextIn();
   }
 
-  /** The sessions of a principal: {@linkcode SessionStore.uidsOf}. */
+  /** {@inheritDoc SessionStore.uidsOf} */
   uidsOf(principal: string): string[] {
     const text = JSON.stringify(principal);
     const rows = this.#database.try(
@@ -306,21 +212,26 @@ export class SqliteStore implements SessionStore, Disposable {
   }
 
   /**
-   * Hears of ends: {@linkcode SessionStore.watch}. Of its own in a microtask, of
-   * those of others within the `pollInterval`.
+   * {@inheritDoc SessionStore.watch}
+   *
+   * Ends of this store are notified in a microtask, those of other processes
+   * within the `pollInterval`.
    */
-  watch(onEnd: (news: EndNews) => void, onSooner?: () => void): () => void {
+  watch(
+    onEnd: (notification: EndNotification) => void,
+    onDueEarlier?: () => void,
+  ): () => void {
     return this.#database.try(
       "watch the store",
-      () => this.#news.watch(onEnd, onSooner),
+      () => this.#ends.notifications.watch(onEnd, onDueEarlier),
     );
   }
 
   /**
-   * Whether the store can be written: {@linkcode SessionStore.check}.
+   * {@inheritDoc SessionStore.check}
    *
-   * @returns a sentence if it is in memory.
-   * @throws {Error} If it cannot.
+   * @returns a sentence if the database is in memory.
+   * @throws {Error} If the database cannot be written.
    */
   check(): readonly string[] {
     this.#database.write("write the store", () => {});
@@ -329,22 +240,9 @@ export class SqliteStore implements SessionStore, Disposable {
       : [];
   }
 
-  /** The ends that have been put aside, the longest kept first. */
-  listAside(): AsideEnd[] {
-    const now = this.#clock.now();
-    const rows = this.#database.try(
-      "read the store",
-      () => this.#statements.selectAside.all(),
-    );
-    return (rows as unknown as Row[]).map((row) => ({
-      ...endOf(row, now),
-      why: JSON.parse(row.why!) as string,
-    }));
-  }
-
-  /** Closes the database; again does nothing. All other calls throw from then on. */
+  /** Closes the database, so that all other calls throw; again does nothing. */
   close(): void {
-    this.#news.stop();
+    this.#ends.notifications.stop();
     this.#database.close();
   }
 
@@ -353,155 +251,40 @@ export class SqliteStore implements SessionStore, Disposable {
     this.close();
   }
 
-  #nextDue(): number {
-    const { due } = this.#statements.nextDue.get()!;
-    return due as number | null ?? Infinity;
+  #optionsAt(now: number): { now: number; touchThrottle: number } {
+    return { now, touchThrottle: this.#touchThrottle };
   }
 
-  /** Writes the touch down, unless somebody else has changed the session. */
-  #touch(before: Row, after: SessionRecord): boolean {
-    return isOne(this.#statements.touch.run(
-      after.touchedAt,
-      after.touchedBefore,
-      after.deadline,
-      after.deadline,
-      before.id,
-      before.touchedAt,
-      before.touchedBefore,
-      before.version,
-    ));
+  /** Writes a record, unless another process has changed it since it was read. */
+  #update(read: Row, after: SessionRecord): boolean {
+    const { touchedAt, touchedBefore, deadline } = after;
+    const asRead = {
+      id: read.id,
+      readTouchedAt: read.touchedAt,
+      readTouchedBefore: read.touchedBefore,
+      readVersion: read.version,
+    };
+    const isTouch = after.version === read.version;
+    return isOne(
+      isTouch
+        ? this.#statements.touch.run({
+          ...asRead,
+          touchedAt,
+          touchedBefore,
+          deadline,
+        })
+        : this.#statements.update.run({ ...asRead, ...columnsOf(after) }),
+    );
   }
 
-  #keep(
+  #setValues(
     id: number | bigint,
     values: ReadonlyMap<string, string | undefined>,
   ): void {
     for (const [key, value] of values) {
       const text = JSON.stringify(key);
-      if (value === undefined) this.#statements.drop.run(id, text);
-      else this.#statements.keep.run(id, text, JSON.stringify(value));
+      if (value === undefined) this.#statements.deleteValue.run(id, text);
+      else this.#statements.setValue.run(id, text, JSON.stringify(value));
     }
   }
-
-  /** The row with its end, of which the others hear once it is committed. */
-  #end(row: Row, reason: string, at: number, now: number): Row {
-    this.#news.write({ uid: row.uid, reason, at }, now);
-    return { ...row, reason: JSON.stringify(reason), at, attempt: 0 };
-  }
-
-  #claim(row: Row, claimant: Claimant, now: number): ClaimedEnd {
-    const fence = crypto.randomUUID();
-    const claimed = { ...row, attempt: row.attempt! + 1 };
-    const { reason, at, attempt, id } = claimed;
-    const due = now + claimant.lease;
-    this.#statements.claim.run(reason, at, attempt, fence, due, id);
-    return { ...endOf(claimed, now), fence };
-  }
-
-  /** Of ends that were told before, everybody has heard. */
-  #tell(ends: readonly ClaimedEnd[], { lease }: Claimant): void {
-    for (const { session: { uid, now }, reason, at, attempt } of ends) {
-      if (attempt === 1) this.#news.tell({ uid, reason, at });
-      this.#news.tellDue(now + lease);
-    }
-  }
-}
-
-type Statements = ReturnType<typeof prepareStatements>;
-
-function prepareStatements(database: SqliteDatabase): Record<
-  | "insert"
-  | "select"
-  | "selectFacts"
-  | "selectDue"
-  | "selectAside"
-  | "touch"
-  | "update"
-  | "keep"
-  | "drop"
-  | "claim"
-  | "renew"
-  | "acknowledge"
-  | "release"
-  | "putAside"
-  | "nextDue"
-  | "uidsOf",
-  StatementSync
-> {
-  const isHeld = "WHERE uid = ? AND fence = ?";
-  return {
-    insert: database.prepare(`
-      INSERT INTO session (
-        uid, secretHash, oldSecrets, isSecure, principal, sessionTimeout,
-        absoluteTimeout, callbacks, createdAt, touchedAt, touchedBefore,
-        deadline, version, due
-      ) VALUES (
-        :uid, :secretHash, :oldSecrets, :isSecure, :principal, :sessionTimeout,
-        :absoluteTimeout, :callbacks, :createdAt, :touchedAt, :touchedBefore,
-        :deadline, :version, :deadline
-      ) ON CONFLICT DO NOTHING`),
-    select: database.prepare(`${SELECT} WHERE uid = ?`),
-    selectFacts: database.prepare(`${SELECT_FACTS} WHERE uid = ?`),
-    selectDue: database.prepare(
-      `${SELECT} WHERE due <= ? ORDER BY due LIMIT ?`,
-    ),
-    selectAside: database.prepare(
-      `${SELECT} WHERE why IS NOT NULL ORDER BY at, id`,
-    ),
-    touch: database.prepare(`
-      UPDATE session
-      SET touchedAt = ?, touchedBefore = ?, deadline = ?, due = ?
-      WHERE id = ? AND touchedAt = ? AND touchedBefore = ? AND version = ?
-        AND reason IS NULL`),
-    update: database.prepare(`
-      UPDATE session SET
-        secretHash = :secretHash, oldSecrets = :oldSecrets,
-        principal = :principal, sessionTimeout = :sessionTimeout,
-        absoluteTimeout = :absoluteTimeout, callbacks = :callbacks,
-        touchedAt = :touchedAt, touchedBefore = :touchedBefore,
-        deadline = :deadline, due = :deadline, version = :version
-      WHERE id = :id`),
-    keep: database.prepare(`
-      INSERT INTO kept (session, key, value) VALUES (?, ?, ?)
-      ON CONFLICT DO UPDATE SET value = excluded.value`),
-    drop: database.prepare("DELETE FROM kept WHERE session = ? AND key = ?"),
-    claim: database.prepare(`
-      UPDATE session SET reason = ?, at = ?, attempt = ?, fence = ?, due = ?
-      WHERE id = ?`),
-    renew: database.prepare(`UPDATE session SET due = ? ${isHeld}`),
-    acknowledge: database.prepare(`DELETE FROM session ${isHeld}`),
-    release: database.prepare(
-      `UPDATE session SET due = ?, fence = NULL ${isHeld}`,
-    ),
-    putAside: database.prepare(
-      `UPDATE session SET due = 9e999, fence = NULL, why = ? ${isHeld}`,
-    ),
-    nextDue: database.prepare("SELECT min(due) AS due FROM session"),
-    uidsOf: database.prepare(`
-      SELECT uid FROM session
-      WHERE principal = ? AND reason IS NULL AND deadline > ?
-      ORDER BY createdAt, id`),
-  };
-}
-
-function isOne({ changes }: { readonly changes: number | bigint }): boolean {
-  return Number(changes) === 1;
-}
-
-function millisecondsOf(
-  options: SqliteStoreOptions,
-  name: "touchGranularity" | "busyTimeout" | "pollInterval",
-  otherwise: number,
-): number {
-  const seconds: unknown = options[name] ?? otherwise;
-  if (typeof seconds === "number" && seconds >= 0 && seconds < Infinity) {
-    return Math.round(seconds * 1000);
-  }
-  const message =
-    `Cannot open the store: ${name} is not a number of seconds, 0 or more: ${
-      describe(seconds)
-    }`;
-  throw typeof seconds === "number"
-    ? new RangeError(message)
-    : new TypeError(message);
 }

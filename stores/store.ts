@@ -1,197 +1,81 @@
 /**
- * What a store of sessions is to do: keep their records beyond the process, and
- * hand each end to exactly one of those who ask.
+ * The contract of session stores: a store holds the records of sessions beyond
+ * the process, and returns each end to exactly one of the nodes that ask for it.
  *
- * A store keeps records, never live sessions, and never a token: of the secret
- * it knows the SHA-256 only. Whoever serves a site over it has the live objects.
+ * A store holds records, never live sessions, and only the SHA-256 of secrets,
+ * never a token. The live sessions are in the nodes: the processes of a site.
  *
  * @module
  */
 
-/** Something now, or a promise of it. A store that need not wait gives none. */
-export type MaybePromise<T> = T | Promise<T>;
+import type { MaybePromise } from "../base/maybe_promise.ts";
+import type {
+  CommitConditions,
+  CommitTimes,
+  LoadedSession,
+  LoadOptions,
+  NewSession,
+  SessionChanges,
+  SessionTimes,
+  StoredSession,
+} from "./stored_session.ts";
 
-/** The hash of a secret that a renewal has replaced. */
-export interface OldSecret {
-  /** Its SHA-256, in lower-case hex digits. */
-  readonly hash: string;
-  /** Until when it still opens the session: UNIX milliseconds of the store. */
-  readonly until: number;
-}
+export type { MaybePromise };
+export type * from "./stored_session.ts";
 
-/** A callback that is registered by name, so that it survives the process. */
-export interface StoredCallback {
-  /**
-   * Tells it from the others of its session: what is added again under the same
-   * id, since the answer to the first time was lost, is the same callback. It is
-   * "" for one that was kept before there were ids.
-   */
-  readonly id: string;
-  /** The name that it is registered by with the site. */
-  readonly name: string;
-  /** What it is called with, encoded by the site. */
-  readonly argument: string;
-}
-
-/** What does not change by itself while a session lives. */
-export interface SessionFacts {
-  /** The SHA-256 of the secret, in lower-case hex digits. */
-  readonly secretHash: string;
-  /** What the secret was before; few. */
-  readonly oldSecrets: readonly OldSecret[];
-  /** Whether it was made over https. */
-  readonly isSecure: boolean;
-  /** Whose it is. */
-  readonly principal: string | undefined;
-  /** Milliseconds without a touch after which it ends; Infinity for never. */
-  readonly sessionTimeout: number;
-  /** Milliseconds of life after which it ends; Infinity for never. */
-  readonly absoluteTimeout: number;
-  /** What is kept in it, by key, encoded by the site. */
-  readonly values: ReadonlyMap<string, string>;
-  /** Who is told of its end, by name, in the order of registration. */
-  readonly callbacks: readonly StoredCallback[];
-}
-
-/** A session that is to be kept. */
-export interface NewSession extends SessionFacts {
-  /** Its name; nobody else has it. */
-  readonly uid: string;
-  /** Milliseconds since it was made. */
-  readonly age: number;
-  /** Milliseconds since it was touched. */
-  readonly idle: number;
-}
-
-/** The times of a record, in UNIX milliseconds of the store's own clock. */
-export interface SessionTimes {
-  /** What the store's clock shows. */
-  readonly now: number;
-  /** When the session was made. */
-  readonly createdAt: number;
-  /** When it was touched last. */
-  readonly touchedAt: number;
-  /** When it ends if nobody touches it; Infinity for never. */
-  readonly deadline: number;
-  /** Raised by each commit that changes more than the times. */
-  readonly version: number;
-}
-
-/** A session as it is kept. */
-export interface StoredSession extends SessionFacts, SessionTimes {
-  /** Its name. */
-  readonly uid: string;
-}
-
-/** A session that has been loaded. */
-export interface LoadedSession extends StoredSession {
-  /** When it had been touched before this load: what a touch is taken back to. */
-  readonly touchedBefore: number;
-}
-
-/** How a session is loaded. */
-export interface LoadOptions {
-  /** The SHA-256 of the secret that the visitor has shown. */
-  readonly secretHash: string;
-  /**
-   * Whether the load is a touch too. It is none if the hash is neither the
-   * current one nor an old one within its grace: nobody keeps a session alive
-   * by its name.
-   */
-  readonly touch: boolean;
-}
-
-/** A new secret. */
-export interface Renewal {
-  /** The SHA-256 of the new one, in lower-case hex digits. */
-  readonly secretHash: string;
-  /**
-   * Milliseconds that the one before still opens the session. It becomes one of
-   * the `oldSecrets`, of which the last 8 are kept, those past their time too.
-   */
-  readonly grace: number;
-}
-
-/** What has become different in a session; what is left out stays. */
-export interface SessionChanges {
-  /** The secret is another. */
-  readonly renewal?: Renewal;
-  /** As in {@linkcode SessionFacts}. */
-  readonly sessionTimeout?: number;
-  /** Likewise. */
-  readonly absoluteTimeout?: number;
-  /** Whose it is from now on; null for nobody's. */
-  readonly principal?: string | null;
-  /** The keys that have changed, with their values; undefined is none any more. */
-  readonly values?: ReadonlyMap<string, string | undefined>;
-  /** Callbacks that have been added; those that are there already, by id, stay. */
-  readonly addedCallbacks?: readonly StoredCallback[];
-  /** Milliseconds since a touch that is to count, unless there was a later one. */
-  readonly idle?: number;
-  /**
-   * A load was no touch after all: back to `to`, or to `before`, which is what the
-   * load found; unless somebody has touched the session since `touchedAt`.
-   */
-  readonly takenBack?: {
-    readonly touchedAt: number;
-    readonly before: number;
-    readonly to?: number;
-  };
-}
-
-/** Who tells of an end, and how long nobody else shall. */
+/** A node that delivers an end, and for how long it reserves the end. */
 export interface Claimant {
-  /** Names the node; unique for each life of one. */
+  /** Names the node; different each time that a node starts. */
   readonly owner: string;
-  /** Milliseconds until somebody else may tell, unless it is renewed. */
+  /** Milliseconds until another node may claim the end, unless renewed. */
   readonly lease: number;
 }
 
-/** An end that the claimant is to tell. */
+/** An end that the claimant has to deliver. */
 export interface ClaimedEnd {
-  /** The session as it was at its end, and the time of the claim. */
+  /** The session as it was at its end; `now` is the time of the claim. */
   readonly session: StoredSession;
-  /** Why it ended: "idle" or "absolute" if its deadline came. */
+  /** Why the session ended: "idle" or "absolute" if its deadline passed. */
   readonly reason: string;
   /**
-   * When it ended: UNIX milliseconds of the store; the deadline if that came,
-   * however late somebody claims it.
+   * When the session ended, in UNIX milliseconds of the store. It is the
+   * deadline if that passed, however late the end is claimed.
    */
   readonly at: number;
-  /** Counts how often it has been claimed, from 1. */
+  /** Counts the claims of this end, from 1. */
   readonly attempt: number;
   /**
-   * Names this claim: whoever claims later gets another, and what is done under
-   * this one is refused from then on.
+   * Names this claim. A later claim has another fence, and from then on every
+   * call with this one is refused.
    */
   readonly fence: string;
 }
 
-/** An end that has been put aside. */
-export interface AsideEnd extends Omit<ClaimedEnd, "fence"> {
-  /** What went wrong, in words. */
+/** An end that could not be delivered, kept for a person to look at. */
+export interface DeadLetter extends Omit<ClaimedEnd, "fence"> {
+  /** The error, in words. */
   readonly why: string;
 }
 
-/** What there was to claim. */
+/** The answer of {@linkcode SessionStore.claim}. */
 export interface Claims {
-  /** The ends, those that were due first before the others. */
+  /** The claimed ends, the earliest due first. */
   readonly ends: readonly ClaimedEnd[];
   /**
-   * Milliseconds until more can be claimed, as for `nextIn`: 0 if there is more
-   * already. Of a store that several nodes claim from it may be some more, so
-   * that they do not all come at once.
+   * Milliseconds until more can be claimed, as of `nextIn()`; 0 if there is more
+   * now. A store that several nodes claim from may add a little, so that they do
+   * not all claim at once.
    */
   readonly nextIn: number;
 }
 
-/** An end that somebody, anywhere, has brought about. */
-export interface EndNews {
+/** The end of a session in any node. */
+export interface EndNotification {
   /** The session that has ended. */
   readonly uid: string;
-  /** Why. */
+  /** Why the session ended. */
   readonly reason: string;
-  /** When: UNIX milliseconds of the store. */
+  /** When the session ended, in UNIX milliseconds of the store. */
   readonly at: number;
 }
 
@@ -208,55 +92,76 @@ export interface StorePart
 }
 
 /**
- * Where sessions are kept beyond the process.
+ * A store of sessions beyond the process.
  *
- * **Times** are those of the store's own clock, which all its users share;
- * callers hand over durations only. **A session is over** when `end` was called
- * or its deadline has passed, whether or not somebody has claimed the end; from
- * then on it is absent for `load` and `commit`, for ever: nothing revives it.
- * **An end** stays until it is acknowledged or put aside; until then it is
- * claimed again whenever a lease runs out. **Absent** is `undefined` or false,
- * never an exception. **Failing**, because the database is away for example, is
- * an exception or a rejection; whether a change was made then is not known, and
- * every call may be made again: what it adds is there once. A store is
- * **synchronous** if nothing that it does has to be waited for; then it answers
- * no promise at all.
+ * **Times** are those of the store's own clock, which all nodes share; callers
+ * hand over durations, or times that the store has answered. **A session is
+ * over** once `end()` was called or its deadline has passed, whether or not the
+ * end was claimed. From then on it is absent for `load()` and `commit()`, for
+ * ever: nothing revives it. **An end** stays until it is acknowledged or becomes
+ * a dead letter; it can be claimed again whenever its lease runs out.
  *
- * Whoever writes a store runs the tests of `@curfew/web/testing/store_contract`
- * against it.
+ * **Absent** is `undefined` or false, never an exception. **A failure**, of the
+ * database for example, is an exception or a rejection, and does not say whether
+ * a change was made. Every call may be repeated: tokens and callbacks that it
+ * adds are there once, and what it sets is set again. A repeated commit whose
+ * `version` is given changes nothing if the first was made. **A synchronous
+ * store** waits for nothing and answers no promise at all.
+ *
+ * Authors of stores run the tests of `@curfew/web/testing/store_contract`
+ * against them. Stores in JavaScript compute their records by `stores/record.ts`.
  */
 export interface SessionStore {
   /**
-   * Keeps a new session.
+   * Whether `watch()` never loses a notification. Then nodes need not poll for
+   * ends before `nextIn()` has passed; otherwise they poll every second.
    *
-   * @returns its times; undefined if there is or was one of that uid whose end
-   * has not been acknowledged: nothing is changed then.
+   * @default {false}
+   */
+  readonly isNotifyingReliably?: boolean;
+
+  /**
+   * Stores a new session.
+   *
+   * @returns its times; undefined, and nothing is changed, if the uid is taken:
+   * by a session that lives, or by one whose end is not acknowledged yet.
    */
   create(session: NewSession): MaybePromise<SessionTimes | undefined>;
 
-  /** A session that is not over, and touches it if asked to; or undefined. */
+  /**
+   * Loads a session, and touches it if asked to.
+   *
+   * A token that counts and whose generation is later than `generation` takes
+   * effect in the same step: `generation` becomes its generation, the tokens of
+   * earlier generations whose `until` is Infinity count for the `grace`, and
+   * `version` is raised. Loading again by the same token changes none of it.
+   *
+   * @returns the session, whatever the token; undefined if it is over or absent.
+   */
   load(
     uid: string,
     options: LoadOptions,
   ): MaybePromise<LoadedSession | undefined>;
 
   /**
-   * Changes a session; other keys than those given stay as they are.
+   * Changes a session; keys of values that are not given stay as they are.
    *
-   * A changed timeout counts from the last touch. One that is over is not
+   * A changed timeout counts from the last touch. A session that is over is not
    * changed: a slow write never revives a logout.
    *
-   * @returns its times; undefined if it is over or absent.
+   * @returns the times of the session; undefined if it is over or absent.
    */
   commit(
     uid: string,
     changes: SessionChanges,
-  ): MaybePromise<SessionTimes | undefined>;
+    conditions?: CommitConditions,
+  ): MaybePromise<CommitTimes | undefined>;
 
   /**
-   * Ends a session now, and claims the end for the caller, who has to tell it.
+   * Ends a session now, and claims the end for the caller, which delivers it.
    *
-   * @returns undefined if it is over or absent: somebody else tells.
+   * @returns undefined if the session is over or absent: its end is delivered by
+   * the node that claims it.
    */
   end(
     uid: string,
@@ -265,77 +170,84 @@ export interface SessionStore {
   ): MaybePromise<ClaimedEnd | undefined>;
 
   /**
-   * Claims ends that nobody tells: of sessions whose deadline has come, and
-   * those whose lease has run out.
+   * Claims ends that no node has a lease of: those of sessions whose deadline has
+   * passed, and those whose lease has run out.
    *
-   * @param limit The most to claim, 1 or more.
+   * @param limit The most ends to claim, 1 or more.
    */
   claim(claimant: Claimant, limit: number): MaybePromise<Claims>;
 
-  /** Has a lease begin anew; false if the claim is not the caller's any more. */
+  /**
+   * Starts a lease anew.
+   *
+   * @returns false if another claim was made meanwhile, or the end is gone.
+   */
   renew(uid: string, fence: string, lease: number): MaybePromise<boolean>;
 
-  /** All have been told: forgets the session. False as for `renew`. */
+  /**
+   * Forgets a session whose end was delivered.
+   *
+   * @returns false as of {@linkcode SessionStore.renew}.
+   */
   acknowledge(uid: string, fence: string): MaybePromise<boolean>;
 
   /**
-   * Leaves an end to whoever claims next, in so many milliseconds. False as for
-   * `renew`.
+   * Gives a claim up: any node can claim the end after `delay` milliseconds.
+   *
+   * @returns false as of {@linkcode SessionStore.renew}.
    */
   release(uid: string, fence: string, delay: number): MaybePromise<boolean>;
 
   /**
-   * Gives up on an end that cannot be told: it is kept for people to look at, is
-   * never claimed again, and no longer belongs to a principal. False as for
-   * `renew`.
+   * Gives up on an end that cannot be delivered. It is kept for a person to look
+   * at, is never claimed again, and no longer belongs to a principal.
    *
-   * @param why What went wrong, in words.
+   * @param why The error, in words.
+   * @returns false as of {@linkcode SessionStore.renew}.
    */
-  putAside(uid: string, fence: string, why: string): MaybePromise<boolean>;
+  deadLetter(uid: string, fence: string, why: string): MaybePromise<boolean>;
 
   /**
-   * Milliseconds until something can be claimed; Infinity if nothing will be.
+   * Returns the milliseconds until an end can be claimed; Infinity for never.
    *
-   * It may be less, for a store that knows its order only roughly: whoever waits
-   * asks again then, and is told more exactly the nearer it comes. It is never
-   * more.
+   * The answer may be too small, for a store that knows its order only roughly,
+   * and is never too large. Callers ask again when that time has passed.
    */
   nextIn(): MaybePromise<number>;
 
-  /** The uids of the sessions of a principal that are not over, oldest first. */
+  /** Lists the uids of the sessions of a principal, those over left out, oldest first. */
   uidsOf(principal: string): MaybePromise<string[]>;
 
   /**
-   * Hears of ends, one's own too, and of deadlines that are sooner than others.
+   * Notifies of ends, the caller's own included, and of earlier deadlines.
    *
-   * A hint: news may be late, doubled, or never come. What is called must not
-   * throw.
+   * Notifications are hints: they may come late, twice or never, unless
+   * `isNotifyingReliably` is true. The callbacks must not throw.
    *
    * @param onEnd Called with each end.
-   * @param onSooner Called when `nextIn` may have become less.
-   * @returns stops it.
+   * @param onDueEarlier Called when `nextIn()` may have become smaller.
+   * @returns a function that stops it.
    */
   watch(
-    onEnd: (news: EndNews) => void,
-    onSooner?: () => void,
+    onEnd: (notification: EndNotification) => void,
+    onDueEarlier?: () => void,
   ): MaybePromise<() => void>;
 
   /**
-   * Whether the store can be relied on; called when a site begins, and again
-   * while it fails, until it has answered.
+   * Checks whether the store is fit for sessions. A site calls it at its start,
+   * and again while it fails, until it has answered.
    *
-   * @returns sentences that those who run the site should read.
-   * @throws {RangeError} If it would lose sessions: the site must not be served.
-   * Any other error is taken for one that may pass.
+   * @returns sentences for the people who run the site.
+   * @throws {RangeError} If the store would lose sessions: the site does not
+   * serve any. Another error counts as one that may pass.
    */
   check?(): MaybePromise<readonly string[]>;
 
   /**
    * The parts that can be away one by one, each with sessions of its own.
    *
-   * A site claims the ends of each part by itself, and refuses the sessions of a
-   * part that does not answer, but no others. A store that has none is away as a
-   * whole.
+   * The ends of each part are claimed apart, and only the sessions of a part that
+   * does not answer are refused. A store without parts is away as a whole.
    */
   readonly parts?: readonly StorePart[];
 

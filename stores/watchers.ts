@@ -1,41 +1,48 @@
-import type { EndNews } from "./store.ts";
+import type { EndNotification } from "./store.ts";
 
-/** Who wants to hear of what happens in a store; told in a microtask. */
+/** The callbacks of `watch()`; each is called in a microtask. */
 export class Watchers {
   readonly #watchers = new Set<Watcher>();
 
-  /** How many there are. */
+  /** The number of watchers. */
   get size(): number {
     return this.#watchers.size;
   }
 
-  /** Adds one, and answers what removes it. */
-  add(onEnd: (news: EndNews) => void, onSooner?: () => void): () => void {
-    const watcher = { onEnd, onSooner };
+  /**
+   * Adds a watcher.
+   *
+   * @returns a function that removes it.
+   */
+  add(
+    onEnd: (notification: EndNotification) => void,
+    onDueEarlier?: () => void,
+  ): () => void {
+    const watcher = { onEnd, onDueEarlier };
     this.#watchers.add(watcher);
     return () => void this.#watchers.delete(watcher);
   }
 
-  /** Tells of an end, once whoever brought it about has its answer. */
-  tellEnd(news: EndNews): void {
-    this.#tell((watcher) => watcher.onEnd(news));
+  /** Notifies of an end, after the call that brought it about has returned. */
+  notifyEnd(notification: EndNotification): void {
+    this.#notify((watcher) => watcher.onEnd(notification));
   }
 
-  /** Tells that something may be due sooner than was thought. */
-  tellSooner(): void {
-    this.#tell((watcher) => watcher.onSooner?.());
+  /** Notifies that an end may be due earlier. */
+  notifyDueEarlier(): void {
+    this.#notify((watcher) => watcher.onDueEarlier?.());
   }
 
-  #tell(tell: (watcher: Watcher) => void): void {
+  #notify(notify: (watcher: Watcher) => void): void {
     for (const watcher of this.#watchers) {
       queueMicrotask(() => {
-        if (this.#watchers.has(watcher)) tell(watcher);
+        if (this.#watchers.has(watcher)) notify(watcher);
       });
     }
   }
 }
 
 interface Watcher {
-  readonly onEnd: (news: EndNews) => void;
-  readonly onSooner: (() => void) | undefined;
+  readonly onEnd: (notification: EndNotification) => void;
+  readonly onDueEarlier: (() => void) | undefined;
 }

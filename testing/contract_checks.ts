@@ -1,18 +1,23 @@
 /**
- * What the tests of a store share.
+ * The helpers of the tests of the store contract.
  *
  * @module
  */
 
 import type {
+  AccessChange,
   Claimant,
   ClaimedEnd,
+  CommitConditions,
+  CommitTimes,
   LoadedSession,
   MaybePromise,
   NewSession,
+  SessionChanges,
   SessionStore,
   SessionTimes,
   StoredCallback,
+  StoredToken,
 } from "../stores/store.ts";
 
 /** A store of its own for one test, empty at first. */
@@ -21,27 +26,27 @@ export interface StoreUnderTest extends AsyncDisposable {
   readonly store: SessionStore;
   /**
    * Resolves when the store's clock shows at least so many milliseconds more:
-   * moves a clock that is faked, or waits.
+   * moves a fake clock, or waits.
    */
   advance(milliseconds: number): MaybePromise<void>;
-  /** The store as another node of the site has it, over the same records. */
+  /** Opens the store of another node, over the same records. */
   second?(): MaybePromise<SessionStore>;
   /**
-   * Closes the store, and opens it again as after a restart; only of a store
-   * that outlives its process. What `store` was is not used any more.
+   * Closes the store, and opens it again as after a restart; only for a store
+   * that outlives its process. The former `store` is not used any more.
    */
   reopen?(): MaybePromise<SessionStore>;
 }
 
-/** What a test of the contract is given. */
+/** The arguments of a test of the contract. */
 export interface ContractContext {
   /** The store and its clock. */
   readonly subject: StoreUnderTest;
   /** The store. */
   readonly store: SessionStore;
-  /** How many sessions the tests of crowds take. */
+  /** The number of sessions in the tests of crowds. */
   readonly crowd: number;
-  /** How many logouts race against slow writers. */
+  /** The number of logouts that race against slow writers. */
   readonly races: number;
 }
 
@@ -53,39 +58,50 @@ export type ContractTests = Readonly<
 /** Milliseconds that never pass in a test. */
 export const LONG = 3_600_000;
 
-/** Milliseconds to wait for. */
+/** Milliseconds that a test waits. */
 export const SHORT = 40;
 
 /**
- * How often a quarter of that passes before something is not waited for any more:
- * it takes one or two, or a hundred where the machine is stalled.
+ * The most quarters of that time that a test waits for something: it takes one or
+ * two, or a hundred on a machine that is stalled.
  */
 const ROUNDS = 2000;
 
-/** The hash of the secret that sessions of the tests have. */
+/** The hash of the token that sessions of the tests have. */
 export const HASH: string = "5a".repeat(32);
 
-/** How the tests load: as the visitor does. */
-export const VISIT = { secretHash: HASH, touch: true } as const;
+/** The hash of a later token. */
+export const LATER_HASH: string = "cc".repeat(32);
 
-/** How the tests look: without a trace. */
-export const LOOK = { secretHash: HASH, touch: false } as const;
+/** Loads a session as a request does. */
+export const VISIT = { tokenHash: HASH, touch: true, grace: LONG } as const;
+
+/** Loads a session without a change. */
+export const LOOK = { tokenHash: "", touch: false, grace: 0 } as const;
 
 /** A node, with a lease that does not run out. */
 export const NODE: Claimant = { owner: "node-a", lease: LONG };
 
-/** Another one. */
+/** Another node. */
 export const OTHER_NODE: Claimant = { owner: "node-b", lease: LONG };
 
-/** A session to keep; an hour of both timeouts unless told. */
+/** Returns a token that does not stop counting. */
+export function tokenOf(hash: string, generation: number): StoredToken {
+  return { hash, generation, until: Infinity };
+}
+
+/** Returns a session to store; by default its sessionTimeout is an hour. */
 export function sessionOf(
   uid: string,
   facts: Partial<NewSession> = {},
 ): NewSession {
   return {
     uid,
-    secretHash: HASH,
-    oldSecrets: [],
+    tokens: [tokenOf(HASH, 0)],
+    generation: 0,
+    loginGeneration: 0,
+    isRenewalDue: false,
+    isRemembered: false,
     isSecure: false,
     principal: undefined,
     sessionTimeout: LONG,
@@ -94,11 +110,26 @@ export function sessionOf(
     callbacks: [],
     age: 0,
     idle: 0,
+    loginAge: undefined,
     ...facts,
   };
 }
 
-/** A callback by name; its id is its name unless told. */
+/** Returns a change to the access state that `sessionOf()` has. */
+export function accessOf(facts: Partial<AccessChange> = {}): AccessChange {
+  return {
+    principal: null,
+    generation: 0,
+    loginGeneration: 0,
+    isRenewalDue: false,
+    isRemembered: false,
+    tokens: [{ hash: HASH, generation: 0 }],
+    grace: LONG,
+    ...facts,
+  };
+}
+
+/** Returns a callback by name; its id is its name by default. */
 export function callbackOf(
   name: string,
   facts: Partial<StoredCallback> = {},
@@ -106,7 +137,7 @@ export function callbackOf(
   return { id: name, name, argument: "{}", ...facts };
 }
 
-/** Keeps a session, which must be new. */
+/** Stores a session, which must be new. */
 export async function keep(
   store: SessionStore,
   uid: string,
@@ -116,7 +147,7 @@ export async function keep(
   return present(times, `create() of the new session "${uid}"`);
 }
 
-/** Loads a session that must be there. */
+/** Loads a session that must be there, without a change. */
 export async function look(
   store: SessionStore,
   uid: string,
@@ -124,7 +155,36 @@ export async function look(
   return present(await store.load(uid, LOOK), `load() of "${uid}"`);
 }
 
-/** Claims all that can be claimed now. */
+/** Loads a session that must be there as a request with its token does. */
+export async function visit(
+  store: SessionStore,
+  uid: string,
+): Promise<LoadedSession> {
+  return present(await store.load(uid, VISIT), `load() of "${uid}"`);
+}
+
+/** Commits to a session that must be there. */
+export async function commit(
+  store: SessionStore,
+  uid: string,
+  changes: SessionChanges,
+  conditions?: CommitConditions,
+): Promise<CommitTimes> {
+  const times = await store.commit(uid, changes, conditions);
+  return present(times, `commit() to "${uid}"`);
+}
+
+/** Ends a session that must be there. */
+export async function end(
+  store: SessionStore,
+  uid: string,
+  reason: string = "logout",
+  claimant: Claimant = NODE,
+): Promise<ClaimedEnd> {
+  return present(await store.end(uid, reason, claimant), `end() of "${uid}"`);
+}
+
+/** Claims all ends that can be claimed now. */
 export async function claimAll(
   store: Pick<SessionStore, "claim">,
   claimant: Claimant = NODE,
@@ -137,7 +197,7 @@ export async function claimAll(
   }
 }
 
-/** Lets time pass and claims, until the claim has what is waited for. */
+/** Lets time pass, and claims until there were so many ends. */
 export async function claimDue(
   { subject, store }: ContractContext,
   count: number,
@@ -155,7 +215,7 @@ export async function claimDue(
   return all;
 }
 
-/** Lets time pass until something has come true. */
+/** Lets time pass until a condition is true. */
 export async function until(
   { subject }: ContractContext,
   isTrue: () => boolean,
@@ -170,12 +230,12 @@ export async function until(
   }
 }
 
-/** Fails, saying what was expected, unless it is so. */
-export function check(isSo: boolean, expected: string): asserts isSo {
-  if (!isSo) throw new StoreContractError(expected);
+/** Fails with the expectation unless it is met. */
+export function check(isMet: boolean, expected: string): asserts isMet {
+  if (!isMet) throw new StoreContractError(expected);
 }
 
-/** Fails unless both are the same, their insides compared. */
+/** Fails unless both are equal, their members compared. */
 export function same(actual: unknown, expected: unknown, what: string): void {
   if (show(actual) === show(expected)) return;
   throw new StoreContractError(
@@ -183,7 +243,7 @@ export function same(actual: unknown, expected: unknown, what: string): void {
   );
 }
 
-/** Fails unless something is there. */
+/** Fails if a value is undefined. */
 export function present<T>(value: T | undefined, what: string): T {
   if (value === undefined) {
     throw new StoreContractError(`${what}: expected an answer, got undefined`);
@@ -191,12 +251,12 @@ export function present<T>(value: T | undefined, what: string): T {
   return value;
 }
 
-/** Fails unless nothing is there. */
+/** Fails unless a value is undefined. */
 export function absent(value: unknown, what: string): void {
   same(value, undefined, what);
 }
 
-/** A store does not do what the contract says. */
+/** A store breaks the contract. */
 export class StoreContractError extends Error {
   /** The name of the class. */
   override readonly name = "StoreContractError";
@@ -207,7 +267,7 @@ function shorten(value: unknown): string {
   return text.length > 200 ? `${text.slice(0, 200)}...` : text;
 }
 
-/** One text for what is the same, whatever the order of its keys. */
+/** Returns the same text for equal values, whatever the order of their keys. */
 function show(value: unknown): string {
   if (value instanceof Map) {
     return `Map ${show([...value].sort(([a], [b]) => a < b ? -1 : 1))}`;

@@ -1,48 +1,62 @@
 /**
- * The tests of what a {@linkcode SessionStore} is to do: whoever writes one runs
- * them against it.
+ * The tests of the contract of a {@linkcode SessionStore}: authors of stores run
+ * them against theirs.
  *
  * @module
  */
 
 import type { MaybePromise } from "../stores/store.ts";
+import { ACCESS_TESTS } from "./contract_access.ts";
 import {
   type ContractContext,
   type ContractTests,
   StoreContractError,
   type StoreUnderTest,
 } from "./contract_checks.ts";
-import { CROWD_TESTS, DURABLE_TESTS, WATCH_TESTS } from "./contract_crowds.ts";
+import { CLAIM_TESTS } from "./contract_claims.ts";
+import { COMMIT_TESTS } from "./contract_commit.ts";
+import { CONDITION_TESTS } from "./contract_conditions.ts";
+import { CREATE_TESTS } from "./contract_create.ts";
+import { CROWD_TESTS } from "./contract_crowds.ts";
+import { DURABLE_TESTS } from "./contract_durable.ts";
 import { END_TESTS } from "./contract_ends.ts";
+import { LOAD_TESTS } from "./contract_load.ts";
 import { PART_TESTS } from "./contract_parts.ts";
 import { RECORD_TESTS } from "./contract_records.ts";
+import { TOKEN_TESTS } from "./contract_tokens.ts";
+import { TOUCH_TESTS } from "./contract_touches.ts";
+import { WATCH_TESTS } from "./contract_watch.ts";
 
 export { StoreContractError, type StoreUnderTest };
 
 /** Options of {@linkcode testStoreContract}. */
 export interface StoreContractOptions {
-  /** Put before the name of each test, and a space; default none. */
+  /**
+   * Stands before the name of each test, with a colon.
+   *
+   * @default {undefined}
+   */
   readonly name?: string;
   /**
-   * Registers a test, that fails if the function rejects.
+   * Registers a test, which fails if the function rejects.
    *
    * @default Deno.test
    */
   readonly test?: (name: string, fn: () => Promise<void>) => void;
   /**
-   * Whether the store outlives its process; its `reopen` is tested then.
+   * Whether the store outlives its process; then its `reopen` is tested.
    *
    * @default {false}
    */
   readonly isDurable?: boolean;
   /**
-   * How many sessions end at once in the tests of crowds.
+   * The number of sessions that end at once in the tests of crowds.
    *
    * @default {2000}
    */
   readonly crowd?: number;
   /**
-   * How many logouts race against slow writers.
+   * The number of logouts that race against slow writers.
    *
    * @default {10000}
    */
@@ -52,11 +66,10 @@ export interface StoreContractOptions {
 /**
  * Registers the tests of the contract for a store.
  *
- * Each makes a store of its own, and disposes of it. None waits longer than some
- * tenths of a second; a store whose time cannot be faked waits for real, and is
- * to answer within 300 ms. Timeouts are whole milliseconds, and so may a store's
- * time be. One that writes down only some of the touches, to save writing, is
- * tested with all of them.
+ * Each test makes a store of its own, and disposes of it. None waits longer than
+ * some tenths of a second. A store whose time cannot be faked waits for real, and
+ * has to answer within 300 ms. All times are whole milliseconds. A store that can
+ * leave touches out, to save writing, is tested writing all.
  *
  * @param makeStore Makes an empty store; called for each test.
  * @param options See each option.
@@ -83,8 +96,16 @@ export function testStoreContract(
   const { name, isDurable = false, crowd = 2000, races = 10_000 } = options;
   const register = options.test ?? ((name, fn) => Deno.test(name, fn));
   const tests: ContractTests = {
+    ...CREATE_TESTS,
+    ...LOAD_TESTS,
+    ...TOKEN_TESTS,
+    ...COMMIT_TESTS,
+    ...ACCESS_TESTS,
+    ...CONDITION_TESTS,
+    ...TOUCH_TESTS,
     ...RECORD_TESTS,
     ...END_TESTS,
+    ...CLAIM_TESTS,
     ...CROWD_TESTS,
     ...WATCH_TESTS,
     ...PART_TESTS,

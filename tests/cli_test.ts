@@ -103,10 +103,10 @@ for (
     [["serve", "--listing=no"], '--listing takes no value: "no"'],
     [
       ["serve", "--session-timeout", "soon"],
-      '--session-timeout is no number of seconds: "soon"',
+      '--session-timeout is not a number of seconds: "soon"',
     ],
-    [["serve", "--session-timeout=1e3"], 'no number of seconds: "1e3"'],
-    [["serve", "--session-timeout=-1"], 'no number of seconds: "-1"'],
+    [["serve", "--session-timeout=1e3"], 'not a number of seconds: "1e3"'],
+    [["serve", "--session-timeout=-1"], 'not a number of seconds: "-1"'],
     [["serve", "--session-timeout", "-1"], 'SECONDS, not "-1"'],
     [
       ["serve", "--listen", "tcp:http"],

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { StaticFile, type StaticFileOptions } from "../mod.ts";
+import { StaticFile, type StaticFileOptions } from "../resources/static.ts";
 import { WatchedSite } from "./helpers_http.ts";
 
 /** What a test of files is to be registered with: without permissions it is ignored. */

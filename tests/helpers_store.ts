@@ -128,3 +128,40 @@ export class BrokenStore {
     });
   }
 }
+
+/** A store whose members can be other ones for a while. */
+export class BentStore {
+  readonly inner: SessionStore;
+  readonly store: SessionStore;
+  /** What is called instead, with the member that it stands for. */
+  readonly bends: Record<
+    string,
+    // deno-lint-ignore no-explicit-any -- those of the member
+    ((act: (...args: any[]) => any, ...args: any[]) => unknown) | undefined
+  > = {};
+
+  constructor(inner: SessionStore = new MemoryStore()) {
+    this.inner = inner;
+    this.store = new Proxy(inner, {
+      get: (target, name) => {
+        const member = Reflect.get(target, name, target);
+        if (typeof member !== "function") return member;
+        return (...args: unknown[]) => {
+          const act = member.bind(target);
+          const bend = this.bends[String(name)];
+          return bend === undefined ? act(...args) : bend(act, ...args);
+        };
+      },
+    });
+  }
+}
+
+/** The uid in a cookie of a session. */
+export function uidOf(cookie: string): string {
+  return cookie.split("=")[1]!.slice(0, 32);
+}
+
+/** Resolves when so many milliseconds have passed. */
+export function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

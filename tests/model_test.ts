@@ -26,8 +26,11 @@ import {
 const MAX = 8;
 const MAX_PER_PRINCIPAL = 2;
 
-/** Seconds that an old cookie opens a session. */
+/** Seconds that an old token is recognized. */
 const GRACE = 3;
+
+/** So many tokens of a session are remembered. */
+const MAX_TOKENS = 8;
 
 /** New timeouts in seconds, or none. */
 interface Change {
@@ -39,7 +42,15 @@ interface Change {
 type Act =
   | { do: "visit"; who: number | undefined; times: number; change: Change }
   | { do: "peek"; who: number; isOld: boolean }
-  | { do: "renew"; who: number }
+  | { do: "renew"; who: number; isOld: boolean }
+  | { do: "mark"; who: number }
+  | {
+    do: "log in";
+    who: number | undefined;
+    isOld: boolean;
+    principal: string;
+  }
+  | { do: "log out"; who: number; isOld: boolean }
   | { do: "hold"; who: number | undefined }
   | { do: "let go"; who: number }
   | { do: "own"; who: number; principal: string | undefined }
@@ -102,7 +113,29 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     who,
     isOld: fc.boolean(),
   }),
-  fc.record({ do: fc.constant("renew" as const), who }),
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("renew" as const),
+      who,
+      isOld: fc.boolean(),
+    }),
+  },
+  fc.record({ do: fc.constant("mark" as const), who }),
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("log in" as const),
+      who: fc.option(who, { nil: undefined }),
+      isOld: fc.boolean(),
+      principal,
+    }),
+  },
+  fc.record({
+    do: fc.constant("log out" as const),
+    who,
+    isOld: fc.boolean(),
+  }),
   {
     weight: 2,
     arbitrary: fc.record({
@@ -150,21 +183,32 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   fc.record({ do: fc.constant("sleep" as const), ms: milliseconds }),
 );
 
+/** What is thought of one token. */
+interface Token {
+  /** Undefined until the response with it has come. */
+  cookie: string | undefined;
+  readonly generation: number;
+  /** Milliseconds. */
+  until: number;
+}
+
 /** What is thought of one session; times are milliseconds. */
 interface Thought {
   readonly session: Session;
-  /** What the visitor sends, if it was a visit that made the session. */
-  cookie: string | undefined;
-  /** The cookie before a renewal, and until when it counts. */
-  old: { readonly cookie: string; readonly until: number } | undefined;
+  tokens: Token[];
+  generation: number;
+  loginGeneration: number;
+  isRenewalDue: boolean;
   principal: string | undefined;
-  /** How many requests under way keep it from idling out. */
-  holds: number;
+  /** The tokens of the requests under way. */
+  readonly holders: Token[];
   wasHeld: boolean;
   visits: number;
   /** Of which it was the last. */
   visitedBy: SiteRequest | undefined;
   readonly created: number;
+  /** From when on absoluteTimeout counts. */
+  started: number;
   touched: number;
   /** The timeouts as they are set, in seconds. */
   idle: number;
@@ -194,14 +238,17 @@ class Model {
     const now = this.#clock.time;
     const thought: Thought = {
       session,
-      cookie: undefined,
-      old: undefined,
+      tokens: [{ cookie: undefined, generation: 0, until: Infinity }],
+      generation: 0,
+      loginGeneration: 0,
+      isRenewalDue: false,
       principal: undefined,
-      holds: 0,
+      holders: [],
       wasHeld: false,
       visits: 0,
       visitedBy: undefined,
       created: now,
+      started: now,
       touched: now,
       ...NEW,
       deadline: Infinity,
@@ -216,7 +263,7 @@ class Model {
 
   arm(thought: Thought): void {
     const idle = thought.touched + thought.idle * 1000;
-    const absolute = thought.created + thought.absolute * 1000;
+    const absolute = thought.started + thought.absolute * 1000;
     thought.deadline = Math.min(idle, absolute);
     thought.dueAs = absolute <= idle ? "absolute" : "idle";
     thought.armedAt = this.#clock.time;
@@ -238,10 +285,10 @@ class Model {
 
   /** The deadline has come, which is put off while a request is under way. */
   #come(thought: Thought, now: number): void {
-    if (thought.dueAs !== "idle" || thought.holds === 0) {
+    if (thought.dueAs !== "idle" || !this.#isHeld(thought)) {
       return this.end(thought, thought.dueAs, now);
     }
-    const absolute = thought.created + thought.absolute * 1000;
+    const absolute = thought.started + thought.absolute * 1000;
     if (absolute <= now) return this.end(thought, "absolute", now);
     thought.deadline = Math.min(absolute, now + 1000);
     if (absolute <= now + 1000) thought.dueAs = "absolute";
@@ -254,7 +301,7 @@ class Model {
     if (live.length < MAX) return [];
     const nobodys = live.filter(({ principal }) => principal === undefined);
     const candidates = nobodys.length > 0 ? nobodys : live;
-    const idle = candidates.filter(({ holds }) => holds === 0);
+    const idle = candidates.filter((thought) => !this.#isHeld(thought));
     const pool = idle.length > 0 ? idle : candidates;
     // One that a request has held may count as accessed later than it was.
     const longest = Math.min(
@@ -272,21 +319,108 @@ class Model {
 
   own(thought: Thought, principal: string | undefined): void {
     if (thought.principal === principal) return;
-    if (principal !== undefined) {
-      const count = this.#owned.filter((other) =>
-        other.principal === principal
-      ).length;
-      const there = count < MAX_PER_PRINCIPAL ? [] : this.of(principal);
-      if (there.length === MAX_PER_PRINCIPAL) {
-        const oldest = there.reduce((oldest, other) =>
-          other.created < oldest.created ? other : oldest
-        );
-        this.end(oldest, "evicted", this.#clock.time);
-      }
-    }
+    if (principal !== undefined) this.makeRoomFor(principal);
     this.#owned = this.#owned.filter((other) => other !== thought);
     thought.principal = principal;
     if (principal !== undefined) this.#owned.push(thought);
+  }
+
+  makeRoomFor(principal: string): void {
+    const count =
+      this.#owned.filter((other) => other.principal === principal).length;
+    const there = count < MAX_PER_PRINCIPAL ? [] : this.of(principal);
+    if (there.length < MAX_PER_PRINCIPAL) return;
+    const oldest = there.reduce((oldest, other) =>
+      other.created < oldest.created ? other : oldest
+    );
+    this.end(oldest, "evicted", this.#clock.time);
+  }
+
+  /** What a token may do in a session that lives. */
+  statusOf(
+    { generation, loginGeneration }: Thought,
+    token: Token,
+  ): "expired" | "superseded" | "current" | "previous" {
+    if (this.#clock.time >= token.until) return "expired";
+    if (token.generation < loginGeneration) return "superseded";
+    return token.generation >= generation ? "current" : "previous";
+  }
+
+  /** A request arrives with a token; says what that may do. */
+  arrive(thought: Thought, token: Token): ReturnType<Model["statusOf"]> {
+    const status = this.statusOf(thought, token);
+    if (status === "current" && token.generation > thought.generation) {
+      thought.generation = token.generation;
+      this.#fade(thought);
+    }
+    return status;
+  }
+
+  /** Issues the token of a renewal, if it may and there is room for it. */
+  renew(thought: Thought, by: Token): Token | undefined {
+    if (this.statusOf(thought, by) !== "current") return undefined;
+    if (!this.#hasRoom(thought)) return undefined;
+    thought.isRenewalDue = false;
+    const generation = Math.max(by.generation + 1, thought.generation);
+    return this.#issue(thought, generation);
+  }
+
+  /** Where a login by a token takes place. */
+  planLogin(
+    thought: Thought,
+    token: Token,
+    principal: string,
+  ): "stay" | "join" | "switch" | "new" {
+    const status = this.statusOf(thought, token);
+    const isOthers = thought.principal !== undefined &&
+      thought.principal !== principal;
+    if (isOthers) return status === "current" ? "switch" : "new";
+    if (status === "current") return "stay";
+    if (status === "expired" || thought.principal === undefined) return "new";
+    return status === "superseded" ? "join" : "stay";
+  }
+
+  /** Logs in to a session that stays, and issues its token. */
+  logIn(thought: Thought, plan: "stay" | "join", principal: string): Token {
+    this.own(thought, principal);
+    if (plan === "stay") {
+      const newest = thought.tokens.map(({ generation }) => generation);
+      thought.generation = Math.max(...newest) + 1;
+      thought.loginGeneration = thought.generation;
+      thought.isRenewalDue = false;
+      this.#fade(thought);
+    }
+    if (!this.#hasRoom(thought)) thought.tokens.shift();
+    thought.started = this.#clock.time;
+    this.touch(thought);
+    return this.#issue(thought, thought.generation);
+  }
+
+  #issue(thought: Thought, generation: number): Token {
+    const token = { cookie: undefined, generation, until: Infinity };
+    thought.tokens.push(token);
+    return token;
+  }
+
+  #hasRoom({ tokens }: Thought): boolean {
+    if (tokens.length < MAX_TOKENS) return true;
+    const at = tokens.findIndex(({ until }) => this.#clock.time >= until);
+    if (at !== -1) tokens.splice(at, 1);
+    return at !== -1;
+  }
+
+  #fade({ tokens, generation }: Thought): void {
+    const until = this.#clock.time + GRACE * 1000;
+    for (const token of tokens) {
+      if (token.generation < generation) {
+        token.until = Math.min(token.until, until);
+      }
+    }
+  }
+
+  /** Whether a request under way may still use it, so that it does not idle out. */
+  #isHeld({ holders, loginGeneration }: Thought): boolean {
+    return holders.some(({ generation }) => generation >= loginGeneration);
   }
 
   visit(thought: Thought, request: SiteRequest): void {
@@ -295,16 +429,18 @@ class Model {
     thought.visits++;
   }
 
-  hold(thought: Thought): void {
-    thought.holds++;
+  hold(thought: Thought, token: Token): void {
+    thought.holders.push(token);
     thought.wasHeld = true;
   }
 
   /** The request has been answered. */
-  release(thought: Thought): void {
-    this.isOver(thought);
-    thought.holds--;
-    if (thought.end !== undefined) return;
+  release(thought: Thought, token: Token): void {
+    // After a login by another token it is a request without a session.
+    const isSuperseded = token.generation < thought.loginGeneration;
+    if (!isSuperseded) this.isOver(thought);
+    thought.holders.splice(thought.holders.indexOf(token), 1);
+    if (isSuperseded || thought.end !== undefined) return;
     const idleAt = thought.touched + thought.idle * 1000;
     if (this.#clock.time >= idleAt) this.touch(thought);
     if (thought.end === undefined) this.arm(thought);
@@ -330,10 +466,23 @@ class Model {
   }
 }
 
+/** The newest of a visitor's cookies, or the oldest that there is. */
+function tokenOf(thought: Thought, isOld = false): Token | undefined {
+  const sent = thought.tokens.filter(({ cookie }) => cookie !== undefined);
+  if (isOld) return sent[0];
+  return sent.reduce(
+    (newest, token) => token.generation >= newest.generation ? token : newest,
+    sent[0]!,
+  );
+}
+
 /** A request under way. */
 interface Held {
   readonly thought: Thought;
-  readonly isNew: boolean;
+  /** By which it came, or that of the session that it made. */
+  readonly token: Token;
+  /** What its response is to send, if it may. */
+  readonly issued: Token | undefined;
   readonly gate: PromiseWithResolvers<void>;
   readonly answer: Promise<Response>;
 }
@@ -362,7 +511,9 @@ async function play(acts: readonly Act[], seen: Set<string>): Promise<void> {
     model.all[who % model.all.length];
   const pickVisitor = (who: number | undefined): Thought | undefined => {
     if (who === undefined) return undefined;
-    const visitors = model.all.filter(({ cookie }) => cookie !== undefined);
+    const visitors = model.all.filter((thought) =>
+      tokenOf(thought) !== undefined
+    );
     return visitors[who % visitors.length];
   };
   const setTimeouts = (thought: Thought, change: Change): void => {
@@ -374,10 +525,11 @@ async function play(acts: readonly Act[], seen: Set<string>): Promise<void> {
       session.absoluteTimeout = thought.absolute = change.absoluteTimeout;
     }
   };
-  const listen = (session: Session): void =>
+  const listen = (session: Session): void => {
     session.notifyOnExpire((end) => {
       told.push(end);
     });
+  };
   /** One more session, which somebody may have had to go for. */
   const make = (make: () => Session): Thought => {
     const candidates = model.evictable();
@@ -397,102 +549,223 @@ async function play(acts: readonly Act[], seen: Set<string>): Promise<void> {
     listen(session);
     return model.made(session);
   };
+  /** One request, as it is seen while it renders. */
+  const begin = (thought: Thought | undefined, isOld = false) => {
+    const token = thought === undefined ? undefined : tokenOf(thought, isOld);
+    const at = {
+      cookie: token?.cookie,
+      thought,
+      token,
+      /** Whether its token was one of a session that lived when it arrived. */
+      isRecognized: false,
+      isOutdated: false,
+      status: "none" as "none" | ReturnType<Model["statusOf"]>,
+      /** The token that its response is to send. */
+      issued: undefined as Token | undefined,
+    };
+    return at;
+  };
+  type At = ReturnType<typeof begin>;
+
+  /** The request asks for its session for the first time. */
+  const judge = (at: At): void => {
+    const { thought, token } = at;
+    if (thought === undefined || token === undefined) return;
+    if (model.isOver(thought)) return;
+    at.status = model.arrive(thought, token);
+    at.isOutdated = at.status === "expired";
+    at.isRecognized = !at.isOutdated;
+  };
+  const isSeen = (at: At): boolean =>
+    at.status === "current" || at.status === "previous";
+
+  /** A session begins in a request, and is that of the request. */
+  const beginSession = (at: At, session: () => Session): void => {
+    at.thought = make(session);
+    at.token = at.thought.tokens[0]!;
+    at.issued = at.token;
+    at.status = "current";
+  };
+
   /** The session that a request gets, and what is thought of it. */
-  const getSession = (
-    request: SiteRequest,
-    thought: Thought | undefined,
-  ): Thought => {
-    if (thought !== undefined) model.touch(thought);
-    if (thought === undefined || thought.end !== undefined) {
-      thought = make(() => request.getSession());
-    } else {
+  const getSession = (request: SiteRequest, at: At): void => {
+    if (isSeen(at)) model.touch(at.thought!);
+    if (isSeen(at) && at.thought!.end === undefined) {
+      const thought = at.thought!;
       assertStrictEquals(request.getSession(), thought.session);
+      if (thought.isRenewalDue) at.issued ??= model.renew(thought, at.token!);
+      model.visit(thought, request);
+      return;
     }
-    model.visit(thought, request);
-    return thought;
+    if (!at.isRecognized) {
+      beginSession(at, () => request.getSession());
+      model.visit(at.thought!, request);
+      return;
+    }
+    // Its session has ended, or a login has superseded its token.
+    const session = request.getSession();
+    assert(!site.sessions.has(session.uid));
+    at.status = "none";
+    at.issued = undefined;
+  };
+
+  /** Compares the cookies of the response with what is thought. */
+  const compareCookies = (response: Response, at: At): void => {
+    const cookies = cookiesOf(response);
+    const { thought, issued } = at;
+    const isSent = issued !== undefined && thought!.end === undefined &&
+      at.token!.generation >= thought!.loginGeneration;
+    assertEquals(cookies.length, isSent ? 1 : 0);
+    if (isSent) issued.cookie = cookies[0]!;
+  };
+
+  /** Plays a request that is answered at once. */
+  const request = (
+    at: At,
+    render_: (request: SiteRequest) => void,
+  ): Response => {
+    render = (request) => {
+      judge(at);
+      render_(request);
+    };
+    suspicions.length = 0;
+    const response = visit(site, at.cookie);
+    assertEquals(response.status, 200);
+    assertEquals(suspicions, at.isOutdated ? ["outdated-token"] : []);
+    return response;
   };
 
   const doVisit = (act: Act & { do: "visit" }): void => {
-    let thought = pickVisitor(act.who);
-    const sent = thought?.cookie;
-    const before = model.all.length;
-    render = (request) => {
-      for (let i = 0; i < act.times; i++) {
-        thought = getSession(request, thought);
-      }
+    const at = begin(pickVisitor(act.who));
+    const response = request(at, (request) => {
+      for (let i = 0; i < act.times; i++) getSession(request, at);
       // What comes of lengthening a life that is over is another matter.
-      if (thought!.deadline > clock.time) setTimeouts(thought!, act.change);
-    };
-    const response = visit(site, sent);
-    assertEquals(response.status, 200);
-    assert(thought !== undefined);
-    if (thought.end === undefined) model.arm(thought);
-    const cookies = cookiesOf(response);
-    assertEquals(cookies.length, model.all.length > before ? 1 : 0);
-    thought.cookie = cookies[0] ?? sent;
+      if (at.status !== "none" && at.thought!.deadline > clock.time) {
+        setTimeouts(at.thought!, act.change);
+      }
+    });
+    if (at.status !== "none" && at.thought!.end === undefined) {
+      model.arm(at.thought!);
+    }
+    compareCookies(response, at);
   };
 
   const doPeek = ({ who, isOld }: Act & { do: "peek" }): void => {
-    const thought = pickVisitor(who);
-    const old = isOld ? thought?.old : undefined;
-    const isOutdated = old !== undefined && thought!.end === undefined &&
-      clock.time >= old.until;
-    suspicions.length = 0;
-    render = (request) => {
-      const isShut = thought === undefined || isOutdated ||
-        model.isOver(thought);
+    const at = begin(pickVisitor(who), isOld);
+    const response = request(at, (request) => {
       assertStrictEquals(
         request.session,
-        isShut ? undefined : thought.session,
+        isSeen(at) ? at.thought!.session : undefined,
       );
-    };
-    assertEquals(visit(site, old?.cookie ?? thought?.cookie).status, 200);
-    assertEquals(suspicions, isOutdated ? ["outdated-token"] : []);
-    if (!isOutdated && thought?.end === undefined && thought !== undefined) {
-      model.arm(thought);
-    }
+    });
+    if (isSeen(at)) model.arm(at.thought!);
+    compareCookies(response, at);
   };
 
-  const doRenew = (who: number): void => {
-    const thought = pickVisitor(who);
-    if (thought === undefined) return;
-    const isOver = model.isOver(thought);
-    const until = clock.time + GRACE * 1000;
-    render = (request) => request.session?.renew();
-    const [cookie] = cookiesOf(visit(site, thought.cookie));
-    if (isOver) return;
-    model.arm(thought);
-    assert(cookie !== undefined && cookie !== thought.cookie);
-    thought.old = { cookie: thought.cookie!, until };
-    thought.cookie = cookie;
+  const doRenew = ({ who, isOld }: Act & { do: "renew" }): void => {
+    const at = begin(pickVisitor(who), isOld);
+    const response = request(at, (request) => {
+      let session: Session;
+      const isOver = isSeen(at) && model.isOver(at.thought!);
+      if (!isSeen(at) || isOver) {
+        if (at.isRecognized) {
+          session = request.renewSession();
+          assert(!site.sessions.has(session.uid));
+          at.status = "none";
+          return;
+        }
+        return beginAndVisit(at, request, () => request.renewSession());
+      }
+      const thought = at.thought!;
+      model.touch(thought);
+      model.visit(thought, request);
+      if (at.status === "previous" && thought.principal === undefined) {
+        model.arm(thought);
+        return beginAndVisit(at, request, () => request.renewSession());
+      }
+      assertStrictEquals(request.renewSession(), thought.session);
+      if (at.status === "current") at.issued = model.renew(thought, at.token!);
+    });
+    if (at.status !== "none" && at.thought!.end === undefined) {
+      model.arm(at.thought!);
+    }
+    compareCookies(response, at);
+  };
+  const beginAndVisit = (
+    at: At,
+    request: SiteRequest,
+    session: () => Session,
+  ): void => {
+    beginSession(at, session);
+    model.visit(at.thought!, request);
+  };
+
+  const doLogIn = (
+    { who, isOld, principal }: Act & { do: "log in" },
+  ): void => {
+    const at = begin(pickVisitor(who), isOld);
+    const response = request(at, (request) => {
+      const { thought, token } = at;
+      const plan = at.isRecognized
+        ? model.planLogin(thought!, token!, principal)
+        : "new";
+      if (plan === "stay" || plan === "join") {
+        at.issued = at.token = model.logIn(thought!, plan, principal);
+        at.status = "current";
+        assertStrictEquals(request.logIn(principal), thought!.session);
+        model.visit(thought!, request);
+        return;
+      }
+      if (plan === "switch") model.end(thought!, "logout", clock.time);
+      model.makeRoomFor(principal);
+      beginAndVisit(at, request, () => request.logIn(principal));
+      model.own(at.thought!, principal);
+    });
+    if (at.thought!.end === undefined) model.arm(at.thought!);
+    compareCookies(response, at);
+  };
+
+  const doLogOut = ({ who, isOld }: Act & { do: "log out" }): void => {
+    const at = begin(pickVisitor(who), isOld);
+    const response = request(at, (request) => {
+      if (at.isRecognized) model.end(at.thought!, "logout", clock.time);
+      request.logOut();
+    });
+    const isCleared = at.cookie !== undefined;
+    assertEquals(cookiesOf(response), isCleared ? ["session="] : []);
   };
 
   const doHold = (who: number | undefined): void => {
-    let thought = pickVisitor(who);
-    const sent = thought?.cookie;
-    const before = model.all.length;
+    const at = begin(pickVisitor(who));
     const gate = Promise.withResolvers<void>();
     render = (request) => {
-      thought = getSession(request, thought);
+      judge(at);
+      getSession(request, at);
       return gate.promise.then(() => "");
     };
-    const answer = Promise.resolve(site.fetch(requestWith(sent)));
-    assert(thought !== undefined);
-    model.hold(thought);
-    held.push({ thought, isNew: model.all.length > before, gate, answer });
+    const answer = Promise.resolve(site.fetch(requestWith(at.cookie)));
+    const { thought, token, issued } = at;
+    assert(thought !== undefined && token !== undefined && isSeen(at));
+    model.hold(thought, token);
+    held.push({ thought, token, issued, gate, answer });
   };
 
   const letGo = async (who: number): Promise<void> => {
     const [request] = held.splice(who % held.length, 1);
     if (request === undefined) return;
-    const { thought, isNew, gate, answer } = request;
-    model.release(thought);
+    const { thought, token, issued, gate, answer } = request;
+    model.release(thought, token);
     gate.resolve();
-    const [cookie] = cookiesOf(await answer);
+    const cookies = cookiesOf(await answer);
     await settle();
-    if (thought.end !== undefined) assertEquals(cookie, "session=");
-    else if (isNew) thought.cookie ??= cookie;
-    else assertEquals(cookie, undefined);
+    const isSent = issued !== undefined && thought.end === undefined &&
+      token.generation >= thought.loginGeneration;
+    assertEquals(cookies.length, isSent ? 1 : 0);
+    if (isSent) issued.cookie = cookies[0]!;
+    if (token.generation >= thought.loginGeneration) return;
+    // A request that a login has cut off may have seen that its time was up.
+    thought.session.checkExpired();
+    model.isOver(thought);
   };
 
   const doFind = (principal: string): void => {
@@ -512,7 +785,9 @@ async function play(acts: readonly Act[], seen: Set<string>): Promise<void> {
   const doIt = (act: Act): void | Promise<void> => {
     if (act.do === "visit") return doVisit(act);
     if (act.do === "peek") return doPeek(act);
-    if (act.do === "renew") return doRenew(act.who);
+    if (act.do === "renew") return doRenew(act);
+    if (act.do === "log in") return doLogIn(act);
+    if (act.do === "log out") return doLogOut(act);
     if (act.do === "hold") return doHold(act.who);
     if (act.do === "let go") return letGo(act.who);
     if (act.do === "find") return doFind(act.principal);
@@ -534,6 +809,10 @@ async function play(acts: readonly Act[], seen: Set<string>): Promise<void> {
           site.getSession(session.uid),
           model.isOver(thought) ? undefined : session,
         );
+        break;
+      case "mark":
+        if (thought.end === undefined) thought.isRenewalDue = true;
+        session.renew();
         break;
       case "touch":
         model.touch(thought);

@@ -3,9 +3,9 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
-import { parseEndpoint } from "../internal/endpoint.ts";
-import { decodeSegment, pathOf, segmentsOf } from "../internal/path.ts";
-import { findCookie } from "../internal/session_cookie.ts";
+import { parseEndpoint } from "../program/endpoint.ts";
+import { decodeSegment, pathOf, segmentsOf } from "../http/path.ts";
+import { findCookie } from "../http/cookies.ts";
 import type { SiteRequest } from "../mod.ts";
 import { look, rawRequest, WatchedSite } from "./helpers_http.ts";
 

@@ -85,7 +85,7 @@ Deno.test("Site.sessionFactory of one site does not count for another", () => {
   assertEquals(other.makeSession().sessionTimeout, 900);
 });
 
-Deno.test("Site.sessionFactory is called with the site and the uid", () => {
+Deno.test("Site.sessionFactory is called with the Sessions of the site and the uid", () => {
   const seen: unknown[][] = [];
   class Own extends Session {
     constructor(site: SessionSite, uid: string) {
@@ -95,7 +95,7 @@ Deno.test("Site.sessionFactory is called with the site and the uid", () => {
   }
   using site = siteOf({ sessionFactory: Own });
   const { uid } = site.makeSession();
-  assertStrictEquals(seen[0]![0], site);
+  assertStrictEquals(seen[0]![0], site.sessions);
   assertEquals(seen[0]![1], uid);
 });
 
@@ -173,9 +173,20 @@ Deno.test("Site.sessionFactory that makes no Session is a TypeError", () => {
 });
 
 Deno.test("Site.sessionFactory that is no class is a TypeError", () => {
+  using site = siteOf();
   // @ts-expect-error a caller without types
-  using site = siteOf({ sessionFactory: "Session" });
+  site.sessionFactory = "Session";
   assertThrows(() => site.makeSession(), TypeError);
+  assertEquals(site.sessions.size, 0);
+});
+
+Deno.test("SiteOptions.sessionFactory that is no class is a TypeError", () => {
+  assertThrows(
+    // @ts-expect-error a caller without types
+    () => siteOf({ sessionFactory: "Session" }),
+    TypeError,
+    'sessionFactory is not a function: "Session"',
+  );
 });
 
 Deno.test("Site.sessionFactory that hands out one object twice is a TypeError", () => {
@@ -402,13 +413,22 @@ for (
     ["notFoundPage", "none", 'notFoundPage is not a Resource: "none"'],
     ["serverErrorPage", {}, 'serverErrorPage is not a Resource: an object "Ob'],
     ["accessLog", "-", 'accessLog is not a function or a WritableStream: "-"'],
-    ["whenPrincipalIsFull", "refuze", 'not "end-oldest" or "refuse": "refuze"'],
+    ["whenPrincipalIsFull", true, 'not "end-oldest" or "refuse": true'],
   ] as const
 ) {
   Deno.test(`SiteOptions.${name} of a wrong kind is a TypeError`, () => {
     assertThrows(() => siteOf({ [name]: value }), TypeError, message);
   });
 }
+
+Deno.test("SiteOptions.whenPrincipalIsFull that is another string is a RangeError", () => {
+  assertThrows(
+    // @ts-expect-error a caller without types
+    () => siteOf({ whenPrincipalIsFull: "refuze" }),
+    RangeError,
+    'not "end-oldest" or "refuse": "refuze"',
+  );
+});
 
 Deno.test("SiteOptions.onError is by default console.error", () => {
   using printed = new PrintedErrors();
@@ -829,7 +849,25 @@ Deno.test("Site.close() lets a request under way that wants no session end well"
   await closed;
 });
 
-Deno.test("Site.close() makes a request under way clear the cookie of its session", async () => {
+Deno.test("Site.close() has a request under way leave the cookie of its session", async () => {
+  const gate = Promise.withResolvers<void>();
+  const site = siteOf({}, async (request) => {
+    const { uid } = request.getSession();
+    if (!request.isNewSession) await gate.promise;
+    return uid;
+  });
+  const cookie = cookieOf(await site.fetch(requestWith()));
+  const { uid } = onlySession(site);
+  const answer = site.fetch(requestWith(cookie));
+  const closed = site.close();
+  gate.resolve();
+  const response = await answer;
+  assertEquals(await response.text(), uid);
+  assertEquals(cookiesOf(response), []);
+  await closed;
+});
+
+Deno.test("Site.close() has a request under way send no cookie of a session that it made", async () => {
   const gate = Promise.withResolvers<void>();
   const site = siteOf({}, async (request) => {
     const { uid } = request.getSession();
@@ -839,7 +877,7 @@ Deno.test("Site.close() makes a request under way clear the cookie of its sessio
   const answer = site.fetch(requestWith());
   const closed = site.close();
   gate.resolve();
-  assertEquals(cookiesOf(await answer), ["session="]);
+  assertEquals(cookiesOf(await answer), []);
   await closed;
 });
 
@@ -867,14 +905,18 @@ Deno.test("Site.close() in a callback at the deadline leaves no timer", () => {
 Deno.test("Site.close() in a resource makes its own session end", async () => {
   const site = siteOf({}, (request) => {
     const { uid } = request.getSession();
-    site[Symbol.dispose]();
+    if (!request.isNewSession) site[Symbol.dispose]();
     return uid;
   });
-  const response = await site.fetch(requestWith());
+  const cookie = cookieOf(await site.fetch(requestWith()));
+  const session = onlySession(site);
+  const response = await site.fetch(requestWith(cookie));
   assertEquals(
-    [response.status, cookiesOf(response), site.sessions.size],
-    [200, ["session="], 0],
+    [response.status, session.end?.reason, site.sessions.size],
+    [200, "shutdown", 0],
   );
+  // The request ended it, by the site, before it waited for anything.
+  assertEquals(cookiesOf(response), ["session="]);
 });
 
 Deno.test("Site.close() in a factory makes makeSession() throw, and keeps nothing", () => {

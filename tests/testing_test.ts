@@ -234,7 +234,7 @@ Deno.test("TestVisitor.session is no visit", async () => {
 
 Deno.test("TestVisitor drops a persistent cookie when its time is over", async () => {
   await using testSite = new TestSite(new Leaf(sayUid), {
-    sessionTimeout: 10,
+    absoluteTimeout: 10,
     cookie: { persistent: true },
   });
   const visitor = testSite.visitor();

@@ -1,17 +1,16 @@
 /**
- * Whether the ends of sessions are told once, on time, none lost and none early,
- * while the processes that serve a site are killed, and the store goes away and
- * comes back.
+ * Tests that the ends of sessions are delivered once and on time, with none lost
+ * and none early, while the processes of a site are killed and the store fails.
  *
  *     deno task chaos [redis|sqlite] [--processes=4] [--sessions=20000] [--seconds=150]
  *     deno task chaos races [redis|sqlite] [--races=10000]
  *
- * The first has visitors come to nodes which are processes of their own: they
- * are killed (`kill -9`) and started again; Redis is killed and started again, and
- * the line to it cut. The visitors know by their own clock when they came, and
- * each node writes down what it tells. The second has slow requests write while
- * another node logs the visitor out. All of it is on this machine, and gone at
- * the end. Exits with 1 if something was not as it must be.
+ * The first command sends requests to nodes, each a process. Nodes are killed
+ * (`kill -9`) and started again. Redis is killed and started again, and its
+ * connections are cut. The clients record their requests by their own clock, and
+ * each node logs its deliveries. The second command lets slow requests write while
+ * another node ends their session. All programs run on this machine, and their
+ * files are removed at the end. Exits with 1 after an error.
  *
  * @module
  */
@@ -22,30 +21,30 @@ import { causeFaults, type FaultOptions } from "./chaos/faults.ts";
 import { Fleet } from "./chaos/fleet.ts";
 import { describeRaces, race } from "./chaos/races.ts";
 import { describeVerdict, judge, type Verdict } from "./chaos/verdict.ts";
-import { type Sightings, visit } from "./chaos/visitors.ts";
+import { type Observations, runClients } from "./chaos/clients.ts";
 
-/** How much chaos; times in seconds. */
+/** The options of a run; times in seconds. */
 export interface ChaosOptions {
   readonly kind: "redis" | "sqlite";
   readonly processes: number;
-  /** How many visitors come; some make more sessions than one. */
+  /** The number of clients; some get several sessions. */
   readonly sessions: number;
-  /** For how long they come. */
+  /** The time in which clients begin. */
   readonly seconds: number;
   readonly sessionTimeout: number;
   readonly endLease: number;
   readonly storeTimeout: number;
-  /** In milliseconds. */
+  /** Milliseconds. */
   readonly faults: Pick<FaultOptions, "killEvery" | "storeFaultEvery" | "cut">;
 }
 
-/** What came of it, and what the nodes complained of. */
+/** The result of a run, and the errors that the nodes reported. */
 export interface Chaos {
   readonly verdict: Verdict;
-  readonly complaints: ReadonlyMap<string, number>;
+  readonly errorCounts: ReadonlyMap<string, number>;
 }
 
-/** As the command does it. */
+/** The options of the command. */
 export const DEFAULTS: Omit<ChaosOptions, "kind"> = {
   processes: 4,
   sessions: 20_000,
@@ -56,18 +55,18 @@ export const DEFAULTS: Omit<ChaosOptions, "kind"> = {
   faults: { killEvery: 8000, storeFaultEvery: 22_000, cut: 5000 },
 };
 
-/** Seconds that the last ends may be late, on a machine that is busy. */
-const PATIENCE = 30;
+/** Seconds that the last ends may be late, on a busy machine. */
+const LONGEST_WAIT = 30;
 
-/** Milliseconds that a callback takes at most. */
+/** The longest run of a callback, in milliseconds. */
 const WORK = 10;
 
-/** Causes chaos, and judges what came of it. */
+/** Runs clients and causes faults, and judges the result. */
 export async function chaos(options: ChaosOptions): Promise<Chaos> {
   const { kind, processes, seconds, sessionTimeout, endLease } = options;
   return await withFleet(options, async (fleet, backend) => {
-    const sightings: Sightings = {
-      stays: new Map(),
+    const observations: Observations = {
+      seen: new Map(),
       answered: 0,
       refused: 0,
       unanswered: 0,
@@ -79,15 +78,15 @@ export async function chaos(options: ChaosOptions): Promise<Chaos> {
         fleet,
         backend,
       }),
-      visit({
-        visitors: options.sessions,
+      runClients({
+        clients: options.sessions,
         within: Math.max(lasting - 2 * sessionTimeout * 1000, lasting / 2),
         sessionTimeout: sessionTimeout * 1000,
         origins: () => fleet.origins,
-      }, sightings),
+      }, observations),
     ]);
-    // What was claimed by a node that was killed comes a lease later.
-    const waiting = sessionTimeout + 2 * endLease + PATIENCE;
+    // An end that a killed node had claimed is delivered a lease later.
+    const waiting = sessionTimeout + 2 * endLease + LONGEST_WAIT;
     const latest = Date.now() + waiting * 1000;
     let left = await backend.countSessions();
     while (left > 0 && Date.now() < latest) {
@@ -95,19 +94,19 @@ export async function chaos(options: ChaosOptions): Promise<Chaos> {
       left = await backend.countSessions();
     }
     await pause(2 * WORK);
-    const tellers = [...fleet.tellings()].map(([{ killedAt }, tellings]) => ({
+    const logs = [...fleet.deliveries()].map(([{ killedAt }, deliveries]) => ({
       killedAt,
-      tellings,
+      deliveries,
     }));
-    const evidence = { sightings, tellers, faults, left };
+    const evidence = { observations, logs, faults, left };
     return {
       verdict: judge({ ...evidence, sessionTimeout: sessionTimeout * 1000 }),
-      complaints: fleet.complaints(),
+      errorCounts: fleet.errorCounts(),
     };
   }, kind);
 }
 
-/** Starts nodes over a store, and stops all of it in the end. */
+/** Starts a store and nodes, calls `act`, and stops them. */
 async function withFleet<T>(
   options: Pick<
     ChaosOptions,
@@ -138,7 +137,7 @@ async function withFleet<T>(
   }
 }
 
-/** Has so many logouts race with slow requests. */
+/** Runs races between slow requests and logouts. */
 export async function races(
   kind: "redis" | "sqlite",
   count: number,
@@ -183,13 +182,13 @@ async function main(): Promise<boolean> {
     sessions: Number(values.sessions ?? DEFAULTS.sessions),
     seconds: Number(values.seconds ?? DEFAULTS.seconds),
   } as const;
-  const { verdict, complaints } = await chaos(options);
+  const { verdict, errorCounts } = await chaos(options);
   say(
-    `${kind}, ${options.processes} processes, ${options.sessions} visitors in ${options.seconds} s`,
+    `${kind}, ${options.processes} processes, ${options.sessions} clients in ${options.seconds} s`,
   );
   say(describeVerdict(verdict));
-  const worst = [...complaints].sort(([, a], [, b]) => b - a).slice(0, 8);
-  if (worst.length > 0) say("What the nodes reported:");
+  const worst = [...errorCounts].sort(([, a], [, b]) => b - a).slice(0, 8);
+  if (worst.length > 0) say("Errors of the nodes:");
   for (const [line, count] of worst) say(`  ${count} x ${line}`);
   return verdict.isGood;
 }

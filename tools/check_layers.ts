@@ -1,140 +1,40 @@
 /**
- * Checks that imports point one way, those of types included.
+ * Checks that imports point down, imports of types included.
  *
  *     deno task check:layers
  *
- * A module imports from lower layers, and from its own only what lies in a
- * folder. Nothing imports itself, however long the way round.
+ * A file stands on the floor of its folder; a file at the top stands on its own
+ * floor. It imports from lower floors, or from its own folder. Imports form no
+ * circles.
  *
  * @module
  */
 
-/** The layers from the lowest up; a file that is named goes before its folder. */
-const LAYERS: readonly (readonly string[])[] = [
-  [
-    "internal/abort.ts",
-    "internal/check_timeout.ts",
-    "internal/clock.ts",
-    "internal/describe.ts",
-    "internal/duration_text.ts",
-    "internal/file_tree.ts",
-    "internal/files_in_use.ts",
-    "internal/form_tokens.ts",
-    "internal/forwarded.ts",
-    "internal/guarded_listeners.ts",
-    "internal/guarded_promise.ts",
-    "internal/header_value.ts",
-    "internal/histogram.ts",
-    "internal/http_date.ts",
-    "internal/http_error.ts",
-    "internal/monitor_script.ts",
-    "internal/monitor_style.ts",
-    "internal/open_stream.ts",
-    "internal/path.ts",
-    "internal/principals.ts",
-    "internal/promise_like.ts",
-    "internal/running.ts",
-    "internal/secret_hash.ts",
-    "internal/session_clock_script.js",
-    "internal/stored_values.ts",
-    "internal/telemetry.ts",
-    "internal/timing_wheel.ts",
-    "internal/token.ts",
-    "internal/watch_stream.ts",
-    "internal/white_space.ts",
-    "stores/store.ts",
-  ],
-  [
-    "internal/basic_credentials.ts",
-    "internal/body.ts",
-    "internal/byte_ranges.ts",
-    "internal/cli_options.ts",
-    "internal/cookie_jar.ts",
-    "internal/delivery.ts",
-    "internal/end_listeners.ts",
-    "internal/end_watch.ts",
-    "internal/endpoint.ts",
-    "internal/entity_tags.ts",
-    "internal/error_reporter.ts",
-    "internal/event_stream.ts",
-    "internal/eviction.ts",
-    "internal/expiry_queue.ts",
-    "internal/file_stream.ts",
-    "internal/idle_order.ts",
-    "internal/pending_promises.ts",
-    "internal/precompressed.ts",
-    "internal/prometheus_text.ts",
-    "internal/read_form.ts",
-    "internal/read_json.ts",
-    "internal/redirect.ts",
-    "internal/renewal.ts",
-    "internal/response.ts",
-    "internal/restarting_server.ts",
-    "internal/same_origin.ts",
-    "internal/script_tree.ts",
-    "internal/session_cookie.ts",
-    "internal/session_socket.ts",
-    "internal/session_streams.ts",
-    "internal/test_clock.ts",
-    "internal/test_process.ts",
-    "internal/turns.ts",
-    "internal/worker_siblings.ts",
-    "internal/session_warnings.ts",
-    "stores/*",
-    "testing/*",
-  ],
+/** The floors, from the lowest to the highest, with their folders and files. */
+const FLOORS: readonly (readonly string[])[] = [
+  ["base"],
+  ["timing", "http", "program"],
+  ["stores", "live", "request"],
+  ["session"],
   ["session.ts"],
-  [
-    "request.ts",
-    "internal/monitor_charts.ts",
-    "internal/monitor_page.ts",
-    "internal/monitor_viewers.ts",
-    "internal/session_chronicle.ts",
-    "internal/session_figures.ts",
-    "internal/session_listing.ts",
-    "site_metrics.ts",
-  ],
-  [
-    "resource.ts",
-    "internal/access_log.ts",
-    "internal/representation.ts",
-  ],
-  [
-    "resources/*",
-    "internal/answer.ts",
-    "internal/end_duty.ts",
-    "internal/kept_session.ts",
-    "internal/kept_site.ts",
-    "internal/live_record.ts",
-    "internal/session_keeper.ts",
-    "internal/session_records.ts",
-    "internal/store_check.ts",
-    "internal/store_line.ts",
-    "internal/store_parts.ts",
-    "internal/stored_ends.ts",
-    "internal/site_telemetry.ts",
-    "internal/span_names.ts",
-    "site_options.ts",
-  ],
-  ["site.ts", "policies.ts", "internal/check_options.ts"],
-  ["listen.ts"],
-  ["mod.ts", "cli.ts", "testing.ts"],
+  ["registry"],
+  ["persistence"],
+  ["sessions.ts"],
+  ["request.ts"],
+  ["resource.ts"],
+  ["resources", "metrics"],
+  ["site"],
+  ["site.ts", "monitor"],
+  ["listen.ts", "policies.ts", "testing", "testing.ts"],
+  ["mod.ts", "cli.ts"],
 ];
 
-/** The folders of the package that hold its code. */
-const FOLDERS: readonly string[] = [
-  "internal",
-  "resources",
-  "stores",
-  "testing",
-];
-
-/** What each module imports; paths are relative to the package. */
+/** The imports of each module; paths are relative to the package. */
 export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 
-/** The part of what `deno info --json` prints that is read here. */
+/** The parts of the output of `deno info --json` that this tool reads. */
 export interface ModuleInfo {
-  /** The modules that can be reached from the one asked about. */
+  /** All modules that the inspected module imports, and itself. */
   readonly modules: readonly {
     readonly specifier: string;
     readonly error?: string;
@@ -146,22 +46,21 @@ export interface ModuleInfo {
 }
 
 /**
- * Finds what the layers forbid.
+ * Finds imports that the floors forbid.
  *
- * @param graph What each module imports.
- * @returns a sentence for each violation; none if all is well.
+ * @returns a sentence for each violation.
  */
 export function violations(graph: ImportGraph): string[] {
   const found: string[] = [];
   for (const path of unplaced(graph)) {
     found.push(
-      `Cannot place ${path}: add it to LAYERS in tools/check_layers.ts, in the lowest layer that its imports allow`,
+      `Cannot place ${path}: add its folder to FLOORS in tools/check_layers.ts, on the lowest floor that its imports allow`,
     );
   }
   for (const [path, imports] of graph) {
     for (const imported of imports) {
       if (!mayImport(path, imported)) {
-        found.push(`${withLayer(path)} imports ${withLayer(imported)}`);
+        found.push(`${withFloor(path)} imports ${withFloor(imported)}`);
       }
     }
   }
@@ -172,10 +71,10 @@ export function violations(graph: ImportGraph): string[] {
 }
 
 /**
- * Makes a graph of what `deno info --json` found.
+ * Makes a graph from the output of `deno info --json`.
  *
- * @param info What it printed, parsed.
- * @param pathOf The path of a module in the package; undefined for others.
+ * @param pathOf Returns the path of a module in the package; undefined for other
+ * modules.
  * @throws {Error} If a module of the package could not be read.
  */
 export function graphOf(
@@ -201,34 +100,36 @@ export function graphOf(
 
 function unplaced(graph: ImportGraph): Set<string> {
   const paths = [...graph].flatMap(([path, imports]) => [path, ...imports]);
-  return new Set(paths.filter((path) => layerOf(path) === undefined));
+  return new Set(paths.filter((path) => floorOf(path) === undefined));
 }
 
-function layerOf(path: string): number | undefined {
-  for (const row of [path, `${folderOf(path)}/*`]) {
-    const layer = LAYERS.findIndex((rows) => rows.includes(row));
-    if (layer !== -1) return layer;
-  }
-  return undefined;
+/** Returns the floor of a file: that of its outermost folder. */
+function floorOf(path: string): number | undefined {
+  const floor = FLOORS.findIndex((rooms) => rooms.includes(roomOf(path)));
+  return floor === -1 ? undefined : floor;
 }
 
-function folderOf(path: string): string {
-  return path.slice(0, Math.max(0, path.indexOf("/")));
+/** Returns the outermost folder of a file, or the file itself at the top. */
+function roomOf(path: string): string {
+  const [room = path] = path.split("/", 1);
+  return room;
 }
 
-/** What cannot be placed is allowed here, since it is a violation already. */
+/** Returns whether an import is allowed. A file without a floor may import all. */
 function mayImport(path: string, imported: string): boolean {
-  const from = layerOf(path);
-  const to = layerOf(imported);
+  const from = floorOf(path);
+  const to = floorOf(imported);
   if (from === undefined || to === undefined || to < from) return true;
-  return to === from && FOLDERS.includes(folderOf(imported));
+  return roomOf(path) === roomOf(imported) ||
+    // testing.ts is the entry point of its folder.
+    (path === "testing.ts" && roomOf(imported) === "testing");
 }
 
-function withLayer(path: string): string {
-  return `${path} (layer ${layerOf(path)})`;
+function withFloor(path: string): string {
+  return `${path} (floor ${floorOf(path)})`;
 }
 
-/** One way round for each import that closes a circle, depth first. */
+/** Returns a circle for each import that closes one, depth first. */
 function cycles(graph: ImportGraph): string[][] {
   const found: string[][] = [];
   const done = new Set<string>();
@@ -245,19 +146,19 @@ function cycles(graph: ImportGraph): string[][] {
   return found;
 }
 
-/** Reads the imports of the whole package, what mod.ts does not reach as well. */
+/** Reads the imports of all modules, including those that mod.ts does not reach. */
 async function readGraph(): Promise<ImportGraph> {
   const root = new URL("..", import.meta.url);
   const config = JSON.parse(
     await Deno.readTextFile(new URL("deno.json", root)),
   );
-  // Linked packages lie in this checkout, but stand for those of a registry.
+  // Linked packages are in this checkout, but replace packages of a registry.
   const foreign: string[] = (config.links ?? []).map((link: string) =>
     new URL(`${link}/`, root).href
   );
   const pathOf = (specifier: string): string | undefined => {
     const isForeign = foreign.some((prefix) => specifier.startsWith(prefix));
-    // JSON imports nothing, so it can be imported from anywhere.
+    // JSON imports nothing, so every module may import it.
     return isForeign || specifier.endsWith(".json") ||
         !specifier.startsWith(root.href)
       ? undefined
@@ -279,17 +180,22 @@ async function readGraph(): Promise<ImportGraph> {
   return graph;
 }
 
-/** The modules at the top and those anywhere in the folders of code. */
+/** Lists the modules at the top, and those in the folders of the floors. */
 async function* listFiles(root: URL, folder = ""): AsyncGenerator<string> {
   for await (
     const { name, isDirectory } of Deno.readDir(new URL(folder, root))
   ) {
     const path = folder + name;
     if (!isDirectory && name.endsWith(".ts")) yield path;
-    if (isDirectory && (folder !== "" || FOLDERS.includes(name))) {
+    if (isDirectory && (folder !== "" || isRoom(name))) {
       yield* listFiles(root, `${path}/`);
     }
   }
+}
+
+/** Returns whether a folder at the top has code of the package. */
+function isRoom(name: string): boolean {
+  return FLOORS.some((rooms) => rooms.includes(name));
 }
 
 async function infoOf(specifier: string): Promise<ModuleInfo> {

@@ -1,14 +1,14 @@
 /**
- * Throws mutated raw requests at a site that listens on this machine, and looks
- * for what must not be: a 500, a crash, a hang, an error that is reported, a
- * session that nobody asked for or that does not end.
+ * Sends mutated raw requests to sites on this machine, and finds failures: a 500, a
+ * crash, a hang, a reported error, a session that no resource requested, or a
+ * session that does not end.
  *
  *     deno task fuzz [count] [minutes] [seed]
  *
- * A million requests unless told, for ten minutes at most. Most are whole, so
- * that many go over one connection, in batches; some are broken anywhere, the
- * last of their connections. The seed repeats the requests, but not how those of
- * several connections come to be mixed.
+ * By default it sends a million requests, for ten minutes at most. Most requests
+ * are whole, so that a connection carries many, in batches. A broken request is the
+ * last one of its connection. The same seed makes the same requests, but the
+ * requests of several connections mix in another order.
  *
  * @module
  */
@@ -19,69 +19,68 @@ import { RequestMaker } from "./fuzz/requests.ts";
 import type { Tally } from "./fuzz/site.ts";
 import { Target } from "./fuzz/target.ts";
 
-/** Connections at once. */
+/** Connections at the same time. */
 const CONNECTIONS = 64;
 
 /** Requests in a batch. */
 const BATCH = 16;
 
-/** Batches after which a connection is given up, even if the server keeps it. */
+/** The most batches on a connection. */
 const BATCHES = 50;
 
-/** How likely a batch is followed by a broken request. */
+/** The probability of a broken request after a batch. */
 const BROKEN = 0.5;
 
-/** Statuses that must not be: all the site's own fault, whatever came. */
+/** Statuses that are failures of the site, for every request. */
 const FAULTS: readonly number[] = [500, 502, 503, 504];
 
-/** What closes a connection, with requests behind it that go unanswered. */
+/** Statuses after which the server closes the connection without the next responses. */
 const REFUSALS: readonly number[] = [400, 408, 413, 414, 431, 505];
 
-/** How many failures are shown. */
+/** The most failures to collect. */
 const SHOWN = 5;
 
-/** How to fuzz; everything may be left out. */
+/** The options of a run. */
 export interface FuzzOptions {
   /**
-   * Requests to answer.
+   * The number of requests.
    *
    * @default {1000000}
    */
   count?: number;
   /**
-   * Seconds after which it stops, however many there were.
+   * The longest run, in seconds.
    *
    * @default {600}
    */
   seconds?: number;
   /**
-   * Makes the requests repeatable.
+   * The seed of the random requests.
    *
    * @default {1}
    */
   seed?: number;
 }
 
-/** What has come of it. */
+/** The result of a run. */
 export interface FuzzReport {
-  /** Whole requests that were answered, and broken ones that were sent. */
+  /** Whole requests with a response, and broken requests. */
   requests: number;
-  /** Broken ones among them. */
+  /** The broken requests among them. */
   broken: number;
-  /** How many responses had each status. */
+  /** The number of responses by status. */
   readonly statuses: Map<number, number>;
-  /** What must not be, with the requests that led to it. */
+  /** Descriptions of failures, with their requests. */
   readonly failures: string[];
-  /** What the sites say of their sessions and errors. */
+  /** The sites' counts of sessions and errors. */
   tally: Tally;
-  /** How long it took. */
+  /** The duration of the run. */
   seconds: number;
 }
 
 /**
- * Fuzzes two sites in a process of their own.
+ * Fuzzes two sites, which run in another process.
  *
- * @returns what has come of it; there should be no failures.
  * @throws {Error} If the sites do not listen.
  */
 export async function fuzz(options: FuzzOptions = {}): Promise<FuzzReport> {
@@ -108,23 +107,25 @@ export async function fuzz(options: FuzzOptions = {}): Promise<FuzzReport> {
   return report;
 }
 
-/** Adds to the failures what is wrong with the sites' own account. */
+/** Adds failures that the counts of the sites show. */
 function judge({ failures, tally }: FuzzReport): void {
-  const { made, asked, ended, left, errors } = tally;
-  if (made !== asked) failures.push(`${made} sessions for ${asked} that asked`);
-  if (ended !== made) failures.push(`${ended} of ${made} sessions have ended`);
+  const { made, requested, ended, left, errors } = tally;
+  if (made !== requested) {
+    failures.push(`${made} sessions made, ${requested} requested`);
+  }
+  if (ended !== made) failures.push(`${ended} of ${made} sessions ended`);
   if (left > 0) failures.push(`${left} sessions are left`);
   failures.push(...errors);
 }
 
-/** Requests over many connections, until there were enough. */
+/** Sends requests on many connections, until the count or the time is reached. */
 class Run {
   readonly report: FuzzReport = {
     requests: 0,
     broken: 0,
     statuses: new Map(),
     failures: [],
-    tally: { made: 0, asked: 0, ended: 0, left: 0, errors: [] },
+    tally: { made: 0, requested: 0, ended: 0, left: 0, errors: [] },
     seconds: 0,
   };
   readonly #ports: readonly number[];
@@ -168,13 +169,15 @@ class Run {
   async #connect(): Promise<void> {
     using connection = await Connection.open(this.#random.pick(this.#ports));
     for (let batch = 0; batch < BATCHES && !this.#isOver(); batch++) {
-      if (!await this.#askWhole(connection)) return;
-      if (this.#random.chance(BROKEN)) return await this.#askBroken(connection);
+      if (!await this.#sendBatch(connection)) return;
+      if (this.#random.chance(BROKEN)) {
+        return await this.#sendBroken(connection);
+      }
     }
   }
 
-  /** @returns whether the connection is still of use. */
-  async #askWhole(connection: Connection): Promise<boolean> {
+  /** Sends a batch of whole requests; returns whether the connection can be reused. */
+  async #sendBatch(connection: Connection): Promise<boolean> {
     const requests = Array.from({ length: BATCH }, () => this.#maker.whole());
     const texts = requests.map(({ text }) => text);
     const { statuses, tokens, end } = await connection.ask(
@@ -183,7 +186,7 @@ class Run {
     );
     const answered = statuses.length;
     this.report.requests += answered;
-    this.#note(statuses, tokens, texts);
+    this.#record(statuses, tokens, texts);
     const mayEnd = end === "reset" || requests[answered - 1]?.hasBody ||
       REFUSALS.includes(statuses.at(-1) ?? 0);
     if (answered < BATCH && (end === "open" || !mayEnd)) {
@@ -195,16 +198,16 @@ class Run {
     return answered === BATCH && !mayEnd;
   }
 
-  async #askBroken(connection: Connection): Promise<void> {
+  async #sendBroken(connection: Connection): Promise<void> {
     const text = this.#maker.broken();
     const { statuses, tokens, end } = await connection.provoke(text);
     this.report.requests++;
     this.report.broken++;
-    this.#note(statuses, tokens, [text]);
+    this.#record(statuses, tokens, [text]);
     if (end === "open") this.#fail("A hang", text);
   }
 
-  #note(
+  #record(
     statuses: readonly number[],
     tokens: readonly string[],
     requests: readonly string[],
@@ -220,7 +223,7 @@ class Run {
   }
 }
 
-/** What there is to say of a run, a line each. */
+/** Describes a run in lines. */
 function describe(report: FuzzReport): string[] {
   const { requests, broken, statuses, failures, tally, seconds } = report;
   const counts = [...statuses].sort(([one], [other]) => one - other)
@@ -230,7 +233,7 @@ function describe(report: FuzzReport): string[] {
       broken.toLocaleString("en")
     } of them broken, in ${seconds.toFixed(0)} s`,
     `statuses: ${counts.join(", ")}`,
-    `sessions: ${tally.made} made, ${tally.asked} asked for, ${tally.ended} ended, ${tally.left} left`,
+    `sessions: ${tally.made} made, ${tally.requested} requested, ${tally.ended} ended, ${tally.left} left`,
     `failures: ${failures.length}`,
     ...failures,
   ];

@@ -8,13 +8,8 @@
  */
 
 import type { BrowserContextOptions } from "playwright-core";
-import {
-  Resource,
-  type Session,
-  SessionMonitor,
-  Site,
-  type SiteRequest,
-} from "../mod.ts";
+import { Resource, type Session, Site, type SiteRequest } from "../mod.ts";
+import { SessionMonitor } from "../monitor/mod.ts";
 import { TestClock } from "../testing.ts";
 import { startChromium } from "../tests/browser/chromium.ts";
 
@@ -34,14 +29,14 @@ const PICTURES: Readonly<Record<string, BrowserContextOptions>> = {
 
 const NAMES = ["ada", "grace", "emmy", "alan", "kurt", "sofja"];
 
-/** What everybody visits. */
+/** The page that the clients request. */
 class Shop extends Resource {
   override render_GET(request: SiteRequest): string {
     return request.getSession().uid;
   }
 }
 
-/** Visits the shop, with a cookie if there is one; answers the session's. */
+/** Requests the shop, maybe with a cookie; returns the session and its cookie. */
 async function visit(
   site: Site,
   cookie?: string,
@@ -54,13 +49,13 @@ async function visit(
   return { session, cookie: set?.split(";")[0] ?? cookie! };
 }
 
-/** An hour of a site where people come, log out, and stay away. */
+/** Simulates an hour of a site with new clients, logouts and idle sessions. */
 async function liveAnHour(site: Site, clock: TestClock): Promise<void> {
   const chance = randomFrom(20_261);
   const live = new Map<Session, string>();
   for (let minute = 0; minute < 60; minute++) {
-    const crowd = 3 + 9 * Math.sin(minute / 12) ** 2 * chance();
-    for (let i = 0; i < crowd; i++) {
+    const arrivals = 3 + 9 * Math.sin(minute / 12) ** 2 * chance();
+    for (let i = 0; i < arrivals; i++) {
       const { session, cookie } = await visit(site);
       session.sessionTimeout = 120 + 900 * chance();
       if (chance() < 0.1) session.absoluteTimeout = 600;
@@ -82,7 +77,7 @@ async function liveAnHour(site: Site, clock: TestClock): Promise<void> {
   }
 }
 
-/** The same numbers from 0 to 1 each time, so that the pictures stay the same. */
+/** Returns a generator of the same numbers each time, so that pictures stay the same. */
 function randomFrom(seed: number): () => number {
   let state = seed;
   return () => (state = state * 48_271 % 2_147_483_647) / 2_147_483_647;
@@ -119,7 +114,7 @@ async function takeAll(): Promise<void> {
   await site.close();
 }
 
-/** Has pictures with a palette, a third of the size. */
+/** Reduces pictures to a palette, a third of the size. */
 async function makeSmaller(names: readonly string[]): Promise<void> {
   const { success } = await new Deno.Command("pngquant", {
     args: ["--force", "--ext", ".png", "--speed", "1", "48", ...names],

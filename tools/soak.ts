@@ -1,29 +1,29 @@
 /**
- * Has sessions come and go for a while, and looks whether anything stays: each
- * must end, and the heap be as it was.
+ * Makes sessions that end, for a while, and looks for leaks: each session must end,
+ * and the heap must return to its size.
  *
  *     deno task soak [minutes] [per second]
  *
- * Ten minutes, and 1,000 new sessions a second, unless told. Each is visited by a
- * request, has a callback, a signal, a component and a value, is visited once
- * again, and ends a few seconds later. The heap is measured once all garbage is
- * gone, so every measurement is a stall; those are left out of the longest.
+ * The defaults are ten minutes and 1,000 new sessions a second. Each session has a
+ * callback, a signal, a component and a value. It gets two requests, and ends a few
+ * seconds later. The heap is measured after a garbage collection, which is a stall;
+ * the longest stall leaves these out.
  *
  * @module
  */
 
 import { Resource, Session, Site, type SiteRequest } from "../mod.ts";
 
-/** Seconds from the last visit to a session to its end. */
+/** Seconds from the last request of a session to its end. */
 const TIMEOUT = 5;
 
-/** Milliseconds between two turns, each of which has its share of the visitors. */
+/** Milliseconds between two turns; each makes a share of the sessions. */
 const TURN = 10;
 
-/** How often the heap is measured on the way. */
+/** Measurements of the heap during the run. */
 const MEASUREMENTS = 10;
 
-/** What may stay in the heap: what V8 keeps of the code that it has run. */
+/** Bytes that V8 may keep for the code that it has run. */
 const MAX_GROWTH = 2 * 2 ** 20;
 
 class ShortSession extends Session {
@@ -34,8 +34,8 @@ class Basket {
   readonly items: string[] = [];
 }
 
-/** Sessions that callbacks and signals were told of. */
-let told = 0;
+/** Ends that called a callback, and ends that aborted a signal. */
+let called = 0;
 let aborted = 0;
 
 class Page extends Resource {
@@ -45,7 +45,7 @@ class Page extends Resource {
     const isNew = request.session === undefined;
     const session = request.getSession();
     if (isNew) {
-      session.notifyOnExpire(() => void told++);
+      session.notifyOnExpire(() => void called++);
       session.signal.addEventListener("abort", () => void aborted++);
     }
     session.getComponent(Basket).items.push("tea");
@@ -54,19 +54,19 @@ class Page extends Resource {
   }
 }
 
-/** The heap in use once all garbage is gone, in bytes. */
+/** Collects garbage, and returns the bytes in use. */
 function heap(): number {
   const gc: unknown = Reflect.get(globalThis, "gc");
   if (typeof gc !== "function") {
     throw new Error("Cannot measure the heap: run with --v8-flags=--expose-gc");
   }
-  // What a first collection finalizes, a second frees.
+  // The second collection frees the objects that the first one finalized.
   for (let i = 0; i < 3; i++) gc();
   const { heapUsed, external } = Deno.memoryUsage();
   return heapUsed + external;
 }
 
-async function visit(site: Site, cookie?: string): Promise<string> {
+async function request(site: Site, cookie?: string): Promise<string> {
   const headers: HeadersInit = cookie === undefined ? {} : { cookie };
   const request = new Request("http://localhost/", { headers });
   const response = await site.fetch(request);
@@ -74,7 +74,7 @@ async function visit(site: Site, cookie?: string): Promise<string> {
   return response.headers.getSetCookie()[0]?.split(";")[0] ?? "";
 }
 
-/** What a soak has found; bytes and milliseconds. */
+/** The result of a run, in bytes and milliseconds. */
 interface Soak {
   made: number;
   ended: number;
@@ -84,19 +84,19 @@ interface Soak {
   stall: number;
 }
 
-/** Lets sessions come and go for so many seconds. */
+/** Makes sessions for so many seconds, and waits for their ends. */
 async function soak(seconds: number, perSecond: number): Promise<Soak> {
   await using site = new Site(new Page(), { sessionFactory: ShortSession });
   let ended = 0;
   site.notifyOnSessionEnd(() => void ended++);
-  // Whatever is compiled and grown is there before the heap is measured.
-  let { made } = await flow(site, { seconds: TIMEOUT, perSecond });
-  await emptied(site);
+  // Warms up, so that compiled code and grown tables are in the first measurement.
+  let { made } = await makeSessions(site, { seconds: TIMEOUT, perSecond });
+  await untilEmpty(site);
   const before = heap();
   const during: number[] = [];
   let stall = 0;
   for (let i = 0; i < MEASUREMENTS; i++) {
-    const share = await flow(site, {
+    const share = await makeSessions(site, {
       seconds: seconds / MEASUREMENTS,
       perSecond,
     });
@@ -105,15 +105,15 @@ async function soak(seconds: number, perSecond: number): Promise<Soak> {
     during.push(heap());
     report(site, during.at(-1)!);
   }
-  await emptied(site);
-  if (told !== ended || aborted !== ended) {
-    throw new Error(`${ended} ended, ${told} told, ${aborted} aborted`);
+  await untilEmpty(site);
+  if (called !== ended || aborted !== ended) {
+    throw new Error(`${ended} ended, ${called} called, ${aborted} aborted`);
   }
   return { made, ended, before, during, after: heap(), stall };
 }
 
-/** New visitors, so many a second, each of whom comes back once. */
-async function flow(
+/** Makes sessions, so many a second, with two requests each. */
+async function makeSessions(
   site: Site,
   { seconds, perSecond }: { seconds: number; perSecond: number },
 ): Promise<{ made: number; stall: number }> {
@@ -123,18 +123,20 @@ async function flow(
   let before = began;
   for (;;) {
     const now = performance.now();
-    // A turn that comes when it should is no stall.
+    // A turn on time counts as no stall.
     stall = Math.max(stall, now - before - TURN);
     before = now;
     const due = Math.min(now - began, seconds * 1000) / 1000 * perSecond;
-    for (; made < Math.floor(due); made++) await visit(site, await visit(site));
+    for (; made < Math.floor(due); made++) {
+      await request(site, await request(site));
+    }
     if (now - began >= seconds * 1000) return { made, stall };
     await new Promise((resolve) => setTimeout(resolve, TURN));
   }
 }
 
-/** Waits for the sessions to end, those that do not for a while only. */
-async function emptied(site: Site): Promise<void> {
+/** Waits until all sessions have ended, or for twice their timeout. */
+async function untilEmpty(site: Site): Promise<void> {
   const isLate = Promise.withResolvers<void>();
   const timer = setTimeout(isLate.resolve, 2 * TIMEOUT * 1000);
   const ends = [...site.sessions.values()].map(({ ended }) => ended);
@@ -158,7 +160,7 @@ if (import.meta.main) {
   const [minutes = 10, perSecond = 1000] = Deno.args.map(Number);
   const found = await soak(minutes * 60, perSecond);
   const { made, ended, before, during, after, stall } = found;
-  const isWhole = made === ended && after - before <= MAX_GROWTH;
+  const hasNoLeak = made === ended && after - before <= MAX_GROWTH;
   console.log(
     `sessions: ${made.toLocaleString("en")} made, ${
       ended.toLocaleString("en")
@@ -167,7 +169,7 @@ heap: ${megabytes(before)} before, ${megabytes(Math.min(...during))} to ${
       megabytes(Math.max(...during))
     } during, ${megabytes(after)} after
 longest stall: ${stall.toFixed(0)} ms
-${isWhole ? "Nothing stays." : "SOMETHING STAYS"}`,
+${hasNoLeak ? "No leak." : "LEAK FOUND"}`,
   );
-  Deno.exit(isWhole ? 0 : 1);
+  Deno.exit(hasNoLeak ? 0 : 1);
 }

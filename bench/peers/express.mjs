@@ -4,7 +4,7 @@ import { require } from "./require.mjs";
 const express = require("express");
 
 const app = express();
-// What the others do not send either.
+// The other servers send neither header.
 app.disable("etag").disable("x-powered-by");
 app.get("/hello", (_request, response) => response.send("hello"));
 

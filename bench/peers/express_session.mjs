@@ -5,7 +5,7 @@ const express = require("express");
 const session = require("express-session");
 
 const app = express();
-// What the others do not send either.
+// The other servers send neither header.
 app.disable("etag").disable("x-powered-by");
 app.use(session({
   name: "session",

@@ -10,6 +10,5 @@ router.get("/hello", (context) => {
 const app = new Application();
 app.use(router.routes());
 
-// Not by Deno.serve: this build makes the responses of a polyfill, which
-// Deno.serve refuses.
+// Deno.serve refuses the responses of this build, which come from a polyfill.
 await app.listen({ hostname: "127.0.0.1", port: Number(Deno.args[0]) });

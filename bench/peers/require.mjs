@@ -1,7 +1,6 @@
 /**
- * Loads a package from where the harness has put the peers: in no other place
- * of the project is there such a package, and nothing here is checked or
- * formatted against one.
+ * Loads a package from the folder of the peers. Only the benchmarks have these
+ * packages, so this code is neither type-checked nor formatted against them.
  */
 
 import { createRequire } from "node:module";

@@ -19,7 +19,7 @@ class Count(Hello):
     def render_GET(self, request):
         super().render_GET(request)
         session = request.getSession()
-        # getSession() does it no more since Twisted 18.9.
+        # getSession() does not touch the session since Twisted 18.9.
         session.touch()
         session.count = getattr(session, "count", 0) + 1
         return b"%d" % session.count

@@ -1,4 +1,4 @@
-/** The baseline of "hello": a handler that only answers. */
+/** The baseline of "hello": a handler that returns a text. */
 
 Deno.serve(
   { hostname: "127.0.0.1", port: Number(Deno.args[0]) },

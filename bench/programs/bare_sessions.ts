@@ -1,4 +1,4 @@
-/** The baseline of "session" and "new": a handler with sessions by hand. */
+/** The baseline of "session" and "new": a handler with minimal sessions. */
 
 import { findSession, makeSession } from "../sessions_by_hand.ts";
 

@@ -1,14 +1,14 @@
 /**
- * A site that holds many sessions: `curfew_crowd.ts PORT SESSIONS`.
+ * A site with many sessions: `curfew_crowd.ts PORT SESSIONS`.
  *
- * `/visits` lists what to ask, as JSON: the counters of up to 1,000 of them.
- * They were made among the others, so that visits wander through all the memory.
+ * `/visits` lists the requests of the load as JSON: the counters of up to 1,000
+ * sessions. They were made among the others, so that the load reads all the memory.
  */
 
 import { Resource, Site, type SiteRequest } from "../../mod.ts";
-import type { Visit } from "../wrk.ts";
+import type { LoadRequest } from "../wrk.ts";
 
-const VISITORS = 1000;
+const CLIENTS = 1000;
 
 class Visits {
   count = 0;
@@ -21,7 +21,7 @@ class Count extends Resource {
 }
 
 class VisitList extends Resource {
-  readonly visits: Visit[] = [];
+  readonly visits: LoadRequest[] = [];
 
   override render_GET(): Response {
     return Response.json(this.visits);
@@ -34,7 +34,7 @@ const root = new Resource()
   .putChild("count", new Count())
   .putChild("visits", list);
 const site = new Site(root);
-const step = Math.max(1, Math.floor(held / VISITORS));
+const step = Math.max(1, Math.floor(held / CLIENTS));
 for (let i = 0; i < held; i++) {
   if (i % step !== 0) {
     site.makeSession();

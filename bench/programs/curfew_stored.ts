@@ -1,6 +1,6 @@
 /**
  * Curfew with its sessions in a store: `curfew_stored.ts PORT KIND [LOCATION]`.
- * Each page is of a resource of its own.
+ * Each page has its own resource.
  */
 
 import { createClient } from "redis";
@@ -36,9 +36,9 @@ async function optionsOf(kind: string, location: string): Promise<SiteOptions> {
       return { store: new MemoryStore() };
     case "sqlite":
       return { store: new SqliteStore({ path: location }) };
-    case "sqlite, granular":
+    case "sqlite, throttled":
       return {
-        store: new SqliteStore({ path: location, touchGranularity: 30 }),
+        store: new SqliteStore({ path: location, touchThrottle: 30 }),
       };
   }
   const client = createClient({ url: location });

@@ -1,16 +1,16 @@
 /**
- * A site with many children on each of some levels: `curfew_tree.ts PORT
- * CHILDREN DEPTH`.
+ * A site with several levels of many children: `curfew_tree.ts PORT CHILDREN DEPTH`.
  *
- * They are called `child0`, `child1` and so on. The first of a level has the
- * children of the next; all others, and all of the last, say "hello". `/visits`
- * lists what to ask, as JSON: up to 1,000 of the last level.
+ * The children are `child0`, `child1` and so on. The first child of a level has the
+ * children of the next level. All others, and the children of the last level, return
+ * "hello". `/visits` lists the requests of the load as JSON: up to 1,000 children of
+ * the last level.
  */
 
 import { Resource, Site } from "../../mod.ts";
-import type { Visit } from "../wrk.ts";
+import type { LoadRequest } from "../wrk.ts";
 
-/** More paths than that wrk need not ask by turns. */
+/** The most paths that wrk requests by turns. */
 const ASKED = 1000;
 
 class Hello extends Resource {
@@ -37,7 +37,7 @@ function grow(children: number, depth: number): Resource {
 
 const [port = 0, children = 1, depth = 1] = Deno.args.map(Number);
 const step = Math.max(1, Math.floor(children / ASKED));
-const visits: Visit[] = [];
+const visits: LoadRequest[] = [];
 for (let i = 0; i < children; i += step) {
   visits.push({ path: `${"/child0".repeat(depth - 1)}/child${i}` });
 }

@@ -1,6 +1,6 @@
 /**
- * One of several workers: as a program (`curfew_worker.ts PORT`) it shares its
- * port with others like it, and `deno serve` takes what it exports.
+ * One of several workers. As a program (`curfew_worker.ts PORT`) it shares its port
+ * with other workers; `deno serve` uses its default export.
  *
  * A header of each response names the worker.
  */
@@ -9,7 +9,7 @@ import { Resource, Site, type SiteRequest } from "../../mod.ts";
 
 const NAME = crypto.randomUUID();
 
-/** Microseconds of work, as a database or a template might take. */
+/** Microseconds of work, as for a database or a template. */
 const WORK = 120;
 
 class Hello extends Resource {

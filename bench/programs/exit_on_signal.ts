@@ -1,3 +1,3 @@
-/** Ends a program in such a way that its profile is written. */
+/** Exits normally at a signal, so that Deno writes the profile. */
 
 Deno.addSignalListener("SIGTERM", () => Deno.exit());

@@ -1,23 +1,23 @@
 import { type Entry, type OnDue, type Queue, SLICE } from "./queue.ts";
 
-/** Entries that sink between two looks at the clock. */
+/** Entries to sink between two readings of the clock. */
 const MOVES_PER_LOOK = 64;
 
 interface HeapEntry extends Entry {
   readonly timeout: number;
   deadline: number;
-  /** Where it lies in the heap. */
+  /** The index in the heap. */
   place: number;
 }
 
 /**
- * A binary heap with lazy deadlines: a touch writes a number, and an entry that
- * comes up too early sinks to where it belongs.
+ * A binary heap with lazy deadlines. A touch writes a number, and an entry that
+ * reaches the top too early sinks to its place.
  */
 export class Heap implements Queue {
   readonly #onDue: OnDue;
   readonly #entries: HeapEntry[] = [];
-  /** By place: the deadline that the heap knows of, which may be too early. */
+  /** The deadlines in the heap's order, by index; they may be too early. */
   #keys = new Float64Array(16);
 
   constructor(onDue: OnDue) {

@@ -6,8 +6,8 @@ interface LaneEntry extends Entry {
 }
 
 /**
- * A Map for each timeout, in the order of the deadlines: a touch deletes the
- * entry and sets it anew, at the end.
+ * A Map for each timeout, in the order of the deadlines. A touch deletes the entry
+ * and adds it at the end.
  */
 export class Lanes implements Queue {
   readonly #onDue: OnDue;

@@ -1,6 +1,6 @@
 import { type Entry, type OnDue, type Queue, SLICE } from "./queue.ts";
 
-/** An entry, or the head of the ring in which all of one timeout hang. */
+/** An entry, or the head of the ring of all entries with one timeout. */
 class Link implements Entry {
   readonly index: number;
   readonly timeout: number;
@@ -16,8 +16,8 @@ class Link implements Entry {
 }
 
 /**
- * A linked list for each timeout, in the order of the deadlines: a touch moves
- * the entry to the tail. The links are in the entries themselves.
+ * A linked list for each timeout, in the order of the deadlines. A touch moves the
+ * entry to the tail. The entries hold the links.
  */
 export class LinkedLists implements Queue {
   readonly #onDue: OnDue;

@@ -1,27 +1,27 @@
-/** What waits for its deadline; each candidate adds what it needs to know. */
+/** An entry with a deadline; each candidate adds members. */
 export interface Entry {
-  /** Which of the crowd it is. */
+  /** The index in the batch. */
   readonly index: number;
 }
 
-/** A way of waiting for many deadlines; times are milliseconds. */
+/** A queue of deadlines; times are milliseconds. */
 export interface Queue {
   /** Adds an entry that is due `timeout` after `now`. */
   add(index: number, timeout: number, now: number): Entry;
-  /** Puts the deadline of an entry off until its timeout after `now`. */
+  /** Postpones an entry to its timeout after `now`. */
   touch(entry: Entry, now: number): void;
-  /** Takes an entry out before it is due. */
+  /** Removes an entry before it is due. */
   remove(entry: Entry): void;
   /**
-   * Takes out what is due, and tells of it, for a slice of time at most.
+   * Removes due entries and reports them, for one slice of time.
    *
-   * @returns when there is more to do; Infinity if it sees to that itself.
+   * @returns the time of the next call; Infinity if the queue has its own timers.
    */
   due(): number;
 }
 
-/** Told of each entry that is due. */
+/** Called with each entry that is due. */
 export type OnDue = (index: number) => void;
 
-/** As in internal/expiry_queue.ts: how long a crowd may hold the event loop. */
+/** Milliseconds that a batch may block the event loop, as in timing/expiry_queue.ts. */
 export const SLICE = 6;

@@ -5,7 +5,7 @@ interface TimerEntry extends Entry {
   timer: ReturnType<typeof setTimeout>;
 }
 
-/** A timer for each entry, cleared and set anew by a touch. */
+/** A timer for each entry; a touch clears it and sets another one. */
 export class Timers implements Queue {
   readonly #onDue: OnDue;
 

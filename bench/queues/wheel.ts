@@ -1,36 +1,36 @@
-import type { Clock } from "../../internal/clock.ts";
-import { ExpiryQueue } from "../../internal/expiry_queue.ts";
+import type { Clock } from "../../base/clock.ts";
+import { ExpiryQueue } from "../../timing/expiry_queue.ts";
 import type { Entry, OnDue, Queue } from "./queue.ts";
 
 interface WheelEntry extends Entry {
   readonly timeout: number;
-  row: number;
+  handle: number;
 }
 
-/** Ours: a timing wheel in typed arrays, whose entries are moved lazily. */
+/** The queue of the product: a timing wheel in typed arrays with lazy moves. */
 export class Wheel implements Queue {
   readonly #clock = new HandDrivenClock();
   readonly #wheel: ExpiryQueue<WheelEntry>;
 
   constructor(onDue: OnDue) {
     this.#wheel = new ExpiryQueue(this.#clock, (entry) => {
-      this.#wheel.remove(entry.row);
+      this.#wheel.remove(entry.handle);
       onDue(entry.index);
     });
   }
 
   add(index: number, timeout: number, now: number): WheelEntry {
-    const entry: WheelEntry = { index, timeout, row: 0 };
-    entry.row = this.#wheel.add(entry, now + timeout, now);
+    const entry: WheelEntry = { index, timeout, handle: 0 };
+    entry.handle = this.#wheel.add(entry, now + timeout, now);
     return entry;
   }
 
   touch(entry: WheelEntry, now: number): void {
-    this.#wheel.move(entry.row, now + entry.timeout, now);
+    this.#wheel.move(entry.handle, now + entry.timeout, now);
   }
 
   remove(entry: WheelEntry): void {
-    this.#wheel.remove(entry.row);
+    this.#wheel.remove(entry.handle);
   }
 
   due(): number {
@@ -38,7 +38,7 @@ export class Wheel implements Queue {
   }
 }
 
-/** A clock whose one timer fires when it is told to. */
+/** A clock with one timer, which fires by a call of fire(). */
 class HandDrivenClock implements Clock {
   #callback: (() => void) | undefined = undefined;
   #at = Infinity;
@@ -57,7 +57,7 @@ class HandDrivenClock implements Clock {
     this.#at = Infinity;
   }
 
-  /** Fires the timer if it is due, and answers when the next one is. */
+  /** Fires the timer if it is due, and returns the time of the next one. */
   fire(): number {
     const callback = this.#callback;
     if (callback !== undefined && this.#at <= this.now()) {

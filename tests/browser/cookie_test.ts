@@ -5,7 +5,7 @@ import {
   assertNotEquals,
 } from "@std/assert";
 import type { Page } from "playwright-core";
-import { systemClock } from "../../internal/clock.ts";
+import { systemClock } from "../../base/clock.ts";
 import { policies } from "../../mod.ts";
 import {
   BLOG,
@@ -213,12 +213,13 @@ browserTest(
 );
 
 browserTest(
-  "A browser keeps a persistent cookie for as long as the session",
+  "A browser keeps a persistent cookie until the absolute timeout",
   async ({ serve, window }) => {
     // The browser goes by the real time, and so the site does here.
     const served = serve(sayUid, {
       clock: systemClock,
-      sessionTimeout: 3600,
+      sessionTimeout: 60,
+      absoluteTimeout: 3600,
       cookie: { persistent: true },
     });
     const visitor = await window();

@@ -4,12 +4,8 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import type { Page } from "playwright-core";
-import {
-  Guard,
-  passwordCheck,
-  type Session,
-  SessionMonitor,
-} from "../../mod.ts";
+import { Guard, passwordCheck, type Session } from "../../mod.ts";
+import { SessionMonitor } from "../../monitor/mod.ts";
 import {
   accessViolationsOf,
   browserTest,

@@ -7,8 +7,14 @@ import {
 } from "@std/assert";
 import type { Session, SiteRequest } from "../../mod.ts";
 import { SqliteStore } from "../../stores/sqlite_store.ts";
-import type { AsideEnd, SessionStore } from "../../stores/store.ts";
-import { claimAll, LOOK, OTHER_NODE } from "../../testing/contract_checks.ts";
+import type { DeadLetter, SessionStore } from "../../stores/store.ts";
+import {
+  accessOf,
+  claimAll,
+  HASH,
+  LOOK,
+  OTHER_NODE,
+} from "../../testing/contract_checks.ts";
 import {
   CENTURY,
   type Contents,
@@ -28,7 +34,7 @@ const FOLDER = new URL("../fixtures/0.1.0/", import.meta.url);
 /** A store over a copy of what version 0.1.0 wrote. */
 interface Copy extends AsyncDisposable {
   readonly store: SessionStore & {
-    listAside(): AsideEnd[] | Promise<AsideEnd[]>;
+    listDeadLetters(): DeadLetter[] | Promise<DeadLetter[]>;
   };
 }
 
@@ -117,6 +123,76 @@ async function checkAll(
     },
   );
 
+  await step("secrets are tokens, the oldest first", async ({ store }) => {
+    const { uid, token, oldTokens } = names.carl!;
+    const hashes = await Promise.all(
+      [...oldTokens!, token].map((value) => hashOf(value.slice(32))),
+    );
+    // The first load converts the record, the others find it converted.
+    for (let times = 0; times < 2; times++) {
+      const carl = (await store.load(uid, LOOK))!;
+      assertEquals(carl.tokens.map(({ hash }) => hash), hashes);
+      assertEquals(carl.tokens.map(({ generation }) => generation), [0, 1, 2]);
+      const untils = carl.tokens.map(({ until }) => until);
+      assert(untils[0]! > carl.now && untils[1]! > carl.now, `${untils}`);
+      assertEquals(untils[2], Infinity);
+      assertEquals([carl.generation, carl.loginGeneration], [2, 0]);
+      assertEquals([carl.isRenewalDue, carl.isRemembered], [false, false]);
+      assertEquals(carl.authenticatedAt, undefined);
+      assertEquals(carl.version, 3);
+    }
+    const anna = (await store.load(names.anna!.uid, LOOK))!;
+    assertEquals(anna.principal, "anna");
+    assertEquals([anna.generation, anna.loginGeneration], [0, 0]);
+  });
+
+  await step(
+    "tokens of a session are touched, and replaced",
+    async ({ store }) => {
+      const { uid, token, oldTokens } = names.carl!;
+      for (const value of [...oldTokens!, token]) {
+        const tokenHash = await hashOf(value.slice(32));
+        const loaded = await store.load(uid, {
+          tokenHash,
+          touch: true,
+          grace: 0,
+        });
+        assertEquals(loaded?.touchedAt, loaded?.now);
+        assertEquals(loaded?.version, 3);
+      }
+      const hash = await hashOf(token.slice(32));
+      const tokens = [{ hash, generation: 2 }, { hash: HASH, generation: 3 }];
+      const access = accessOf({
+        principal: "carl",
+        isRemembered: true,
+        generation: 2,
+        tokens,
+      });
+      const times = await store.commit(uid, { access });
+      assertEquals(times?.version, 4);
+      const later = { tokenHash: HASH, touch: true, grace: 5000 };
+      const loaded = (await store.load(uid, later))!;
+      assertEquals(loaded.tokens, [
+        { hash, generation: 2, until: loaded.now + 5000 },
+        { hash: HASH, generation: 3, until: Infinity },
+      ]);
+      assert(loaded.isRemembered);
+      assertEquals(await store.uidsOf("carl"), [uid]);
+    },
+  );
+
+  await step("a commit without a load keeps the tokens", async ({ store }) => {
+    const { uid, token } = names.carl!;
+    await store.commit(uid, { values: new Map([["key", "1"]]) });
+    const loaded = (await store.load(uid, LOOK))!;
+    assertEquals(loaded.tokens.at(-1), {
+      hash: await hashOf(token.slice(32)),
+      generation: 2,
+      until: Infinity,
+    });
+    assertEquals([loaded.tokens.length, loaded.generation], [3, 2]);
+  });
+
   await step(
     "a session of https is not opened over http",
     async ({ store }) => {
@@ -197,19 +273,19 @@ async function checkAll(
     },
   );
 
-  await step("ends under way are told by a site", async ({ store }) => {
+  await step("ends under way are delivered by a site", async ({ store }) => {
     await using visitor = makeVisitor(store);
     for (const name of ["absolute", "died", "idle", "released"]) {
       const calls = await visitor.callsFor(names[name]!.uid, OVER.died);
       assertEquals(calls, OVER.died.callbacks);
     }
-    const told = visitor.node.ends.map(({ uid, reason, session }) => [
+    const delivered = visitor.node.ends.map(({ uid, reason, session }) => [
       nameOf(names, uid),
       reason,
       session.principal,
       session.get("seat"),
     ]);
-    assertEquals(told.sort(), [
+    assertEquals(delivered.sort(), [
       ["absolute", "absolute", "anna", 12],
       ["died", "logout", "anna", 12],
       ["idle", "idle", "anna", 12],
@@ -231,19 +307,22 @@ async function checkAll(
     },
   );
 
-  await step("an end that was put aside is listed", async ({ store }) => {
-    const [aside, ...others] = await store.listAside();
-    assertEquals(others, []);
-    const { session, why, reason, attempt } = aside!;
-    assertEquals([session.uid, why, reason, attempt], [
-      names.aside!.uid,
-      WHY,
-      "logout",
-      1,
-    ]);
-    assertEquals(session.principal, "anna");
-    assertEquals(session.values, new Map([["seat", "j12"]]));
-  });
+  await step(
+    "an end that was put aside is a dead letter",
+    async ({ store }) => {
+      const [letter, ...others] = await store.listDeadLetters();
+      assertEquals(others, []);
+      const { session, why, reason, attempt } = letter!;
+      assertEquals([session.uid, why, reason, attempt], [
+        names.aside!.uid,
+        WHY,
+        "logout",
+        1,
+      ]);
+      assertEquals(session.principal, "anna");
+      assertEquals(session.values, new Map([["seat", "j12"]]));
+    },
+  );
 
   await step("nothing but the deadlines is due", async ({ store }) => {
     await claimAll(store, { owner: "node", lease: 2 * CENTURY * 1000 });
@@ -323,6 +402,12 @@ function assertContents(session: Session, contents: Contents): void {
     assertEquals(session.get(key), value, key);
   }
   assertLess(session.createdAt, Date.UTC(2026, 0, 2) / 1000);
+}
+
+/** Returns the SHA-256 of a secret, in lower-case hex digits. */
+async function hashOf(secret: string): Promise<string> {
+  const bytes = new TextEncoder().encode(secret);
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
 function nameOf(names: Names, uid: string): string {

@@ -1,9 +1,9 @@
 /**
- * A process of a site that tells ends, for the tests that run several:
+ * A process of a site that delivers ends, for the tests that run several:
  *
  *     sqlite PATH     or     redis URL
  *
- * It says the uid of each end on stdout, and then blocks for a while.
+ * It prints the uid of each end, and then blocks for a while.
  *
  * @module
  */
@@ -20,7 +20,7 @@ site.notifyOnSessionEnd(({ uid }) => {
   console.log(uid);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WORK);
 });
-// Sites keep no process alive.
+// A site keeps no process alive.
 setInterval(() => {}, 1000);
 
 async function openStore(): Promise<SessionStore> {

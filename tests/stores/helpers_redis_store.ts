@@ -15,16 +15,20 @@ import {
   RedisStore,
   type RedisStoreOptions,
 } from "../../stores/redis_store.ts";
+import type {
+  ContractContext,
+  StoreUnderTest,
+} from "../../testing/contract_checks.ts";
 import { testStoreContract } from "../../testing/store_contract.ts";
 import type { RedisServer } from "../helpers_redis.ts";
 
 /** Milliseconds that all tests of the contract may take, on a busy machine. */
 export const CONTRACT_LIMIT = 480_000;
 
-/** Enough to meet each other, where the crowd itself is not the subject. */
+/** Enough sessions to meet each other, where the crowd is not the subject. */
 export const FEW = { crowd: 300, races: 300 } as const;
 
-/** A client that is connected, and what closes it. */
+/** Returns a client that is connected, and a function that closes it. */
 export type Connect = () => Promise<[RedisClient, () => void]>;
 
 /** Connects with `npm:redis`. */
@@ -38,7 +42,7 @@ export async function connectNodeRedis(
     socket: { reconnectStrategy: 20 },
     ...options,
   });
-  // That the server is away is what some tests are about.
+  // In some tests the server is away.
   client.on("error", () => {});
   await client.connect();
   return [fromNodeRedis(client), () => client.destroy()];
@@ -118,7 +122,7 @@ export interface OpenStore extends AsyncDisposable {
   readonly client: RedisClient;
 }
 
-/** Opens a store, whose client is closed with it. */
+/** Opens a store; its client is closed with it. */
 export async function openStore(
   connect: Connect,
   options: Omit<RedisStoreOptions, "client"> = {},
@@ -133,6 +137,21 @@ export async function openStore(
       close();
     },
   };
+}
+
+/** Returns the context of a store for helpers of the contract. */
+export function contextOf({ store }: OpenStore): ContractContext {
+  const subject: StoreUnderTest = {
+    store,
+    advance: pause,
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  return { store, subject, crowd: 1, races: 1 };
+}
+
+/** Resolves after so many milliseconds. */
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** Runs the tests of the contract, each with a prefix of its own. */
@@ -159,8 +178,7 @@ export async function runContract(
       store: await open(),
       second: open,
       reopen: open,
-      advance: (milliseconds) =>
-        new Promise((resolve) => setTimeout(resolve, milliseconds)),
+      advance: pause,
       async [Symbol.asyncDispose]() {
         for (const one of opened) await one[Symbol.asyncDispose]();
       },

@@ -1,14 +1,14 @@
 /**
- * What a process of a site does to a store, for the tests that run several.
+ * A process that uses a store, for the tests that run several.
  *
- *     fill PATH          keeps sessions until it is killed, and says which
- *     share PATH COUNT   keeps some, and claims what there is until all is told
+ *     fill PATH          creates sessions until it is killed, and prints which
+ *     share PATH COUNT   creates sessions, and claims ends until none is left
  *
  * @module
  */
 
 import { SqliteStore } from "../../stores/sqlite_store.ts";
-import { sessionOf } from "../../testing/contract_checks.ts";
+import { sessionOf, VISIT } from "../../testing/contract_checks.ts";
 
 const [act, path, count] = Deno.args;
 const store = new SqliteStore({ path: path! });
@@ -31,13 +31,12 @@ function fill(): void {
 
 async function share(count: number): Promise<void> {
   const uids = Array.from({ length: count }, (_, i) => `${Deno.pid}-${i}`);
-  const secretHash = sessionOf("").secretHash;
   for (const [i, uid] of uids.entries()) {
     const sessionTimeout = 1500 + i % 500;
     store.create(sessionOf(uid, { sessionTimeout }));
   }
   for (const uid of uids) {
-    store.load(uid, { secretHash, touch: true });
+    store.load(uid, VISIT);
     store.commit(uid, { values: new Map([["key", "1"]]) });
   }
   for (;;) {

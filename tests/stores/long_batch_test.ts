@@ -1,5 +1,5 @@
-// Two processes, and callbacks that block: one claims more ends at once than it
-// can tell in a lease, and each is told once all the same.
+// Two processes whose callbacks block: each claims more ends at once than it can
+// deliver in a lease, and each end is delivered once all the same.
 
 import { assertEquals } from "@std/assert";
 import { SqliteStore } from "../../stores/sqlite_store.ts";
@@ -9,10 +9,10 @@ import { RedisServer, testWithRedis } from "../helpers_redis.ts";
 import { Node } from "../helpers_store.ts";
 import { connectNodeRedis, openStore } from "./helpers_redis_store.ts";
 
-/** A batch has 100, whose callbacks take 12 s: more than a lease of 10 s. */
+/** A batch of 100 takes 12 s, which is more than a lease of 10 s. */
 const ENDS = 130;
 
-async function assertToldOnce(
+async function assertDeliveredOnce(
   kind: string,
   location: string,
   store: SessionStore,
@@ -27,35 +27,35 @@ async function assertToldOnce(
   const program = "tests/stores/helpers_end_program.ts";
   await using one = runDeno(["-A", program, kind, location]);
   await using two = runDeno(["-A", program, kind, location]);
-  // Once the store has forgotten an end, no process tells it again.
+  // An end that the store has forgotten is not delivered again.
   while (await store.nextIn() !== Infinity) {
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
   one.kill("SIGKILL");
   two.kill("SIGKILL");
-  const told = [...await one.stdout.rest(), ...await two.stdout.rest()];
-  assertEquals(told.sort(), uids.sort());
+  const delivered = [...await one.stdout.rest(), ...await two.stdout.rest()];
+  assertEquals(delivered.sort(), uids.sort());
   assertEquals(await one.stderr.rest(), []);
   assertEquals(await two.stderr.rest(), []);
 }
 
 testWith(
   ["read", "write", "run"],
-  "Sites over SqliteStore tell each end of a long batch once",
+  "Sites over SqliteStore deliver each end of a long batch once",
   async () => {
     using folder = makeFolder();
     const path = `${folder.path}/sessions.db`;
     using store = new SqliteStore({ path });
-    await assertToldOnce("sqlite", path, store);
+    await assertDeliveredOnce("sqlite", path, store);
   },
 );
 
 testWithRedis(
-  "Sites over Redis tell each end of a long batch once",
+  "Sites over Redis deliver each end of a long batch once",
   async () => {
     const settings = ["--appendonly", "yes"];
     await using server = await RedisServer.start({ settings });
     await using opened = await openStore(() => connectNodeRedis(server));
-    await assertToldOnce("redis", server.url, opened.store);
+    await assertDeliveredOnce("redis", server.url, opened.store);
   },
 );

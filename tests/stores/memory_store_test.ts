@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { MemoryStore } from "../../stores/memory_store.ts";
 import {
@@ -30,7 +30,7 @@ Deno.test("MemoryStore looks the clock up at each use", () => {
   assertEquals(store.load("a", VISIT), undefined);
 });
 
-Deno.test("MemoryStore keeps nothing of what has been acknowledged", () => {
+Deno.test("MemoryStore.acknowledge() leaves nothing in memory", () => {
   const store = new MemoryStore();
   for (let i = 0; i < 100; i++) {
     store.create(sessionOf(`${i}`));
@@ -39,21 +39,27 @@ Deno.test("MemoryStore keeps nothing of what has been acknowledged", () => {
   assertEquals(store.size, 0);
 });
 
-Deno.test("MemoryStore lists the ends that have been put aside", () => {
+Deno.test("MemoryStore.listDeadLetters() lists the ends that were given up", () => {
   const store = new MemoryStore();
   store.create(sessionOf("a"));
   store.create(sessionOf("b"));
   const { fence, at } = store.end("a", "logout", NODE)!;
-  store.putAside("a", fence, "too often");
-  const [aside, ...others] = store.listAside();
+  store.deadLetter("a", fence, "too often");
+  const [letter, ...others] = store.listDeadLetters();
   assertEquals(others, []);
-  assertEquals(aside?.session.uid, "a");
-  assertEquals(aside?.why, "too often");
-  assertEquals(aside?.reason, "logout");
-  assertEquals(aside?.at, at);
+  assertEquals(letter?.session.uid, "a");
+  assertEquals(letter?.why, "too often");
+  assertEquals(letter?.reason, "logout");
+  assertEquals(letter?.at, at);
 });
 
-Deno.test("MemoryStore goes on when its clock is set back", () => {
+Deno.test("MemoryStore refuses options that it does not have", () => {
+  const open = (options: object) => () => new MemoryStore(options);
+  assertThrows(open({ touchThrottle: 1 }), TypeError, '"touchThrottle"');
+  assertThrows(open({ clock: 7 }), TypeError, "clock is not a clock: 7");
+});
+
+Deno.test("MemoryStore finds what is due after its clock was set back", () => {
   let now = 1_700_000_000_000;
   const store = new MemoryStore({ clock: { now: () => now } });
   store.create(sessionOf("before", { sessionTimeout: 5000 }));
@@ -66,7 +72,7 @@ Deno.test("MemoryStore goes on when its clock is set back", () => {
   assertEquals(ends.map(({ session }) => session.uid), ["after"]);
 });
 
-Deno.test("MemoryStore hands out sessions that do not change any more", () => {
+Deno.test("MemoryStore answers sessions that do not change any more", () => {
   const store = new MemoryStore();
   const values = new Map([["key", "1"]]);
   store.create(sessionOf("a", { values }));

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
+import { RECORD_FORMAT } from "../../stores/record.ts";
 import { type RedisClient, RedisStore } from "../../stores/redis_store.ts";
 import { RedisCluster, RedisServer, testWithRedis } from "../helpers_redis.ts";
 import {
@@ -10,7 +11,7 @@ import {
 
 const AOF = ["--appendonly", "yes"] as const;
 
-/** A client for which Redis says what it is told to. */
+/** Returns a client that answers INFO as given. */
 function pretend(
   info: string,
   options: { now?: number; save?: () => Promise<unknown> } = {},
@@ -34,7 +35,7 @@ function check(client: RedisClient): Promise<readonly string[]> {
 }
 
 testWithRedis(
-  "RedisStore.check() is content with a Redis that writes a log",
+  "RedisStore.check() has nothing to say of a Redis that writes a log",
   async () => {
     await using server = await RedisServer.start({ settings: AOF });
     await using opened = await openStore(() => connectNodeRedis(server));
@@ -60,7 +61,7 @@ testWithRedis(
 );
 
 testWithRedis(
-  "RedisStore.check() tells what a restart would lose",
+  "RedisStore.check() says what a restart would lose",
   async () => {
     await using server = await RedisServer.start();
     await using opened = await openStore(() => connectNodeRedis(server));
@@ -73,7 +74,7 @@ testWithRedis(
 );
 
 testWithRedis(
-  "RedisStore.check() says what it was not allowed to look at",
+  "RedisStore.check() says what it was not allowed to check",
   async () => {
     await using server = await RedisServer.start();
     await server.cli(
@@ -109,6 +110,37 @@ testWithRedis(
   },
 );
 
+testWithRedis(
+  "RedisStore.check() marks the sessions of version 0.1.0 as of this version",
+  async () => {
+    await using server = await RedisServer.start({ settings: AOF });
+    await using opened = await openStore(() => connectNodeRedis(server));
+    await server.cli("SET", "curfew:shards", "1");
+    assertEquals(await opened.store.check(), []);
+    const mark = await server.cli("GET", "curfew:shards");
+    assertEquals(mark, `1 (format ${RECORD_FORMAT})`);
+    assertEquals(await opened.store.check(), []);
+  },
+);
+
+testWithRedis(
+  "RedisStore.check() refuses the sessions of a later version",
+  async () => {
+    await using server = await RedisServer.start({ settings: AOF });
+    await using opened = await openStore(() => connectNodeRedis(server));
+    const mark = `1 (format ${RECORD_FORMAT + 1})`;
+    await server.cli("SET", "curfew:shards", mark);
+    await assertRejects(
+      () => opened.store.check(),
+      RangeError,
+      `have format ${
+        RECORD_FORMAT + 1
+      }, and this version reads ${RECORD_FORMAT} at most`,
+    );
+    assertEquals(await server.cli("GET", "curfew:shards"), mark);
+  },
+);
+
 testWithRedis("RedisStore.check() refuses a replica", async () => {
   await using server = await RedisServer.start({ settings: AOF });
   await using opened = await openStore(() => connectNodeRedis(server));
@@ -121,7 +153,7 @@ testWithRedis("RedisStore.check() refuses a replica", async () => {
 });
 
 testWithRedis(
-  "RedisStore.check() tells of a cluster that is not made use of",
+  "RedisStore.check() says that a cluster is not made use of",
   async () => {
     await using cluster = await RedisCluster.start();
     await using opened = await openStore(() =>
@@ -138,7 +170,7 @@ Deno.test("RedisStore.check() refuses a Redis that is too old", async () => {
   await assertRejects(() => check(pretend(info)), RangeError, "version 6.2.14");
 });
 
-Deno.test("RedisStore.check() tells of a clock that differs", async () => {
+Deno.test("RedisStore.check() says that a clock differs", async () => {
   using _ = new FakeTime();
   const [ahead] = await check(pretend(FIT, { now: Date.now() + 90_000 }));
   assertStringIncludes(ahead!, "90 s ahead of");
@@ -147,7 +179,7 @@ Deno.test("RedisStore.check() tells of a clock that differs", async () => {
   assertEquals(await check(pretend(FIT, { now: Date.now() + 500 })), []);
 });
 
-Deno.test("RedisStore.check() takes no slow answer for a clock that differs", async () => {
+Deno.test("RedisStore.check() does not take a slow answer for a clock that differs", async () => {
   using time = new FakeTime();
   const client = pretend(FIT);
   const slow: RedisClient = {

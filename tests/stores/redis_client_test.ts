@@ -1,4 +1,4 @@
-// The connection that listens, where no Redis is needed to see what it does.
+// The connection that listens, tested without a Redis.
 
 import { EventEmitter } from "node:events";
 import { assertEquals, assertStrictEquals } from "@std/assert";
@@ -7,9 +7,9 @@ import {
   fromNodeRedis,
   RedisStore,
 } from "../../stores/redis_store.ts";
-import type { EndNews } from "../../stores/store.ts";
+import type { EndNotification } from "../../stores/store.ts";
 
-/** What both kinds of clients have, as far as listening goes. */
+/** A client of either kind, with what listening needs. */
 class FakeClient extends EventEmitter {
   readonly isCluster = false;
   readonly subscriber = Object.assign(new EventEmitter(), {
@@ -41,33 +41,35 @@ for (const [name, adapt] of Object.entries(ADAPTERS)) {
     client.subscriber.emit("error", new Error("away"));
   });
 
-  Deno.test(`${name}() tells the client's listeners of an error of the connection that listens`, async () => {
+  Deno.test(`${name}() emits an error of the connection that listens as one of the client`, async () => {
     const client = new FakeClient();
-    const told: unknown[] = [];
-    client.on("error", (error) => told.push(error));
+    const errors: unknown[] = [];
+    client.on("error", (error) => errors.push(error));
     await adapt(client).subscribe("channel", () => {}, () => {});
     const error = new Error("away");
     client.subscriber.emit("error", error);
-    assertEquals(told.length, 1);
-    assertStrictEquals(told[0], error);
+    assertEquals(errors.length, 1);
+    assertStrictEquals(errors[0], error);
   });
 }
 
-Deno.test("RedisStore.watch() passes over what no script has published", async () => {
-  const ends: EndNews[] = [];
-  let tell = (_message: string) => {};
+Deno.test("RedisStore.watch() ignores messages that no script has published", async () => {
+  const ends: EndNotification[] = [];
+  let publish = (_message: string) => {};
   const store = new RedisStore({
     client: {
       send: () => Promise.resolve(),
       subscribe: (_, onMessage) => {
-        tell = onMessage;
+        publish = onMessage;
         return Promise.resolve(() => Promise.resolve());
       },
     },
   });
-  const unwatch = await store.watch((news) => ends.push(news));
-  tell("hello");
-  tell("1\t\\not json\tidle\n2\tabc\t\\[\n3\tabc\tidle");
+  const unwatch = await store.watch((end) => ends.push(end));
+  publish("hello");
+  publish("1\t\\not json\tidle\n2\tabc\t\\[\n3\tabc\tidle");
+  // Watchers are called in a microtask.
+  await undefined;
   assertEquals(ends, [{ uid: "abc", reason: "idle", at: 3 }]);
   unwatch();
 });

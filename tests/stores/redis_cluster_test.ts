@@ -1,7 +1,7 @@
-// A cluster of three primaries without replicas, of which one is away.
+// A cluster of three primaries without replicas, while one of them is away.
 
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { Shards } from "../../stores/redis_shard.ts";
+import { Shards } from "../../stores/redis/shards.ts";
 import { SOON } from "../helpers_process.ts";
 import {
   RedisCluster,
@@ -26,10 +26,10 @@ const SHARDS = 6;
 /** Milliseconds that the primary is away. */
 const AWAY = 15_000;
 
-/** Milliseconds in which every shard of it has been found to be away. */
+/** Milliseconds in which the site notices that all shards of a node are away. */
 const NOTICED = 6000;
 
-/** Seconds; sessions end all the time. */
+/** Seconds: short, so that sessions end all the time. */
 const SESSION_TIMEOUT = 3;
 
 const CLIENTS = {
@@ -46,7 +46,7 @@ interface Visit {
   readonly status: number;
 }
 
-/** What visitors of a site have met. */
+/** The visits to a site, and its ends. */
 interface Outcome {
   /** The shards that were away. */
   readonly away: ReadonlySet<number>;
@@ -74,10 +74,10 @@ function uidOf(cookie: string): string {
   return cookie.split("=")[1]!.slice(0, 32);
 }
 
-/** What happens to the cluster. */
+/** The time in which a primary is away. */
 interface Fault {
   readonly victim: RedisServer;
-  /** Called when the visitors of a site have their sessions. */
+  /** Called when the clients of a site have their sessions. */
   onReady(): void;
   readonly down: Promise<void>;
   readonly up: Promise<void>;
@@ -139,7 +139,7 @@ async function visitWhile(
   const downAt = Date.now();
   await fault.up;
   const upAt = Date.now();
-  // The shards are asked again after some seconds.
+  // The site asks the shards again after some seconds.
   await pause(SOON);
   isOver = true;
   await all;
@@ -164,7 +164,7 @@ function shareOf200(visits: readonly Visit[]): number {
 }
 
 testWithRedis(
-  "Sites over a cluster of which a primary is away serve and end the sessions of the others",
+  "Sites over a cluster serve and end the sessions of other primaries while one is away",
   async (t) => {
     await using cluster = await RedisCluster.start(SETTINGS);
     const victim = cluster.servers[0]!;
@@ -212,26 +212,30 @@ function assertApart(outcome: Outcome): void {
   }
   assert(seconds >= AWAY / 1000 - 4, `visits in ${seconds} seconds only`);
 
-  // Those of the shards that are away are refused at once.
+  // Sessions of the shards that are away are refused at once.
   const refused = there.filter(within(NOTICED, AWAY));
   assertEquals(new Set(refused.map(({ status }) => status)), new Set([503]));
   const took = refused.map(({ took }) => took).sort((a, b) => a - b);
   assertLess(took[Math.floor(took.length / 2)]!, 1000);
-  // New sessions begin where they can be kept.
+  // New sessions begin in the other shards.
   assert(shareOf200(first.filter(within(NOTICED, AWAY))) >= 0.95);
 
-  // All ends are told once, and those of the other shards on time.
-  const untold = [...made].filter((uid) => !late.has(uid));
-  assertEquals(untold, []);
+  // All ends are delivered once, and those of the other shards on time.
+  const undelivered = [...made].filter((uid) => !late.has(uid));
+  assertEquals(undelivered, []);
   const lateHere: number[] = [];
   for (const [uid, times] of late) {
-    assertEquals(times.length, 1, `the end of ${uid} was told more than once`);
+    assertEquals(
+      times.length,
+      1,
+      `the end of ${uid} was delivered more than once`,
+    );
     if (!outcome.isThere(uid)) lateHere.push(times[0]!);
   }
   assert(lateHere.length > 50, `${lateHere.length} ends`);
   assertLess(Math.max(...lateHere), 5000);
 
-  // What was away is served again.
+  // The shards that were away are served again.
   const later = there.filter(({ sentAt }) => sentAt >= upAt + SOON - 2000);
   assertEquals(new Set(later.map(({ status }) => status)), new Set([200]));
 

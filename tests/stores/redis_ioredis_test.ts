@@ -17,8 +17,8 @@ import {
 } from "./helpers_redis_store.ts";
 
 /**
- * The parser of these clients has a buffer for all connections, which it makes
- * smaller by and by after a large reply, when the test may be over.
+ * The parser of these clients has a buffer for all connections, and shrinks it by
+ * timers after a large reply, when the test may be over.
  */
 const LEAKY = {
   sanitizeOps: false,
@@ -43,8 +43,8 @@ testWithRedis("RedisStore on a cluster over npm:ioredis", async () => {
     { shards: 5 },
   );
   const { store } = opened;
-  const heard = Promise.withResolvers<string>();
-  const stop = await store.watch(({ uid }) => heard.resolve(uid));
+  const notified = Promise.withResolvers<string>();
+  const stop = await store.watch(({ uid }) => notified.resolve(uid));
   const uids = Array.from({ length: 20 }, (_, i) => `${i}`);
   for (const uid of uids) {
     await store.create(sessionOf(uid, { principal: "ann" }));
@@ -52,7 +52,7 @@ testWithRedis("RedisStore on a cluster over npm:ioredis", async () => {
   }
   assertEquals((await store.uidsOf("ann")).toSorted(), uids.toSorted());
   assert(await store.end("0", "logout", NODE));
-  assertEquals(await heard.promise, "0");
+  assertEquals(await notified.promise, "0");
   for (const uid of uids.slice(1)) {
     await store.commit(uid, { sessionTimeout: 0 });
   }

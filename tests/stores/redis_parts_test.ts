@@ -1,5 +1,5 @@
-// What RedisStore does while one of its shards does not answer, and how it
-// listens for all of them.
+// RedisStore while one of its shards does not answer, and its one connection that
+// listens for all shards.
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
@@ -12,7 +12,7 @@ import {
   openStore,
 } from "./helpers_redis_store.ts";
 
-/** A client for which shard 1 rejects, or says nothing at all. */
+/** Returns a client for which shard 1 rejects, or never answers. */
 function without(client: RedisClient, how: "rejects" | "hangs"): RedisClient {
   return {
     ...client,
@@ -26,7 +26,7 @@ function without(client: RedisClient, how: "rejects" | "hangs"): RedisClient {
 
 for (const how of ["rejects", "hangs"] as const) {
   testWithRedis(
-    `RedisStore.claim() answers the ends of the other shards though one ${how}`,
+    `RedisStore.claim() answers the ends of the other shards while one ${how}`,
     async () => {
       await using server = await RedisServer.start();
       await using opened = await openStore(() => connectNodeRedis(server), {
@@ -54,7 +54,7 @@ for (const how of ["rejects", "hangs"] as const) {
   );
 
   testWithRedis(
-    `RedisStore.parts are asked by themselves though one ${how}`,
+    `RedisStore.parts answer while another ${how}`,
     async () => {
       await using server = await RedisServer.start();
       await using opened = await openStore(() => connectNodeRedis(server), {
@@ -67,12 +67,12 @@ for (const how of ["rejects", "hangs"] as const) {
         assertEquals((await part.claim(NODE, 1)).ends, []);
         assertEquals(await part.nextIn(), Infinity);
         assertEquals(await part.uidsOf("ann"), []);
-        assertEquals(await part.listAside(), []);
+        assertEquals(await part.listDeadLetters(), []);
       }
     },
   );
 
-  Deno.test(`RedisStore.check() refuses what one shard says though another ${how}`, async () => {
+  Deno.test(`RedisStore.check() refuses an unfit shard while another ${how}`, async () => {
     using time = new FakeTime();
     const old = "redis_version:6.2.14\r\naof_enabled:1\r\n";
     const client = without({
@@ -106,7 +106,7 @@ function bound(store: RedisStore): { check: () => Promise<unknown> } {
 }
 
 testWithRedis(
-  "RedisStore listens over one connection, however many parts are watched",
+  "RedisStore.watch() shares one connection among all parts",
   async () => {
     await using server = await RedisServer.start();
     await using opened = await openStore(() => connectNodeRedis(server), {
@@ -126,16 +126,16 @@ testWithRedis(
     stops[0]!();
     await store[Symbol.asyncDispose]();
     while (await count() > 0) await wait(10);
-    const heard = Promise.withResolvers<string>();
-    const stop = await store.watch(({ uid }) => heard.resolve(uid));
+    const notified = Promise.withResolvers<string>();
+    const stop = await store.watch(({ uid }) => notified.resolve(uid));
     await store.create(sessionOf("a"));
     await store.end("a", "logout", NODE);
-    assertEquals(await heard.promise, "a");
+    assertEquals(await notified.promise, "a");
     stop();
   },
 );
 
-Deno.test("RedisStore is disposed of though its connection cannot be had", async () => {
+Deno.test("RedisStore can be disposed of while its connection does not open", async () => {
   using time = new FakeTime();
   const client: RedisClient = {
     send: () => new Promise(() => {}),
@@ -155,7 +155,7 @@ Deno.test("RedisStore is disposed of though its connection cannot be had", async
 });
 
 testWithRedis(
-  "RedisStore.check() tells of a cluster that refuses all while a node is away",
+  "RedisStore.check() says that a cluster refuses all while a node is away",
   async () => {
     await using cluster = await RedisCluster.start();
     await using opened = await openStore(

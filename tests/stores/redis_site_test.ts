@@ -13,7 +13,7 @@ import {
 } from "./helpers_store_site.ts";
 
 testWithRedis(
-  "Sites over Redis share a session and its end, told once",
+  "Sites over Redis share a session and its end, delivered once",
   async () => {
     const settings = ["--appendonly", "yes"];
     await using server = await RedisServer.start({ settings });

@@ -5,13 +5,19 @@ import {
   assertThrows,
 } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { SqliteDatabase } from "../../stores/sqlite_database.ts";
-import { MIGRATIONS } from "../../stores/sqlite_schema.ts";
+import { SqliteDatabase } from "../../stores/sqlite/database.ts";
+import { MIGRATIONS } from "../../stores/sqlite/schema.ts";
 import { SqliteStore } from "../../stores/sqlite_store.ts";
-import { LOOK, NODE, sessionOf, VISIT } from "../../testing/contract_checks.ts";
+import {
+  LONG,
+  LOOK,
+  NODE,
+  sessionOf,
+  VISIT,
+} from "../../testing/contract_checks.ts";
 import { makeFolder, ROOT, testWith } from "../helpers_process.ts";
 
-/** A test with the path of a database, in a folder of its own. */
+/** Registers a test with the path of a database, in a folder of its own. */
 function fileTest(name: string, fn: (path: string) => void): void {
   testWith(["read", "write"], name, () => {
     using folder = makeFolder();
@@ -19,13 +25,13 @@ function fileTest(name: string, fn: (path: string) => void): void {
   });
 }
 
-/** What a database opened at a path is refused for. */
+/** Returns the message with which the database at a path is refused. */
 function refusal(path: string): string {
   const open = () => new SqliteStore({ path, busyTimeout: 0.02 });
   return assertThrows(open, Error).message;
 }
 
-fileTest("SqliteStore refuses a file that is no database", (path) => {
+fileTest("SqliteStore refuses a file that is not a database", (path) => {
   Deno.writeTextFileSync(path, "Dear diary, ".repeat(100));
   assertEquals(
     refusal(path),
@@ -48,7 +54,7 @@ fileTest("SqliteStore refuses a database of a later version", (path) => {
   other.exec("PRAGMA user_version = 99");
   assertStringIncludes(
     refusal(path),
-    `it is of version 99, and this program knows ${MIGRATIONS.length} at most`,
+    `it is of version 99, and this program reads ${MIGRATIONS.length} at most`,
   );
 });
 
@@ -67,31 +73,34 @@ fileTest("SqliteStore says that the database is locked", (path) => {
   for (
     const call of [
       () => store.create(sessionOf("b")),
-      () => store.commit("a", { principal: "ann" }),
+      () => store.commit("a", { sessionTimeout: 1 }),
       () => store.load("a", VISIT),
       () => store.end("a", "logout", NODE),
     ]
   ) assertMatch(assertThrows(call, Error).message, locked);
-  assertEquals(store.load("a", LOOK)?.principal, undefined);
+  assertEquals(store.load("a", LOOK)?.sessionTimeout, LONG);
   other.exec("ROLLBACK");
   assertEquals(store.end("a", "logout", NODE)?.attempt, 1);
 });
 
-fileTest("SqliteStore says that the database is full, and is whole", (path) => {
-  using store = new SqliteStore({ path, maxSize: 200_000 });
-  store.create(sessionOf("a"));
-  const values = new Map([["key", "x".repeat(150_000)]]);
-  const full = /^Cannot commit a session to ".*": it is full: /;
-  const commit = () =>
-    store.commit("a", { values: new Map([["other", "2"], ...values]) });
-  store.create(sessionOf("b", { values: new Map([["key", "1"]]) }));
-  store.commit("b", { values: new Map([["key", "x".repeat(100_000)]]) });
-  assertMatch(assertThrows(commit, Error).message, full);
-  assertEquals(store.load("a", VISIT)?.values, new Map());
-  const { fence } = store.end("b", "logout", NODE)!;
-  assertEquals(store.acknowledge("b", fence), true);
-  assertEquals(commit()?.version, 2);
-});
+fileTest(
+  "SqliteStore says that the database is full, and changes nothing",
+  (path) => {
+    using store = new SqliteStore({ path, maxSize: 200_000 });
+    store.create(sessionOf("a"));
+    const values = new Map([["key", "x".repeat(150_000)]]);
+    const full = /^Cannot commit a session to ".*": it is full: /;
+    const commit = () =>
+      store.commit("a", { values: new Map([["other", "2"], ...values]) });
+    store.create(sessionOf("b", { values: new Map([["key", "1"]]) }));
+    store.commit("b", { values: new Map([["key", "x".repeat(100_000)]]) });
+    assertMatch(assertThrows(commit, Error).message, full);
+    assertEquals(store.load("a", VISIT)?.values, new Map());
+    const { fence } = store.end("b", "logout", NODE)!;
+    assertEquals(store.acknowledge("b", fence), true);
+    assertEquals(commit()?.version, 2);
+  },
+);
 
 testWith(
   ["read", "write", "run"],
@@ -123,16 +132,19 @@ testWith(
   },
 );
 
-fileTest("SqliteStore says that it is closed, and closes twice", (path) => {
-  const store = new SqliteStore({ path });
-  store.close();
-  store.close();
-  store[Symbol.dispose]();
-  const closed = `Cannot load a session from "${path}": it is closed`;
-  assertThrows(() => store.load("a", LOOK), Error, closed);
-  assertThrows(() => store.create(sessionOf("a")), Error, "it is closed");
-  assertThrows(() => store.watch(() => {}), Error, "it is closed");
-});
+fileTest(
+  "SqliteStore says that it is closed, and may be closed twice",
+  (path) => {
+    const store = new SqliteStore({ path });
+    store.close();
+    store.close();
+    store[Symbol.dispose]();
+    const closed = `Cannot load a session from "${path}": it is closed`;
+    assertThrows(() => store.load("a", LOOK), Error, closed);
+    assertThrows(() => store.create(sessionOf("a")), Error, "it is closed");
+    assertThrows(() => store.watch(() => {}), Error, "it is closed");
+  },
+);
 
 fileTest(
   "SqliteStore makes its files readable for their owner only",
@@ -150,7 +162,7 @@ fileTest("SqliteStore refuses a link that leads to no file", (path) => {
   assertStringIncludes(refusal(path), "No such file");
 });
 
-fileTest("SqliteStore leaves the mode of a file that there is", (path) => {
+fileTest("SqliteStore keeps the mode of a file that exists", (path) => {
   Deno.writeTextFileSync(path, "", { mode: 0o640 });
   Deno.chmodSync(path, 0o640);
   using _ = new SqliteStore({ path });
@@ -158,7 +170,7 @@ fileTest("SqliteStore leaves the mode of a file that there is", (path) => {
 });
 
 fileTest(
-  "a database is brought up to date, and keeps what is in it",
+  "SqliteDatabase brings a database up to date, and keeps its rows",
   (path) => {
     const next = [
       ...MIGRATIONS,
@@ -174,24 +186,31 @@ fileTest(
       const row = database.prepare("SELECT uid, colour FROM session").get();
       assertEquals({ ...row }, { uid: "a", colour: "red" });
     }
-    assertStringIncludes(refusal(path), "it is of version 2");
+    assertStringIncludes(refusal(path), `it is of version ${next.length}`);
   },
 );
 
-fileTest("a migration that fails leaves the database as it was", (path) => {
-  new SqliteStore({ path }).close();
-  const migrations = [...MIGRATIONS, "CREATE TABLE extra (a); nonsense"];
-  const options = { busyTimeout: 0, maxSize: Infinity, migrations };
-  assertThrows(() => new SqliteDatabase(path, options), Error, "nonsense");
-  using store = new SqliteStore({ path });
-  assertEquals(store.nextIn(), Infinity);
-});
+fileTest(
+  "SqliteDatabase leaves the database as it was if a migration fails",
+  (path) => {
+    new SqliteStore({ path }).close();
+    const migrations = [...MIGRATIONS, "CREATE TABLE extra (a); nonsense"];
+    const options = { busyTimeout: 0, maxSize: Infinity, migrations };
+    assertThrows(() => new SqliteDatabase(path, options), Error, "nonsense");
+    using store = new SqliteStore({ path });
+    assertEquals(store.nextIn(), Infinity);
+  },
+);
 
-Deno.test("SqliteStore refuses options that make no sense", () => {
+Deno.test("SqliteStore refuses options of the wrong kind, out of range, or unknown", () => {
   const open = (options: object) => () =>
     new SqliteStore({ path: ":memory:", ...options });
-  assertThrows(open({ path: 7 }), TypeError, "the path is not one: 7");
+  assertThrows(open({ path: 7 }), TypeError, "path is not a file name: 7");
+  assertThrows(open({ path: "" }), RangeError, 'path is not a file name: ""');
+  assertThrows(open({ path: undefined }), TypeError, "there is no path");
   assertThrows(open({ busyTimeout: -1 }), RangeError, "busyTimeout");
-  assertThrows(open({ touchGranularity: NaN }), RangeError, "NaN");
+  assertThrows(open({ touchThrottle: NaN }), RangeError, "NaN");
   assertThrows(open({ pollInterval: "1" }), TypeError, '"1"');
+  assertThrows(open({ maxSize: "1" }), TypeError, "maxSize");
+  assertThrows(open({ touchGranularity: 1 }), TypeError, '"touchGranularity"');
 });

@@ -1,11 +1,10 @@
 /**
- * What keeps SQLite's locks, and what would drop them.
+ * The tests of SQLite's locks.
  *
- * The locks are those of the process: POSIX drops all that it has on a file when
- * it closes any descriptor of that file. The next process that closes the
- * database then takes itself for the last, and deletes the log (`-wal`) under
- * the one that still writes to it: what was written since is lost, without an
- * error.
+ * POSIX drops all locks that a process has on a file when the process closes any
+ * descriptor of that file. The next process that closes the database then takes
+ * itself for the last. It deletes the log (`-wal`) that the other still writes:
+ * later writes are lost, without an error.
  *
  * @module
  */
@@ -18,7 +17,8 @@ import {
   fail,
 } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { Site, StaticFile } from "../../mod.ts";
+import { Site } from "../../mod.ts";
+import { StaticFile } from "../../resources/static.ts";
 import { SqliteStore } from "../../stores/sqlite_store.ts";
 import { LOOK, sessionOf } from "../../testing/contract_checks.ts";
 import {
@@ -79,7 +79,7 @@ try {
   assertEquals(await program.stdout.next(), "database is locked");
 }
 
-/** What a process may do that has opened a store, through a link to its path. */
+/** Acts that a process with an open store may do, by a link to its path. */
 const HARMLESS: Readonly<
   Record<string, (store: SqliteStore, path: string) => unknown>
 > = {
@@ -126,7 +126,7 @@ testWith(["read", "write", "run"], "SqliteStore keeps its locks", async (t) => {
 });
 
 testWithSqlite3(
-  "SqliteStore opened twice in a process loses nothing to a process that closes the file",
+  "SqliteStore opened twice loses nothing when another process closes the file",
   async () => {
     using folder = makeFolder();
     const path = `${folder.path}/sessions.db`;
@@ -144,7 +144,7 @@ testWithSqlite3(
 );
 
 testWithSqlite3(
-  "SqliteStore goes on while sqlite3 makes whole copies of the file",
+  "SqliteStore works while sqlite3 makes copies of the file",
   async () => {
     using folder = makeFolder();
     const path = `${folder.path}/sessions.db`;
@@ -168,7 +168,7 @@ testWithSqlite3(
 
 testWith(
   ["read", "write", "run"],
-  "SqliteStore is opened by no other thread until the one that makes the file has closed it",
+  "SqliteStore waits until the thread that makes the file has closed it",
   async () => {
     using folder = makeFolder();
     const path = `${folder.path}/sessions.db`;
@@ -220,7 +220,7 @@ testWith(
 );
 
 testWithSqlite3(
-  "Site under deno serve --parallel loses no session to a process that closes the file",
+  "Site under deno serve --parallel loses no session when another process closes the file",
   async () => {
     using folder = makeFolder();
     const path = `${folder.path}/sessions.db`;
@@ -244,7 +244,7 @@ testWithSqlite3(
   },
 );
 
-/** Does something each time that this thread closes a file. */
+/** Calls a function each time that this thread closes a file. */
 function beforeClosing(act: () => void): Disposable {
   const { openSync } = Deno;
   Deno.openSync = (...options) => {
@@ -262,7 +262,7 @@ function beforeClosing(act: () => void): Disposable {
   return { [Symbol.dispose]: () => void (Deno.openSync = openSync) };
 }
 
-/** A worker that runs a text with each message, whose content is `data`. */
+/** Starts a worker that runs a text with each message, which is `data`. */
 async function startWorker(text: string): Promise<Worker> {
   const code = `
 import { SqliteStore } from "${ROOT}stores/sqlite_store.ts";

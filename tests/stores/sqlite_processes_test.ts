@@ -11,34 +11,34 @@ testWith(
   async () => {
     using folder = makeFolder();
     const path = `${folder.path}/sessions.db`;
-    let kept = 0;
+    let written = 0;
     {
       await using program = runDeno(["-A", PROGRAM, "fill", path]);
-      while (kept < 300) {
+      while (written < 300) {
         const line = await program.stdout.next();
-        assertNotEquals(line, "", "it ended by itself");
-        kept = Number(line);
+        assertNotEquals(line, "", "The program ended by itself");
+        written = Number(line);
       }
       program.kill("SIGKILL");
       const rest = await program.stdout.rest();
-      kept = Math.max(kept, ...rest.map(Number));
+      written = Math.max(written, ...rest.map(Number));
     }
     using store = new SqliteStore({ path });
-    for (let i = 0; i <= kept; i++) {
+    for (let i = 0; i <= written; i++) {
       const values = store.load(`alive ${i}`, LOOK)?.values;
       assertEquals(values, new Map([["number", `${i}`]]));
       assertEquals(store.load(`over ${i}`, LOOK), undefined);
     }
-    const { ends } = store.claim(NODE, 10 * kept);
+    const { ends } = store.claim(NODE, 10 * written);
     const uids = new Set(ends.map(({ session }) => session.uid));
-    for (let i = 0; i <= kept; i++) assert(uids.has(`over ${i}`));
-    assert(store.uidsOf("ann").length > kept);
+    for (let i = 0; i <= written; i++) assert(uids.has(`over ${i}`));
+    assert(store.uidsOf("ann").length > written);
   },
 );
 
 testWith(
   ["read", "write", "run"],
-  "SqliteStore lets three processes share sessions, and each end is told once",
+  "SqliteStore.claim() shares ends among three processes, each end once",
   async () => {
     using folder = makeFolder();
     const path = `${folder.path}/sessions.db`;
@@ -53,10 +53,10 @@ testWith(
     for (const program of running) {
       assertEquals(await program.stderr.rest(), []);
     }
-    const told = lines.flat().map((line) => line.split(" "));
-    assertEquals(told.length, 3 * count);
-    assertEquals(new Set(told.map(([uid]) => uid)).size, 3 * count);
-    assertEquals(told.filter(([, lateness]) => Number(lateness) < 0), []);
+    const claimed = lines.flat().map((line) => line.split(" "));
+    assertEquals(claimed.length, 3 * count);
+    assertEquals(new Set(claimed.map(([uid]) => uid)).size, 3 * count);
+    assertEquals(claimed.filter(([, lateness]) => Number(lateness) < 0), []);
     using store = new SqliteStore({ path });
     assertEquals(store.nextIn(), Infinity);
   },

@@ -10,7 +10,7 @@ import {
 
 testWith(
   ["read", "write"],
-  "Sites over one SqliteStore file share a session and its end, told once",
+  "Sites over one SqliteStore file share a session and its end, delivered once",
   async () => {
     using folder = makeFolder();
     const path = `${folder.path}/sessions.db`;

@@ -1,11 +1,19 @@
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { type Clock, systemClock } from "../../internal/clock.ts";
+import { type Clock, systemClock } from "../../base/clock.ts";
+import { SqliteDatabase } from "../../stores/sqlite/database.ts";
+import { MIGRATIONS } from "../../stores/sqlite/schema.ts";
 import {
   SqliteStore,
   type SqliteStoreOptions,
 } from "../../stores/sqlite_store.ts";
-import { LOOK, NODE, sessionOf, VISIT } from "../../testing/contract_checks.ts";
+import {
+  LOOK,
+  NODE,
+  sessionOf,
+  tokenOf,
+  VISIT,
+} from "../../testing/contract_checks.ts";
 import { testStoreContract } from "../../testing/store_contract.ts";
 import { makeFolder, testWith } from "../helpers_process.ts";
 
@@ -41,7 +49,7 @@ testStoreContract(() => {
   test: (name, fn) => testWith(["read", "write"], name, fn),
 });
 
-/** A store in memory, with a clock to set. */
+/** Opens a store in memory, with a clock to set. */
 function makeStore(options: Partial<SqliteStoreOptions> = {}): {
   store: SqliteStore;
   clock: Clock & { time: number };
@@ -55,8 +63,8 @@ function makeStore(options: Partial<SqliteStoreOptions> = {}): {
   return { store, clock, [Symbol.dispose]: () => store.close() };
 }
 
-Deno.test("SqliteStore writes touches down only as often as it is told", () => {
-  using made = makeStore({ touchGranularity: 10 });
+Deno.test("SqliteStoreOptions.touchThrottle leaves out touches within it", () => {
+  using made = makeStore({ touchThrottle: 10 });
   const { store, clock } = made;
   const begin = clock.time;
   const timeout = 60_000;
@@ -73,20 +81,20 @@ Deno.test("SqliteStore writes touches down only as often as it is told", () => {
   assertEquals(store.load("a", LOOK)?.deadline, clock.time + 70_000);
 });
 
-Deno.test("SqliteStore cuts nobody off early for a touch that it left out", () => {
-  using made = makeStore({ touchGranularity: 10 });
+Deno.test("SqliteStoreOptions.touchThrottle ends no session early", () => {
+  using made = makeStore({ touchThrottle: 10 });
   const { store, clock } = made;
   const timeout = 60_000;
   store.create(sessionOf("a", { sessionTimeout: timeout }));
   let last = clock.time;
   const visit = () => {
     const loaded = store.load("a", VISIT);
-    assert(loaded !== undefined, "It is over early");
+    assert(loaded !== undefined, "The session is over early");
     return loaded;
   };
   for (let i = 0; i < 3000; i++) {
     clock.time += Math.floor(Math.random() * (i % 20 === 1 ? 50_000 : 3000));
-    // A request that turns out to be no touch, and perhaps one meanwhile.
+    // The touch of a request is taken back, perhaps after another request.
     const { touchedAt, touchedBefore: before } = visit();
     if (i % 2 === 0) {
       clock.time += i % 4 === 0 ? 0 : Math.floor(Math.random() * 100);
@@ -95,36 +103,40 @@ Deno.test("SqliteStore cuts nobody off early for a touch that it left out", () =
     }
     store.commit("a", { takenBack: { touchedAt, before } });
     const early = last + timeout - store.load("a", LOOK)!.deadline;
-    assert(early <= 0, `It would be over ${early} ms early`);
+    assert(early <= 0, `The session would be over ${early} ms early`);
     if (i % 3 === 0) continue;
     visit();
     last = clock.time;
   }
 });
 
-Deno.test("SqliteStore says if it is in memory", () => {
+Deno.test("SqliteStore.check() says that the database is in memory", () => {
   using made = makeStore();
   assertEquals(made.store.check().length, 1);
 });
 
-testWith(["read", "write"], "SqliteStore in a file has nothing to say", () => {
-  using folder = makeFolder();
-  using store = new SqliteStore({ path: `${folder.path}/sessions.db` });
-  assertEquals(store.check(), []);
-});
+testWith(
+  ["read", "write"],
+  "SqliteStore.check() has nothing to say of a file",
+  () => {
+    using folder = makeFolder();
+    using store = new SqliteStore({ path: `${folder.path}/sessions.db` });
+    assertEquals(store.check(), []);
+  },
+);
 
-Deno.test("SqliteStore lists the ends that have been put aside", () => {
+Deno.test("SqliteStore.listDeadLetters() lists the ends that were given up", () => {
   using made = makeStore();
   const { store } = made;
   store.create(sessionOf("a", { values: new Map([["key", "1"]]) }));
   store.create(sessionOf("b"));
   const { fence, at } = store.end("a", "logout", NODE)!;
-  store.putAside("a", fence, "too often");
-  const [aside, ...others] = store.listAside();
+  store.deadLetter("a", fence, "too often");
+  const [letter, ...others] = store.listDeadLetters();
   assertEquals(others, []);
-  assertEquals(aside?.session.values, new Map([["key", "1"]]));
-  const { why, reason, attempt } = aside!;
-  assertEquals([why, reason, attempt, aside?.at], [
+  assertEquals(letter?.session.values, new Map([["key", "1"]]));
+  const { why, reason, attempt } = letter!;
+  assertEquals([why, reason, attempt, letter?.at], [
     "too often",
     "logout",
     1,
@@ -134,7 +146,7 @@ Deno.test("SqliteStore lists the ends that have been put aside", () => {
 
 testWith(
   ["read", "write"],
-  "SqliteStore leaves nothing of what is over",
+  "SqliteStore.acknowledge() leaves nothing in the file",
   () => {
     using folder = makeFolder();
     const path = `${folder.path}/sessions.db`;
@@ -151,15 +163,16 @@ testWith(
     using database = new DatabaseSync(path);
     const count = (table: string) =>
       database.prepare(`SELECT count(*) AS n FROM ${table}`).get()!.n as number;
-    assertEquals([count("session"), count("kept")], [0, 0]);
-    // News is for those who look within a minute.
-    assert(count("news") <= 62, `${count("news")}`);
+    assertEquals([count("session"), count("sessionValue")], [0, 0]);
+    // Notifications stay for a minute.
+    const notifications = count("endNotification");
+    assert(notifications <= 62, `${notifications}`);
   },
 );
 
 testWith(
   ["read", "write"],
-  "SqliteStore reads callbacks from before they had ids",
+  "SqliteStore reads callbacks that were stored before there were ids",
   () => {
     using folder = makeFolder();
     const path = `${folder.path}/sessions.db`;
@@ -174,5 +187,45 @@ testWith(
       { id: "", name: "free", argument: "7" },
       added,
     ]);
+  },
+);
+
+testWith(
+  ["read", "write"],
+  "SqliteStore reads the newest 8 secrets of version 0.1.0 as tokens",
+  () => {
+    using folder = makeFolder();
+    const path = `${folder.path}/sessions.db`;
+    const migrations = MIGRATIONS.slice(0, 1);
+    const limits = { busyTimeout: 0, maxSize: Infinity, migrations };
+    {
+      using database = new SqliteDatabase(path, limits);
+      const insert = database.prepare(`
+        INSERT INTO session (
+          uid, secretHash, oldSecrets, isSecure, sessionTimeout,
+          absoluteTimeout, createdAt, touchedAt, touchedBefore, deadline,
+          version, due
+        ) VALUES (?, 'new', ?, 0, 9e999, 9e999, 0, 0, 0, 9e999, 1, 9e999)`);
+      const old = Array.from(
+        { length: 8 },
+        (_, i) => ({ hash: `old ${i}`, until: i + 1 }),
+      );
+      insert.run("renewed", JSON.stringify(old));
+      insert.run("never", null);
+    }
+    using store = new SqliteStore({ path });
+    const renewed = store.load("renewed", LOOK)!;
+    assertEquals(renewed.tokens, [
+      ...Array.from({ length: 7 }, (_, i) => ({
+        hash: `old ${i + 1}`,
+        generation: i + 1,
+        until: i + 2,
+      })),
+      tokenOf("new", 8),
+    ]);
+    assertEquals([renewed.generation, renewed.loginGeneration], [8, 0]);
+    const never = store.load("never", LOOK)!;
+    assertEquals(never.tokens, [tokenOf("new", 0)]);
+    assertEquals(never.generation, 0);
   },
 );

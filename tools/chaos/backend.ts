@@ -2,32 +2,32 @@ import { DatabaseSync } from "node:sqlite";
 import { RedisServer } from "../../tests/helpers_redis.ts";
 import { type Cut, Proxy } from "./proxy.ts";
 
-/** Where the sessions are, and what can be done to it. */
+/** The program or file that stores the sessions, and its faults. */
 export interface Backend extends AsyncDisposable {
   readonly kind: "redis" | "sqlite";
-  /** What nodes are told of it. */
+  /** The URL or path for the nodes. */
   readonly location: string;
-  /** Cuts the line of all nodes; undefined where there is none. */
+  /** Cuts the connections of all nodes; undefined without connections. */
   readonly cut?: (how: Cut) => void;
-  /** Mends it. */
+  /** Restores the connections. */
   readonly mend?: () => void;
-  /** Kills it, and starts it again after so many milliseconds. */
+  /** Kills the program, and starts it again after so many milliseconds. */
   readonly restart?: (pause: number) => Promise<void>;
-  /** How many sessions it still has, those whose end is to be told too. */
+  /** Returns the number of sessions, including those with an end to deliver. */
   countSessions(): Promise<number>;
 }
 
-/** Linux has a folder in memory there. */
+/** A folder in memory, on Linux. */
 const MEMORY = "/dev/shm";
 
 /**
- * A Redis of our own behind a proxy of our own.
+ * Starts a Redis behind a proxy.
  *
- * Its log is written to disk before each answer (`appendfsync always`): what has
- * been answered is to outlast a `kill -9`. With `everysec`, a Redis that waits for
- * the disk answers up to two seconds before it writes, so that it would be its
- * losses that are counted. The log lies in memory that outlasts the process, as
- * it is not the machine that dies: how fast its disk is, is not the subject.
+ * Redis writes its log before each reply (`appendfsync always`), so that a
+ * confirmed write survives `kill -9`. With `everysec` Redis replies up to two
+ * seconds before it writes, and the test would count the losses of Redis. The log
+ * is in memory that survives the process: only processes are killed, and the speed
+ * of the disk does not matter.
  */
 export async function startRedis(): Promise<Backend> {
   const folder = await Deno.makeTempDir({ dir: MEMORY });
@@ -60,13 +60,13 @@ export async function startRedis(): Promise<Backend> {
   };
 }
 
-/** A file in a folder, which goes with the folder. */
+/** Returns a backend with a database file in a folder; the caller removes it. */
 export function openSqlite(folder: string): Backend {
   const path = `${folder}/sessions.db`;
   return {
     kind: "sqlite",
     location: path,
-    // deno-lint-ignore require-await -- as the other is
+    // deno-lint-ignore require-await -- implements an asynchronous interface
     async countSessions() {
       using database = new DatabaseSync(path, { readOnly: true });
       const row = database.prepare("SELECT count(*) AS n FROM session").get();

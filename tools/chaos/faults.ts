@@ -1,28 +1,28 @@
 import type { Backend } from "./backend.ts";
 import type { Fleet } from "./fleet.ts";
 
-/** Something that went wrong on purpose; times are UNIX milliseconds. */
+/** A fault that was caused on purpose; times are UNIX milliseconds. */
 export interface Fault {
   readonly kind: "kill" | "restart" | "silence" | "break";
   readonly from: number;
-  /** When it was over; whatever it has delayed is over later. */
+  /** The end of the fault; its delays last longer. */
   readonly to: number;
 }
 
-/** When things go wrong, in milliseconds. */
+/** The times of faults, in milliseconds. */
 export interface FaultOptions {
   readonly processes: number;
-  /** For how long. */
+  /** The time in which faults occur. */
   readonly lasting: number;
-  /** Between two nodes that are killed, on average. */
+  /** The average time between two kills of nodes. */
   readonly killEvery: number;
-  /** Between two faults of the store, on average; kills go on meanwhile. */
+  /** The average time between two faults of the store; kills go on meanwhile. */
   readonly storeFaultEvery: number;
-  /** How long the line is cut. */
+  /** The duration of a cut of the connections. */
   readonly cut: number;
 }
 
-/** Has things go wrong for a while; answers what did. */
+/** Causes faults for a while, and returns them. */
 export async function causeFaults(
   options: FaultOptions,
   { fleet, backend }: { readonly fleet: Fleet; readonly backend: Backend },
@@ -30,7 +30,7 @@ export async function causeFaults(
   const { processes, lasting, killEvery, storeFaultEvery, cut } = options;
   const until = Date.now() + lasting;
   const faults: Fault[] = [];
-  const note = async (kind: Fault["kind"], act: () => Promise<void>) => {
+  const record = async (kind: Fault["kind"], act: () => Promise<void>) => {
     const from = Date.now();
     await act();
     faults.push({ kind, from, to: Date.now() });
@@ -41,7 +41,7 @@ export async function causeFaults(
       if (Date.now() + wait >= until) return;
       await pause(wait);
       const node = Math.floor(Math.random() * processes);
-      await note("kill", async () => {
+      await record("kill", async () => {
         await fleet.kill(node);
         await pause(Math.random() * killEvery / 8);
         await fleet.start(node);
@@ -49,7 +49,7 @@ export async function causeFaults(
     }
   };
   const disturbStore = async () => {
-    const { restart, cut: cutLine, mend } = backend;
+    const { restart, cut: cutConnections, mend } = backend;
     if (restart === undefined) return;
     const kinds = ["restart", "silence", "break"] as const;
     for (let turn = 0;; turn++) {
@@ -57,9 +57,9 @@ export async function causeFaults(
       if (Date.now() + wait >= until) return;
       await pause(wait);
       const kind = kinds[turn % kinds.length]!;
-      await note(kind, async () => {
+      await record(kind, async () => {
         if (kind === "restart") return await restart(Math.random() * cut / 5);
-        cutLine?.(kind);
+        cutConnections?.(kind);
         await pause(cut);
         mend?.();
       });

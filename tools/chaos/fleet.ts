@@ -1,49 +1,49 @@
 import type { NodeSettings } from "./node.ts";
-import { readTellings, type Telling } from "./reports.ts";
+import { type Delivery, readDeliveries } from "./reports.ts";
 
 const PROGRAM = decodeURIComponent(
   new URL("node.ts", import.meta.url).pathname,
 );
 
-/** Milliseconds for a node to listen, on a machine that does other things too. */
-const PATIENCE = 60_000;
+/** The longest start of a node in milliseconds, on a busy machine. */
+const LONGEST_WAIT = 60_000;
 
-/** One life of a node; times are UNIX milliseconds. */
-export interface Life {
-  /** Which node. */
+/** A process of a node; times are UNIX milliseconds. */
+export interface NodeProcess {
+  /** The index of the node. */
   readonly node: number;
-  /** The ends that it tells. */
+  /** The path of the file with its deliveries. */
   readonly log: string;
-  /** What it says when something goes wrong. */
+  /** The path of the file with its errors. */
   readonly errors: string;
   readonly child: Deno.ChildProcess;
   readonly output: Promise<unknown>;
-  /** Where it listens. */
+  /** The URL at which it listens; undefined until then. */
   origin: string | undefined;
   killedAt: number | undefined;
 }
 
-/** The processes that serve a site, which die and come back. */
+/** The nodes that serve a site. Each node is killed and started again. */
 export class Fleet implements AsyncDisposable {
-  /** All the lives there were. */
-  readonly lives: Life[] = [];
+  /** All processes, including those that were killed. */
+  readonly processes: NodeProcess[] = [];
   readonly #folder: string;
   readonly #settings: Omit<NodeSettings, "log">;
-  readonly #current: (Life | undefined)[] = [];
+  readonly #current: (NodeProcess | undefined)[] = [];
 
   constructor(folder: string, settings: Omit<NodeSettings, "log">) {
     this.#folder = folder;
     this.#settings = settings;
   }
 
-  /** Where those listen that do. */
+  /** The URLs of the nodes that listen. */
   get origins(): string[] {
-    return this.#current.flatMap((life) => life?.origin ?? []);
+    return this.#current.flatMap((process) => process?.origin ?? []);
   }
 
-  /** Starts a node, which listens once this resolves. */
+  /** Starts a node, and waits until it listens. */
   async start(node: number): Promise<void> {
-    const path = `${this.#folder}/${node}-${this.lives.length}`;
+    const path = `${this.#folder}/${node}-${this.processes.length}`;
     const settings: NodeSettings = { ...this.#settings, log: `${path}.log` };
     const child = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-prompt", PROGRAM, JSON.stringify(settings)],
@@ -59,7 +59,7 @@ export class Fleet implements AsyncDisposable {
       new Response(rest).text(),
       child.status,
     ]);
-    const life: Life = {
+    const process: NodeProcess = {
       node,
       log: settings.log,
       errors,
@@ -68,43 +68,45 @@ export class Fleet implements AsyncDisposable {
       origin: undefined,
       killedAt: undefined,
     };
-    this.lives.push(life);
-    this.#current[node] = life;
-    const timer = setTimeout(() => kill(child), PATIENCE);
+    this.processes.push(process);
+    this.#current[node] = process;
+    const timer = setTimeout(() => kill(child), LONGEST_WAIT);
     const { value = "" } = await first.pipeThrough(new TextDecoderStream())
       .values().next();
     clearTimeout(timer);
     const port = Number.parseInt(value);
     if (Number.isNaN(port)) {
-      if (life.killedAt !== undefined) return;
+      if (process.killedAt !== undefined) return;
       await output;
       throw new Error(`Cannot start a node: ${Deno.readTextFileSync(errors)}`);
     }
-    life.origin = `http://127.0.0.1:${port}`;
+    process.origin = `http://127.0.0.1:${port}`;
   }
 
   /** Kills a node at once. */
   async kill(node: number): Promise<void> {
-    const life = this.#current[node];
-    if (life === undefined) return;
+    const process = this.#current[node];
+    if (process === undefined) return;
     this.#current[node] = undefined;
-    // Noted after the fact: what it did before, it may have done.
-    kill(life.child);
-    life.killedAt = Date.now();
-    await life.output;
+    // Read after the kill: the process may have worked until then.
+    kill(process.child);
+    process.killedAt = Date.now();
+    await process.output;
   }
 
-  /** All that has been told so far, by life. */
-  tellings(): Map<Life, Telling[]> {
+  /** Returns the deliveries so far, by process. */
+  deliveries(): Map<NodeProcess, Delivery[]> {
     return new Map(
-      this.lives.map((life) => [life, readTellings(textOf(life.log))]),
+      this.processes.map((
+        process,
+      ) => [process, readDeliveries(textOf(process.log))]),
     );
   }
 
-  /** What went wrong in the nodes: the first lines of errors, and how often. */
-  complaints(): Map<string, number> {
+  /** Counts the errors of the nodes by their first lines. */
+  errorCounts(): Map<string, number> {
     const counts = new Map<string, number>();
-    for (const { errors } of this.lives) {
+    for (const { errors } of this.processes) {
       const lines = textOf(errors).matchAll(/^(?:\S+Z |error: )(.*)$/gm);
       for (const [, line] of lines) {
         const kind = line!.replaceAll(/"[\da-f]{32}"/g, "…");
@@ -123,7 +125,7 @@ function kill(child: Deno.ChildProcess): void {
   try {
     child.kill("SIGKILL");
   } catch {
-    // It has ended by itself.
+    // The process has ended already.
   }
 }
 

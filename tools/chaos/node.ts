@@ -1,11 +1,11 @@
 /**
- * One process of a site under chaos, as a program:
+ * The program of a node:
  *
  *     node.ts '{"kind":"redis","location":"redis://...","log":"...", ...}'
  *
- * It says on stdout where it listens. Each end that it tells is a line in the log
- * when its callback begins, and one when it is done: written by then, whatever
- * becomes of the process.
+ * It prints its port to stdout. For each delivered end it writes a line to the log
+ * when the callback begins, and another one when the callback has finished. It
+ * writes them synchronously, so that a kill loses none.
  */
 
 import {
@@ -18,13 +18,13 @@ import {
 import type { SessionStore } from "../../stores/store.ts";
 import { beginLine, doneLine } from "./reports.ts";
 
-/** What a node is told. */
+/** The settings of a node. */
 export interface NodeSettings {
-  /** What the store is. */
+  /** The kind of store. */
   readonly kind: "redis" | "sqlite";
-  /** Its URL, or the path of its file. */
+  /** The URL of the store, or the path of its file. */
   readonly location: string;
-  /** The file that it appends to. */
+  /** The path of the log, to which the node appends. */
   readonly log: string;
   /** Seconds. */
   readonly sessionTimeout: number;
@@ -50,7 +50,7 @@ class Page extends Resource {
   }
 }
 
-/** The pages; each answers the uid first. */
+/** Returns the tree of pages. Each response begins with the uid. */
 function pages(): Resource {
   return new Resource()
     .putChild("visit", new Page((request) => request.getSession().uid))
@@ -63,13 +63,13 @@ function pages(): Resource {
         return count(session);
       }),
     )
-    .putChild("who", new Page((request) => request.session?.uid ?? "nobody"))
+    .putChild("who", new Page((request) => request.session?.uid ?? "none"))
     .putChild(
       "leave",
       new Page((request) => {
         const { session } = request;
         session?.expire();
-        return session?.uid ?? "nobody";
+        return session?.uid ?? "none";
       }),
     );
 }
@@ -100,7 +100,7 @@ async function openStore(settings: NodeSettings): Promise<SessionStore> {
     socket: { reconnectStrategy: 200, connectTimeout: 2000 },
   });
   client.on("error", () => {});
-  // Where Redis is away just now, the site begins without it.
+  // The site starts even if Redis cannot be reached now.
   await Promise.race([client.connect().catch(() => {}), pause(1000)]);
   return new RedisStore({ client: fromNodeRedis(client) });
 }

@@ -1,57 +1,57 @@
-/** How a line is cut: it falls silent, or its connections break. */
+/** How connections are cut: they become silent, or they are closed. */
 export type Cut = "silence" | "break";
 
-/** Connections to a port of 127.0.0.1, which can be cut. */
+/** A proxy to a port of 127.0.0.1 whose connections can be cut. */
 export class Proxy implements AsyncDisposable {
-  /** Where it listens. */
+  /** The port at which the proxy listens. */
   readonly port: number;
   readonly #target: number;
   readonly #listener: Deno.TcpListener;
   readonly #connections = new Set<Deno.TcpConn>();
-  readonly #work = new Set<Promise<void>>();
+  readonly #running = new Set<Promise<void>>();
   #cut: Cut | undefined;
-  /** Resolves when the line is whole. */
-  #whole: PromiseWithResolvers<void> = Promise.withResolvers();
+  /** Resolves when the connections are restored. */
+  #restored: PromiseWithResolvers<void> = Promise.withResolvers();
 
   constructor(target: number) {
     this.#target = target;
-    this.#whole.resolve();
+    this.#restored.resolve();
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.port = this.#listener.addr.port;
-    this.#mind(this.#accept());
+    this.#track(this.#accept());
   }
 
-  /** Nothing passes any more; what has been sent into silence arrives later. */
+  /** Cuts the connections. Bytes that are sent into silence arrive after mend(). */
   cut(how: Cut): void {
-    if (this.#cut === undefined) this.#whole = Promise.withResolvers();
+    if (this.#cut === undefined) this.#restored = Promise.withResolvers();
     this.#cut = how;
     if (how === "break") this.#closeAll();
   }
 
-  /** The line is whole again. */
+  /** Restores the connections. */
   mend(): void {
     this.#cut = undefined;
-    this.#whole.resolve();
+    this.#restored.resolve();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.mend();
     this.#listener.close();
     this.#closeAll();
-    await Promise.all(this.#work);
+    await Promise.all(this.#running);
   }
 
   async #accept(): Promise<void> {
     for await (const client of this.#listener) {
       if (this.#cut === "break") client.close();
-      else this.#mind(this.#connect(client));
+      else this.#track(this.#connect(client));
     }
   }
 
   async #connect(client: Deno.TcpConn): Promise<void> {
     this.#connections.add(client);
     try {
-      await this.#whole.promise;
+      await this.#restored.promise;
       const server = await Deno.connect({
         hostname: "127.0.0.1",
         port: this.#target,
@@ -74,13 +74,13 @@ export class Proxy implements AsyncDisposable {
       for (;;) {
         const length = await from.read(buffer);
         if (length === null) break;
-        await this.#whole.promise;
+        await this.#restored.promise;
         for (let sent = 0; sent < length;) {
           sent += await to.write(buffer.subarray(sent, length));
         }
       }
     } catch {
-      // It was cut, or one of them has gone.
+      // The connection was cut, or one end has closed it.
     }
     this.#close(from);
     this.#close(to);
@@ -94,10 +94,10 @@ export class Proxy implements AsyncDisposable {
     if (this.#connections.delete(connection)) connection.close();
   }
 
-  #mind(work: Promise<void>): void {
-    const minded = work.catch(() => {}).finally(() =>
-      this.#work.delete(minded)
+  #track(running: Promise<void>): void {
+    const tracked = running.catch(() => {}).finally(() =>
+      this.#running.delete(tracked)
     );
-    this.#work.add(minded);
+    this.#running.add(tracked);
   }
 }

@@ -1,38 +1,38 @@
 import type { Backend } from "./backend.ts";
 import type { Fleet } from "./fleet.ts";
 
-/** What came of the races. */
+/** The outcome of the races. */
 export interface Races {
   readonly count: number;
-  /** The slow request had written before the logout. */
+  /** Races in which the slow request wrote before the logout. */
   written: number;
-  /** It found the session ended. */
+  /** Races in which the slow request found the session ended. */
   refused: number;
-  /** It was answered as if it had written, after the logout was answered. */
+  /** Races in which the slow request responded as if it had written, after the logout. */
   overtaken: number;
-  /** The cookie was let in after the logout. */
+  /** Races in which the cookie was valid after the logout. */
   revived: number;
-  /** The end was told once. */
-  toldOnce: number;
-  /** Something was not answered 200. */
+  /** Races whose end was delivered once. */
+  deliveredOnce: number;
+  /** Races with a response other than 200. */
   failed: number;
-  /** What the first was answered. */
+  /** The error of the first such race. */
   firstFailure: string | undefined;
-  /** Sessions that are left in the store in the end. */
+  /** Sessions that the store still has at the end. */
   left: number;
   isGood: boolean;
 }
 
-/** How many races run at a time. */
+/** Races at the same time. */
 const AT_ONCE = 40;
 
-/** Milliseconds that the slow request takes at most, and the logout waits. */
+/** The longest delay of the slow request and of the logout, in milliseconds. */
 const SLOW = 12;
 
-/** Milliseconds for the last ends to be told, on a machine that is busy. */
-const PATIENCE = 30_000;
+/** Milliseconds until the last ends are delivered, on a busy machine. */
+const LONGEST_WAIT = 30_000;
 
-/** Has slow requests to one node write while another logs the visitor out. */
+/** Lets slow requests to one node write while another node ends their session. */
 export async function race(
   { count, fleet, backend }: {
     readonly count: number;
@@ -46,7 +46,7 @@ export async function race(
     refused: 0,
     overtaken: 0,
     revived: 0,
-    toldOnce: 0,
+    deliveredOnce: 0,
     failed: 0,
     firstFailure: undefined,
     left: 0,
@@ -55,10 +55,10 @@ export async function race(
   const [one = "", other = ""] = fleet.origins;
   await Promise.all([one, other].map(untilServed));
   const uids: string[] = [];
-  let begun = 0;
+  let started = 0;
   const runSome = async () => {
-    while (begun < count) {
-      const isTurned = begun++ % 2 === 1;
+    while (started < count) {
+      const isTurned = started++ % 2 === 1;
       const nodes = isTurned ? [other, one] as const : [one, other] as const;
       try {
         uids.push(await raceOnce(nodes, races));
@@ -69,30 +69,32 @@ export async function race(
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, runSome));
-  const latest = Date.now() + PATIENCE;
+  const latest = Date.now() + LONGEST_WAIT;
   do {
     await pause(100);
     races.left = await backend.countSessions();
   } while (races.left > 0 && Date.now() < latest);
-  const told = new Map<string, number>();
-  for (const tellings of fleet.tellings().values()) {
-    for (const { uid } of tellings) told.set(uid, (told.get(uid) ?? 0) + 1);
+  const counts = new Map<string, number>();
+  for (const deliveries of fleet.deliveries().values()) {
+    for (const { uid } of deliveries) {
+      counts.set(uid, (counts.get(uid) ?? 0) + 1);
+    }
   }
-  races.toldOnce = uids.filter((uid) => told.get(uid) === 1).length;
+  races.deliveredOnce = uids.filter((uid) => counts.get(uid) === 1).length;
   races.isGood = races.revived === 0 && races.failed === 0 &&
-    races.left === 0 && races.toldOnce === count;
+    races.left === 0 && races.deliveredOnce === count;
   return races;
 }
 
-/** A node listens before it has reached the store. */
+/** Waits until a node responds; it listens before it has reached the store. */
 async function untilServed(origin: string): Promise<void> {
-  const latest = Date.now() + PATIENCE;
+  const latest = Date.now() + LONGEST_WAIT;
   for (;;) {
-    const { cookie } = await ask(`${origin}/visit`, "").catch((error) => {
+    const { cookie } = await request(`${origin}/visit`, "").catch((error) => {
       if (Date.now() > latest) throw error;
       return { cookie: "" };
     });
-    if (cookie !== "") return void await ask(`${origin}/leave`, cookie);
+    if (cookie !== "") return void await request(`${origin}/leave`, cookie);
     await pause(50);
   }
 }
@@ -101,35 +103,35 @@ async function raceOnce(
   [slow, quick]: readonly [string, string],
   races: Races,
 ): Promise<string> {
-  const first = await ask(`${slow}/visit`, "");
+  const first = await request(`${slow}/visit`, "");
   const uid = first.text;
   let hasLeft = false;
   let wasLeftFirst = false;
   const [written] = await Promise.all([
-    ask(`${slow}/slow?ms=${Math.random() * SLOW}`, first.cookie)
-      .then((answer) => {
+    request(`${slow}/slow?ms=${Math.random() * SLOW}`, first.cookie)
+      .then((response) => {
         wasLeftFirst = hasLeft;
-        return answer;
+        return response;
       }),
     pause(Math.random() * SLOW).then(async () => {
-      await ask(`${quick}/leave`, first.cookie);
+      await request(`${quick}/leave`, first.cookie);
       hasLeft = true;
     }),
   ]);
-  // It came after the logout, and was given a session of its own.
-  const strangers = written.text.startsWith(uid) ? [] : [written.cookie];
+  // A request that arrived after the logout got a new session.
+  const newCookies = written.text.startsWith(uid) ? [] : [written.cookie];
   if (written.text === `${uid} ended`) races.refused++;
-  else if (strangers.length === 0 && wasLeftFirst) races.overtaken++;
-  else if (strangers.length === 0) races.written++;
-  for (const stranger of strangers) await ask(`${quick}/leave`, stranger);
+  else if (newCookies.length === 0 && wasLeftFirst) races.overtaken++;
+  else if (newCookies.length === 0) races.written++;
+  for (const cookie of newCookies) await request(`${quick}/leave`, cookie);
   const seen = await Promise.all(
-    [slow, quick].map((node) => ask(`${node}/who`, first.cookie)),
+    [slow, quick].map((node) => request(`${node}/who`, first.cookie)),
   );
   if (seen.some(({ text }) => text === uid)) races.revived++;
   return uid;
 }
 
-async function ask(
+async function request(
   url: string,
   cookie: string,
 ): Promise<{ text: string; cookie: string }> {
@@ -141,14 +143,14 @@ async function ask(
   return { text, cookie: set };
 }
 
-/** The outcome in words. */
+/** Describes the outcome. */
 export function describeRaces(races: Races): string {
-  return `races: ${races.count}: ${races.written} written before the logout was answered, ${races.overtaken} answered after it, ${races.refused} refused, ${
+  return `races: ${races.count}: ${races.written} written before the logout, ${races.overtaken} overtaken by it, ${races.refused} refused, ${
     races.count - races.written - races.overtaken - races.refused -
     races.failed
-  } came too late
+  } arrived too late
 revived: ${races.revived} (must be 0)
-told once: ${races.toldOnce} (must be all)
+delivered once: ${races.deliveredOnce} (must be all)
 failed: ${races.failed}${
     races.firstFailure === undefined ? "" : ` (${races.firstFailure})`
   }; left in the store: ${races.left} (must be 0)

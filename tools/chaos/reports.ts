@@ -1,40 +1,40 @@
 import type { SessionEnd } from "../../session.ts";
 
-/** An end as a node has told it; times are UNIX milliseconds. */
-export interface Telling {
+/** The delivery of an end by a node; times are UNIX milliseconds. */
+export interface Delivery {
   readonly uid: string;
   readonly reason: string;
-  /** When its callback began. */
+  /** The beginning of the callback. */
   readonly beganAt: number;
-  /** When it was done; undefined if the node was gone before. */
+  /** The end of the callback; undefined if the node was killed before. */
   doneAt: number | undefined;
-  /** When the session ended, as the node was told. */
+  /** The end of the session, from the argument of the callback. */
   readonly endedAt: number;
-  /** The counter in the session. */
+  /** The counter in the session's values. */
   readonly count: number;
 }
 
-/** The line for an end whose callback begins. */
+/** Formats the line for the beginning of a callback. */
 export function beginLine(end: SessionEnd, now: number): string {
   const { uid, reason, at, session } = end;
   const count = session.get<number>("count") ?? 0;
   return `begin ${uid} ${reason} ${now} ${at * 1000} ${count}\n`;
 }
 
-/** The line for an end whose callback is done. */
+/** Formats the line for the end of a callback. */
 export function doneLine({ uid }: SessionEnd, now: number): string {
   return `done ${uid} ${now}\n`;
 }
 
-/** The ends in the log of one life of a node, in the order of their beginning. */
-export function readTellings(log: string): Telling[] {
-  const tellings: Telling[] = [];
-  const open = new Map<string, Telling>();
+/** Reads the deliveries in the log of a node's process, in their order. */
+export function readDeliveries(log: string): Delivery[] {
+  const deliveries: Delivery[] = [];
+  const open = new Map<string, Delivery>();
   for (const line of log.split("\n")) {
     const [kind, uid = "", ...rest] = line.split(" ");
     if (kind === "begin") {
       const [reason = "", beganAt, endedAt, count] = rest;
-      const telling = {
+      const delivery = {
         uid,
         reason,
         beganAt: Number(beganAt),
@@ -42,12 +42,12 @@ export function readTellings(log: string): Telling[] {
         endedAt: Number(endedAt),
         count: Number(count),
       };
-      tellings.push(telling);
-      open.set(uid, telling);
+      deliveries.push(delivery);
+      open.set(uid, delivery);
     } else if (kind === "done") {
-      const telling = open.get(uid);
-      if (telling !== undefined) telling.doneAt = Number(rest[0]);
+      const delivery = open.get(uid);
+      if (delivery !== undefined) delivery.doneAt = Number(rest[0]);
     }
   }
-  return tellings;
+  return deliveries;
 }

@@ -1,57 +1,57 @@
 import type { Fault } from "./faults.ts";
-import type { Telling } from "./reports.ts";
-import type { Sightings } from "./visitors.ts";
+import type { Delivery } from "./reports.ts";
+import type { Observations } from "./clients.ts";
 
-/** What one life of a node has told. */
-export interface Teller {
-  /** When it was killed, if it was: UNIX milliseconds. */
+/** The log of a node's process. */
+export interface NodeLog {
+  /** UNIX milliseconds; undefined if it was not killed. */
   readonly killedAt: number | undefined;
-  readonly tellings: readonly Telling[];
+  readonly deliveries: readonly Delivery[];
 }
 
-/** All that is known in the end. */
+/** The data from which a run is judged. */
 export interface Evidence {
-  readonly sightings: Sightings;
-  readonly tellers: readonly Teller[];
+  readonly observations: Observations;
+  readonly logs: readonly NodeLog[];
   readonly faults: readonly Fault[];
-  /** Milliseconds without a visit after which sessions end. */
+  /** Milliseconds without access after which sessions end. */
   readonly sessionTimeout: number;
   /** Sessions that the store still has. */
   readonly left: number;
 }
 
-/** What is to be said of a run; lateness in milliseconds. */
+/** The verdict on a run; lateness in milliseconds. */
 export interface Verdict {
   readonly made: number;
-  /** Sessions whose end was told. */
-  readonly told: number;
-  /** Those of which no visitor knows, for the answer was lost. */
+  /** Sessions whose end was delivered. */
+  readonly delivered: number;
+  /** Delivered ends of sessions that no client knows, since the response was lost. */
   readonly unknown: number;
   readonly lost: readonly string[];
   readonly early: readonly string[];
-  /** Told twice, and why that may be. */
+  /** Ends that were delivered twice for an allowed reason. */
   readonly doubles: readonly string[];
-  /** Told twice without such a reason. */
-  readonly unjustified: readonly string[];
+  /** Ends that were delivered twice without such a reason. */
+  readonly unexcused: readonly string[];
   /** Lateness of the ends by deadline. */
   readonly overall: Lateness;
-  /** Of those whose deadline lay outside of faults. */
+  /** Lateness of the ends whose deadline was outside of faults. */
   readonly calm: Lateness;
-  /** The latest of these, and what went wrong last before them. */
+  /** The latest of these ends, and the last fault before each. */
   readonly worst: readonly string[];
   readonly answered: number;
   readonly refused: number;
   readonly unanswered: number;
-  /** Logged out, answered, and let in again. */
+  /** Sessions whose cookie was valid after the response to the logout. */
   readonly revived: readonly string[];
-  /** Whatever else must not be. */
+  /** Other errors. */
   readonly wrongs: readonly string[];
   readonly faults: Readonly<Record<Fault["kind"], number>>;
-  /** Whether all is as it must be. */
+  /** Whether the run has no errors. */
   readonly isGood: boolean;
 }
 
-/** How late ends were, in milliseconds. */
+/** The lateness of ends, in milliseconds. */
 export interface Lateness {
   readonly count: number;
   readonly p50: number;
@@ -59,68 +59,70 @@ export interface Lateness {
   readonly max: number;
 }
 
-/** Milliseconds that a fault begins before it is noted, or its claims were made. */
+/** Milliseconds before a fault in which its effects may begin. */
 const BEFORE = 300;
 
-/** Milliseconds that its effects on what comes due may outlast a fault. */
+/** Milliseconds after a fault in which its effects may last. */
 const AFTER = 2000;
 
 /**
- * Milliseconds from the telling to its acknowledgement at most, on a busy machine,
- * while the store answers.
+ * The longest time from a delivery to its acknowledgement in milliseconds, on a
+ * busy machine, while the store responds.
  */
 const ACKNOWLEDGED_IN = 3000;
 
-interface Told extends Telling {
+interface LoggedDelivery extends Delivery {
   readonly killedAt: number | undefined;
 }
 
 /** Judges a run. */
 export function judge(evidence: Evidence): Verdict {
-  const { sightings, faults, sessionTimeout } = evidence;
-  const { stays } = sightings;
-  const told = byUid(evidence.tellers);
-  const wrongs = [...sightings.wrongs];
+  const { observations, faults, sessionTimeout } = evidence;
+  const { seen } = observations;
+  const delivered = byUid(evidence.logs);
+  const wrongs = [...observations.wrongs];
   const lost: string[] = [];
   const early: string[] = [];
   const doubles: string[] = [];
-  const unjustified: string[] = [];
+  const unexcused: string[] = [];
   const revived: string[] = [];
-  for (const [uid, stay] of stays) {
-    const tellings = told.get(uid);
-    if (tellings === undefined) {
-      lost.push(`${uid} was never told`);
+  for (const [uid, session] of seen) {
+    const deliveries = delivered.get(uid);
+    if (deliveries === undefined) {
+      lost.push(`${uid} was never delivered`);
       continue;
     }
-    if (!tellings.some(({ doneAt }) => doneAt !== undefined)) {
-      lost.push(`${uid} was begun, and never told to the end`);
+    if (!deliveries.some(({ doneAt }) => doneAt !== undefined)) {
+      lost.push(`${uid} was begun, and never finished`);
     }
-    for (const { reason, beganAt, count } of tellings) {
-      const due = stay.touchedAfter + sessionTimeout;
-      if (reason === "logout" && stay.leftAt !== undefined) {
-        if (beganAt < stay.leftAt) early.push(`${uid}: before its logout`);
+    for (const { reason, beganAt, count } of deliveries) {
+      const due = session.touchedAfter + sessionTimeout;
+      if (reason === "logout" && session.leftAt !== undefined) {
+        if (beganAt < session.leftAt) early.push(`${uid}: before its logout`);
       } else if (reason !== "idle") {
-        early.push(`${uid} ended for no reason that there was: ${reason}`);
+        early.push(`${uid} ended for an unexpected reason: ${reason}`);
       } else if (beganAt < due) {
-        early.push(`${uid} was told ${due - beganAt} ms before its deadline`);
+        early.push(
+          `${uid} was delivered ${due - beganAt} ms before its deadline`,
+        );
       }
-      if (count < stay.count) {
-        wrongs.push(`${uid} counted ${stay.count}, and ended with ${count}`);
+      if (count < session.count) {
+        wrongs.push(`${uid} counted ${session.count}, and ended with ${count}`);
       }
     }
-    if (stay.wasRevivedAt !== undefined) {
-      revived.push(`${uid} was let in again after its logout`);
+    if (session.revivedAt !== undefined) {
+      revived.push(`${uid} was valid after its logout`);
     }
   }
-  for (const [uid, tellings] of told) {
-    for (let i = 1; i < tellings.length; i++) {
-      const first = tellings[i - 1]!;
-      const why = excuse(first, tellings[i]!, faults);
+  for (const [uid, deliveries] of delivered) {
+    for (let i = 1; i < deliveries.length; i++) {
+      const first = deliveries[i - 1]!;
+      const why = excuseOf(first, deliveries[i]!, faults);
       if (why !== undefined) doubles.push(`${uid}: ${why}`);
-      else unjustified.push(`${uid}: ${describe(tellings)}`);
+      else unexcused.push(`${uid}: ${describe(deliveries)}`);
     }
   }
-  const byDeadline = [...told.values()].map(([first]) => first!)
+  const byDeadline = [...delivered.values()].map(([first]) => first!)
     .filter(({ reason }) => reason === "idle");
   const calm = byDeadline.filter(({ endedAt }) =>
     !faults.some(({ from, to }) =>
@@ -128,15 +130,15 @@ export function judge(evidence: Evidence): Verdict {
     )
   );
   if (evidence.left > 0) wrongs.push(`the store still has ${evidence.left}`);
-  const { answered, refused, unanswered } = sightings;
+  const { answered, refused, unanswered } = observations;
   return {
-    made: stays.size,
-    told: told.size,
-    unknown: [...told.keys()].filter((uid) => !stays.has(uid)).length,
+    made: seen.size,
+    delivered: delivered.size,
+    unknown: [...delivered.keys()].filter((uid) => !seen.has(uid)).length,
     lost,
     early,
     doubles,
-    unjustified,
+    unexcused,
     overall: latenessOf(byDeadline),
     calm: latenessOf(calm),
     worst: describeWorst(calm, faults),
@@ -146,21 +148,21 @@ export function judge(evidence: Evidence): Verdict {
     revived,
     wrongs,
     faults: countKinds(faults),
-    isGood: [lost, early, unjustified, revived, wrongs].every((list) =>
+    isGood: [lost, early, unexcused, revived, wrongs].every((list) =>
       list.length === 0
     ),
   };
 }
 
-/** The verdict in words. */
+/** Describes the verdict. */
 export function describeVerdict(verdict: Verdict): string {
-  const { made, told, unknown, overall, calm, faults } = verdict;
+  const { made, delivered, unknown, overall, calm, faults } = verdict;
   const lists = {
     "ends lost": verdict.lost,
-    "ends told before their deadline": verdict.early,
-    "ends told twice without need": verdict.unjustified,
+    "ends delivered before their deadline": verdict.early,
+    "ends delivered twice without need": verdict.unexcused,
     "logouts undone": verdict.revived,
-    "other wrongs": verdict.wrongs,
+    "other errors": verdict.wrongs,
   };
   return [
     `faults: ${
@@ -168,18 +170,18 @@ export function describeVerdict(verdict: Verdict): string {
         ", ",
       )
     }`,
-    `visits: ${verdict.answered} answered, ${verdict.refused} answered 503, ${verdict.unanswered} unanswered`,
-    `sessions: ${made} made, ${told} ends told, ${unknown} of them of sessions whose visitor got no answer`,
+    `requests: ${verdict.answered} with status 200, ${verdict.refused} with 503, ${verdict.unanswered} without a response`,
+    `sessions: ${made} made, ${delivered} ends delivered, ${unknown} of them for sessions whose response was lost`,
     `late by: ${describeLateness(overall)}; outside of faults ${
       describeLateness(calm)
     }`,
     ...some(verdict.worst),
-    `ends told twice as their teller was killed: ${verdict.doubles.length}`,
+    `ends delivered twice since their node was killed: ${verdict.doubles.length}`,
     ...some(verdict.doubles),
     ...Object.entries(lists).flatMap((
       [name, list],
     ) => [`${name}: ${list.length} (must be 0)`, ...some(list)]),
-    verdict.isGood ? "The promise is kept." : "THE PROMISE IS BROKEN.",
+    verdict.isGood ? "No errors." : "ERRORS FOUND.",
   ].join("\n");
 }
 
@@ -191,28 +193,29 @@ function some(list: readonly string[]): string[] {
   return list.slice(0, 8).map((line) => `  ${line}`);
 }
 
-function byUid(tellers: readonly Teller[]): Map<string, Told[]> {
-  const told = new Map<string, Told[]>();
-  for (const { killedAt, tellings } of tellers) {
-    for (const telling of tellings) {
-      const others = told.get(telling.uid) ?? [];
-      others.push({ ...telling, killedAt });
-      told.set(telling.uid, others);
+function byUid(logs: readonly NodeLog[]): Map<string, LoggedDelivery[]> {
+  const delivered = new Map<string, LoggedDelivery[]>();
+  for (const { killedAt, deliveries } of logs) {
+    for (const delivery of deliveries) {
+      const others = delivered.get(delivery.uid) ?? [];
+      others.push({ ...delivery, killedAt });
+      delivered.set(delivery.uid, others);
     }
   }
-  for (const tellings of told.values()) {
-    tellings.sort((a, b) => a.beganAt - b.beganAt);
+  for (const deliveries of delivered.values()) {
+    deliveries.sort((a, b) => a.beganAt - b.beganAt);
   }
-  return told;
+  return delivered;
 }
 
 /**
- * Why an end may have been told again: whoever told it was killed before it could
- * be acknowledged, which takes long only while the store does not answer.
+ * Returns the reason why an end may have been delivered again: its node was killed
+ * before it could acknowledge the end. That takes long only while the store does
+ * not respond.
  */
-function excuse(
-  first: Told,
-  second: Told,
+function excuseOf(
+  first: LoggedDelivery,
+  second: LoggedDelivery,
   faults: readonly Fault[],
 ): string | undefined {
   const { killedAt, beganAt, doneAt } = first;
@@ -222,25 +225,25 @@ function excuse(
     kind !== "kill" && beganAt < to + AFTER && killedAt > from
   );
   if (pending > ACKNOWLEDGED_IN && !isAway) return undefined;
-  return `its teller was killed ${killedAt - beganAt} ms after it began, ${
+  return `its node was killed ${killedAt - beganAt} ms after it began, ${
     doneAt === undefined
-      ? "before it was done"
-      : `${killedAt - doneAt} ms after it was done${
+      ? "before it finished"
+      : `${killedAt - doneAt} ms after it finished${
         isAway ? ", while the store was away" : ""
       }`
-  }; told again ${second.beganAt - beganAt} ms after the first time`;
+  }; delivered again ${second.beganAt - beganAt} ms after the first time`;
 }
 
-function describe(tellings: readonly Told[]): string {
-  return tellings.map(({ reason, beganAt, doneAt, killedAt }) =>
-    `${reason} at ${beganAt}${doneAt === undefined ? ", not done" : ""}${
+function describe(deliveries: readonly LoggedDelivery[]): string {
+  return deliveries.map(({ reason, beganAt, doneAt, killedAt }) =>
+    `${reason} at ${beganAt}${doneAt === undefined ? ", not finished" : ""}${
       killedAt === undefined ? "" : `, killed at ${killedAt}`
     }`
   ).join("; ");
 }
 
 function describeWorst(
-  calm: readonly Telling[],
+  calm: readonly Delivery[],
   faults: readonly Fault[],
 ): string[] {
   const sorted = [...calm].sort((a, b) =>
@@ -256,8 +259,8 @@ function describeWorst(
   });
 }
 
-function latenessOf(tellings: readonly Telling[]): Lateness {
-  const late = tellings.map(({ beganAt, endedAt }) =>
+function latenessOf(deliveries: readonly Delivery[]): Lateness {
+  const late = deliveries.map(({ beganAt, endedAt }) =>
     Math.round(beganAt - endedAt)
   ).sort((a, b) => a - b);
   const at = (part: number) =>

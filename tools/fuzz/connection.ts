@@ -1,49 +1,49 @@
-/** How long a server may leave a request without any answer, in milliseconds. */
-const PATIENCE = 60_000;
+/** The longest time to a response, in milliseconds. */
+const LONGEST_WAIT = 60_000;
 
 /**
- * How long a server may take over what may have no end, before it is told that
- * no more will come, in milliseconds.
+ * The time in milliseconds that a server has for a request that may have no end,
+ * before the client closes its side of the connection.
  */
 const PAUSE = 100;
 
-/** The line that every response begins with; what the sites send is never like it. */
+/** Matches the first line of a response. The sites send no body that matches. */
 const STATUS_LINE = /HTTP\/1\.[01] (\d{3})/g;
 
-/** The longest part of a status line that may come apart from the rest of it. */
+/** The length of the text that STATUS_LINE matches. */
 const STATUS_LINE_LENGTH = 12;
 
-/** A token that a site hands out. */
+/** Matches a token that a site sends. */
 const TOKEN = /session=([0-9a-f]{64})/g;
 
-/** What has come back over a connection. */
-export interface Answers {
-  /** The statuses of the responses, but for those that promise another. */
+/** The responses on a connection. */
+export interface Responses {
+  /** The statuses of the responses, except for 1xx. */
   readonly statuses: readonly number[];
-  /** The tokens that were handed out. */
+  /** The tokens in the responses. */
   readonly tokens: readonly string[];
   readonly end: End;
 }
 
 /**
- * What has become of the connection: it is still open, or the server has closed
- * it, or so suddenly that some of what it sent was lost on the way.
+ * The state of the connection: open, closed by the server, or reset by the server,
+ * so that bytes may have been lost.
  */
 export type End = "open" | "closed" | "reset";
 
-/** What has come at once. */
+/** Bytes from one read. */
 interface Piece {
   readonly text: string;
 }
 
-/** A connection that sends bytes, whatever they are, and counts what comes back. */
+/** A connection that sends raw bytes and collects the responses. */
 export class Connection implements Disposable {
   readonly #connection: Deno.TcpConn;
   readonly #buffer = new Uint8Array(65_536);
   readonly #decoder = new TextDecoder("latin1");
-  /** The read that is under way, even if nobody waits for it any more. */
+  /** The current read, which may outlast the wait for it. */
   #reading: Promise<Piece | End> | undefined = undefined;
-  /** The end of what has come, which may be the beginning of a status line. */
+  /** The last bytes, which may be the beginning of a status line. */
   #rest = "";
 
   private constructor(connection: Deno.TcpConn) {
@@ -56,20 +56,20 @@ export class Connection implements Disposable {
   }
 
   /** Sends requests, and waits for as many responses. */
-  async ask(requests: string, count: number): Promise<Answers> {
-    // Not awaited: the server need not have read all before it answers.
+  async ask(requests: string, count: number): Promise<Responses> {
+    // Not awaited, since the server may respond before it has read all requests.
     this.#write(requests);
-    return await this.#receive(count, PATIENCE);
+    return await this.#receive(count, LONGEST_WAIT);
   }
 
-  /** Sends what may be no request, and waits until the server closes. */
-  async provoke(text: string): Promise<Answers> {
+  /** Sends a broken request, and waits until the server closes the connection. */
+  async provoke(text: string): Promise<Responses> {
     this.#write(text);
     const first = await this.#receive(Infinity, PAUSE);
     if (first.end !== "open") return first;
-    // It waits for more, or for the next request: none will come.
+    // The server waits for more bytes: end the stream.
     await this.#connection.closeWrite().catch(() => {});
-    const second = await this.#receive(Infinity, PATIENCE);
+    const second = await this.#receive(Infinity, LONGEST_WAIT);
     return {
       statuses: [...first.statuses, ...second.statuses],
       tokens: [...first.tokens, ...second.tokens],
@@ -77,12 +77,12 @@ export class Connection implements Disposable {
     };
   }
 
-  /** Closes it. */
+  /** Closes the connection. */
   [Symbol.dispose](): void {
     try {
       this.#connection.close();
     } catch {
-      // It is closed already.
+      // The connection is closed already.
     }
   }
 
@@ -93,20 +93,20 @@ export class Connection implements Disposable {
         sent += await this.#connection.write(bytes.subarray(sent));
       }
     } catch {
-      // The server has closed, which is seen when its answer is read.
+      // The server has closed the connection; the next read reports it.
     }
   }
 
-  /** Takes what comes, until it is so much, the end, or nothing for too long. */
-  async #receive(count: number, patience: number): Promise<Answers> {
+  /** Reads until `count` responses, the end of the connection, or a timeout. */
+  async #receive(count: number, timeout: number): Promise<Responses> {
     const statuses: number[] = [];
     const tokens: string[] = [];
     while (statuses.length < count) {
-      const read = await this.#readFor(patience);
+      const read = await this.#readFor(timeout);
       if (typeof read === "string") return { statuses, tokens, end: read };
       const all = this.#rest + read.text;
       for (const [, status] of all.matchAll(STATUS_LINE)) {
-        // A 1xx promises another.
+        // Another response follows a 1xx.
         if (!status!.startsWith("1")) statuses.push(Number(status));
       }
       for (const [, token] of all.matchAll(TOKEN)) tokens.push(token!);
@@ -115,7 +115,7 @@ export class Connection implements Disposable {
     return { statuses, tokens, end: "open" };
   }
 
-  /** What comes next; "open" if nothing does for so long. */
+  /** Reads once; returns "open" after a timeout. */
   async #readFor(milliseconds: number): Promise<Piece | End> {
     this.#reading ??= this.#read();
     const nothing = Promise.withResolvers<End>();

@@ -1,4 +1,4 @@
-/** Random choices that a seed repeats. */
+/** Random choices, which are the same for the same seed. */
 export class Random {
   #state: number;
 
@@ -7,7 +7,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** From 0 to below 1: the generator mulberry32, good enough and quick. */
+  /** Returns a number from 0 to below 1, by the fast generator mulberry32. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
@@ -16,17 +16,17 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** An integer from 0 to below a limit. */
+  /** Returns an integer from 0 to below a limit. */
   below(limit: number): number {
     return Math.floor(this.next() * limit);
   }
 
-  /** Whether something that is so likely happens. */
+  /** Returns true with a probability. */
   chance(probability: number): boolean {
     return this.next() < probability;
   }
 
-  /** One of several. */
+  /** Returns one of the items. */
   pick<T>(items: ArrayLike<T>): T {
     return items[this.below(items.length)]!;
   }

@@ -1,177 +1,49 @@
 /**
- * Raw requests: much like those that the sites of `site.ts` are made for, and
- * changed in one way or several. A string stands for bytes, a character each.
+ * Raw requests, similar to those that the sites of `site.ts` expect, with random
+ * changes. Each character of a string stands for one byte.
  *
  * @module
  */
 
 import type { Random } from "./random.ts";
+import {
+  BODIES,
+  FILES,
+  HEADERS,
+  HOSTS,
+  METHODS,
+  PATH_PARTS,
+  PATHS,
+  READERS,
+} from "./vocabulary.ts";
 
-/** Where there is something, and where there is nothing. */
-const PATHS: readonly string[] = [
-  ...[
-    "/",
-    "/visits",
-    "/visits",
-    "/later",
-    "/login",
-    "/logout",
-    "/logout?again",
-  ],
-  ...[
-    "/form",
-    "/json",
-    "/bytes",
-    "/unread",
-    "/guard",
-    "/guard/in",
-    "/treasure",
-  ],
-  ...["/treasure/chest", "/go", "/go/on", "/old/", "/back?to=/visits"],
-  ...["/items/2", "/items/3/x", "/items/1000/", "/a%2Fb", "/app/x/y?z"],
-  ...["/links/a/b", "/tagged", "/stream", "/gone", "/cookies", "/nothing/here"],
-];
-
-/** Where there are files, which take the longest. */
-const FILES: readonly string[] = [
-  ...["/files/", "/files/index.html", "/files/big.txt", "/files/folder"],
-  ...["/files/folder/", "/files/a%20b%2520c.txt", "/files/.hidden"],
-  ...["/pages/page", "/pages/.hidden", "/files/nothing"],
-];
-
-/** Where bodies are read. After one that is not, Deno closes the connection. */
-const READERS: readonly string[] = ["/form", "/json", "/bytes"];
-
-/** What is put into paths. */
-const PATH_PARTS: readonly string[] = [
-  ...["/", "//", "/./", "/../", "/%2e%2e/", "%2F", "%5C", "\\", "..", "."],
-  ...["%", "%00", "%0d%0a", "%ff", "%c0%af", "%e2%82%ac", "%zz", "%u0041"],
-  ...[
-    "?",
-    "&",
-    "=",
-    ";",
-    "#",
-    "*",
-    "@",
-    ":",
-    "+",
-    "~",
-    "a",
-    "0",
-    "constructor",
-  ],
-  ...["__proto__", "index.html", "x".repeat(300), "/x".repeat(100), "%41"],
-];
-
-const METHODS: readonly string[] = [
-  ...["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"],
-  ...["get", "BREW", "PROPFIND", "constructor", "render", "M-SEARCH", "TRACK"],
-];
-
-const HOSTS: readonly string[] = [
-  ...["localhost", "localhost:80", "127.0.0.1", "[::1]:8080", "tea.example"],
-  ...["TEA.example.", "x/secret", "x?y", "x#y", "a@b", "", "a b", "x:99999"],
-  ...["xn--nxasmq6b", "%41", "..", "a,b"],
-];
-
-/** Headers that the site looks at, with values that it may expect. */
-const HEADERS: readonly (readonly [string, readonly string[]])[] = [
-  ["Authorization", [
-    `Basic ${btoa("alice:open sesame")}`,
-    `Basic ${btoa("alice:open sesame")}`,
-    `Basic ${btoa("alice:wrong")}`,
-    "Basic",
-    "Basic ===",
-    "Bearer x",
-    `basic  ${btoa("\xff:\0")}`,
-  ]],
-  ["Range", [
-    "bytes=0-9",
-    "bytes=-1",
-    "bytes=5-2",
-    "bytes=0-,1-2,-3",
-    "bytes=99999999999999999999-",
-    `bytes=${"0-0,".repeat(50)}1-1`,
-    "lines=1-2",
-  ]],
-  ["If-Range", ['"v1"', "Thu, 01 Jan 1970 00:00:00 GMT", "x"]],
-  ["If-None-Match", ['"v1"', '"a", W/"v1"', "*", '"', "v1"]],
-  ["If-Match", ['"v1"', "*", "x"]],
-  ["If-Modified-Since", [
-    "Sun, 09 Sep 2001 01:46:40 GMT",
-    "Sunday, 09-Sep-01 01:46:40 GMT",
-    "99999999999",
-    "x",
-  ]],
-  ["If-Unmodified-Since", ["Sun, 09 Sep 2001 01:46:40 GMT", "x"]],
-  ["Accept-Encoding", ["gzip", "br;q=0", "*;q=x", "gzip;q=1e3,,"]],
-  ["Sec-Purpose", ["prefetch", "prefetch;prerender"]],
-  ["X-Forwarded-Proto", ["https", "http", "https, http", "gopher", ""]],
-  ["X-Forwarded-For", ["10.0.0.1", "unknown", "[::1]:80, x", ",,"]],
-  ["X-Forwarded-Host", ["tea.example", "a/b", "", "x, tea.example"]],
-  ["Forwarded", [
-    'for="[::1]:80";proto=https;host=tea.example',
-    "for=_x;;proto",
-    'host="a\\"b',
-    ",",
-  ]],
-  ["Origin", ["null", "http://x"]],
-  ["Referer", ["http://x/\xff", '"']],
-  ["User-Agent", ['"\\', "\x80\xff", "x"]],
-  ["Accept", ["*/*", "x"]],
-  ["Content-Type", ["text/plain", "multipart/form-data", "x;charset=\xff"]],
-  ["X-Junk", ["", "\t", "a".repeat(2000), "\xa0\xff", "%0d%0a"]],
-];
-
-/** Bodies, with what they say that they are. */
-const BODIES: readonly (readonly [string, string])[] = [
-  ["application/x-www-form-urlencoded", "a=1&b=%20&c"],
-  ["application/x-www-form-urlencoded", `a=${"%zz&".repeat(300)}`],
-  ["application/json", '{"a": [1, null]}'],
-  ["application/json", "["],
-  ["text/plain", "\xff\xfe\0"],
-  ["text/plain", "x".repeat(3000)],
-  [
-    "multipart/form-data; boundary=b",
-    '--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--b--\r\n',
-  ],
-  [
-    "multipart/form-data; boundary=b",
-    '--b\r\nContent-Disposition: form-data; name="a"; filename="../x"\r\n' +
-    "Content-Type: \xff\r\n\r\n\0\r\n--b--\r\n",
-  ],
-  ["multipart/form-data; boundary=b", "--b\r\n\r\n"],
-  ["multipart/form-data; boundary=", "----"],
-];
-
-/** How many tokens are remembered of those that the sites have given out. */
+/** The most tokens to keep for later requests. */
 const TOKENS = 200;
 
-/** A request as it is sent. */
+/** The text of a request. */
 export interface RawRequest {
   readonly text: string;
-  /** Whether it has a body, after which Deno closes if nobody has read it. */
+  /** Whether it has a body. Deno closes the connection after an unread body. */
   readonly hasBody: boolean;
 }
 
 /** Makes requests at random. */
 export class RequestMaker {
   readonly #random: Random;
-  /** Tokens of sessions, live and over: the sites' own, and forged ones. */
+  /** Tokens of live and ended sessions, and forged ones. */
   readonly #tokens: string[] = ["0".repeat(64), "session", ""];
 
   constructor(random: Random) {
     this.#random = random;
   }
 
-  /** Remembers a token that was given out, to come back with it, or one like it. */
+  /** Keeps a token that a site sent, for the cookies of later requests. */
   learn(token: string): void {
     if (this.#tokens.length < TOKENS) this.#tokens.push(token);
     else this.#tokens[this.#random.below(TOKENS)] = token;
   }
 
-  /** A request that is whole: its end is where it says, whatever else it is. */
+  /** Makes a request that ends where its headers say. */
   whole(): RawRequest {
     const random = this.#random;
     const hasBody = random.chance(0.2);
@@ -200,7 +72,7 @@ export class RequestMaker {
     return { text, hasBody };
   }
 
-  /** One that is broken anywhere, and may not end. */
+  /** Makes a request with random changes, which may have no end. */
   broken(): string {
     const random = this.#random;
     let { text } = this.whole();
@@ -236,7 +108,7 @@ export class RequestMaker {
         target.slice(end);
     }
     if (random.chance(0.02)) return `http://other.example${target}`;
-    // Without a slash it is none, and the connection is closed.
+    // Deno closes the connection if the target has no slash.
     return target.startsWith("/") ? target : `/${target}`;
   }
 

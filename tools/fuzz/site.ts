@@ -1,9 +1,9 @@
 /**
- * The program that is fuzzed: two sites of one rich tree, one of which believes
- * the proxy in front. It takes the folder in which it puts files to serve.
+ * The program that is fuzzed: two sites with a large tree. One site trusts the
+ * proxy. The argument is a folder for the files to serve.
  *
- * Where they listen is its first line. For each line that it reads it waits until
- * all the sessions have ended, and prints a {@linkcode Tally}; it ends with its
+ * The first line of output has the ports. For each line of input the program waits
+ * until all sessions have ended, and prints a {@linkcode Tally}. It ends with its
  * input.
  *
  * @module
@@ -25,31 +25,30 @@ import {
   Site,
   type SiteOptions,
   type SiteRequest,
-  StaticData,
-  StaticFile,
 } from "../../mod.ts";
+import { StaticData, StaticFile } from "../../resources/static.ts";
 
-/** What has become of the requests, as the sites see it. */
+/** The counts of the sites. */
 export interface Tally {
-  /** Sessions that were made, those included that were not kept. */
+  /** Sessions that were made, including those that were dropped at once. */
   made: number;
-  /** How often a resource asked for a session and got one that was made for it. */
-  asked: number;
-  /** Sessions whose callbacks were told of their end. */
+  /** Calls of getSession() and logins that made a session. */
+  requested: number;
+  /** Sessions whose end callback was called. */
   ended: number;
-  /** Sessions that are left. */
+  /** Sessions that are still live. */
   left: number;
-  /** Errors that were reported, with their stacks. */
+  /** Reported errors, with their stacks. */
   errors: string[];
 }
 
-/** How many errors are shown. */
+/** The most errors to keep. */
 const SHOWN = 10;
 
-/** Milliseconds in which all the sessions that nobody visits have ended. */
+/** Milliseconds in which all sessions end without access. */
 const LATE = 10_000;
 
-const tally: Tally = { made: 0, asked: 0, ended: 0, left: 0, errors: [] };
+const tally: Tally = { made: 0, requested: 0, ended: 0, left: 0, errors: [] };
 
 class CountedSession extends Session {
   override sessionTimeout = 2;
@@ -61,17 +60,17 @@ class CountedSession extends Session {
   }
 }
 
-/** The visitor's session, asked for on purpose. */
-function ask(request: SiteRequest): Session {
+/** Returns the client's session, and counts it if it is new. */
+function sessionOf(request: SiteRequest): Session {
   const before = request.session;
   const session = request.getSession();
-  if (session !== before) tally.asked++;
+  if (session !== before) tally.requested++;
   return session;
 }
 
 type Render = (request: SiteRequest) => Rendered | Promise<Rendered>;
 
-/** A page, or a tree of them: what it is asked for, and by which methods. */
+/** A page with a function for GET, and maybe one for POST. */
 class Page extends Resource {
   constructor(get: Render, post?: Render) {
     super();
@@ -83,19 +82,19 @@ class Page extends Resource {
   declare render_POST?: Render;
 }
 
-/** A guard whose logins are asked for on purpose too. */
+/** A guard that counts the sessions that its logins make. */
 class CountedGuard extends SessionGuard {
   override authenticate(
     request: SiteRequest,
   ): string | undefined | Promise<string | undefined> {
     const before = request.session;
     const user = super.authenticate(request);
-    if (user !== undefined && request.session !== before) tally.asked++;
+    if (user !== undefined && request.session !== before) tally.requested++;
     return user;
   }
 }
 
-/** Children for names that are numbers, at once or later. */
+/** A resource with children for numbers; some are promises. */
 class Items extends Resource {
   override getChild(
     name: string,
@@ -153,18 +152,18 @@ function makeTree(folder: string): Resource {
     .putChild("cookies", new Page(echoCookie));
   root.children.get("links")!.isLeaf = true;
   return new NameVirtualHost(root)
-    .addHost("tea.example", new Page((request) => ask(request).uid));
+    .addHost("tea.example", new Page((request) => sessionOf(request).uid));
 }
 
 function visit(request: SiteRequest): string {
-  const session = ask(request);
+  const session = sessionOf(request);
   const visits = (session.get<number>("visits") ?? 0) + 1;
   session.set("visits", visits);
   return `visit ${visits}`;
 }
 
 function login(request: SiteRequest): string {
-  const session = ask(request);
+  const session = sessionOf(request);
   session.renew();
   session.principal = `user ${session.uid.slice(0, 2)}`;
   return "welcome";
@@ -230,7 +229,7 @@ function echoCookie(request: SiteRequest): string {
   return "cookies";
 }
 
-/** Files whose names are as they should not be, too. */
+/** Files, some with unusual names. */
 const FILES: Readonly<Record<string, string>> = {
   "index.html": "<p>index",
   "page.html": "<p>page",
@@ -264,7 +263,7 @@ function makeSite(folder: string, options: SiteOptions): Site {
   });
 }
 
-/** Waits for the sessions to end, those that do not for a while only. */
+/** Waits until all sessions have ended, or for LATE milliseconds. */
 async function settle(sites: readonly Site[]): Promise<void> {
   const isLate = Promise.withResolvers<void>();
   const timer = setTimeout(isLate.resolve, LATE);

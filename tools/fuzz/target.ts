@@ -1,13 +1,13 @@
 import type { Tally } from "./site.ts";
 
-/** The process that is fuzzed: it runs `site.ts` in a folder of its own. */
+/** The process that is fuzzed. It runs `site.ts` with a temporary folder. */
 export class Target implements AsyncDisposable {
-  /** Where it listens. */
+  /** The ports of the sites. */
   ports: readonly number[] = [];
-  /** How it has ended, and what it said. */
+  /** Resolves with a description of the end of the process. */
   readonly ended: Promise<string>;
   readonly #process: Deno.ChildProcess;
-  /** Where its files are. */
+  /** The path of its files. */
   readonly #folder: string;
   readonly #lines: ReadableStreamDefaultReader<string>;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
@@ -28,16 +28,16 @@ export class Target implements AsyncDisposable {
     const { stdin, stdout, stderr, status } = this.#process;
     this.#input = stdin.getWriter();
     this.#lines = stdout.pipeThrough(new TextDecoderStream()).getReader();
-    const said = new Response(stderr).text();
+    const output = new Response(stderr).text();
     this.ended = status.then(async ({ code, signal }) =>
-      `have ended with ${signal ?? code}: ${await said}`
+      `have ended with ${signal ?? code}: ${await output}`
     );
   }
 
   /**
-   * Starts it, and waits until it listens.
+   * Starts the process, and waits until it listens.
    *
-   * @throws {Error} If it does not.
+   * @throws {Error} If it ends before.
    */
   static async start(): Promise<Target> {
     const target = new Target(Deno.makeTempDirSync({ prefix: "curfew_fuzz" }));
@@ -50,7 +50,7 @@ export class Target implements AsyncDisposable {
     return target;
   }
 
-  /** Waits for all the sessions to end, and answers what there was. */
+  /** Waits until all sessions have ended, and returns the counts. */
   async tally(): Promise<Tally> {
     await this.#input.write(new TextEncoder().encode("\n"));
     let text = "";
@@ -60,12 +60,12 @@ export class Target implements AsyncDisposable {
     return JSON.parse(text);
   }
 
-  /** Kills it, and removes its folder. */
+  /** Kills the process, and removes its folder. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       this.#process.kill("SIGKILL");
     } catch {
-      // It has ended by itself.
+      // The process has ended already.
     }
     await this.ended;
     await this.#lines.cancel();

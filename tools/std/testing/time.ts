@@ -1,5 +1,5 @@
 /**
- * Fake time for tests, which passes when told to.
+ * Fake time for tests, which the test moves.
  *
  * It has the names, types and behaviour of std's `testing/time`, written anew
  * because no npm package carries that one.
@@ -108,7 +108,7 @@ export class FakeTime {
   }
 
   /**
-   * Restores real time, whoever faked it.
+   * Restores real time, even if another instance faked it.
    *
    * @throws {TimeError} If time is not faked.
    */

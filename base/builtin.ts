@@ -1,0 +1,31 @@
+/** The parts of built-in modules that this package uses. */
+interface Builtins {
+  readonly "node:crypto": {
+    hash(algorithm: string, data: string): string;
+    hash(algorithm: string, data: string, encoding: "buffer"): Uint8Array;
+    timingSafeEqual(one: Uint8Array, other: Uint8Array): boolean;
+  };
+  readonly "node:v8": {
+    serialize(value: unknown): { toString(encoding: "base64"): string };
+    deserialize(bytes: Uint8Array): unknown;
+  };
+}
+
+/**
+ * Loads a built-in module when it is first needed, since few programs need it
+ * and some runtimes lack it.
+ *
+ * @throws {Error} If the runtime has no such module.
+ */
+export function builtin<Name extends keyof Builtins>(
+  name: Name,
+): Builtins[Name] {
+  const { process } = globalThis as {
+    process?: { getBuiltinModule?(name: string): unknown };
+  };
+  const module = process?.getBuiltinModule?.(name);
+  if (module === undefined) {
+    throw new Error(`Cannot load "${name}": this runtime does not have it`);
+  }
+  return module as Builtins[Name];
+}

@@ -1,0 +1,43 @@
+/** A value that is available now, or a promise of it. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** Returns whether a value is a promise or another object with a `then` method. */
+export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null &&
+    typeof (value as { then?: unknown }).then === "function";
+}
+
+/** Calls `next` with a value: at once, or when its promise resolves. */
+export function proceed<T, R>(
+  value: MaybePromise<T>,
+  next: (value: T) => MaybePromise<R>,
+): MaybePromise<R> {
+  return isPromiseLike(value)
+    ? Promise.resolve(value as Promise<T>).then(next)
+    : next(value as T);
+}
+
+/**
+ * Waits until all promises have settled, and returns their values.
+ *
+ * @throws Rejects with the reason of the first rejected promise in the order of
+ * `promises`.
+ */
+export async function settleAll<T>(
+  promises: Iterable<T | PromiseLike<T>>,
+): Promise<Awaited<T>[]> {
+  const results = await Promise.allSettled(promises);
+  return results.map((result) => {
+    if (result.status === "rejected") throw result.reason;
+    return result.value;
+  });
+}
+
+/** Calls a function, and returns a rejected promise if it throws. */
+export function attempt<T>(act: () => MaybePromise<T>): MaybePromise<T> {
+  try {
+    return act();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}

@@ -1,0 +1,76 @@
+import { type Cookie, setCookie } from "@std/http/cookie";
+import { describe } from "../base/describe.ts";
+import { isSpace, trimSpace } from "../base/white_space.ts";
+
+/** Matches a domain that a cookie can have; `@std/http` accepts a semicolon. */
+export const DOMAIN = /^\.?[a-z\d]([a-z\d.-]*[a-z\d])?$/i;
+
+/**
+ * Finds the value of the last cookie of a name in a `Cookie` header.
+ *
+ * It reads the header as getCookies of `@std/http` does, but makes no object of
+ * all cookies, and trims only SP and HTAB around a name (RFC 6265bis). getCookies
+ * trims every Unicode space. A browser sees no prefix in a name that begins with
+ * the byte A0, so a subdomain can set a cookie that getCookies reads as
+ * `__Host-session`.
+ */
+export function findCookie(header: string, name: string): string | undefined {
+  return find(header, name, header.length)?.value;
+}
+
+/** Finds the values of all cookies of a name, the last first. */
+export function findCookies(header: string, name: string): readonly string[] {
+  const values: string[] = [];
+  let found = find(header, name, header.length);
+  while (found !== undefined) {
+    values.push(found.value);
+    found = find(header, name, found.begin - 1);
+  }
+  return values;
+}
+
+/** Finds the last cookie of a name that ends before an index. */
+function find(
+  header: string,
+  name: string,
+  before: number,
+): { readonly value: string; readonly begin: number } | undefined {
+  let end = before;
+  while (end > 0) {
+    const begin = header.lastIndexOf(";", end - 1) + 1;
+    let at = begin;
+    while (at < end && isSpace(header, at)) at++;
+    if (header.startsWith(name, at)) {
+      const pair = header.slice(at, end);
+      const equals = pair.indexOf("=");
+      const key = equals === -1 ? pair : pair.slice(0, equals);
+      if (trimSpace(key) === name) {
+        return { value: equals === -1 ? "" : pair.slice(equals + 1), begin };
+      }
+    }
+    end = begin - 1;
+  }
+  return undefined;
+}
+
+/**
+ * Returns the value of a `Set-Cookie` header.
+ *
+ * @throws {SyntaxError} If no cookie can have the name or the value.
+ */
+export function serializeCookie(cookie: Cookie): string {
+  if (cookie.name === "") {
+    throw new SyntaxError("Cannot set a cookie: its name is empty");
+  }
+  if (cookie.domain && !DOMAIN.test(cookie.domain)) {
+    throw new SyntaxError(
+      `Cannot set cookie "${cookie.name}": no domain: ${
+        describe(cookie.domain)
+      }`,
+    );
+  }
+  const headers = new Headers();
+  // setCookie changes its argument if a prefix demands it, so it gets a copy.
+  setCookie(headers, { ...cookie });
+  return headers.getSetCookie()[0]!;
+}

@@ -1,0 +1,50 @@
+import { describe } from "../base/describe.ts";
+
+/**
+ * An error whose reason the client may see. The site answers with a page of its
+ * status, and does not report it.
+ *
+ * Reading an invalid body throws one; a resource may throw its own.
+ *
+ * @example Usage
+ * ```ts
+ * import { HttpError, Resource, Site } from "@curfew/web";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class Shop extends Resource {
+ *   override render_GET(): string {
+ *     throw new HttpError(503, "We are moving house.");
+ *   }
+ * }
+ *
+ * await using site = new Site(new Resource().putChild("", new Shop()));
+ * const response = await site.fetch(new Request("http://localhost/"));
+ * assertEquals(response.status, 503);
+ * ```
+ */
+export class HttpError extends Error {
+  /** @ignore */
+  override name = "HttpError";
+  /** The status of the page, from 400 to 599. */
+  readonly status: number;
+
+  /**
+   * Makes the error that a resource throws.
+   *
+   * @param status The status of the page.
+   * @param message The text of the page.
+   * @param options A cause, which the client does not see.
+   * @throws {RangeError} If the status is not from 400 to 599.
+   */
+  constructor(status: number, message: string, options?: ErrorOptions) {
+    super(message, options);
+    if (!Number.isInteger(status) || status < 400 || status > 599) {
+      throw new RangeError(
+        `Cannot make an HttpError with status ${
+          describe(status)
+        }: not an integer from 400 to 599`,
+      );
+    }
+    this.status = status;
+  }
+}

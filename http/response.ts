@@ -1,0 +1,233 @@
+import type { Delivery } from "./delivery.ts";
+import { isSelfClosing } from "./open_stream.ts";
+import { watchStream } from "./watch_stream.ts";
+
+/** The parts of a response beside its body, and how it is sent. */
+export interface ResponseParts {
+  readonly status: number;
+  readonly statusText: string;
+  /** The headers that the resource has set; undefined without any. */
+  readonly headers: Headers | undefined;
+  /** Whole `Set-Cookie` values. */
+  readonly cookies: readonly string[];
+  /** `Cache-Control`, unless that of the resource keeps the response private. */
+  readonly cacheControl: string | undefined;
+  /** Whether the method is HEAD, so that only headers are sent. */
+  readonly isHead: boolean;
+  /** The delivery to notify; undefined if no code watches it. */
+  readonly delivery: Delivery | undefined;
+  /** Receives the error of a body that breaks off, or fails when it is cancelled. */
+  readonly onBodyError: (error: unknown) => void;
+  /** Aborts when the site stops: streams of events end then. */
+  readonly stopSignal: AbortSignal;
+}
+
+/** The default content type of text, as in Twisted. */
+export const HTML = "text/html; charset=utf-8";
+
+/** The statuses that a Response can have and that forbid a body. */
+const NULL_BODY_STATUSES: readonly number[] = [101, 204, 205, 304];
+
+/** Makes the response of a value that a resource rendered. */
+export function responseOf(
+  rendered: BodyInit | Response,
+  parts: ResponseParts,
+): Response {
+  return rendered instanceof Response
+    ? dressResponse(rendered, parts)
+    : makeResponse(rendered, parts);
+}
+
+/** Returns whether headers keep a response out of caches that clients share. */
+export function isPrivate(headers: Headers): boolean {
+  const own = headers.get("cache-control");
+  if (own === null) return false;
+  // `private="x-name"` concerns that header only.
+  return own.replace(/"[^"]*"/g, '""').split(",").some((directive) =>
+    /^[\t ]*(private|no-store)[\t ]*$/i.test(directive)
+  );
+}
+
+/** Returns whether a value can be sent. */
+export function isRendered(value: unknown): value is BodyInit | Response {
+  return typeof value === "string" || value instanceof Response ||
+    value instanceof ReadableStream || value instanceof ArrayBuffer ||
+    ArrayBuffer.isView(value) || value instanceof Blob ||
+    value instanceof FormData || value instanceof URLSearchParams;
+}
+
+function makeResponse(body: BodyInit, parts: ResponseParts): Response {
+  const { status, statusText, delivery } = parts;
+  const hasBody = !NULL_BODY_STATUSES.includes(status);
+  const headers = headersFor(hasBody ? body : null, parts);
+  const init = { status, statusText, headers };
+
+  if (!hasBody) {
+    if (body instanceof ReadableStream) discard(body, parts);
+    const response = new Response(null, init);
+    delivery?.finish(0);
+    return response;
+  }
+  if (parts.isHead) {
+    const response = headOf(new Response(body, init), parts, lengthOf(body));
+    delivery?.finish(0);
+    return response;
+  }
+  if (body instanceof ReadableStream) {
+    return new Response(follow(body, new Headers(headers), parts), init);
+  }
+  const response = new Response(body, init);
+  delivery?.finish(lengthOf(body));
+  return response;
+}
+
+/** Returns the headers of a response; a cheaper list if the resource set none. */
+function headersFor(body: BodyInit | null, parts: ResponseParts): HeadersInit {
+  const { headers, cookies, cacheControl } = parts;
+  const added: [string, string][] = [];
+  if (typeof body === "string" && !headers?.has("content-type")) {
+    added.push(["content-type", HTML]);
+  }
+  const isCacheSaid = cacheControl === undefined ||
+    headers !== undefined && isPrivate(headers);
+  if (!isCacheSaid) {
+    headers?.delete("cache-control");
+    added.push(["cache-control", cacheControl]);
+  }
+  for (const cookie of cookies) added.push(["set-cookie", cookie]);
+  if (headers === undefined) return added;
+  for (const [name, value] of added) headers.append(name, value);
+  return headers;
+}
+
+/**
+ * Returns a resource's own Response with the additions of the request.
+ *
+ * A Response with additions is a new one, because the resource may send its own
+ * again. Only a 101 cannot be made anew: the upgraded connection belongs to the
+ * object.
+ */
+function dressResponse(response: Response, parts: ResponseParts): Response {
+  const { cookies, delivery, isHead } = parts;
+  if (response.status === 101) {
+    addTo(response.headers, parts);
+    delivery?.finish(0);
+    return response;
+  }
+  if (response.type === "error") {
+    throw new TypeError("Cannot send a Response: it is Response.error()");
+  }
+  if (response.bodyUsed) {
+    throw new TypeError("Cannot send a Response: its body has been used");
+  }
+  const isFollowed = delivery?.isAskedFor || isCutOff(response, parts);
+  if (!isFollowed) {
+    delivery?.finish(isHead ? 0 : declaredLength(response.headers));
+  }
+  const hasAdditions = cookies.length > 0 || parts.headers !== undefined ||
+    (parts.cacheControl !== undefined &&
+      !isPrivate(response.headers));
+  if (!isFollowed && !hasAdditions && !isHead) return response;
+
+  const { body, status, statusText } = response;
+  const headers = new Headers(response.headers);
+  addTo(headers, parts);
+  const init = { status, statusText, headers };
+  if (isHead) {
+    delivery?.finish(0);
+    return headOf(new Response(body, init), parts);
+  }
+  if (!isFollowed) return new Response(body, init);
+  if (body !== null) return new Response(follow(body, headers, parts), init);
+  delivery?.finish(0);
+  return new Response(null, init);
+}
+
+function addTo(headers: Headers, parts: ResponseParts): void {
+  for (const [name, value] of parts.headers ?? []) {
+    if (name === "set-cookie") headers.append(name, value);
+    else if (!headers.has(name)) headers.set(name, value);
+  }
+  const { cacheControl } = parts;
+  if (cacheControl !== undefined && !isPrivate(headers)) {
+    headers.set("cache-control", cacheControl);
+  }
+  for (const cookie of parts.cookies) headers.append("set-cookie", cookie);
+}
+
+/** Returns a stream to send in place of a body, which reports its end. */
+function follow(
+  body: ReadableStream,
+  headers: Headers,
+  parts: ResponseParts,
+): ReadableStream {
+  return watchStream(body, {
+    onError: parts.onBodyError,
+    onCancelError: parts.onBodyError,
+    ...parts.delivery?.watcher(),
+    signal: isEvents(headers) && !isSelfClosing(body)
+      ? parts.stopSignal
+      : undefined,
+  });
+}
+
+/**
+ * Returns whether a stream of events is followed, so that it ends with the site or
+ * is logged.
+ *
+ * The body of no other Response is read: reading it would turn text into a stream,
+ * which has no known length and costs more than the response.
+ */
+function isCutOff(response: Response, parts: ResponseParts): boolean {
+  if (!isEvents(response.headers)) return false;
+  const { body } = response;
+  return parts.delivery !== undefined || body === null || !isSelfClosing(body);
+}
+
+/** Returns whether a body is a stream of server-sent events. */
+function isEvents(headers: Headers): boolean {
+  return headers.get("content-type")?.startsWith("text/event-stream") ?? false;
+}
+
+/**
+ * Returns the answer to HEAD: that to GET without its body.
+ *
+ * Deno sends `Content-Length: 0` for a Response without a body. So a Response of
+ * unknown length gets an empty stream, for which Deno sends no length. The length
+ * is also unknown if render_HEAD returned empty text, or a Response without a body.
+ */
+function headOf(
+  response: Response,
+  parts: ResponseParts,
+  length?: number,
+): Response {
+  const { body, headers, status } = response;
+  if (length && !headers.has("content-length")) {
+    headers.set("content-length", String(length));
+  }
+  const isLengthKnown = NULL_BODY_STATUSES.includes(status) ||
+    headers.has("content-length");
+  if (body !== null) discard(body, parts);
+  return new Response(isLengthKnown ? null : new Blob().stream(), response);
+}
+
+/** Returns the bytes of a body; undefined if it would have to be read. */
+function lengthOf(body: BodyInit): number | undefined {
+  if (typeof body === "string") return new TextEncoder().encode(body).length;
+  if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) {
+    return body.byteLength;
+  }
+  if (body instanceof Blob) return body.size;
+  if (body instanceof URLSearchParams) return body.toString().length;
+  return undefined;
+}
+
+function declaredLength(headers: Headers): number | undefined {
+  const length = headers.get("content-length");
+  return length === null ? undefined : Number(length);
+}
+
+/** Cancels a stream that will not be sent. */
+function discard(stream: ReadableStream, { onBodyError }: ResponseParts): void {
+  stream.cancel().catch(onBodyError);
+}

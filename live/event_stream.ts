@@ -1,0 +1,251 @@
+import { GuardedAbort } from "../base/abort.ts";
+import { type Clock, LONGEST_DELAY } from "../base/clock.ts";
+import { describe } from "../base/describe.ts";
+import { markSelfClosing } from "../http/open_stream.ts";
+
+/** One server-sent event, by the fields of its format; each may be left out. */
+export interface ServerEvent {
+  /** The type of the event; without one the page sees `"message"`. */
+  readonly event?: string;
+  /**
+   * The id of the event. A browser that reconnects sends the last id that it has
+   * seen, in `Last-Event-ID`.
+   */
+  readonly id?: string;
+  /** Text, which may have several lines; any other value is sent as JSON. */
+  readonly data?: unknown;
+  /** Milliseconds, as in the format, after which a browser reconnects. */
+  readonly retry?: number;
+}
+
+/** The options of an {@linkcode EventStream}. */
+export interface EventStreamOptions {
+  /**
+   * Seconds without an event after which a comment is sent, which pages do not
+   * see. Proxies cut silent connections, and only a write reveals that the client
+   * has disconnected. Infinity sends none.
+   *
+   * The HTML standard advises the default.
+   *
+   * @default {15}
+   */
+  readonly keepAlive?: number;
+  /**
+   * The most bytes that wait for a client that reads too slowly. With more the
+   * stream is closed, and the browser reconnects for the events that it missed. A
+   * single event may be larger. The operating system buffers some more.
+   *
+   * @default {262144}
+   */
+  readonly maxBufferedBytes?: number;
+}
+
+/** The parts of its session that a stream of events uses. */
+export interface EventStreamParts {
+  readonly clock: Clock;
+  /** Called once, when the stream is closed by either side. */
+  readonly onClosed: () => void;
+  /** Receives the errors of the abort listeners; must not throw. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** The comment that the keep-alive sends. */
+const COMMENT = new TextEncoder().encode(":\n\n");
+
+/**
+ * Server-sent events to one client, for as long as the session lasts.
+ *
+ * Get one from `session.events(request)`, and return its
+ * {@linkcode EventStream.response}. The stream is closed when the client
+ * disconnects, the session ends, the site stops, or {@linkcode EventStream.close}
+ * is called.
+ */
+export class EventStream {
+  /** The response to return: `text/event-stream`, which no cache stores. */
+  readonly response: Response;
+
+  readonly #parts: EventStreamParts;
+  readonly #keepAlive: number;
+  readonly #maxBufferedBytes: number;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  /** Why the stream was closed; undefined while it is open. */
+  #cause: string | undefined = undefined;
+  readonly #abort: GuardedAbort;
+  #timer: unknown = undefined;
+  #hasSent = false;
+
+  /** Opens a stream. Sessions call this. */
+  constructor(parts: EventStreamParts, options: EventStreamOptions) {
+    const { keepAlive = 15, maxBufferedBytes = 2 ** 18 } = options;
+    checkNumber("keepAlive", keepAlive);
+    checkNumber("maxBufferedBytes", maxBufferedBytes);
+    this.#parts = parts;
+    this.#abort = new GuardedAbort(parts.onError);
+    this.#keepAlive = Math.min(keepAlive * 1000, LONGEST_DELAY);
+    this.#maxBufferedBytes = maxBufferedBytes;
+    const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      start: (controller) => void (this.#controller = controller),
+      cancel: () => this.#close("The visitor has left"),
+    }, {
+      highWaterMark: maxBufferedBytes,
+      size: (chunk) => chunk.byteLength,
+    });
+    markSelfClosing(body);
+    this.response = new Response(body, {
+      headers: {
+        "content-type": "text/event-stream",
+        "cache-control": "no-store",
+        // Some proxies wait for the whole response without this header.
+        "x-accel-buffering": "no",
+      },
+    });
+    this.#wait();
+  }
+
+  /** Whether the stream is open; `send()` returns the same. */
+  get isOpen(): boolean {
+    return this.#cause === undefined;
+  }
+
+  /**
+   * Aborts when the stream is closed. The reason of the signal says why.
+   *
+   * Use it to stop the source of the events, a timer or a subscription. An error
+   * of an abort listener is reported to the site's `onError`.
+   */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /**
+   * Sends an event. This is not access: it does not postpone the end of the session.
+   *
+   * @param event The data, or an event by its fields.
+   * @returns whether the stream is open; if not, nothing was sent.
+   * @throws {RangeError} If the name or the id has a line break or a NUL, or if
+   * `retry` is not a whole number of milliseconds.
+   * @throws {TypeError} If the data is neither text nor has a JSON form.
+   */
+  send(event: string | ServerEvent): boolean {
+    const text = formatEvent(
+      typeof event === "string" ? { data: event } : event,
+    );
+    if (this.#cause !== undefined) return false;
+    const bytes = new TextEncoder().encode(text);
+    const room = this.#controller.desiredSize!;
+    if (bytes.byteLength > room && room < this.#maxBufferedBytes) {
+      this.#close("The visitor takes the events too slowly");
+      return false;
+    }
+    this.#hasSent = true;
+    this.#controller.enqueue(bytes);
+    return true;
+  }
+
+  /** Closes the stream. A browser reconnects, unless its page closes the source. */
+  close(): void {
+    this.#close("The stream was closed");
+  }
+
+  /** Sends the `end` event, and closes the stream. Sessions call this. */
+  end(reason: string): void {
+    if (this.#cause !== undefined) return;
+    const event = formatEvent({ event: "end", data: { reason } });
+    this.#controller.enqueue(new TextEncoder().encode(event));
+    this.#close(
+      reason === "shutdown"
+        ? "The site has stopped"
+        : `The session has ended: ${reason}`,
+    );
+  }
+
+  /** Closes a stream that an old token opened. Sessions call this. */
+  cut(): void {
+    this.#close("The token that opened it counts no more");
+  }
+
+  #close(cause: string): void {
+    if (this.#cause !== undefined) return;
+    this.#cause = cause;
+    const { clock, onClosed } = this.#parts;
+    if (this.#timer !== undefined) clock.clearTimeout(this.#timer);
+    try {
+      this.#controller.close();
+    } catch {
+      // The client has cancelled the stream.
+    }
+    onClosed();
+    this.#abort.abort(() => closedBecause(cause));
+  }
+
+  #wait(): void {
+    if (this.#keepAlive === LONGEST_DELAY) return;
+    this.#timer = this.#parts.clock.setTimeout(this.#beat, this.#keepAlive);
+  }
+
+  readonly #beat = (): void => {
+    // While bytes wait to be read, a comment would reveal nothing.
+    const isTaken = this.#controller.desiredSize === this.#maxBufferedBytes;
+    if (!this.#hasSent && isTaken) this.#controller.enqueue(COMMENT);
+    this.#hasSent = false;
+    this.#wait();
+  };
+}
+
+/** Writes an event in the format of the stream. */
+function formatEvent({ event, id, data, retry }: ServerEvent): string {
+  let text = "";
+  if (event !== undefined) text += `event: ${checkField("name", event)}\n`;
+  if (id !== undefined) text += `id: ${checkField("id", id)}\n`;
+  if (retry !== undefined) {
+    if (!Number.isSafeInteger(retry) || retry < 0) {
+      throw new RangeError(
+        `Cannot send event: retry is no whole number of milliseconds: ${
+          describe(retry)
+        }`,
+      );
+    }
+    text += `retry: ${retry}\n`;
+  }
+  if (data !== undefined) {
+    for (const line of textOf(data).split(/\r\n|\r|\n/)) {
+      text += `data: ${line}\n`;
+    }
+  }
+  return `${text}\n`;
+}
+
+function textOf(data: unknown): string {
+  if (typeof data === "string") return data;
+  const json: string | undefined = JSON.stringify(data);
+  if (json !== undefined) return json;
+  throw new TypeError(
+    `Cannot send event: the data is neither text nor JSON: ${describe(data)}`,
+  );
+}
+
+function checkField(name: string, value: string): string {
+  if (/[\r\n\0]/.test(value)) {
+    throw new RangeError(
+      `Cannot send event: the ${name} has a line break or a NUL: ${
+        describe(value)
+      }`,
+    );
+  }
+  return value;
+}
+
+function checkNumber(name: string, value: unknown): void {
+  if (typeof value === "number" && value > 0) return;
+  const message =
+    `Cannot open a stream of events: ${name} is no number above 0: ${
+      describe(value)
+    }`;
+  throw typeof value === "number"
+    ? new RangeError(message)
+    : new TypeError(message);
+}
+
+function closedBecause(cause: string): DOMException {
+  return new DOMException(cause, "AbortError");
+}

@@ -1,0 +1,206 @@
+import type { Clock } from "../base/clock.ts";
+import { guardListeners } from "../base/guarded_listeners.ts";
+import { HttpError } from "../http/http_error.ts";
+import type { OpenStream } from "../http/open_stream.ts";
+import {
+  type OriginatingRequest,
+  refuseOtherOrigins,
+} from "../http/same_origin.ts";
+
+/** A WebSocket that is closed with its session, and the response that opens it. */
+export interface SessionSocket {
+  /**
+   * The socket. It opens when the response has been sent.
+   *
+   * An error of a listener is reported, and closes the socket with code 1011.
+   */
+  readonly socket: WebSocket;
+  /** The response that the resource must return: it opens the connection. */
+  readonly response: Response;
+}
+
+/** The options of a {@linkcode SessionSocket}. */
+export interface SessionSocketOptions {
+  /** The subprotocol, one of those that the client offers. */
+  readonly protocol?: string;
+  /**
+   * Seconds without a message after which a ping is sent to the client. The
+   * socket is closed if the client does not respond for as long again.
+   *
+   * @default {30}
+   */
+  readonly idleTimeout?: number;
+  /**
+   * The most bytes that may wait for a client that reads too slowly. If more
+   * wait when something is sent, the socket is closed with code 1013 instead. The
+   * operating system buffers some more.
+   *
+   * @default {1048576}
+   */
+  readonly maxBufferedBytes?: number;
+  /**
+   * Origins of other sites whose pages may open a socket:
+   * `"https://app.example"`, for example. Browsers let any page try, and may send
+   * the client's cookie along.
+   *
+   * @default {[]}
+   */
+  readonly origins?: readonly string[];
+}
+
+/** The parts of a request that a socket uses. */
+export interface UpgradeRequest extends OriginatingRequest {
+  /** The request as it came from the client. */
+  readonly request: Request;
+}
+
+/** The parts of its session that a socket uses. */
+export interface SocketParts {
+  readonly clock: Clock;
+  /** Milliseconds that may pass between a message and the touch for it. */
+  readonly touchDelay: () => number;
+  /** Milliseconds since the session was touched. */
+  readonly untouchedFor: () => number;
+  /** Touches the session; must not throw. */
+  readonly touch: () => void;
+  /** Called when the connection is open. */
+  readonly onOpen: () => void;
+  /** Called when the socket is closed or closing. */
+  readonly onClosed: () => void;
+  /** Receives the errors of the socket's listeners; must not throw. */
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * Milliseconds after which an opening has failed. Deno reports nothing if the
+ * client disconnects before the connection opens.
+ */
+const LONGEST_OPENING = 30_000;
+
+/**
+ * Close codes: going away, a policy against staying, an error here, and come
+ * back later.
+ */
+const GOING_AWAY = 1001;
+const POLICY = 1008;
+const INTERNAL_ERROR = 1011;
+const TRY_AGAIN = 1013;
+
+/** The most bytes of a reason in a close frame; with more, close() throws. */
+const MAX_REASON = 123;
+
+/** A WebSocket for as long as a session lasts; its messages are access. */
+export class TiedSocket implements SessionSocket, OpenStream {
+  readonly socket: WebSocket;
+  readonly response: Response;
+
+  readonly #parts: SocketParts;
+  #isEnded = false;
+  /** Fires when the touch for a message is due, or the opening has failed. */
+  #timer: unknown = undefined;
+
+  /**
+   * @throws {HttpError} 400 if the request does not ask for a WebSocket, 403 if a
+   * page of another origin sent it.
+   */
+  constructor(
+    request: UpgradeRequest,
+    parts: SocketParts,
+    options: SessionSocketOptions,
+  ) {
+    const { origins, maxBufferedBytes = 2 ** 20, ...upgrade } = options;
+    if (request.getHeader("upgrade")?.toLowerCase() !== "websocket") {
+      throw new HttpError(400, "The request asks for no WebSocket");
+    }
+    refuseOtherOrigins(request, origins);
+    const { socket, response } = Deno.upgradeWebSocket(
+      request.request,
+      upgrade,
+    );
+    this.socket = socket;
+    this.response = response;
+    this.#parts = parts;
+    this.#setTimer(parts.onClosed, LONGEST_OPENING);
+    guardListeners(socket, (error) => {
+      parts.onError(error);
+      this.#close(INTERNAL_ERROR, "internal error");
+    });
+    const send = socket.send.bind(socket);
+    // Deno's send() buffers without a bound.
+    socket.send = (data) => {
+      if (socket.bufferedAmount > maxBufferedBytes) {
+        this.#close(TRY_AGAIN, "too slow");
+      } else send(data);
+    };
+    socket.addEventListener("open", () => {
+      this.#clearTimer();
+      if (!this.#isEnded) this.#parts.onOpen();
+    });
+    socket.addEventListener("message", (event) => {
+      // Listeners get no messages after the end of the session.
+      if (this.#isEnded) event.stopImmediatePropagation();
+      else this.#onMessage();
+    });
+    socket.addEventListener("close", () => this.#onClose());
+  }
+
+  /** Closes the socket, with 1001 if the site stops, or else 1008. */
+  end(reason: string): void {
+    this.#close(reason === "shutdown" ? GOING_AWAY : POLICY, reason);
+  }
+
+  /** Closes a socket that an old token opened. */
+  cut(): void {
+    this.#close(TRY_AGAIN, "renewed");
+  }
+
+  #close(code: number, reason: string): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#clearTimer();
+    this.#parts.onClosed();
+    const { socket } = this;
+    const close = () => socket.close(code, shorten(reason));
+    // A socket that is closed before it is open would leave the client waiting.
+    if (socket.readyState === WebSocket.CONNECTING) {
+      socket.addEventListener("open", close);
+    } else if (socket.readyState === WebSocket.OPEN) close();
+  }
+
+  /** Touches at once, or later and once for all messages that come soon after. */
+  #onMessage(): void {
+    if (this.#timer !== undefined) return;
+    const { touch, touchDelay, untouchedFor } = this.#parts;
+    const wait = touchDelay() - untouchedFor();
+    if (wait > 0) this.#setTimer(touch, wait);
+    else touch();
+  }
+
+  #onClose(): void {
+    const isTouchDue = this.#timer !== undefined;
+    this.#clearTimer();
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#parts.onClosed();
+    if (isTouchDue) this.#parts.touch();
+  }
+
+  #setTimer(callback: () => void, delay: number): void {
+    this.#timer = this.#parts.clock.setTimeout(() => {
+      this.#timer = undefined;
+      callback();
+    }, delay);
+  }
+
+  #clearTimer(): void {
+    if (this.#timer !== undefined) this.#parts.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+/** Returns as many whole characters of a reason as fit in a close frame. */
+function shorten(reason: string): string {
+  const bytes = new Uint8Array(MAX_REASON);
+  const { written } = new TextEncoder().encodeInto(reason, bytes);
+  return new TextDecoder().decode(bytes.subarray(0, written));
+}

@@ -1,0 +1,203 @@
+import { type Clock, LONGEST_DELAY } from "../base/clock.ts";
+import { EventStream, type EventStreamOptions } from "./event_stream.ts";
+import {
+  dropStream,
+  keepStream,
+  type OpenStream,
+} from "../http/open_stream.ts";
+import {
+  type SessionSocket,
+  type SessionSocketOptions,
+  TiedSocket,
+} from "./session_socket.ts";
+
+/** A request's method that returns the generation of the token that it carried. */
+export const TOKEN_GENERATION: unique symbol = Symbol("tokenGeneration");
+
+/** The parts of a request that a stream uses. `SiteRequest` and `Visit` fit. */
+export interface StreamRequest {
+  /** The request as it came. */
+  readonly request: Request;
+  /** The root of the site as the client sees it. */
+  readonly rootURL: URL;
+  /** Returns a header of the request, or undefined. */
+  getHeader(name: string): string | undefined;
+  /** The site that received the request. */
+  readonly site: {
+    /** Aborts when the site stops. */
+    readonly stopSignal: AbortSignal;
+  };
+  /** @ignore */
+  [TOKEN_GENERATION]?(session: object): number | undefined;
+}
+
+/** The parts of a session that its streams use. */
+export interface StreamingSession {
+  readonly site: {
+    readonly clock: Clock;
+    reportError(error: unknown, context: { session: StreamingSession }): void;
+  };
+  readonly sessionTimeout: number;
+  readonly lastModified: number;
+  readonly end: { readonly reason: string } | undefined;
+  checkExpired(): boolean;
+  touch(): void;
+}
+
+/** The generations of a session's tokens; see `SessionAccess`. */
+export interface TokenGenerations {
+  readonly generation: number;
+  readonly loginGeneration: number;
+  readonly tokens: readonly {
+    readonly generation: number;
+    readonly until: number;
+  }[];
+}
+
+/**
+ * Milliseconds between two touches by messages of one socket.
+ *
+ * A message between two touches counts at the end of that time, so that no client
+ * is cut off early. A client that falls silent stays longer by that time.
+ */
+const TOUCH_EVERY = 5000;
+
+/** Touches that a timeout has room for: a short timeout is touched more often. */
+const TOUCHES_PER_TIMEOUT = 20;
+
+/** The open streams of one session. */
+export class SessionStreams {
+  readonly #session: StreamingSession;
+  /** The generation of the token that opened each; Infinity without a token. */
+  readonly #generations = new Map<OpenStream, number>();
+  readonly #open = new Set<OpenStream>();
+  #access: TokenGenerations | undefined = undefined;
+  /** Fires when streams of replaced tokens are to be cut. */
+  #timer: unknown = undefined;
+
+  constructor(session: StreamingSession) {
+    this.#session = session;
+  }
+
+  /** The number of open streams. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Closes all streams, since the session has ended. */
+  end(reason: string): void {
+    this.#access = undefined;
+    this.#setTimer();
+    for (const stream of this.#open) stream.end(reason);
+  }
+
+  /**
+   * Cuts the streams whose tokens are no longer valid. Those from before a login
+   * are cut at once, since a thief may have opened them. Those from before a
+   * renewal are cut when their token expires.
+   */
+  cutBefore(access: TokenGenerations): void {
+    this.#access = access;
+    if (this.#open.size > 0) this.#setTimer();
+  }
+
+  /** Cuts the streams whose token has expired, and sets a timer for the others. */
+  #setTimer(): void {
+    const { clock } = this.#session.site;
+    if (this.#timer !== undefined) clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const now = clock.now();
+    let next = Infinity;
+    for (const [stream, generation] of [...this.#generations]) {
+      const until = this.#untilOf(generation);
+      if (until <= now) stream.cut();
+      else next = Math.min(next, until);
+    }
+    if (next === Infinity) return;
+    const delay = Math.min(next - now, LONGEST_DELAY);
+    this.#timer = clock.setTimeout(() => this.#setTimer(), delay);
+  }
+
+  /** Returns when the tokens of a generation expire, in UNIX milliseconds. */
+  #untilOf(generation: number): number {
+    const access = this.#access;
+    if (access === undefined || generation >= access.generation) {
+      return Infinity;
+    }
+    if (generation < access.loginGeneration) return -Infinity;
+    const times = access.tokens.filter((token) =>
+      token.generation === generation
+    ).map(({ until }) => until);
+    return Math.max(-Infinity, ...times);
+  }
+
+  /** Opens a stream of events. */
+  openEvents(
+    request: StreamRequest,
+    options: EventStreamOptions,
+  ): EventStream {
+    const { stopSignal } = request.site;
+    const stream: EventStream = new EventStream({
+      clock: this.#session.site.clock,
+      onClosed: () => this.#drop(stream, stopSignal),
+      onError: this.#report,
+    }, options);
+    this.#keep(stream, request);
+    return stream;
+  }
+
+  /** Opens a WebSocket. */
+  openSocket(
+    request: StreamRequest,
+    options: SessionSocketOptions,
+  ): SessionSocket {
+    const session = this.#session;
+    const { clock } = session.site;
+    const { stopSignal } = request.site;
+    const stream: TiedSocket = new TiedSocket(request, {
+      clock,
+      touchDelay: () =>
+        Math.min(
+          TOUCH_EVERY,
+          session.sessionTimeout * 1000 / TOUCHES_PER_TIMEOUT,
+        ),
+      untouchedFor: () => clock.now() - session.lastModified * 1000,
+      touch: this.#touch,
+      onOpen: () => this.#keep(stream, request),
+      onClosed: () => this.#drop(stream, stopSignal),
+      onError: this.#report,
+    }, options);
+    this.#keep(stream, request);
+    return stream;
+  }
+
+  #keep(stream: OpenStream, request: StreamRequest): void {
+    const session = this.#session;
+    // The timer of a deadline that has passed may be late.
+    session.checkExpired();
+    if (session.end !== undefined) return stream.end(session.end.reason);
+    const generation = request[TOKEN_GENERATION]?.(session) ?? Infinity;
+    this.#generations.set(stream, generation);
+    keepStream(stream, this.#open, request.site.stopSignal);
+  }
+
+  #drop(stream: OpenStream, stopSignal: AbortSignal): void {
+    this.#generations.delete(stream);
+    if (this.#open.size === 1 && this.#timer !== undefined) {
+      this.#session.site.clock.clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
+    dropStream(stream, this.#open, stopSignal);
+  }
+
+  readonly #touch = (): void => {
+    try {
+      this.#session.touch();
+    } catch (error) {
+      this.#report(error);
+    }
+  };
+
+  readonly #report = (error: unknown): void =>
+    this.#session.site.reportError(error, { session: this.#session });
+}

@@ -1,0 +1,141 @@
+/**
+ * Metrics of a site's sessions, for OpenTelemetry.
+ *
+ * @module
+ */
+
+import {
+  type CountedSite,
+  DURATION_BOUNDS,
+  LATENESS_BOUNDS,
+  type StoredEndCounts,
+} from "../registry/session_counts.ts";
+import type { Meter } from "./open_telemetry.ts";
+
+export type {
+  CountingInstrument,
+  InstrumentOptions,
+  Meter,
+  MeterAttributes,
+  ObservableInstrument,
+  ObservableResult,
+  RecordingInstrument,
+} from "./open_telemetry.ts";
+
+/** The options of {@linkcode SiteMetrics}. */
+export interface SiteMetricsOptions {
+  /** Makes the instruments; for example a meter of `@opentelemetry/api`. */
+  meter: Meter;
+}
+
+/**
+ * Counts the sessions of a site in instruments of OpenTelemetry:
+ *
+ * - `session.active`: the live sessions, including those made before
+ * - `session.made`
+ * - `session.ended`, by `reason`
+ * - `session.duration`: the duration of ended sessions, in seconds
+ * - `session.end.lateness`: the lateness of ends by deadline, in seconds
+ * - `session.stored_end`, by `step`, if the site has a store and the meter has
+ *   observable counters: each member of {@linkcode StoredEndCounts}
+ *
+ * With a store, the live sessions are those in the memory of this process. Their
+ * number is updated whenever a session starts or ends here.
+ *
+ * A site makes these metrics itself if it has the option `meter`, or if telemetry
+ * is on when the site is made, with `OTEL_DENO=true`. In the second case it loads
+ * `npm:@opentelemetry/api`, and also names the spans of requests by their routes.
+ *
+ * @example Usage
+ * ```ts
+ * import { Resource, Site } from "@curfew/web";
+ * import { type Meter, SiteMetrics } from "@curfew/web/metrics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // Replaces metrics.getMeter("shop") of "npm:@opentelemetry/api".
+ * const lines: string[] = [];
+ * const take = (name: string) => ({
+ *   add: (value: number) => lines.push(`${name} ${value}`),
+ *   record: (value: number) => lines.push(`${name} ${value}`),
+ * });
+ * const meter: Meter = {
+ *   createCounter: take,
+ *   createUpDownCounter: take,
+ *   createHistogram: take,
+ * };
+ *
+ * await using site = new Site(new Resource());
+ * new SiteMetrics(site, { meter });
+ * site.makeSession();
+ * assertEquals(lines, ["session.active 0", "session.made 1", "session.active 1"]);
+ * ```
+ */
+export class SiteMetrics {
+  /**
+   * Begins to count; it stops with the site.
+   *
+   * @param site The site with the sessions to count.
+   */
+  constructor(site: CountedSite, options: SiteMetricsOptions) {
+    const { meter } = options;
+    const unit = "{session}";
+    const active = meter.createUpDownCounter("session.active", {
+      description: "Live sessions.",
+      unit,
+    });
+    const made = meter.createCounter("session.made", {
+      description: "Sessions made.",
+      unit,
+    });
+    const ended = meter.createCounter("session.ended", {
+      description: "Sessions ended, by reason.",
+      unit,
+    });
+    const duration = meter.createHistogram("session.duration", {
+      description: "Duration of ended sessions.",
+      unit: "s",
+      advice: { explicitBucketBoundaries: [...DURATION_BOUNDS] },
+    });
+    const latenesses = meter.createHistogram("session.end.lateness", {
+      description: "Time from the deadline of a session to its end.",
+      unit: "s",
+      advice: { explicitBucketBoundaries: [...LATENESS_BOUNDS] },
+    });
+    let reported = 0;
+    // With a store, sessions enter and leave this process without start or end.
+    const update = (): unknown => {
+      const { size } = site.sessions;
+      const change = size - reported;
+      reported = size;
+      return active.add(change);
+    };
+    update();
+    // One callback for each instrument: if one fails, the others still count.
+    site.notifyOnSessionStart(() => made.add(1));
+    site.notifyOnSessionStart(update);
+    observeStoredEnds(site, meter);
+    site.notifyOnSessionEnd(update);
+    site.notifyOnSessionEnd(({ reason }) => ended.add(1, { reason }));
+    site.notifyOnSessionEnd(({ session, at }) =>
+      duration.record(Math.max(0, at - session.createdAt))
+    );
+    site.notifyOnSessionEnd(({ lateness }) =>
+      lateness === undefined ? undefined : latenesses.record(lateness)
+    );
+  }
+}
+
+function observeStoredEnds(site: CountedSite, meter: Meter): void {
+  // The constructor of a site sets its store.
+  if (site.storedEnds === undefined) return;
+  const instrument = meter.createObservableCounter?.("session.stored_end", {
+    description: "Ends claimed from the store, by step of their delivery.",
+    unit: "{session}",
+  });
+  instrument?.addCallback((result) => {
+    const counts: StoredEndCounts = site.storedEnds!;
+    for (const [step, value] of Object.entries(counts)) {
+      result.observe(value, { step });
+    }
+  });
+}

@@ -1,0 +1,176 @@
+/** The stylesheet of the page, light and dark, for small and large screens. */
+export const MONITOR_STYLE: string = `:root {
+  color-scheme: light dark;
+  --page: #f4f5f7; --sheet: #fff; --line: #e3e6ea; --faint: #eef0f3;
+  --edge: #868f9c; --text: #1a1f27; --quiet: #59626f; --link: #1d57c4; --danger: #b91c1c;
+  --made: #1a7f4b; --idle: #64748b; --logout: #2563eb; --absolute: #8b3fd1;
+  --evicted: #b45309; --revoked: #d02c2c; --shutdown: #334155;
+  --mono: ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", monospace;
+  font: 14px/1.45 system-ui, sans-serif;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #0e1116; --sheet: #161b22; --line: #2a313b; --faint: #20262f;
+    --edge: #6d7887; --text: #e7eaef; --quiet: #9ba6b4; --link: #7fb0ff; --danger: #ff8078;
+    --made: #4ac984; --idle: #8b9bb0; --logout: #6aa5ff; --absolute: #c08aff;
+    --evicted: #f0b04a; --revoked: #ff7b72; --shutdown: #cfd6df;
+  }
+}
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--page); color: var(--text); }
+h1, h2, p, ul, dl, dd { margin: 0; padding: 0; }
+h1 { font-size: 20px; letter-spacing: -0.01em; }
+h2 { font-size: 14px; }
+a { color: var(--link); }
+code { font: 13px var(--mono); }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; border-radius: 3px; }
+
+header, main { max-width: 1320px; margin: 0 auto; padding: 0 20px; }
+header { display: flex; align-items: center; justify-content: space-between; gap: 12px; padding-block: 18px 14px; }
+main { display: grid; grid-template-columns: minmax(0, 1fr) 440px; gap: 16px; align-items: start; padding-bottom: 32px; }
+main.alone { grid-template-columns: minmax(0, 520px); }
+.side { display: grid; gap: 16px; }
+section, .counts > div { background: var(--sheet); border: 1px solid var(--line); border-radius: 10px; }
+section { padding: 14px 16px 16px; min-width: 0; }
+section > h2 { margin-bottom: 10px; }
+.notice { grid-column: 1 / -1; order: -3; padding: 10px 16px; border: 1px solid var(--made); border-radius: 10px; background: var(--sheet); }
+
+.live { display: flex; align-items: center; gap: 7px; color: var(--quiet); font-size: 13px; }
+.live::before { content: ""; width: 8px; height: 8px; border-radius: 50%; background: var(--idle); }
+.live.on::before { background: var(--made); }
+.live.off::before { background: var(--evicted); }
+
+.counts { grid-column: 1 / -1; display: grid; grid-template-columns: repeat(4, 1fr); gap: 16px; }
+.counts > div { padding: 12px 16px; }
+.counts dt { color: var(--quiet); font-size: 13px; }
+.counts dd { font-size: 26px; font-weight: 600; letter-spacing: -0.02em; line-height: 1.25; font-variant-numeric: tabular-nums; }
+
+.head { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 8px 16px; margin-bottom: 10px; }
+form[role=search] { display: flex; gap: 8px; align-items: center; }
+form[role=search] label { color: var(--quiet); }
+input[type=search] { width: 190px; min-width: 0; }
+input[type=search], button, .button { font: inherit; color: inherit; background: var(--sheet); border: 1px solid var(--line); border-radius: 7px; padding: 5px 11px; }
+input[type=search] { background: var(--page); border-color: var(--edge); }
+input::placeholder { color: var(--quiet); opacity: 1; }
+button, .button { cursor: pointer; text-decoration: none; background: var(--faint); }
+button:hover, .button:hover { border-color: var(--edge); }
+button.danger { background: #b91c1c; border-color: #b91c1c; color: #fff; font-weight: 600; }
+button.danger:hover { background: #991616; }
+
+table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th { text-align: left; font-weight: 400; }
+thead th { color: var(--quiet); font-size: 12px; padding: 6px 8px; border-bottom: 1px solid var(--line); white-space: nowrap; }
+thead a { color: inherit; }
+thead [aria-sort] a { color: var(--text); font-weight: 600; }
+thead [aria-sort=ascending] a::after { content: " \\2191"; }
+thead [aria-sort=descending] a::after { content: " \\2193"; }
+tbody th, tbody td { padding: 7px 8px; border-bottom: 1px solid var(--faint); white-space: nowrap; }
+tbody tr:last-child > * { border-bottom: 0; }
+th:first-child { padding-left: 0; }
+td:last-child, thead th:last-child { padding-right: 0; text-align: right; }
+#sessions { table-layout: fixed; }
+#sessions th:nth-child(1) { width: 92px; }
+#sessions th:nth-child(3) { width: 98px; }
+#sessions th:nth-child(4) { width: 94px; }
+#sessions th:nth-child(5) { width: 31%; }
+#sessions th:nth-child(6) { width: 52px; }
+#sessions .requests { text-align: right; }
+#sessions tbody tr:hover { background: linear-gradient(var(--faint), var(--faint)); }
+.who { overflow: hidden; text-overflow: ellipsis; }
+.who i { color: var(--quiet); font-style: normal; }
+.left { display: table-cell; }
+.left span { display: inline-block; width: 98px; }
+.left .bar { width: calc(100% - 102px); }
+.bar { display: inline-block; vertical-align: middle; width: 100%; height: 6px; border-radius: 3px; background: var(--faint); }
+.bar rect { fill: var(--logout); transition: width 1s linear; }
+.low .bar rect { fill: var(--evicted); }
+.low .left span { color: var(--evicted); }
+.over :is(code, td) { color: var(--quiet); }
+.over code, .over .who { text-decoration: line-through; }
+.end { display: inline-block; padding: 2px 4px; margin: -2px -4px; color: var(--danger); }
+.nothing td { color: var(--quiet); text-align: left; padding: 18px 0; white-space: normal; }
+.paging { display: flex; justify-content: center; gap: 16px; padding-top: 12px; color: var(--quiet); }
+
+.minutes { display: block; width: 100%; height: 132px; }
+.axis { stroke: var(--idle); stroke-width: 1; vector-effect: non-scaling-stroke; }
+.scale { display: flex; justify-content: space-between; color: var(--quiet); font-size: 12px; margin-top: 4px; }
+.legend { display: flex; flex-wrap: wrap; gap: 3px 14px; list-style: none; font-size: 13px; margin-top: 10px; }
+.legend li::before, .reason::before { content: ""; display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin-right: 6px; background: var(--kind); }
+.legend b { font-weight: 600; font-variant-numeric: tabular-nums; }
+.legend .none { color: var(--quiet); }
+.made { --kind: var(--made); } .idle { --kind: var(--idle); } .logout { --kind: var(--logout); }
+.absolute { --kind: var(--absolute); } .evicted { --kind: var(--evicted); }
+.revoked { --kind: var(--revoked); } .shutdown { --kind: var(--shutdown); }
+.lost { --kind: var(--shutdown); }
+.minutes rect { fill: var(--kind); }
+
+.ends { font-size: 13px; }
+.ends th, .ends td { padding: 5px 4px; }
+.ends th:first-child { padding-left: 0; }
+.ends td:last-child, .ends thead th:last-child { padding-right: 0; }
+.ends tbody th { width: 100%; max-width: 0; overflow: hidden; text-overflow: ellipsis; }
+.ends tbody th .who { margin-left: 8px; color: var(--quiet); }
+.ends tbody tr:nth-child(n + 13) { display: none; }
+.ends tbody tr:nth-child(12) > * { border-bottom: 0; }
+.spread { font-size: 13px; }
+.spread tbody th, .spread td { border: 0; padding: 2px 0; }
+.spread tbody th { width: 92px; color: var(--quiet); }
+.spread .number { width: 76px; }
+
+.facts { display: grid; grid-template-columns: auto 1fr; gap: 4px 16px; margin-bottom: 12px; overflow-wrap: anywhere; }
+.facts dt { color: var(--quiet); }
+.buttons { display: flex; justify-content: flex-end; gap: 10px; margin-top: 18px; }
+dialog { width: min(440px, calc(100vw - 32px)); color: inherit; background: var(--sheet); border: 1px solid var(--line); border-radius: 12px; padding: 20px; }
+dialog::backdrop { background: #0008; }
+dialog h2 { font-size: 17px; margin-bottom: 8px; }
+dialog p { overflow-wrap: anywhere; }
+
+@media (max-width: 1140px) {
+  main { grid-template-columns: minmax(0, 1fr); }
+}
+@media (max-width: 680px) {
+  #sessions .age { display: none; }
+}
+@media (max-width: 560px) {
+  header, main { padding-inline: 12px; }
+  .counts { grid-template-columns: 1fr 1fr; gap: 10px; }
+  .counts > div { padding: 9px 12px; }
+  .counts dd { font-size: 22px; }
+  main { gap: 10px; }
+  .side { display: contents; }
+  .counts, .minutes-box { order: -2; }
+  .ends-box { order: -1; }
+  .ends tbody tr:nth-child(n + 6) { display: none; }
+  section { padding: 12px; }
+  form[role=search] { flex: 1 1 100%; }
+  form[role=search] label { position: absolute; clip-path: inset(50%); }
+  input[type=search] { flex: 1; font-size: 16px; }
+  .ends .lasted { display: none; }
+  #sessions th:nth-child(1) { width: 68px; }
+  #sessions th:nth-child(4) { width: 82px; }
+  #sessions th:nth-child(5) { width: 92px; }
+  #sessions th:nth-child(6) { width: 32px; }
+  #sessions :is(th, td) { padding-inline: 5px; }
+  #sessions :is(th, td):first-child { padding-left: 0; }
+  #sessions :is(th, td):last-child { padding-right: 0; }
+  #sessions td { padding-block: 9px; }
+  .left span { display: block; width: auto; line-height: 1.3; }
+  .left .bar { width: 100%; }
+  .end { padding: 8px; margin: -8px; }
+}
+@media (max-width: 374px) {
+  #sessions th:nth-child(4) { width: 72px; }
+  #sessions th:nth-child(5) { width: 60px; }
+  #sessions thead .requests, .left span { white-space: normal; }
+  #sessions thead th { font-size: 11px; overflow: hidden; text-overflow: ellipsis; }
+}
+@media (prefers-reduced-motion: reduce) {
+  .bar rect { transition: none; }
+}
+`;
+
+/** The icon of the page: three bars, each shorter than the one before. */
+export const MONITOR_ICON: string =
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#1d57c4"/><g fill="#fff"><rect x="6" y="7" width="20" height="4" rx="2"/><rect x="6" y="14" width="13" height="4" rx="2"/><rect x="6" y="21" width="6" height="4" rx="2"/></g></svg>
+`;

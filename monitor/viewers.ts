@@ -1,0 +1,216 @@
+import { randomId } from "../base/random_id.ts";
+import type { SessionEndReason } from "../session.ts";
+import { Alarm } from "../timing/alarm.ts";
+import type { MonitoredSite } from "./monitored_site.ts";
+import {
+  type MonitorParts,
+  type MonitorView,
+  sharedParts,
+  type ViewParts,
+  viewParts,
+} from "./page_parts.ts";
+import type { SessionHistory } from "./session_history.ts";
+import type { SessionListing } from "./session_listing.ts";
+
+/** The most viewers at the same time. */
+export const MAX_VIEWERS = 32;
+
+/** Milliseconds between two updates of all parts. */
+const UPDATE_EVERY = 1000;
+
+/** Milliseconds from an end to its message, which further ends share. */
+const GATHER_FOR = 200;
+
+/** The shortest time between two announcements to a viewer, in milliseconds. */
+const ANNOUNCE_EVERY = 5000;
+
+/** The longest time between two messages to a viewer, in milliseconds. */
+const MESSAGE_EVERY = 10_000;
+
+/** A message to a viewer. */
+interface MonitorMessage {
+  /** Identifies the run of the program. */
+  readonly boot: string;
+  /** UNIX seconds. */
+  readonly now: number;
+  /** The parts of the page that have changed. */
+  readonly parts: Partial<MonitorParts>;
+  /** The last of the sessions that have ended since the message before. */
+  readonly ended: readonly (readonly [uid: string, reason: SessionEndReason])[];
+  /** A sentence for screen readers; `""` for none. */
+  readonly announcement: string;
+}
+
+/** An open stream of messages. Times are UNIX milliseconds. */
+interface Viewer {
+  readonly view: MonitorView;
+  /** The parts that were sent last. */
+  readonly sent: Partial<Record<keyof MonitorParts, string>>;
+  sentAt: number;
+  /** The number of ends at the last message. */
+  endCount: number;
+  announcedAt: number;
+  /** The number of ends at the last announcement. */
+  announcedCount: number;
+  /** False while a message waits to be read. */
+  readonly isReady: boolean;
+  send(message: MonitorMessage): void;
+}
+
+/** Sends changes to the viewers. Its timers run only while there are viewers. */
+export class MonitorViewers {
+  readonly #site: MonitoredSite;
+  readonly #history: SessionHistory;
+  readonly #listing: SessionListing;
+  readonly #viewers = new Set<Viewer>();
+  readonly #updates: Alarm;
+  readonly #ends: Alarm;
+  readonly #boot = randomId();
+
+  /** @param history Must listen to the site before this constructor runs. */
+  constructor(
+    site: MonitoredSite,
+    history: SessionHistory,
+    listing: SessionListing,
+  ) {
+    this.#site = site;
+    this.#history = history;
+    this.#listing = listing;
+    this.#updates = new Alarm(site.clock, () => {
+      this.#ringIn(this.#updates, UPDATE_EVERY);
+      this.#update([...this.#viewers], true);
+    });
+    this.#ends = new Alarm(
+      site.clock,
+      () => void this.#update([...this.#viewers], false),
+    );
+    site.notifyOnSessionEnd(() => {
+      if (this.#viewers.size > 0) this.#ringIn(this.#ends, GATHER_FOR);
+    });
+  }
+
+  /** Whether no more viewers can be added. */
+  get isFull(): boolean {
+    return this.#viewers.size >= MAX_VIEWERS;
+  }
+
+  /** Adds a viewer, and returns its server-sent events. */
+  open(view: MonitorView): ReadableStream<Uint8Array> {
+    let viewer: Viewer;
+    const { endCount } = this.#history;
+    const encoder = new TextEncoder();
+    return new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        viewer = {
+          view,
+          sent: {},
+          sentAt: -Infinity,
+          endCount,
+          announcedAt: -Infinity,
+          announcedCount: endCount,
+          get isReady() {
+            return (controller.desiredSize ?? 0) > 0;
+          },
+          send: (message) =>
+            controller.enqueue(
+              encoder.encode(`data: ${JSON.stringify(message)}\n\n`),
+            ),
+        };
+        this.#viewers.add(viewer);
+        this.#update([viewer], true);
+        this.#ringIn(this.#updates, UPDATE_EVERY);
+      },
+      cancel: () => {
+        this.#viewers.delete(viewer);
+        if (this.#viewers.size > 0) return;
+        this.#updates.clear();
+        this.#ends.clear();
+      },
+    });
+  }
+
+  #ringIn(alarm: Alarm, delay: number): void {
+    const now = this.#site.clock.now();
+    alarm.setFor(now + delay, now);
+  }
+
+  /**
+   * Sends viewers the parts that have changed; never rejects.
+   *
+   * @param isFull Whether to list the sessions too, which takes longest.
+   */
+  async #update(viewers: readonly Viewer[], isFull: boolean): Promise<void> {
+    try {
+      // A viewer that still has a message to read is sent all changes later.
+      const ready = viewers.filter(({ isReady }) => isReady);
+      const { size } = this.#site.sessions;
+      const shared = sharedParts(size, this.#history, undefined);
+      for (const viewer of ready) {
+        const listed = isFull ? await this.#list(viewer.view) : {};
+        if (viewer.isReady) this.#send(viewer, { ...shared, ...listed });
+      }
+    } catch (error) {
+      this.#site.reportError(error, {});
+    }
+  }
+
+  async #list(view: MonitorView): Promise<ViewParts> {
+    const listing = await this.#listing.list(view);
+    return viewParts(this.#site.sessions, { view, listing, now: undefined });
+  }
+
+  #send(viewer: Viewer, parts: Partial<MonitorParts>): void {
+    const changed = takeChanges(viewer, parts);
+    const { endCount, ends } = this.#history;
+    const newEnds = endCount - viewer.endCount;
+    const now = this.#site.clock.now();
+    if (
+      newEnds === 0 && Object.keys(changed).length === 0 &&
+      now < viewer.sentAt + MESSAGE_EVERY
+    ) return;
+    viewer.endCount = endCount;
+    viewer.sentAt = now;
+    const ended = newEnds === 0 ? [] : ends.slice(-newEnds);
+    viewer.send({
+      boot: this.#boot,
+      now: now / 1000,
+      parts: changed,
+      ended: ended.map(({ uid, reason }) => [uid, reason]),
+      announcement: this.#announce(viewer, now),
+    });
+  }
+
+  /** Returns a sentence about the ends since the last announcement, or `""`. */
+  #announce(viewer: Viewer, now: number): string {
+    const { endCount, ends } = this.#history;
+    const count = endCount - viewer.announcedCount;
+    if (count === 0 || now < viewer.announcedAt + ANNOUNCE_EVERY) return "";
+    viewer.announcedCount = endCount;
+    viewer.announcedAt = now;
+    const sentence = count === 1
+      ? "1 session ended"
+      : `${count.toLocaleString("en")} sessions ended`;
+    if (count > ends.length) return sentence;
+    const reasons = new Map<SessionEndReason, number>();
+    for (const { reason } of ends.slice(-count)) {
+      reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    }
+    return `${sentence}: ${
+      [...reasons].map(([reason, count]) => `${count} ${reason}`).join(", ")
+    }`;
+  }
+}
+
+/** Returns the parts that differ from those sent last, and marks them as sent. */
+function takeChanges(
+  viewer: Viewer,
+  parts: Partial<MonitorParts>,
+): Partial<MonitorParts> {
+  const changed = Object.fromEntries(
+    Object.entries(parts).filter(([id, html]) =>
+      viewer.sent[id as keyof MonitorParts] !== html
+    ),
+  );
+  Object.assign(viewer.sent, changed);
+  return changed;
+}

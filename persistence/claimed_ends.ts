@@ -1,0 +1,309 @@
+import type { Clock } from "../base/clock.ts";
+import { textOfThrown } from "../base/describe.ts";
+import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import type { EndDelivery } from "../registry/end_delivery.ts";
+import type { StoredEndCounts } from "../registry/session_counts.ts";
+import type { SessionEnd } from "../session.ts";
+import type { ClaimedEnd, SessionStore } from "../stores/store.ts";
+import type { Turns } from "../timing/turns.ts";
+import { callAll, callsOf } from "./end_calls.ts";
+import { EndLeases, type LeasedEnd } from "./end_leases.ts";
+import type { StoreBreaker } from "./store_breaker.ts";
+
+/** Calls of a failing callback before its end becomes a dead letter. */
+const MAX_TRIES = 5;
+
+/** Milliseconds before the second try; doubled for each further one. */
+const FIRST_PAUSE = 1000;
+
+/**
+ * Milliseconds until other processes can claim an end that has a callback not
+ * registered here. This process claims no ends for twice as long.
+ */
+const LEFT_FOR = 500;
+
+/** A claimed end that is to be delivered, or is being delivered. */
+interface Delivery extends LeasedEnd {
+  /** Undefined until the delivery begins. */
+  end: SessionEnd | undefined;
+  /** The calls that are left. */
+  calls: readonly (() => unknown)[];
+  tries: number;
+  readonly isDone: PromiseWithResolvers<void>;
+}
+
+/** The objects that claimed ends use. */
+export interface ClaimedEndsParts {
+  readonly store: SessionStore;
+  readonly breaker: StoreBreaker;
+  readonly turns: Turns;
+  /** Milliseconds. */
+  readonly lease: number;
+  readonly callbacks: EndDelivery;
+  readonly report: (error: unknown, end: SessionEnd) => void;
+}
+
+/**
+ * Delivers the ends that this process has claimed, and acknowledges each in the
+ * store when all its callbacks have succeeded.
+ *
+ * A callback is called only while at least half of the lease is left by the
+ * monotonic clock; after a delay the lease is renewed first. Only failed callbacks
+ * are called again, after pauses that double. After the last try the end becomes
+ * a dead letter and is reported. Leases are renewed meanwhile. An end whose lease
+ * is lost belongs to another process.
+ */
+export class ClaimedEnds {
+  /** Counts of the ends so far. */
+  readonly counts: StoredEndCounts;
+  readonly #counts = {
+    claimed: 0,
+    delivered: 0,
+    failed: 0,
+    deadLetter: 0,
+    left: 0,
+  };
+  readonly #clock: Clock;
+  readonly #parts: ClaimedEndsParts;
+  readonly #leases: EndLeases<Delivery>;
+  readonly #deliveries = new Map<string, Delivery>();
+  /** Deliveries that wait for their next try, by their timers. */
+  readonly #pauses = new Map<unknown, Delivery>();
+  /** When an end was last left to other processes, in UNIX milliseconds. */
+  #leftAt = -Infinity;
+  #isHalted = false;
+
+  constructor(clock: Clock, parts: ClaimedEndsParts) {
+    this.#parts = parts;
+    this.counts = this.#counts;
+    this.#clock = clock;
+    this.#leases = new EndLeases(clock, {
+      ...parts,
+      ends: this.#deliveries,
+      onLost: (delivery) => this.#lose(delivery),
+    });
+  }
+
+  /** Milliseconds for which this process leaves claims to other processes. */
+  get standBackFor(): number {
+    return Math.max(0, this.#leftAt + 2 * LEFT_FOR - this.#clock.now());
+  }
+
+  /** The number of ends that are to be delivered, or are being delivered. */
+  get size(): number {
+    return this.#deliveries.size;
+  }
+
+  /** Whether an end was accepted, and its delivery has not begun. */
+  isWaiting(uid: string): boolean {
+    const delivery = this.#deliveries.get(uid);
+    return delivery !== undefined && delivery.end === undefined;
+  }
+
+  /** Returns a promise that resolves when an end is delivered, or dropped. */
+  whenDone(uid: string): Promise<void> | undefined {
+    return this.#deliveries.get(uid)?.isDone.promise;
+  }
+
+  /**
+   * Accepts a claimed end, and renews its lease from now on.
+   *
+   * @param leasedAt When the lease was requested, in monotonic milliseconds.
+   * @returns false if the end was accepted before: its lease had run out, and
+   * this process has claimed it again.
+   */
+  accept(claim: ClaimedEnd, leasedAt: number): boolean {
+    const { uid } = claim.session;
+    const before = this.#deliveries.get(uid);
+    if (before !== undefined) {
+      before.claim = claim;
+      before.leasedAt = leasedAt;
+      return false;
+    }
+    this.#counts.claimed++;
+    this.#deliveries.set(uid, {
+      claim,
+      leasedAt,
+      renewal: undefined,
+      end: undefined,
+      calls: [],
+      tries: 0,
+      isDone: Promise.withResolvers<void>(),
+    });
+    this.#leases.begin();
+    return true;
+  }
+
+  /** Releases an accepted end to other processes, unless its delivery has begun. */
+  leave(uid: string): void {
+    if (this.isWaiting(uid)) this.#leave(this.#deliveries.get(uid)!);
+  }
+
+  /** Drops an accepted end unless its delivery has begun; its lease runs out. */
+  lapse(uid: string): void {
+    if (this.isWaiting(uid)) this.#lose(this.#deliveries.get(uid)!);
+  }
+
+  /** Delivers an accepted end. */
+  deliver(end: SessionEnd): void {
+    const { uid } = end;
+    const delivery = this.#deliveries.get(uid);
+    if (delivery === undefined || delivery.end !== undefined) return;
+    const calls = callsOf(end, delivery.claim, this.#parts.callbacks);
+    if (calls instanceof Error) {
+      this.#parts.report(calls, end);
+      this.#leftAt = this.#clock.now();
+      this.#leave(delivery, LEFT_FOR);
+      return;
+    }
+    delivery.end = end;
+    delivery.calls = calls;
+    this.#try(delivery, end);
+  }
+
+  /** Releases the ends that wait for another try. Running callbacks finish. */
+  halt(): void {
+    this.#isHalted = true;
+    for (const [timer, delivery] of this.#pauses) {
+      this.#clock.clearTimeout(timer);
+      this.#leave(delivery);
+    }
+    this.#pauses.clear();
+  }
+
+  /** Releases all ends that are left to other processes, without a delay. */
+  async stop(): Promise<void> {
+    this.halt();
+    this.#leases.rest();
+    await Promise.all(
+      [...this.#deliveries.values()].map((delivery) => this.#leave(delivery)),
+    );
+  }
+
+  /** Releases a claimed end that this process does not deliver. */
+  decline(claim: ClaimedEnd): MaybePromise<void> {
+    return this.#leases.release(claim);
+  }
+
+  #leave(delivery: Delivery, delay = 0): MaybePromise<void> {
+    this.#lose(delivery);
+    return this.#leases.release(delivery.claim, delay);
+  }
+
+  #lose(delivery: Delivery): void {
+    if (!this.#isMine(delivery)) return;
+    this.#counts.left++;
+    this.#drop(delivery);
+  }
+
+  #try(delivery: Delivery, end: SessionEnd): void {
+    delivery.tries++;
+    callAll(delivery.calls, {
+      isSure: () => this.#secure(delivery),
+      turns: this.#parts.turns,
+      onFailure: (error) => {
+        this.#counts.failed++;
+        this.#parts.report(error, end);
+      },
+      conclude: (failed, lastError) => {
+        delivery.calls = failed;
+        this.#conclude(delivery, end, lastError);
+      },
+    });
+  }
+
+  #conclude(delivery: Delivery, end: SessionEnd, lastError: unknown): void {
+    if (!this.#isMine(delivery)) return;
+    const { calls, tries } = delivery;
+    const { store, turns } = this.#parts;
+    const { uid } = end;
+    if (calls.length === 0) {
+      this.#finish(
+        delivery,
+        "delivered",
+        (fence) => store.acknowledge(uid, fence),
+      );
+    } else if (tries === MAX_TRIES) {
+      this.#parts.report(
+        new Error(
+          `Cannot deliver the end of session "${uid}": callbacks failed ${tries} times; it is kept as a dead letter`,
+          { cause: lastError },
+        ),
+        end,
+      );
+      const why = textOfThrown(lastError);
+      const letter = (fence: string) => store.deadLetter(uid, fence, why);
+      this.#finish(delivery, "deadLetter", letter);
+    } else {
+      const pause = FIRST_PAUSE * 2 ** (tries - 1);
+      this.#later(delivery, pause, () => {
+        turns.run(() => this.#try(delivery, end));
+      });
+    }
+  }
+
+  /** Acknowledges an end in the store; until then the lease is kept. */
+  #finish(
+    delivery: Delivery,
+    as: "delivered" | "deadLetter",
+    act: (fence: string) => MaybePromise<boolean>,
+  ): void {
+    const { claim } = delivery;
+    const again = () => {
+      this.#later(delivery, FIRST_PAUSE, () => this.#finish(delivery, as, act));
+    };
+    const finished = (wasMine: boolean) => {
+      // This process may have claimed it again meanwhile.
+      if (delivery.claim !== claim) return this.#finish(delivery, as, act);
+      this.#counts[wasMine ? as : "left"]++;
+      this.#drop(delivery);
+    };
+    try {
+      const answer = this.#parts.breaker.call(() => act(claim.fence));
+      if (!isPromiseLike(answer)) return finished(answer);
+      Promise.resolve(answer).then(finished, again);
+    } catch {
+      again();
+    }
+  }
+
+  #isMine(delivery: Delivery): boolean {
+    return this.#deliveries.get(delivery.claim.session.uid) === delivery;
+  }
+
+  #drop(delivery: Delivery): void {
+    if (!this.#isMine(delivery)) return;
+    this.#deliveries.delete(delivery.claim.session.uid);
+    if (this.#deliveries.size === 0) this.#leases.rest();
+    delivery.isDone.resolve();
+  }
+
+  /**
+   * Makes sure that at least half of the lease is left.
+   *
+   * @returns false if the end belongs to another process now; a promise if the
+   * lease must be renewed first: call this again when it has resolved.
+   */
+  #secure(delivery: Delivery): MaybePromise<boolean | void> {
+    if (!this.#isMine(delivery)) return false;
+    if (this.#leases.isSure(delivery)) return true;
+    // The timer is late for the other ends too, and the next callback may block.
+    this.#leases.renewLate();
+    if (delivery.renewal !== undefined) return delivery.renewal;
+    if (!this.#isMine(delivery)) return false;
+    if (this.#leases.isSure(delivery)) return true;
+    // The renewal failed, or took too long.
+    return new Promise((resolve) =>
+      this.#later(delivery, FIRST_PAUSE, resolve)
+    );
+  }
+
+  #later(delivery: Delivery, pause: number, act: () => void): void {
+    if (this.#isHalted) return void this.#leave(delivery);
+    const timer = this.#clock.setTimeout(() => {
+      this.#pauses.delete(timer);
+      if (this.#isMine(delivery)) act();
+    }, pause);
+    this.#pauses.set(timer, delivery);
+  }
+}

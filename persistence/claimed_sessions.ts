@@ -1,0 +1,93 @@
+import type { SessionRegistry } from "../registry/session_registry.ts";
+import { DETACH } from "../session/internals.ts";
+import type { SessionEnd, SessionEndReason } from "../session.ts";
+import type { ClaimedEnd } from "../stores/store.ts";
+import type { ClaimedEnds } from "./claimed_ends.ts";
+import type { RecordLoader } from "./record_loader.ts";
+import type { UnwrittenEnds } from "./unwritten_ends.ts";
+
+/** The objects that sessions of claims use. */
+export interface ClaimedSessionsParts {
+  readonly claimed: ClaimedEnds;
+  readonly loader: RecordLoader;
+  readonly unwritten: UnwrittenEnds;
+  /** Ends that another process seemed to deliver, by uid. */
+  readonly quiet: ReadonlyMap<string, SessionEnd>;
+}
+
+/** Ends the sessions whose ends this process has claimed. */
+export class ClaimedSessions {
+  readonly #registry: SessionRegistry;
+  readonly #parts: ClaimedSessionsParts;
+  #isStopped = false;
+
+  constructor(registry: SessionRegistry, parts: ClaimedSessionsParts) {
+    this.#registry = registry;
+    this.#parts = parts;
+  }
+
+  /** Releases the claims whose turn comes from now on. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** Ends the session of a claim here and delivers its end. */
+  endInTurn(claim: ClaimedEnd, cameAt: number): void {
+    const { uid } = claim.session;
+    if (!this.#parts.claimed.isWaiting(uid)) return;
+    if (this.#isStopped) return this.#parts.claimed.leave(uid);
+    try {
+      this.#endClaimed(claim, cameAt);
+    } catch (error) {
+      this.#registry.site.reportError(error, {});
+    }
+    // If no session could be built, another process claims the end after the lease.
+    this.#parts.claimed.lapse(uid);
+  }
+
+  #endClaimed(claim: ClaimedEnd, cameAt: number): void {
+    const { uid } = claim.session;
+    const { loader } = this.#parts;
+    const reason = claim.reason as SessionEndReason;
+    const now = this.#registry.clock.now();
+    const late = claim.session.now - claim.at + (now - cameAt);
+    const live = this.#registry.sessions.get(uid);
+    if (live?.isActive && loader.stateOf(live) !== undefined) {
+      // Another process may have changed the session since its last request here.
+      loader.update(live, claim.session, cameAt);
+      // A check of the session has postponed its deadline here.
+      loader.postpone(live, -late);
+      return this.#registry.end(live, reason);
+    }
+    const own = this.#parts.unwritten.take(uid) ?? this.#parts.quiet.get(uid);
+    if (own !== undefined) {
+      loader.refresh(own.session, claim.session, cameAt);
+      return this.deliver(own);
+    }
+    const session = this.#registry.build(uid);
+    loader.restore(session, claim.session, cameAt);
+    const isDue = reason === "idle" || reason === "absolute";
+    const end: SessionEnd = {
+      session,
+      uid,
+      reason,
+      at: (now - late) / 1000,
+      lateness: isDue ? Math.max(0, Math.round(late)) / 1000 : undefined,
+      attempt: claim.attempt,
+    };
+    session[DETACH](end);
+    this.deliver(end);
+  }
+
+  /** Delivers the end of a session whose end is claimed. */
+  deliver(end: SessionEnd): void {
+    this.#parts.claimed.deliver(end);
+    this.track(end);
+  }
+
+  /** Lets the close of the site wait for the delivery of an end. */
+  track({ uid, session }: SessionEnd): void {
+    const done = this.#parts.claimed.whenDone(uid);
+    if (done !== undefined) this.#registry.track(done, session);
+  }
+}

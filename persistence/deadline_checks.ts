@@ -1,0 +1,111 @@
+import type { Clock } from "../base/clock.ts";
+import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import { IS_OBSERVED } from "../session/internals.ts";
+import type { Session, SessionEndReason } from "../session.ts";
+import type { LoadedSession, SessionStore } from "../stores/store.ts";
+import type { RecordLoader } from "./record_loader.ts";
+import type { RecordWriter } from "./record_writer.ts";
+import { NO_TOKEN } from "./record_calls.ts";
+import type { StoreBreaker } from "./store_breaker.ts";
+
+/** Milliseconds after which a session under check is checked again. */
+export const CHECK_EVERY = 1000;
+
+/** The objects that deadline checks use. */
+export interface DeadlineChecksParts {
+  readonly store: SessionStore;
+  readonly breaker: StoreBreaker;
+  readonly loader: RecordLoader;
+  readonly writer: RecordWriter;
+  /** Ends a session whose end another process delivers. */
+  endQuietly(session: Session, reason: SessionEndReason): void;
+  /** Whether this process has claimed the end of a session. */
+  isClaimed(uid: string): boolean;
+}
+
+/**
+ * Sessions whose deadline has passed here, or whose record was not found. Only the
+ * store decides whether a session has expired. Until its answer, lookups treat the
+ * session as absent.
+ */
+export class DeadlineChecks {
+  readonly #clock: Clock;
+  readonly #parts: DeadlineChecksParts;
+  readonly #sessions = new Set<Session>();
+
+  constructor(clock: Clock, parts: DeadlineChecksParts) {
+    this.#clock = clock;
+    this.#parts = parts;
+  }
+
+  /** Requests the check of a session in the next round. */
+  request(session: Session): void {
+    this.#sessions.add(session);
+    // Without an answer, the deadline passes again and requests another check.
+    this.#parts.loader.postpone(session, CHECK_EVERY);
+  }
+
+  /** Puts a session under check that is about to end here. */
+  hide(session: Session): void {
+    this.#sessions.add(session);
+  }
+
+  /** Removes a session whose record was found, or that has ended. */
+  confirm(session: Session): void {
+    this.#sessions.delete(session);
+  }
+
+  /** Whether a session is under check. */
+  has(session: Session): boolean {
+    return this.#sessions.has(session);
+  }
+
+  /** The number of sessions under check. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** Returns the sessions under check. */
+  all(): Session[] {
+    return [...this.#sessions];
+  }
+
+  /** Checks those of the sessions that are still under check. */
+  run(sessions: readonly Session[]): MaybePromise<void>[] {
+    return sessions.filter((session) =>
+      this.#sessions.has(session) &&
+      // A claimed end already waits for its turn.
+      !this.#parts.isClaimed(session.uid)
+    ).map((session) => this.#check(session));
+  }
+
+  #check(session: Session): MaybePromise<void> {
+    const { store, breaker, loader, writer, endQuietly } = this.#parts;
+    const sentAt = this.#clock.now();
+    const resolve = (record: LoadedSession | undefined) => {
+      if (!this.#sessions.has(session)) return;
+      if (record === undefined) {
+        return endQuietly(session, reasonHere(session, sentAt));
+      }
+      this.#sessions.delete(session);
+      if (!session.isActive) return;
+      if (session[IS_OBSERVED]) loader.update(session, record, sentAt);
+      // Another process serves its client, and nothing observes the session here.
+      else writer.detach(session);
+    };
+    try {
+      const record = breaker.call(() => store.load(session.uid, NO_TOKEN));
+      if (!isPromiseLike(record)) return resolve(record);
+      return record.then(resolve, () => {});
+    } catch {
+      // The session stays under check.
+    }
+  }
+}
+
+function reasonHere(session: Session, now: number): SessionEndReason {
+  const startedAt = session.authenticatedAt ?? session.createdAt;
+  return (startedAt + session.absoluteTimeout) * 1000 <= now
+    ? "absolute"
+    : "idle";
+}

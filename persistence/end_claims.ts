@@ -1,0 +1,300 @@
+import type { Clock } from "../base/clock.ts";
+import {
+  isPromiseLike,
+  type MaybePromise,
+  proceed,
+  settleAll,
+} from "../base/maybe_promise.ts";
+import type { StoredEndCounts } from "../registry/session_counts.ts";
+import type { SessionRegistry } from "../registry/session_registry.ts";
+import type { Session, SessionEnd, SessionEndReason } from "../session.ts";
+import type { Claimant, SessionStore } from "../stores/store.ts";
+import { PollingLoop } from "../timing/polling_loop.ts";
+import type { Turns } from "../timing/turns.ts";
+import { ClaimedEnds } from "./claimed_ends.ts";
+import { ClaimedSessions } from "./claimed_sessions.ts";
+import { DeadlineChecks } from "./deadline_checks.ts";
+import { PartClaims } from "./part_claims.ts";
+import { deliverUnstored } from "./end_calls.ts";
+import { EndWatch } from "./end_watch.ts";
+import type { RecordLoader } from "./record_loader.ts";
+import type { RecordWriter } from "./record_writer.ts";
+import type { StoreBreaker } from "./store_breaker.ts";
+import type { AnyPart } from "./store_parts.ts";
+import { UnwrittenEnds } from "./unwritten_ends.ts";
+
+/** Milliseconds between two polls while ends or checks are unfinished. */
+const POLL_EVERY = 1000;
+
+/** The objects that claims of ends use. */
+export interface EndClaimsParts {
+  readonly store: SessionStore;
+  /** The part of the store whose ends these are, or all of it. */
+  readonly part: AnyPart;
+  readonly breaker: StoreBreaker;
+  readonly loader: RecordLoader;
+  readonly writer: RecordWriter;
+  /** The same for all parts. */
+  readonly claimant: Claimant;
+  /** Turns of the ends of all parts that this process delivers. */
+  readonly turns: Turns;
+  /**
+   * Turns of the ends of all parts that other processes deliver. They do not
+   * wait for callbacks, which may block.
+   */
+  readonly quietTurns: Turns;
+}
+
+/**
+ * The ends of the sessions in one part of a store.
+ *
+ * An end that happens in this process is claimed in the store before it is
+ * delivered. A due end is claimed by the first process that requests it. An end
+ * that another process delivers ends the session here too, without the listeners
+ * of all sessions.
+ */
+export class EndClaims {
+  readonly checks: DeadlineChecks;
+  readonly #registry: SessionRegistry;
+  readonly #clock: Clock;
+  readonly #parts: EndClaimsParts;
+  readonly #claimed: ClaimedEnds;
+  readonly #claims: PartClaims;
+  readonly #watch: EndWatch;
+  readonly #unwritten: UnwrittenEnds;
+  readonly #sessions: ClaimedSessions;
+  readonly #loop: PollingLoop;
+  /** Sessions that end here now, and whose ends another process delivers. */
+  readonly #endingQuietly = new Set<string>();
+  /** Ends of recent notifications, which may overtake a claim of this process. */
+  readonly #quiet = new Map<string, SessionEnd>();
+  #round: Promise<unknown> | undefined = undefined;
+  #isStopped = false;
+
+  constructor(registry: SessionRegistry, parts: EndClaimsParts) {
+    const { store, claimant, loader, turns } = parts;
+    const { clock } = registry;
+    this.#registry = registry;
+    this.#clock = clock;
+    this.#parts = parts;
+    this.#claimed = new ClaimedEnds(clock, {
+      ...parts,
+      lease: claimant.lease,
+      callbacks: registry.delivery,
+      report: (error, { session }) =>
+        registry.site.reportError(error, { session }),
+    });
+    this.checks = new DeadlineChecks(clock, {
+      ...parts,
+      endQuietly: (session, reason) => this.#endQuietly(session, reason),
+      isClaimed: (uid) => this.#claimed.isWaiting(uid),
+    });
+    this.#claims = new PartClaims(clock, {
+      ...parts,
+      claimed: this.#claimed,
+      onClaim: (claim, cameAt) => this.#sessions.endInTurn(claim, cameAt),
+      onIdle: () => this.#loop.wake(),
+    });
+    this.#watch = new EndWatch({
+      part: parts.part,
+      onEnd: (uid, reason) => {
+        const session = registry.sessions.get(uid);
+        if (session !== undefined) this.#endQuietly(session, reason);
+      },
+      onEarlier: () => this.#loop.wake(),
+      onError: (error) => registry.site.reportError(error, {}),
+    });
+    this.#unwritten = new UnwrittenEnds({
+      ...parts,
+      claim: (uid, reason) => this.#claims.claim(uid, reason),
+      onClaimed: (end) => {
+        turns.run(() => this.#claimed.deliver(end));
+        this.#sessions.track(end);
+      },
+    });
+    this.#sessions = new ClaimedSessions(registry, {
+      claimed: this.#claimed,
+      loader,
+      unwritten: this.#unwritten,
+      quiet: this.#quiet,
+    });
+    this.#loop = new PollingLoop(
+      clock,
+      () => this.#runRound(),
+      store.isNotifyingReliably,
+    );
+  }
+
+  /** Counts of the claimed ends. */
+  get counts(): StoredEndCounts {
+    return this.#claimed.counts;
+  }
+
+  /** Watches for ends of other processes, and begins to claim those that are due. */
+  begin(): void {
+    if (this.#isStopped) return;
+    this.#watch.begin();
+    this.#loop.wake();
+  }
+
+  /** Polls soon, to probe a store that does not answer. */
+  poll(): void {
+    if (!this.#isStopped) this.#loop.nudge();
+  }
+
+  /** Requests the check of a session whose deadline has passed here. */
+  requestCheck(session: Session): void {
+    if (this.#isStopped) return;
+    this.checks.request(session);
+    // While the circuit is open, only the loop calls the store.
+    if (!this.#parts.breaker.isOpen) this.#loop.wake();
+  }
+
+  /** Whether a session has ended here and not yet in the store. */
+  isUnwritten(uid: string): boolean {
+    return this.#unwritten.has(uid);
+  }
+
+  /** Delivers an end that happened in this process. */
+  deliver(end: SessionEnd): void {
+    const { session, uid } = end;
+    const { writer, loader } = this.#parts;
+    const isTracked = loader.stateOf(session) !== undefined;
+    const isInStore = writer.isInStore(session);
+    writer.forget(session);
+    this.checks.confirm(session);
+    if (this.#endingQuietly.delete(uid)) {
+      this.#quiet.set(uid, end);
+    } else if (this.#claimed.isWaiting(uid)) {
+      this.#sessions.deliver(end);
+    } else if (!isTracked || !isInStore) {
+      deliverUnstored(this.#registry, end, writer.callbacksOf(session));
+    } else {
+      const writing = this.#unwritten.add(end);
+      if (isPromiseLike(writing)) writer.track(session, writing);
+    }
+  }
+
+  /** Ends the sessions of a principal in this part; returns how many. */
+  endAll(
+    principal: string,
+    except: Session | undefined,
+    reason: SessionEndReason,
+  ): MaybePromise<number> {
+    const { breaker, part } = this.#parts;
+    return proceed(breaker.call(() => part.uidsOf(principal)), (uids) => {
+      const ends = uids.filter((uid) => uid !== except?.uid).map((uid) =>
+        this.#end(uid, reason)
+      );
+      return ends.some(isPromiseLike)
+        ? settleAll<boolean>(ends).then(count)
+        : count(ends as boolean[]);
+    });
+  }
+
+  /** Claims no more; resolves when the ends of this process are written. */
+  halt(): Promise<unknown> {
+    this.#isStopped = true;
+    this.#loop.stop();
+    this.#claims.stop();
+    this.#sessions.stop();
+    this.#watch.stop();
+    const ends = this.#unwritten.writeAll();
+    this.#parts.quietTurns.stop();
+    this.#claimed.halt();
+    return settleAll<unknown>([...ends, this.#round]);
+  }
+
+  /** Releases the ends that have not been delivered to other processes. */
+  stop(): Promise<void> {
+    this.#parts.turns.stop();
+    return this.#claimed.stop();
+  }
+
+  /** Ends a session whose end another process delivers. */
+  #endQuietly(session: Session, reason: SessionEndReason): void {
+    // Lookups must not find the session while it waits for its turn.
+    this.checks.hide(session);
+    this.#parts.quietTurns.run(() => {
+      // An end that is claimed here has its turn later.
+      if (!session.isActive || this.#claimed.isWaiting(session.uid)) return;
+      this.#endingQuietly.add(session.uid);
+      this.#registry.end(session, reason);
+      this.#endingQuietly.delete(session.uid);
+    });
+  }
+
+  /**
+   * Claims and delivers the due ends. Reports a failed claim.
+   *
+   * @returns the milliseconds until the next round.
+   */
+  #runRound(): MaybePromise<number> {
+    const { breaker } = this.#parts;
+    const checked = this.checks.all();
+    const quiet = [...this.#quiet.keys()];
+    const conclude = (next: number): MaybePromise<number> => {
+      const settled = this.#settle(checked);
+      const isSettled = !breaker.isOpen && this.#watch.isWatching &&
+        this.#unwritten.size === 0 && this.checks.size === 0;
+      const rest = Math.max(
+        isSettled ? next : Math.min(next, POLL_EVERY),
+        this.#claimed.standBackFor,
+      );
+      // A claim of an end that was notified before this round has come by now.
+      for (const uid of quiet) {
+        if (!this.#claimed.isWaiting(uid)) this.#quiet.delete(uid);
+      }
+      return proceed(settled, () => rest);
+    };
+    const fail = (error: unknown): never => {
+      breaker.report(error, {});
+      throw error;
+    };
+    try {
+      // A claim that needs no call to the store cannot serve as a probe.
+      const probing = breaker.isInDoubt
+        ? breaker.probe(() => this.#parts.part.nextIn())
+        : undefined;
+      const next = proceed(
+        proceed(probing, () => this.#claims.claimAll(this.#clock.now())),
+        conclude,
+      );
+      if (!isPromiseLike(next)) return next;
+      const round = next.catch(fail);
+      this.#round = round.catch(() => {});
+      return round;
+    } catch (error) {
+      return fail(error);
+    }
+  }
+
+  /** Ends a session, live here or not; returns false if it had ended. */
+  #end(uid: string, reason: SessionEndReason): MaybePromise<boolean> {
+    const live = this.#registry.sessions.get(uid);
+    if (live !== undefined) {
+      this.#registry.end(live, reason);
+      return true;
+    }
+    return proceed(this.#claims.claim(uid, reason), (claim) => {
+      if (claim === undefined) return false;
+      const cameAt = this.#clock.now();
+      this.#parts.turns.run(() => this.#sessions.endInTurn(claim, cameAt));
+      return true;
+    });
+  }
+
+  /** Writes the unwritten ends and runs the checks. */
+  #settle(checked: readonly Session[]): MaybePromise<void> {
+    const settling = this.#unwritten.writeAll();
+    this.#watch.begin();
+    settling.push(...this.checks.run(checked));
+    if (settling.some(isPromiseLike)) {
+      return Promise.all(settling).then(() => {});
+    }
+  }
+}
+
+function count(ended: readonly boolean[]): number {
+  return ended.filter((isEnded) => isEnded).length;
+}

@@ -1,0 +1,128 @@
+import { type Clock, monotonic } from "../base/clock.ts";
+import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import type { ClaimedEnd, SessionStore } from "../stores/store.ts";
+import type { StoreBreaker } from "./store_breaker.ts";
+
+/** The part of a lease after which it is renewed. */
+const RENEW_AFTER = 1 / 3;
+
+/**
+ * The part of a lease that must be left when a callback is called, which may
+ * block for that long. A lease that is renewed on time has more left.
+ */
+const LEFT_AT_CALL = 1 / 2;
+
+/** A claimed end whose lease this process holds. */
+export interface LeasedEnd {
+  claim: ClaimedEnd;
+  /**
+   * When this process requested the lease, in monotonic milliseconds. The lease
+   * begins then or later, however late the answer comes.
+   */
+  leasedAt: number;
+  /** The renewal of the lease that is under way. */
+  renewal: Promise<void> | undefined;
+}
+
+/** The objects that leases use. */
+export interface EndLeasesParts<T extends LeasedEnd> {
+  readonly store: SessionStore;
+  readonly breaker: StoreBreaker;
+  /** Milliseconds. */
+  readonly lease: number;
+  /** The ends whose leases are renewed. */
+  readonly ends: ReadonlyMap<string, T>;
+  /** Called with an end that belongs to another process now. */
+  onLost(end: T): void;
+}
+
+/** Renews the leases of the ends that this process has claimed. */
+export class EndLeases<T extends LeasedEnd> {
+  readonly #clock: Clock;
+  readonly #parts: EndLeasesParts<T>;
+  #timer: unknown = undefined;
+
+  constructor(clock: Clock, parts: EndLeasesParts<T>) {
+    this.#clock = clock;
+    this.#parts = parts;
+  }
+
+  /** Renews all leases from time to time. */
+  begin(): void {
+    this.#timer ??= this.#clock.setTimeout(this.#renew, this.#renewEvery);
+  }
+
+  /** Renews the leases no more. */
+  rest(): void {
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Whether at least half of the lease of an end is left. */
+  isSure(end: T): boolean {
+    const age = monotonic(this.#clock) - end.leasedAt;
+    return age <= this.#parts.lease * (1 - LEFT_AT_CALL);
+  }
+
+  /** Renews the leases that have less than half left. */
+  renewLate(): void {
+    for (const end of this.#parts.ends.values()) {
+      if (!this.isSure(end)) this.#renewLease(end);
+    }
+  }
+
+  /** Releases a claimed end to other processes after so many milliseconds. */
+  release({ session, fence }: ClaimedEnd, delay = 0): MaybePromise<void> {
+    return this.#tend(() =>
+      this.#parts.store.release(session.uid, fence, delay)
+    );
+  }
+
+  get #renewEvery(): number {
+    return this.#parts.lease * RENEW_AFTER;
+  }
+
+  readonly #renew = (): void => {
+    this.#timer = undefined;
+    for (const end of this.#parts.ends.values()) {
+      this.#renewLease(end);
+    }
+    if (this.#parts.ends.size > 0) {
+      this.#timer = this.#clock.setTimeout(this.#renew, this.#renewEvery);
+    }
+  };
+
+  #renewLease(end: T): void {
+    if (end.renewal !== undefined) return;
+    const { claim } = end;
+    const { session, fence } = claim;
+    const askedAt = monotonic(this.#clock);
+    const renewing = this.#tend(
+      () => this.#parts.store.renew(session.uid, fence, this.#parts.lease),
+      (isMine) => {
+        // This process may have claimed it again meanwhile.
+        if (end.claim !== claim) return;
+        if (isMine) end.leasedAt = askedAt;
+        else this.#parts.onLost(end);
+      },
+    );
+    if (!isPromiseLike(renewing)) return;
+    end.renewal = Promise.resolve(renewing).then(() => {
+      end.renewal = undefined;
+    });
+  }
+
+  /** Calls the store; after a failure the lease runs out. */
+  #tend(
+    act: () => MaybePromise<boolean>,
+    handle: (answer: boolean) => void = () => {},
+  ): MaybePromise<void> {
+    try {
+      const answer = this.#parts.breaker.call(act);
+      if (!isPromiseLike(answer)) return handle(answer);
+      return Promise.resolve(answer).then(handle, () => {});
+    } catch {
+      // The lease runs out, and another process delivers the end.
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import { type Clock, monotonic } from "../base/clock.ts";
+import {
+  isPromiseLike,
+  type MaybePromise,
+  proceed,
+} from "../base/maybe_promise.ts";
+import type { SessionEndReason } from "../session.ts";
+import type { Claimant, ClaimedEnd, SessionStore } from "../stores/store.ts";
+import { SLICE, type Turns } from "../timing/turns.ts";
+import type { ClaimedEnds } from "./claimed_ends.ts";
+import type { StoreBreaker } from "./store_breaker.ts";
+import type { AnyPart } from "./store_parts.ts";
+
+/** Ends claimed at once. */
+const BATCH = 100;
+
+/** Ends that are delivered at once; other processes can claim the others. */
+const MAX_DELIVERIES = 1000;
+
+/** The objects that claims in a part use. */
+export interface PartClaimsParts {
+  readonly store: SessionStore;
+  readonly part: AnyPart;
+  readonly breaker: StoreBreaker;
+  readonly claimant: Claimant;
+  readonly turns: Turns;
+  readonly claimed: ClaimedEnds;
+  /** Called in a turn with each accepted claim, and when it came. */
+  onClaim(claim: ClaimedEnd, cameAt: number): void;
+  /** Called when claims that waited for busy turns can go on. */
+  onIdle(): void;
+}
+
+/** Claims ends in a part of a store: due ends, and ends of this process. */
+export class PartClaims {
+  readonly #clock: Clock;
+  readonly #parts: PartClaimsParts;
+  #isStopped = false;
+
+  constructor(clock: Clock, parts: PartClaimsParts) {
+    this.#clock = clock;
+    this.#parts = parts;
+  }
+
+  /** Claims no more; releases the claims that are under way. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /**
+   * Ends a session in the store and claims its end.
+   *
+   * @returns undefined if the session had ended in the store.
+   */
+  claim(
+    uid: string,
+    reason: SessionEndReason,
+  ): MaybePromise<ClaimedEnd | undefined> {
+    const { breaker, store, claimant, claimed } = this.#parts;
+    const leasedAt = monotonic(this.#clock);
+    return proceed(
+      breaker.call(() => store.end(uid, reason, claimant)),
+      (claim) => {
+        if (claim !== undefined) claimed.accept(claim, leasedAt);
+        return claim;
+      },
+    );
+  }
+
+  /**
+   * Claims all due ends, for one slice of time at most.
+   *
+   * @param began When the round began, in UNIX milliseconds.
+   * @returns the milliseconds until more ends are due.
+   */
+  claimAll(began: number): MaybePromise<number> {
+    const { breaker, part, claimant, turns } = this.#parts;
+    for (;;) {
+      if (this.#isStopped) return Infinity;
+      if (turns.isBusy) {
+        // More ends would only wait here, while another process may be idle.
+        turns.run(() => this.#parts.onIdle());
+        return Infinity;
+      }
+      if (this.#parts.claimed.size >= MAX_DELIVERIES) return SLICE;
+      const leasedAt = monotonic(this.#clock);
+      const claims = breaker.probe(() => part.claim(claimant, BATCH));
+      if (isPromiseLike(claims)) {
+        return claims.then(({ ends, nextIn }) => {
+          if (this.#isStopped) return this.#releaseAll(ends);
+          this.#acceptAll(ends, leasedAt);
+          return nextIn > 0 ? nextIn : this.claimAll(began);
+        });
+      }
+      this.#acceptAll(claims.ends, leasedAt);
+      if (claims.nextIn > 0) return claims.nextIn;
+      // Yields to the event loop.
+      if (this.#clock.now() - began >= SLICE) return 0;
+    }
+  }
+
+  #acceptAll(claims: readonly ClaimedEnd[], leasedAt: number): void {
+    const { turns } = this.#parts;
+    const cameAt = this.#clock.now();
+    // All are accepted before the first is delivered: leases of waiting ends are
+    // renewed too.
+    const accepted = claims.filter((claim) =>
+      this.#parts.claimed.accept(claim, leasedAt)
+    );
+    for (const claim of accepted) {
+      turns.run(() => this.#parts.onClaim(claim, cameAt));
+    }
+  }
+
+  /** Releases claims that came after the stop. */
+  async #releaseAll(claims: readonly ClaimedEnd[]): Promise<number> {
+    await Promise.all(
+      claims.map((claim) => this.#parts.claimed.decline(claim)),
+    );
+    return Infinity;
+  }
+}

@@ -1,0 +1,157 @@
+import { OPEN_ACCESS } from "../session/internals.ts";
+import type { AccessOperation } from "../session/access.ts";
+import type { Session } from "../session.ts";
+import type {
+  AccessChange,
+  LoadedSession,
+  SessionChanges,
+} from "../stores/store.ts";
+import type { StoredState } from "./stored_state.ts";
+
+/** Returns and clears the changes of a session to write, touches excluded. */
+export function takeChanges(
+  session: Session,
+  state: StoredState,
+  grace: number,
+): SessionChanges | undefined {
+  const changes: { -readonly [K in keyof SessionChanges]: SessionChanges[K] } =
+    {};
+  const sessionTimeout = session.sessionTimeout * 1000;
+  const absoluteTimeout = session.absoluteTimeout * 1000;
+  if (sessionTimeout >= 0 && sessionTimeout !== state.sessionTimeout) {
+    changes.sessionTimeout = state.sessionTimeout = sessionTimeout;
+  }
+  if (absoluteTimeout >= 0 && absoluteTimeout !== state.absoluteTimeout) {
+    changes.absoluteTimeout = state.absoluteTimeout = absoluteTimeout;
+  }
+  // A timeout that touch() refuses is not written. A new record needs one, and
+  // gets that of the deadline that the session has.
+  if (Number.isNaN(state.sessionTimeout)) {
+    state.sessionTimeout = (session.expiresAt - session.lastModified) * 1000;
+  }
+  if (Number.isNaN(state.absoluteTimeout)) state.absoluteTimeout = Infinity;
+  if (state.values !== undefined) changes.values = state.values;
+  if (state.callbacks !== undefined) changes.addedCallbacks = state.callbacks;
+  if (state.operations.length > 0) {
+    changes.access = accessChangeOf(session, grace, state.operations);
+  }
+  state.values = state.callbacks = undefined;
+  state.operations = [];
+  for (const _ in changes) return changes;
+  return undefined;
+}
+
+/** Puts changes back that a creation could not write; newer ones count. */
+export function putBack(state: StoredState, changes: SessionChanges): void {
+  if (changes.sessionTimeout !== undefined) state.sessionTimeout = NaN;
+  if (changes.absoluteTimeout !== undefined) state.absoluteTimeout = NaN;
+  if (changes.values !== undefined) {
+    state.values = new Map([...changes.values, ...state.values ?? []]);
+  }
+  if (changes.addedCallbacks !== undefined) {
+    state.callbacks = [...changes.addedCallbacks, ...state.callbacks ?? []];
+  }
+}
+
+/** Returns principal and tokens of a session as a change. */
+export function accessChangeOf(
+  session: Session,
+  grace: number,
+  operations: readonly AccessOperation[],
+): AccessChange {
+  const access = session[OPEN_ACCESS]();
+  const now = session.site.clock.now();
+  const isLogin = operations.some(({ kind }) => kind === "login");
+  return {
+    principal: access.principal ?? null,
+    generation: access.generation,
+    loginGeneration: access.loginGeneration,
+    isRenewalDue: access.isRenewalDue,
+    isRemembered: access.isRemembered,
+    ...isLogin ? { loginAge: ageOf(access.authenticatedAt, now) } : {},
+    tokens: access.tokens.map(({ key, generation }) => ({
+      hash: key,
+      generation,
+    })),
+    grace,
+  };
+}
+
+/** Returns the milliseconds since a time. */
+export function ageOf(
+  at: number | undefined,
+  now: number,
+): number | undefined {
+  return at === undefined ? undefined : Math.max(0, now - at);
+}
+
+/** Joins two writes of one session; the later one counts. */
+export function joinChanges(
+  earlier: SessionChanges,
+  later: SessionChanges,
+): SessionChanges {
+  return {
+    ...earlier,
+    ...later,
+    ...earlier.values && later.values
+      ? { values: new Map([...earlier.values, ...later.values]) }
+      : {},
+    ...earlier.addedCallbacks && later.addedCallbacks
+      ? {
+        addedCallbacks: [...earlier.addedCallbacks, ...later.addedCallbacks],
+      }
+      : {},
+  };
+}
+
+/** Returns changes without touches; undefined if nothing is left. */
+export function withoutTouches(
+  changes: SessionChanges,
+): SessionChanges | undefined {
+  const { idle: _, takenBack: __, ...facts } = changes;
+  return Object.keys(facts).length === 0 ? undefined : facts;
+}
+
+/** Returns the part of a write that a record does not have. */
+export function missingFrom(
+  changes: SessionChanges,
+  record: LoadedSession,
+): SessionChanges {
+  const { access, sessionTimeout, absoluteTimeout } = changes;
+  const values = [...changes.values ?? []].filter(([key, value]) =>
+    record.values.get(key) !== value
+  );
+  const isAccessMissing = access !== undefined &&
+    ((record.principal ?? null) !== access.principal ||
+      record.isRenewalDue !== access.isRenewalDue ||
+      access.tokens.some(({ hash }) =>
+        !record.tokens.some((token) => token.hash === hash)
+      ));
+  const callbacks = (changes.addedCallbacks ?? []).filter(({ id }) =>
+    !record.callbacks.some((callback) => callback.id === id)
+  );
+  return {
+    ...values.length === 0 ? {} : { values: new Map(values) },
+    ...isAccessMissing ? { access } : {},
+    ...callbacks.length === 0 ? {} : { addedCallbacks: callbacks },
+    ...sessionTimeout === undefined || sessionTimeout === record.sessionTimeout
+      ? {}
+      : { sessionTimeout },
+    ...absoluteTimeout === undefined ||
+        absoluteTimeout === record.absoluteTimeout
+      ? {}
+      : { absoluteTimeout },
+  };
+}
+
+/** Names changes in an error; undefined if there is nothing to name. */
+export function describeChanges(changes: SessionChanges): string | undefined {
+  const names = [...changes.values?.keys() ?? []].map((key) => `"${key}"`);
+  if (changes.access !== undefined) names.push("its principal or tokens");
+  if (changes.sessionTimeout !== undefined) names.push("its sessionTimeout");
+  if (changes.absoluteTimeout !== undefined) names.push("its absoluteTimeout");
+  for (const { name } of changes.addedCallbacks ?? []) {
+    names.push(`callback "${name}"`);
+  }
+  return names.length === 0 ? undefined : names.join(", ");
+}

@@ -1,0 +1,201 @@
+import type { Clock } from "../base/clock.ts";
+import {
+  isPromiseLike,
+  type MaybePromise,
+  proceed,
+} from "../base/maybe_promise.ts";
+import type { AccessOperation } from "../session/access.ts";
+import { OPEN_ACCESS } from "../session/internals.ts";
+import type { Session } from "../session.ts";
+import type {
+  CommitConditions,
+  CommitTimes,
+  LoadedSession,
+  SessionChanges,
+  SessionStore,
+  SessionTimes,
+} from "../stores/store.ts";
+import { describeChanges, withoutTouches } from "./pending_changes.ts";
+import type { RecordLoader } from "./record_loader.ts";
+import { type StoreBreaker, StoreUnavailableError } from "./store_breaker.ts";
+import type { PerPart } from "./store_parts.ts";
+import type { StoredState } from "./stored_state.ts";
+
+/** A load that opens nothing and touches nothing. */
+export const NO_TOKEN = { tokenHash: "", touch: false, grace: 0 } as const;
+
+/** The objects that writes use. */
+export interface SessionWritesParts {
+  readonly store: SessionStore;
+  readonly breakers: PerPart<StoreBreaker>;
+  readonly loader: RecordLoader;
+  /** Milliseconds that a call may take. */
+  readonly timeout: number;
+  /** Called with a session that is live here and has ended in the store. */
+  onOver(session: Session): void;
+}
+
+/** Calls the store for the writes of sessions, and notes its answers. */
+export class RecordCalls {
+  readonly #clock: Clock;
+  readonly #parts: SessionWritesParts;
+
+  constructor(clock: Clock, parts: SessionWritesParts) {
+    this.#clock = clock;
+    this.#parts = parts;
+  }
+
+  /** Loads the record of a session without touching it. */
+  load(session: Session): MaybePromise<LoadedSession | undefined> {
+    const { breakers, store } = this.#parts;
+    return breakers.of(session.uid).call(() =>
+      store.load(session.uid, NO_TOKEN)
+    );
+  }
+
+  /** Sends a commit; the store refuses it after the timeout. */
+  send(
+    session: Session,
+    state: StoredState,
+    { changes, conditions }: {
+      readonly changes: SessionChanges;
+      readonly conditions: CommitConditions;
+    },
+  ): MaybePromise<CommitTimes | undefined> {
+    const { store, timeout, breakers } = this.#parts;
+    const sentAt = this.#clock.now();
+    // A store that answers synchronously has no timeout: it may wait for a lock.
+    const until = breakers.of(session.uid).isAwaited
+      ? { until: sentAt + state.storeAhead + timeout }
+      : {};
+    state.sent = changes;
+    return this.call(session, state, {
+      ask: () =>
+        store.commit(session.uid, changes, { ...conditions, ...until }),
+      done: (times) => {
+        state.sent = undefined;
+        if (times === undefined || times.isRefused) {
+          const isLate = this.#clock.now() >= sentAt + timeout;
+          if (times?.isRefused && isLate) {
+            throw new StoreUnavailableError(
+              "Cannot write to the session store: it answered too late",
+            );
+          }
+          return times;
+        }
+        if (withoutTouches(changes) !== undefined) {
+          state.version = times.version;
+          if (changes.access !== undefined) {
+            this.setStoredAccess(session, state);
+          }
+        }
+        this.written(session, state, times, sentAt);
+        return times;
+      },
+      failed: (error): never => {
+        state.sent = undefined;
+        throw error;
+      },
+    });
+  }
+
+  /** Calls the store for a session; later writes wait for the answer. */
+  call<T, R>(
+    session: Session,
+    state: StoredState,
+    { ask, done, failed }: {
+      ask(): MaybePromise<T>;
+      done(answer: T): MaybePromise<R>;
+      failed(error: unknown): never;
+    },
+  ): MaybePromise<R> {
+    let answer: MaybePromise<T>;
+    try {
+      answer = this.#parts.breakers.of(session.uid).call(ask);
+    } catch (error) {
+      return failed(error);
+    }
+    if (!isPromiseLike(answer)) return done(answer);
+    const result = answer.then(done, failed);
+    state.track(result.then(() => {}));
+    return result;
+  }
+
+  /** Takes over the times of a written record. */
+  written(
+    session: Session,
+    state: StoredState,
+    times: SessionTimes,
+    sentAt: number,
+  ): void {
+    state.setTimes(times, sentAt);
+    if (session.isActive) this.#parts.loader.setTimes(session, times, sentAt);
+  }
+
+  /** Notes the principal and tokens that the record has now. */
+  setStoredAccess(session: Session, state: StoredState): void {
+    const access = session[OPEN_ACCESS]();
+    state.access = { ...access, tokens: [...access.tokens] };
+  }
+
+  /** Reports lost changes, and counts them as dropped. */
+  reportLost(session: Session, changes: SessionChanges, why: string): void {
+    const names = describeChanges(changes);
+    if (names === undefined) return;
+    const state = this.#parts.loader.stateOf(session);
+    if (state !== undefined) state.drops++;
+    session.site.reportError(
+      new Error(`Cannot keep ${names} of session "${session.uid}": ${why}`),
+      { session },
+    );
+  }
+
+  /**
+   * Takes over a record that others have changed, except for the changes being
+   * written.
+   *
+   * @returns false if there is no record.
+   */
+  reload(
+    session: Session,
+    state: StoredState,
+    { changes, operations }: {
+      readonly changes: SessionChanges;
+      readonly operations: readonly AccessOperation[];
+    },
+  ): MaybePromise<boolean> {
+    const sentAt = this.#clock.now();
+    return proceed(this.load(session), (record) => {
+      if (record === undefined) {
+        if (session.isActive) this.#parts.onOver(session);
+        return false;
+      }
+      const later = state.operations;
+      state.sent = changes;
+      state.isStale = true;
+      state.operations = [...operations, ...later];
+      this.#parts.loader.update(session, record, sentAt);
+      state.operations = state.operations.filter((one) => later.includes(one));
+      state.sent = undefined;
+      return true;
+    });
+  }
+
+  /** Writes the named callbacks that the record lacks. */
+  commitCallbacks(session: Session, state: StoredState): MaybePromise<void> {
+    const own = state.callbacks ?? [];
+    const callbacks = [...state.unsure?.changes.addedCallbacks ?? [], ...own];
+    if (callbacks.length === 0) return;
+    state.callbacks = undefined;
+    const failed = (error: unknown): never => {
+      state.callbacks = [...own, ...state.callbacks ?? []];
+      throw error;
+    };
+    return this.call(session, state, {
+      ask: () =>
+        this.#parts.store.commit(session.uid, { addedCallbacks: callbacks }),
+      done: () => {},
+      failed,
+    });
+  }
+}

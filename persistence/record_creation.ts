@@ -1,0 +1,107 @@
+import { type MaybePromise, proceed } from "../base/maybe_promise.ts";
+import type { SessionRegistry } from "../registry/session_registry.ts";
+import { OPEN_ACCESS } from "../session/internals.ts";
+import type { Session } from "../session.ts";
+import type { SessionStore, SessionTimes } from "../stores/store.ts";
+import { ageOf, putBack, takeChanges } from "./pending_changes.ts";
+import type { RecordCalls } from "./record_calls.ts";
+import type { StoredState } from "./stored_state.ts";
+import type { UnsureWrites } from "./unsure_writes.ts";
+
+/** Creates the records of new sessions. */
+export class RecordCreation {
+  readonly #registry: SessionRegistry;
+  readonly #store: SessionStore;
+  readonly #calls: RecordCalls;
+  readonly #unsure: UnsureWrites;
+
+  constructor(
+    registry: SessionRegistry,
+    { store, calls, unsure }: {
+      readonly store: SessionStore;
+      readonly calls: RecordCalls;
+      readonly unsure: UnsureWrites;
+    },
+  ) {
+    this.#registry = registry;
+    this.#store = store;
+    this.#calls = calls;
+    this.#unsure = unsure;
+  }
+
+  /**
+   * Creates the record of a session.
+   *
+   * @param saveLater Writes the changes since, if the record existed already.
+   */
+  create(
+    session: Session,
+    state: StoredState,
+    saveLater: () => MaybePromise<void>,
+  ): MaybePromise<void> {
+    const now = this.#registry.clock.now();
+    const changes = takeChanges(session, state, this.#registry.renewalGrace) ??
+      {};
+    const { tokens, ...access } = session[OPEN_ACCESS]();
+    const values = new Map<string, string>();
+    for (const [key, value] of changes.values ?? []) {
+      if (value !== undefined) values.set(key, value);
+    }
+    const wasInDoubt = state.isInDoubt;
+    const created = (times: SessionTimes | undefined): MaybePromise<void> => {
+      state.sent = undefined;
+      state.isInDoubt = false;
+      state.isCreated = times !== undefined || wasInDoubt;
+      if (times !== undefined) {
+        state.version = times.version;
+        this.#calls.setStoredAccess(session, state);
+        return this.#calls.written(session, state, times, now);
+      }
+      if (!wasInDoubt) {
+        throw new Error(
+          `Cannot keep session "${session.uid}": the store refuses its uid`,
+        );
+      }
+      // It had been created, and may lack what has changed since.
+      putBack(state, changes);
+      state.unsure = { changes: {}, operations: [], version: -1 };
+      return proceed(
+        this.#unsure.settle(session, state),
+        saveLater,
+      );
+    };
+    const failed = (error: unknown): never => {
+      state.sent = undefined;
+      putBack(state, changes);
+      throw error;
+    };
+    state.isInDoubt = true;
+    state.sent = changes;
+    return this.#calls.call(session, state, {
+      ask: () =>
+        this.#store.create({
+          uid: session.uid,
+          age: now - session.createdAt * 1000,
+          idle: now - session.lastModified * 1000,
+          loginAge: ageOf(access.authenticatedAt, now),
+          tokens: tokens.map(({ key, generation, until }) => ({
+            hash: key,
+            generation,
+            until,
+          })),
+          generation: access.generation,
+          loginGeneration: access.loginGeneration,
+          isRenewalDue: access.isRenewalDue,
+          isRemembered: access.isRemembered,
+          isSecure: session.isSecure,
+          principal: access.principal,
+          sessionTimeout: state.sessionTimeout,
+          absoluteTimeout: state.absoluteTimeout,
+          values,
+          callbacks: changes.addedCallbacks ?? [],
+        }),
+      done: created,
+      failed,
+    });
+  }
+}

@@ -1,0 +1,231 @@
+import {
+  type AccessOperation,
+  type AccessState,
+  SessionAccess,
+} from "../session/access.ts";
+import {
+  ACCESS_CHANGED,
+  RESTORE,
+  SET_TIMES,
+  VALUES,
+} from "../session/internals.ts";
+import type { SessionRegistry } from "../registry/session_registry.ts";
+import type { Session } from "../session.ts";
+import type { SessionTimes, StoredSession } from "../stores/store.ts";
+import { StoredState } from "./stored_state.ts";
+import { decodeValue } from "./value_codec.ts";
+
+/**
+ * Milliseconds by which a touch may be later than the touch in the record without
+ * being written. A touch counts from the arrival of its request.
+ */
+export const TOUCH_SLACK = 100;
+
+/** Builds live sessions from records, and updates them. */
+export class RecordLoader {
+  readonly #registry: SessionRegistry;
+  readonly #states = new WeakMap<Session, StoredState>();
+  readonly #dropped = new WeakSet<AccessOperation>();
+
+  constructor(registry: SessionRegistry) {
+    this.#registry = registry;
+  }
+
+  /** Returns the state of a session; undefined if no store keeps the session. */
+  stateOf(session: Session): StoredState | undefined {
+    return this.#states.get(session);
+  }
+
+  /** Whether a change of principal or tokens was dropped. */
+  isDropped(operation: AccessOperation): boolean {
+    return this.#dropped.has(operation);
+  }
+
+  /** Notes that changes of principal or tokens are not written. */
+  drop(operations: readonly AccessOperation[]): void {
+    for (const operation of operations) this.#dropped.add(operation);
+  }
+
+  /** Begins to keep a session in the store. */
+  track(session: Session): StoredState {
+    const state = new StoredState();
+    this.#states.set(session, state);
+    return state;
+  }
+
+  /** Builds a live session from a record, and adopts it. */
+  revive(record: StoredSession, sentAt: number): Session {
+    const session = this.#registry.build(record.uid);
+    this.#registry.adopt(session);
+    this.track(session).isCreated = true;
+    this.restore(session, record, sentAt);
+    this.#registry.indexPrincipal(session, undefined);
+    return session;
+  }
+
+  /** Restores a session that was just built from its record. */
+  restore(session: Session, record: StoredSession, sentAt: number): void {
+    const offset = sentAt - record.now;
+    session[RESTORE]({
+      createdAt: record.createdAt + offset,
+      touchedAt: record.touchedAt + offset,
+      isSecure: record.isSecure,
+      access: accessOf(record, offset),
+      values: this.#decode(record.values, session),
+    });
+    setTimeouts(session, record);
+  }
+
+  /** Brings a live session up to date with its record. */
+  update(session: Session, record: StoredSession, sentAt: number): void {
+    const state = this.#states.get(session)!;
+    this.refresh(session, record, sentAt);
+    state.setTimes(record, sentAt);
+    this.setTimes(session, record, sentAt);
+  }
+
+  /** Takes over the changes of other processes in a record. */
+  refresh(session: Session, record: StoredSession, sentAt: number): void {
+    const state = this.#states.get(session);
+    if (state === undefined) return;
+    if (record.version === state.version && !state.isStale) return;
+    const isFirst = state.version === -1;
+    this.#refreshTimeouts(session, state, record, isFirst);
+    state.version = record.version;
+    state.isStale = false;
+    state.access = accessOf(record, sentAt - record.now);
+    if (isFirst) return;
+    const values = new Map(this.#decode(record.values, session));
+    // Values that were changed here, and may not have been written, stay.
+    const own = session[VALUES];
+    for (const key of state.keysAhead) {
+      if (own.has(key)) values.set(key, own.get(key));
+      else values.delete(key);
+    }
+    session[RESTORE]({ values, isSecure: record.isSecure });
+    this.applyAccess(session, state);
+  }
+
+  /**
+   * Gives a session the principal and tokens of its record, with the changes
+   * that are still to be written. A change that the rules refuse now is dropped.
+   */
+  applyAccess(session: Session, state: StoredState): void {
+    const { access } = state;
+    if (access === undefined || !session.isActive) return;
+    const before = session.principal;
+    const now = this.#registry.clock.now();
+    const until = now + this.#registry.renewalGrace;
+    const next = new SessionAccess(access);
+    state.operations = state.operations.filter((operation) => {
+      const isAllowed = next.apply(operation, now, until);
+      if (!isAllowed) this.drop([operation]);
+      return isAllowed;
+    });
+    session[RESTORE]({ access: next });
+    if (session.principal !== before) {
+      this.#registry.indexPrincipal(session, before);
+    }
+    session[ACCESS_CHANGED]();
+  }
+
+  /** Sets the times of a session to those of its record. */
+  setTimes(session: Session, times: SessionTimes, sentAt: number): void {
+    const state = this.#states.get(session);
+    // A newer touch here, which is not written yet, takes precedence.
+    const touchedAt = session.lastModified * 1000;
+    if (state === undefined || touchedAt > state.touchedAt + TOUCH_SLACK) {
+      return;
+    }
+    if (!this.isHere(session)) return;
+    session[SET_TIMES](state.touchedAt, times.deadline + sentAt - times.now);
+  }
+
+  /** Sets back a touch that need not be written to the touch in the record. */
+  settleTouch(session: Session): void {
+    const state = this.stateOf(session);
+    if (!state?.isCreated || !session.isActive) return;
+    if (!this.isHere(session)) return;
+    const ahead = session.lastModified * 1000 - state.touchedAt;
+    if (!(ahead > 0 && ahead <= TOUCH_SLACK)) return;
+    session[SET_TIMES](state.touchedAt, session.expiresAt * 1000 - ahead);
+  }
+
+  /** Sets the deadline of a session in this process; its record stays as it is. */
+  postpone(session: Session, milliseconds: number): void {
+    if (!this.isHere(session)) return;
+    session[SET_TIMES](
+      session.lastModified * 1000,
+      this.#registry.clock.now() + milliseconds,
+    );
+  }
+
+  /** Whether a session is live in this process and not detached. */
+  isHere(session: Session): boolean {
+    return this.#registry.sessions.get(session.uid) === session;
+  }
+
+  #refreshTimeouts(
+    session: Session,
+    state: StoredState,
+    record: StoredSession,
+    isFirst: boolean,
+  ): void {
+    const { sent, isStale } = state;
+    const isOwn = !isStale &&
+      (state.sessionTimeout !== session.sessionTimeout * 1000 ||
+        state.absoluteTimeout !== session.absoluteTimeout * 1000 ||
+        sent?.sessionTimeout !== undefined ||
+        sent?.absoluteTimeout !== undefined);
+    if (!isFirst && isOwn) return;
+    setTimeouts(session, record);
+    state.sessionTimeout = record.sessionTimeout;
+    state.absoluteTimeout = record.absoluteTimeout;
+  }
+
+  #decode(
+    values: ReadonlyMap<string, string>,
+    session: Session,
+  ): ReadonlyMap<string, unknown> {
+    const decoded = new Map<string, unknown>();
+    for (const [key, value] of values) {
+      try {
+        decoded.set(key, decodeValue(value));
+      } catch (cause) {
+        session.site.reportError(
+          new Error(`Cannot read "${key}" of session "${session.uid}"`, {
+            cause,
+          }),
+          { session },
+        );
+      }
+    }
+    return decoded;
+  }
+}
+
+function accessOf(record: StoredSession, offset: number): AccessState {
+  const { authenticatedAt } = record;
+  return {
+    principal: record.principal,
+    generation: record.generation,
+    loginGeneration: record.loginGeneration,
+    isRenewalDue: record.isRenewalDue,
+    isRemembered: record.isRemembered,
+    authenticatedAt: authenticatedAt === undefined
+      ? undefined
+      : authenticatedAt + offset,
+    tokens: record.tokens.map(({ hash, generation, until }) => ({
+      key: hash,
+      generation,
+      until: until + offset,
+    })),
+  };
+}
+
+function setTimeouts(session: Session, record: StoredSession): void {
+  for (const name of ["sessionTimeout", "absoluteTimeout"] as const) {
+    const seconds = record[name] / 1000;
+    if (session[name] !== seconds) session[name] = seconds;
+  }
+}

@@ -1,0 +1,108 @@
+import {
+  isPromiseLike,
+  type MaybePromise,
+  proceed,
+} from "../base/maybe_promise.ts";
+import type { Lookup } from "../registry/lookup.ts";
+import type { SessionRegistry } from "../registry/session_registry.ts";
+import type { LoadedSession, SessionStore } from "../stores/store.ts";
+import type { EndClaims } from "./end_claims.ts";
+import type { RecordLoader } from "./record_loader.ts";
+import type { RecordWriter } from "./record_writer.ts";
+import type { StoreBreaker } from "./store_breaker.ts";
+import type { StoreHealth } from "./store_health.ts";
+import type { PerPart } from "./store_parts.ts";
+
+/** The objects that loads use. */
+export interface RecordLoadsParts {
+  readonly store: SessionStore;
+  readonly health: StoreHealth;
+  readonly breakers: PerPart<StoreBreaker>;
+  readonly claims: PerPart<EndClaims>;
+  readonly loader: RecordLoader;
+  readonly writer: RecordWriter;
+}
+
+/** Loads the records that requests look up. */
+export class RecordLoads {
+  readonly #registry: SessionRegistry;
+  readonly #parts: RecordLoadsParts;
+
+  constructor(registry: SessionRegistry, parts: RecordLoadsParts) {
+    this.#registry = registry;
+    this.#parts = parts;
+  }
+
+  /** Loads the record of one lookup into it. */
+  load(lookup: Lookup): MaybePromise<void> {
+    const { uid } = lookup;
+    // A session that has ended here stays ended, even if it has a record.
+    if (this.#parts.claims.of(uid).isUnwritten(uid)) return;
+    // The refusal has been reported.
+    const { refusal } = this.#parts.health;
+    if (refusal !== undefined) {
+      return void (lookup.failure = { cause: refusal });
+    }
+    const live = this.#registry.sessions.get(uid);
+    return proceed(
+      live && this.#parts.writer.settle(live),
+      () => this.#loadSettled(lookup),
+    );
+  }
+
+  #loadSettled(lookup: Lookup): MaybePromise<void> {
+    const { uid, key, isTouch } = lookup;
+    const breaker = this.#parts.breakers.of(uid);
+    const sentAt = this.#registry.clock.now();
+    const failed = (error: unknown) => {
+      lookup.failure = { cause: error };
+      breaker.report(error, {});
+    };
+    const loaded = (record: LoadedSession | undefined) => {
+      try {
+        this.#take(lookup, record, sentAt);
+      } catch (error) {
+        failed(error);
+      }
+    };
+    try {
+      const loading = breaker.call(() =>
+        this.#parts.store.load(uid, {
+          tokenHash: key,
+          touch: isTouch,
+          grace: this.#registry.renewalGrace,
+        })
+      );
+      if (isPromiseLike(loading)) return loading.then(loaded, failed);
+      loaded(loading);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** Takes over a record that was loaded for a request. */
+  #take(
+    lookup: Lookup,
+    record: LoadedSession | undefined,
+    sentAt: number,
+  ): void {
+    const { uid } = lookup;
+    const claims = this.#parts.claims.of(uid);
+    // The session may have ended during the load.
+    if (claims.isUnwritten(uid)) return;
+    const live = this.#registry.sessions.get(uid);
+    if (record === undefined) {
+      if (live?.isActive && this.#parts.writer.isInStore(live)) {
+        claims.requestCheck(live);
+      }
+      return;
+    }
+    const session = live ?? this.#parts.loader.revive(record, sentAt);
+    const state = this.#parts.loader.stateOf(session);
+    if (state === undefined || !session.isActive) return;
+    claims.checks.confirm(session);
+    this.#parts.loader.update(session, record, sentAt);
+    lookup.loaded = record;
+    lookup.drops = state.drops;
+  }
+}

@@ -1,0 +1,284 @@
+import type { Clock } from "../base/clock.ts";
+import {
+  attempt,
+  isPromiseLike,
+  type MaybePromise,
+  settleAll,
+} from "../base/maybe_promise.ts";
+import { randomId } from "../base/random_id.ts";
+import type { SessionRegistry } from "../registry/session_registry.ts";
+import { DETACH } from "../session/internals.ts";
+import type { Session, SessionChange } from "../session.ts";
+import type {
+  LoadedSession,
+  SessionChanges,
+  StoredCallback,
+} from "../stores/store.ts";
+import { Alarm } from "../timing/alarm.ts";
+import type { SessionWritesParts } from "./record_calls.ts";
+import { SessionWrites, type WriteOptions } from "./session_writes.ts";
+import { encodeValue } from "./value_codec.ts";
+
+/** The longest that a touch outside of a request waits to be written, in ms. */
+const TOUCH_WAIT = 1000;
+
+/** Milliseconds before a failed write is repeated. */
+const REPEAT_AFTER = 1000;
+
+/**
+ * Hex digits of the id of a named callback, which is unique within its session:
+ * more would be bytes of each session in the store.
+ */
+const CALLBACK_ID_LENGTH = 16;
+
+/**
+ * Notes the changes of the live sessions and writes them: in requests before the
+ * response leaves, outside of requests in the next turn, touches within a second.
+ */
+export class RecordWriter {
+  readonly #registry: SessionRegistry;
+  readonly #clock: Clock;
+  readonly #parts: SessionWritesParts;
+  readonly #writes: SessionWrites;
+  readonly #alarm: Alarm;
+  /** Sessions with new changes to write. */
+  readonly #changed = new Set<Session>();
+  /** Sessions that were touched. */
+  readonly #touched = new Set<Session>();
+  /** Sessions whose last write failed; requests of other sessions do not wait. */
+  readonly #failed = new Set<Session>();
+  #isStopped = false;
+
+  constructor(registry: SessionRegistry, parts: SessionWritesParts) {
+    this.#registry = registry;
+    this.#clock = registry.clock;
+    this.#parts = parts;
+    this.#writes = new SessionWrites(registry, parts);
+    this.#alarm = new Alarm(this.#clock, () => this.#saveAll());
+  }
+
+  /** The sessions with new changes to write. */
+  get changed(): ReadonlySet<Session> {
+    return this.#changed;
+  }
+
+  /**
+   * Notes a change in a session.
+   *
+   * @throws {TypeError} If it cannot be cloned.
+   */
+  note(session: Session, change: SessionChange): void {
+    const state = this.#parts.loader.stateOf(session);
+    if (state === undefined) return;
+    switch (change.kind) {
+      case "touch":
+        this.#touched.add(session);
+        this.#saveIn(Math.min(TOUCH_WAIT, session.sessionTimeout * 250));
+        return;
+      case "value": {
+        const { key, value } = change;
+        const text = value === undefined
+          ? undefined
+          : encode(value, `set "${key}"`, session);
+        (state.values ??= new Map()).set(key, text);
+        break;
+      }
+      case "callback": {
+        const { name } = change;
+        const argument = encode(change.argument, `keep "${name}"`, session);
+        const id = randomId().slice(0, CALLBACK_ID_LENGTH);
+        (state.callbacks ??= []).push({ id, name, argument });
+        break;
+      }
+      case "access":
+        state.operations = [...state.operations, change.operation];
+    }
+    this.noteNew(session);
+  }
+
+  /** Notes that a session is to be created, or has changes. */
+  noteNew(session: Session): void {
+    this.#changed.add(session);
+    this.#saveIn(0);
+  }
+
+  /** Whether there is a record of a session, or one is being created. */
+  isInStore(session: Session): boolean {
+    const state = this.#parts.loader.stateOf(session);
+    return state !== undefined &&
+      (state.isCreated || state.isInDoubt || state.writing !== undefined);
+  }
+
+  /** Whether a session has no record yet. */
+  isUnwritten(session: Session): boolean {
+    return this.#parts.loader.stateOf(session)?.isCreated === false;
+  }
+
+  /** Returns the named callbacks of a session that the store does not have yet. */
+  callbacksOf(session: Session): readonly StoredCallback[] {
+    return this.#parts.loader.stateOf(session)?.callbacks ?? [];
+  }
+
+  /**
+   * Writes what has changed in a session before a response leaves. If that fails,
+   * the changes are dropped.
+   *
+   * @throws {HttpError} 503 if a login or another process has superseded the
+   * changes; otherwise the error of the store.
+   */
+  flush(
+    session: Session,
+    options: Omit<WriteOptions, "isRequest"> = {},
+  ): MaybePromise<void> {
+    return this.#save(session, { ...options, isRequest: true });
+  }
+
+  /** Determines the outcome of an unsure write; never fails. */
+  settle(session: Session): MaybePromise<void> {
+    const state = this.#parts.loader.stateOf(session);
+    if (state?.unsure === undefined) return;
+    const settling = attempt(() => this.#writes.settle(session, state));
+    if (isPromiseLike(settling)) return settling.catch(() => {});
+  }
+
+  /** Ensures that the store has what the end of a session needs. */
+  prepareEnd(session: Session): MaybePromise<void> {
+    const state = this.#parts.loader.stateOf(session);
+    if (state !== undefined) return this.#writes.prepareEnd(session, state);
+  }
+
+  /** Touches the record of a session whose end is due within so many ms. */
+  extend(session: Session, within: number): void {
+    const state = this.#parts.loader.stateOf(session);
+    if (!state?.isCreated || !session.isActive) return;
+    if (session.expiresAt * 1000 - this.#clock.now() > within) return;
+    if (state.writing !== undefined) return;
+    const touching = attempt(() => this.#writes.touch(session, state));
+    // A write that fails is tried again with the next extension.
+    if (isPromiseLike(touching)) touching.catch(this.#reporter(session));
+  }
+
+  /** Builds the change that takes back the touch of a load. */
+  untouch(
+    session: Session,
+    loaded: LoadedSession,
+  ): SessionChanges | undefined {
+    const { touchedAt, touchedBefore } = loaded;
+    if (touchedAt === touchedBefore) return undefined;
+    const state = this.#parts.loader.stateOf(session);
+    return state?.untouch(touchedAt, touchedBefore);
+  }
+
+  /** Forgets the changes of a session that has ended. */
+  forget(session: Session): void {
+    this.#changed.delete(session);
+    this.#touched.delete(session);
+    this.#failed.delete(session);
+  }
+
+  /** Removes a session from this process; its changes are still written. */
+  detach(session: Session): void {
+    this.#touched.delete(session);
+    session[DETACH]();
+    this.#registry.remove(session);
+  }
+
+  /** Writes a session without a request. */
+  saveSoon(session: Session): void {
+    const saving = attempt(() => this.#save(session, { isRequest: false }));
+    if (isPromiseLike(saving)) saving.catch(this.#reporter(session));
+  }
+
+  /** Adds a write to the writes of a session that callers wait for. */
+  track(session: Session, writing: PromiseLike<void>): void {
+    const state = this.#parts.loader.stateOf(session);
+    if (state !== undefined) state.track(writing);
+  }
+
+  /** Writes the remaining changes, and detaches all sessions. */
+  halt(): Promise<unknown> {
+    this.#isStopped = true;
+    this.#alarm.clear();
+    const writes = this.#waiting().map(async (session) => {
+      await this.#save(session, { isRequest: false });
+    });
+    for (const session of this.#registry.sessions.values()) {
+      this.detach(session);
+    }
+    return settleAll(writes);
+  }
+
+  #save(session: Session, options: WriteOptions): MaybePromise<void> {
+    this.#changed.delete(session);
+    this.#touched.delete(session);
+    const state = this.#parts.loader.stateOf(session);
+    if (state === undefined) return;
+    const done = () => {
+      if (state.unsure === undefined) this.#failed.delete(session);
+      else this.#failLater(session);
+    };
+    const failed = (error: unknown): never => {
+      this.#failLater(session);
+      throw error;
+    };
+    const saving = attempt(() => this.#writes.save(session, state, options));
+    if (isPromiseLike(saving)) return saving.then(done, failed);
+    done();
+  }
+
+  /** Settles a failed write at once if possible; otherwise repeats it later. */
+  #failLater(session: Session): void {
+    this.#failed.add(session);
+    this.#saveIn(REPEAT_AFTER);
+    const state = this.#parts.loader.stateOf(session);
+    const { isOpen } = this.#parts.breakers.of(session.uid);
+    if (state?.unsure === undefined || isOpen) return;
+    const settling = this.settle(session);
+    const settled = () => {
+      if (state.unsure === undefined) this.#failed.delete(session);
+    };
+    if (isPromiseLike(settling)) settling.then(settled);
+    else settled();
+  }
+
+  #waiting(): Session[] {
+    return [
+      ...new Set([...this.#changed, ...this.#touched, ...this.#failed]),
+    ];
+  }
+
+  #saveAll(): void {
+    for (const session of this.#waiting()) {
+      if (!this.#parts.breakers.of(session.uid).isOpen) this.saveSoon(session);
+      else this.#waitForStore(session);
+    }
+  }
+
+  #waitForStore(session: Session): void {
+    this.#changed.delete(session);
+    this.#failed.add(session);
+    this.#saveIn(REPEAT_AFTER);
+    const state = this.#parts.loader.stateOf(session);
+    if (state !== undefined) this.#writes.postpone(session, state);
+  }
+
+  #saveIn(delay: number): void {
+    if (!this.#isStopped) this.#alarm.setFor(this.#clock.now() + delay);
+  }
+
+  #reporter(session: Session): (error: unknown) => void {
+    return (error) =>
+      this.#parts.breakers.of(session.uid).report(error, { session });
+  }
+}
+
+function encode(value: unknown, act: string, session: Session): string {
+  try {
+    return encodeValue(value);
+  } catch (cause) {
+    throw new TypeError(
+      `Cannot ${act} of session "${session.uid}": it cannot be cloned, so no store can keep it`,
+      { cause },
+    );
+  }
+}

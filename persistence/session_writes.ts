@@ -1,0 +1,286 @@
+import type { Clock } from "../base/clock.ts";
+import {
+  attempt,
+  isPromiseLike,
+  type MaybePromise,
+  proceed,
+} from "../base/maybe_promise.ts";
+import type { HttpError } from "../http/http_error.ts";
+import type { SessionRegistry } from "../registry/session_registry.ts";
+import type { AccessOperation } from "../session/access.ts";
+import { ACCESS } from "../session/internals.ts";
+import type { Session } from "../session.ts";
+import type { SessionChanges } from "../stores/store.ts";
+import {
+  accessChangeOf,
+  takeChanges,
+  withoutTouches,
+} from "./pending_changes.ts";
+import { RecordCalls, type SessionWritesParts } from "./record_calls.ts";
+import { RecordCreation } from "./record_creation.ts";
+import { TOUCH_SLACK } from "./record_loader.ts";
+import type { StoredState } from "./stored_state.ts";
+import { unkept } from "./unkept.ts";
+import { UnsureWrites } from "./unsure_writes.ts";
+
+/** How often a write is tried; other processes may change the record meanwhile. */
+const MAX_TRIES = 5;
+
+/** How a session is written. */
+export interface WriteOptions {
+  /** Whether a request waits, which is answered 503 if the write fails. */
+  readonly isRequest: boolean;
+  /** More changes to write, unless the session was touched. */
+  readonly extra?: SessionChanges | undefined;
+  /**
+   * The count of dropped changes when the session was loaded for the request. If
+   * the count has risen since, the changes of the request may be among the
+   * dropped ones, and the request must not be acknowledged.
+   */
+  readonly drops?: number | undefined;
+  /** The generation of the request's token: a login supersedes its changes. */
+  readonly generation?: number | undefined;
+}
+
+/**
+ * Writes the changes of one session, one write at a time.
+ *
+ * A write names the version of the record that it is based on. If another process
+ * has changed the record since, the store refuses the write; then the record is
+ * loaded and the write is decided again. The outcome of a write without an answer is unknown. The
+ * store refuses such a write after the timeout, and after the next fence: a change
+ * that raises the version. Changes of a failed request are dropped. Changes made
+ * outside of requests are repeated, unless the record has changed since.
+ */
+export class SessionWrites {
+  readonly #registry: SessionRegistry;
+  readonly #clock: Clock;
+  readonly #parts: SessionWritesParts;
+  readonly #calls: RecordCalls;
+  readonly #unsure: UnsureWrites;
+  readonly #creation: RecordCreation;
+
+  constructor(registry: SessionRegistry, parts: SessionWritesParts) {
+    this.#registry = registry;
+    this.#clock = registry.clock;
+    this.#parts = parts;
+    const { store } = parts;
+    const calls = this.#calls = new RecordCalls(registry.clock, parts);
+    const unsure = new UnsureWrites(registry, parts, calls);
+    this.#unsure = unsure;
+    this.#creation = new RecordCreation(registry, { store, calls, unsure });
+  }
+
+  /** Writes what has changed in a session, once its earlier writes are done. */
+  save(
+    session: Session,
+    state: StoredState,
+    options: WriteOptions,
+  ): MaybePromise<void> {
+    return state.whenIdle(() => {
+      if (!session.isActive) return;
+      if (!state.isCreated) {
+        return this.#create(session, state, options.isRequest);
+      }
+      if (state.unsure === undefined) {
+        return this.#save(session, state, options);
+      }
+      const settling = attempt(() => this.#unsure.settle(session, state));
+      const save = () => this.#save(session, state, options);
+      if (!isPromiseLike(settling)) return save();
+      // A request that has nothing to write need not wait for the store.
+      return settling.then(save, (error) => {
+        if (!options.isRequest || hasChanges(session, state)) throw error;
+      });
+    });
+  }
+
+  /** Determines the outcome of an unsure write; repeats or drops the write. */
+  settle(session: Session, state: StoredState): MaybePromise<void> {
+    return state.whenIdle(() => {
+      if (state.unsure !== undefined && session.isActive) {
+        return this.#unsure.settle(session, state);
+      }
+    });
+  }
+
+  /** Ensures that the store has a session and its named callbacks. */
+  prepareEnd(session: Session, state: StoredState): MaybePromise<void> {
+    return state.whenIdle(() => {
+      const creating = state.isInDoubt && !state.isCreated
+        ? this.#create(session, state, false)
+        : undefined;
+      return proceed(
+        creating,
+        () => this.#calls.commitCallbacks(session, state),
+      );
+    });
+  }
+
+  /** Touches the record of a session. */
+  touch(session: Session, state: StoredState): MaybePromise<void> {
+    return proceed(
+      this.#calls.send(session, state, {
+        changes: { idle: 0 },
+        conditions: {},
+      }),
+      () => {},
+    );
+  }
+
+  /** Keeps waiting changes for later; they overwrite no newer ones. */
+  postpone(session: Session, state: StoredState): void {
+    if (!state.isCreated || !session.isActive) return;
+    const { operations } = state;
+    const changes = takeChanges(session, state, this.#grace);
+    if (changes !== undefined) {
+      this.#unsure.keep(state, { changes, operations, version: state.version });
+    }
+  }
+
+  get #grace(): number {
+    return this.#registry.renewalGrace;
+  }
+
+  #save(
+    session: Session,
+    state: StoredState,
+    options: WriteOptions,
+  ): MaybePromise<void> {
+    if (!session.isActive) return;
+    if ((options.drops ?? state.drops) !== state.drops) {
+      const { operations } = state;
+      const changes = takeChanges(session, state, this.#grace) ?? {};
+      this.#drop(session, state, { changes, operations });
+      throw unkept();
+    }
+    const touchedAt = session.lastModified * 1000;
+    const touch = touchedAt - state.touchedAt > TOUCH_SLACK
+      ? { idle: Math.max(0, this.#clock.now() - touchedAt) }
+      : options.extra;
+    const { operations } = state;
+    const changes = takeChanges(session, state, this.#grace);
+    if (changes === undefined && touch === undefined) return;
+    return this.#commit(
+      session,
+      state,
+      { changes: { ...touch, ...changes }, operations },
+      options,
+    );
+  }
+
+  #create(
+    session: Session,
+    state: StoredState,
+    isRequest: boolean,
+  ): MaybePromise<void> {
+    return this.#creation.create(
+      session,
+      state,
+      () => this.#save(session, state, { isRequest }),
+    );
+  }
+
+  #commit(
+    session: Session,
+    state: StoredState,
+    write: {
+      readonly changes: SessionChanges;
+      readonly operations: readonly AccessOperation[];
+    },
+    options: WriteOptions,
+  ): MaybePromise<void> {
+    const { operations } = write;
+    const { isRequest } = options;
+    let { changes } = write;
+    let { version } = state;
+    let tries = 0;
+    const send = (): MaybePromise<void> => {
+      version = state.version;
+      const conditions = withoutTouches(changes) === undefined
+        ? {}
+        : { version };
+      return proceed(
+        this.#calls.send(session, state, { changes, conditions }),
+        (times): MaybePromise<void> => {
+          if (times?.isRefused) return decideAnew();
+          if (times !== undefined || !session.isActive) return;
+          this.#parts.onOver(session);
+          this.#calls.reportLost(session, changes, "it has ended");
+          if (isRequest && operations.length > 0) throw new RefusedError();
+        },
+      );
+    };
+    const decideAnew = (): MaybePromise<void> => {
+      if (++tries === MAX_TRIES) throw new RefusedError();
+      return proceed(
+        this.#calls.reload(session, state, { changes, operations }),
+        (isThere): MaybePromise<void> => {
+          const access = session[ACCESS];
+          const isSuperseded = access !== undefined &&
+            (options.generation ?? Infinity) < access.loginGeneration;
+          if (!isThere || isSuperseded) throw new RefusedError();
+          if (operations.length > 0) {
+            if (operations.some((one) => this.#parts.loader.isDropped(one))) {
+              throw new RefusedError();
+            }
+            changes = {
+              ...changes,
+              access: accessChangeOf(session, this.#grace, operations),
+            };
+          }
+          return send();
+        },
+      );
+    };
+    const failed = (error: unknown): never => {
+      const facts = withoutTouches(changes);
+      if (isRequest || error instanceof RefusedError) {
+        this.#drop(session, state, { changes: facts ?? {}, operations });
+        if (!isRequest) {
+          this.#calls.reportLost(
+            session,
+            changes,
+            "others have changed it since",
+          );
+        }
+      } else if (facts !== undefined) {
+        this.#unsure.keep(state, { changes: facts, operations, version });
+      }
+      throw error instanceof RefusedError ? error.answer : error;
+    };
+    const sending = attempt(send);
+    if (!isPromiseLike(sending)) return;
+    return state.track(sending.then(undefined, failed));
+  }
+
+  /** Drops a write of a request; the record is loaded anew, behind a fence. */
+  #drop(
+    session: Session,
+    state: StoredState,
+    { changes, operations }: {
+      readonly changes: SessionChanges;
+      readonly operations: readonly AccessOperation[];
+    },
+  ): void {
+    this.#parts.loader.drop(operations);
+    state.isStale = true;
+    state.unsure ??= { changes: {}, operations: [], version: -1 };
+    this.#parts.loader.applyAccess(session, state);
+    this.#calls.reportLost(session, changes, "its request was answered 503");
+  }
+}
+
+/** A write that is refused, and must not be repeated. */
+class RefusedError extends Error {
+  /** The error that the request gets. */
+  readonly answer: HttpError = unkept();
+}
+
+function hasChanges(session: Session, state: StoredState): boolean {
+  return state.values !== undefined || state.callbacks !== undefined ||
+    state.operations.length > 0 ||
+    !Number.isNaN(state.sessionTimeout) &&
+      (state.sessionTimeout !== session.sessionTimeout * 1000 ||
+        state.absoluteTimeout !== session.absoluteTimeout * 1000);
+}

@@ -1,0 +1,208 @@
+import type { Clock } from "../base/clock.ts";
+import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+
+/** Milliseconds between two checks of the calls that wait for an answer. */
+const LOOK = 100;
+
+/** A call that the store has not answered yet. */
+interface Waiting {
+  /** UNIX milliseconds. */
+  readonly until: number;
+  readonly giveUp: () => void;
+}
+
+/** The clock, and the error handler, of the sessions over a store. */
+export interface BreakerSite {
+  readonly clock: Clock;
+  reportError(error: unknown, context: object): void;
+}
+
+/** An error of a store that does not answer. */
+export class StoreUnavailableError extends Error {
+  /** @ignore */
+  override name = "StoreUnavailableError";
+}
+
+/**
+ * A circuit breaker for a store, or for a part of it that can be away by itself:
+ * calls fail after the timeout, and at once while the circuit is open.
+ *
+ * One call without an answer in time opens the circuit. Two failures in a row open
+ * it too; a single failure may concern one call only. The owner makes probes, and
+ * the answer to a probe closes the circuit.
+ */
+export class StoreBreaker {
+  readonly #site: BreakerSite;
+  readonly #clock: Clock;
+  readonly #timeout: number;
+  readonly #name: string;
+  readonly #onFailure: () => void;
+  readonly #waiting = new Set<Waiting>();
+  #timer: unknown = undefined;
+  #isOpen = false;
+  #hasFailed = false;
+  /** The errors of calls. */
+  readonly #failures = new WeakSet<object>();
+  /** Reports the last failure, unless the circuit opens. */
+  #reportLater: (() => void) | undefined = undefined;
+
+  /**
+   * @param site Its error handler gets the reason, once for each opening.
+   * @param timeout Milliseconds that a call may take.
+   * @param options The name of the part of the store, undefined for all of it;
+   * called when a call fails, so that its owner makes another one.
+   */
+  constructor(
+    site: BreakerSite,
+    timeout: number,
+    { part, onFailure }: {
+      readonly part: string | undefined;
+      onFailure(): void;
+    },
+  ) {
+    this.#site = site;
+    this.#clock = site.clock;
+    this.#timeout = timeout;
+    this.#onFailure = onFailure;
+    this.#name = part === undefined
+      ? "the session store"
+      : `${part} of the session store`;
+  }
+
+  /** Whether the store answered the last call with a promise. */
+  isAwaited = true;
+
+  /** Whether the last call failed, or the circuit is open. */
+  get isInDoubt(): boolean {
+    return this.#isOpen || this.#hasFailed;
+  }
+
+  /** Whether calls fail at once. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /**
+   * Calls the store, unless the circuit is open.
+   *
+   * @throws {StoreUnavailableError} If it is open, or if the store does not answer
+   * in time. Errors of the store are passed on.
+   */
+  call<T>(ask: () => MaybePromise<T>): MaybePromise<T> {
+    if (this.#isOpen) {
+      throw new StoreUnavailableError(
+        `Cannot ask ${this.#name}: it does not answer`,
+      );
+    }
+    return this.probe(ask);
+  }
+
+  /** Calls the store even if the circuit is open; an answer closes it. */
+  probe<T>(ask: () => MaybePromise<T>): MaybePromise<T> {
+    let answer: MaybePromise<T>;
+    try {
+      answer = ask();
+      this.isAwaited = isPromiseLike(answer);
+      if (isPromiseLike(answer)) return this.#await(answer);
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    }
+    this.#succeed();
+    return answer;
+  }
+
+  /**
+   * Reports the error of a call.
+   *
+   * The breaker reports an open circuit itself, once. So the report of a first
+   * failure waits for the next call, which may open the circuit.
+   */
+  report(error: unknown, context: object): void {
+    if (error instanceof StoreUnavailableError) return;
+    const report = () => this.#site.reportError(error, context);
+    if (!(error instanceof Error && this.#failures.has(error))) report();
+    else if (this.#isOpen) return;
+    else if (this.#hasFailed) this.#reportLater = report;
+    else report();
+  }
+
+  /** Reports the failure that waits for the next call, if there is one. */
+  close(): void {
+    this.#reportLater?.();
+    this.#reportLater = undefined;
+  }
+
+  #await<T>(answer: PromiseLike<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const waiting = {
+        until: this.#clock.now() + this.#timeout,
+        giveUp: () => {
+          const error = new StoreUnavailableError(
+            `Cannot ask ${this.#name}: no answer in ${this.#timeout / 1000} s`,
+          );
+          this.#open(error);
+          reject(error);
+        },
+      };
+      this.#waiting.add(waiting);
+      this.#timer ??= this.#clock.setTimeout(this.#look, LOOK);
+      // A thenable of a store may throw; a promise would reject.
+      Promise.resolve(answer).then((value) => {
+        // A late answer does not close the circuit.
+        if (this.#waiting.delete(waiting)) this.#succeed();
+        this.#rest();
+        resolve(value);
+      }, (error) => {
+        if (this.#waiting.delete(waiting)) this.#fail(error);
+        this.#rest();
+        reject(error);
+      });
+    });
+  }
+
+  /** One timer for all calls: one for each would cost more than the call. */
+  readonly #look = (): void => {
+    this.#timer = undefined;
+    const now = this.#clock.now();
+    for (const waiting of this.#waiting) {
+      if (now < waiting.until) continue;
+      this.#waiting.delete(waiting);
+      waiting.giveUp();
+    }
+    if (this.#waiting.size > 0) {
+      this.#timer = this.#clock.setTimeout(this.#look, LOOK);
+    }
+  };
+
+  #rest(): void {
+    if (this.#waiting.size > 0 || this.#timer === undefined) return;
+    this.#clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #succeed(): void {
+    this.#isOpen = this.#hasFailed = false;
+    this.close();
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof Error) this.#failures.add(error);
+    if (this.#hasFailed) this.#open(error);
+    this.#hasFailed = true;
+    this.#onFailure();
+  }
+
+  #open(error: unknown): void {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    this.#reportLater = undefined;
+    this.#site.reportError(
+      new StoreUnavailableError(`Cannot reach ${this.#name}`, {
+        cause: error,
+      }),
+      {},
+    );
+    this.#onFailure();
+  }
+}

@@ -1,0 +1,260 @@
+import type { Clock } from "../base/clock.ts";
+import {
+  attempt,
+  isPromiseLike,
+  type MaybePromise,
+  settleAll,
+} from "../base/maybe_promise.ts";
+import { randomId } from "../base/random_id.ts";
+import { HttpError } from "../http/http_error.ts";
+import type { Lookup } from "../registry/lookup.ts";
+import type {
+  BackendVisit,
+  SessionBackend,
+} from "../registry/session_backend.ts";
+import type { StoredEndCounts } from "../registry/session_counts.ts";
+import type { SessionRegistry } from "../registry/session_registry.ts";
+import type {
+  EndSessionsOptions,
+  Session,
+  SessionChange,
+  SessionEnd,
+} from "../session.ts";
+import type { SessionStore } from "../stores/store.ts";
+import { Turns } from "../timing/turns.ts";
+import { CHECK_EVERY } from "./deadline_checks.ts";
+import { EndClaims } from "./end_claims.ts";
+import { RecordLoader } from "./record_loader.ts";
+import { RecordLoads } from "./record_loads.ts";
+import { RecordWriter } from "./record_writer.ts";
+import { hashOfSecret } from "./secret_hash.ts";
+import { StoreBreaker } from "./store_breaker.ts";
+import { StoreHealth } from "./store_health.ts";
+import { PerPart } from "./store_parts.ts";
+import { VisitWrites } from "./visit_writes.ts";
+
+/**
+ * Sessions in a store that other processes may share.
+ *
+ * The record of a session is loaded before its request is answered, and changes
+ * are written before the response leaves. Ends are claimed in the store before
+ * they are delivered. Only the store decides whether a session has expired.
+ */
+export class StoredBackend implements SessionBackend {
+  readonly mustLoad = true;
+  readonly #registry: SessionRegistry;
+  readonly #clock: Clock;
+  readonly #health: StoreHealth;
+  readonly #breakers: PerPart<StoreBreaker>;
+  readonly #loader: RecordLoader;
+  readonly #writer: RecordWriter;
+  readonly #claims: PerPart<EndClaims>;
+  readonly #loads: RecordLoads;
+  readonly #visitWrites: VisitWrites;
+  readonly #timeout: number;
+  #startTimer: unknown;
+  #ready: Promise<void> | undefined = undefined;
+  #isStopped = false;
+  #lastWrites: Promise<void> | undefined = undefined;
+
+  constructor(registry: SessionRegistry, store: SessionStore) {
+    const { clock, site, options } = registry;
+    const { storeTimeout = 2, endLease = 10 } = options;
+    const timeout = this.#timeout = storeTimeout * 1000;
+    this.#registry = registry;
+    this.#clock = clock;
+    const health = this.#health = new StoreHealth(site, store);
+    const breakers = this.#breakers = new PerPart(
+      store,
+      ({ name }, index) =>
+        new StoreBreaker(site, timeout, {
+          part: name,
+          onFailure: () => this.#claims.all[index]?.poll(),
+        }),
+    );
+    const loader = this.#loader = new RecordLoader(registry);
+    const writer = this.#writer = new RecordWriter(registry, {
+      store,
+      breakers,
+      loader,
+      timeout,
+      onOver: (session) => this.#claimsOf(session).requestCheck(session),
+    });
+    const turns = new Turns(clock);
+    const quietTurns = new Turns(clock);
+    const claimant = { owner: randomId(), lease: endLease * 1000 };
+    const claims = this.#claims = new PerPart(
+      store,
+      (part, index) =>
+        new EndClaims(registry, {
+          store,
+          part,
+          breaker: breakers.all[index]!,
+          loader,
+          writer,
+          claimant,
+          turns,
+          quietTurns,
+        }),
+    );
+    const parts = { store, health, breakers, claims, loader, writer };
+    this.#loads = new RecordLoads(registry, parts);
+    this.#visitWrites = new VisitWrites(registry, parts);
+    // The program registers its callbacks in this turn; claims begin after it.
+    this.#startTimer = clock.setTimeout(() => {
+      this.start().catch(() => {});
+    }, 0);
+  }
+
+  /** Counts of the claimed ends. */
+  get endCounts(): StoredEndCounts {
+    const sum = { claimed: 0, delivered: 0, failed: 0, deadLetter: 0, left: 0 };
+    for (const { counts } of this.#claims.all) {
+      for (const name of Object.keys(sum) as (keyof StoredEndCounts)[]) {
+        sum[name] += counts[name];
+      }
+    }
+    return sum;
+  }
+
+  keyOf(secret: string): string {
+    return hashOfSecret(secret);
+  }
+
+  start(): Promise<void> {
+    return this.#ready ??= this.#start();
+  }
+
+  load(lookups: readonly Lookup[]): MaybePromise<void> {
+    if (this.#ready === undefined) this.start().catch(() => {});
+    const loads = lookups.map((lookup) => this.#loads.load(lookup));
+    if (loads.some(isPromiseLike)) return Promise.all(loads).then(() => {});
+  }
+
+  newUid(): string {
+    const { refusal } = this.#health;
+    const breakers = this.#breakers;
+    if (refusal !== undefined || breakers.all.every(({ isOpen }) => isOpen)) {
+      throw new HttpError(503, "No session can be begun just now.", {
+        cause: refusal,
+      });
+    }
+    for (;;) {
+      const uid = randomId();
+      if (!breakers.of(uid).isOpen) return uid;
+    }
+  }
+
+  created(session: Session): void {
+    this.#loader.track(session);
+    this.#writer.noteNew(session);
+  }
+
+  changed(session: Session, change: SessionChange): void {
+    this.#writer.note(session, change);
+  }
+
+  mayExpire(session: Session): boolean {
+    if (!this.#writer.isInStore(session)) return true;
+    this.#claimsOf(session).requestCheck(session);
+    return false;
+  }
+
+  isUnderCheck(session: Session): boolean {
+    return this.#claimsOf(session).checks.has(session);
+  }
+
+  deliver(end: SessionEnd): void {
+    this.#claims.of(end.uid).deliver(end);
+  }
+
+  /** Extends the deadline in the store while a request is under way. */
+  hold(visit: BackendVisit): () => void {
+    let timer: unknown;
+    const watch = () => {
+      const timeout = (visit.ownSession?.sessionTimeout ?? 1) * 1000;
+      // A timeout that is not a number is reported when the request finishes.
+      const pause = Math.min(Math.max(timeout / 4 || 0, 10), CHECK_EVERY);
+      timer = this.#clock.setTimeout(() => {
+        const session = visit.ownSession;
+        if (session !== undefined && visit.isHolding) {
+          this.#writer.extend(session, 2 * pause);
+        }
+        watch();
+      }, pause);
+    };
+    watch();
+    return () => this.#clock.clearTimeout(timer);
+  }
+
+  flush(visit: BackendVisit): MaybePromise<void> {
+    return this.#visitWrites.flush(visit);
+  }
+
+  evict(session: Session): boolean {
+    this.#claimsOf(session).checks.confirm(session);
+    if (this.#loader.stateOf(session)?.isCreated !== true) return false;
+    this.#writer.detach(session);
+    this.#writer.saveSoon(session);
+    return true;
+  }
+
+  endAll(
+    principal: string,
+    options: EndSessionsOptions,
+  ): MaybePromise<number> {
+    const { except, reason = "revoked" } = options;
+    const counts = this.#claims.all.map((claims) =>
+      attempt(() => claims.endAll(principal, except, reason))
+    );
+    // Sessions in parts that answer end, even if another part fails.
+    if (!counts.some(isPromiseLike)) return sum(counts as number[]);
+    return settleAll<number>(counts).then(sum);
+  }
+
+  halt(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#clock.clearTimeout(this.#startTimer);
+    this.#health.stop();
+    this.#lastWrites = settleAll<unknown>([
+      this.#writer.halt(),
+      ...this.#claims.all.map((claims) => claims.halt()),
+    ]).then(
+      () => {},
+      (error) => this.#registry.site.reportError(error, {}),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.halt();
+    await this.#lastWrites;
+    await Promise.all(this.#claims.all.map((claims) => claims.stop()));
+    for (const breaker of this.#breakers.all) breaker.close();
+  }
+
+  async #start(): Promise<void> {
+    const begin = () => {
+      for (const claims of this.#claims.all) claims.begin();
+    };
+    try {
+      const checking = this.#health.run();
+      if (isPromiseLike(checking)) {
+        // Claims of ends do not wait for a slow answer.
+        this.#startTimer = this.#clock.setTimeout(begin, this.#timeout);
+        await checking;
+      }
+      begin();
+    } finally {
+      this.#clock.clearTimeout(this.#startTimer);
+    }
+  }
+
+  #claimsOf({ uid }: Session): EndClaims {
+    return this.#claims.of(uid);
+  }
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,115 @@
+import { type MaybePromise, settleAll } from "../base/maybe_promise.ts";
+import type { AccessOperation, AccessState } from "../session/access.ts";
+import type {
+  SessionChanges,
+  SessionTimes,
+  StoredCallback,
+} from "../stores/store.ts";
+
+/** The most loads at once whose touches can be taken back. */
+const MAX_UNTOUCHES = 16;
+
+/** A write whose outcome is unknown, since the store did not answer. */
+export interface UnsureWrite {
+  /** The changes to repeat, without those of requests that were answered 503. */
+  readonly changes: SessionChanges;
+  /** The version of the record before the write. */
+  readonly version: number;
+  /** The changes of principal and tokens in the write. */
+  readonly operations: readonly AccessOperation[];
+}
+
+/** The known state of the record of a live session, and the changes to write. */
+export class StoredState {
+  /** Whether a record is known to exist. */
+  isCreated = false;
+  /** Whether a creation was sent, and the store did not answer. */
+  isInDoubt = false;
+  /** The version of the record from which the session took its values. */
+  version = -1;
+  /** Whether the session has values that may differ from the record's. */
+  isStale = false;
+  /** UNIX milliseconds, by the clock here, of the touch in the record. */
+  touchedAt = -Infinity;
+  /** Milliseconds, as written to the record or being written. */
+  sessionTimeout = NaN;
+  absoluteTimeout = NaN;
+  /** Counts how often changes were dropped. */
+  drops = 0;
+  /** Milliseconds by which the store's clock is ahead of the one here. */
+  storeAhead = 0;
+  /** Principal and tokens in the record, by the clock here. */
+  access: AccessState | undefined = undefined;
+  /** Values to write; undefined deletes. */
+  values: Map<string, string | undefined> | undefined = undefined;
+  /** Named callbacks to write. */
+  callbacks: StoredCallback[] | undefined = undefined;
+  /** Changes of principal and tokens to write. */
+  operations: readonly AccessOperation[] = [];
+  /** A write whose outcome is unknown. */
+  unsure: UnsureWrite | undefined = undefined;
+  /** The changes that are being written. */
+  sent: SessionChanges | undefined = undefined;
+  /** Settles when all writes that are under way have settled. */
+  writing: Promise<void> | undefined = undefined;
+  /** Touches of loads to take back, each with the touch before it. */
+  readonly #untouches = new Map<number, number>();
+
+  /** Takes over the times of a record that was requested at `sentAt`. */
+  setTimes(times: SessionTimes, sentAt: number): void {
+    this.touchedAt = times.touchedAt + sentAt - times.now;
+    this.storeAhead = times.now - sentAt;
+  }
+
+  /** The keys whose values here are newer than those of a record. */
+  get keysAhead(): Set<string> {
+    const maps = [this.sent?.values, this.unsure?.changes.values];
+    return new Set([...maps, this.values].flatMap((values) => [
+      ...values?.keys() ?? [],
+    ]));
+  }
+
+  /**
+   * Builds the change that takes back the touch of a load. If two such loads
+   * overlap, only the second can be taken back, and it restores the time before
+   * both.
+   */
+  untouch(touchedAt: number, before: number): SessionChanges {
+    let to = before;
+    for (;;) {
+      const earlier = this.#untouches.get(to);
+      if (earlier === undefined || earlier >= to) break;
+      to = earlier;
+    }
+    this.#untouches.delete(touchedAt);
+    this.#untouches.set(touchedAt, to);
+    if (this.#untouches.size > MAX_UNTOUCHES) {
+      const [oldest] = this.#untouches.keys();
+      this.#untouches.delete(oldest!);
+    }
+    return { takenBack: { touchedAt, before, to } };
+  }
+
+  /** Acts when the writes that are under way have settled. */
+  whenIdle(act: () => MaybePromise<void>): MaybePromise<void> {
+    if (this.writing === undefined) return act();
+    return this.writing.then(() => {}, () => {}).then(() =>
+      // Another caller may have been first.
+      this.whenIdle(act)
+    );
+  }
+
+  /** Notes a write that is under way. */
+  track(writing: PromiseLike<void>): Promise<void> {
+    const before = this.writing;
+    const all: Promise<void> =
+      (before === undefined
+        ? Promise.resolve(writing)
+        : settleAll<void>([before, writing]).then(() => {})).finally(() => {
+          if (this.writing === all) this.writing = undefined;
+        });
+    all.catch(() => {});
+    this.writing = all;
+    return Promise.resolve(writing);
+  }
+}

@@ -1,0 +1,128 @@
+import {
+  isPromiseLike,
+  type MaybePromise,
+  proceed,
+} from "../base/maybe_promise.ts";
+import type { SessionRegistry } from "../registry/session_registry.ts";
+import type { AccessOperation } from "../session/access.ts";
+import type { Session } from "../session.ts";
+import type { SessionChanges } from "../stores/store.ts";
+import { accessChangeOf, joinChanges, missingFrom } from "./pending_changes.ts";
+import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
+import type { StoredState } from "./stored_state.ts";
+import { unkept } from "./unkept.ts";
+
+/** How often a fence is tried; other processes may change the record meanwhile. */
+const MAX_TRIES = 5;
+
+/** A change that only raises the version; the store then refuses earlier writes. */
+const FENCE: SessionChanges = { values: new Map() };
+
+/** Settles writes whose outcome is unknown. */
+export class UnsureWrites {
+  readonly #registry: SessionRegistry;
+  readonly #parts: SessionWritesParts;
+  readonly #calls: RecordCalls;
+
+  constructor(
+    registry: SessionRegistry,
+    parts: SessionWritesParts,
+    calls: RecordCalls,
+  ) {
+    this.#registry = registry;
+    this.#parts = parts;
+    this.#calls = calls;
+  }
+
+  /** Keeps a write outside of requests whose outcome is unknown. */
+  keep(
+    state: StoredState,
+    write: {
+      readonly changes: SessionChanges;
+      readonly operations: readonly AccessOperation[];
+      readonly version: number;
+    },
+  ): void {
+    const { unsure } = state;
+    state.unsure = {
+      changes: joinChanges(unsure?.changes ?? {}, write.changes),
+      operations: [...unsure?.operations ?? [], ...write.operations],
+      version: unsure?.version ?? write.version,
+    };
+  }
+
+  /** Determines the outcome of an unsure write; repeats or drops the write. */
+  settle(
+    session: Session,
+    state: StoredState,
+    tries = 1,
+  ): MaybePromise<void> {
+    const { unsure } = state;
+    if (unsure === undefined) return;
+    const sentAt = this.#registry.clock.now();
+    const settling = proceed(
+      this.#calls.load(session),
+      (record): MaybePromise<void> => {
+        if (record === undefined) return this.#settleOver(session, state);
+        const isMovedOn = record.version !== unsure.version;
+        const missing = missingFrom(unsure.changes, record);
+        // Callbacks are added even if others have changed the record.
+        const { addedCallbacks } = missing;
+        const again = !isMovedOn
+          ? this.#repeated(session, unsure)
+          : addedCallbacks === undefined
+          ? FENCE
+          : { addedCallbacks };
+        if (isMovedOn) {
+          state.unsure = { changes: {}, operations: [], version: -1 };
+          state.isStale = true;
+          if (missing.access !== undefined) {
+            this.#parts.loader.drop(unsure.operations);
+          }
+          this.#parts.loader.update(session, record, sentAt);
+          const { addedCallbacks: _, ...lost } = missing;
+          this.#calls.reportLost(session, lost, "others have changed it since");
+        }
+        return proceed(
+          this.#calls.send(session, state, {
+            changes: Object.keys(again).length === 0 ? FENCE : again,
+            conditions: { version: record.version },
+          }),
+          (times): MaybePromise<void> => {
+            if (times?.isRefused) {
+              if (tries === MAX_TRIES) throw unkept();
+              return this.settle(session, state, tries + 1);
+            }
+            if (times !== undefined) state.version = times.version;
+            state.unsure = undefined;
+          },
+        );
+      },
+    );
+    return isPromiseLike(settling) ? state.track(settling) : settling;
+  }
+
+  /** Returns a write to repeat, with the present age of a login in it. */
+  #repeated(
+    session: Session,
+    { changes, operations }: {
+      readonly changes: SessionChanges;
+      readonly operations: readonly AccessOperation[];
+    },
+  ): SessionChanges {
+    if (operations.length === 0) return changes;
+    return {
+      ...changes,
+      access: accessChangeOf(session, this.#registry.renewalGrace, operations),
+    };
+  }
+
+  #settleOver(session: Session, state: StoredState): void {
+    const { unsure } = state;
+    state.unsure = undefined;
+    this.#parts.onOver(session);
+    if (unsure !== undefined) {
+      this.#calls.reportLost(session, unsure.changes, "it has ended");
+    }
+  }
+}

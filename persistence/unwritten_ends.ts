@@ -1,0 +1,90 @@
+import {
+  isPromiseLike,
+  type MaybePromise,
+  proceed,
+} from "../base/maybe_promise.ts";
+import type { SessionEnd, SessionEndReason } from "../session.ts";
+import type { ClaimedEnd } from "../stores/store.ts";
+import type { RecordWriter } from "./record_writer.ts";
+import type { StoreBreaker } from "./store_breaker.ts";
+
+/** The objects that the writes of ends use. */
+export interface UnwrittenEndsParts {
+  readonly breaker: StoreBreaker;
+  readonly writer: RecordWriter;
+  /** Ends a session in the store; returns nothing if it had ended there. */
+  claim(
+    uid: string,
+    reason: SessionEndReason,
+  ): MaybePromise<ClaimedEnd | undefined>;
+  /** Called with an end that this process delivers. */
+  onClaimed(end: SessionEnd): void;
+}
+
+/** The sessions that ended in this process and have not ended in the store. */
+export class UnwrittenEnds {
+  readonly #parts: UnwrittenEndsParts;
+  readonly #ends = new Map<string, SessionEnd>();
+  /** The uids of the ends that are being written. */
+  readonly #writing = new Set<string>();
+
+  constructor(parts: UnwrittenEndsParts) {
+    this.#parts = parts;
+  }
+
+  /** The number of unwritten ends. */
+  get size(): number {
+    return this.#ends.size;
+  }
+
+  /** Whether the end of a session is unwritten. */
+  has(uid: string): boolean {
+    return this.#ends.has(uid);
+  }
+
+  /** Adds an end and begins to write it. */
+  add(end: SessionEnd): MaybePromise<void> {
+    this.#ends.set(end.uid, end);
+    return this.#write(end);
+  }
+
+  /** Removes an end and returns it. */
+  take(uid: string): SessionEnd | undefined {
+    const end = this.#ends.get(uid);
+    this.#ends.delete(uid);
+    return end;
+  }
+
+  /** Writes all ends. */
+  writeAll(): MaybePromise<void>[] {
+    return [...this.#ends.values()].map((end) => this.#write(end));
+  }
+
+  /** Writes an end to the store and claims it, unless that is under way. */
+  #write(end: SessionEnd): MaybePromise<void> {
+    const { uid, session, reason } = end;
+    const { breaker, writer, claim, onClaimed } = this.#parts;
+    if (this.#writing.has(uid)) return;
+    this.#writing.add(uid);
+    const done = () => void this.#writing.delete(uid);
+    const failed = (error: unknown) => {
+      done();
+      // It is written in a later round.
+      breaker.report(error, { session });
+    };
+    try {
+      const writing = proceed(
+        writer.prepareEnd(session),
+        () =>
+          proceed(claim(uid, reason), (claimed) => {
+            this.#ends.delete(uid);
+            if (claimed !== undefined) onClaimed(end);
+          }),
+      );
+      if (isPromiseLike(writing)) return writing.then(done, failed);
+      done();
+    } catch (error) {
+      failed(error);
+    }
+  }
+}

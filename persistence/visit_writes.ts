@@ -1,0 +1,96 @@
+import {
+  attempt,
+  isPromiseLike,
+  type MaybePromise,
+  settleAll,
+} from "../base/maybe_promise.ts";
+import { HttpError } from "../http/http_error.ts";
+import { TOKEN_GENERATION } from "../live/session_streams.ts";
+import type { BackendVisit } from "../registry/session_backend.ts";
+import type { SessionRegistry } from "../registry/session_registry.ts";
+import type { EndClaims } from "./end_claims.ts";
+import type { RecordLoader } from "./record_loader.ts";
+import type { RecordWriter } from "./record_writer.ts";
+import type { StoreBreaker } from "./store_breaker.ts";
+import type { PerPart } from "./store_parts.ts";
+import { unkept } from "./unkept.ts";
+
+/** The objects that the writes of requests use. */
+export interface VisitWritesParts {
+  readonly breakers: PerPart<StoreBreaker>;
+  readonly claims: PerPart<EndClaims>;
+  readonly loader: RecordLoader;
+  readonly writer: RecordWriter;
+}
+
+/** Writes the changes of requests before their responses leave. */
+export class VisitWrites {
+  readonly #registry: SessionRegistry;
+  readonly #parts: VisitWritesParts;
+
+  constructor(registry: SessionRegistry, parts: VisitWritesParts) {
+    this.#registry = registry;
+    this.#parts = parts;
+  }
+
+  /**
+   * Writes what has changed before a response leaves.
+   *
+   * @throws {HttpError} 503 if a change of the request cannot be written.
+   */
+  flush(visit: BackendVisit): MaybePromise<void> {
+    const session = visit.ownSession;
+    const lookup = visit.lookups.find(({ uid }) => uid === session?.uid);
+    const writes: PromiseLike<void>[] = [];
+    const write = (act: () => MaybePromise<void>) => {
+      const writing = attempt(act);
+      if (isPromiseLike(writing)) writes.push(writing);
+    };
+    for (const other of [...this.#parts.writer.changed]) {
+      if (other !== session) write(() => this.#parts.writer.flush(other));
+    }
+    if (session !== undefined) {
+      const loaded = lookup?.loaded;
+      const extra = loaded === undefined || visit.wasTouched
+        ? undefined
+        : this.#parts.writer.untouch(session, loaded);
+      const generation = visit[TOKEN_GENERATION](session);
+      const drops = loaded === undefined ? undefined : lookup?.drops;
+      write(() =>
+        this.#parts.writer.flush(session, { extra, generation, drops })
+      );
+      this.#parts.loader.settleTouch(session);
+    }
+    if (writes.length === 0) return this.#checkWritten(visit);
+    return settleAll(writes).then(
+      () => this.#checkWritten(visit),
+      (error) => this.#fail(visit, error),
+    );
+  }
+
+  /** Refuses to acknowledge dropped changes and unwritten logouts. */
+  #checkWritten(visit: BackendVisit): void {
+    const session = visit.ownSession;
+    if (session === undefined) return;
+    const { uid } = session;
+    if (visit.hasLoggedOut && this.#parts.claims.of(uid).isUnwritten(uid)) {
+      throw new HttpError(
+        503,
+        "You may still be logged in: please try to log out again.",
+      );
+    }
+    const isDropped = visit.operations.some((operation) =>
+      this.#parts.loader.isDropped(operation)
+    );
+    if (isDropped) throw unkept();
+  }
+
+  #fail(visit: BackendVisit, error: unknown): never {
+    const session = visit.ownSession;
+    this.#parts.breakers.of(session?.uid ?? "").report(error, { session });
+    if (session !== undefined && this.#parts.writer.isUnwritten(session)) {
+      this.#registry.end(session, "evicted");
+    }
+    throw error instanceof HttpError ? error : unkept(error);
+  }
+}

@@ -1,0 +1,52 @@
+import { describe } from "../base/describe.ts";
+import { Session, type SessionSite } from "../session.ts";
+import type { SessionFactory, SessionsOptions } from "./sessions_options.ts";
+
+/** The site of new sessions, with their class. */
+export interface BuildingSite extends SessionSite {
+  /** The class of new sessions. */
+  sessionFactory: SessionFactory;
+}
+
+/**
+ * Makes a session by the factory of a site, with the timeouts of the options.
+ *
+ * @throws {TypeError} If the factory makes no Session with the uid.
+ * @throws {Error} If the factory makes a session that has ended.
+ */
+export function buildSession(
+  site: BuildingSite,
+  options: Readonly<SessionsOptions>,
+  uid: string,
+): Session {
+  const { sessionFactory } = site;
+  const session: unknown = new sessionFactory(site, uid);
+  if (!(session instanceof Session) || session.uid !== uid) {
+    throw new TypeError(
+      `Cannot make a session: ${
+        describe(sessionFactory)
+      } made no Session with the uid it was given: ${describe(session)}`,
+    );
+  }
+  if (!session.isActive) {
+    throw new Error(
+      `Cannot make a session: ${
+        describe(sessionFactory)
+      } made one that has ended: ${session.end?.reason}`,
+    );
+  }
+  for (const name of ["sessionTimeout", "absoluteTimeout"] as const) {
+    const seconds = options[name];
+    if (seconds !== undefined && isDefault(session, name)) {
+      session[name] = seconds;
+    }
+  }
+  return session;
+}
+
+/** Whether a timeout is the default of the class Session. */
+function isDefault(session: Session, name: keyof Session): boolean {
+  let object: object = session;
+  while (!Object.hasOwn(object, name)) object = Object.getPrototypeOf(object);
+  return object === Session.prototype;
+}

@@ -1,0 +1,21 @@
+import type { OptionRules } from "../base/options.ts";
+
+/** The options of a login. */
+export interface LogInOptions {
+  /**
+   * Seconds that the browser keeps the cookie, and the `sessionTimeout` of this
+   * session; above 0.
+   *
+   * @default {undefined}
+   */
+  remember?: number;
+}
+
+/** The rules that the options of a login are checked by. */
+export const LOG_IN_RULES: OptionRules<LogInOptions> = {
+  remember: {
+    kind: "a number above 0",
+    isKind: (value) => typeof value === "number",
+    isInRange: (seconds: number) => seconds > 0,
+  },
+};

@@ -1,0 +1,21 @@
+import type { LoadedSession } from "../stores/store.ts";
+
+/** One token of a request, and what is known of it. */
+export interface Lookup {
+  /** The token as it came: the uid, then the secret. */
+  readonly token: string;
+  /** The uid of the session. */
+  readonly uid: string;
+  /** What the secret is compared by. */
+  readonly key: string;
+  /** Whether the token was meant for https, and came over plain http. */
+  readonly isLeaked: boolean;
+  /** Whether loading the session is access. */
+  readonly isTouch: boolean;
+  /** Why the session could not be looked up; undefined if it could. */
+  failure: { readonly cause: unknown } | undefined;
+  /** The record that was loaded; undefined without a store or a record. */
+  loaded: LoadedSession | undefined;
+  /** How often changes of the session had been dropped when it was loaded. */
+  drops: number;
+}

@@ -1,0 +1,111 @@
+import { ID_LENGTH } from "../base/random_id.ts";
+import { HttpError } from "../http/http_error.ts";
+import type { IssuedToken } from "../session/access.ts";
+import { ACCESS, FIND_TOKEN } from "../session/internals.ts";
+import type { Session } from "../session.ts";
+import type { Lookup } from "./lookup.ts";
+import type { SessionRegistry } from "./session_registry.ts";
+import type { RequestFacts } from "./sessions_options.ts";
+
+/** A token of the request, and the session that it was issued for. */
+export interface FoundToken {
+  readonly session: Session;
+  readonly token: IssuedToken;
+  readonly lookup: Lookup;
+}
+
+/** How many cookies of the name are looked up in one request. */
+const MAX_COOKIES = 4;
+
+const TOKEN = /^[\da-f]{64}$/;
+
+/** Returns the lookups of the last well-formed tokens, the last token first. */
+export function lookupsOf(
+  values: readonly string[],
+  registry: SessionRegistry,
+  isLeaked: boolean,
+  isTouch: boolean,
+): readonly Lookup[] {
+  const lookups: Lookup[] = [];
+  for (const token of values.toReversed()) {
+    if (token.length !== 2 * ID_LENGTH || !TOKEN.test(token)) continue;
+    if (lookups.some((lookup) => lookup.token === token)) continue;
+    lookups.push({
+      token,
+      uid: token.slice(0, ID_LENGTH),
+      key: registry.backend.keyOf(token.slice(ID_LENGTH)),
+      isLeaked,
+      isTouch,
+      failure: undefined,
+      loaded: undefined,
+      drops: 0,
+    });
+    if (lookups.length === MAX_COOKIES) break;
+  }
+  return lookups;
+}
+
+/**
+ * Checks that each session could be looked up.
+ *
+ * @throws {HttpError} 503 if the lookup of a session failed.
+ */
+export function checkLoaded(lookups: readonly Lookup[]): void {
+  for (const { failure } of lookups) {
+    if (failure === undefined) continue;
+    throw new HttpError(
+      503,
+      "Your session cannot be looked up just now.",
+      failure,
+    );
+  }
+}
+
+/**
+ * Finds the session of a token that is recognized; reports a suspicious token.
+ *
+ * @param isOnly Whether the request came with no other token.
+ */
+export function findByToken(
+  registry: SessionRegistry,
+  lookup: Lookup,
+  request: RequestFacts,
+  isOnly: boolean,
+): FoundToken | undefined {
+  const session = registry.sessions.get(lookup.uid);
+  if (!session?.isActive || registry.isUnderCheck(session)) return undefined;
+  const token = session[FIND_TOKEN](lookup.key);
+  const isInsecure = lookup.isLeaked || session.isSecure && !request.isSecure;
+  // The deadline of a session that is opened is checked when it is used.
+  const isOpened = token?.until === Infinity && !isInsecure && isOnly;
+  if (!isOpened && session.checkExpired()) return undefined;
+  if (token === undefined) {
+    registry.suspect("wrong-secret", session, request);
+    return undefined;
+  }
+  if (token.until !== Infinity && registry.clock.now() >= token.until) {
+    registry.suspect("outdated-token", session, request);
+    return undefined;
+  }
+  if (!isInsecure) return { session, token, lookup };
+  registry.suspect("insecure-transport", session, request);
+  if (registry.options.endsInsecureSessions) registry.end(session, "revoked");
+  return undefined;
+}
+
+/** Returns the tokens that open their sessions: those that no login superseded. */
+export function openingTokens(found: readonly FoundToken[]): FoundToken[] {
+  return found.filter(({ session, token }) =>
+    token.generation >= (session[ACCESS]?.loginGeneration ?? 0)
+  );
+}
+
+/** Returns the token that was issued last; all are of one session. */
+export function newestToken(
+  found: readonly FoundToken[],
+): FoundToken | undefined {
+  const [newest] = found.toSorted((one, other) =>
+    other.token.generation - one.token.generation
+  );
+  return newest;
+}

@@ -1,0 +1,85 @@
+import { describe } from "../base/describe.ts";
+import { Multimap } from "../base/multimap.ts";
+import { HttpError } from "../http/http_error.ts";
+import type { Session } from "../session.ts";
+import type { SessionsOptions } from "./sessions_options.ts";
+
+/**
+ * A principal has as many sessions as it may: thrown at a login where
+ * `whenPrincipalIsFull` is `"refuse"`; answered with 409.
+ */
+export class TooManySessionsError extends HttpError {
+  /** @ignore */
+  override name = "TooManySessionsError";
+
+  /** Makes the error of a login that is refused. */
+  constructor(message: string) {
+    super(409, message);
+  }
+}
+
+/** The sessions of each principal, and the limit of their number. */
+export class PrincipalSessions {
+  readonly #sessions = new Multimap<string, Session>();
+  /** Principals whose oldest session is being evicted. */
+  readonly #evicting = new Set<string>();
+  readonly #options: Readonly<SessionsOptions>;
+  readonly #evict: (session: Session) => void;
+
+  /** @param evict Ends a session that makes room for another one. */
+  constructor(
+    options: Readonly<SessionsOptions>,
+    evict: (session: Session) => void,
+  ) {
+    this.#options = options;
+    this.#evict = evict;
+  }
+
+  /** Returns the live sessions of a principal, the first to get it first. */
+  of(principal: string): Session[] {
+    return this.#sessions.get(principal).filter((session) =>
+      !session.checkExpired()
+    );
+  }
+
+  /** Adds a session. */
+  add(principal: string, session: Session): void {
+    this.#sessions.add(principal, session);
+  }
+
+  /** Removes a session. */
+  remove(principal: string, session: Session): void {
+    this.#sessions.remove(principal, session);
+  }
+
+  /**
+   * Ends the oldest session of a principal if it may have no more.
+   *
+   * @param session The session that gets the principal, if it exists already.
+   * @throws {TooManySessionsError} If the options say so.
+   */
+  makeRoom(principal: string, session?: Session): void {
+    // A callback of an eviction may set the principal that it still has.
+    if (session !== undefined && this.#sessions.has(principal, session)) return;
+    const { maxSessionsPerPrincipal = Infinity } = this.#options;
+    // A callback of the session that makes room may not take the room.
+    const isEvicting = this.#evicting.has(principal);
+    const room = maxSessionsPerPrincipal - Number(isEvicting);
+    if (this.#sessions.count(principal) < room) return;
+    const sessions = this.of(principal);
+    if (sessions.length < room) return;
+    if (isEvicting || this.#options.whenPrincipalIsFull === "refuse") {
+      throw new TooManySessionsError(
+        `Cannot log in ${
+          describe(principal)
+        }: it has ${sessions.length} sessions already`,
+      );
+    }
+    const oldest = sessions.reduce((oldest, session) =>
+      session.createdAt < oldest.createdAt ? session : oldest
+    );
+    this.#evicting.add(principal);
+    this.#evict(oldest);
+    this.#evicting.delete(principal);
+  }
+}

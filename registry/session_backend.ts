@@ -1,0 +1,71 @@
+import type { MaybePromise } from "../base/maybe_promise.ts";
+import type {
+  EndSessionsOptions,
+  Session,
+  SessionChange,
+  SessionEnd,
+} from "../session.ts";
+import type { TOKEN_GENERATION } from "../live/session_streams.ts";
+import type { AccessOperation } from "../session/access.ts";
+import type { Lookup } from "./lookup.ts";
+
+/** A request that a backend serves. `RequestVisit` is one. */
+export interface BackendVisit {
+  /** The session of the request, found or made; undefined if it has none. */
+  readonly ownSession: Session | undefined;
+  /** The tokens that the request came with, and what was found by them. */
+  readonly lookups: readonly Lookup[];
+  /** Whether the request has touched its session. */
+  readonly wasTouched: boolean;
+  /** Whether the request has touched its session, and waits for something. */
+  readonly isHolding: boolean;
+  /** Whether the request ended its session. */
+  readonly hasLoggedOut: boolean;
+  /** @ignore */
+  [TOKEN_GENERATION](session: object): number | undefined;
+  /** The changes of principal and tokens that the request made. */
+  readonly operations: readonly AccessOperation[];
+}
+
+/** Where sessions live: in this process alone, or in a store that others share. */
+export interface SessionBackend {
+  /** Whether sessions have to be loaded before a lookup. */
+  readonly mustLoad: boolean;
+  /** Returns what is compared and kept of the secret half of a token. */
+  keyOf(secret: string): string;
+  /** Loads the sessions of the tokens; a failure is noted in the lookup. */
+  load(lookups: readonly Lookup[]): MaybePromise<void>;
+  /**
+   * Returns the uid of a new session.
+   *
+   * @throws {HttpError} 503 if no session can be created now.
+   */
+  newUid(): string;
+  /** Notes a new session. */
+  created(session: Session): void;
+  /** Notes a change; throws a TypeError if it cannot be kept. */
+  changed(session: Session, change: SessionChange): void;
+  /** Whether a session whose deadline has passed here may end now. */
+  mayExpire(session: Session): boolean;
+  /** Whether the deadline of a session has passed as far as this process can tell. */
+  isUnderCheck(session: Session): boolean;
+  /** Delivers an end to the listeners of all sessions. */
+  deliver(end: SessionEnd): void;
+  /** Keeps the session of a request that has to be waited for; returns the release. */
+  hold(visit: BackendVisit): (() => void) | undefined;
+  /** Writes what a request has changed, before its response leaves. */
+  flush(visit: BackendVisit): MaybePromise<void>;
+  /** Forgets a session that lives on in a store; false if it has to end. */
+  evict(session: Session): boolean;
+  /** Ends the sessions of a principal, wherever they are; returns how many. */
+  endAll(
+    principal: string,
+    options: EndSessionsOptions,
+  ): MaybePromise<number>;
+  /** Checks the store, and begins to deliver ends. */
+  start(): Promise<void>;
+  /** Stops at once: ends sessions, or writes what is left of them. */
+  halt(): void;
+  /** Waits for what `halt` has begun. */
+  close(): Promise<void>;
+}

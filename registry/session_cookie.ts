@@ -1,0 +1,180 @@
+import type { Cookie } from "@std/http/cookie";
+import { describe } from "../base/describe.ts";
+import { trimSpace } from "../base/white_space.ts";
+import {
+  BOOLEAN,
+  checkOptions,
+  oneOf,
+  type OptionRules,
+  STRING,
+} from "../base/options.ts";
+import { DOMAIN, findCookies, serializeCookie } from "../http/cookies.ts";
+
+/** How the cookie of a site's sessions is written; everything may be left out. */
+export interface SessionCookieOptions {
+  /**
+   * Which requests from other sites carry it. "None" needs https; over http it
+   * is "Lax".
+   *
+   * @default {"Lax"}
+   */
+  sameSite?: "Strict" | "Lax" | "None";
+  /**
+   * The domain whose subdomains get it too. With one, the prefix over https is
+   * `__Secure-` in place of `__Host-`.
+   *
+   * @default {none: this host only}
+   */
+  domain?: string;
+  /**
+   * The path below which it is sent. Other than "/", the prefix over https is
+   * `__Secure-` in place of `__Host-`. It is no protection: pages of one host
+   * can reach each other.
+   *
+   * @default {"/"}
+   */
+  path?: string;
+  /**
+   * Whether each site that embeds this one has its own, over https.
+   *
+   * @default {false}
+   */
+  partitioned?: boolean;
+  /**
+   * Whether the browser keeps it when it is closed, for as long as the session
+   * would last, 400 days at most. It is sent again with each visit then.
+   *
+   * @default {false}
+   */
+  persistent?: boolean;
+}
+
+const NONE: readonly string[] = [];
+
+const RULES: OptionRules<SessionCookieOptions> = {
+  sameSite: oneOf("Strict", "Lax", "None"),
+  domain: STRING,
+  path: STRING,
+  partitioned: BOOLEAN,
+  persistent: BOOLEAN,
+};
+
+/** The most that browsers keep a cookie, in seconds: 400 days (RFC 6265bis). */
+const LONGEST_AGE = 400 * 24 * 60 * 60;
+
+/** The cookie that carries the token of a session: its names, and how it is written. */
+export class SessionCookie {
+  /** Whether it is to be sent with each visit, with its age. */
+  readonly isPersistent: boolean;
+  /** Which requests from other sites carry it. */
+  readonly sameSite: "Strict" | "Lax" | "None";
+  readonly #plain: Variant;
+  readonly #secure: Variant;
+
+  /**
+   * @throws {TypeError} If the name is not a string.
+   * @throws {SyntaxError} If no cookie can have the name, the domain or the path.
+   * @throws {RangeError} If `sameSite` is none of the three.
+   */
+  constructor(name: string, options: SessionCookieOptions = {}) {
+    checkName(name);
+    checkOptions("make the session cookie", options, RULES);
+    const { sameSite = "Lax", domain, path = "/", partitioned } = options;
+    if (domain !== undefined && !DOMAIN.test(domain)) {
+      throw new SyntaxError(
+        `Cannot use cookie domain ${describe(domain)}: it is none`,
+      );
+    }
+    if (!path.startsWith("/")) {
+      throw new SyntaxError(
+        `Cannot use cookie path ${describe(path)}: it does not begin with "/"`,
+      );
+    }
+    const cookie: Omit<Cookie, "name"> = {
+      value: "",
+      httpOnly: true,
+      path,
+      sameSite,
+    };
+    if (domain !== undefined) cookie.domain = domain;
+    this.isPersistent = options.persistent ?? false;
+    this.sameSite = sameSite;
+    this.#plain = variantOf({
+      ...cookie,
+      name,
+      sameSite: sameSite === "None" ? "Lax" : sameSite,
+    });
+    // A browser takes a "__Host-" cookie from this very host only.
+    const prefix = domain === undefined && path === "/"
+      ? "__Host-"
+      : "__Secure-";
+    this.#secure = variantOf({
+      ...cookie,
+      name: prefix + name,
+      secure: true,
+      partitioned: partitioned ?? false,
+    });
+  }
+
+  /** Returns the values of the cookies of the name that a request carries. */
+  tokensIn(headers: Headers, isSecure: boolean): readonly string[] {
+    const header = headers.get("cookie");
+    return header === null
+      ? NONE
+      : findCookies(header, this.#variant(isSecure).name).map(trimSpace);
+  }
+
+  /**
+   * The `Set-Cookie` that hands a token to the visitor.
+   *
+   * @param maxAge Seconds that the browser keeps it; undefined until it closes.
+   */
+  set(token: string, isSecure: boolean, maxAge: number | undefined): string {
+    const { name, attributes } = this.#variant(isSecure);
+    const cookie = `${name}=${token}${attributes}`;
+    return maxAge === undefined
+      ? cookie
+      : `${cookie}; Max-Age=${Math.min(Math.ceil(maxAge), LONGEST_AGE)}`;
+  }
+
+  /** The `Set-Cookie` that takes the token from the visitor. */
+  clear(isSecure: boolean): string {
+    return this.#variant(isSecure).clear;
+  }
+
+  #variant(isSecure: boolean): Variant {
+    return isSecure ? this.#secure : this.#plain;
+  }
+}
+
+function checkName(name: unknown): asserts name is string {
+  if (typeof name !== "string") {
+    throw new TypeError(
+      `Cannot use cookieName: not a string: ${describe(name)}`,
+    );
+  }
+  if (name === "" || /^__(host|secure)-/i.test(name)) {
+    throw new SyntaxError(
+      `Cannot use cookieName "${name}": ${
+        name === "" ? "it is empty" : 'over https "__Host-" is put before it'
+      }`,
+    );
+  }
+}
+
+/** What is written for one scheme; tokens need no encoding, so once is enough. */
+interface Variant {
+  readonly name: string;
+  /** All that follows the token. */
+  readonly attributes: string;
+  readonly clear: string;
+}
+
+function variantOf(cookie: Cookie): Variant {
+  const { name } = cookie;
+  return {
+    name,
+    attributes: serializeCookie(cookie).slice(`${name}=`.length),
+    clear: serializeCookie({ ...cookie, expires: new Date(0) }),
+  };
+}

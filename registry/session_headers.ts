@@ -1,0 +1,89 @@
+import { isPrivate } from "../http/response.ts";
+import { ACCESS } from "../session/internals.ts";
+import type { Session } from "../session.ts";
+import type { SessionRegistry } from "./session_registry.ts";
+import { clearSiteDataHeader } from "./sessions_options.ts";
+
+/** The session headers of a response. */
+export interface SessionHeaders {
+  /** The value of `Set-Cookie`, if the response sets or clears the cookie. */
+  readonly setCookie: string | undefined;
+  /** The value of `Clear-Site-Data`, after a logout where the options say so. */
+  readonly clearSiteData: string | undefined;
+  /** `"no-store"` with a cookie, `"private"` if a session was used. */
+  readonly cacheControl: "no-store" | "private" | undefined;
+}
+
+/** The headers of a response without a session. */
+export const NO_HEADERS: SessionHeaders = {
+  setCookie: undefined,
+  clearSiteData: undefined,
+  cacheControl: undefined,
+};
+
+/** The headers of a response that used a session and leaves its cookie as it is. */
+export const PRIVATE: SessionHeaders = {
+  ...NO_HEADERS,
+  cacheControl: "private",
+};
+
+/** Returns the headers that send the token of a session. */
+export function headersOfToken(
+  { cookie }: SessionRegistry,
+  session: Session,
+  token: string,
+  isSecure: boolean,
+): SessionHeaders {
+  const isKept = cookie.isPersistent || session[ACCESS]?.isRemembered === true;
+  const maxAge = isKept ? remainingAge(session) : undefined;
+  return {
+    setCookie: cookie.set(token, isSecure, maxAge),
+    clearSiteData: undefined,
+    cacheControl: "no-store",
+  };
+}
+
+/** Returns the headers that clear the cookie after a logout. */
+export function headersOfLogout(
+  { cookie, options }: SessionRegistry,
+  isSecure: boolean,
+): SessionHeaders {
+  return {
+    setCookie: cookie.clear(isSecure),
+    clearSiteData: clearSiteDataHeader(options.clearSiteData),
+    cacheControl: "no-store",
+  };
+}
+
+/**
+ * Returns a response with the session's headers, a new one unless there are
+ * none: the handler may have kept its own for the next client.
+ */
+export function addSessionHeaders(
+  response: Response,
+  added: SessionHeaders,
+): Response {
+  const { setCookie, clearSiteData, cacheControl } = added;
+  const isCacheSaid = cacheControl === undefined ||
+    isPrivate(response.headers);
+  if (setCookie === undefined && isCacheSaid) return response;
+  // Deno finds the connection of an upgrade by the Response object.
+  const headers = response.status === 101
+    ? response.headers
+    : new Headers(response.headers);
+  if (!isCacheSaid) headers.set("cache-control", cacheControl);
+  if (setCookie !== undefined) headers.append("set-cookie", setCookie);
+  if (clearSiteData !== undefined && !headers.has("clear-site-data")) {
+    headers.set("clear-site-data", clearSiteData);
+  }
+  if (response.status === 101) return response;
+  const { body, status, statusText } = response;
+  return new Response(body, { status, statusText, headers });
+}
+
+/** Returns the seconds until a session ends at the latest. */
+function remainingAge(session: Session): number {
+  const startedAt = session.authenticatedAt ?? session.createdAt;
+  const endsAt = startedAt + session.absoluteTimeout;
+  return endsAt - session.site.clock.now() / 1000;
+}

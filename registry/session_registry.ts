@@ -1,0 +1,315 @@
+import { callGuarded, checkCallback } from "../base/callback.ts";
+import type { Clock } from "../base/clock.ts";
+import { isPromiseLike } from "../base/maybe_promise.ts";
+import { PendingPromises } from "../base/pending_promises.ts";
+import { HttpError } from "../http/http_error.ts";
+import { ACCESS, IS_HELD, RESTORE } from "../session/internals.ts";
+import type { Expiring } from "../session/session_warnings.ts";
+import { randomId } from "../base/random_id.ts";
+import {
+  type EndSessionsOptions,
+  type NamedEndCallback,
+  Session,
+  type SessionChange,
+  type SessionEnd,
+  type SessionEndReason,
+  type SessionOwner,
+  type SessionStartCallback,
+} from "../session.ts";
+import { ExpiryQueue } from "../timing/expiry_queue.ts";
+import { type BuildingSite, buildSession } from "./build_session.ts";
+import { EndDelivery } from "./end_delivery.ts";
+import { Eviction } from "./eviction.ts";
+import { PrincipalSessions } from "./principal_sessions.ts";
+import type { SessionBackend } from "./session_backend.ts";
+import { SessionCookie } from "./session_cookie.ts";
+import type {
+  RequestFacts,
+  SessionsOptions,
+  SuspiciousToken,
+} from "./sessions_options.ts";
+
+export { TooManySessionsError } from "./principal_sessions.ts";
+
+/** Makes the backend of a registry. */
+export type BackendFactory = (registry: SessionRegistry) => SessionBackend;
+
+/**
+ * All sessions of a `Sessions`: makes, finds, limits and ends them.
+ *
+ * The backend says where they live. A session that is made or loaded is adopted:
+ * it is in the Map, in the index of principals, and its deadline is in the queue.
+ */
+export class SessionRegistry implements SessionOwner {
+  readonly site: BuildingSite;
+  readonly clock: Clock;
+  readonly options: Readonly<SessionsOptions>;
+  readonly backend: SessionBackend;
+  readonly cookie: SessionCookie;
+  /** The sessions that are live here, by uid. */
+  readonly sessions: Map<string, Session> = new Map();
+  readonly queue: ExpiryQueue<Expiring>;
+  readonly delivery: EndDelivery = new EndDelivery();
+  /** Milliseconds that a replaced token still counts. */
+  readonly renewalGrace: number;
+  isClosed = false;
+
+  readonly #principals: PrincipalSessions;
+  readonly #eviction: Eviction<Session>;
+  /** Made when first needed, so that a session costs no more without. */
+  #startCallbacks: Set<{ readonly callback: SessionStartCallback }> | undefined;
+  readonly #pending = new PendingPromises<Session>();
+
+  constructor(
+    site: BuildingSite,
+    options: Readonly<SessionsOptions>,
+    makeBackend: BackendFactory,
+  ) {
+    this.site = site;
+    this.clock = site.clock;
+    this.options = options;
+    this.renewalGrace = (options.renewalGrace ?? 10) * 1000;
+    this.cookie = new SessionCookie(
+      options.cookieName ?? "session",
+      options.cookie,
+    );
+    this.queue = new ExpiryQueue<Expiring>(
+      this.clock,
+      (item, now) => this.#checkDeadline(item, now),
+    );
+    this.#principals = new PrincipalSessions(
+      options,
+      (session) => this.end(session, "evicted"),
+    );
+    this.#eviction = new Eviction(this.sessions, {
+      max: options.maxSessions ?? 2_000_000,
+      clock: this.clock,
+      isHeld: (session) => session[IS_HELD],
+      evict: (session) => this.#evict(session),
+    });
+    this.backend = makeBackend(this);
+  }
+
+  /** The callbacks that `onEnd` has registered. */
+  get namedCallbacks(): ReadonlyMap<string, NamedEndCallback> {
+    return this.delivery.named;
+  }
+
+  /**
+   * Makes a session and adopts it.
+   *
+   * @param secret The secret half of its token.
+   * @param principal Its principal, if a login makes it.
+   */
+  make(secret: string = randomId(), isSecure = false): Session {
+    const session = this.#makeOf(this.backend.newUid(), secret, isSecure);
+    this.#eviction.makeRoom();
+    // A callback may have closed the registry.
+    this.#mustBeOpen();
+    this.sessions.set(session.uid, session);
+    try {
+      this.backend.created(session);
+      session.startCheckingExpiration();
+      if (session.principal === undefined) this.#eviction.note(session);
+      else this.principalChanged(session, undefined);
+    } catch (error) {
+      // Runs its end callbacks, so that what its constructor acquired is released.
+      Session.prototype.expire.call(session, "revoked");
+      throw error;
+    }
+    for (const { callback } of this.#startCallbacks ?? []) {
+      this.run(callback, session, session);
+    }
+    return session;
+  }
+
+  /** Makes a session that is not adopted: it ends with its request. */
+  makeTransient(secret: string = randomId(), isSecure = false): Session {
+    return this.#makeOf(randomId(), secret, isSecure);
+  }
+
+  #makeOf(uid: string, secret: string, isSecure: boolean): Session {
+    this.#mustBeOpen();
+    const session = this.build(uid);
+    // The factory may have closed the registry.
+    this.#mustBeOpen();
+    session[RESTORE]({ key: this.backend.keyOf(secret), isSecure });
+    return session;
+  }
+
+  /** Makes a session of a uid, without adopting it. */
+  build(uid: string): Session {
+    return buildSession(this.site, this.options, uid);
+  }
+
+  /** Adopts a session that was loaded; its deadline is not set yet. */
+  adopt(session: Session): void {
+    this.#eviction.makeRoom();
+    this.sessions.set(session.uid, session);
+    this.#eviction.note(session);
+  }
+
+  /** Returns the live session of a uid, without touching it. */
+  get(uid: string): Session | undefined {
+    const session = this.sessions.get(uid);
+    return session === undefined || session.checkExpired()
+      ? undefined
+      : session;
+  }
+
+  /** Returns the live sessions of a principal, the first to get it first. */
+  sessionsOf(principal: string): Session[] {
+    return this.#principals.of(principal);
+  }
+
+  /** Ends the sessions of a principal. */
+  endAll(
+    principal: string,
+    options: EndSessionsOptions,
+  ): number | Promise<number> {
+    return this.backend.endAll(principal, options);
+  }
+
+  /** Ends a session, even one whose overridden `expire()` would not. */
+  end(session: Session, reason: SessionEndReason): void {
+    this.run((reason) => session.expire(reason), reason, session);
+    Session.prototype.expire.call(session, reason);
+  }
+
+  changed(session: Session, change: SessionChange): void {
+    this.backend.changed(session, change);
+  }
+
+  principalChanged(session: Session, before: string | undefined): void {
+    // Only adopted sessions are indexed by principal.
+    if (this.sessions.get(session.uid) !== session) return;
+    if (session.principal !== undefined) {
+      this.makeRoomFor(session.principal, session);
+    }
+    this.indexPrincipal(session, before);
+  }
+
+  /** Indexes a session by its principal, without applying the limit. */
+  indexPrincipal(session: Session, before: string | undefined): void {
+    if (this.sessions.get(session.uid) !== session) return;
+    const { principal } = session;
+    if (before !== undefined && principal !== before) {
+      this.#principals.remove(before, session);
+    }
+    if (!session.isActive) return;
+    if (principal !== undefined) this.#principals.add(principal, session);
+    if (principal === undefined || before === undefined) {
+      this.#eviction.note(session);
+    }
+  }
+
+  mayExpire(session: Session): boolean {
+    return this.backend.mayExpire(session);
+  }
+
+  isUnderCheck(session: Session): boolean {
+    return this.backend.isUnderCheck(session);
+  }
+
+  /** Takes a session out of the Map and the index. */
+  remove(session: Session): void {
+    if (this.sessions.get(session.uid) === session) {
+      this.sessions.delete(session.uid);
+    }
+    const principal = session[ACCESS]?.principal;
+    if (principal !== undefined) this.#principals.remove(principal, session);
+  }
+
+  deliver(end: SessionEnd): void {
+    this.backend.deliver(end);
+  }
+
+  run<T>(
+    callback: (argument: T) => unknown,
+    argument: T,
+    session: Session,
+  ): void {
+    // Not by callGuarded(): ends in ends nest deep, and each frame counts.
+    try {
+      const result = callback(argument);
+      if (!isPromiseLike(result)) return;
+      this.track(
+        Promise.resolve(result).catch((error) =>
+          this.site.reportError(error, { session })
+        ),
+        session,
+      );
+    } catch (error) {
+      this.site.reportError(error, { session });
+    }
+  }
+
+  /** Has `close()` wait for a promise, which must not reject. */
+  track(promise: Promise<unknown>, session: Session): void {
+    this.#pending.add(promise, session);
+  }
+
+  /** Waits for tracked promises; returns the sessions whose promises are late. */
+  settle(seconds: number): Promise<Session[]> {
+    return this.#pending.settle(this.clock, seconds);
+  }
+
+  /**
+   * Adds a callback for each session that is made from now on.
+   *
+   * @returns a function that takes it back, this registration only.
+   */
+  notifyOnStart(callback: SessionStartCallback): () => void {
+    checkCallback("notify on session start", callback);
+    const entry = { callback };
+    (this.#startCallbacks ??= new Set()).add(entry);
+    return () => void this.#startCallbacks?.delete(entry);
+  }
+
+  /** Reports a token that its sender should not have. */
+  suspect(
+    kind: SuspiciousToken["kind"],
+    session: Session,
+    request: RequestFacts,
+  ): void {
+    const { onSuspiciousSession } = this.options;
+    if (onSuspiciousSession === undefined) return;
+    callGuarded(
+      () => onSuspiciousSession({ kind, session, request }),
+      (error) => this.site.reportError(error, { session, request }),
+    );
+  }
+
+  /** Ends what is due at a deadline; no caller could catch what that throws. */
+  #checkDeadline(item: Expiring, now: number): void {
+    try {
+      item.checkExpired(now);
+    } catch (error) {
+      const session = item instanceof Session ? item : undefined;
+      this.site.reportError(error, session === undefined ? {} : { session });
+      // An overridden checkExpired() that throws cannot keep the session.
+      if (session !== undefined) {
+        Session.prototype.checkExpired.call(session, now);
+      }
+    }
+  }
+
+  #evict(session: Session): void {
+    if (!this.backend.evict(session)) this.end(session, "evicted");
+  }
+
+  /**
+   * Ends the oldest session of a principal if it may have no more.
+   *
+   * @throws {TooManySessionsError} If the options say so.
+   */
+  makeRoomFor(principal: string, session?: Session): void {
+    this.#principals.makeRoom(principal, session);
+  }
+
+  #mustBeOpen(): void {
+    if (this.isClosed) {
+      throw new HttpError(503, "Cannot make a session: the site is closed");
+    }
+  }
+}

@@ -1,0 +1,253 @@
+import type { Clock } from "../base/clock.ts";
+import { describe } from "../base/describe.ts";
+import {
+  atLeast,
+  BOOLEAN,
+  FUNCTION,
+  having,
+  OBJECT,
+  oneOf,
+  type OptionRules,
+  STRING,
+} from "../base/options.ts";
+import type { Session, SessionSite } from "../session.ts";
+import type { SessionStore } from "../stores/store.ts";
+import type { SessionCookieOptions } from "./session_cookie.ts";
+
+/** A class of sessions. */
+export type SessionFactory = new (site: SessionSite, uid: string) => Session;
+
+/** The facts of a request that has to do with a session. */
+export interface RequestFacts {
+  /** The request as it came. */
+  readonly request: Request;
+  /** Whether it came over https. */
+  readonly isSecure: boolean;
+  /** The address of the client, if it is known. */
+  readonly remoteAddress: string | undefined;
+}
+
+/** What an error that is reported has to do with. */
+export interface SessionErrorContext {
+  /** The request that was being answered. */
+  readonly request?: RequestFacts;
+  /** The session that was being changed or ended. */
+  readonly session?: Session;
+}
+
+/** A request with a token that its sender should not have. */
+export interface SuspiciousToken {
+  /**
+   * - `"wrong-secret"`: the uid of a session with a wrong secret
+   * - `"outdated-token"`: a replaced token, after its grace
+   * - `"insecure-transport"`: a token of a session made over https, on plain http
+   * - `"several-cookies"`: several cookies of the name, with different tokens
+   */
+  readonly kind:
+    | "wrong-secret"
+    | "outdated-token"
+    | "insecure-transport"
+    | "several-cookies";
+  /** The session that the token names. */
+  readonly session: Session;
+  /** The request with the token. */
+  readonly request: RequestFacts;
+}
+
+/** The options of a `Sessions`; each may be left out. */
+export interface SessionsOptions {
+  /**
+   * The class of the sessions: a subclass with timeouts of its own, for example.
+   *
+   * @default {Session}
+   */
+  sessionFactory?: SessionFactory;
+  /**
+   * Seconds without access after which a session ends, unless its class has a
+   * `sessionTimeout` of its own.
+   *
+   * @default {900}
+   */
+  sessionTimeout?: number;
+  /**
+   * Seconds after which a session ends however busy it is, unless its class has
+   * an `absoluteTimeout` of its own.
+   *
+   * @default {Infinity}
+   */
+  absoluteTimeout?: number;
+  /**
+   * The most sessions that may live in this process, 1 or more. Beyond them a
+   * new session evicts the one that has been idle longest, anonymous ones first:
+   * a flood of clients without cookies neither fills the memory nor drives out
+   * users who have logged in.
+   *
+   * A request under way counts as access. If thousands of sessions were accessed
+   * since the last eviction, one among the longest idle goes, so that no request
+   * waits for a long search. A callback of the evicted session cannot make a new
+   * one in its place; that is an error, which is reported.
+   *
+   * The default keeps sessions without data to about 600 MB.
+   *
+   * @default {2000000}
+   */
+  maxSessions?: number;
+  /**
+   * The most sessions that one principal may have, 1 or more.
+   *
+   * @default {Infinity}
+   */
+  maxSessionsPerPrincipal?: number;
+  /**
+   * What a login beyond that limit does: it ends the principal's oldest session,
+   * `"evicted"`, or is refused by a {@linkcode TooManySessionsError}.
+   *
+   * @default {"end-oldest"}
+   */
+  whenPrincipalIsFull?: "end-oldest" | "refuse";
+  /**
+   * Seconds that a replaced token still counts, 0 or more.
+   *
+   * After a renewal it opens the session for so long, counted from the first
+   * request with the new token. After a login it opens nothing, but its requests
+   * get a session that ends with them and no cookie, which would replace the new
+   * one in the browser.
+   *
+   * @default {10}
+   */
+  renewalGrace?: number;
+  /**
+   * Called for each request with a token that its sender should not have. Its
+   * errors are reported.
+   *
+   * @default {undefined}
+   */
+  onSuspiciousSession?(suspicion: SuspiciousToken): unknown;
+  /**
+   * Whether a session made over https ends when its token arrives over plain
+   * http, where others can read it. It is not opened in either case.
+   *
+   * @default {false}
+   */
+  endsInsecureSessions?: boolean;
+  /**
+   * What a browser is asked to forget at a logout, by `Clear-Site-Data`, which
+   * browsers obey over https.
+   *
+   * `"cookies"` are those of the whole registrable domain: a logout from
+   * `app.example.com` clears those of `shop.example.com` too. `"storage"` and
+   * `"cache"` are those of the origin.
+   *
+   * @default {[]}
+   */
+  clearSiteData?: readonly ("cache" | "cookies" | "storage" | "*")[];
+  /**
+   * The store of the sessions, which several processes may share. Without one,
+   * sessions live in the memory of this process and end with it.
+   *
+   * @default {undefined}
+   */
+  store?: SessionStore;
+  /**
+   * Seconds that a call to the store may take, 0.001 or more. After that, and
+   * until the store answers again, requests that need a session are answered 503
+   * at once.
+   *
+   * @default {2}
+   */
+  storeTimeout?: number;
+  /**
+   * Seconds that a claimed end is reserved for this process, 0.1 or more. The
+   * process renews the lease while it delivers the end; if it dies, another one
+   * delivers it after this time. An event loop that is blocked for longer, or a
+   * store that is away for longer, may cause a second delivery.
+   *
+   * @default {10}
+   */
+  endLease?: number;
+  /** The options of the session cookie. */
+  cookie?: SessionCookieOptions;
+  /**
+   * Seconds that `close()` waits for the promises of callbacks, 0 or more. Then
+   * it reports the sessions whose callbacks are late. `listen` waits as long for
+   * requests under way before that.
+   *
+   * @default {10}
+   */
+  shutdownTimeout?: number;
+  /**
+   * The name of the session cookie. Give sites on one host different names:
+   * cookies do not depend on the port. Over https `__Host-` is put before it.
+   *
+   * @default {"session"}
+   */
+  cookieName?: string;
+  /**
+   * Called with each error of a resource, a callback or an abort listener.
+   *
+   * If it throws or rejects, both errors are printed. The default prints the
+   * error, without the context, which holds the token.
+   *
+   * @default {console.error}
+   */
+  onError?(error: unknown, context: SessionErrorContext): unknown;
+  /**
+   * Whether the proxy in front is believed about the client's address, host and
+   * protocol (`X-Forwarded-*`). Set it only behind a proxy that sets these
+   * headers: any client can send them too.
+   *
+   * @default {false}
+   */
+  trustProxy?: boolean;
+  /**
+   * The source of time and timers.
+   *
+   * @default {systemClock}
+   */
+  clock?: Clock;
+}
+
+/** The rules of {@linkcode SessionsOptions}. */
+export const SESSIONS_OPTION_RULES: OptionRules<SessionsOptions> = {
+  sessionFactory: FUNCTION,
+  sessionTimeout: atLeast(0),
+  absoluteTimeout: atLeast(0),
+  maxSessions: atLeast(1),
+  maxSessionsPerPrincipal: atLeast(1),
+  whenPrincipalIsFull: oneOf("end-oldest", "refuse"),
+  renewalGrace: atLeast(0),
+  onSuspiciousSession: FUNCTION,
+  endsInsecureSessions: BOOLEAN,
+  clearSiteData: { kind: "a list", isKind: Array.isArray },
+  store: having("a SessionStore", "load"),
+  storeTimeout: atLeast(0.001),
+  endLease: atLeast(0.1),
+  cookie: OBJECT,
+  shutdownTimeout: atLeast(0),
+  cookieName: STRING,
+  onError: FUNCTION,
+  trustProxy: BOOLEAN,
+  clock: having("a Clock", "now"),
+};
+
+/** What a browser can be asked to forget. */
+const FORGETTABLE: readonly string[] = ["cache", "cookies", "storage", "*"];
+
+/**
+ * Returns the `Clear-Site-Data` header; undefined for none.
+ *
+ * @throws {RangeError} If browsers do not know one of the kinds.
+ */
+export function clearSiteDataHeader(
+  kinds: readonly string[] = [],
+): string | undefined {
+  for (const kind of kinds) {
+    if (FORGETTABLE.includes(kind)) continue;
+    throw new RangeError(
+      `Cannot make sessions: clearSiteData has ${
+        describe(kind)
+      }: not "cache", "cookies", "storage" or "*"`,
+    );
+  }
+  return kinds.map((kind) => `"${kind}"`).join(", ") || undefined;
+}

@@ -1,0 +1,671 @@
+import {
+  isPromiseLike,
+  type MaybePromise,
+  proceed,
+} from "../base/maybe_promise.ts";
+import { checkOptions } from "../base/options.ts";
+import { TOKEN_GENERATION } from "../live/session_streams.ts";
+import type { AccessOperation } from "../session/access.ts";
+import {
+  ACCESS,
+  ACCESS_CHANGED,
+  COUNT_VISIT,
+  FIND_TOKEN,
+  HOLDS,
+  OPEN_ACCESS,
+} from "../session/internals.ts";
+import type { SessionHolder } from "../session/request_holds.ts";
+import { randomId } from "../base/random_id.ts";
+import {
+  checkPrincipal,
+  type Session,
+  type SessionComponent,
+  type SessionEndReason,
+} from "../session.ts";
+import { LOG_IN_RULES, type LogInOptions } from "./log_in_options.ts";
+import { logInNew, prepareLogin } from "./login.ts";
+import type { Lookup } from "./lookup.ts";
+import {
+  checkLoaded,
+  findByToken,
+  type FoundToken,
+  lookupsOf,
+  newestToken,
+  openingTokens,
+} from "./presented_tokens.ts";
+import type { BackendVisit } from "./session_backend.ts";
+import { releaseHold } from "./release_hold.ts";
+import {
+  headersOfLogout,
+  headersOfToken,
+  NO_HEADERS,
+  PRIVATE,
+  type SessionHeaders,
+} from "./session_headers.ts";
+import type { SessionRegistry } from "./session_registry.ts";
+import type { RequestFacts } from "./sessions_options.ts";
+import { isCookieKeptBack, type Prefetch, prefetchOf } from "./visit_kind.ts";
+
+export type { LogInOptions, SessionHeaders };
+
+/** A cookie was to be set after the response had been produced. */
+export class TooLateForCookieError extends Error {
+  /** @ignore */
+  override name = "TooLateForCookieError";
+}
+
+/** The parts of a request that its visit uses. `SiteRequest` is one. */
+export interface VisitingRequest extends RequestFacts {
+  /** The method, as it was sent. */
+  readonly method: string;
+  /** Whether the client has left, so that its session is not kept for it. */
+  readonly hasLeft: boolean;
+}
+
+const NO_OPERATIONS: readonly AccessOperation[] = [];
+const NO_LOOKUPS: readonly Lookup[] = [];
+
+/**
+ * The session of one request: found or made, seen or not, and the cookie that
+ * the response sends.
+ *
+ * Its token is judged once, when the request first asks for its session, or
+ * before the request first waits for something. So it counts as it was when the
+ * request arrived. A login by another request supersedes it; then the request
+ * sees no session any more.
+ */
+export class RequestVisit<S> implements BackendVisit, SessionHolder {
+  /** The sessions that the request came to. */
+  readonly sessions: S;
+
+  readonly #registry: SessionRegistry;
+  readonly #source: VisitingRequest;
+  /** The tokens of the request; undefined until they are read. */
+  #lookups: readonly Lookup[] | undefined = undefined;
+  #hasCookie = false;
+  /** Whether the browser kept the cookie back, since another site asked. */
+  #isCookieKeptBack = false;
+  /** Whether the browser fetches in advance: for a page of this origin or not. */
+  #prefetch: Prefetch = undefined;
+  #isJudged = false;
+  /** The session found by the token, or made; it may be over, or not be seen. */
+  #session: Session | undefined = undefined;
+  /** What the token named, while a transient session takes its place. */
+  #found: { readonly session: Session; readonly key: string } | undefined =
+    undefined;
+  /** The sessions that the cookies open, if they open several: none counts. */
+  #several: Session[] | undefined = undefined;
+  /** The token by which the request uses its session now, and its generation. */
+  #token = "";
+  #key = "";
+  #generation = 0;
+  /** Whether the token was one of a session when the request arrived. */
+  #isRecognized = false;
+  #isNew = false;
+  #isTransient = false;
+  #isTouched = false;
+  /** Whether requests for the resource neither create nor prolong a session. */
+  #isExcluded = false;
+  #isWaiting = false;
+  #release: (() => void) | undefined = undefined;
+  /** The token that the response sends, and its key. */
+  #newToken: string | undefined = undefined;
+  #newKey: string | undefined = undefined;
+  #operations: readonly AccessOperation[] = NO_OPERATIONS;
+  /** Whether the request ended its session itself. */
+  #hasLoggedOut = false;
+  #hasFailed = false;
+  #isFinished = false;
+  /** The headers of the response. */
+  #sent: SessionHeaders = NO_HEADERS;
+
+  /** @param isLate Whether the response has been produced already. */
+  constructor(
+    sessions: S,
+    registry: SessionRegistry,
+    source: VisitingRequest,
+    isLate = false,
+  ) {
+    this.sessions = sessions;
+    this.#registry = registry;
+    this.#source = source;
+    this.#isFinished = isLate;
+  }
+
+  /**
+   * Whether the request holds its session no more: a login has superseded its
+   * token, or its client left before the response was produced.
+   */
+  get hasLeft(): boolean {
+    const session = this.#session;
+    if (session !== undefined && this.#isSuperseded(session)) return true;
+    return !this.#isFinished && this.#source.hasLeft;
+  }
+
+  get ownSession(): Session | undefined {
+    return this.#session;
+  }
+
+  get lookups(): readonly Lookup[] {
+    return this.#lookups ?? NO_LOOKUPS;
+  }
+
+  get wasTouched(): boolean {
+    return this.#isTouched;
+  }
+
+  get isHolding(): boolean {
+    return this.#isWaiting && (this.#isTouched || this.#isNew);
+  }
+
+  get hasLoggedOut(): boolean {
+    return this.#hasLoggedOut;
+  }
+
+  get operations(): readonly AccessOperation[] {
+    return this.#operations;
+  }
+
+  /** Whether this request made its session. */
+  get isNewSession(): boolean {
+    return this.#isNew;
+  }
+
+  /** Whether the request may prolong a session. */
+  get #mayTouch(): boolean {
+    return !this.#isExcluded && this.#source.method !== "HEAD" &&
+      this.#prefetch !== "foreign";
+  }
+
+  /** Whether the request may create a session that is kept. */
+  get #mayCreate(): boolean {
+    return !this.#isExcluded && this.#source.method !== "HEAD" &&
+      this.#prefetch === undefined && !this.#isCookieKeptBack;
+  }
+
+  /** Reads, while the request can be read, what kind of visit it is. */
+  #readKind(headers: Headers): void {
+    this.#prefetch = prefetchOf(headers);
+    if (!this.#hasCookie) {
+      this.#isCookieKeptBack = isCookieKeptBack(
+        this.#source.method,
+        headers,
+        this.#registry.cookie.sameSite,
+      );
+    }
+  }
+
+  /** The live session while the request's token may use it; creates none. */
+  get session(): Session | undefined {
+    if (!this.#isJudged) {
+      if (this.#isFinished) return undefined;
+      this.#judge();
+    }
+    return this.#visible();
+  }
+
+  /** The principal of that session; undefined if there is none. */
+  get principal(): string | undefined {
+    return this.session?.principal;
+  }
+
+  /** Finds or creates the session, and touches it. */
+  getSession(): Session;
+  getSession<T>(component: SessionComponent<T>): T;
+  getSession<T>(component?: SessionComponent<T>): Session | T;
+  getSession<T>(component?: SessionComponent<T>): Session | T {
+    if (!this.#isJudged) {
+      this.#mustNotBeFinished();
+      this.#judge();
+    }
+    let session = this.visit();
+    if (session === undefined) {
+      this.#mustNotBeFinished();
+      session = this.#create();
+    }
+    return component === undefined ? session : session.getComponent(component);
+  }
+
+  /** Touches the live session if the request is a visit; creates none. */
+  visit(): Session | undefined {
+    if (!this.#isJudged) this.#judge();
+    if (!this.#mayTouch) return this.#visible();
+    const session = this.#session;
+    if (!session?.isActive || this.#isSuperseded(session)) return undefined;
+    session.touch();
+    if (!session.isActive || this.#registry.isUnderCheck(session)) {
+      this.#forgetExpired();
+      return undefined;
+    }
+    if (this.#isTouched || this.#isNew) return session;
+    this.#isTouched = true;
+    session[COUNT_VISIT]();
+    if (session[ACCESS]?.isRenewalDue && !this.#isFinished) {
+      this.#renew(session);
+    }
+    return session;
+  }
+
+  /** Issues a new token for the session, which this response sends. */
+  renewSession(): Session {
+    this.#mustNotBeFinished();
+    const session = this.getSession();
+    if (this.#isNew || this.#isTransient) return session;
+    const isPrevious = this.#generation < (session[ACCESS]?.generation ?? 0);
+    if (!isPrevious) this.#renew(session);
+    else if (session.principal === undefined) {
+      return this.#mayCreate ? this.#begin() : this.#create();
+    }
+    return session;
+  }
+
+  /** Logs in; see promise 13 of the design, and the docs of `SiteRequest`. */
+  logIn(principal: string, options: LogInOptions = {}): Session {
+    checkPrincipal(principal);
+    if (principal === undefined) {
+      throw new TypeError("Cannot log in: the principal is undefined");
+    }
+    checkOptions("log in", options, LOG_IN_RULES);
+    const { remember } = options;
+    this.#mustNotBeFinished();
+    if (!this.#isJudged) this.#judge();
+    const session = this.#logInHere(principal, remember !== undefined) ??
+      this.#logInAnew(principal, remember !== undefined);
+    if (remember !== undefined) {
+      session.sessionTimeout = remember;
+      session.startCheckingExpiration();
+    }
+    return session;
+  }
+
+  /** Ends the session; the response clears the cookie. */
+  logOut(reason: SessionEndReason = "logout"): void {
+    this.#mustNotBeFinished();
+    if (!this.#isJudged) this.#judge();
+    this.#hasLoggedOut = true;
+    this.#newToken = undefined;
+    const sessions = [this.#session, this.#found?.session];
+    for (const session of [...sessions, ...this.#several ?? []]) {
+      // A deadline that has passed came first.
+      if (session === undefined || session.checkExpired()) continue;
+      this.#registry.end(session, reason);
+    }
+  }
+
+  /** Makes the request one that neither creates nor prolongs a session. */
+  exclude(): void {
+    this.#isExcluded = true;
+    const session = this.#session;
+    if (session !== undefined) this.#releaseHold(session, false);
+  }
+
+  /** The response has to be waited for: keeps the session from idling out. */
+  wait(): void {
+    if (this.#isWaiting) return;
+    if (!this.#isJudged) this.#tryToJudge();
+    // Nothing else has run since the request arrived, so it ended the session.
+    this.#noteOwnEnd();
+    this.#isWaiting = true;
+    this.#release = this.#registry.backend.hold(this);
+    this.#hold();
+  }
+
+  /** Loads the session from the store, where there is one. */
+  load(): MaybePromise<void> {
+    const { backend } = this.#registry;
+    return proceed(
+      backend.load(this.#readTokens()),
+      () => this.#tryToJudge(),
+    );
+  }
+
+  /**
+   * Writes what the request has changed, and returns the headers to send.
+   *
+   * @throws {HttpError} 503 if it could not be written, once.
+   */
+  finish(): MaybePromise<SessionHeaders> {
+    // An error page takes the place of a response that could not be made.
+    if (this.#isFinished) return this.#hasFailed ? NO_HEADERS : this.#sent;
+    this.#release?.();
+    this.#conclude();
+    try {
+      const flushing = this.#registry.backend.flush(this);
+      if (!isPromiseLike(flushing)) return this.#headers();
+      return flushing.then(
+        () => this.#headers(),
+        (error) => this.#fail(error),
+      );
+    } catch (error) {
+      return this.#fail(error);
+    }
+  }
+
+  /** Lets the session go when there is no response; changes are still written. */
+  abandon(): MaybePromise<void> {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    this.#release?.();
+    const session = this.#session;
+    if (session !== undefined) this.#releaseHold(session, false);
+    if (session !== undefined && (this.#isNew || this.#isTransient)) {
+      this.#registry.end(session, "evicted");
+    }
+    const report = (error: unknown) =>
+      this.#registry.site.reportError(error, { request: this.#source });
+    try {
+      const flushing = this.#registry.backend.flush(this);
+      if (isPromiseLike(flushing)) return flushing.catch(report);
+    } catch (error) {
+      report(error);
+    }
+  }
+
+  /** @ignore */
+  [TOKEN_GENERATION](session: object): number | undefined {
+    if (session !== this.#session) return undefined;
+    // What this response opens lasts as long as the token that it sends.
+    const token = this.#session?.[FIND_TOKEN](this.#newKey ?? this.#key);
+    return token?.generation ?? this.#generation;
+  }
+
+  #readTokens(): readonly Lookup[] {
+    if (this.#lookups !== undefined) return this.#lookups;
+    const { request, isSecure } = this.#source;
+    const { cookie } = this.#registry;
+    let found: readonly string[];
+    let isLeaked = false;
+    try {
+      found = cookie.tokensIn(request.headers, isSecure);
+      this.#hasCookie = found.length > 0;
+      this.#readKind(request.headers);
+      if (found.length === 0 && !isSecure) {
+        // A token that was meant for https only: it is reported.
+        found = cookie.tokensIn(request.headers, true);
+        isLeaked = true;
+      }
+    } catch (cause) {
+      throw new TooLateForCookieError(
+        "Cannot look for the session: the request can no longer be read; ask for it before Deno.upgradeWebSocket()",
+        { cause },
+      );
+    }
+    return this.#lookups = found.length === 0
+      ? NO_LOOKUPS
+      : lookupsOf(found, this.#registry, isLeaked, !isLeaked && this.#mayTouch);
+  }
+
+  #tryToJudge(): void {
+    try {
+      this.#judge();
+    } catch {
+      // The request reports it when it asks for its session.
+    }
+  }
+
+  /** Decides which session the tokens open, and reports suspicious ones. */
+  #judge(): void {
+    const lookups = this.#readTokens();
+    checkLoaded(lookups);
+    this.#isJudged = true;
+    if (lookups.length > 1) this.#choose(lookups);
+    else if (lookups.length === 1) {
+      this.#use(this.#find(lookups[0]!, true));
+    }
+    this.#hold();
+  }
+
+  /** Chooses among several tokens: if they open several sessions, none counts. */
+  #choose(lookups: readonly Lookup[]): void {
+    const found = lookups.map((lookup) => this.#find(lookup, false))
+      .filter((each) => each !== undefined);
+    // A superseded token is recognized, and opens nothing.
+    const open = openingTokens(found);
+    const sessions = new Set(open.map(({ session }) => session));
+    if (sessions.size > 1) {
+      this.#several = [...sessions];
+      this.#isRecognized = true;
+      return this.#registry.suspect(
+        "several-cookies",
+        open[0]!.session,
+        this.#source,
+      );
+    }
+    // Of several tokens of one session the newest counts.
+    this.#use(newestToken(open.length > 0 ? open : found));
+  }
+
+  #find(lookup: Lookup, isOnly: boolean): FoundToken | undefined {
+    return findByToken(this.#registry, lookup, this.#source, isOnly);
+  }
+
+  #use(found: FoundToken | undefined): void {
+    if (found === undefined) return;
+    const { session, token, lookup } = found;
+    this.#session = session;
+    this.#token = lookup.token;
+    this.#key = lookup.key;
+    this.#generation = token.generation;
+    this.#isRecognized = true;
+    const access = session[ACCESS];
+    if (access === undefined || token.generation <= access.generation) return;
+    const now = this.#registry.clock.now();
+    if (access.present(token, now + this.#registry.renewalGrace)) {
+      session[ACCESS_CHANGED]();
+    }
+  }
+
+  /** Returns the session if the request may use it now. */
+  #visible(): Session | undefined {
+    const session = this.#session;
+    if (session === undefined || this.#isSuperseded(session)) return undefined;
+    if (!session.checkExpired()) return session;
+    this.#forgetExpired();
+    return undefined;
+  }
+
+  /** Whether a login has superseded the request's token. */
+  #isSuperseded(session: Session): boolean {
+    return this.#generation < (session[ACCESS]?.loginGeneration ?? 0);
+  }
+
+  /** A session that was over when the request arrived is as good as unknown. */
+  #forgetExpired(): void {
+    const isDue = this.#session?.end?.lateness !== undefined;
+    if (isDue && !this.#isWaiting && !this.#isTouched) {
+      this.#isRecognized = false;
+    }
+  }
+
+  #noteOwnEnd(): void {
+    const end = this.#session?.end;
+    if (this.#isWaiting || end === undefined || this.#isTransient) return;
+    // An end by deadline is not a logout.
+    if (end.lateness === undefined) this.#hasLoggedOut = true;
+  }
+
+  #create(): Session {
+    this.#noteOwnEnd();
+    const isGone = this.#isRecognized && !this.#hasLoggedOut;
+    if (this.#mayCreate && !isGone) return this.#begin();
+    const session = this.#registry.makeTransient(
+      undefined,
+      this.#source.isSecure,
+    );
+    if (this.#session !== undefined && !this.#isTransient) {
+      this.#found ??= { session: this.#session, key: this.#key };
+    }
+    this.#attach(session, "");
+    this.#isTransient = true;
+    return session;
+  }
+
+  /** Begins a session whose token the response sends. */
+  #begin(): Session {
+    const secret = randomId();
+    const session = this.#registry.make(secret, this.#source.isSecure);
+    session[COUNT_VISIT]();
+    this.#attach(session, secret);
+    this.#isNew = true;
+    this.#newToken = session.uid + secret;
+    return session;
+  }
+
+  /** Makes a session that of the request. */
+  #attach(session: Session, secret: string): void {
+    const before = this.#session;
+    if (before !== undefined) this.#releaseHold(before, false);
+    if (before !== undefined && this.#isTransient) {
+      this.#registry.end(before, "evicted");
+    }
+    this.#session = session;
+    this.#isTransient = false;
+    this.#isNew = false;
+    this.#isTouched = false;
+    this.#token = session.uid + secret;
+    this.#key = secret === "" ? "" : this.#registry.backend.keyOf(secret);
+    this.#generation = 0;
+    this.#hold();
+  }
+
+  #renew(session: Session): void {
+    if (this.#newToken !== undefined) return;
+    const secret = randomId();
+    const key = this.#registry.backend.keyOf(secret);
+    const isMade = this.#apply(session, {
+      kind: "renew",
+      key,
+      byKey: this.#key,
+    });
+    if (!isMade) return;
+    this.#newToken = session.uid + secret;
+    this.#newKey = key;
+  }
+
+  /** Logs in to the session that the token names, if the rules allow it. */
+  #logInHere(
+    principal: string,
+    isRemembered: boolean,
+  ): Session | undefined {
+    const session = this.#isTransient ? this.#found?.session : this.#session;
+    if (session === undefined || session.checkExpired()) return undefined;
+    const byKey = this.#isTransient ? this.#found!.key : this.#key;
+    const registry = this.#registry;
+    const now = registry.clock.now();
+    const before = session.principal;
+    if (!prepareLogin(registry, session, byKey, principal, now)) {
+      return undefined;
+    }
+    const secret = randomId();
+    const key = registry.backend.keyOf(secret);
+    const isMade = this.#apply(session, {
+      kind: "login",
+      key,
+      byKey,
+      principal,
+      at: now,
+      isRemembered,
+    });
+    if (!isMade) return undefined;
+    if (this.#isTransient) this.#attach(session, secret);
+    this.#newToken = this.#token = session.uid + secret;
+    this.#key = this.#newKey = key;
+    this.#generation = session[ACCESS]!.generation;
+    registry.indexPrincipal(session, before);
+    session.touch();
+    session.startCheckingExpiration();
+    if (!this.#isTouched && !this.#isNew) session[COUNT_VISIT]();
+    this.#isTouched = true;
+    return session;
+  }
+
+  /** Logs in to a session that begins now. */
+  #logInAnew(principal: string, isRemembered: boolean): Session {
+    const registry = this.#registry;
+    registry.makeRoomFor(principal);
+    const session = this.#begin();
+    logInNew(registry, session, principal, isRemembered);
+    return session;
+  }
+
+  #apply(session: Session, operation: AccessOperation): boolean {
+    const { clock, renewalGrace } = this.#registry;
+    const now = clock.now();
+    const access = session[OPEN_ACCESS]();
+    if (!access.apply(operation, now, now + renewalGrace)) return false;
+    this.#operations = [...this.#operations, operation];
+    this.#registry.changed(session, { kind: "access", operation });
+    session[ACCESS_CHANGED]();
+    return true;
+  }
+
+  #hold(): void {
+    const session = this.#session;
+    if (!this.#isWaiting || session === undefined || this.#isExcluded) return;
+    if (this.#mayTouch) session[HOLDS].add(this);
+  }
+
+  /** Stops holding; touches a session that would have idled out meanwhile. */
+  #releaseHold(session: Session, isVisit: boolean): void {
+    if (!this.#isWaiting) return;
+    releaseHold(this, session, this.#registry.clock, isVisit);
+  }
+
+  /** Applies changed timeouts; ends a transient session. */
+  #conclude(): void {
+    this.#noteOwnEnd();
+    const session = this.#session;
+    if (session === undefined) return;
+    this.#releaseHold(session, this.#isTouched || this.#isNew);
+    if (this.#isTransient) return this.#registry.end(session, "evicted");
+    // A superseded request may not apply the timeouts.
+    if (this.#isSuperseded(session)) return;
+    try {
+      session.startCheckingExpiration();
+    } catch (error) {
+      session.site.reportError(error, { request: this.#source, session });
+    }
+  }
+
+  #fail(error: unknown): never {
+    this.#hasFailed = this.#isFinished = true;
+    throw error;
+  }
+
+  #headers(): SessionHeaders {
+    this.#isFinished = true;
+    return this.#sent = this.#setCookie() ??
+      (this.#session === undefined ? NO_HEADERS : PRIVATE);
+  }
+
+  #setCookie(): SessionHeaders | undefined {
+    const { isSecure } = this.#source;
+    const session = this.#session;
+    const isLive = session !== undefined && session.isActive &&
+      !this.#isTransient &&
+      !this.#isSuperseded(session);
+    if (isLive) {
+      const token = this.#newToken ?? this.#tokenToRepeat(session);
+      if (token === undefined) return undefined;
+      return headersOfToken(this.#registry, session, token, isSecure);
+    }
+    if (!this.#hasLoggedOut || !this.#hasCookie) return undefined;
+    return headersOfLogout(this.#registry, isSecure);
+  }
+
+  /** The token that a persistent cookie is sent with anew, as its age grows. */
+  #tokenToRepeat(session: Session): string | undefined {
+    if (!this.#registry.cookie.isPersistent || !this.#isTouched) {
+      return undefined;
+    }
+    const isCurrent = this.#generation >= (session[ACCESS]?.generation ?? 0);
+    return isCurrent ? this.#token : undefined;
+  }
+
+  #mustNotBeFinished(): void {
+    if (!this.#isFinished || this.#hasFailed) return;
+    throw new TooLateForCookieError(
+      "Cannot make a session: the response has been produced without its cookie; call getSession() before returning it",
+    );
+  }
+}

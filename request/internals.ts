@@ -1,0 +1,26 @@
+/**
+ * Keys of the members of a request that only this package uses. A member with
+ * such a key is not printed, not documented, and cannot collide with one of a
+ * subclass.
+ */
+
+/** Of a request: its path, for the walk. */
+export const PATH: unique symbol = Symbol("path");
+
+/** Of a request: its visit; undefined while no session was asked for. */
+export const VISIT: unique symbol = Symbol("visit");
+
+/** Of a request: its visit, which is made at the first use. */
+export const OPEN_VISIT: unique symbol = Symbol("openVisit");
+
+/** Of a request: whether its status so far is below 300. */
+export const HAS_SUCCEEDED: unique symbol = Symbol("hasSucceeded");
+
+/** Of a request: drops status and headers but keeps cookies, for an error page. */
+export const RESET: unique symbol = Symbol("reset");
+
+/** Of a request: makes the response of a value that a resource rendered. */
+export const RESPOND: unique symbol = Symbol("respond");
+
+/** Of a request: calls back when the response has been handed over. */
+export const NOTIFY_DELIVERY: unique symbol = Symbol("notifyDelivery");

@@ -1,0 +1,108 @@
+import { parseHttpDate } from "../../http/http_date.ts";
+import type { Rendered, SiteRequest } from "../../request.ts";
+import { HAS_SUCCEEDED } from "../../request/internals.ts";
+import {
+  type ByteRange,
+  contentRange,
+  parseRange,
+  type Piece,
+  toMultipart,
+} from "../../http/byte_ranges.ts";
+import { namesStrongly } from "../../http/entity_tags.ts";
+import { HttpError } from "../../http/http_error.ts";
+
+/** A body of known length, with its metadata. */
+export interface Representation {
+  /** The size in bytes. */
+  readonly size: number;
+  /** The media type. */
+  readonly type: string;
+  /** The encoding of a compressed body. */
+  readonly encoding?: string | undefined;
+  /** A strong entity tag. */
+  readonly etag?: string | undefined;
+  readonly modified?: Date | undefined;
+  /** Returns the bytes to send; not called if no body is sent. */
+  read(pieces: readonly Piece[]): BodyInit;
+}
+
+/**
+ * Responds to GET or HEAD with a body, or with the ranges that the client needs.
+ *
+ * Preconditions are checked in the order of RFC 9110, section 13.2.2. HEAD gets the
+ * headers of a GET without a `Range`.
+ *
+ * @throws {HttpError} 412 if `If-Match` or `If-Unmodified-Since` is not met.
+ */
+export function sendRepresentation(
+  request: SiteRequest,
+  body: Representation,
+): Rendered {
+  const { etag, modified, size, type } = body;
+  // Conditions are about a page that succeeded, and clients have no copy of an error.
+  const isConditional = request[HAS_SUCCEEDED];
+  const isTagCurrent = etag !== undefined && request.setETag(etag);
+  const isDateCurrent = modified !== undefined &&
+    request.setLastModified(modified);
+  if (isConditional) refuseIfChanged(request, etag);
+  request.setHeader("accept-ranges", "bytes");
+  if (isTagCurrent || isDateCurrent) return "";
+
+  const ranges = isConditional ? rangesOf(request, body) : undefined;
+  if (ranges === undefined) {
+    if (body.encoding !== undefined) {
+      request.setHeader("content-encoding", body.encoding);
+    }
+    return send([{ start: 0, end: size }], { type, length: size });
+  }
+  const [range, second] = ranges;
+  if (range === undefined) {
+    request.setResponseCode(416);
+    request.setHeader("content-range", contentRange(undefined, size));
+    request.responseHeaders.delete("cache-control");
+    return "";
+  }
+  request.setResponseCode(206);
+  if (second !== undefined) {
+    const multipart = toMultipart(ranges, body);
+    return send(multipart.pieces, multipart);
+  }
+  request.setHeader("content-range", contentRange(range, size));
+  return send([range], { type, length: range.end - range.start });
+
+  function send(
+    pieces: readonly Piece[],
+    { type, length }: { type: string; length: number },
+  ): BodyInit {
+    request.setHeader("content-type", type);
+    request.setHeader("content-length", String(length));
+    return request.method === "HEAD" ? "" : body.read(pieces);
+  }
+}
+
+/** Returns the ranges to send: empty if none is valid, undefined to send the whole. */
+function rangesOf(
+  request: SiteRequest,
+  { etag, size }: Representation,
+): ByteRange[] | undefined {
+  const range = request.getHeader("range");
+  if (range === undefined || request.method !== "GET") return undefined;
+  const condition = request.getHeader("if-range");
+  const isMet = condition === undefined || condition === etag ||
+    condition === request.responseHeaders.get("last-modified");
+  return isMet ? parseRange(range, size) : undefined;
+}
+
+/** Throws if the request is only for another version of the body. */
+function refuseIfChanged(request: SiteRequest, etag: string | undefined): void {
+  const tags = request.getHeader("if-match");
+  const since = request.getHeader("if-unmodified-since");
+  const modified = request.responseHeaders.get("last-modified") ?? "";
+  // An unreadable date is NaN, which is less than no other date.
+  const hasChanged = tags !== undefined
+    ? !namesStrongly(tags, etag)
+    : parseHttpDate(since ?? "") < parseHttpDate(modified);
+  if (hasChanged) {
+    throw new HttpError(412, "What is at this address has changed.");
+  }
+}

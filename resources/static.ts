@@ -1,0 +1,13 @@
+/**
+ * Files and scripts of a folder as resources.
+ *
+ * @module
+ */
+
+export { StaticData } from "./files/static_data.ts";
+export { StaticFile } from "./files/static_file.ts";
+export type { StaticFileOptions } from "./files/static_file_options.ts";
+export {
+  ScriptDirectory,
+  type ScriptDirectoryOptions,
+} from "./script_directory.ts";

@@ -1,0 +1,234 @@
+import { isSameSecret } from "./token.ts";
+
+/**
+ * What a token may do.
+ *
+ * - `"current"`: opens the session
+ * - `"previous"`: opens it while requests under way may still carry it
+ * - `"superseded"`: opens nothing since a login, but is recognized for a while
+ * - `"expired"`: opens nothing, its grace is over
+ * - `"invalid"`: is none of the session's tokens
+ */
+export type TokenStatus =
+  | "current"
+  | "previous"
+  | "superseded"
+  | "expired"
+  | "invalid";
+
+/** One token of a session. */
+export interface IssuedToken {
+  /** What is compared: the secret, or its hash where sessions are stored. */
+  readonly key: string;
+  /** Raised by each renewal and each login. */
+  readonly generation: number;
+  /** When it stops counting, in UNIX milliseconds; Infinity for never. */
+  readonly until: number;
+}
+
+/** Principal and tokens of a session, as they are stored. */
+export interface AccessState {
+  readonly principal: string | undefined;
+  readonly generation: number;
+  readonly loginGeneration: number;
+  readonly isRenewalDue: boolean;
+  /** Whether the browser keeps the cookie, as the last login has asked. */
+  readonly isRemembered: boolean;
+  /** UNIX milliseconds of the last login; undefined before the first. */
+  readonly authenticatedAt: number | undefined;
+  readonly tokens: readonly IssuedToken[];
+}
+
+/** Where a login takes place; see {@linkcode SessionAccess.planLogin}. */
+export type LoginPlan = "stay" | "join" | "switch" | "new";
+
+/** A change of principal or tokens, which can be decided again on a newer state. */
+export type AccessOperation =
+  | {
+    readonly kind: "renew";
+    /** The key of the token to issue. */
+    readonly key: string;
+    /** The key of the token that the request came with. */
+    readonly byKey: string;
+  }
+  | {
+    readonly kind: "login";
+    readonly key: string;
+    readonly byKey: string;
+    readonly principal: string;
+    /** UNIX milliseconds. */
+    readonly at: number;
+    readonly isRemembered: boolean;
+  }
+  | { readonly kind: "principal"; readonly principal: string | undefined }
+  | { readonly kind: "renewal-due" };
+
+/** How many tokens of a session are remembered. */
+export const MAX_TOKENS = 8;
+
+/**
+ * Who may use a session: its principal, and the tokens that open it.
+ *
+ * Each token belongs to a generation. A renewal issues a token of the next
+ * generation, which takes effect when a request arrives with it. A login takes
+ * effect at once. Two numbers say what a token of generation g may do:
+ *
+ *     g >= generation                    current
+ *     loginGeneration <= g < generation  previous
+ *     g < loginGeneration                superseded
+ */
+export class SessionAccess implements AccessState {
+  principal: string | undefined;
+  generation: number;
+  loginGeneration: number;
+  isRenewalDue: boolean;
+  isRemembered: boolean;
+  authenticatedAt: number | undefined;
+  tokens: IssuedToken[];
+
+  constructor(state: AccessState) {
+    this.principal = state.principal;
+    this.generation = state.generation;
+    this.loginGeneration = state.loginGeneration;
+    this.isRenewalDue = state.isRenewalDue;
+    this.isRemembered = state.isRemembered;
+    this.authenticatedAt = state.authenticatedAt;
+    this.tokens = [...state.tokens];
+  }
+
+  /** Finds a token, in a time that does not depend on its digits. */
+  find(key: string): IssuedToken | undefined {
+    return this.tokens.find((token) => isSameSecret(token.key, key));
+  }
+
+  /** Returns what a token may do at a time in UNIX milliseconds. */
+  statusOf({ generation, until }: IssuedToken, now: number): TokenStatus {
+    if (now >= until) return "expired";
+    if (generation < this.loginGeneration) return "superseded";
+    return generation >= this.generation ? "current" : "previous";
+  }
+
+  /**
+   * Puts the generation of a token that has arrived into effect.
+   *
+   * @param until When the tokens before it stop counting, in UNIX milliseconds.
+   * @returns whether that changed anything.
+   */
+  present({ generation }: IssuedToken, until: number): boolean {
+    if (generation <= this.generation) return false;
+    this.generation = generation;
+    this.#fadeBefore(generation, until);
+    return true;
+  }
+
+  /**
+   * Decides where a login takes place.
+   *
+   * @param token The token that the request came with, if it is one of these.
+   * @returns `"stay"`: in this session, and every other token is superseded;
+   * `"join"`: in this session, beside the login that superseded the token;
+   * `"switch"`: this session ends and another begins; `"new"`: in another session.
+   */
+  planLogin(
+    token: IssuedToken | undefined,
+    principal: string,
+    now: number,
+  ): LoginPlan {
+    const status = token === undefined ? "invalid" : this.statusOf(token, now);
+    if (status === "invalid" || status === "expired") return "new";
+    const isOthers = this.principal !== undefined &&
+      this.principal !== principal;
+    if (isOthers) return status === "current" ? "switch" : "new";
+    if (status === "current") return "stay";
+    if (status === "superseded") {
+      return this.principal === principal ? "join" : "new";
+    }
+    return this.principal === principal ? "stay" : "new";
+  }
+
+  /**
+   * Makes a change, unless the rules refuse it in this state. A change whose
+   * token is there already has been made.
+   *
+   * @param until When tokens that fade stop counting, in UNIX milliseconds.
+   * @returns whether the state has the change now.
+   */
+  apply(operation: AccessOperation, now: number, until: number): boolean {
+    switch (operation.kind) {
+      case "renewal-due":
+        this.isRenewalDue = true;
+        return true;
+      case "principal":
+        return this.#assign(operation.principal);
+      case "renew": {
+        if (this.find(operation.key) !== undefined) return true;
+        const by = this.find(operation.byKey);
+        if (by === undefined || this.statusOf(by, now) !== "current") {
+          return false;
+        }
+        return this.#issueRenewal(operation.key, by.generation, now);
+      }
+      case "login":
+        return this.#logIn(operation, now, until);
+    }
+  }
+
+  #assign(principal: string | undefined): boolean {
+    const isRefused = this.principal !== undefined && principal !== undefined &&
+      this.principal !== principal;
+    if (isRefused) return false;
+    this.principal = principal;
+    return true;
+  }
+
+  #issueRenewal(key: string, by: number, now: number): boolean {
+    if (!this.#makeRoom(now)) return false;
+    this.isRenewalDue = false;
+    const generation = Math.max(by + 1, this.generation);
+    this.tokens.push({ key, generation, until: Infinity });
+    return true;
+  }
+
+  #logIn(
+    login: AccessOperation & { readonly kind: "login" },
+    now: number,
+    until: number,
+  ): boolean {
+    const { key, byKey, principal, at, isRemembered } = login;
+    if (this.find(key) !== undefined) return this.principal === principal;
+    const plan = this.planLogin(this.find(byKey), principal, now);
+    if (plan !== "stay" && plan !== "join") return false;
+    if (plan === "stay") {
+      const newest = Math.max(
+        ...this.tokens.map(({ generation }) => generation),
+      );
+      this.generation = this.loginGeneration = newest + 1;
+      this.principal = principal;
+      this.isRenewalDue = false;
+      this.#fadeBefore(newest + 1, until);
+    }
+    this.authenticatedAt = at;
+    this.isRemembered = isRemembered;
+    // A login always gets a token: the oldest makes room if it must.
+    if (!this.#makeRoom(now)) this.tokens.shift();
+    this.tokens.push({ key, generation: this.generation, until: Infinity });
+    return true;
+  }
+
+  /** Forgets the oldest expired token if there is no room for another. */
+  #makeRoom(now: number): boolean {
+    if (this.tokens.length < MAX_TOKENS) return true;
+    const at = this.tokens.findIndex(({ until }) => now >= until);
+    if (at === -1) return false;
+    this.tokens.splice(at, 1);
+    return true;
+  }
+
+  #fadeBefore(generation: number, until: number): void {
+    this.tokens = this.tokens.map((token) =>
+      token.generation < generation && token.until === Infinity
+        ? { ...token, until }
+        : token
+    );
+  }
+}

@@ -1,0 +1,49 @@
+import { describe } from "../base/describe.ts";
+
+/** What a deadline is computed from; seconds where not said otherwise. */
+export interface Timeouts {
+  readonly sessionTimeout: number;
+  readonly absoluteTimeout: number;
+}
+
+/**
+ * Returns when a session ends if no access comes.
+ *
+ * @param timeouts The session, or what stands for it.
+ * @param touchedAt UNIX milliseconds of the last access.
+ * @param startedAt UNIX milliseconds from which `absoluteTimeout` counts.
+ * @throws {TypeError} If a timeout is not a number.
+ * @throws {RangeError} If a timeout is negative or NaN.
+ */
+export function deadlineOf(
+  timeouts: Timeouts,
+  touchedAt: number,
+  startedAt: number,
+): number {
+  const { sessionTimeout, absoluteTimeout } = timeouts;
+  checkTimeout(timeouts, "sessionTimeout", sessionTimeout);
+  checkTimeout(timeouts, "absoluteTimeout", absoluteTimeout);
+  const idle = touchedAt + sessionTimeout * 1000;
+  const absolute = startedAt + absoluteTimeout * 1000;
+  return idle < absolute ? idle : absolute;
+}
+
+/**
+ * Checks a timeout, in seconds.
+ *
+ * @throws {TypeError} If it is not a number.
+ * @throws {RangeError} If it is negative or NaN.
+ */
+export function checkTimeout(
+  owner: object,
+  name: string,
+  seconds: unknown,
+): void {
+  if (typeof seconds === "number" && seconds >= 0) return;
+  const message = `Cannot use ${name} of ${owner.constructor.name}: ${
+    describe(seconds)
+  } is not a number of seconds, 0 or more`;
+  throw typeof seconds === "number"
+    ? new RangeError(message)
+    : new TypeError(message);
+}

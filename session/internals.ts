@@ -1,0 +1,43 @@
+/**
+ * Keys of the members that only this package uses. A member with such a key is
+ * not printed, not documented, and cannot collide with one of a subclass.
+ */
+
+/** Of a site: what its sessions use of it. */
+export const OWNER: unique symbol = Symbol("owner");
+
+/** Of a session: its principal and tokens; undefined while the first token is all. */
+export const ACCESS: unique symbol = Symbol("access");
+
+/** Of a session: its principal and tokens, made if need be. */
+export const OPEN_ACCESS: unique symbol = Symbol("openAccess");
+
+/** Of a session: finds one of its tokens. */
+export const FIND_TOKEN: unique symbol = Symbol("findToken");
+
+/** Of a session: the requests under way that keep it from idling out. */
+export const HOLDS: unique symbol = Symbol("holds");
+
+/** Of a session: takes over what a record, a request or a login says of it. */
+export const RESTORE: unique symbol = Symbol("restore");
+
+/** Of a session: its values. */
+export const VALUES: unique symbol = Symbol("values");
+
+/** Of a session: sets its last access and its deadline. */
+export const SET_TIMES: unique symbol = Symbol("setTimes");
+
+/** Of a session: marks it as ended by another process, or takes it out of the queue. */
+export const DETACH: unique symbol = Symbol("detach");
+
+/** Of a session: whether something in this process waits for its end. */
+export const IS_OBSERVED: unique symbol = Symbol("isObserved");
+
+/** Of a session: closes streams whose token counts no longer, and restarts timeouts. */
+export const ACCESS_CHANGED: unique symbol = Symbol("accessChanged");
+
+/** Of a session: counts one more request that has visited it. */
+export const COUNT_VISIT: unique symbol = Symbol("countVisit");
+
+/** Of a session: whether a request under way keeps it from idling out. */
+export const IS_HELD: unique symbol = Symbol("isHeld");

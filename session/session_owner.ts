@@ -1,0 +1,43 @@
+import type { SessionEndReason } from "./end_reason.ts";
+import type { NamedCallbacks } from "./named_callback.ts";
+import type { SessionChange } from "./session_change.ts";
+import type { Expiring } from "./session_warnings.ts";
+
+/**
+ * What a session uses of the registry that it is in.
+ *
+ * The types of sessions and ends are parameters, since both refer to their owner.
+ */
+export interface OwnerOf<Session, End> {
+  /** The deadlines of all sessions, in UNIX milliseconds. */
+  readonly queue: {
+    add(item: Expiring, deadline: number, now: number): number;
+    deadlineOf(entry: number): number;
+    move(entry: number, deadline: number, now: number): void;
+    remove(entry: number): void;
+  };
+  /** Milliseconds that a replaced token still counts. */
+  readonly renewalGrace: number;
+  /** The callbacks that `onEnd` has registered. */
+  readonly namedCallbacks: NamedCallbacks<End>;
+  /** Notes a change; throws a TypeError if it cannot be kept. */
+  changed(session: Session, change: SessionChange): void;
+  /** Makes room for a session of a principal, and indexes the session by it. */
+  principalChanged(session: Session, before: string | undefined): void;
+  /** Returns whether a session whose deadline has passed may end in this process. */
+  mayExpire(session: Session): boolean;
+  /** Returns whether the deadline has passed as far as this process can tell. */
+  isUnderCheck(session: Session): boolean;
+  /** Takes an ended session out of the registry. */
+  remove(session: Session): void;
+  /** Delivers an end to the listeners of all sessions. */
+  deliver(end: End): void;
+  /** Ends a session, even one whose overridden `expire()` would not. */
+  end(session: Session, reason: SessionEndReason): void;
+  /** Calls a callback, reports its errors, and tracks its promise. */
+  run<T>(
+    callback: (argument: T) => unknown,
+    argument: T,
+    session: Session,
+  ): void;
+}

@@ -1,0 +1,132 @@
+import type { Clock } from "../base/clock.ts";
+import { describe } from "../base/describe.ts";
+
+/** An item in the queue of deadlines. */
+export interface Expiring {
+  /** Does what is due if its time has come. */
+  checkExpired(now: number): unknown;
+}
+
+/** The queue in which warnings wait; times are UNIX milliseconds. */
+export interface WarningDeadlines {
+  add(item: Expiring, deadline: number, now: number): number;
+  move(entry: number, deadline: number, now: number): void;
+  remove(entry: number): void;
+}
+
+/** What warnings need of the session that is going to end. */
+export interface WarnedSession {
+  readonly site: { readonly clock: Clock };
+  /** Ends it if that is due. */
+  checkExpired(): boolean;
+}
+
+/** A warning that waits for a session to come near its deadline, each time anew. */
+interface Warning extends Expiring {
+  /** Milliseconds before the deadline. */
+  readonly lead: number;
+  /** Its entry in the queue; 0 while the session has no deadline. */
+  entry: number;
+}
+
+/**
+ * The warnings of one session.
+ *
+ * Each has an entry of its own in the queue of deadlines. A touch moves it as it
+ * moves the session's, by writing a number. After a warning was given, its entry
+ * waits forever, until the deadline moves.
+ */
+export class SessionWarnings {
+  readonly #session: WarnedSession;
+  readonly #queue: WarningDeadlines;
+  readonly #warnings = new Set<Warning>();
+  /** Undefined before the session is started. */
+  #deadline: number | undefined = undefined;
+
+  constructor(session: WarnedSession, queue: WarningDeadlines) {
+    this.#session = session;
+    this.#queue = queue;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#warnings.size;
+  }
+
+  /**
+   * Calls a function `lead` milliseconds before each deadline, or in the next
+   * turn if the deadline is nearer.
+   *
+   * @returns a function that takes the warning back.
+   */
+  add(lead: number, callback: () => void, now: number): () => void {
+    const session = this.#session;
+    const queue = this.#queue;
+    const { clock } = session.site;
+    const warning: Warning = {
+      lead,
+      entry: 0,
+      checkExpired() {
+        let isOver = true;
+        try {
+          isOver = session.checkExpired();
+        } finally {
+          // A session under check may stay, and be warned of again.
+          if (warning.entry !== 0) {
+            queue.move(warning.entry, Infinity, clock.now());
+          }
+        }
+        if (!isOver) callback();
+      },
+    };
+    this.#warnings.add(warning);
+    if (this.#deadline !== undefined) this.#place(warning, this.#deadline, now);
+    return () => {
+      if (this.#warnings.delete(warning)) this.#remove(warning);
+    };
+  }
+
+  /** Moves the warnings to a new deadline. */
+  follow(deadline: number, now: number): void {
+    if (deadline === this.#deadline) return;
+    this.#deadline = deadline;
+    for (const warning of this.#warnings) this.#place(warning, deadline, now);
+  }
+
+  /** Takes back all warnings: the session has ended. */
+  clear(): void {
+    for (const warning of this.#warnings) this.#remove(warning);
+    this.#warnings.clear();
+  }
+
+  #place(warning: Warning, deadline: number, now: number): void {
+    const queue = this.#queue;
+    const due = deadline - warning.lead;
+    if (warning.entry === 0) warning.entry = queue.add(warning, due, now);
+    else queue.move(warning.entry, due, now);
+  }
+
+  #remove(warning: Warning): void {
+    if (warning.entry !== 0) this.#queue.remove(warning.entry);
+    warning.entry = 0;
+  }
+}
+
+/**
+ * Returns the milliseconds before the end for a number of seconds.
+ *
+ * @throws {TypeError} If the seconds are no number.
+ * @throws {RangeError} If they are not finite, or not above 0.
+ */
+export function leadOf(seconds: unknown): number {
+  if (typeof seconds === "number" && seconds > 0 && seconds < Infinity) {
+    return seconds * 1000;
+  }
+  const message =
+    `Cannot notify before the end: not a number of seconds above 0: ${
+      describe(seconds)
+    }`;
+  throw typeof seconds === "number"
+    ? new RangeError(message)
+    : new TypeError(message);
+}

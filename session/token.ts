@@ -1,0 +1,9 @@
+/** Whether two secrets are equal, in a time that depends on the length only. */
+export function isSameSecret(one: string, other: string): boolean {
+  if (one.length !== other.length) return false;
+  let difference = 0;
+  for (let i = 0; i < one.length; i++) {
+    difference |= one.charCodeAt(i) ^ other.charCodeAt(i);
+  }
+  return difference === 0;
+}

@@ -1,0 +1,529 @@
+/**
+ * Sessions without a tree: for any handler of requests, and for adapters.
+ *
+ * @module
+ */
+
+import { GuardedAbort } from "./base/abort.ts";
+import { checkCallback } from "./base/callback.ts";
+import { type Clock, systemClock } from "./base/clock.ts";
+import { errorReporter } from "./base/error_reporter.ts";
+import { isPromiseLike } from "./base/maybe_promise.ts";
+import { checkOptions } from "./base/options.ts";
+import type { ConnectionInfo } from "./http/connection.ts";
+import { HttpError } from "./http/http_error.ts";
+import { StoredBackend } from "./persistence/stored_backend.ts";
+import { answerVisit } from "./registry/answer_visit.ts";
+import { HandlerVisit } from "./registry/handler_visit.ts";
+import { LocalBackend } from "./registry/local_backend.ts";
+import type { LogInOptions } from "./registry/log_in_options.ts";
+import { PlainRequest } from "./registry/plain_request.ts";
+import type { StoredEndCounts } from "./registry/session_counts.ts";
+import type { SessionHeaders } from "./registry/session_headers.ts";
+import { SessionRegistry } from "./registry/session_registry.ts";
+import {
+  clearSiteDataHeader,
+  type SessionErrorContext,
+  type SessionFactory,
+  SESSIONS_OPTION_RULES,
+  type SessionsOptions,
+} from "./registry/sessions_options.ts";
+import { OWNER } from "./session/internals.ts";
+import {
+  type EndSessionsOptions,
+  type NamedEndCallback,
+  Session,
+  type SessionComponent,
+  type SessionEndCallback,
+  type SessionEndReason,
+  type SessionSite,
+  type SessionStartCallback,
+} from "./session.ts";
+
+export type { Clock } from "./base/clock.ts";
+export type { ConnectionInfo } from "./http/connection.ts";
+export { HttpError } from "./http/http_error.ts";
+export type { LogInOptions } from "./registry/log_in_options.ts";
+export type { SessionCookieOptions } from "./registry/session_cookie.ts";
+export type { StoredEndCounts } from "./registry/session_counts.ts";
+export {
+  addSessionHeaders,
+  type SessionHeaders,
+} from "./registry/session_headers.ts";
+export { TooManySessionsError } from "./registry/principal_sessions.ts";
+export type {
+  RequestFacts,
+  SessionErrorContext,
+  SessionFactory,
+  SessionsOptions,
+  SuspiciousToken,
+} from "./registry/sessions_options.ts";
+export { TooLateForCookieError } from "./registry/visit.ts";
+export {
+  type EndSessionsOptions,
+  type EventStream,
+  type EventStreamOptions,
+  type NamedEndCallback,
+  type ServerEvent,
+  Session,
+  type SessionComponent,
+  type SessionEnd,
+  type SessionEndCallback,
+  SessionEndedError,
+  type SessionEndReason,
+  type SessionSite,
+  type SessionSocket,
+  type SessionSocketOptions,
+  type SessionStartCallback,
+  type SessionWarning,
+  type SessionWarningCallback,
+  type StreamRequest,
+} from "./session.ts";
+export type {
+  AccessChange,
+  Claimant,
+  ClaimedEnd,
+  Claims,
+  CommitConditions,
+  CommitTimes,
+  EndNotification,
+  LoadedSession,
+  LoadOptions,
+  MaybePromise,
+  NewSession,
+  SessionChanges,
+  SessionFacts,
+  SessionStore,
+  SessionTimes,
+  StoredCallback,
+  StoredSession,
+  StoredToken,
+  StorePart,
+} from "./stores/store.ts";
+
+/** The session of one request. `SiteRequest` and {@linkcode Visit} have it. */
+export interface RequestSession {
+  /**
+   * The live session while the request's token may use it. It is neither created
+   * nor touched. Ask again after an `await`: a login or a logout elsewhere takes
+   * it away.
+   */
+  readonly session: Session | undefined;
+  /**
+   * Finds or creates the session, and touches it; the response sets the cookie
+   * of a new one.
+   *
+   * @throws {TooLateForCookieError} If the response has been produced.
+   */
+  getSession(): Session;
+  /** Returns the object of a class that the session keeps. */
+  getSession<T>(component: SessionComponent<T>): T;
+  /**
+   * The principal of the session that the request sees, or of its own login;
+   * undefined without one. It may become undefined, but never another one.
+   */
+  readonly principal: string | undefined;
+  /**
+   * Logs in: the session gets the principal, and the response a new token.
+   *
+   * The session stays, with its uid, values and listeners, if the request's token
+   * is current and the session has no principal or this one; every other token of
+   * it is superseded at once. Otherwise a new session begins, and a session of
+   * another principal ends. A repeated login, by a token that a login of the same
+   * principal has superseded, joins that session. Both timeouts start anew.
+   *
+   * @throws {TypeError} If the principal is not a string.
+   * @throws {TooManySessionsError} 409 beyond the limit of a site that refuses.
+   * @throws {TooLateForCookieError} If the response has been produced.
+   */
+  logIn(principal: string, options?: LogInOptions): Session;
+  /**
+   * Ends the session; the response clears the cookie.
+   *
+   * @param reason By default `"logout"`.
+   * @throws {TooLateForCookieError} If the response has been produced.
+   */
+  logOut(reason?: SessionEndReason): void;
+  /**
+   * Issues a new token for the session, which is made if need be; the response
+   * sends it. The old token stays current until a request arrives with the new
+   * one, and then counts for `renewalGrace` more seconds.
+   *
+   * A request whose token is no longer current renews nothing; if its session
+   * has no principal, it gets a new session.
+   *
+   * @throws {TooLateForCookieError} If the response has been produced.
+   */
+  renewSession(): Session;
+  /** Whether this request created its session. */
+  readonly isNewSession: boolean;
+  /** The sessions that the request came to. */
+  readonly sessions: Sessions;
+}
+
+/** One request to {@linkcode Sessions.serve}, with its session. */
+export interface Visit extends RequestSession {
+  /** The request as it came. */
+  readonly request: Request;
+  /** Aborts when the client leaves before the response is produced. */
+  readonly signal: AbortSignal;
+  /** Whether the request came over https, to the proxy if one is trusted. */
+  readonly isSecure: boolean;
+  /** The address of the client, if it is known. */
+  readonly remoteAddress: string | undefined;
+  /** The root of the site as the client sees it. */
+  readonly rootURL: URL;
+  /** The sessions as a site whose streams may stop, for `session.events()`. */
+  readonly site: { readonly stopSignal: AbortSignal };
+  /** Returns a header of the request, or undefined. */
+  getHeader(name: string): string | undefined;
+}
+
+/** A visit that the caller finishes: see {@linkcode Sessions.open}. */
+export interface OpenVisit extends Visit {
+  /**
+   * Keeps the session from idling out while the handler waits for something.
+   * Call it as soon as the handler has returned a promise.
+   */
+  wait(): void;
+  /**
+   * Writes what changed and returns the headers to add to the response. Call it
+   * once, before the headers leave.
+   *
+   * @throws {HttpError} 503 if the change could not be written.
+   */
+  finish(): SessionHeaders | Promise<SessionHeaders>;
+  /**
+   * Lets the session go when there is no response; one that the request made
+   * ends. Changes are still written.
+   */
+  abandon(): void | Promise<void>;
+}
+
+/** Answers a request. */
+export type VisitHandler = (visit: Visit) => Response | Promise<Response>;
+
+/**
+ * All sessions that an application shares: finds and creates them, limits them,
+ * and ends each on time.
+ *
+ * Use it alone, in any handler of requests, or give it to one or more sites. It
+ * is a Map of the sessions that are live in this process, by uid: `get` and `has`
+ * check the deadline, `size` and iteration do not.
+ *
+ * @example Usage
+ * ```ts
+ * import { Sessions } from "@curfew/web/sessions";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using sessions = new Sessions({ sessionTimeout: 60 });
+ * const ends: string[] = [];
+ * sessions.notifyOnSessionEnd(({ reason }) => ends.push(reason));
+ *
+ * const handler = (request: Request) =>
+ *   sessions.serve(request, (visit) => {
+ *     visit.getSession();
+ *     return new Response("hello");
+ *   });
+ *
+ * const response = await handler(new Request("http://localhost/"));
+ * assertEquals(response.headers.has("set-cookie"), true);
+ * for (const session of sessions.values()) session.expire();
+ * assertEquals(ends, ["logout"]);
+ * ```
+ */
+export class Sessions
+  implements
+    SessionSite,
+    ReadonlyMap<string, Session>,
+    AsyncDisposable,
+    Disposable {
+  /** The class of the sessions that are made from now on. */
+  sessionFactory: SessionFactory;
+  /** The options that it was made with. */
+  readonly options: Readonly<SessionsOptions>;
+
+  readonly #clock: Clock;
+  readonly #report: (error: unknown, context: SessionErrorContext) => void;
+  readonly #registry: SessionRegistry;
+  readonly #stop = new GuardedAbort((error) => this.reportError(error, {}));
+
+  /**
+   * Makes sessions; nothing happens until requests come.
+   *
+   * @param options Everything may be left out.
+   * @throws {TypeError} If an option is of a wrong kind, or there is none of that
+   * name.
+   * @throws {RangeError} If an option is out of range.
+   * @throws {SyntaxError} If no cookie can have the name.
+   */
+  constructor(options: SessionsOptions = {}) {
+    checkOptions("make sessions", options, SESSIONS_OPTION_RULES);
+    clearSiteDataHeader(options.clearSiteData);
+    this.options = { ...options };
+    this.sessionFactory = options.sessionFactory ?? Session;
+    this.#clock = options.clock ?? systemClock;
+    this.#report = errorReporter(options.onError);
+    const { store } = options;
+    this.#registry = new SessionRegistry(
+      this,
+      this.options,
+      (registry) =>
+        store === undefined
+          ? new LocalBackend(registry)
+          : new StoredBackend(registry, store),
+    );
+  }
+
+  /** The source of the time. */
+  get clock(): Clock {
+    return this.#clock;
+  }
+
+  /** Aborts when the sessions are closed: streams end then. */
+  get stopSignal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /**
+   * Resolves when the store has been checked and its ends are being watched; at
+   * once without a store. It begins by itself in the turn after the making.
+   *
+   * It resolves too if the store is away, which is reported; the store is asked
+   * again until it answers.
+   *
+   * @throws {RangeError} Rejects if the store says that it would lose sessions.
+   * Then requests that need a session are answered 503.
+   */
+  get ready(): Promise<void> {
+    return this.#registry.backend.start();
+  }
+
+  /**
+   * Answers a request: finds the session, calls the handler, writes what has
+   * changed, and adds the cookie to the response.
+   *
+   * @param request The request.
+   * @param handler Answers it, by a Response or a promise of one.
+   * @param info The connection; `Deno.ServeHandlerInfo` fits.
+   * @returns what the handler answered, rebuilt with the session's headers.
+   * @throws what the handler throws. A session made for a response that never
+   * existed ends then.
+   */
+  serve(
+    request: Request,
+    handler: VisitHandler,
+    info?: ConnectionInfo,
+  ): Response | Promise<Response> {
+    checkCallback("serve a request", handler);
+    const opening = this.open(request, info);
+    return isPromiseLike(opening)
+      ? opening.then((visit) => answerVisit(visit, handler))
+      : answerVisit(opening, handler);
+  }
+
+  /**
+   * Opens the visit of a request; `serve` and the adapters are made of it.
+   *
+   * Over an asynchronous store the session is loaded before this resolves.
+   *
+   * @throws {HttpError} 503 if the sessions are closed.
+   */
+  open(
+    request: Request,
+    info?: ConnectionInfo,
+  ): OpenVisit | Promise<OpenVisit> {
+    if (this.#registry.isClosed) {
+      throw new HttpError(503, "The sessions are closed");
+    }
+    const { trustProxy = false } = this.options;
+    const source = new PlainRequest(request, info, trustProxy);
+    const visit = new HandlerVisit(this, this.#registry, source);
+    if (!this.#registry.backend.mustLoad) return visit;
+    const loading = visit.load();
+    return isPromiseLike(loading) ? loading.then(() => visit) : visit;
+  }
+
+  /**
+   * Makes a session outside of requests; it ends by itself unless it is touched.
+   *
+   * @throws {TypeError} If the factory makes no Session with the uid it is given.
+   * @throws {RangeError} If a timeout is negative or NaN.
+   * @throws {Error} If the sessions are closed. Whatever is thrown, nothing is
+   * kept.
+   */
+  create(): Session {
+    return this.#registry.make();
+  }
+
+  /**
+   * Registers a callback for every session that is made from now on, before
+   * its maker gets it. Observe the session there; it has no principal yet.
+   *
+   * @returns a function that takes the registration back.
+   * @throws {TypeError} If the callback is not a function.
+   */
+  notifyOnSessionStart(callback: SessionStartCallback): () => void {
+    return this.#registry.notifyOnStart(callback);
+  }
+
+  /**
+   * Registers a callback for the end of every session, after the session's own
+   * callbacks. Its errors and rejections are reported.
+   *
+   * @returns a function that takes the registration back.
+   * @throws {TypeError} If the callback is not a function.
+   */
+  notifyOnSessionEnd(callback: SessionEndCallback): () => void {
+    return this.#registry.delivery.add(callback);
+  }
+
+  /**
+   * Registers a callback by name, for `session.notifyOnExpire(name, argument)`.
+   *
+   * Register it when the program starts: over a store it is also called for
+   * sessions of earlier lives of the process, by the process that delivers the
+   * end. If it throws or rejects, it is called again after 1, 2, 4 and 8 s; then
+   * the end becomes a dead letter. If a process dies while it calls it, another
+   * one calls it again: `end.uid` tells.
+   *
+   * @param name The name; it is stored with the session.
+   * @param callback Called with the argument and the end.
+   * @throws {TypeError} If the callback is not a function.
+   * @throws {Error} If the name is taken.
+   */
+  onEnd(name: string, callback: NamedEndCallback): void {
+    this.#registry.delivery.register(name, callback);
+  }
+
+  /** Returns the sessions of a principal that are live in this process. */
+  sessionsOf(principal: string): Session[] {
+    return this.#registry.sessionsOf(principal);
+  }
+
+  /**
+   * Ends the sessions of a principal, in all processes: "log out everywhere".
+   *
+   * @returns how many ended; a promise where a store has to be waited for.
+   */
+  endSessions(
+    principal: string,
+    options: EndSessionsOptions = {},
+  ): number | Promise<number> {
+    return this.#registry.endAll(principal, options);
+  }
+
+  /** Counts of the ends that this process claimed from the store; for metrics. */
+  get storedEnds(): StoredEndCounts | undefined {
+    const { backend } = this.#registry;
+    return backend instanceof StoredBackend ? backend.endCounts : undefined;
+  }
+
+  /** Hands an error to `onError`; never throws. */
+  reportError(error: unknown, context: SessionErrorContext): void {
+    this.#report(error, context);
+  }
+
+  /** Ends the streams of events and the sockets, and those that open later at once. */
+  stopStreams(): void {
+    this.#stop.abort(() => undefined);
+  }
+
+  /**
+   * Ends every session that lives in this process alone, with `"shutdown"`, and
+   * waits for the promises of callbacks, up to `shutdownTimeout`; then it reports
+   * the sessions whose callbacks are late. Over a store, what has changed is
+   * written and the sessions live on.
+   *
+   * From the call on, requests that ask for a session are answered 503.
+   */
+  async close(): Promise<void> {
+    this[Symbol.dispose]();
+    const { shutdownTimeout = 10 } = this.options;
+    const late = await this.#registry.settle(shutdownTimeout);
+    if (late.length > 0) {
+      const error = new Error(
+        `Cannot close in ${shutdownTimeout} s: callbacks have not kept their promises at the end of session ${
+          nameSome(late.map(({ uid }) => `"${uid}"`))
+        }`,
+      );
+      this.reportError(error, {});
+    }
+    await this.#registry.backend.close();
+  }
+
+  /** {@linkcode Sessions.close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** {@linkcode Sessions.close} without the waiting, for `using`. */
+  [Symbol.dispose](): void {
+    this.#registry.isClosed = true;
+    this.stopStreams();
+    this.#registry.backend.halt();
+  }
+
+  /** The number of sessions in the Map. */
+  get size(): number {
+    return this.#registry.sessions.size;
+  }
+
+  /** Returns the live session of a uid, without touching it. */
+  get(uid: string): Session | undefined {
+    return this.#registry.get(uid);
+  }
+
+  /** Whether there is a live session of a uid. */
+  has(uid: string): boolean {
+    return this.#registry.get(uid) !== undefined;
+  }
+
+  /** Returns the uids, in the order in which the sessions came. */
+  keys(): MapIterator<string> {
+    return this.#registry.sessions.keys();
+  }
+
+  /** Returns the sessions, in the order in which they came. */
+  values(): MapIterator<Session> {
+    return this.#registry.sessions.values();
+  }
+
+  /** Returns uids and sessions, in the order in which they came. */
+  entries(): MapIterator<[string, Session]> {
+    return this.#registry.sessions.entries();
+  }
+
+  /** Calls a function with each session. */
+  forEach(
+    callback: (
+      session: Session,
+      uid: string,
+      sessions: ReadonlyMap<string, Session>,
+    ) => void,
+    thisArg?: unknown,
+  ): void {
+    for (const [uid, session] of this) {
+      callback.call(thisArg, session, uid, this);
+    }
+  }
+
+  /** Iterates over uids and sessions. */
+  [Symbol.iterator](): MapIterator<[string, Session]> {
+    return this.entries();
+  }
+
+  /** @ignore */
+  get [OWNER](): SessionRegistry {
+    return this.#registry;
+  }
+}
+
+/** How many sessions an error names. */
+const MAX_NAMED = 10;
+
+function nameSome(names: readonly string[]): string {
+  const { length } = names;
+  const some = names.slice(0, MAX_NAMED).join(", ");
+  return length > MAX_NAMED ? `${some} and ${length - MAX_NAMED} others` : some;
+}

@@ -1,0 +1,149 @@
+import {
+  atLeast,
+  BOOLEAN,
+  instanceOf,
+  OBJECT,
+  type OptionRules,
+} from "../base/options.ts";
+import type { Meter } from "../metrics/open_telemetry.ts";
+import {
+  SESSIONS_OPTION_RULES,
+  type SessionsOptions,
+  type SuspiciousToken,
+} from "../registry/sessions_options.ts";
+import type { ErrorContext, SiteRequest } from "../request.ts";
+import { Resource } from "../resource.ts";
+import { Sessions } from "../sessions.ts";
+import type { AccessLog } from "./access_log.ts";
+
+/** A request to a site with a token that its sender should not have. */
+export interface SuspiciousSession extends SuspiciousToken {
+  /** The request with the token. */
+  readonly request: SiteRequest;
+}
+
+/** The options of a {@linkcode Site}; each may be left out. */
+export interface SiteOptions extends SessionsOptions {
+  /**
+   * Sessions that other sites or handlers use too. The site does not close them.
+   * `sessionFactory`, `clock` and the other options of sessions belong to them; the
+   * site refuses those options beside `sessions` by a TypeError.
+   *
+   * @default {undefined}
+   */
+  sessions?: Sessions;
+  /**
+   * Called with each error of a resource, a callback or an abort listener.
+   *
+   * If it throws or rejects, both errors are printed. The default prints the
+   * error, without the context, which holds the token.
+   *
+   * @default {console.error}
+   */
+  onError?(error: unknown, context: ErrorContext): unknown;
+  /**
+   * Called for each request with a token that its sender should not have. Its
+   * errors are reported.
+   *
+   * @default {undefined}
+   */
+  onSuspiciousSession?(suspicion: SuspiciousSession): unknown;
+  /**
+   * Whether a 500 page shows the error with its stack. Set it in development
+   * only: it shows clients the inside of the program.
+   *
+   * @default {false}
+   */
+  displayTracebacks?: boolean;
+  /**
+   * The most bytes that a resource may read of a body; more is answered 413.
+   *
+   * @default {10485760}
+   */
+  maxBodyBytes?: number;
+  /**
+   * The most fields that a form may have, or parts if it is multipart, 0 or more;
+   * more are answered 413. They are counted before the form is parsed, which takes
+   * about 200 bytes of memory for a field of two bytes.
+   *
+   * @default {1000}
+   */
+  maxFormFields?: number;
+  /**
+   * Receives one line per request, in the combined log format, once the response
+   * is sent or the client has disconnected (status 499 before there was a
+   * response). Deno may print a warning, once; see
+   * {@linkcode SiteRequest.signal}. The size of a Response that a resource made
+   * is known only if its headers say it.
+   *
+   * @default {undefined}
+   */
+  accessLog?: AccessLog;
+  /**
+   * The meter that counts the sessions, by OpenTelemetry; see `SiteMetrics`. By
+   * default that of the process, where telemetry is on.
+   *
+   * @default {undefined}
+   */
+  meter?: Meter;
+  /**
+   * The page, with status 404, where the tree has nothing or a resource throws an
+   * {@linkcode HttpError} of that status. By default that of `notFound()`.
+   *
+   * @default {undefined}
+   */
+  notFoundPage?: Resource;
+  /**
+   * The page, with status 500, of an unexpected error. By default a sentence.
+   *
+   * @default {undefined}
+   */
+  serverErrorPage?: Resource;
+}
+
+/** The rules of {@linkcode SiteOptions}. */
+export const SITE_OPTION_RULES: OptionRules<SiteOptions> = {
+  ...SESSIONS_OPTION_RULES,
+  sessions: instanceOf("a Sessions", Sessions),
+  displayTracebacks: BOOLEAN,
+  maxBodyBytes: atLeast(0),
+  maxFormFields: atLeast(0),
+  accessLog: {
+    kind: "a function or a WritableStream",
+    isKind: (value) =>
+      typeof value === "function" || value instanceof WritableStream,
+  },
+  meter: OBJECT,
+  notFoundPage: instanceOf("a Resource", Resource),
+  serverErrorPage: instanceOf("a Resource", Resource),
+};
+
+/** The options that both sessions and a site have. */
+const SHARED: readonly string[] = [
+  "onError",
+  "shutdownTimeout",
+  "trustProxy",
+];
+
+/** Returns the options for the sessions that a site makes. */
+export function sessionsOptionsOf(options: SiteOptions): SessionsOptions {
+  const own = Object.entries(options).filter(([name]) =>
+    Object.hasOwn(SESSIONS_OPTION_RULES, name)
+  );
+  return Object.fromEntries(own);
+}
+
+/**
+ * Refuses options of sessions beside `sessions`.
+ *
+ * @throws {TypeError} If there is one; the message names it.
+ */
+export function checkGivenSessions(options: SiteOptions): void {
+  if (options.sessions === undefined) return;
+  for (const [name, value] of Object.entries(sessionsOptionsOf(options))) {
+    if (value === undefined || SHARED.includes(name)) continue;
+    throw new TypeError(
+      `Cannot make a site: ${name} belongs to the sessions that it was given`,
+    );
+  }
+}

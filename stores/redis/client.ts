@@ -1,0 +1,239 @@
+/**
+ * Adapters of the clients of Redis that a store can use.
+ *
+ * @module
+ */
+
+/**
+ * A client of Redis as `RedisStore` uses it: two members, which are quickly
+ * written for a client that has no adapter here.
+ */
+export interface RedisClient {
+  /**
+   * Sends one command.
+   *
+   * @param args The command and its arguments.
+   * @param key A key; on a cluster the command goes to the node that has it.
+   * @returns the reply. Its strings may be bytes.
+   * @throws the error of Redis, whose message starts with its code.
+   */
+  send(args: readonly string[], key: string): Promise<unknown>;
+
+  /**
+   * Listens to a channel, over a connection of its own.
+   *
+   * @param onMessage Called with each message.
+   * @param onGap Called when the connection is back after it was lost.
+   * @returns a function that closes the connection.
+   */
+  subscribe(
+    channel: string,
+    onMessage: (message: string) => void,
+    onGap: () => void,
+  ): Promise<() => Promise<void>>;
+}
+
+/** The members of a client of `npm:redis` that {@linkcode fromNodeRedis} uses. */
+export interface NodeRedisClient {
+  /** Sends a command. */
+  sendCommand(
+    args: string[],
+    options?: { typeMapping?: Record<never, never> },
+  ): Promise<unknown>;
+  /** Returns a client with the same options, not connected. */
+  duplicate(): NodeRedisSubscriber;
+  /** Emits an event. */
+  emit(event: "error", error: unknown): boolean;
+}
+
+/** The members of its listening connection that {@linkcode fromNodeRedis} uses. */
+export interface NodeRedisSubscriber {
+  /** Connects. */
+  connect(): Promise<unknown>;
+  /** Listens to a channel. */
+  subscribe(
+    channel: string,
+    listener: (message: string) => void,
+  ): Promise<unknown>;
+  /** Closes the connection at once. */
+  destroy(): void;
+  /** Listens to an event. */
+  on(event: "error" | "ready", listener: (error: unknown) => void): unknown;
+}
+
+/** The members of a cluster of `npm:redis` that {@linkcode fromNodeRedis} uses. */
+export interface NodeRedisCluster {
+  /** Sends a command to the node that has a key. */
+  sendCommand(
+    firstKey: string,
+    isReadonly: boolean,
+    args: string[],
+    options?: { typeMapping?: Record<never, never> },
+  ): Promise<unknown>;
+  /** Listens to a channel. */
+  subscribe(
+    channel: string,
+    listener: (message: string) => void,
+  ): Promise<unknown>;
+  /** Stops listening to a channel. */
+  unsubscribe(
+    channel: string,
+    // deno-lint-ignore no-explicit-any -- some clients declare it for bytes
+    listener: (message: any) => void,
+  ): Promise<unknown>;
+  /** The nodes that take writes. */
+  readonly masters: readonly unknown[];
+}
+
+/**
+ * Adapts a client or a cluster of `npm:redis`, version 5 or 6, connected or about
+ * to be.
+ *
+ * The store listens over a connection of its own, a duplicate of the client; its
+ * errors are events of the client. While Redis is away, the client keeps commands
+ * until it is back. Create it with `disableOfflineQueue: true` and a
+ * `commandOptions: { timeout }`, so that requests fail instead of waiting.
+ *
+ * @example Usage
+ * ```ts ignore
+ * import { createClient } from "npm:redis@6";
+ * import { fromNodeRedis, RedisStore } from "@curfew/web/stores/redis";
+ *
+ * const client = createClient({ disableOfflineQueue: true });
+ * client.on("error", console.error);
+ * await client.connect();
+ * const store = new RedisStore({ client: fromNodeRedis(client) });
+ * ```
+ *
+ * @param client The result of `createClient` or `createCluster`.
+ */
+export function fromNodeRedis(
+  client: NodeRedisClient | NodeRedisCluster,
+): RedisClient {
+  return "masters" in client ? fromCluster(client) : fromSingle(client);
+}
+
+/** Keeps the client's own mapping of types from the replies to the store. */
+const UNMAPPED = { typeMapping: {} };
+
+function fromSingle(client: NodeRedisClient): RedisClient {
+  return {
+    send: (args) => client.sendCommand([...args], UNMAPPED),
+    async subscribe(channel, onMessage, onGap) {
+      const subscriber = client.duplicate();
+      subscriber.on("error", (error) => emitError(client, error));
+      await subscriber.connect();
+      try {
+        await subscriber.subscribe(channel, onMessage);
+      } catch (error) {
+        subscriber.destroy();
+        throw error;
+      }
+      subscriber.on("ready", onGap);
+      // deno-lint-ignore require-await -- rejects if it throws
+      return async () => subscriber.destroy();
+    },
+  };
+}
+
+/**
+ * Emits an error of the connection that listens as an event of the client.
+ *
+ * Without a listener `emit()` throws the error, which would end the process. The
+ * client's commands fail then too, and the site reports that.
+ */
+function emitError(
+  client: Pick<NodeRedisClient, "emit">,
+  error: unknown,
+): void {
+  try {
+    client.emit("error", error);
+  } catch {
+    // There is no listener, or a listener throws.
+  }
+}
+
+/** A cluster has a listening connection itself. */
+function fromCluster(cluster: NodeRedisCluster): RedisClient {
+  return {
+    send: (args, key) => cluster.sendCommand(key, false, [...args], UNMAPPED),
+    async subscribe(channel, onMessage) {
+      await cluster.subscribe(channel, onMessage);
+      return async () => void await cluster.unsubscribe(channel, onMessage);
+    },
+  };
+}
+
+/** The members of a client of `npm:ioredis` that {@linkcode fromIoredis} uses. */
+export interface IoredisClient {
+  /** Sends a command. */
+  call(command: string, args: string[]): Promise<unknown>;
+  /** Returns a client with the same options, which connects. */
+  duplicate(...overrides: never[]): IoredisSubscriber;
+  /** Emits an event. */
+  emit(event: "error", error: unknown): boolean;
+  /** Whether the client is a cluster. */
+  readonly isCluster: boolean;
+}
+
+/** The members of its listening connection that {@linkcode fromIoredis} uses. */
+export interface IoredisSubscriber {
+  /** Listens to a channel. */
+  subscribe(channel: string): Promise<unknown>;
+  /** Closes the connection at once. */
+  disconnect(): void;
+  /** Listens to an event. */
+  // deno-lint-ignore no-explicit-any -- the arguments are those of the event
+  on(event: string, listener: (...args: any[]) => void): unknown;
+}
+
+/**
+ * Adapts a client or a cluster of `npm:ioredis` or `npm:iovalkey`.
+ *
+ * The store listens over a connection of its own, a duplicate of the client; its
+ * errors are events of the client. While Redis is away, the client keeps commands
+ * for a while. Create it with a `commandTimeout` and few `maxRetriesPerRequest`,
+ * so that requests fail instead of waiting.
+ *
+ * @example Usage
+ * ```ts ignore
+ * import { Redis } from "npm:ioredis@6";
+ * import { fromIoredis, RedisStore } from "@curfew/web/stores/redis";
+ *
+ * const client = new Redis({ commandTimeout: 2000 });
+ * client.on("error", console.error);
+ * const store = new RedisStore({ client: fromIoredis(client) });
+ * ```
+ *
+ * @param client The result of `new Redis` or `new Cluster`.
+ */
+export function fromIoredis(client: IoredisClient): RedisClient {
+  return {
+    send: ([command = "", ...args]) => client.call(command, args),
+    async subscribe(channel, onMessage, onGap) {
+      const subscriber = duplicateOf(client);
+      subscriber.on("error", (error) => emitError(client, error));
+      subscriber.on("message", (_, message) => onMessage(message));
+      try {
+        await subscriber.subscribe(channel);
+      } catch (error) {
+        subscriber.disconnect();
+        throw error;
+      }
+      subscriber.on("ready", onGap);
+      // deno-lint-ignore require-await -- rejects if it throws
+      return async () => subscriber.disconnect();
+    },
+  };
+}
+
+/** Scripts publish to the channel without the prefix that keys may have. */
+function duplicateOf(client: IoredisClient): IoredisSubscriber {
+  const override = { keyPrefix: "" };
+  const duplicate = client.duplicate as (
+    ...overrides: unknown[]
+  ) => IoredisSubscriber;
+  return client.isCluster
+    ? duplicate.call(client, [], override)
+    : duplicate.call(client, override);
+}

@@ -1,0 +1,148 @@
+import {
+  ALWAYS,
+  DEADLINE,
+  MEMBER,
+  NOW,
+  PLACE,
+  PUBLISH,
+  READS,
+  RedisScript,
+} from "./script.ts";
+
+/**
+ * Ends a session. KEYS: session, due, principals. ARGV: uid, channel, reason,
+ * owner, lease.
+ */
+export const END: RedisScript = new RedisScript(
+  ALWAYS + NOW + PLACE + PUBLISH + MEMBER + `
+local key, due, principals = unpack(KEYS)
+local uid, channel, reason = ARGV[1], ARGV[2], ARGV[3]
+local d, r, p, a = unpack(redis.call('HMGET', key, 'd', 'r', 'p', 'a'))
+if not d or r or now >= tonumber(d) then return {} end
+local before = next_of(due)
+if p then redis.call('ZCARD', principals) end
+
+redis.call('HSET', key, 'r', reason, 'w', text(now), 'n', '1',
+  'f', '1:' .. text(micros), 'b', ARGV[4])
+if p then redis.call('ZREM', principals, member_of(p, a, uid)) end
+local lines = { table.concat({ text(now), uid, reason }, '\\t') }
+if place(due, uid, now + ARGV[5], before) then
+  lines[2] = next_line('earlier', due, now + ARGV[5])
+end
+publish(channel, lines)
+return { text(now), redis.call('HGETALL', key) }
+`,
+);
+
+/**
+ * Lists what can be claimed. KEYS: due. ARGV: the most.
+ *
+ * The uids that it lists are the keys of the next script, which must be declared.
+ */
+export const READY: RedisScript = new RedisScript(
+  READS + NOW + PLACE + `
+return { text(now), text(next_of(KEYS[1])), redis.call('ZRANGE', KEYS[1],
+  '-inf', text(now), 'BYSCORE', 'LIMIT', 0, ARGV[1], 'WITHSCORES') }
+`,
+);
+
+/**
+ * Claims the ends that can still be claimed. KEYS: due, principals, sessions.
+ * ARGV: channel, owner, lease, uids.
+ */
+export const CLAIM: RedisScript = new RedisScript(
+  ALWAYS + NOW + DEADLINE + PLACE + PUBLISH + MEMBER + `
+local due, principals = KEYS[1], KEYS[2]
+redis.call('ZCARD', principals)
+local lease_end = now + ARGV[3]
+local ends, lines = {}, {}
+for index = 3, #KEYS do
+  local key, uid = KEYS[index], ARGV[index + 1]
+  local score = redis.call('ZSCORE', due, uid)
+  if score and tonumber(score) <= now then
+    local d, r, n, p, a, e, x = unpack(redis.call('HMGET', key,
+      'd', 'r', 'n', 'p', 'a', 'e', 'x'))
+    if not d then
+      redis.call('ZREM', due, uid)
+    else
+      local attempt = text((n or 0) + 1)
+      redis.call('HSET', key, 'n', attempt, 'b', ARGV[2],
+        'f', attempt .. ':' .. text(micros))
+      if not r then
+        local is_absolute = absolute_end_of(a, e, x) <= tonumber(d)
+        local reason = is_absolute and 'absolute' or 'idle'
+        redis.call('HSET', key, 'r', reason, 'w', d)
+        if p then redis.call('ZREM', principals, member_of(p, a, uid)) end
+        lines[#lines + 1] = table.concat({ d, uid, reason }, '\\t')
+      end
+      place(due, uid, lease_end, 0)
+      ends[#ends + 1] = { uid, redis.call('HGETALL', key) }
+    end
+  end
+end
+local next_due = next_of(due)
+if #ends > 0 then
+  lines[#lines + 1] = next_line('next', due, next_due, ARGV[2])
+end
+publish(ARGV[1], lines)
+return { text(now), text(next_due), ends }
+`,
+);
+
+const IF_CLAIMED = `
+if redis.call('HGET', KEYS[1], 'f') ~= ARGV[2] then return { '0' } end
+`;
+
+/** Starts a lease anew. KEYS: session, due. ARGV: uid, fence, lease. */
+export const RENEW: RedisScript = new RedisScript(
+  ALWAYS + IF_CLAIMED + NOW + PLACE + `
+place(KEYS[2], ARGV[1], now + ARGV[3], 0)
+return { '1' }
+`,
+);
+
+/** Forgets a session. KEYS: session, due. ARGV: uid, fence. */
+export const ACKNOWLEDGE: RedisScript = new RedisScript(
+  ALWAYS + IF_CLAIMED + `
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('DEL', KEYS[1])
+return { '1' }
+`,
+);
+
+/** Gives a claim up. KEYS: session, due. ARGV: uid, fence, delay, channel. */
+export const RELEASE: RedisScript = new RedisScript(
+  ALWAYS + IF_CLAIMED + NOW + PLACE + PUBLISH + `
+local before = next_of(KEYS[2])
+redis.call('HDEL', KEYS[1], 'f', 'b')
+if place(KEYS[2], ARGV[1], now + ARGV[3], before) then
+  publish(ARGV[4], { next_line('earlier', KEYS[2], now + ARGV[3]) })
+end
+return { '1' }
+`,
+);
+
+/** Makes a dead letter. KEYS: session, due, dead letters. ARGV: uid, fence, why. */
+export const DEAD_LETTER: RedisScript = new RedisScript(
+  ALWAYS + IF_CLAIMED + NOW + `
+redis.call('ZADD', KEYS[3], text(now), ARGV[1])
+redis.call('HSET', KEYS[1], 'y', ARGV[3])
+redis.call('HDEL', KEYS[1], 'f', 'b')
+redis.call('ZREM', KEYS[2], ARGV[1])
+return { '1' }
+`,
+);
+
+/** Lists the uids of dead letters. KEYS: dead letters. */
+export const LIST_DEAD_LETTERS: RedisScript = new RedisScript(
+  READS + `
+return redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+`,
+);
+
+/** Reads a session, over or not. KEYS: session. */
+export const READ: RedisScript = new RedisScript(
+  READS + NOW + `
+return { text(now), redis.call('HGETALL', KEYS[1]) }
+`,
+);

@@ -1,0 +1,142 @@
+import type { Claimant, ClaimedEnd, DeadLetter } from "../store.ts";
+import {
+  decodeText,
+  encodeText,
+  listOf,
+  numberOf,
+  textsOf,
+} from "./encoding.ts";
+import {
+  ACKNOWLEDGE,
+  DEAD_LETTER,
+  END,
+  LIST_DEAD_LETTERS,
+  READ,
+  RELEASE,
+  RENEW,
+} from "./end_scripts.ts";
+import { decodeEnd, fieldsOf } from "./record_codec.ts";
+import type { RedisScript } from "./script.ts";
+import type { ScriptCall, ScriptRunner } from "./script_runner.ts";
+import type { Shard, Shards } from "./shards.ts";
+import { askEach } from "./time_limit.ts";
+
+/** Ends sessions, and changes ends that are claimed. */
+export class RedisEnds {
+  readonly #runner: ScriptRunner;
+  readonly #shards: Shards;
+  readonly #channel: string;
+
+  constructor(runner: ScriptRunner, shards: Shards, channel: string) {
+    this.#runner = runner;
+    this.#shards = shards;
+    this.#channel = channel;
+  }
+
+  /** As {@linkcode SessionStore.end}. */
+  async end(
+    uid: string,
+    reason: string,
+    { owner, lease }: Claimant,
+  ): Promise<ClaimedEnd | undefined> {
+    const { key, name, shard } = this.#shards.placeOf(uid);
+    const why = encodeText(reason);
+    const [now, fields] = listOf(
+      await this.#runner.run(END, `end session "${uid}"`, {
+        keys: [key, shard.due, shard.principals],
+        args: [name, this.#channel, why, encodeText(owner), lease],
+      }),
+    );
+    if (now === undefined) return undefined;
+    return decodeEnd(uid, fieldsOf(textsOf(fields)), numberOf(now));
+  }
+
+  /** As {@linkcode SessionStore.renew}. */
+  renew(uid: string, fence: string, lease: number): Promise<boolean> {
+    const { key, name, shard } = this.#shards.placeOf(uid);
+    return this.#isDone(RENEW, `renew the claim of session "${uid}"`, {
+      keys: [key, shard.due],
+      args: [name, fence, lease],
+    });
+  }
+
+  /** As {@linkcode SessionStore.acknowledge}. */
+  acknowledge(uid: string, fence: string): Promise<boolean> {
+    const { key, name, shard } = this.#shards.placeOf(uid);
+    return this.#isDone(
+      ACKNOWLEDGE,
+      `acknowledge the end of session "${uid}"`,
+      { keys: [key, shard.due], args: [name, fence] },
+    );
+  }
+
+  /** As {@linkcode SessionStore.release}. */
+  release(uid: string, fence: string, delay: number): Promise<boolean> {
+    const { key, name, shard } = this.#shards.placeOf(uid);
+    return this.#isDone(RELEASE, `release the end of session "${uid}"`, {
+      keys: [key, shard.due],
+      args: [name, fence, delay, this.#channel],
+    });
+  }
+
+  /** As {@linkcode SessionStore.deadLetter}. */
+  deadLetter(uid: string, fence: string, why: string): Promise<boolean> {
+    const { key, name, shard } = this.#shards.placeOf(uid);
+    return this.#isDone(
+      DEAD_LETTER,
+      `make a dead letter of the end of session "${uid}"`,
+      {
+        keys: [key, shard.due, shard.deadLetters],
+        args: [name, fence, encodeText(why)],
+      },
+    );
+  }
+
+  /** Lists the dead letters in some shards, the oldest first. */
+  async listDeadLetters(shards: readonly Shard[]): Promise<DeadLetter[]> {
+    const lists = await Promise.all(
+      askEach(shards, (shard) => this.#listDeadLettersOf(shard)),
+    );
+    return lists.flat().sort((a, b) => a.since - b.since)
+      .map(({ letter }) => letter);
+  }
+
+  async #listDeadLettersOf(
+    shard: Shard,
+  ): Promise<{ letter: DeadLetter; since: number }[]> {
+    const listed = textsOf(
+      await this.#runner.run(LIST_DEAD_LETTERS, "list the dead letters", {
+        keys: [shard.deadLetters],
+        args: [],
+      }),
+    );
+    return await Promise.all(
+      [...fieldsOf(listed)].map(async ([name, since]) => ({
+        letter: await this.#read(shard, name),
+        since: Number(since),
+      })),
+    );
+  }
+
+  async #read(shard: Shard, name: string): Promise<DeadLetter> {
+    const uid = decodeText(name);
+    const [now, list] = listOf(
+      await this.#runner.run(READ, `read session "${uid}"`, {
+        keys: [shard.session + name],
+        args: [],
+      }),
+    );
+    const fields = fieldsOf(textsOf(list));
+    const { fence: _, ...end } = decodeEnd(uid, fields, numberOf(now));
+    return { ...end, why: decodeText(fields.get("y") ?? "") };
+  }
+
+  async #isDone(
+    script: RedisScript,
+    verb: string,
+    call: ScriptCall,
+  ): Promise<boolean> {
+    const [isDone] = textsOf(await this.#runner.run(script, verb, call));
+    return isDone === "1";
+  }
+}

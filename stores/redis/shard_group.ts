@@ -1,0 +1,80 @@
+import type {
+  Claimant,
+  Claims,
+  DeadLetter,
+  EndNotification,
+  StorePart,
+} from "../store.ts";
+import { decodeText, encodeText, textsOf } from "./encoding.ts";
+import type { RedisClaims } from "./end_claims.ts";
+import type { RedisEnds } from "./ends.ts";
+import type { RedisNotifications } from "./notifications.ts";
+import { fieldsOf } from "./record_codec.ts";
+import type { ScriptRunner } from "./script_runner.ts";
+import { UIDS_OF } from "./session_scripts.ts";
+import type { Shard } from "./shards.ts";
+import { askEach } from "./time_limit.ts";
+
+/** One shard of a `RedisStore`; it is away while its node is. */
+export interface RedisPart extends StorePart {
+  /** Lists the dead letters of this shard, the oldest first. */
+  listDeadLetters(): Promise<DeadLetter[]>;
+}
+
+/** The parts of a store that a group of shards is asked by. */
+export interface ShardTools {
+  readonly runner: ScriptRunner;
+  readonly claims: RedisClaims;
+  readonly ends: RedisEnds;
+  readonly notifications: RedisNotifications;
+}
+
+/** Shards that are asked together: a single one, or all. */
+export class ShardGroup implements RedisPart {
+  readonly name: string;
+  readonly #shards: readonly Shard[];
+  readonly #tools: ShardTools;
+
+  constructor(name: string, shards: readonly Shard[], tools: ShardTools) {
+    this.name = name;
+    this.#shards = shards;
+    this.#tools = tools;
+  }
+
+  claim(claimant: Claimant, limit: number): Promise<Claims> {
+    return this.#tools.claims.claim(claimant, limit, this.#shards);
+  }
+
+  nextIn(): Promise<number> {
+    return this.#tools.claims.nextIn(this.#shards);
+  }
+
+  async uidsOf(principal: string): Promise<string[]> {
+    const call = "list the sessions of a principal";
+    const lists = await Promise.all(
+      askEach(this.#shards, async ({ principals, due }) =>
+        textsOf(
+          await this.#tools.runner.run(UIDS_OF, call, {
+            keys: [principals, due],
+            args: [encodeText(principal)],
+          }),
+        )),
+    );
+    // A reply has the creation before the uid, which names the pair.
+    return lists.flatMap((list) => [...fieldsOf(list.reverse())])
+      .sort(([, a], [, b]) => Number(a) - Number(b))
+      .map(([name]) => decodeText(name));
+  }
+
+  watch(
+    onEnd: (notification: EndNotification) => void,
+    onDueEarlier?: () => void,
+  ): Promise<() => void> {
+    const { notifications } = this.#tools;
+    return notifications.watch(this.#shards, onEnd, onDueEarlier);
+  }
+
+  listDeadLetters(): Promise<DeadLetter[]> {
+    return this.#tools.ends.listDeadLetters(this.#shards);
+  }
+}

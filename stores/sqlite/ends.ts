@@ -1,0 +1,162 @@
+import type { Clock } from "../../base/clock.ts";
+import { dueReasonOf } from "../record.ts";
+import type { Claimant, ClaimedEnd, Claims, DeadLetter } from "../store.ts";
+import type { SqliteDatabase } from "./database.ts";
+import { SqliteNotifications } from "./notifications.ts";
+import { endOf, isOver, recordOf, type Row } from "./row.ts";
+import { isOne, type Statements } from "./statements.ts";
+
+/** Parts of a store that its ends need. */
+export interface EndsOptions {
+  /** The clock of the store. */
+  readonly clock: Clock;
+  /** The statements of the store. */
+  readonly statements: Statements;
+  /** Milliseconds between two polls for notifications. */
+  readonly interval: number;
+}
+
+/** The ends of the sessions in a database. */
+export class SqliteEnds {
+  /** Notifies of each end, and of earlier deadlines. */
+  readonly notifications: SqliteNotifications;
+  readonly #database: SqliteDatabase;
+  readonly #clock: Clock;
+  readonly #statements: Statements;
+
+  constructor(database: SqliteDatabase, options: EndsOptions) {
+    const { clock, statements, interval } = options;
+    this.#database = database;
+    this.#clock = clock;
+    this.#statements = statements;
+    this.notifications = new SqliteNotifications(database, {
+      clock,
+      interval,
+      nextDue: () => this.#nextDue(),
+    });
+  }
+
+  /** As {@linkcode SessionStore.end}. */
+  end(
+    uid: string,
+    reason: string,
+    claimant: Claimant,
+  ): ClaimedEnd | undefined {
+    const end = this.#database.write("end a session in", () => {
+      const row = this.#statements.select.get(uid) as Row | undefined;
+      const now = this.#clock.now();
+      if (row === undefined || isOver(row, now)) return undefined;
+      return this.#claim(this.#end(row, reason, now, now), claimant, now);
+    });
+    if (end !== undefined) this.#notify([end], claimant);
+    return end;
+  }
+
+  /** As {@linkcode SessionStore.claim}. */
+  claim(claimant: Claimant, limit: number): Claims {
+    const nextIn = this.nextIn();
+    // No lock is taken while there is nothing to claim.
+    if (nextIn > 0) return { ends: [], nextIn };
+    const ends = this.#database.write("claim ends in", () => {
+      const now = this.#clock.now();
+      const rows = this.#statements.selectDue.all(now, limit);
+      return (rows as unknown as Row[]).map((row) => {
+        const ended = row.reason === null
+          ? this.#end(row, dueReasonOf(recordOf(row)), row.deadline, now)
+          : row;
+        return this.#claim(ended, claimant, now);
+      });
+    });
+    this.#notify(ends, claimant);
+    return { ends, nextIn: this.nextIn() };
+  }
+
+  /** As {@linkcode SessionStore.renew}. */
+  renew(uid: string, fence: string, lease: number): boolean {
+    return this.#setDue("renew", uid, fence, lease);
+  }
+
+  /** As {@linkcode SessionStore.release}. */
+  release(uid: string, fence: string, delay: number): boolean {
+    return this.#setDue("release", uid, fence, delay);
+  }
+
+  /** As {@linkcode SessionStore.acknowledge}. */
+  acknowledge(uid: string, fence: string): boolean {
+    return this.#database.try(
+      "acknowledge an end in",
+      () => isOne(this.#statements.acknowledge.run(uid, fence)),
+    );
+  }
+
+  /** As {@linkcode SessionStore.deadLetter}. */
+  deadLetter(uid: string, fence: string, why: string): boolean {
+    const text = JSON.stringify(why);
+    return this.#database.try(
+      "write a dead letter to",
+      () => isOne(this.#statements.deadLetter.run(text, uid, fence)),
+    );
+  }
+
+  /** Lists the dead letters, the earliest end first. */
+  listDeadLetters(): DeadLetter[] {
+    const now = this.#clock.now();
+    const rows = this.#database.try(
+      "read the store",
+      () => this.#statements.selectDeadLetters.all(),
+    );
+    return (rows as unknown as Row[]).map((row) => ({
+      ...endOf(row, now),
+      why: JSON.parse(row.why!) as string,
+    }));
+  }
+
+  /** As {@linkcode SessionStore.nextIn}. */
+  nextIn(): number {
+    const due = this.#database.try("read the store", () => this.#nextDue());
+    this.notifications.setNextDue(due);
+    return Math.max(0, due - this.#clock.now());
+  }
+
+  #nextDue(): number {
+    const { due } = this.#statements.nextDue.get()!;
+    return due as number | null ?? Infinity;
+  }
+
+  #setDue(
+    act: "renew" | "release",
+    uid: string,
+    fence: string,
+    delay: number,
+  ): boolean {
+    const due = this.#clock.now() + delay;
+    return this.#database.try(`${act} a claim in`, () => {
+      const isClaimed = isOne(this.#statements[act].run(due, uid, fence));
+      if (isClaimed) this.notifications.notifyDue(due);
+      return isClaimed;
+    });
+  }
+
+  /** Returns the row with its end, and writes the notification of it. */
+  #end(row: Row, reason: string, at: number, now: number): Row {
+    this.notifications.write({ uid: row.uid, reason, at }, now);
+    return { ...row, reason: JSON.stringify(reason), at, attempt: 0 };
+  }
+
+  #claim(row: Row, claimant: Claimant, now: number): ClaimedEnd {
+    const fence = crypto.randomUUID();
+    const claimed = { ...row, attempt: row.attempt! + 1 };
+    const { reason, at, attempt, id } = claimed;
+    const due = now + claimant.lease;
+    this.#statements.claim.run(reason, at, attempt, fence, due, id);
+    return { ...endOf(claimed, now), fence };
+  }
+
+  /** Notifies of first claims only; later ones were notified before. */
+  #notify(ends: readonly ClaimedEnd[], { lease }: Claimant): void {
+    for (const { session: { uid, now }, reason, at, attempt } of ends) {
+      if (attempt === 1) this.notifications.notifyEnd({ uid, reason, at });
+      this.notifications.notifyDue(now + lease);
+    }
+  }
+}

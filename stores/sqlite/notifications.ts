@@ -1,0 +1,139 @@
+import type { StatementSync } from "node:sqlite";
+import type { Clock } from "../../base/clock.ts";
+import type { EndNotification } from "../store.ts";
+import { Watchers } from "../watchers.ts";
+import type { SqliteDatabase } from "./database.ts";
+
+/**
+ * Milliseconds that a notification stays. A process that reads later than that
+ * has missed it, which costs no more than a hint.
+ */
+const LIFETIME = 60_000;
+
+/** Options of {@linkcode SqliteNotifications}. */
+export interface NotificationsOptions {
+  /** The clock of the store. */
+  readonly clock: Clock;
+  /** Milliseconds between two polls. */
+  readonly interval: number;
+  /** Reads when an end is due next, in UNIX milliseconds. */
+  readonly nextDue: () => number;
+}
+
+/**
+ * Notifies of ends: this process at once, others through the database.
+ *
+ * It polls only while there are watchers. A poll costs a microsecond or two, and
+ * reads rows only if another connection has written.
+ */
+export class SqliteNotifications {
+  readonly #database: SqliteDatabase;
+  readonly #options: NotificationsOptions;
+  readonly #watchers = new Watchers();
+  /** Names this connection, whose own notifications are not read again. */
+  readonly #source = crypto.randomUUID().slice(0, 8);
+  readonly #insert: StatementSync;
+  readonly #deleteOld: StatementSync;
+  readonly #selectNewest: StatementSync;
+  readonly #selectSince: StatementSync;
+  #timer: unknown = undefined;
+  #dataVersion = 0;
+  #lastRead = 0;
+  #nextDue = Infinity;
+
+  constructor(database: SqliteDatabase, options: NotificationsOptions) {
+    this.#database = database;
+    this.#options = options;
+    this.#insert = database.prepare(`
+      INSERT INTO endNotification (source, uid, reason, at, addedAt)
+      VALUES (?, ?, ?, ?, ?)`);
+    // Two for each that is added, so that they become fewer.
+    this.#deleteOld = database.prepare(`
+      DELETE FROM endNotification WHERE addedAt < ? AND number IN (
+        SELECT number FROM endNotification ORDER BY number LIMIT 2
+      )`);
+    this.#selectNewest = database.prepare(
+      "SELECT coalesce(max(number), 0) AS number FROM endNotification",
+    );
+    this.#selectSince = database.prepare(`
+      SELECT number, source, uid, reason, at FROM endNotification
+      WHERE number > ? ORDER BY number`);
+  }
+
+  /** Writes a notification, in the transaction that ends the session. */
+  write({ uid, reason, at }: EndNotification, now: number): void {
+    this.#insert.run(this.#source, uid, JSON.stringify(reason), at, now);
+    this.#deleteOld.run(now - LIFETIME);
+  }
+
+  /** Notifies this process of an end, after it has been committed. */
+  notifyEnd(notification: EndNotification): void {
+    this.#watchers.notifyEnd(notification);
+  }
+
+  /** Notifies this process of a time at which an end is due, if it is earlier. */
+  notifyDue(due: number): void {
+    if (this.#watchers.size === 0 || due >= this.#nextDue) return;
+    this.#nextDue = due;
+    this.#watchers.notifyDueEarlier();
+  }
+
+  /** Sets when an end is due next, as it was read. */
+  setNextDue(due: number): void {
+    this.#nextDue = due;
+  }
+
+  /** As {@linkcode SessionStore.watch}. */
+  watch(
+    onEnd: (notification: EndNotification) => void,
+    onDueEarlier?: () => void,
+  ): () => void {
+    if (this.#watchers.size === 0) this.#start();
+    const remove = this.#watchers.add(onEnd, onDueEarlier);
+    return () => {
+      remove();
+      if (this.#watchers.size === 0) this.stop();
+    };
+  }
+
+  /** Stops polling. */
+  stop(): void {
+    if (this.#timer === undefined) return;
+    this.#options.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #start(): void {
+    this.#dataVersion = this.#database.dataVersion;
+    this.#lastRead = this.#selectNewest.get()!.number as number;
+    this.#nextDue = this.#options.nextDue();
+    this.#setTimer();
+  }
+
+  #setTimer(): void {
+    const { clock, interval } = this.#options;
+    this.#timer = clock.setTimeout(() => {
+      this.#setTimer();
+      try {
+        this.#poll();
+      } catch {
+        // Notifications are hints; the next poll reads what this one did not.
+      }
+    }, interval);
+  }
+
+  #poll(): void {
+    const version = this.#database.dataVersion;
+    if (version === this.#dataVersion) return;
+    for (const row of this.#selectSince.all(this.#lastRead)) {
+      const { number, source, uid, reason, at } = row as unknown as
+        & EndNotification
+        & { number: number; source: string };
+      this.#lastRead = number;
+      if (source === this.#source) continue;
+      this.notifyEnd({ uid, reason: JSON.parse(reason), at });
+    }
+    this.notifyDue(this.#options.nextDue());
+    this.#dataVersion = version;
+  }
+}

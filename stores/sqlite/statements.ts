@@ -1,0 +1,120 @@
+import type { StatementSync } from "node:sqlite";
+import type { SqliteDatabase } from "./database.ts";
+
+/** The statements of a store. */
+export type Statements = Readonly<
+  Record<
+    | "insert"
+    | "select"
+    | "selectFacts"
+    | "selectDue"
+    | "selectDeadLetters"
+    | "touch"
+    | "update"
+    | "setValue"
+    | "deleteValue"
+    | "claim"
+    | "renew"
+    | "acknowledge"
+    | "release"
+    | "deadLetter"
+    | "nextDue"
+    | "uidsOf",
+    StatementSync
+  >
+>;
+
+/** The columns that a commit writes, as of `columnsOf()`. */
+const COLUMNS = [
+  "tokens",
+  "generation",
+  "loginGeneration",
+  "isRenewalDue",
+  "isRemembered",
+  "authenticatedAt",
+  "principal",
+  "sessionTimeout",
+  "absoluteTimeout",
+  "callbacks",
+  "touchedAt",
+  "touchedBefore",
+  "deadline",
+  "version",
+] as const;
+
+/** The columns that only the creation writes. */
+const FIXED_COLUMNS = ["uid", "isSecure", "createdAt"] as const;
+
+/** Whole rows; see `Row`. */
+const SELECT = `
+  SELECT *, (
+    SELECT '[' || group_concat(key || ',' || value, ',') || ']'
+    FROM sessionValue WHERE session = session.id
+  ) AS pairs FROM session`;
+
+/** Holds unless another process has changed the session since it was read. */
+const IS_AS_READ = `
+  id = :id AND touchedAt = :readTouchedAt
+  AND touchedBefore = :readTouchedBefore AND version = :readVersion
+  AND reason IS NULL`;
+
+const IS_CLAIMED = "uid = ? AND fence = ?";
+
+/** Prepares the statements of a store. */
+export function prepareStatements(database: SqliteDatabase): Statements {
+  const all = [...FIXED_COLUMNS, ...COLUMNS];
+  return {
+    insert: database.prepare(`
+      INSERT INTO session (${all}, due)
+      VALUES (${all.map((name) => `:${name}`)}, :deadline)
+      ON CONFLICT DO NOTHING`),
+    select: database.prepare(`${SELECT} WHERE uid = ?`),
+    selectFacts: database.prepare(
+      "SELECT *, NULL AS pairs FROM session WHERE uid = ?",
+    ),
+    selectDue: database.prepare(
+      `${SELECT} WHERE due <= ? ORDER BY due LIMIT ?`,
+    ),
+    selectDeadLetters: database.prepare(
+      `${SELECT} WHERE why IS NOT NULL ORDER BY at, id`,
+    ),
+    touch: database.prepare(`
+      UPDATE session SET
+        touchedAt = :touchedAt, touchedBefore = :touchedBefore,
+        deadline = :deadline, due = :deadline
+      WHERE ${IS_AS_READ}`),
+    update: database.prepare(`
+      UPDATE session SET
+        ${COLUMNS.map((name) => `${name} = :${name}`)}, due = :deadline
+      WHERE ${IS_AS_READ}`),
+    setValue: database.prepare(`
+      INSERT INTO sessionValue (session, key, value) VALUES (?, ?, ?)
+      ON CONFLICT DO UPDATE SET value = excluded.value`),
+    deleteValue: database.prepare(
+      "DELETE FROM sessionValue WHERE session = ? AND key = ?",
+    ),
+    claim: database.prepare(`
+      UPDATE session SET reason = ?, at = ?, attempt = ?, fence = ?, due = ?
+      WHERE id = ?`),
+    renew: database.prepare(`UPDATE session SET due = ? WHERE ${IS_CLAIMED}`),
+    acknowledge: database.prepare(`DELETE FROM session WHERE ${IS_CLAIMED}`),
+    release: database.prepare(
+      `UPDATE session SET due = ?, fence = NULL WHERE ${IS_CLAIMED}`,
+    ),
+    deadLetter: database.prepare(`
+      UPDATE session SET due = 9e999, fence = NULL, why = ?
+      WHERE ${IS_CLAIMED}`),
+    nextDue: database.prepare("SELECT min(due) AS due FROM session"),
+    uidsOf: database.prepare(`
+      SELECT uid FROM session
+      WHERE principal = ? AND reason IS NULL AND deadline > ?
+      ORDER BY createdAt, id`),
+  };
+}
+
+/** Returns whether a statement has changed a row. */
+export function isOne(
+  { changes }: { readonly changes: number | bigint },
+): boolean {
+  return Number(changes) === 1;
+}

@@ -1,0 +1,200 @@
+/** One token of a stored session. */
+export interface StoredToken {
+  /** The SHA-256 of its secret, in lower-case hex digits. */
+  readonly hash: string;
+  /** Raised by each renewal and each login. */
+  readonly generation: number;
+  /**
+   * When the token stops counting, in UNIX milliseconds of the store; Infinity
+   * while no token of a later generation has arrived.
+   */
+  readonly until: number;
+}
+
+/** A callback that is registered by name, so that it outlives the process. */
+export interface StoredCallback {
+  /**
+   * Identifies the callback within its session. A callback that is added again
+   * under the same id, because the first answer was lost, is stored once. It is
+   * "" for a callback that was stored before there were ids.
+   */
+  readonly id: string;
+  /** The name under which the site has registered the callback. */
+  readonly name: string;
+  /** The argument of the call, encoded by the site. */
+  readonly argument: string;
+}
+
+/** The facts of a session that only a commit changes, or a token that arrives. */
+export interface SessionFacts {
+  /** The tokens that the session has; at most 8. */
+  readonly tokens: readonly StoredToken[];
+  /** The lowest generation whose tokens are current. */
+  readonly generation: number;
+  /** The lowest generation whose tokens open the session. */
+  readonly loginGeneration: number;
+  /** Whether the next request with a current token is sent a new one. */
+  readonly isRenewalDue: boolean;
+  /**
+   * Whether the browser keeps the cookie when it is closed, as the login asked.
+   * It is false for a session that was stored before there was this fact.
+   */
+  readonly isRemembered: boolean;
+  /** The user that the session belongs to; undefined for none. */
+  readonly principal: string | undefined;
+  /** Whether the session was created over https. */
+  readonly isSecure: boolean;
+  /** Milliseconds without a touch after which the session ends; or Infinity. */
+  readonly sessionTimeout: number;
+  /**
+   * Milliseconds after the last login, or else after the creation, after which
+   * the session ends; or Infinity.
+   */
+  readonly absoluteTimeout: number;
+  /** The values by key, encoded by the site. */
+  readonly values: ReadonlyMap<string, string>;
+  /** The named callbacks of its end, in the order of registration. */
+  readonly callbacks: readonly StoredCallback[];
+}
+
+/** A session to store. The `until` of each of its tokens is Infinity. */
+export interface NewSession extends SessionFacts {
+  /** Names the session; no other session has it. */
+  readonly uid: string;
+  /** Milliseconds since the session was created. */
+  readonly age: number;
+  /** Milliseconds since the last touch. */
+  readonly idle: number;
+  /** Milliseconds since the login; undefined before the first. */
+  readonly loginAge: number | undefined;
+}
+
+/** The times of a record, in UNIX milliseconds of the store's clock. */
+export interface SessionTimes {
+  /** The time of the store's clock. */
+  readonly now: number;
+  /** When the session was created. */
+  readonly createdAt: number;
+  /** When the session was touched last. */
+  readonly touchedAt: number;
+  /** When the session ends without another touch; Infinity for never. */
+  readonly deadline: number;
+  /** Raised by 1 by each commit, and each load, that changes more than times. */
+  readonly version: number;
+}
+
+/** The answer of a store to a commit. */
+export interface CommitTimes extends SessionTimes {
+  /**
+   * True if a condition of the commit does not hold. Then nothing was changed,
+   * and the times are those of the record as it is.
+   *
+   * @default {false}
+   */
+  readonly isRefused?: boolean;
+}
+
+/** A session as a store has it. */
+export interface StoredSession extends SessionFacts, SessionTimes {
+  /** Names the session. */
+  readonly uid: string;
+  /** When its last login was, in UNIX milliseconds of the store; or undefined. */
+  readonly authenticatedAt: number | undefined;
+}
+
+/** A session that has been loaded. */
+export interface LoadedSession extends StoredSession {
+  /** The last touch before this load, to which a touch can be taken back. */
+  readonly touchedBefore: number;
+}
+
+/** Options of {@linkcode SessionStore.load}. */
+export interface LoadOptions {
+  /**
+   * The SHA-256 of the secret that the request came with, in lower-case hex
+   * digits; "" if the load is not for a request.
+   */
+  readonly tokenHash: string;
+  /**
+   * Whether the load touches the session. It touches only for a token that
+   * counts and whose generation is `loginGeneration` or later: the uid alone,
+   * or a superseded token, keeps no session alive.
+   */
+  readonly touch: boolean;
+  /**
+   * Milliseconds that the tokens of earlier generations still count, if this is
+   * the first load with a token of its generation.
+   */
+  readonly grace: number;
+}
+
+/** Principal and tokens of a session, as a commit replaces them. */
+export interface AccessChange {
+  /** The user that the session belongs to; null for none. */
+  readonly principal: string | null;
+  /** As in {@linkcode SessionFacts}. */
+  readonly generation: number;
+  /** As in {@linkcode SessionFacts}. */
+  readonly loginGeneration: number;
+  /** As in {@linkcode SessionFacts}. */
+  readonly isRenewalDue: boolean;
+  /** As in {@linkcode SessionFacts}. */
+  readonly isRemembered: boolean;
+  /**
+   * Milliseconds since the login that this change is about. If it is left out or
+   * undefined, the record keeps the time of its last login, to the millisecond;
+   * nothing takes that time away.
+   */
+  readonly loginAge?: number | undefined;
+  /**
+   * All tokens that the session is to have. A token that the record has already
+   * keeps its `until`, so that a repeated commit prolongs nothing.
+   */
+  readonly tokens: readonly {
+    readonly hash: string;
+    readonly generation: number;
+  }[];
+  /**
+   * Milliseconds that tokens of a lower generation than the new `generation`
+   * still count; those that stop counting already keep their time.
+   */
+  readonly grace: number;
+}
+
+/** Changes of a session; a member that is left out stays as it is. */
+export interface SessionChanges {
+  /** Replaces the access state; only the time of the login may stay. */
+  readonly access?: AccessChange;
+  /** As in {@linkcode SessionFacts}. */
+  readonly sessionTimeout?: number;
+  /** As in {@linkcode SessionFacts}. */
+  readonly absoluteTimeout?: number;
+  /** The values to set by key; undefined deletes a key. */
+  readonly values?: ReadonlyMap<string, string | undefined>;
+  /** Callbacks to add; one whose id is there already stays as it is. */
+  readonly addedCallbacks?: readonly StoredCallback[];
+  /** Milliseconds since a touch that counts, unless a later one is stored. */
+  readonly idle?: number;
+  /**
+   * Takes the touch of a load back: to `to`, or else to `before`, which the load
+   * found. It does nothing if the session was touched after `touchedAt`.
+   */
+  readonly takenBack?: {
+    readonly touchedAt: number;
+    readonly before: number;
+    readonly to?: number;
+  };
+}
+
+/** Conditions of a commit, checked in the same step as it is made. */
+export interface CommitConditions {
+  /** Refuses the commit unless the record has exactly this version. */
+  readonly version?: number;
+  /**
+   * Refuses the commit from this time on, in UNIX milliseconds of the store: the
+   * caller has given it up by then.
+   *
+   * @default {Infinity}
+   */
+  readonly until?: number;
+}

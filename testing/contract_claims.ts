@@ -1,0 +1,160 @@
+/**
+ * The tests of a claim: its lease, its fence, `renew()`, `acknowledge()`,
+ * `release()` and `deadLetter()`.
+ *
+ * @module
+ */
+
+import {
+  absent,
+  check,
+  claimAll,
+  claimDue,
+  type ContractTests,
+  end,
+  keep,
+  LONG,
+  LOOK,
+  NODE,
+  OTHER_NODE,
+  present,
+  same,
+  SHORT,
+  VISIT,
+} from "./contract_checks.ts";
+
+/** Milliseconds for a step that must come before a lease runs out. */
+const MARGIN = 300;
+
+/** A claimant whose lease runs out in a test. */
+const BRIEF = { owner: "brief", lease: SHORT };
+
+/** Tests of leases and fences. */
+export const CLAIM_TESTS: ContractTests = {
+  async "a lease keeps other nodes from claiming"({ store, subject }) {
+    await keep(store, "a", { sessionTimeout: SHORT });
+    await subject.advance(SHORT + 1);
+    same((await claimAll(store)).length, 1, "the number of ends");
+    await subject.advance(SHORT);
+    same(await claimAll(store, OTHER_NODE), [], "what another node claims");
+    same(await claimAll(store), [], "what the same node claims again");
+    absent(await store.end("a", "logout", OTHER_NODE), "end()");
+  },
+
+  async "a lease that has run out lets another node claim"(context) {
+    const { store } = context;
+    await keep(store, "a");
+    const first = await end(store, "a", "logout", BRIEF);
+    const nextIn = await store.nextIn();
+    check(nextIn <= SHORT, `nextIn() should be ${SHORT} or less: ${nextIn}`);
+    const [second] = await claimDue(context, 1, { ...BRIEF, lease: LONG });
+    same(second!.reason, "logout", "the reason");
+    same(second!.at, first.at, "when it ended");
+    same(second!.attempt, 2, "the attempt");
+    check(second!.fence !== first.fence, "The fence should be another");
+    // A short lease before would let a slow store claim twice in claimDue().
+    same(await store.renew("a", second!.fence, SHORT), true, "renew()");
+    const [third] = await claimDue(context, 1, OTHER_NODE);
+    same(third!.attempt, 3, "the attempt");
+    check(third!.fence !== second!.fence, "The fence should be another");
+    same(await store.acknowledge("a", first.fence), false, "the first");
+    same(await store.renew("a", second!.fence, LONG), false, "the second");
+    same(await store.acknowledge("a", third!.fence), true, "the third");
+  },
+
+  async "a lease that has run out counts until another node claims"(
+    { store, subject },
+  ) {
+    await keep(store, "a");
+    const { fence } = await end(store, "a", "logout", BRIEF);
+    await subject.advance(SHORT + 1);
+    same(await store.renew("a", fence, LONG), true, "renew()");
+    same(await claimAll(store, OTHER_NODE), [], "what another node claims");
+    same(await store.acknowledge("a", fence), true, "acknowledge()");
+  },
+
+  async "renew() starts the lease anew"({ store, subject }) {
+    await keep(store, "a");
+    const claimant = { ...BRIEF, lease: MARGIN };
+    const { fence } = await end(store, "a", "logout", claimant);
+    same(await store.renew("a", fence, LONG), true, "renew()");
+    await subject.advance(MARGIN + 1);
+    same(await claimAll(store, OTHER_NODE), [], "what another node claims");
+  },
+
+  async "renew() may shorten the lease"(context) {
+    const { store } = context;
+    await keep(store, "a");
+    const { fence } = await end(store, "a");
+    same(await store.renew("a", fence, SHORT), true, "renew()");
+    const [again] = await claimDue(context, 1, OTHER_NODE);
+    same(again!.attempt, 2, "the attempt");
+  },
+
+  async "acknowledge() forgets the session, once"({ store }) {
+    await keep(store, "a");
+    const { fence } = await end(store, "a");
+    same(await store.acknowledge("a", fence), true, "acknowledge()");
+    same(await store.acknowledge("a", fence), false, "once more");
+    same(await store.renew("a", fence, LONG), false, "renew()");
+    same(await store.release("a", fence, 0), false, "release()");
+    same(await store.deadLetter("a", fence, "why"), false, "deadLetter()");
+    same(await store.nextIn(), Infinity, "nextIn()");
+  },
+
+  async "release() lets any node claim the end after the delay"(context) {
+    const { store } = context;
+    await keep(store, "a");
+    await keep(store, "b");
+    const a = await end(store, "a");
+    const b = await end(store, "b");
+    same(await store.release("a", a.fence, 0), true, "release() at once");
+    same(await store.release("b", b.fence, LONG), true, "release() for later");
+    const ends = await claimAll(store, OTHER_NODE);
+    same(ends.map(({ session }) => session.uid), ["a"], "the ends");
+    same(ends[0]!.attempt, 2, "the attempt");
+    same(ends[0]!.reason, "logout", "the reason");
+    same(ends[0]!.at, a.at, "when it ended");
+    same(await store.acknowledge("b", b.fence), false, "by the former fence");
+    await keep(store, "c");
+    const c = await end(store, "c");
+    same(await store.release("c", c.fence, SHORT), true, "release() for long");
+    same((await claimDue(context, 1))[0]!.session.uid, "c", "the end");
+  },
+
+  async "deadLetter() keeps an end from being claimed for ever"(
+    { store, subject },
+  ) {
+    await keep(store, "a", { principal: "ann" });
+    const { fence } = await end(store, "a", "logout", BRIEF);
+    same(await store.deadLetter("a", fence, "why"), true, "deadLetter()");
+    await subject.advance(SHORT + 1);
+    same(await claimAll(store, OTHER_NODE), [], "the ends");
+    same(await store.nextIn(), Infinity, "nextIn()");
+    same(await store.uidsOf("ann"), [], "uidsOf()");
+    absent(await store.load("a", VISIT), "load()");
+    same(await store.acknowledge("a", fence), false, "acknowledge()");
+    same(await store.release("a", fence, 0), false, "release()");
+    same(await store.deadLetter("a", fence, "again"), false, "once more");
+  },
+
+  async "another fence than that of the claim is refused"({ store }) {
+    await keep(store, "a");
+    await keep(store, "alive");
+    const { fence } = await end(store, "a");
+    for (const other of ["", "other", `${fence}x`, NODE.owner]) {
+      same(await store.renew("a", other, LONG), false, "renew()");
+      same(await store.release("a", other, 0), false, "release()");
+      same(await store.deadLetter("a", other, "why"), false, "deadLetter()");
+      same(await store.acknowledge("a", other), false, "acknowledge()");
+      same(await store.acknowledge("alive", other), false, "of a live session");
+      same(await store.acknowledge("unknown", other), false, "of no session");
+    }
+    same(
+      await store.acknowledge("a", fence),
+      true,
+      "by the fence of the claim",
+    );
+    present(await store.load("alive", LOOK), "load() of the live session");
+  },
+};

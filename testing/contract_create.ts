@@ -1,0 +1,112 @@
+/**
+ * The tests of `create()`.
+ *
+ * @module
+ */
+
+import {
+  absent,
+  callbackOf,
+  type ContractTests,
+  end,
+  HASH,
+  keep,
+  LATER_HASH,
+  LONG,
+  look,
+  present,
+  same,
+  sessionOf,
+  SHORT,
+  tokenOf,
+  visit,
+} from "./contract_checks.ts";
+
+/** Tests of create(). */
+export const CREATE_TESTS: ContractTests = {
+  async "create() stores all facts"({ store }) {
+    const facts = {
+      tokens: [tokenOf(HASH, 1), tokenOf(LATER_HASH, 3)],
+      generation: 2,
+      loginGeneration: 1,
+      isRenewalDue: true,
+      isRemembered: true,
+      isSecure: true,
+      principal: "ann",
+      sessionTimeout: LONG,
+      absoluteTimeout: 2 * LONG,
+      values: new Map([["cart", "[1,2]"], ["name", "Ann"]]),
+      callbacks: [
+        callbackOf("free", { id: "1", argument: "7" }),
+        callbackOf("free", { id: "2", argument: "8" }),
+      ],
+    };
+    const times = await keep(store, "a", { ...facts, loginAge: 1000 });
+    const session = await look(store, "a");
+    same(session, {
+      ...facts,
+      ...times,
+      uid: "a",
+      now: session.now,
+      authenticatedAt: times.now - 1000,
+      touchedBefore: times.touchedAt,
+    }, "the session that is loaded");
+  },
+
+  async "create() counts the age and the idle time from the store's time"(
+    { store },
+  ) {
+    const times = await keep(store, "a", { age: 5000, idle: 2000 });
+    same(times.createdAt, times.now - 5000, "createdAt");
+    same(times.touchedAt, times.now - 2000, "touchedAt");
+    absent((await look(store, "a")).authenticatedAt, "authenticatedAt");
+  },
+
+  async "create() sets the deadline by the earlier timeout"({ store }) {
+    const ages = { age: 5000, idle: 2000 };
+    const idle = await keep(store, "idle", ages);
+    same(idle.deadline, idle.touchedAt + LONG, "the deadline by idleness");
+    const absoluteTimeout = LONG / 2;
+    const absolute = await keep(store, "age", { ...ages, absoluteTimeout });
+    same(
+      absolute.deadline,
+      absolute.createdAt + absoluteTimeout,
+      "the deadline by age",
+    );
+  },
+
+  async "create() sets no deadline without timeouts"({ store }) {
+    const times = await keep(store, "a", { sessionTimeout: Infinity });
+    same(times.deadline, Infinity, "the deadline");
+    const loaded = await visit(store, "a");
+    same(loaded.deadline, Infinity, "the deadline after a touch");
+    same(loaded.sessionTimeout, Infinity, "sessionTimeout");
+    same(loaded.absoluteTimeout, Infinity, "absoluteTimeout");
+    same(await store.nextIn(), Infinity, "nextIn()");
+  },
+
+  async "create() refuses the uid of a session that lives"({ store }) {
+    await keep(store, "a", { values: new Map([["key", "first"]]) });
+    const values = new Map([["key", "second"]]);
+    absent(await store.create(sessionOf("a", { values })), "create() again");
+    same((await look(store, "a")).values.get("key"), "first", "the value");
+  },
+
+  async "create() refuses the uid of a session that has ended, until it is acknowledged"(
+    { store },
+  ) {
+    await keep(store, "a");
+    const { fence } = await end(store, "a");
+    absent(await store.create(sessionOf("a")), "create() after the end");
+    same(await store.acknowledge("a", fence), true, "acknowledge()");
+    present(await store.create(sessionOf("a")), "create() after that");
+  },
+
+  async "create() refuses the uid of a session past its deadline"(
+    { store, subject },
+  ) {
+    await keep(store, "a", { sessionTimeout: SHORT });
+    await subject.advance(SHORT + 1);
+    absent(await store.create(sessionOf("a")), "create() past the deadline");
+  },
+};

@@ -1,0 +1,123 @@
+import { assertEquals } from "@std/assert";
+import type { MaybePromise } from "../../base/maybe_promise.ts";
+import { PollingLoop } from "../../timing/polling_loop.ts";
+import { ManualClock, settle, START } from "../helpers_session.ts";
+
+/** A loop that records the times of its polls, counted from START. */
+class Recorder {
+  readonly clock = new ManualClock();
+  readonly polls: number[] = [];
+  readonly loop: PollingLoop;
+  /** Called at each poll; returns the milliseconds until more may be due. */
+  poll: () => MaybePromise<number> = () => Infinity;
+
+  constructor(isWokenReliably = false) {
+    this.loop = new PollingLoop(this.clock, () => {
+      this.polls.push(this.clock.time - START);
+      return this.poll();
+    }, isWokenReliably);
+  }
+}
+
+Deno.test("PollingLoop.wake() polls in the next turn, once", () => {
+  const { clock, loop, polls } = new Recorder();
+  loop.wake();
+  loop.wake();
+  assertEquals(polls, []);
+  clock.advance();
+  assertEquals(polls, [0]);
+});
+
+Deno.test("PollingLoop polls once a second if nothing is due", () => {
+  const { clock, loop, polls } = new Recorder();
+  loop.wake();
+  clock.advance(3000);
+  assertEquals(polls, [0, 1000, 2000, 3000]);
+});
+
+Deno.test("PollingLoop polls when more may be due", () => {
+  const recorder = new Recorder();
+  const { clock, loop, polls } = recorder;
+  recorder.poll = () => 300;
+  loop.wake();
+  clock.advance(900);
+  assertEquals(polls, [0, 300, 600, 900]);
+});
+
+Deno.test("PollingLoop that is woken reliably polls only when more is due", () => {
+  const recorder = new Recorder(true);
+  const { clock, loop, polls } = recorder;
+  loop.wake();
+  clock.advance(5000);
+  assertEquals([polls, clock.pending], [[0], 0]);
+  recorder.poll = () => 2500;
+  loop.wake();
+  clock.advance(2500);
+  assertEquals(polls, [0, 5000, 7500]);
+});
+
+Deno.test("PollingLoop.wake() during a poll polls again after it", async () => {
+  const recorder = new Recorder();
+  const { clock, loop, polls } = recorder;
+  const { promise, resolve } = Promise.withResolvers<number>();
+  recorder.poll = () => promise;
+  loop.wake();
+  clock.advance();
+  loop.wake();
+  clock.advance(2000);
+  assertEquals(polls, [0]);
+  recorder.poll = () => Infinity;
+  resolve(Infinity);
+  await settle();
+  clock.advance();
+  assertEquals(polls, [0, 2000]);
+});
+
+Deno.test("PollingLoop pauses longer after each failed poll, up to 4 s", () => {
+  const recorder = new Recorder();
+  const { clock, loop, polls } = recorder;
+  recorder.poll = () => {
+    throw new Error("away");
+  };
+  loop.wake();
+  clock.advance(14_000);
+  assertEquals(polls, [0, 1000, 3000, 6000, 10_000, 14_000]);
+});
+
+Deno.test("PollingLoop polls once a second again after a poll that succeeded", async () => {
+  const recorder = new Recorder();
+  const { clock, loop, polls } = recorder;
+  recorder.poll = () => Promise.reject(new Error("away"));
+  loop.wake();
+  clock.advance();
+  await settle();
+  clock.advance(1000);
+  await settle();
+  recorder.poll = () => Infinity;
+  clock.advance(4000);
+  assertEquals(polls, [0, 1000, 3000, 4000, 5000]);
+});
+
+Deno.test("PollingLoop.nudge() polls in the next turn, unless the last poll failed", () => {
+  const recorder = new Recorder();
+  const { clock, loop, polls } = recorder;
+  loop.nudge();
+  clock.advance();
+  assertEquals(polls, [0]);
+  recorder.poll = () => {
+    throw new Error("away");
+  };
+  clock.advance(1000);
+  loop.nudge();
+  clock.advance(500);
+  assertEquals(polls, [0, 1000]);
+});
+
+Deno.test("PollingLoop.stop() leaves no timer and begins no poll", () => {
+  const { clock, loop, polls } = new Recorder();
+  loop.wake();
+  loop.stop();
+  loop.wake();
+  clock.advance(5000);
+  assertEquals([polls, clock.pending], [[], 0]);
+});

@@ -1,0 +1,45 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { ROOT, testWith } from "../helpers_process.ts";
+
+/** Without wrk there is nothing that the harness could do. */
+async function hasWrk(): Promise<boolean> {
+  const { state } = await Deno.permissions.query({ name: "run" });
+  if (state !== "granted") return true;
+  try {
+    await new Deno.Command("wrk", { args: ["-v"] }).output();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const what = "bench/run.ts prints a table with ours beside the baseline";
+
+if (await hasWrk()) {
+  testWith(["run", "read", "write", "net", "env", "sys"], what, async () => {
+    const output = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-A",
+        "bench/run.ts",
+        "--only=hello",
+        "--rounds=1",
+        "--seconds=1",
+        "--warm-up=0",
+        // Another test may have a CPU for itself.
+        "--unpinned",
+      ],
+      cwd: ROOT,
+      env: { NO_COLOR: "1" },
+      signal: AbortSignal.timeout(110_000),
+    }).output();
+
+    const decoder = new TextDecoder();
+    assertEquals(output.code, 0, decoder.decode(output.stderr));
+    const text = decoder.decode(output.stdout);
+    assertMatch(text, /^\| Deno\.serve, bare +\| +[\d,]+ \(/m);
+    assertMatch(text, /^\| Curfew +\| +[\d,]+ \(/m);
+  });
+} else {
+  Deno.test({ name: `${what} (ignored: needs wrk)`, ignore: true, fn() {} });
+}

@@ -1,0 +1,151 @@
+import type { Clock } from "../base/clock.ts";
+import { Alarm } from "./alarm.ts";
+import { MOVED, NOTHING, TimingWheel } from "./timing_wheel.ts";
+
+/** Milliseconds that a batch of due items may block the event loop. */
+const SLICE = 4;
+
+/**
+ * Milliseconds after which a batch waits for the timer, between two slices: Deno
+ * reads no socket while each slice requests the next turn by a message.
+ */
+const LONGEST_RUN = 100;
+
+/**
+ * The longest wait of the alarm, in milliseconds.
+ *
+ * Timers measure the time that the machine is awake, and deadlines the time of
+ * the clock. So after a sleep of the machine, or when the clock is set, a
+ * deadline is late by this at most.
+ */
+const LONGEST_WAIT = 60_000;
+
+/** Steps between two readings of the clock while nothing is due. */
+const STEPS_PER_READING = 64;
+
+/**
+ * The deadlines of many items, with one timer that is set only while items wait.
+ *
+ * Times are milliseconds since the epoch, fractions allowed. Callers read the
+ * clock and pass its time as `now`.
+ */
+export class ExpiryQueue<T> {
+  readonly #clock: Clock;
+  readonly #onDue: (item: T, now: number) => void;
+  readonly #wheel = new TimingWheel<T>();
+  /** No slot begins before the time for which it is set. */
+  readonly #alarm: Alarm;
+  #isRunning = false;
+  /** The time at which the alarm rang last. */
+  #rangAt = 0;
+
+  /**
+   * @param onDue Called with each item whose deadline has passed, and the time.
+   * It must not throw. An entry that it neither removes nor postpones is due
+   * again in the next turn of the event loop.
+   */
+  constructor(clock: Clock, onDue: (item: T, now: number) => void) {
+    this.#clock = clock;
+    this.#onDue = onDue;
+    this.#alarm = new Alarm(clock, () => {
+      this.#rangAt = clock.now();
+      this.#run();
+    });
+  }
+
+  /** The number of entries, including those that are never due. */
+  get size(): number {
+    return this.#wheel.size;
+  }
+
+  /** Adds an item that is due at `deadline`, and returns its entry. */
+  add(item: T, deadline: number, now: number): number {
+    this.#catchUp(now);
+    const entry = this.#wheel.add(item, deadline);
+    this.#wakeBy(this.#wheel.place(entry, now), now);
+    return entry;
+  }
+
+  /** Returns the item of an entry; undefined if the entry was removed. */
+  itemAt(entry: number): T | undefined {
+    return this.#wheel.itemAt(entry);
+  }
+
+  /** Returns the deadline of an entry. */
+  deadlineOf(entry: number): number {
+    return this.#wheel.dueOf(entry);
+  }
+
+  /** Changes the deadline of an entry; a later one is only written down. */
+  move(entry: number, deadline: number, now: number): void {
+    if (!this.#wheel.setDue(entry, deadline)) return;
+    this.#catchUp(now);
+    this.#wakeBy(this.#wheel.place(entry, now), now);
+  }
+
+  /** Removes an entry, and with the last entry the timer. */
+  remove(entry: number): void {
+    this.#wheel.remove(entry);
+    if (this.#wheel.size === 0 && !this.#isRunning) this.#clear();
+  }
+
+  #clear(): void {
+    this.#alarm.clear();
+    this.#wheel.clear();
+  }
+
+  #catchUp(now: number): void {
+    if (!this.#isRunning && now < this.#alarm.time) this.#wheel.turnTo(now);
+  }
+
+  #wakeBy(time: number, now: number): void {
+    if (!this.#isRunning && time < this.#alarm.time) this.#wake(time, now);
+  }
+
+  #wake(time: number, now: number): void {
+    this.#alarm.setFor(Math.min(time, now + LONGEST_WAIT), now);
+  }
+
+  /** Continues in the next turn of the event loop, if that is before the alarm. */
+  #hurry(): void {
+    const { time } = this.#alarm;
+    this.#clock.nextTurn?.(() => {
+      if (this.#alarm.time !== time) return;
+      this.#alarm.clear();
+      this.#run();
+    });
+  }
+
+  /** Handles the items that are due, for one slice, and sets the alarm again. */
+  #run(): void {
+    this.#isRunning = true;
+    const began = this.#clock.now();
+    const now = this.#workOff(began);
+    this.#isRunning = false;
+    if (this.#wheel.size === 0) return this.#clear();
+    const next = this.#wheel.nextStep();
+    if (next === Infinity) return this.#alarm.clear();
+    this.#wake(next, now);
+    if (next > now || now - began < SLICE) return;
+    if (now - this.#rangAt < LONGEST_RUN) this.#hurry();
+  }
+
+  #workOff(began: number): number {
+    const wheel = this.#wheel;
+    let now = began;
+    wheel.startTurn();
+    for (let steps = 1; now - began < SLICE; steps++) {
+      const entry = wheel.step(now);
+      if (entry === NOTHING) return now;
+      if (entry === MOVED) {
+        if (steps % STEPS_PER_READING === 0) now = this.#clock.now();
+        continue;
+      }
+      const item = wheel.itemAt(entry)!;
+      this.#onDue(item, now);
+      now = this.#clock.now();
+      if (wheel.itemAt(entry) === item) wheel.place(entry, now);
+    }
+    return now;
+  }
+}

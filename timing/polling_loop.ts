@@ -1,0 +1,109 @@
+import type { Clock } from "../base/clock.ts";
+import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import { Alarm } from "./alarm.ts";
+
+/**
+ * The longest pause between two polls, in milliseconds. An end that another
+ * process left behind is late by this at most if its notification was lost.
+ */
+const LONGEST_PAUSE = 1000;
+
+/**
+ * The longest pause after a failed poll, in milliseconds. The first such pause is
+ * as long as the longest pause between two polls; each further one is a second
+ * longer.
+ */
+const LONGEST_FAILURE_PAUSE = 4000;
+
+/**
+ * Polls when something may be due, and at least once a second unless every change
+ * wakes the loop. While polls fail, the pauses grow.
+ */
+export class PollingLoop {
+  readonly #clock: Clock;
+  readonly #poll: () => MaybePromise<number>;
+  readonly #alarm: Alarm;
+  #isPolling = false;
+  #isWoken = false;
+  #isStopped = false;
+  readonly #longestPause: number;
+  /** The time at which the last poll began. */
+  #polledAt = 0;
+  /** Milliseconds to pause after the next failure. */
+  #failurePause = LONGEST_PAUSE;
+
+  /**
+   * @param poll Handles the work that is due, and returns the milliseconds until
+   * more may be due. It fails by throwing or rejecting, and reports that itself.
+   * @param isWokenReliably Whether every change calls `wake()`, so that the loop
+   * polls only when something is due.
+   */
+  constructor(
+    clock: Clock,
+    poll: () => MaybePromise<number>,
+    isWokenReliably = false,
+  ) {
+    this.#clock = clock;
+    this.#poll = poll;
+    this.#longestPause = isWokenReliably ? Infinity : LONGEST_PAUSE;
+    this.#alarm = new Alarm(clock, () => this.#run());
+  }
+
+  /** Polls in the next turn, or after the current poll. */
+  wake(): void {
+    if (this.#isPolling) this.#isWoken = true;
+    else this.#pause(0);
+  }
+
+  /** Polls in the next turn, unless a poll is running or the last one failed. */
+  nudge(): void {
+    if (!this.#isPolling && this.#failurePause === LONGEST_PAUSE) {
+      this.#pause(0);
+    }
+  }
+
+  /** Stops the loop; the current poll finishes. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#alarm.clear();
+  }
+
+  #pause(delay: number): void {
+    if (this.#isStopped) return;
+    const now = this.#clock.now();
+    this.#alarm.setFor(now + Math.max(delay, 0), now);
+  }
+
+  #run(): void {
+    this.#isPolling = true;
+    this.#polledAt = this.#clock.now();
+    try {
+      const next = this.#poll();
+      if (isPromiseLike(next)) next.then(this.#finish, this.#fail);
+      else this.#finish(next);
+    } catch {
+      this.#fail();
+    }
+  }
+
+  readonly #finish = (next: number): void => {
+    this.#failurePause = LONGEST_PAUSE;
+    this.#conclude(Math.min(next, this.#longestPause));
+  };
+
+  readonly #fail = (): void => {
+    const pause = this.#failurePause;
+    this.#failurePause = Math.min(
+      pause + LONGEST_PAUSE,
+      LONGEST_FAILURE_PAUSE,
+    );
+    // The time that the failed poll took is a part of the pause.
+    this.#conclude(this.#polledAt + pause - this.#clock.now());
+  };
+
+  #conclude(pause: number): void {
+    this.#isPolling = false;
+    this.#pause(this.#isWoken ? 0 : pause);
+    this.#isWoken = false;
+  }
+}
