@@ -163,14 +163,14 @@ function visit(request: SiteRequest): string {
 }
 
 function login(request: SiteRequest): string {
-  const session = sessionOf(request);
-  session.renew();
-  session.principal = `user ${session.uid.slice(0, 2)}`;
+  const before = sessionOf(request);
+  const session = request.logIn(`user ${before.uid.slice(0, 2)}`);
+  if (session !== before) tally.requested++;
   return "welcome";
 }
 
 function logout(request: SiteRequest): string {
-  request.session?.expire();
+  request.logOut();
   return request.query.has("again") ? visit(request) : "bye";
 }
 
