@@ -1,74 +1,74 @@
 import type { Clock } from "../base/clock.ts";
 import { IdleOrder, type Idler } from "../timing/idle_order.ts";
 
-/** What may have to go. */
+/** A session that can be evicted. */
 export interface Evictable extends Idler {
-  /** When it was made, in UNIX seconds. */
+  /** The time of its creation, in UNIX seconds. */
   readonly createdAt: number;
 }
 
-/** How an {@linkcode Eviction} is to be. */
+/** The options of an {@linkcode Eviction}. */
 export interface EvictionOptions<T> {
-  /** How many there may be. */
+  /** The largest number of sessions. */
   readonly max: number;
-  /** Whether one is in use, and goes later. */
+  /** Says whether a session is in use, and is evicted only if no other can be. */
   readonly isHeld: (item: T) => boolean;
-  /** Has one go; must not throw. */
+  /** Ends a session; must not throw. */
   readonly evict: (item: T) => void;
   /** Where the time comes from. */
   readonly clock: Clock;
 }
 
-/** How full it is when the order is begun. */
+/** The share of the limit from which on the order is built. */
 const FULL_SOON = 0.9;
 
 /**
- * How many are entered for each new one. The order of all is to be there when
- * the last tenth is full, for which 9 would do.
+ * How many sessions are entered for each new one. The order must be complete
+ * before the last tenth is full; 9 would be enough for that.
  */
 const SLICE = 16;
 
-/** How many times as many entries as items an order may have: then it is remade. */
+/** The order is built anew when it has more entries per session than this. */
 const MAX_WASTE = 1.5;
 
 /**
- * Who has to go when there are as many as there may be.
+ * Chooses the session to end when there are as many as the limit allows.
  *
- * The order of the idle is made when it will be needed soon, a few entries for
- * each new item, so that none of them has to wait for all; likewise when too many
- * of its entries are gone, while the old one is still in use.
+ * The order of idle sessions is built shortly before it is needed, a few entries
+ * for each new session, so that no single one waits for the whole order. It is
+ * built anew while the old one is in use, when too many of its entries are gone.
  */
 export class Eviction<T extends Evictable> {
   readonly #all: ReadonlyMap<string, T>;
   readonly #options: EvictionOptions<T>;
   #order: IdleOrder<T> | undefined = undefined;
-  /** The order that is being made. */
+  /** The order that is being built. */
   #next: IdleOrder<T> | undefined = undefined;
-  /** Those that are still to be entered, and how many there were at first. */
+  /** The sessions that are still to be entered, and their number at first. */
   #rest: Iterator<T> | undefined = undefined;
   #restSize = 0;
   #isMakingRoom = false;
 
   /**
-   * @param all All that there are, the first made first.
-   * @param options How it is to be.
+   * @param all All sessions, the oldest first.
+   * @param options The limit, and how sessions are ended.
    */
   constructor(all: ReadonlyMap<string, T>, options: EvictionOptions<T>) {
     this.#all = all;
     this.#options = options;
   }
 
-  /** Notes one that is new, or that is somebody's or nobody's from now on. */
+  /** Notes one that is new, or whose principal has changed. */
   note(item: T): void {
     this.#order?.add(item);
     this.#next?.add(item);
   }
 
   /**
-   * Has one go if there is no room for another.
+   * Evicts a session if there is no room for another.
    *
-   * @throws {Error} If it is called by who is told of one that goes, and there is
-   * room for no more than the one that makes room: it would go round for ever.
+   * @throws {Error} If a callback of an eviction makes a session, and the only room
+   * is the one that the eviction makes. Otherwise it would never come to an end.
    */
   makeRoom(): void {
     if (this.#isMakingRoom) {
@@ -84,7 +84,7 @@ export class Eviction<T extends Evictable> {
     this.#isMakingRoom = false;
   }
 
-  /** The one to go, if there is no room for another. */
+  /** Returns the session to evict, if there is no room for another. */
   #take(): T | undefined {
     const { size } = this.#all;
     const { clock, max } = this.#options;
@@ -97,7 +97,7 @@ export class Eviction<T extends Evictable> {
     if (size < max) return undefined;
     if (this.#order === undefined) this.#enter(Infinity);
     const longestIdle = this.#order?.takeLongestIdle(clock.now());
-    // Where there is none near, the one that was made first.
+    // If the order has none, the oldest session goes.
     return longestIdle ?? this.#all.values().next().value;
   }
 
@@ -116,7 +116,7 @@ export class Eviction<T extends Evictable> {
     this.#enter(SLICE);
   }
 
-  /** Enters some of those that are left; what was made since is in already. */
+  /** Enters some of the sessions that are left; newer ones are in already. */
   #enter(count: number): void {
     for (let i = 0; i < count; i++) {
       const next = this.#rest?.next();

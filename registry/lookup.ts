@@ -1,6 +1,6 @@
 import type { LoadedSession } from "../stores/store.ts";
 
-/** One token of a request, and what is known of it. */
+/** One token of a request, and the outcome of its lookup. */
 export interface Lookup {
   /** The token as it came: the uid, then the secret. */
   readonly token: string;

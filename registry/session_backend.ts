@@ -13,7 +13,7 @@ import type { Lookup } from "./lookup.ts";
 export interface BackendVisit {
   /** The session of the request, found or made; undefined if it has none. */
   readonly ownSession: Session | undefined;
-  /** The tokens that the request came with, and what was found by them. */
+  /** The tokens of the request, and the outcome of their lookups. */
   readonly lookups: readonly Lookup[];
   /** Whether the request has touched its session. */
   readonly wasTouched: boolean;
@@ -31,7 +31,7 @@ export interface BackendVisit {
 export interface SessionBackend {
   /** Whether sessions have to be loaded before a lookup. */
   readonly mustLoad: boolean;
-  /** Returns what is compared and kept of the secret half of a token. */
+  /** Returns the form in which the secret half of a token is kept and compared. */
   keyOf(secret: string): string;
   /** Loads the sessions of the tokens; a failure is noted in the lookup. */
   load(lookups: readonly Lookup[]): MaybePromise<void>;
@@ -64,7 +64,7 @@ export interface SessionBackend {
   ): MaybePromise<number>;
   /** Checks the store, and begins to deliver ends. */
   start(): Promise<void>;
-  /** Stops at once: ends sessions, or writes what is left of them. */
+  /** Stops at once: ends the sessions, or writes their last changes. */
   halt(): void;
   /** Waits for what `halt` has begun. */
   close(): Promise<void>;

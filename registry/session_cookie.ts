@@ -162,7 +162,7 @@ function checkName(name: unknown): asserts name is string {
   }
 }
 
-/** What is written for one scheme; tokens need no encoding, so once is enough. */
+/** The cookie of one scheme, built once: tokens need no encoding. */
 interface Variant {
   readonly name: string;
   /** All that follows the token. */

@@ -23,7 +23,7 @@ export interface StoredEndCounts {
 
 /** What counting the sessions of a site needs of it. `Site` is one. */
 export interface CountedSite {
-  /** What has come of ends from a store; undefined without one. */
+  /** The ends from a store, by step; undefined without a store. */
   readonly storedEnds?: StoredEndCounts | undefined;
   /** The live sessions. */
   readonly sessions: { readonly size: number };

@@ -280,7 +280,7 @@ export class SessionRegistry implements SessionOwner {
     );
   }
 
-  /** Ends what is due at a deadline; no caller could catch what that throws. */
+  /** Ends a session at its deadline; errors are reported. */
   #checkDeadline(item: Expiring, now: number): void {
     try {
       item.checkExpired(now);

@@ -18,7 +18,7 @@ export type TokenStatus =
 
 /** One token of a session. */
 export interface IssuedToken {
-  /** What is compared: the secret, or its hash where sessions are stored. */
+  /** The secret, or its hash where sessions are stored. */
   readonly key: string;
   /** Raised by each renewal and each login. */
   readonly generation: number;

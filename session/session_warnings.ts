@@ -3,7 +3,7 @@ import { describe } from "../base/describe.ts";
 
 /** An item in the queue of deadlines. */
 export interface Expiring {
-  /** Does what is due if its time has come. */
+  /** Acts if its time has come. */
   checkExpired(now: number): unknown;
 }
 

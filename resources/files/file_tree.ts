@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { isInUse } from "../../base/files_in_use.ts";
 
-/** The rules for what is found in a tree of files. */
+/** The rules for the paths of a tree of files. */
 export interface FileRules {
   /** Whether names that begin with a dot are found. */
   readonly dotFiles: boolean;
