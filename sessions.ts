@@ -300,8 +300,8 @@ export class Sessions
   }
 
   /**
-   * Answers a request: finds the session, calls the handler, writes what has
-   * changed, and adds the cookie to the response.
+   * Answers a request: finds the session, calls the handler, writes the changes of
+   * the session, and adds the cookie to the response.
    *
    * @param request The request.
    * @param handler Answers it, by a Response or a promise of one.
@@ -432,8 +432,8 @@ export class Sessions
   /**
    * Ends every session that lives in this process alone, with `"shutdown"`, and
    * waits for the promises of callbacks, up to `shutdownTimeout`; then it reports
-   * the sessions whose callbacks are late. Over a store, what has changed is
-   * written and the sessions live on.
+   * the sessions whose callbacks are late. Over a store, changes are written and
+   * the sessions live on.
    *
    * From the call on, requests that ask for a session are answered 503.
    */

@@ -62,7 +62,7 @@ export class RecordCreation {
           `Cannot keep session "${session.uid}": the store refuses its uid`,
         );
       }
-      // It had been created, and may lack what has changed since.
+      // An earlier call created it: later changes may be missing in it.
       putBack(state, changes);
       state.unsure = { changes: {}, operations: [], version: -1 };
       return proceed(

@@ -120,8 +120,8 @@ export class RecordWriter {
   }
 
   /**
-   * Writes what has changed in a session before a response leaves. If that fails,
-   * the changes are dropped.
+   * Writes the changes of a session before a response leaves. If that fails, the
+   * changes are dropped.
    *
    * @throws {HttpError} 503 if a login or another process has superseded the
    * changes; otherwise the error of the store.

@@ -71,7 +71,7 @@ export class SessionWrites {
     this.#creation = new RecordCreation(registry, { store, calls, unsure });
   }
 
-  /** Writes what has changed in a session, once its earlier writes are done. */
+  /** Writes the changes of a session, once its earlier writes are done. */
   save(
     session: Session,
     state: StoredState,

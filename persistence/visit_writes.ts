@@ -34,7 +34,7 @@ export class VisitWrites {
   }
 
   /**
-   * Writes what has changed before a response leaves.
+   * Writes the changes of a request before its response leaves.
    *
    * @throws {HttpError} 503 if a change of the request cannot be written.
    */

@@ -43,9 +43,9 @@ export type { SqliteStoreOptions };
  * A {@linkcode SessionStore} in a file. Its sessions outlive the process, and all
  * processes of one machine share them, workers of `deno serve --parallel` too.
  *
- * It is synchronous. What was written survives a sudden end of the process. A
- * power cut or a crash of the machine may lose the writes of the last seconds,
- * since not every change waits for the disk; the database stays whole.
+ * It is synchronous. Writes survive a sudden end of the process. A power cut or a
+ * crash of the machine may lose the writes of the last seconds, since not every
+ * change waits for the disk; the database stays whole.
  *
  * A call that fails throws an Error whose message gives the reason in words, and
  * whose cause is SQLite's error: the database is locked for too long, is full,

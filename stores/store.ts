@@ -103,9 +103,9 @@ export interface StorePart
  *
  * **Absent** is `undefined` or false, never an exception. **A failure**, of the
  * database for example, is an exception or a rejection, and does not say whether
- * a change was made. Every call may be repeated: tokens and callbacks that it
- * adds are there once, and what it sets is set again. A repeated commit whose
- * `version` is given changes nothing if the first was made. **A synchronous
+ * a change was made. Every call may be repeated: the same token or callback is
+ * added only once, and the same value is set again. A repeated commit with a
+ * `version` changes nothing if the first commit was made. **A synchronous
  * store** waits for nothing and answers no promise at all.
  *
  * Authors of stores run the tests of `@curfew/web/testing/store_contract`

@@ -189,7 +189,7 @@ Deno.test("proceed() does not go on after a rejection", async () => {
   assertEquals(isCalled, false);
 });
 
-Deno.test("attempt() answers what is returned, and rejects with what is thrown", async () => {
+Deno.test("attempt() returns the result of a function, and rejects with the error that it throws", async () => {
   const error = new Error("no");
 
   assertEquals(attempt(() => 5), 5);

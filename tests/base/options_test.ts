@@ -214,7 +214,7 @@ for (
     ['instanceOf("a Date", Date)', instanceOf("a Date", Date), ["a Date"], []],
   ] as [string, OptionRule, string[], string[]][]
 ) {
-  Deno.test(`The option rule ${name} takes what it should, and nothing else`, () => {
+  Deno.test(`The option rule ${name} accepts its kind of value, and refuses all others`, () => {
     const said = judge(rule);
     const inOrder = (names: string[]) =>
       Object.keys(SAMPLES).filter((sample) => names.includes(sample));

@@ -28,7 +28,7 @@ const URLENCODED = "application/x-www-form-urlencoded";
 const LENGTH = 10 * 2 ** 20;
 
 function post(body: BodyInit, type: string): Request {
-  // A Headers would join what is given twice.
+  // A Headers object would join two headers of one name.
   const headers: [string, string][] = type === ""
     ? []
     : [["content-type", type]];
@@ -501,7 +501,7 @@ Deno.test("SiteRequest.json() reads what JSON.parse() reads", async () => {
   );
 });
 
-// What it costs.
+// Time and memory.
 
 /** A text of 10 MiB, most of it repeated. */
 function fill(piece: string, tail = ""): string {

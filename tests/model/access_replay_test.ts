@@ -236,7 +236,7 @@ class Replay {
       tokens,
     };
     const before = structuredClone(state);
-    // A change of one copy changes no other, nor what was written.
+    // A change of one copy changes neither other copies nor the record.
     const copy = new SessionAccess(state);
     const byKey = tokens.at(-1)!.key;
     const key = "e".repeat(32);

@@ -315,7 +315,7 @@ Deno.test("SiteOptions.maxSessions has an evicted visitor begin anew", async () 
   assertEquals(cookiesOf(second).length, 1);
 });
 
-// What it costs.
+// Time and memory.
 
 /** A site of sessions that count how often anybody looks at their last access. */
 function counted(maxSessions: number) {
