@@ -12,7 +12,6 @@ import { isPromiseLike } from "./base/maybe_promise.ts";
 import { checkOptions } from "./base/options.ts";
 import type { ConnectionInfo } from "./http/connection.ts";
 import { HttpError } from "./http/http_error.ts";
-import { StoredBackend } from "./persistence/stored_backend.ts";
 import { answerVisit } from "./registry/answer_visit.ts";
 import { HandlerVisit } from "./registry/handler_visit.ts";
 import { LocalBackend } from "./registry/local_backend.ts";
@@ -21,6 +20,10 @@ import { PlainRequest } from "./registry/plain_request.ts";
 import type { StoredEndCounts } from "./registry/session_counts.ts";
 import type { SessionHeaders } from "./registry/session_headers.ts";
 import { SessionRegistry } from "./registry/session_registry.ts";
+import {
+  makeStoreBackend,
+  type StoreBackend,
+} from "./registry/stored_backends.ts";
 import {
   clearSiteDataHeader,
   type SessionErrorContext,
@@ -246,6 +249,7 @@ export class Sessions
   readonly #clock: Clock;
   readonly #report: (error: unknown, context: SessionErrorContext) => void;
   readonly #registry: SessionRegistry;
+  #stored: StoreBackend | undefined = undefined;
   readonly #stop = new GuardedAbort((error) => this.reportError(error, {}));
 
   /**
@@ -271,7 +275,7 @@ export class Sessions
       (registry) =>
         store === undefined
           ? new LocalBackend(registry)
-          : new StoredBackend(registry, store),
+          : this.#stored = makeStoreBackend(registry, store),
     );
   }
 
@@ -415,8 +419,7 @@ export class Sessions
 
   /** Counts of the ends that this process claimed from the store; for metrics. */
   get storedEnds(): StoredEndCounts | undefined {
-    const { backend } = this.#registry;
-    return backend instanceof StoredBackend ? backend.endCounts : undefined;
+    return this.#stored?.endCounts;
   }
 
   /** Hands an error to `onError`; never throws. */

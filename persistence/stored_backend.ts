@@ -8,12 +8,13 @@ import {
 import { randomId } from "../base/random_id.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { Lookup } from "../registry/lookup.ts";
-import type {
-  BackendVisit,
-  SessionBackend,
-} from "../registry/session_backend.ts";
+import type { BackendVisit } from "../registry/session_backend.ts";
 import type { StoredEndCounts } from "../registry/session_counts.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
+import {
+  provideStoreBackend,
+  type StoreBackend,
+} from "../registry/stored_backends.ts";
 import type {
   EndSessionsOptions,
   Session,
@@ -40,7 +41,7 @@ import { VisitWrites } from "./visit_writes.ts";
  * are written before the response leaves. Ends are claimed in the store before
  * they are delivered. Only the store decides whether a session has expired.
  */
-export class StoredBackend implements SessionBackend {
+export class StoredBackend implements StoreBackend {
   readonly mustLoad = true;
   readonly #registry: SessionRegistry;
   readonly #clock: Clock;
@@ -258,3 +259,5 @@ export class StoredBackend implements SessionBackend {
 function sum(counts: readonly number[]): number {
   return counts.reduce((sum, count) => sum + count, 0);
 }
+
+provideStoreBackend((registry, store) => new StoredBackend(registry, store));

@@ -5,6 +5,7 @@
  * @module
  */
 
+import "../persistence/stored_backend.ts";
 import { systemClock } from "../base/clock.ts";
 import { Multimap } from "../base/multimap.ts";
 import { checkOptions, having, type OptionRules } from "../base/options.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import "../persistence/stored_backend.ts";
 import { encodeText, listOf, numberOf, textsOf } from "./redis/encoding.ts";
 import { RedisClaims } from "./redis/end_claims.ts";
 import { RedisEnds } from "./redis/ends.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import "../persistence/stored_backend.ts";
 import type { Clock } from "../base/clock.ts";
 import {
   commitRecord,

@@ -1,0 +1,47 @@
+import type { SessionStore } from "../stores/store.ts";
+import type { StoredEndCounts } from "./session_counts.ts";
+import type { SessionBackend } from "./session_backend.ts";
+import type { SessionRegistry } from "./session_registry.ts";
+
+/** A backend over a store. */
+export interface StoreBackend extends SessionBackend {
+  /** How many ends this process has claimed and delivered. */
+  readonly endCounts: StoredEndCounts;
+}
+
+/** Makes a backend over a store. */
+export type StoreBackendFactory = (
+  registry: SessionRegistry,
+  store: SessionStore,
+) => StoreBackend;
+
+/** What the modules of stores have provided. */
+const provided: { factory?: StoreBackendFactory } = {};
+
+/**
+ * Notes how backends over stores are made.
+ *
+ * The modules of stores provide it, so that a program without a store does not
+ * load the code that only stores need.
+ */
+export function provideStoreBackend(factory: StoreBackendFactory): void {
+  provided.factory = factory;
+}
+
+/**
+ * Makes the backend over a store.
+ *
+ * @throws {TypeError} If no module of a store has been loaded.
+ */
+export function makeStoreBackend(
+  registry: SessionRegistry,
+  store: SessionStore,
+): StoreBackend {
+  const { factory } = provided;
+  if (factory === undefined) {
+    throw new TypeError(
+      'Cannot use the store: the code for stores is not loaded; write import "@curfew/web/stores/store" in the module of your store',
+    );
+  }
+  return factory(registry, store);
+}
