@@ -33,6 +33,7 @@ import type {
   SessionStore,
   SessionTimes,
 } from "./store.ts";
+import { TakenUids } from "./taken_uids.ts";
 import { Watchers } from "./watchers.ts";
 
 /** Options of {@linkcode MemoryStore}. */
@@ -91,6 +92,7 @@ export class MemoryStore implements SessionStore {
   readonly #clock: { now(): number };
   readonly #entries = new Map<string, Entry>();
   readonly #principals = new Multimap<string, string>();
+  readonly #taken = new TakenUids();
   readonly #watchers = new Watchers();
   readonly #queue = new DueQueue<Entry>(() =>
     this.#watchers.notifyDueEarlier()
@@ -114,11 +116,12 @@ export class MemoryStore implements SessionStore {
 
   /** {@inheritDoc SessionStore.create} */
   create(session: NewSession): SessionTimes | undefined {
-    if (this.#entries.has(session.uid)) return undefined;
     const now = this.#clock.now();
+    const { uid } = session;
+    if (this.#entries.has(uid) || this.#taken.has(uid, now)) return undefined;
     const record = createRecord(session, { now });
     const entry: Entry = { record, row: 0, end: undefined };
-    this.#entries.set(session.uid, entry);
+    this.#entries.set(uid, entry);
     this.#index(record);
     entry.row = this.#queue.add(entry, record.deadline, now);
     return timesOf(record, now);
@@ -191,6 +194,7 @@ export class MemoryStore implements SessionStore {
     const entry = this.#findClaim(uid, fence);
     if (entry === undefined) return false;
     this.#entries.delete(uid);
+    this.#taken.add(uid, this.#clock.now());
     this.#queue.remove(entry.row);
     return true;
   }

@@ -61,6 +61,12 @@ export const RECORD_FORMAT = 2;
 /** The most tokens that a session has. */
 export const MAX_TOKENS = 8;
 
+/**
+ * Milliseconds for which the uid of an acknowledged session stays taken. A
+ * `create()` that arrives late, from a proxy for example, makes nothing anew.
+ */
+export const UID_TAKEN_FOR = 60_000;
+
 /** The session of a store, whatever the time is. */
 export interface SessionRecord extends Omit<StoredSession, "now"> {
   /** The touch before the last; the last one after that was taken back. */

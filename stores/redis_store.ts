@@ -125,10 +125,10 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   async create(session: NewSession): Promise<SessionTimes | undefined> {
     const { uid, age, idle, loginAge } = session;
     const { sessionTimeout, absoluteTimeout, principal } = session;
-    const { key, name, shard } = this.#shards.placeOf(uid);
+    const { key, takenKey, name, shard } = this.#shards.placeOf(uid);
     const list = textsOf(
       await this.#runner.run(CREATE, `create session "${uid}"`, {
-        keys: [key, shard.due, shard.principals],
+        keys: [key, shard.due, shard.principals, takenKey],
         args: [
           ...[name, this.#touchThrottle, this.#channel],
           ...[age, idle, loginAge, sessionTimeout, absoluteTimeout],

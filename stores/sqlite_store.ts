@@ -108,6 +108,7 @@ export class SqliteStore implements SessionStore, Disposable {
         uid,
         isSecure: isSecure ? 1 : 0,
         createdAt,
+        now,
       });
       if (changes === 0) return undefined;
       this.#setValues(lastInsertRowid, record.values);

@@ -124,7 +124,9 @@ export interface SessionStore {
    * Stores a new session.
    *
    * @returns its times; undefined, and nothing is changed, if the uid is taken:
-   * by a session that lives, or by one whose end is not acknowledged yet.
+   * by a session that lives, by one whose end is not acknowledged yet, or by one
+   * that was acknowledged within the last minute. So a call that arrives late
+   * makes no session anew that has ended meanwhile.
    */
   create(session: NewSession): MaybePromise<SessionTimes | undefined>;
 
@@ -185,7 +187,7 @@ export interface SessionStore {
   renew(uid: string, fence: string, lease: number): MaybePromise<boolean>;
 
   /**
-   * Forgets a session whose end was delivered.
+   * Forgets a session whose end was delivered. Its uid stays taken for a minute.
    *
    * @returns false as of {@linkcode SessionStore.renew}.
    */

@@ -7,12 +7,14 @@
 import {
   absent,
   callbackOf,
+  claimAll,
   type ContractTests,
   end,
   HASH,
   keep,
   LATER_HASH,
   LONG,
+  LOOK,
   look,
   present,
   same,
@@ -92,14 +94,33 @@ export const CREATE_TESTS: ContractTests = {
     same((await look(store, "a")).values.get("key"), "first", "the value");
   },
 
-  async "create() refuses the uid of a session that has ended, until it is acknowledged"(
+  async "create() refuses the uid of a session that has ended"(
     { store },
   ) {
     await keep(store, "a");
-    const { fence } = await end(store, "a");
+    await end(store, "a");
     absent(await store.create(sessionOf("a")), "create() after the end");
+  },
+
+  async "create() that arrives after the acknowledgement makes no session"(
+    { store, subject },
+  ) {
+    const second = await subject.second?.() ?? store;
+    const facts = { principal: "ann", sessionTimeout: SHORT };
+    await keep(store, "a", facts);
+    const { fence } = await end(store, "a");
     same(await store.acknowledge("a", fence), true, "acknowledge()");
-    present(await store.create(sessionOf("a")), "create() after that");
+    const late = sessionOf("a", facts);
+    absent(await store.create(late), "create() after the acknowledgement");
+    absent(await second.create(late), "create() by another node");
+    absent(await second.load("a", LOOK), "load()");
+    absent(await store.commit("a", { sessionTimeout: LONG }), "commit()");
+    same(await store.acknowledge("a", fence), false, "acknowledge() again");
+    same(await store.uidsOf("ann"), [], "uidsOf()");
+    await subject.advance(SHORT + 1);
+    same(await claimAll(second), [], "the ends");
+    same(await store.nextIn(), Infinity, "nextIn()");
+    present(await store.create(sessionOf("b")), "create() of another uid");
   },
 
   async "create() refuses the uid of a session past its deadline"(

@@ -1,3 +1,4 @@
+import { UID_TAKEN_FOR } from "../record.ts";
 import {
   ALWAYS,
   DEADLINE,
@@ -101,11 +102,15 @@ return { '1' }
 `,
 );
 
-/** Forgets a session. KEYS: session, due. ARGV: uid, fence. */
+/**
+ * Forgets a session, whose uid stays taken for a while. KEYS: session, due,
+ * taken. ARGV: uid, fence.
+ */
 export const ACKNOWLEDGE: RedisScript = new RedisScript(
   ALWAYS + IF_CLAIMED + `
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('DEL', KEYS[1])
+redis.call('SET', KEYS[3], '', 'PX', '${UID_TAKEN_FOR}')
 return { '1' }
 `,
 );

@@ -62,11 +62,11 @@ export class RedisEnds {
 
   /** As {@linkcode SessionStore.acknowledge}. */
   acknowledge(uid: string, fence: string): Promise<boolean> {
-    const { key, name, shard } = this.#shards.placeOf(uid);
+    const { key, takenKey, name, shard } = this.#shards.placeOf(uid);
     return this.#isDone(
       ACKNOWLEDGE,
       `acknowledge the end of session "${uid}"`,
-      { keys: [key, shard.due], args: [name, fence] },
+      { keys: [key, shard.due, takenKey], args: [name, fence] },
     );
   }
 

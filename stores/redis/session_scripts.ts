@@ -13,15 +13,15 @@ import {
 } from "./script.ts";
 
 /**
- * Stores a new session. KEYS: session, due, principals. ARGV: uid, touch
+ * Stores a new session. KEYS: session, due, principals, taken. ARGV: uid, touch
  * throttle, channel, age, idle, login age or "", session timeout, absolute
  * timeout, "=" and principal or "", fields and their values.
  */
 export const CREATE: RedisScript = new RedisScript(
   GROWS + NOW + DEADLINE + PLACE + PUBLISH + MEMBER + SET_FIELDS + `
-local key, due, principals = unpack(KEYS)
+local key, due, principals, taken = unpack(KEYS)
 local uid, throttle = ARGV[1], tonumber(ARGV[2])
-if redis.call('EXISTS', key) == 1 then return {} end
+if redis.call('EXISTS', key, taken) > 0 then return {} end
 local before = next_of(due)
 local principal = string.sub(ARGV[9], 2)
 if ARGV[9] ~= '' then redis.call('ZCARD', principals) end

@@ -6,6 +6,8 @@ export interface Shard {
   readonly index: number;
   /** The start of the key of a session; its encoded uid follows. */
   readonly session: string;
+  /** The start of the key that keeps the uid of an acknowledged session taken. */
+  readonly taken: string;
   /** Sorted set of uids by when their end can be claimed. */
   readonly due: string;
   /** Sorted set of principals with the uids of their sessions. */
@@ -20,6 +22,8 @@ export interface Place {
   readonly name: string;
   /** The key of the session. */
   readonly key: string;
+  /** The key that keeps the uid taken once the session is acknowledged. */
+  readonly takenKey: string;
   /** The shard of the session. */
   readonly shard: Shard;
 }
@@ -39,6 +43,7 @@ export class Shards {
       return {
         index,
         session: `${tag}:s:`,
+        taken: `${tag}:z:`,
         due: `${tag}:due`,
         principals: `${tag}:principals`,
         // The key of version 0.1.0, whose dead letters are listed too.
@@ -52,7 +57,12 @@ export class Shards {
     const name = encodeText(uid);
     const { length } = this.all;
     const shard = this.all[length === 1 ? 0 : hashOf(uid) % length]!;
-    return { name, key: shard.session + name, shard };
+    return {
+      name,
+      key: shard.session + name,
+      takenKey: shard.taken + name,
+      shard,
+    };
   }
 }
 

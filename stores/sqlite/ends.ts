@@ -1,5 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
-import { dueReasonOf } from "../record.ts";
+import { dueReasonOf, UID_TAKEN_FOR } from "../record.ts";
 import type { Claimant, ClaimedEnd, Claims, DeadLetter } from "../store.ts";
 import type { SqliteDatabase } from "./database.ts";
 import { SqliteNotifications } from "./notifications.ts";
@@ -83,10 +83,13 @@ export class SqliteEnds {
 
   /** As {@linkcode SessionStore.acknowledge}. */
   acknowledge(uid: string, fence: string): boolean {
-    return this.#database.try(
-      "acknowledge an end in",
-      () => isOne(this.#statements.acknowledge.run(uid, fence)),
-    );
+    return this.#database.write("acknowledge an end in", () => {
+      if (!isOne(this.#statements.acknowledge.run(uid, fence))) return false;
+      const now = this.#clock.now();
+      this.#statements.freeUids.run(now);
+      this.#statements.takeUid.run(uid, now + UID_TAKEN_FOR);
+      return true;
+    });
   }
 
   /** As {@linkcode SessionStore.deadLetter}. */

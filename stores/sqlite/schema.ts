@@ -21,6 +21,7 @@ export const APPLICATION_ID = 0x43524657;
  *   claimed; `why` is the error of a dead letter.
  * - `tokens` has [hash, generation, until] of each; null stands for Infinity.
  * - `endNotification` is for other processes, which read its new rows.
+ * - `takenUid` has the uids of sessions that were acknowledged of late.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -89,5 +90,8 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE kept RENAME TO sessionValue;
   ALTER TABLE news RENAME TO endNotification;
   ALTER TABLE endNotification RENAME COLUMN toldAt TO addedAt;
+`,
+  `
+  CREATE TABLE takenUid (uid TEXT PRIMARY KEY, freeAt REAL NOT NULL) STRICT;
 `,
 ];

@@ -16,6 +16,8 @@ export type Statements = Readonly<
     | "claim"
     | "renew"
     | "acknowledge"
+    | "takeUid"
+    | "freeUids"
     | "release"
     | "deadLetter"
     | "nextDue"
@@ -66,7 +68,8 @@ export function prepareStatements(database: SqliteDatabase): Statements {
   return {
     insert: database.prepare(`
       INSERT INTO session (${all}, due)
-      VALUES (${all.map((name) => `:${name}`)}, :deadline)
+      SELECT ${all.map((name) => `:${name}`)}, :deadline
+      WHERE NOT EXISTS (SELECT 1 FROM takenUid WHERE uid = :uid AND freeAt > :now)
       ON CONFLICT DO NOTHING`),
     select: database.prepare(`${SELECT} WHERE uid = ?`),
     selectFacts: database.prepare(
@@ -98,6 +101,14 @@ export function prepareStatements(database: SqliteDatabase): Statements {
       WHERE id = ?`),
     renew: database.prepare(`UPDATE session SET due = ? WHERE ${IS_CLAIMED}`),
     acknowledge: database.prepare(`DELETE FROM session WHERE ${IS_CLAIMED}`),
+    takeUid: database.prepare(`
+      INSERT INTO takenUid (uid, freeAt) VALUES (?, ?)
+      ON CONFLICT DO UPDATE SET freeAt = excluded.freeAt`),
+    // Two for each that is added, so that they become fewer.
+    freeUids: database.prepare(`
+      DELETE FROM takenUid WHERE freeAt <= ? AND rowid IN (
+        SELECT rowid FROM takenUid ORDER BY rowid LIMIT 2
+      )`),
     release: database.prepare(
       `UPDATE session SET due = ?, fence = NULL WHERE ${IS_CLAIMED}`,
     ),

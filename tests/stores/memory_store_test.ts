@@ -81,3 +81,16 @@ Deno.test("MemoryStore answers sessions that do not change any more", () => {
   store.commit("a", { values: new Map([["key", "3"]]) });
   assertEquals(loaded.values.get("key"), "1");
 });
+
+Deno.test("MemoryStore.create() takes a uid again a minute after the acknowledgement", () => {
+  let now = 1_700_000_000_000;
+  const store = new MemoryStore({ clock: { now: () => now } });
+  const values = new Map([["key", "1"]]);
+  store.create(sessionOf("a", { values }));
+  store.acknowledge("a", store.end("a", "logout", NODE)!.fence);
+  now += 59_999;
+  assertEquals(store.create(sessionOf("a")), undefined);
+  now += 1;
+  assertEquals(store.create(sessionOf("a"))?.version, 1);
+  assertEquals(store.load("a", VISIT)?.values, new Map());
+});

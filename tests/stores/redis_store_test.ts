@@ -229,3 +229,24 @@ testWithRedis(
     assertEquals(times?.touchedAt, touchedAt);
   },
 );
+
+testWithRedis(
+  "RedisStore.create() takes a uid again a minute after the acknowledgement",
+  async () => {
+    await using server = await RedisServer.start();
+    await using opened = await open(server);
+    const { store } = opened;
+    await store.create(sessionOf("a", { values: new Map([["key", "1"]]) }));
+    const { fence } = (await store.end("a", "logout", NODE))!;
+    await store.acknowledge("a", fence);
+    assertEquals(await store.create(sessionOf("a")), undefined);
+    const [key = "", ...others] = (await server.cli("KEYS", "*:z:*"))
+      .trim().split("\n");
+    assertEquals(others, []);
+    const left = Number(await server.cli("PTTL", key));
+    assert(left > 0 && left <= 60_000, `${left}`);
+    await server.cli("DEL", key);
+    assertEquals((await store.create(sessionOf("a")))?.version, 1);
+    assertEquals((await store.load("a", VISIT))?.values, new Map());
+  },
+);

@@ -164,9 +164,10 @@ testWith(
     const count = (table: string) =>
       database.prepare(`SELECT count(*) AS n FROM ${table}`).get()!.n as number;
     assertEquals([count("session"), count("sessionValue")], [0, 0]);
-    // Notifications stay for a minute.
-    const notifications = count("endNotification");
-    assert(notifications <= 62, `${notifications}`);
+    // Notifications, and the uids, stay for a minute.
+    for (const table of ["endNotification", "takenUid"]) {
+      assert(count(table) <= 62, `${count(table)} rows in ${table}`);
+    }
   },
 );
 
@@ -229,3 +230,16 @@ testWith(
     assertEquals(never.generation, 0);
   },
 );
+
+Deno.test("SqliteStore.create() takes a uid again a minute after the acknowledgement", () => {
+  using made = makeStore();
+  const { store, clock } = made;
+  const values = new Map([["key", "1"]]);
+  store.create(sessionOf("a", { values }));
+  store.acknowledge("a", store.end("a", "logout", NODE)!.fence);
+  clock.time += 59_999;
+  assertEquals(store.create(sessionOf("a")), undefined);
+  clock.time += 1;
+  assertEquals(store.create(sessionOf("a"))?.version, 1);
+  assertEquals(store.load("a", VISIT)?.values, new Map());
+});
