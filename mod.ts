@@ -56,6 +56,7 @@ export {
   type FetchFunction,
   FetchResource,
 } from "./resources/fetch_resource.ts";
+export { FormTokens, type FormTokensOptions } from "./resources/form_tokens.ts";
 export { Guard, type GuardOptions } from "./resources/guard.ts";
 export { NameVirtualHost } from "./resources/name_virtual_host.ts";
 export { errorPage, forbidden, notFound } from "./resources/pages.ts";
@@ -64,6 +65,7 @@ export {
   passwordCheck,
 } from "./resources/password_check.ts";
 export { ParentRedirect, Redirect } from "./resources/redirect.ts";
+export { SameOrigin, type SameOriginOptions } from "./resources/same_origin.ts";
 export {
   SessionClock,
   type SessionClockOptions,

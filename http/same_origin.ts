@@ -1,3 +1,5 @@
+import { describe } from "../base/describe.ts";
+import type { OptionRule } from "../base/options.ts";
 import { HttpError } from "./http_error.ts";
 
 /** The parts of a request that show its origin and its target. */
@@ -8,9 +10,38 @@ export interface OriginatingRequest {
   readonly rootURL: URL;
 }
 
+/** The rule of a list of origins; {@linkcode checkOrigins} checks its members. */
+export const ORIGINS: OptionRule = {
+  kind: "a list of origins",
+  isKind: Array.isArray,
+};
+
+/** The methods that change nothing (RFC 9110, 9.2.1). */
+const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
+
+/**
+ * Checks a list of origins, and returns a copy of it.
+ *
+ * @throws {SyntaxError} If one is no origin as browsers write it in `Origin`.
+ */
+export function checkOrigins(
+  act: string,
+  origins: readonly string[] = [],
+): readonly string[] {
+  for (const origin of origins) {
+    if (isOrigin(origin)) continue;
+    throw new SyntaxError(
+      `Cannot ${act}: origins has ${
+        describe(origin)
+      }: not an origin such as "https://app.example"`,
+    );
+  }
+  return [...origins];
+}
+
 /**
  * Refuses a request that a page of another origin made a browser send, with the
- * cookie of the client.
+ * cookie or the password of the client.
  *
  * Browsers send the origin in `Sec-Fetch-Site`, or in `Origin` over plain http. A
  * request without both headers is not from a browser, so no other page can have
@@ -36,7 +67,32 @@ export function refuseOtherOrigins(
   }
 }
 
-/** Returns the host of an origin; undefined for `"null"`. */
+/**
+ * Refuses a request of another origin, as {@linkcode refuseOtherOrigins} does, if
+ * it may change something.
+ *
+ * A request with a bearer token passes: browsers add none by themselves, and a
+ * page of another origin can do so only if the site allows it by CORS.
+ */
+export function refuseForeignChange(
+  request: OriginatingRequest & { readonly method: string },
+  origins: readonly string[],
+): void {
+  if (SAFE_METHODS.includes(request.method)) return;
+  if (/^bearer /i.test(request.getHeader("authorization") ?? "")) return;
+  refuseOtherOrigins(request, origins);
+}
+
+/** Returns the host of an origin; undefined for `"null"` and for other texts. */
 function hostOf(origin: string): string | undefined {
-  return URL.parse(origin)?.host;
+  const url = URL.parse(origin);
+  return url?.origin === origin ? url.host : undefined;
+}
+
+/** Returns whether a text is an origin, of the web or of an installed app. */
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  // The URL of an app has no origin of its own: "capacitor://localhost".
+  return url !== null && `${url.protocol}//${url.host}` === text &&
+    url.host !== "";
 }

@@ -10,8 +10,8 @@ import { refuseOtherOrigins } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { StaticData } from "../resources/files/static_data.ts";
+import { FormTokens } from "../resources/form_tokens.ts";
 import { OWNER } from "../session/internals.ts";
-import { FormTokens } from "./form_tokens.ts";
 import type { MonitoredSite } from "./monitored_site.ts";
 import { confirmPage, monitorPage } from "./page.ts";
 import {
@@ -171,16 +171,16 @@ export class SessionMonitor extends Resource {
     secure(request);
     refuseOtherOrigins(request);
     const form = await request.formData();
-    const [token, uid] = [form.get("token"), form.get("uid")].map(String);
-    if (!await this.#tokens.isValid(token!, request.user ?? "")) {
+    const uid = String(form.get("uid"));
+    if (!await this.#tokens.isValid(form.get("token"), request.user ?? "")) {
       throw new HttpError(
         403,
         "The page is out of date: go back, reload it, and try again",
       );
     }
-    const session = this.#site.getSession(uid!);
+    const session = this.#site.getSession(uid);
     if (session !== undefined) this.#site[OWNER].end(session, "revoked");
-    return request.redirect(queryOf(viewOf(request), { ended: uid! }), 303);
+    return request.redirect(queryOf(viewOf(request), { ended: uid }), 303);
   }
 
   #openEvents(request: SiteRequest): Rendered {

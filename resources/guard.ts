@@ -7,10 +7,17 @@
 import { basicChallenge, parseBasic } from "../http/basic_credentials.ts";
 import { describe } from "../base/describe.ts";
 import { proceed } from "../base/maybe_promise.ts";
+import { checkOptions, type OptionRules } from "../base/options.ts";
 import { checkHost } from "../http/connection.ts";
+import {
+  checkOrigins,
+  ORIGINS,
+  refuseForeignChange,
+} from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { errorPage } from "./pages.ts";
+import { giveBackSegment, renderBehind } from "./pass_on.ts";
 import type { PasswordCheck } from "./password_check.ts";
 
 /** The options of a {@linkcode Guard}. */
@@ -20,7 +27,20 @@ export interface GuardOptions {
    * send the password to all resources of the same realm and host.
    */
   realm: string;
+  /**
+   * Other origins whose pages may send requests of any method, each as browsers
+   * write it in `Origin`: `"https://app.example"`, for example.
+   *
+   * @default {[]}
+   */
+  origins?: readonly string[];
 }
+
+const RULES: OptionRules<GuardOptions> = {
+  // basicChallenge() checks it, as an option that is not there too.
+  realm: { kind: "a string", isKind: () => true },
+  origins: ORIGINS,
+};
 
 /**
  * Protects a resource, and all below it, by a user's name and password. A request
@@ -33,6 +53,10 @@ export interface GuardOptions {
  *
  * {@linkcode SiteRequest.user} is the user's name. Each request carries the
  * password, which others can read unless the connection is https.
+ *
+ * Browsers send the password with forms of other sites too. So a request of a page
+ * of another origin gets a 403, and no check, if its method is not GET, HEAD or
+ * OPTIONS; see {@linkcode SameOrigin}.
  *
  * From Twisted's `twisted.web.guard.HTTPAuthSessionWrapper`, with Basic
  * authentication (RFC 7617) only, and a check in place of a portal.
@@ -62,6 +86,7 @@ export class Guard extends Resource {
   readonly #resource: Resource;
   readonly #check: PasswordCheck;
   readonly #refusal: Resource;
+  readonly #origins: readonly string[];
 
   /**
    * Puts a guard before a resource.
@@ -72,7 +97,8 @@ export class Guard extends Resource {
    * as a 500. An {@linkcode HttpError} that it throws is the response: a 429 after
    * too many attempts, for example.
    * @throws {TypeError} If an argument is of the wrong kind.
-   * @throws {SyntaxError} If the realm is not printable ASCII.
+   * @throws {SyntaxError} If the realm is not printable ASCII, or one of `origins`
+   * is not an origin.
    */
   constructor(
     resource: Resource,
@@ -92,8 +118,10 @@ export class Guard extends Resource {
         }`,
       );
     }
+    checkOptions("make a guard", options, RULES);
     this.#resource = resource;
     this.#check = check;
+    this.#origins = checkOrigins("make a guard", options.origins);
     this.realm = options.realm;
     this.#refusal = new Unauthorized(basicChallenge(options.realm));
   }
@@ -120,7 +148,7 @@ export class Guard extends Resource {
     _name: string,
     request: SiteRequest,
   ): Resource | Promise<Resource> {
-    request.postpath.unshift(request.prepath.pop()!);
+    giveBackSegment(request);
     return this.#admit(request);
   }
 
@@ -128,13 +156,14 @@ export class Guard extends Resource {
   override render(request: SiteRequest): Rendered | Promise<Rendered> {
     return proceed(
       this.#admit(request),
-      (resource) => resource.render(request),
+      (resource) => renderBehind(resource, request),
     );
   }
 
   #admit(request: SiteRequest): Resource | Promise<Resource> {
     // A host that changes the path of the URL could bypass the guard.
     checkHost(request.getHeader("host"));
+    refuseForeignChange(request, this.#origins);
     return proceed(
       this.authenticate(request),
       (user) => this.#open(user, request),

@@ -8,6 +8,7 @@ import { describe } from "../base/describe.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { notFound } from "./pages.ts";
+import { giveBackSegment, renderBehind } from "./pass_on.ts";
 
 /**
  * A resource with a tree for each host. It serves the tree of the requested host.
@@ -91,13 +92,13 @@ export class NameVirtualHost extends Resource {
     _name: string,
     request: SiteRequest,
   ): Resource | undefined {
-    request.postpath.unshift(request.prepath.pop()!);
+    giveBackSegment(request);
     return this.#find(request);
   }
 
   /** Renders the host's resource, if the path ends here. */
   override render(request: SiteRequest): Rendered | Promise<Rendered> {
-    return (this.#find(request) ?? notFound()).render(request);
+    return renderBehind(this.#find(request) ?? notFound(), request);
   }
 
   #find(request: SiteRequest): Resource | undefined {

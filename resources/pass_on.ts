@@ -1,0 +1,20 @@
+import type { Rendered, SiteRequest } from "../request.ts";
+import { OPEN_VISIT } from "../request/internals.ts";
+import type { Resource } from "../resource.ts";
+
+/**
+ * Gives back the segment that led to a child, so that the resource to which a
+ * guard passes the request has the guard's own path.
+ */
+export function giveBackSegment(request: SiteRequest): void {
+  request.postpath.unshift(request.prepath.pop()!);
+}
+
+/** Renders a resource in place of the one that the walk has found. */
+export function renderBehind(
+  resource: Resource,
+  request: SiteRequest,
+): Rendered | Promise<Rendered> {
+  if (!resource.touchesSession) request[OPEN_VISIT]().exclude();
+  return resource.render(request);
+}
