@@ -7,7 +7,12 @@ interface Builtins {
   };
   readonly "node:v8": {
     serialize(value: unknown): { toString(encoding: "base64"): string };
-    deserialize(bytes: Uint8Array): unknown;
+    readonly DefaultDeserializer: new (bytes: Uint8Array) => {
+      readHeader(): boolean;
+      readValue(): unknown;
+      /** Reads a view; Node calls it, and it may be replaced. */
+      _readHostObject(): ArrayBufferView;
+    };
   };
 }
 

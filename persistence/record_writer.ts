@@ -277,7 +277,9 @@ function encode(value: unknown, act: string, session: Session): string {
     return encodeValue(value);
   } catch (cause) {
     throw new TypeError(
-      `Cannot ${act} of session "${session.uid}": it cannot be cloned, so no store can keep it`,
+      `Cannot ${act} of session "${session.uid}": ${
+        (cause as Error).message
+      }, which no store can keep`,
       { cause },
     );
   }

@@ -1,4 +1,5 @@
 import { builtin } from "../base/builtin.ts";
+import { findUnstorable } from "../session/storable.ts";
 
 /** The depth to which a value is tried as JSON; a cycle ends here too. */
 const DEPTH = 32;
@@ -7,26 +8,59 @@ const DEPTH = 32;
  * Encodes a value as text: as JSON if that loses nothing, so that people can read
  * it in the database, otherwise as its structured clone.
  *
- * @throws {TypeError} If it cannot be cloned, a function for example.
+ * @throws {TypeError} If a structured clone would lose a part of it: a function, a
+ * symbol, or an instance of a class.
  */
 export function encodeValue(value: unknown): string {
   if (isJson(value, DEPTH)) return `j${JSON.stringify(value)}`;
+  let found: ReturnType<typeof findUnstorable>;
   try {
-    return `c${builtin("node:v8").serialize(value).toString("base64")}`;
+    found = findUnstorable(value);
+    if (found === undefined) {
+      return `c${builtin("node:v8").serialize(value).toString("base64")}`;
+    }
   } catch (cause) {
-    throw new TypeError("The value cannot be cloned", { cause });
+    throw new TypeError("value cannot be cloned", { cause });
   }
+  const { path, kind } = found;
+  throw new TypeError(`${path} is ${kind}`);
 }
 
 /** Decodes the text of {@linkcode encodeValue}. */
 export function decodeValue(text: string): unknown {
   const rest = text.slice(1);
-  return text[0] === "j"
-    ? JSON.parse(rest)
-    : builtin("node:v8").deserialize(bytesOf(rest));
+  return text[0] === "j" ? JSON.parse(rest) : deserialize(bytesOf(rest));
 }
 
-/** Decodes base64 into memory of its own, which no other value shares. */
+/** Reads a structured clone, in which each view has a buffer of its own. */
+function deserialize(bytes: Uint8Array): unknown {
+  const { DefaultDeserializer } = builtin("node:v8");
+  const deserializer = new DefaultDeserializer(bytes);
+  // Runtimes hand out views into the bytes that they read, or into a pool.
+  const read = deserializer._readHostObject;
+  deserializer._readHostObject = () => ownView(read.call(deserializer));
+  deserializer.readHeader();
+  return deserializer.readValue();
+}
+
+/** Copies a view into a buffer that no other value shares. */
+function ownView(view: ArrayBufferView): ArrayBufferView {
+  const { buffer, byteOffset, byteLength } = view;
+  const own = new Uint8Array(byteLength);
+  own.set(new Uint8Array(buffer, byteOffset, byteLength));
+  // A Buffer of Node is a Uint8Array here.
+  const name = view instanceof DataView ? "DataView" : tagOf(view);
+  const View = Reflect.get(globalThis, name) as new (
+    buffer: ArrayBuffer,
+  ) => ArrayBufferView;
+  return new View(own.buffer);
+}
+
+function tagOf(view: ArrayBufferView): string {
+  return Object.prototype.toString.call(view).slice("[object ".length, -1);
+}
+
+/** Decodes base64. */
 function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
@@ -47,12 +81,14 @@ function isJson(value: unknown, depth: number): boolean {
   if (value === null) return true;
   if (depth === 0) return false;
   if (Array.isArray(value)) {
-    // Array.every() alone would pass over holes.
-    return Object.keys(value).length === value.length &&
+    // Array.every() alone would pass over holes; the length is a key too.
+    return Reflect.ownKeys(value).length === value.length + 1 &&
+      Object.keys(value).length === value.length &&
+      Object.getPrototypeOf(value) === Array.prototype &&
       value.every((each) => isJson(each, depth - 1));
   }
   return Object.getPrototypeOf(value) === Object.prototype &&
     !("toJSON" in value) && !Object.hasOwn(value, "__proto__") &&
-    Object.getOwnPropertySymbols(value).length === 0 &&
+    Reflect.ownKeys(value).length === Object.keys(value).length &&
     Object.values(value).every((each) => isJson(each, depth - 1));
 }
