@@ -49,6 +49,7 @@ export {
   type SiteOfRequest,
   SiteRequest,
   TooLateForCookieError,
+  type TrustedProxy,
   type VisitingRequest,
 } from "./request.ts";
 export { type RenderMethod, Resource, UnsupportedMethod } from "./resource.ts";

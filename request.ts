@@ -17,7 +17,11 @@ import {
 } from "./http/connection.ts";
 import { findCookie } from "./http/cookies.ts";
 import { Delivery, type DeliveryEnd } from "./http/delivery.ts";
-import { type Forwarded, forwardedBy } from "./http/forwarded.ts";
+import {
+  type Forwarded,
+  forwardedBy,
+  type TrustedProxy,
+} from "./http/forwarded.ts";
 import { PathCursor, pathOf, queryOf } from "./http/path.ts";
 import { plainResponse } from "./http/plain_response.ts";
 import { readForm } from "./http/read_form.ts";
@@ -57,7 +61,13 @@ import type {
 } from "./session.ts";
 import type { RequestSession, Sessions } from "./sessions.ts";
 
-export type { ConnectionInfo, Cookie, LogInOptions, VisitingRequest };
+export type {
+  ConnectionInfo,
+  Cookie,
+  LogInOptions,
+  TrustedProxy,
+  VisitingRequest,
+};
 export { TooLateForCookieError };
 
 // Resources take these keys from here.
@@ -88,8 +98,10 @@ export interface SiteOfRequest extends SessionSite {
   readonly clock: Clock;
   /** Whether a 500 page shows the error. */
   readonly displayTracebacks: boolean;
-  /** Whether the site trusts the headers of a proxy about the client. */
-  readonly trustProxy: boolean;
+  /** Which headers of a proxy the site trusts about the client. */
+  readonly trustProxy: TrustedProxy;
+  /** The number of proxies in front of the site. */
+  readonly hops: number;
   /** The most bytes that a resource may read of a body. */
   readonly maxBodyBytes: number;
   /** The most fields or parts of a form that a resource may read. */
@@ -227,13 +239,13 @@ export class SiteRequest implements RequestSession, VisitingRequest {
 
   /**
    * The client's address, if it has one: that of the connection, or that in the
-   * headers of the nearest proxy if the site has `trustProxy`.
+   * headers of the proxy that the site trusts, by `trustProxy`.
    */
   get remoteAddress(): string | undefined {
     return addressOf(this.info, this.#getForwarded());
   }
 
-  /** Whether the request came over https, to the nearest proxy with `trustProxy`. */
+  /** Whether the request came over https, to the proxy with `trustProxy`. */
   get isSecure(): boolean {
     return this.#isSecure ??= isSecureRequest(
       this.#href,
@@ -243,7 +255,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
 
   /**
    * The URL of the site's root as the client sees it, to make absolute links. Its
-   * host is that of the Host header, or of the nearest proxy with `trustProxy`.
+   * host is that of the Host header, or of the proxy with `trustProxy`.
    *
    * @throws {HttpError} 400 if the host is invalid.
    */
@@ -645,8 +657,9 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   #getForwarded(): Forwarded | undefined {
-    if (!this.site.trustProxy) return undefined;
-    return this.#forwarded ??= forwardedBy(this.headers);
+    const { trustProxy, hops } = this.site;
+    if (trustProxy === false) return undefined;
+    return this.#forwarded ??= forwardedBy(this.headers, trustProxy, hops);
   }
 
   #read<T>(read: (body: Request | Response) => Promise<T>): Promise<T> {

@@ -45,6 +45,7 @@ import {
 
 export type { Clock } from "./base/clock.ts";
 export type { ConnectionInfo } from "./http/connection.ts";
+export type { TrustedProxy } from "./http/forwarded.ts";
 export { HttpError } from "./http/http_error.ts";
 export type { LogInOptions } from "./registry/log_in_options.ts";
 export type { SessionCookieOptions } from "./registry/session_cookie.ts";
@@ -340,8 +341,7 @@ export class Sessions
     if (this.#registry.isClosed) {
       throw new HttpError(503, "The sessions are closed");
     }
-    const { trustProxy = false } = this.options;
-    const source = new PlainRequest(request, info, trustProxy);
+    const source = new PlainRequest(request, info, this.options);
     const visit = new HandlerVisit(this, this.#registry, source);
     if (!this.#registry.backend.mustLoad) return visit;
     const loading = visit.load();

@@ -9,7 +9,8 @@ import type { Clock } from "./base/clock.ts";
 import { describe } from "./base/describe.ts";
 import { type ErrorReporter, errorReporter } from "./base/error_reporter.ts";
 import { checkOptions } from "./base/options.ts";
-import { checkHost, type ConnectionInfo } from "./http/connection.ts";
+import type { ConnectionInfo } from "./http/connection.ts";
+import { HostCheck } from "./http/host_check.ts";
 import { HttpError } from "./http/http_error.ts";
 import { observeSite } from "./metrics/observe_site.ts";
 import type { RouteWatch } from "./metrics/route_watch.ts";
@@ -19,6 +20,7 @@ import {
   type ErrorContext,
   type SiteOfRequest,
   SiteRequest,
+  type TrustedProxy,
 } from "./request.ts";
 import { Resource } from "./resource.ts";
 import { OWNER } from "./session/internals.ts";
@@ -82,8 +84,10 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   serverErrorPage: Resource | undefined;
   /** Whether a 500 page shows the error; see {@linkcode SiteOptions.displayTracebacks}. */
   displayTracebacks: boolean;
-  /** Whether the proxy in front is trusted; see {@linkcode SiteOptions.trustProxy}. */
-  readonly trustProxy: boolean;
+  /** Which headers of the proxy count; see {@linkcode SiteOptions.trustProxy}. */
+  readonly trustProxy: TrustedProxy;
+  /** The number of proxies in front; see {@linkcode SiteOptions.hops}. */
+  readonly hops: number;
   /** The most bytes of a body; see {@linkcode SiteOptions.maxBodyBytes}. */
   readonly maxBodyBytes: number;
   /** The most fields of a form; see {@linkcode SiteOptions.maxFormFields}. */
@@ -96,6 +100,7 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   readonly #ownsSessions: boolean;
   readonly #report: ErrorReporter<ErrorContext>;
   readonly #log: ((line: string) => void) | undefined;
+  readonly #hosts: HostCheck;
   readonly #conflict: WorkerConflict;
   readonly #stop = new GuardedAbort((error) => this.reportError(error, {}));
   #routes: RouteWatch | undefined = undefined;
@@ -124,6 +129,8 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
     this.serverErrorPage = options.serverErrorPage;
     this.displayTracebacks = options.displayTracebacks ?? false;
     this.trustProxy = options.trustProxy ?? false;
+    this.hops = options.hops ?? 1;
+    this.#hosts = new HostCheck(options.hosts);
     this.maxBodyBytes = options.maxBodyBytes ?? 10 * 2 ** 20;
     this.maxFormFields = options.maxFormFields ?? 1000;
     this.shutdownTimeout = options.shutdownTimeout ?? 10;
@@ -205,7 +212,7 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
     try {
       if (this.#log !== undefined) logDelivery(this, siteRequest, this.#log);
       if (this.#isClosed) throw new HttpError(503, "The site is closed");
-      if (this.trustProxy) checkHost(siteRequest.getHeader("host"));
+      this.#hosts.check(siteRequest);
       return this.sessions[OWNER].backend.mustLoad
         ? loadAndAnswer(this, siteRequest)
         : answer(this, siteRequest);

@@ -65,13 +65,18 @@ export function urlOf(href: string, host: string | undefined): URL {
   }
 }
 
+/** A host of letters, digits, ".", "-" and "_", or an IPv6 address, and a port. */
+const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::(\d{0,5}))?$/i;
+
 /**
- * Refuses a host with characters that would change the host or the path of a URL.
+ * Refuses anything but a host and a port: other characters would change the host
+ * or the path of a URL.
  *
- * @throws {HttpError} 400 if it has one.
+ * @throws {HttpError} 400 if it is none.
  */
 export function checkHost(host: string | undefined): void {
-  if (host !== undefined && /[/?#\\@\s]/.test(host)) {
-    throw new HttpError(400, "The request names no valid host");
-  }
+  if (host === undefined) return;
+  const match = HOST.exec(host);
+  if (match !== null && Number(match[1] ?? 0) <= 65535) return;
+  throw new HttpError(400, "The request names no valid host");
 }

@@ -1,43 +1,72 @@
 import { trimSpace } from "../base/white_space.ts";
 
+/**
+ * The headers of a proxy that a site trusts: `"x-forwarded"` are
+ * `X-Forwarded-For`, `-Host` and `-Proto`, `"forwarded"` is `Forwarded` (RFC
+ * 7239). `true` is `"x-forwarded"`, and `false` trusts no proxy.
+ */
+export type TrustedProxy = boolean | "forwarded" | "x-forwarded";
+
 /** The data of a client in the headers of the proxy that forwards its request. */
 export interface Forwarded {
   /** The client's address, without a port. */
   readonly address: string | undefined;
   /** The host that the client asked for, with its port. */
   readonly host: string | undefined;
-  /** "https" or "http". */
+  /** "https", "http", or for a WebSocket "wss" or "ws". */
   readonly protocol: string | undefined;
 }
 
+/** The protocols that proxies write. */
+const PROTOCOLS: readonly string[] = ["https", "http", "wss", "ws"];
+
 /**
- * Reads the data that the nearest proxy added. A proxy appends its value to those
- * that it receives, so only the last value can be trusted.
+ * Reads the data that the trusted proxies added; undefined if none is trusted. One
+ * family of headers is read, as a proxy passes on the other as the client sent it.
  *
- * The headers are `X-Forwarded-For`, `-Host` and `-Proto`, or `Forwarded` (RFC
- * 7239) if all of them are missing.
+ * Each proxy appends its value to those that it receives. So the value that the
+ * outermost of `hops` proxies added is that many from the end. It is the first
+ * value if there are fewer: then an inner proxy has replaced the list.
  */
-export function forwardedBy(headers: Headers): Forwarded {
-  const address = lastOf(headers.get("x-forwarded-for"));
-  const host = lastOf(headers.get("x-forwarded-host"));
-  const protocol = lastOf(headers.get("x-forwarded-proto"));
-  if (address ?? host ?? protocol) {
-    return {
-      address: withoutPort(address),
-      host,
-      protocol: protocol?.toLowerCase(),
-    };
+export function forwardedBy(
+  headers: Headers,
+  trustProxy: TrustedProxy,
+  hops: number,
+): Forwarded | undefined {
+  if (trustProxy === false) return undefined;
+  if (trustProxy === "forwarded") {
+    const header = headers.get("forwarded");
+    const pairs = parsePairs(entryOf(header, hops) ?? "");
+    return dataOf(pairs.get("for"), pairs.get("host"), pairs.get("proto"));
   }
-  const pairs = parsePairs(headers.get("forwarded") ?? "");
+  const read = (name: string) =>
+    trimSpace(entryOf(headers.get(`x-forwarded-${name}`), hops) ?? "") ||
+    undefined;
+  return dataOf(read("for"), read("host"), read("proto"));
+}
+
+function dataOf(
+  address: string | undefined,
+  host: string | undefined,
+  proto: string | undefined,
+): Forwarded {
+  const protocol = proto?.toLowerCase() ?? "";
   return {
-    address: withoutPort(pairs.get("for")),
-    host: pairs.get("host"),
-    protocol: pairs.get("proto")?.toLowerCase(),
+    address: withoutPort(address),
+    host,
+    protocol: PROTOCOLS.includes(protocol) ? protocol : undefined,
   };
 }
 
-function lastOf(list: string | null): string | undefined {
-  return trimSpace(list?.split(",").at(-1) ?? "") || undefined;
+/**
+ * Returns the entry that the outermost trusted proxy added.
+ *
+ * Entries end at commas, even at one inside of an open quote: a client may have
+ * opened the quote on purpose.
+ */
+function entryOf(list: string | null, hops: number): string | undefined {
+  const entries = list?.split(",");
+  return entries?.at(-hops) ?? entries?.[0];
 }
 
 /**
@@ -48,15 +77,11 @@ const PAIR =
   /^[\t ]*([!#$%&'*+.^`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([!#-~]+))[\t ]*$/;
 
 /**
- * Returns the pairs of the last element of a `Forwarded` header; an empty map if
- * the element is malformed.
- *
- * The element begins at the last comma, even if a quote before the comma is open:
- * a client may have opened it on purpose.
+ * Returns the pairs of one element of a `Forwarded` header; an empty map if the
+ * element is malformed.
  */
-function parsePairs(header: string): Map<string, string> {
+function parsePairs(element: string): Map<string, string> {
   const pairs = new Map<string, string>();
-  const element = header.slice(header.lastIndexOf(",") + 1);
   for (const part of element.split(";")) {
     const [, name, quoted, token] = PAIR.exec(part) ?? [];
     if (name === undefined) return new Map();

@@ -4,14 +4,24 @@ import {
   isSecureRequest,
   rootURLOf,
 } from "../http/connection.ts";
-import { type Forwarded, forwardedBy } from "../http/forwarded.ts";
+import {
+  type Forwarded,
+  forwardedBy,
+  type TrustedProxy,
+} from "../http/forwarded.ts";
 import type { VisitingRequest } from "./visit.ts";
+
+/** The options that say which proxies are trusted; see `SessionsOptions`. */
+export interface ProxyTrust {
+  readonly trustProxy?: TrustedProxy;
+  readonly hops?: number;
+}
 
 /** A request to a handler, as its visit reads it. */
 export class PlainRequest implements VisitingRequest {
   readonly request: Request;
   readonly method: string;
-  readonly #trustProxy: boolean;
+  readonly #trust: ProxyTrust;
   readonly #info: ConnectionInfo | undefined;
   #forwarded: Forwarded | undefined = undefined;
   #isSecure: boolean | undefined = undefined;
@@ -19,11 +29,11 @@ export class PlainRequest implements VisitingRequest {
   constructor(
     request: Request,
     info: ConnectionInfo | undefined,
-    trustProxy: boolean,
+    trust: ProxyTrust,
   ) {
     this.request = request;
     this.method = request.method;
-    this.#trustProxy = trustProxy;
+    this.#trust = trust;
     this.#info = info;
   }
 
@@ -49,7 +59,12 @@ export class PlainRequest implements VisitingRequest {
   }
 
   #getForwarded(): Forwarded | undefined {
-    if (!this.#trustProxy) return undefined;
-    return this.#forwarded ??= forwardedBy(this.request.headers);
+    const { trustProxy = false, hops = 1 } = this.#trust;
+    if (trustProxy === false) return undefined;
+    return this.#forwarded ??= forwardedBy(
+      this.request.headers,
+      trustProxy,
+      hops,
+    );
   }
 }

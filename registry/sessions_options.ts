@@ -11,6 +11,7 @@ import {
   STRING,
 } from "../base/options.ts";
 import type { Session, SessionSite } from "../session.ts";
+import type { TrustedProxy } from "../http/forwarded.ts";
 import type { SessionStore } from "../stores/store.ts";
 import type { SessionCookieOptions } from "./session_cookie.ts";
 
@@ -192,13 +193,24 @@ export interface SessionsOptions {
    */
   onError?(error: unknown, context: SessionErrorContext): unknown;
   /**
-   * Whether the proxy in front is believed about the client's address, host and
-   * protocol (`X-Forwarded-*`). Set it only behind a proxy that sets these
-   * headers: any client can send them too.
+   * The headers of the proxy in front that count for the client's address, host
+   * and protocol: `"x-forwarded"` are `X-Forwarded-For`, `-Host` and `-Proto`,
+   * `"forwarded"` is `Forwarded` (RFC 7239), `true` is `"x-forwarded"`. The other
+   * family is never read. Set it only behind a proxy that writes the family: any
+   * client can send these headers too.
    *
    * @default {false}
    */
-  trustProxy?: boolean;
+  trustProxy?: TrustedProxy;
+  /**
+   * The number of proxies in front, 1 or more, of which each adds an entry to the
+   * headers of `trustProxy`. The entry that counts is so many from the end, and the
+   * first one if there are fewer. With a number that is too high a client can
+   * choose its address.
+   *
+   * @default {1}
+   */
+  hops?: number;
   /**
    * The source of time and timers.
    *
@@ -226,7 +238,17 @@ export const SESSIONS_OPTION_RULES: OptionRules<SessionsOptions> = {
   shutdownTimeout: atLeast(0),
   cookieName: STRING,
   onError: FUNCTION,
-  trustProxy: BOOLEAN,
+  trustProxy: {
+    kind: 'true, false, "forwarded" or "x-forwarded"',
+    isKind: (value) =>
+      typeof value === "boolean" || value === "forwarded" ||
+      value === "x-forwarded",
+  },
+  hops: {
+    kind: "a whole number, 1 or more",
+    isKind: (value) => typeof value === "number",
+    isInRange: (value: number) => Number.isInteger(value) && value >= 1,
+  },
   clock: having("a Clock", "now"),
 };
 

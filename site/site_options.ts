@@ -56,6 +56,18 @@ export interface SiteOptions extends SessionsOptions {
    */
   displayTracebacks?: boolean;
   /**
+   * The hosts that the site serves, without ports: `"shop.example"`, and
+   * `"*.shop.example"` for all subdomains, but not `shop.example` itself. Requests
+   * for other hosts are answered 400. The host is that of `Host`, or of the proxy
+   * with `trustProxy`. Case and a dot at the end are ignored.
+   *
+   * Set it where the site sends links with its own address (`rootURL`): a client
+   * can name any host. Health checks need a host that is listed too.
+   *
+   * @default {undefined}
+   */
+  hosts?: readonly string[];
+  /**
    * The most bytes that a resource may read of a body; more is answered 413.
    *
    * @default {10485760}
@@ -106,6 +118,7 @@ export const SITE_OPTION_RULES: OptionRules<SiteOptions> = {
   ...SESSIONS_OPTION_RULES,
   sessions: instanceOf("a Sessions", Sessions),
   displayTracebacks: BOOLEAN,
+  hosts: { kind: "a list of hosts", isKind: Array.isArray },
   maxBodyBytes: atLeast(0),
   maxFormFields: atLeast(0),
   accessLog: {
@@ -123,6 +136,7 @@ const SHARED: readonly string[] = [
   "onError",
   "shutdownTimeout",
   "trustProxy",
+  "hops",
 ];
 
 /** Returns the options for the sessions that a site makes. */

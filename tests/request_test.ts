@@ -100,31 +100,25 @@ for (
     assertEquals(site.errors, []);
   });
 
-  Deno.test(`SiteOptions.trustProxy has the Host ${JSON.stringify(host)} answered 400`, async () => {
-    let isRendered = false;
-    await using site = new WatchedSite(() => {
-      isRendered = true;
-      return "";
-    }, { trustProxy: true });
+  Deno.test(`Site.fetch() renders nothing for the Host ${JSON.stringify(host)}`, async () => {
+    for (const trustProxy of [false, true]) {
+      let isRendered = false;
+      await using site = new WatchedSite(() => {
+        isRendered = true;
+        return "";
+      }, { trustProxy });
 
-    const response = await site.visit("/", { headers: { host } });
+      const response = await site.visit("/", { headers: { host } });
 
-    assertEquals(response.status, 400);
-    assertFalse(isRendered);
-    assertEquals(site.errors, []);
-  });
-
-  Deno.test(`Site.fetch() takes the Host ${JSON.stringify(host)} where nobody reads it`, async () => {
-    await using site = new WatchedSite(() => "text");
-
-    const response = await site.visit("/", { headers: { host } });
-
-    assertEquals(response.status, 200);
+      assertEquals(response.status, 400);
+      assertFalse(isRendered);
+      assertEquals(site.errors, []);
+    }
   });
 }
 
 for (
-  const host of ["localhost", "localhost:8080", "[::1]:8080", "B\u00fccher"]
+  const host of ["localhost", "localhost:8080", "[::1]:8080"]
 ) {
   Deno.test(`SiteOptions.trustProxy lets the Host ${host} pass`, async () => {
     await using site = new WatchedSite(() => "text", { trustProxy: true });

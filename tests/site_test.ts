@@ -406,7 +406,11 @@ Deno.test("SiteOptions.onError that is no function is a TypeError", () => {
 
 for (
   const [name, value, message] of [
-    ["trustProxy", "false", 'trustProxy is not true or false: "false"'],
+    [
+      "trustProxy",
+      "false",
+      'trustProxy is not true, false, "forwarded" or "x-forwarded": "false"',
+    ],
     ["displayTracebacks", 0, "displayTracebacks is not true or false: 0"],
     ["endsInsecureSessions", null, "not true or false: null"],
     ["onSuspiciousSession", "log", 'not a function: "log"'],

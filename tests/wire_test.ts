@@ -8,6 +8,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { connect as connectHttp2 } from "node:http2";
 import {
   listen,
   Resource,
@@ -68,6 +69,31 @@ class Wire implements AsyncDisposable {
   }
 }
 
+/** Returns the status of the answer to a request by HTTP/2. */
+async function http2Status(
+  port: number,
+  names: { authority: string; host: string | undefined },
+): Promise<number> {
+  const client = connectHttp2(`http://127.0.0.1:${port}`);
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const { authority, host } = names;
+  const stream = client.request({
+    ":path": "/",
+    ":authority": authority,
+    ...(host === undefined ? {} : { host }),
+  });
+  stream.on("response", (headers) => resolve(Number(headers[":status"])));
+  stream.on("error", reject);
+  stream.resume();
+  try {
+    return await promise;
+  } finally {
+    const closed = Promise.withResolvers<void>();
+    client.close(closed.resolve);
+    await closed.promise;
+  }
+}
+
 /** The status, the head and the body of an answer. */
 function parse(answer: string): { status: number; head: string; body: string } {
   const end = answer.indexOf("\r\n\r\n");
@@ -115,7 +141,8 @@ for (
     async () => {
       await using wire = new Wire(sayPostpath);
 
-      const answer = await wire.send(`GET ${path} HTTP/1.1`, "Host: h");
+      const host = path.startsWith("/") ? "h" : "other";
+      const answer = await wire.send(`GET ${path} HTTP/1.1`, `Host: ${host}`);
 
       assertEquals(JSON.parse(parse(answer).body), segments);
     },
@@ -302,27 +329,66 @@ wireTest("Site.fetch() sends a 405 with Allow on the wire", async () => {
 
 // The Host header.
 
-wireTest(
-  "Site.fetch() lets a Host with a slash move the walk unless trustProxy is on",
-  async () => {
+for (
+  const host of ["", "x/secret", "x?y", "x#y", "x\\y", "u@x", "x y", "x:1:2"]
+) {
+  wireTest(
+    `Site.fetch() answers "Host: ${host}" 400 on the wire`,
+    async () => {
+      for (const trustProxy of [false, true]) {
+        await using wire = new Wire(sayPostpath, { trustProxy });
+
+        const answer = await wire.send("GET /open HTTP/1.1", `Host: ${host}`);
+
+        assertEquals(parse(answer).status, 400);
+        assertEquals(wire.site.errors, []);
+      }
+    },
+  );
+}
+
+for (
+  const [target, host, status] of [
+    ["http://a.example/", "b.example", 400],
+    ["http://a.example/", "a.example", 200],
+    ["http://a.example:80/", "A.example", 200],
+    ["http://b@a.example/", "a.example", 400],
+  ] as const
+) {
+  wireTest(
+    `Site.fetch() answers ${target} with "Host: ${host}" ${status} on the wire`,
+    async () => {
+      await using wire = new Wire(sayPostpath);
+
+      const answer = await wire.send(`GET ${target} HTTP/1.1`, `Host: ${host}`);
+
+      assertEquals(parse(answer).status, status);
+    },
+  );
+}
+
+for (const method of ["GET / HTTP/1.1", "GET / HTTP/1.0"]) {
+  wireTest(`Site.fetch() answers ${method} without a Host`, async () => {
     await using wire = new Wire(sayPostpath);
 
-    const answer = await wire.send("GET /open HTTP/1.1", "Host: x/secret");
+    assertEquals(parse(await wire.send(method)).status, 200);
+  });
+}
 
-    assertEquals(JSON.parse(parse(answer).body), ["secret", "open"]);
-  },
-);
-
-for (const host of ["x/secret", "x?y", "x#y", "x\\y", "u@x", "x y"]) {
+for (
+  const [authority, host, status] of [
+    ["a.example", undefined, 200],
+    ["a.example", "a.example", 200],
+    ["a.example", "b.example", 400],
+    ["x@a.example", undefined, 400],
+  ] as const
+) {
   wireTest(
-    `SiteOptions.trustProxy has "Host: ${host}" answered 400 on the wire`,
+    `Site.fetch() answers ":authority: ${authority}" with the Host ${host} ${status}`,
     async () => {
-      await using wire = new Wire(sayPostpath, { trustProxy: true });
+      await using wire = new Wire(sayPostpath);
 
-      const answer = await wire.send("GET /open HTTP/1.1", `Host: ${host}`);
-
-      assertEquals(parse(answer).status, 400);
-      assertEquals(wire.site.errors, []);
+      assertEquals(await http2Status(wire.port, { authority, host }), status);
     },
   );
 }

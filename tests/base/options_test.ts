@@ -296,6 +296,10 @@ const WRONG: readonly [
   ["onError", console, TypeError],
   ["trustProxy", "false", TypeError],
   ["trustProxy", 1, TypeError],
+  ["hops", "1", TypeError],
+  ["hops", 0, RangeError],
+  ["hops", 1.5, RangeError],
+  ["hops", NaN, RangeError],
   ["clock", {}, TypeError],
   ["clock", () => 0, TypeError],
 ];
@@ -342,6 +346,7 @@ function exampleOptions(): Required<Omit<SessionsOptions, "store">> {
     cookieName: "a",
     onError: () => {},
     trustProxy: true,
+    hops: 2,
   };
 }
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertFalse, assertMatch } from "@std/assert";
-import type { SiteRequest } from "../../mod.ts";
+import type { SiteRequest, TrustedProxy } from "../../mod.ts";
 import { look, WatchedSite } from "../helpers_http.ts";
 import { assertQuick } from "../helpers_time.ts";
 
@@ -20,10 +20,24 @@ const X_FORWARDED = {
 function behindProxy<T>(
   what: (request: SiteRequest) => T,
   headers: HeadersInit,
-  trustProxy = true,
+  trustProxy: TrustedProxy = familyOf(headers),
+  hops?: number,
 ): Promise<T> {
-  const request = new Request("http://inner:8080/", { headers });
-  return look(what, request, { trustProxy, info: PROXY });
+  const all = new Headers(headers);
+  const request = new Request(`http://${all.get("host") ?? "inner:8080"}/`, {
+    headers,
+  });
+  const options = { trustProxy, info: PROXY };
+  return look(
+    what,
+    request,
+    hops === undefined ? options : { ...options, hops },
+  );
+}
+
+/** The family of headers that a proxy writes. */
+function familyOf(headers: HeadersInit): TrustedProxy {
+  return new Headers(headers).has("forwarded") ? "forwarded" : "x-forwarded";
 }
 
 function remoteAddress(headers: HeadersInit): Promise<string | undefined> {
@@ -88,7 +102,7 @@ for (
 
   Deno.test(`SiteOptions.trustProxy has the cookie prefixed by ${name}`, async () => {
     await using site = new WatchedSite((request) => request.getSession().uid, {
-      trustProxy: true,
+      trustProxy: familyOf(headers),
     });
 
     const response = await site.visit("/", { headers });
@@ -140,16 +154,114 @@ Deno.test("SiteRequest.remoteAddress is undefined where nobody knows it", async 
   assertEquals(address, { remoteAddress: undefined });
 });
 
-Deno.test("SiteOptions.trustProxy prefers X-Forwarded-* to Forwarded, all or nothing", async () => {
+const BOTH = {
+  ...X_FORWARDED,
+  forwarded: "for=198.51.100.2;proto=http;host=other.example",
+};
+
+for (const trustProxy of [true, "x-forwarded"] as const) {
+  Deno.test(`SiteOptions.trustProxy ${trustProxy} reads X-Forwarded-* alone`, async () => {
+    const { forwarded } = BOTH;
+
+    assertEquals(await behindProxy(rootOf, BOTH, trustProxy), {
+      address: "192.0.2.1",
+      root: "https://shop.example/",
+    });
+    assertEquals(await behindProxy(rootOf, { forwarded }, trustProxy), {
+      address: "10.0.0.1",
+      root: "http://inner:8080/",
+    });
+  });
+}
+
+Deno.test('SiteOptions.trustProxy "forwarded" reads Forwarded alone', async () => {
+  assertEquals(await behindProxy(rootOf, BOTH, "forwarded"), {
+    address: "198.51.100.2",
+    root: "http://other.example/",
+  });
+  assertEquals(await behindProxy(rootOf, X_FORWARDED, "forwarded"), {
+    address: "10.0.0.1",
+    root: "http://inner:8080/",
+  });
+});
+
+Deno.test("SiteOptions.trustProxy does not fill the gaps of one family by the other", async () => {
   const headers = {
     "x-forwarded-for": "192.0.2.1",
     forwarded: "for=192.0.2.2;proto=https;host=other.example",
   };
 
-  assertEquals(await remoteAddress(headers), "192.0.2.1");
-  assertFalse(await isSecure(headers));
-  assertEquals(await rootURL(headers), "http://inner:8080/");
+  assertEquals(await behindProxy(rootOf, headers, true), {
+    address: "192.0.2.1",
+    root: "http://inner:8080/",
+  });
 });
+
+/** The address and the root that a request has. */
+function rootOf({ remoteAddress, rootURL }: SiteRequest) {
+  return { address: remoteAddress, root: rootURL.href };
+}
+
+// Several proxies.
+
+for (
+  const [hops, address] of [
+    [1, "192.0.2.3"],
+    [2, "192.0.2.2"],
+    [3, "198.51.100.1"],
+    [9, "198.51.100.1"],
+  ] as const
+) {
+  Deno.test(`SiteOptions.hops ${hops} of three entries is ${address}`, async () => {
+    const list = ["198.51.100.1", "192.0.2.2", "192.0.2.3"];
+    const ask = (headers: HeadersInit) =>
+      behindProxy(
+        ({ remoteAddress }) => remoteAddress,
+        headers,
+        familyOf(headers),
+        hops,
+      );
+
+    assertEquals(await ask({ "x-forwarded-for": list.join(", ") }), address);
+    assertEquals(
+      await ask({ forwarded: list.map((each) => `for=${each}`).join(", ") }),
+      address,
+    );
+  });
+}
+
+Deno.test("SiteOptions.hops counts for the host and the protocol too", async () => {
+  const headers = {
+    "x-forwarded-host": "shop.example, inner.example",
+    "x-forwarded-proto": "https, http",
+  };
+
+  assertEquals(await behindProxy(rootOf, headers, true, 2), {
+    address: "10.0.0.1",
+    root: "https://shop.example/",
+  });
+});
+
+Deno.test("SiteOptions.hops takes the only entry where a proxy replaces the list", async () => {
+  assertEquals(await behindProxy(rootOf, X_FORWARDED, true, 2), {
+    address: "192.0.2.1",
+    root: "https://shop.example/",
+  });
+});
+
+for (const proto of ["", "gopher", "https:", "httpss", "on"]) {
+  Deno.test(`SiteRequest.isSecure is the connection's for X-Forwarded-Proto "${proto}"`, async () => {
+    const isSecureAt = (url: string) =>
+      look(
+        ({ isSecure }) => isSecure,
+        new Request(url, { headers: { "x-forwarded-proto": proto } }),
+        { trustProxy: true },
+      );
+
+    assert(await isSecureAt("https://inner/"));
+    assertFalse(await isSecureAt("http://inner/"));
+  });
+}
 
 // Of several the last is the nearest proxy's: the others anybody can have sent.
 
@@ -372,7 +484,7 @@ for (
 
     Deno.test(`SiteRequest.rootURL of host "${host}" in ${name} is a 400, not reported`, async () => {
       await using site = new WatchedSite(({ rootURL }) => rootURL.href, {
-        trustProxy: true,
+        trustProxy: familyOf(headers),
       });
 
       const response = await site.visit("/", { headers });

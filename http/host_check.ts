@@ -1,0 +1,122 @@
+import { describe } from "../base/describe.ts";
+import { checkHost } from "./connection.ts";
+import { HttpError } from "./http_error.ts";
+
+/** The parts of a request that show its host. `SiteRequest` is one. */
+export interface HostRequest {
+  /** The request as it came. */
+  readonly request: Request;
+  /** The connection; undefined if the request came over none. */
+  readonly info: object | undefined;
+  /** The root of the site as the client sees it. */
+  readonly rootURL: URL;
+}
+
+/** Refuses requests whose host is invalid, or not one that the site serves. */
+export class HostCheck {
+  /** Undefined if every host is allowed. */
+  readonly #names: ReadonlySet<string> | undefined;
+  /** Ends of names such as ".shop.example", whose subdomains are allowed. */
+  readonly #suffixes: readonly string[];
+  /** The last valid Host header: nearly all requests have the same one. */
+  #validHost: string | undefined = undefined;
+
+  /**
+   * @param hosts The allowed hosts, without ports; `*.` stands for all subdomains.
+   * @throws {TypeError} If one is not a string.
+   * @throws {RangeError} If there is none, or one is not a host.
+   */
+  constructor(hosts: readonly string[] | undefined) {
+    if (hosts?.length === 0) {
+      throw new RangeError("Cannot make a site: hosts is empty");
+    }
+    const names = hosts?.map(parsePattern) ?? [];
+    this.#names = hosts && new Set(names);
+    this.#suffixes = names.filter((name) => name.startsWith("*."))
+      .map((name) => name.slice(1));
+  }
+
+  /**
+   * Checks the host of a request.
+   *
+   * A request without a connection, in a test for example, may have any URL beside
+   * its Host header.
+   *
+   * @throws {HttpError} 400 if the site does not answer for the host.
+   */
+  check(request: HostRequest): void {
+    const { url, headers } = request.request;
+    const host = headers.get("host");
+    const begin = url.indexOf("://") + 3;
+    const isUsual = host !== null && host === this.#validHost &&
+      url.startsWith(host, begin) && url[begin + host.length] === "/";
+    if (!isUsual) {
+      this.#checkNames(url, host, request.info !== undefined);
+    }
+    if (this.#names === undefined) return;
+    if (!this.#isAllowed(withoutDot(request.rootURL.hostname))) {
+      throw new HttpError(400, "The request is for another host");
+    }
+  }
+
+  #checkNames(
+    url: string,
+    host: string | null,
+    isFromConnection: boolean,
+  ): void {
+    if (host !== null) {
+      checkHost(host);
+      this.#validHost = host;
+    }
+    if (!isFromConnection) return;
+    const authority = authorityOf(url);
+    if (host === null) return checkHost(authority);
+    const isHttps = url.startsWith("https:");
+    if (normalize(host, isHttps) !== normalize(authority, isHttps)) {
+      throw new HttpError(400, "The request names two hosts");
+    }
+  }
+
+  #isAllowed(name: string): boolean {
+    return this.#names!.has(name) ||
+      this.#suffixes.some((suffix) =>
+        name.endsWith(suffix) && name.length > suffix.length
+      );
+  }
+}
+
+/** Returns the host and the port of a URL, as they are written there. */
+function authorityOf(url: string): string {
+  const rest = url.slice(url.indexOf("://") + 3);
+  const end = rest.search(/[/?#]/);
+  return end === -1 ? rest : rest.slice(0, end);
+}
+
+/** Returns a host without the port that the scheme has by default. */
+function normalize(host: string, isHttps: boolean): string {
+  return host.toLowerCase().replace(isHttps ? /:(443)?$/ : /:(80)?$/, "");
+}
+
+function withoutDot(hostname: string): string {
+  return hostname.endsWith(".") ? hostname.slice(0, -1) : hostname;
+}
+
+/** Returns an allowed host as a URL spells it, with the wildcard. */
+function parsePattern(pattern: unknown): string {
+  if (typeof pattern !== "string") {
+    throw new TypeError(
+      `Cannot make a site: hosts has ${describe(pattern)}: not a string`,
+    );
+  }
+  const wildcard = pattern.startsWith("*.") ? "*." : "";
+  const name = pattern.slice(wildcard.length);
+  const hostname = /^(\[[^\]]+\]|[^:/?#\\@\s*]+)$/.test(name)
+    ? URL.parse(`http://${name}/`)?.hostname
+    : undefined;
+  if (hostname !== undefined) return wildcard + withoutDot(hostname);
+  throw new RangeError(
+    `Cannot make a site: hosts has ${
+      describe(pattern)
+    }: not the name of a host without a port`,
+  );
+}
