@@ -7,22 +7,27 @@
 import { LONGEST_DELAY } from "./base/clock.ts";
 import { describe } from "./base/describe.ts";
 import { type CertificateFiles, parseEndpoint } from "./program/endpoint.ts";
+import type {
+  HttpServer,
+  ListenOptions,
+  NetAddress,
+  TcpListenOptions,
+  UnixAddress,
+} from "./program/http_server.ts";
 import { RestartingServer } from "./program/restarting_server.ts";
 import type { Site } from "./site.ts";
 
-/** The options of `Deno.serve` that say where to listen. */
-export type ListenOptions =
-  | Deno.ServeTcpOptions
-  | (Deno.ServeTcpOptions & Deno.TlsCertifiedKeyPem)
-  | Deno.ServeUnixOptions;
-
-/** The signals that ask a server to stop; Windows has no SIGTERM. */
-const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
-  ? ["SIGINT"]
-  : ["SIGINT", "SIGTERM"];
+export type {
+  HttpServer,
+  ListenOptions,
+  NetAddress,
+  TcpListenOptions,
+  UnixAddress,
+  UnixListenOptions,
+} from "./program/http_server.ts";
 
 /** The servers of each site. The site is closed after its last server has stopped. */
-const serversOf = new Map<Site, Set<Deno.HttpServer>>();
+const serversOf = new Map<Site, Set<HttpServer>>();
 
 /** The number of servers that are stopping and whose sites are not closed yet. */
 let stopping = 0;
@@ -71,6 +76,7 @@ let isLate = false;
  * @param endpoint The address to listen on.
  * @returns the server, once it listens. It stays the same when it listens again.
  * @throws {SyntaxError} If the description is not valid; the message shows where.
+ * @throws {TypeError} If the runtime is not Deno.
  * @throws {Error} If the server cannot listen there, or a certificate cannot be
  * read. The class is that of Deno's error, `Deno.errors.AddrInUse` for example.
  * The message names the address or the file.
@@ -87,11 +93,16 @@ let isLate = false;
 export function listen(
   site: Site,
   endpoint: string | ListenOptions = "tcp:8080",
-): Deno.HttpServer<Deno.Addr> {
+): HttpServer {
+  if (typeof Deno === "undefined") {
+    throw new TypeError(
+      "Cannot listen: listen() needs Deno; on Node serve the site by serve() of @curfew/web/node, elsewhere by site.fetch",
+    );
+  }
   const options = typeof endpoint === "string"
     ? readEndpoint(endpoint)
     : endpoint;
-  let server: Deno.HttpServer<Deno.Addr>;
+  let server: HttpServer;
   // Before the address is printed: a reader of it may send a signal.
   const ignoreSignals = onceOnSignal(() => stop(server, site));
   try {
@@ -134,7 +145,7 @@ export function listen(
  * which may come as soon as the store has been asked.
  */
 async function stopIfRefused(
-  server: Deno.HttpServer,
+  server: HttpServer,
   site: Site,
 ): Promise<void> {
   try {
@@ -151,7 +162,7 @@ function isWorker(): boolean {
   return "DedicatedWorkerGlobalScope" in globalThis;
 }
 
-async function stop(server: Deno.HttpServer, site: Site): Promise<void> {
+async function stop(server: HttpServer, site: Site): Promise<void> {
   stopping++;
   site.stopStreams();
   const late = Promise.withResolvers<void>();
@@ -170,7 +181,7 @@ async function stop(server: Deno.HttpServer, site: Site): Promise<void> {
   if (--stopping === 0 && isLate) Deno.exit();
 }
 
-function forget(server: Deno.HttpServer, site: Site): void {
+function forget(server: HttpServer, site: Site): void {
   const servers = serversOf.get(site);
   servers?.delete(server);
   if (servers?.size === 0) serversOf.delete(site);
@@ -189,22 +200,26 @@ async function exitForRestart(): Promise<void> {
   Deno.exit();
 }
 
+/** Returns the signals that ask a server to stop; Windows has no SIGTERM. */
+function stopSignals(): readonly Deno.Signal[] {
+  return Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+}
+
 /**
  * Calls back at the first signal to stop; the next one has its default effect.
  *
  * @returns a function that removes the listeners.
  */
 function onceOnSignal(callback: () => void): () => void {
+  const signals = stopSignals();
   const listener = () => {
     ignore();
     callback();
   };
   const ignore = () => {
-    for (const signal of STOP_SIGNALS) {
-      Deno.removeSignalListener(signal, listener);
-    }
+    for (const signal of signals) Deno.removeSignalListener(signal, listener);
   };
-  for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, listener);
+  for (const signal of signals) Deno.addSignalListener(signal, listener);
   return ignore;
 }
 
@@ -212,7 +227,7 @@ function readEndpoint(description: string): ListenOptions {
   const endpoint = parseEndpoint(description);
   if (!("certFile" in endpoint)) return endpoint;
   const { certFile, keyFile, ...options }:
-    & Deno.ServeTcpOptions
+    & TcpListenOptions
     & CertificateFiles = endpoint;
   const read = (name: string, file: string): string => {
     try {
@@ -231,9 +246,9 @@ function readEndpoint(description: string): ListenOptions {
   };
 }
 
-function addressOf(options: ListenOptions | Deno.Addr): string {
-  if ("path" in options) return options.path;
-  const { hostname = "0.0.0.0", port = 8000 } = options as Deno.ServeTcpOptions;
+function addressOf(options: ListenOptions | NetAddress | UnixAddress): string {
+  const { path, hostname = "0.0.0.0", port = 8000 } = options;
+  if (path !== undefined) return path;
   return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 

@@ -38,7 +38,15 @@ export type { AccessLog } from "./site/access_log.ts";
 export type { Clock } from "./base/clock.ts";
 export type { SessionCookieOptions } from "./registry/session_cookie.ts";
 export { HttpError } from "./http/http_error.ts";
-export { listen, type ListenOptions } from "./listen.ts";
+export {
+  type HttpServer,
+  listen,
+  type ListenOptions,
+  type NetAddress,
+  type TcpListenOptions,
+  type UnixAddress,
+  type UnixListenOptions,
+} from "./listen.ts";
 export { policies, type SessionPolicy } from "./policies.ts";
 export {
   type ConnectionInfo,

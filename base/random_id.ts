@@ -1,3 +1,5 @@
+import { toHex } from "./hex.ts";
+
 /** Bytes in a uid, and in the secret of a token. */
 const ID_BYTES = 16;
 
@@ -14,5 +16,5 @@ export function randomId(): string {
     crypto.getRandomValues(pool);
     drawn = 0;
   }
-  return pool.subarray(drawn, drawn += ID_BYTES).toHex();
+  return toHex(pool.subarray(drawn, drawn += ID_BYTES));
 }

@@ -46,7 +46,7 @@ export function basicChallenge(realm: string): string {
 function decode(base64: string): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-      .decode(Uint8Array.fromBase64(base64));
+      .decode(Uint8Array.from(atob(base64), (unit) => unit.charCodeAt(0)));
   } catch {
     return undefined;
   }

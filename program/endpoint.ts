@@ -1,4 +1,5 @@
 import { describe } from "../base/describe.ts";
+import type { TcpListenOptions, UnixListenOptions } from "./http_server.ts";
 
 /** The PEM files of a certificate. */
 export interface CertificateFiles {
@@ -10,9 +11,9 @@ export interface CertificateFiles {
 
 /** Options of `Deno.serve`, and the certificate files that the caller reads. */
 export type Endpoint =
-  | Deno.ServeTcpOptions
-  | (Deno.ServeTcpOptions & CertificateFiles)
-  | Deno.ServeUnixOptions;
+  | TcpListenOptions
+  | (TcpListenOptions & CertificateFiles)
+  | UnixListenOptions;
 
 /** A part of a description: `name=value`, or a value alone. */
 interface Part {
@@ -72,7 +73,7 @@ export function parseEndpoint(description: string): Endpoint {
   };
 
   if (kind!.value === "unix") return { path: need("path") };
-  const options: Deno.ServeTcpOptions = { port: number("port", 65535) };
+  const options: TcpListenOptions = { port: number("port", 65535) };
   const hostname = values.get("interface")?.value;
   if (hostname !== undefined) options.hostname = hostname;
   if (values.has("backlog")) {

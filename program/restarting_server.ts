@@ -1,3 +1,5 @@
+import type { HttpServer, NetAddress, UnixAddress } from "./http_server.ts";
+
 /** The events of a {@linkcode RestartingServer}. */
 export interface RestartingServerEvents {
   /**
@@ -29,7 +31,7 @@ const MAX_ATTEMPTS = 20;
  * Requests that are running then still get their responses. Connections without a
  * request are closed, which frees files.
  */
-export class RestartingServer implements Deno.HttpServer<Deno.Addr> {
+export class RestartingServer implements HttpServer {
   #server: Deno.HttpServer<Deno.Addr>;
   readonly #options: Deno.ServeTcpOptions;
   readonly #handler: Deno.ServeHandler;
@@ -65,8 +67,9 @@ export class RestartingServer implements Deno.HttpServer<Deno.Addr> {
   }
 
   /** The address, which stays the same while the server pauses. */
-  get addr(): Deno.Addr {
-    return this.#server.addr;
+  get addr(): NetAddress | UnixAddress {
+    // Nothing here listens on a socket of another kind.
+    return this.#server.addr as NetAddress | UnixAddress;
   }
 
   /**

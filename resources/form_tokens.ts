@@ -5,6 +5,7 @@
  */
 
 import { describe } from "../base/describe.ts";
+import { fromHex, toHex } from "../base/hex.ts";
 import { checkOptions, type OptionRules, STRING } from "../base/options.ts";
 import { randomId } from "../base/random_id.ts";
 
@@ -117,7 +118,7 @@ export class FormTokens {
       key,
       signedText(salt, viewer),
     );
-    return salt + new Uint8Array(signed).toHex();
+    return salt + toHex(new Uint8Array(signed));
   }
 
   /**
@@ -134,7 +135,7 @@ export class FormTokens {
     return await crypto.subtle.verify(
       ALGORITHM,
       await this.#getKey(),
-      Uint8Array.fromHex(signature),
+      fromHex(signature),
       signedText(salt, viewer),
     );
   }

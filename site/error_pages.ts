@@ -29,7 +29,10 @@ export function failurePage(error: unknown): Resource {
 
 function inspect(error: unknown): string {
   try {
-    return Deno.inspect(error);
+    if (typeof Deno !== "undefined") return Deno.inspect(error);
+    return error instanceof Error
+      ? error.stack ?? String(error)
+      : describe(error);
   } catch (second) {
     return `${describe(error)}, which cannot be shown: ${describe(second)}`;
   }

@@ -94,7 +94,12 @@ export function testStoreContract(
   options: StoreContractOptions = {},
 ): void {
   const { name, isDurable = false, crowd = 2000, races = 10_000 } = options;
-  const register = options.test ?? ((name, fn) => Deno.test(name, fn));
+  const register = options.test ?? globalThis.Deno?.test;
+  if (register === undefined) {
+    throw new TypeError(
+      "Cannot test a store: this runtime has no Deno.test; give the option test",
+    );
+  }
   const tests: ContractTests = {
     ...CREATE_TESTS,
     ...LOAD_TESTS,

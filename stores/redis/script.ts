@@ -30,6 +30,8 @@
  * @module
  */
 
+import { toHex } from "../../base/hex.ts";
+
 import { MAX_TOKENS } from "../record.ts";
 
 /** A script, which Redis identifies by its SHA-1. */
@@ -50,7 +52,7 @@ export class RedisScript {
   async #makeDigest(): Promise<string> {
     const bytes = new TextEncoder().encode(this.text);
     const digest = await crypto.subtle.digest("SHA-1", bytes);
-    return this.#digest = new Uint8Array(digest).toHex();
+    return this.#digest = toHex(new Uint8Array(digest));
   }
 }
 
