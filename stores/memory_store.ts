@@ -26,6 +26,7 @@ import type {
   CommitTimes,
   DeadLetter,
   EndNotification,
+  EndProgress,
   LoadedSession,
   LoadOptions,
   NewSession,
@@ -58,14 +59,16 @@ interface Entry {
   end: End | undefined;
 }
 
-interface End {
+interface End extends Pick<ClaimedEnd, "areListenersDone" | "failingSince"> {
   readonly reason: string;
   readonly at: number;
   attempt: number;
   /** Undefined while no node has claimed the end. */
   fence: string | undefined;
   /** Defined once the end is a dead letter. */
-  why?: string;
+  why?: string | undefined;
+  areListenersDone?: boolean;
+  failingSince?: number | undefined;
 }
 
 /**
@@ -200,22 +203,35 @@ export class MemoryStore implements SessionStore {
   }
 
   /** {@inheritDoc SessionStore.release} */
-  release(uid: string, fence: string, delay: number): boolean {
+  release(
+    uid: string,
+    fence: string,
+    delay: number,
+    progress?: EndProgress,
+  ): boolean {
     const entry = this.#findClaim(uid, fence);
     if (entry === undefined) return false;
     const now = this.#clock.now();
+    this.#keepProgress(entry, progress, now);
     entry.end!.fence = undefined;
     this.#queue.set(entry.row, now + delay, now);
     return true;
   }
 
   /** {@inheritDoc SessionStore.deadLetter} */
-  deadLetter(uid: string, fence: string, why: string): boolean {
+  deadLetter(
+    uid: string,
+    fence: string,
+    why: string,
+    progress?: EndProgress,
+  ): boolean {
     const entry = this.#findClaim(uid, fence);
     if (entry === undefined) return false;
+    const now = this.#clock.now();
+    this.#keepProgress(entry, progress, now);
     entry.end!.fence = undefined;
     entry.end!.why = why;
-    this.#queue.set(entry.row, Infinity, this.#clock.now());
+    this.#queue.set(entry.row, Infinity, now);
     return true;
   }
 
@@ -248,10 +264,29 @@ export class MemoryStore implements SessionStore {
     const letters: DeadLetter[] = [];
     for (const { record, end } of this.#entries.values()) {
       if (end?.why === undefined) continue;
-      const { reason, at, attempt, why } = end;
-      letters.push({ session: { ...record, now }, reason, at, attempt, why });
+      const { fence: _, why, ...facts } = end;
+      letters.push({ session: { ...record, now }, ...facts, why });
     }
     return letters;
+  }
+
+  /** {@inheritDoc SessionStore.retryDeadLetter} */
+  retryDeadLetter(uid: string): boolean {
+    const entry = this.#entries.get(uid);
+    if (entry?.end?.why === undefined) return false;
+    const now = this.#clock.now();
+    entry.end.why = entry.end.failingSince = undefined;
+    this.#queue.set(entry.row, now, now);
+    return true;
+  }
+
+  /** {@inheritDoc SessionStore.deleteDeadLetter} */
+  deleteDeadLetter(uid: string): boolean {
+    const entry = this.#entries.get(uid);
+    if (entry?.end?.why === undefined) return false;
+    this.#entries.delete(uid);
+    this.#queue.remove(entry.row);
+    return true;
   }
 
   #find(uid: string, now: number): Entry | undefined {
@@ -291,8 +326,19 @@ export class MemoryStore implements SessionStore {
     end.attempt++;
     const fence = end.fence = `${claimant.owner}:${++this.#claims}`;
     this.#queue.put(entry.row, now + claimant.lease, now);
-    const { reason, at, attempt } = end;
-    return { session: { ...entry.record, now }, reason, at, attempt, fence };
+    return { session: { ...entry.record, now }, ...end, fence };
+  }
+
+  #keepProgress(
+    entry: Entry,
+    progress: EndProgress | undefined,
+    now: number,
+  ): void {
+    if (progress === undefined) return;
+    const { areListenersDone, callbacks } = progress;
+    entry.record = { ...entry.record, callbacks: [...callbacks] };
+    entry.end!.areListenersDone = areListenersDone;
+    entry.end!.failingSince ??= now;
   }
 
   #index({ principal, uid }: SessionRecord): void {

@@ -154,7 +154,7 @@ export function commitRecord(
 ): SessionRecord | undefined {
   const { now, conditions } = options;
   if (isRefused(record, conditions, now)) return undefined;
-  const { access, values, addedCallbacks, idle, takenBack } = changes;
+  const { access, values, idle, takenBack } = changes;
   const last = isLastTouch(record, takenBack)
     ? takenBack.to ?? takenBack.before
     : record.touchedAt;
@@ -168,9 +168,10 @@ export function commitRecord(
     values: values === undefined
       ? record.values
       : valuesAfter(record.values, values),
-    callbacks: addedCallbacks === undefined
-      ? record.callbacks
-      : callbacksAfter(record.callbacks, addedCallbacks),
+    callbacks: callbacksAfter(record.callbacks, changes),
+    ...changes.description === undefined
+      ? {}
+      : { description: changes.description },
     touchedAt,
     touchedBefore: isTouched ? last : Math.min(record.touchedBefore, touchedAt),
     version: record.version + (isMoreThanTimes(changes) ? 1 : 0),
@@ -295,8 +296,26 @@ function valuesAfter(
 
 function callbacksAfter(
   callbacks: readonly StoredCallback[],
-  added: readonly StoredCallback[],
-): StoredCallback[] {
-  const ids = new Set(callbacks.map(({ id }) => id));
-  return [...callbacks, ...added.filter(({ id }) => !ids.has(id))];
+  { addedCallbacks, removedCallbacks }: SessionChanges,
+): readonly StoredCallback[] {
+  if (addedCallbacks === undefined && removedCallbacks === undefined) {
+    return callbacks;
+  }
+  const all = [...callbacks];
+  for (const added of addedCallbacks ?? []) {
+    const at = all.findIndex((one) =>
+      one.id === added.id || one.id === "" && isSameCall(one, added)
+    );
+    all.splice(at === -1 ? all.length : at, 1, added);
+  }
+  return all.filter((one) =>
+    !removedCallbacks?.some((removed) =>
+      one.id === removed.id && isSameCall(one, removed)
+    )
+  );
+}
+
+/** Returns whether two callbacks have the same name and argument. */
+function isSameCall(one: StoredCallback, other: StoredCallback): boolean {
+  return one.name === other.name && one.argument === other.argument;
 }

@@ -32,6 +32,7 @@ import type {
   CommitTimes,
   DeadLetter,
   EndNotification,
+  EndProgress,
   LoadedSession,
   LoadOptions,
   NewSession,
@@ -216,23 +217,42 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   }
 
   /** {@inheritDoc SessionStore.release} */
-  release(uid: string, fence: string, delay: number): Promise<boolean> {
-    return this.#ends.release(uid, fence, delay);
+  release(
+    uid: string,
+    fence: string,
+    delay: number,
+    progress?: EndProgress,
+  ): Promise<boolean> {
+    return this.#ends.release(uid, fence, delay, progress);
   }
 
   /** {@inheritDoc SessionStore.deadLetter} */
-  deadLetter(uid: string, fence: string, why: string): Promise<boolean> {
-    return this.#ends.deadLetter(uid, fence, why);
+  deadLetter(
+    uid: string,
+    fence: string,
+    why: string,
+    progress?: EndProgress,
+  ): Promise<boolean> {
+    return this.#ends.deadLetter(uid, fence, why, progress);
   }
 
   /**
    * Lists the dead letters, the oldest first.
    *
-   * Redis keeps them until their keys are deleted. It rejects while a shard is
-   * away: then ask the `parts` one by one.
+   * It rejects while a shard is away: then ask the `parts` one by one.
    */
   listDeadLetters(): Promise<DeadLetter[]> {
     return this.#all.listDeadLetters();
+  }
+
+  /** {@inheritDoc SessionStore.retryDeadLetter} */
+  retryDeadLetter(uid: string): Promise<boolean> {
+    return this.#ends.retryDeadLetter(uid);
+  }
+
+  /** {@inheritDoc SessionStore.deleteDeadLetter} */
+  deleteDeadLetter(uid: string): Promise<boolean> {
+    return this.#ends.deleteDeadLetter(uid);
   }
 
   /** {@inheritDoc SessionStore.nextIn} */

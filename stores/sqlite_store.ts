@@ -30,6 +30,7 @@ import type {
   CommitTimes,
   DeadLetter,
   EndNotification,
+  EndProgress,
   LoadedSession,
   LoadOptions,
   NewSession,
@@ -184,18 +185,38 @@ export class SqliteStore implements SessionStore, Disposable {
   }
 
   /** {@inheritDoc SessionStore.release} */
-  release(uid: string, fence: string, delay: number): boolean {
-    return this.#ends.release(uid, fence, delay);
+  release(
+    uid: string,
+    fence: string,
+    delay: number,
+    progress?: EndProgress,
+  ): boolean {
+    return this.#ends.release(uid, fence, delay, progress);
   }
 
   /** {@inheritDoc SessionStore.deadLetter} */
-  deadLetter(uid: string, fence: string, why: string): boolean {
-    return this.#ends.deadLetter(uid, fence, why);
+  deadLetter(
+    uid: string,
+    fence: string,
+    why: string,
+    progress?: EndProgress,
+  ): boolean {
+    return this.#ends.deadLetter(uid, fence, why, progress);
   }
 
   /** Lists the dead letters, the earliest end first. */
   listDeadLetters(): DeadLetter[] {
     return this.#ends.listDeadLetters();
+  }
+
+  /** {@inheritDoc SessionStore.retryDeadLetter} */
+  retryDeadLetter(uid: string): boolean {
+    return this.#ends.retryDeadLetter(uid);
+  }
+
+  /** {@inheritDoc SessionStore.deleteDeadLetter} */
+  deleteDeadLetter(uid: string): boolean {
+    return this.#ends.deleteDeadLetter(uid);
   }
 
   /** {@inheritDoc SessionStore.nextIn} */

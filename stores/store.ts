@@ -17,6 +17,7 @@ import type {
   NewSession,
   SessionChanges,
   SessionTimes,
+  StoredCallback,
   StoredSession,
 } from "./stored_session.ts";
 
@@ -49,6 +50,26 @@ export interface ClaimedEnd {
    * call with this one is refused.
    */
   readonly fence: string;
+  /**
+   * Whether the listeners of all sessions have been called for this end, as an
+   * {@linkcode EndProgress} says.
+   *
+   * @default {false}
+   */
+  readonly areListenersDone?: boolean;
+  /**
+   * When the store got the first {@linkcode EndProgress} of this end, in UNIX
+   * milliseconds of the store; undefined while there is none.
+   */
+  readonly failingSince?: number | undefined;
+}
+
+/** The part of an end that is left after some of its callbacks have failed. */
+export interface EndProgress {
+  /** Whether the listeners of all sessions have been called. */
+  readonly areListenersDone: boolean;
+  /** The named callbacks that are left; they replace those of the session. */
+  readonly callbacks: readonly StoredCallback[];
 }
 
 /** An end that could not be delivered, kept for a person to look at. */
@@ -196,18 +217,49 @@ export interface SessionStore {
   /**
    * Gives a claim up: any node can claim the end after `delay` milliseconds.
    *
+   * @param progress The part of the end that is left; later claims answer it.
+   * Without it the end stays as it is.
    * @returns false as of {@linkcode SessionStore.renew}.
    */
-  release(uid: string, fence: string, delay: number): MaybePromise<boolean>;
+  release(
+    uid: string,
+    fence: string,
+    delay: number,
+    progress?: EndProgress,
+  ): MaybePromise<boolean>;
 
   /**
    * Gives up on an end that cannot be delivered. It is kept for a person to look
    * at, is never claimed again, and no longer belongs to a principal.
    *
    * @param why The error, in words.
+   * @param progress As in {@linkcode SessionStore.release}.
    * @returns false as of {@linkcode SessionStore.renew}.
    */
-  deadLetter(uid: string, fence: string, why: string): MaybePromise<boolean>;
+  deadLetter(
+    uid: string,
+    fence: string,
+    why: string,
+    progress?: EndProgress,
+  ): MaybePromise<boolean>;
+
+  /** Lists the dead letters, in the order that the store keeps. */
+  listDeadLetters(): MaybePromise<DeadLetter[]>;
+
+  /**
+   * Makes a dead letter an end again, which any node can claim at once. Its
+   * `failingSince` becomes undefined.
+   *
+   * @returns false if there is no dead letter of the uid.
+   */
+  retryDeadLetter(uid: string): MaybePromise<boolean>;
+
+  /**
+   * Forgets a dead letter.
+   *
+   * @returns false if there is no dead letter of the uid.
+   */
+  deleteDeadLetter(uid: string): MaybePromise<boolean>;
 
   /**
    * Returns the milliseconds until an end can be claimed; Infinity for never.

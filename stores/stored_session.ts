@@ -14,9 +14,10 @@ export interface StoredToken {
 /** A callback that is registered by name, so that it outlives the process. */
 export interface StoredCallback {
   /**
-   * Identifies the callback within its session. A callback that is added again
-   * under the same id, because the first answer was lost, is stored once. It is
-   * "" for a callback that was stored before there were ids.
+   * Identifies the callback within its session. A callback that is added under
+   * the id of another one takes its place. The id is "" for a callback that was
+   * stored before there were ids; one of the same name and argument takes its
+   * place.
    */
   readonly id: string;
   /** The name under which the site has registered the callback. */
@@ -55,6 +56,12 @@ export interface SessionFacts {
   readonly values: ReadonlyMap<string, string>;
   /** The named callbacks of its end, in the order of registration. */
   readonly callbacks: readonly StoredCallback[];
+  /**
+   * The site's description of the client, for lists of sessions.
+   *
+   * @default {undefined}
+   */
+  readonly description?: string | undefined;
 }
 
 /** A session to store. The `until` of each of its tokens is Infinity. */
@@ -171,8 +178,15 @@ export interface SessionChanges {
   readonly absoluteTimeout?: number;
   /** The values to set by key; undefined deletes a key. */
   readonly values?: ReadonlyMap<string, string | undefined>;
-  /** Callbacks to add; one whose id is there already stays as it is. */
+  /** Callbacks to add at the end, or in place of those with the same id. */
   readonly addedCallbacks?: readonly StoredCallback[];
+  /**
+   * Callbacks to remove, after others were added. A callback that the record does
+   * not have, or has with another name or argument, is left out.
+   */
+  readonly removedCallbacks?: readonly StoredCallback[];
+  /** Replaces the description. */
+  readonly description?: string;
   /** Milliseconds since a touch that counts, unless a later one is stored. */
   readonly idle?: number;
   /**

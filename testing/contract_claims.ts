@@ -7,6 +7,7 @@
 
 import {
   absent,
+  callbackOf,
   check,
   claimAll,
   claimDue,
@@ -136,6 +137,78 @@ export const CLAIM_TESTS: ContractTests = {
     same(await store.acknowledge("a", fence), false, "acknowledge()");
     same(await store.release("a", fence, 0), false, "release()");
     same(await store.deadLetter("a", fence, "again"), false, "once more");
+  },
+
+  async "release() keeps the progress of the end"(context) {
+    const { store } = context;
+    const [a, b] = ["a", "b"].map((name) => callbackOf(name));
+    await keep(store, "a", { callbacks: [a!, b!], principal: "ann" });
+    const first = await end(store, "a");
+    same(first.areListenersDone ?? false, false, "the listeners at first");
+    same(first.failingSince, undefined, "failingSince at first");
+    const progress = { areListenersDone: true, callbacks: [b!] };
+    same(await store.release("a", first.fence, 0, progress), true, "release()");
+    const [second] = await claimAll(store, OTHER_NODE);
+    same(second!.session.callbacks, [b], "the callbacks that are left");
+    same(second!.areListenersDone, true, "the listeners");
+    const { failingSince } = second!;
+    check(
+      failingSince !== undefined && failingSince >= first.session.now &&
+        failingSince <= second!.session.now,
+      `failingSince should be the time of release(): ${failingSince}`,
+    );
+    await context.subject.advance(SHORT);
+    await store.release("a", second!.fence, 0, { ...progress, callbacks: [] });
+    const [third] = await claimAll(store);
+    same(third!.session.callbacks, [], "no callbacks");
+    same(third!.failingSince, failingSince, "failingSince");
+    await store.release("a", third!.fence, 0);
+    const [fourth] = await claimAll(store);
+    same(fourth!.areListenersDone, true, "the listeners, without progress");
+    same(fourth!.failingSince, failingSince, "failingSince without progress");
+    same(
+      await store.release("a", "other", 0, progress),
+      false,
+      "release() by another fence",
+    );
+  },
+
+  async "a dead letter can be listed, retried and deleted"({ store }) {
+    const [a, b] = ["a", "b"].map((name) => callbackOf(name));
+    for (const uid of ["one", "two", "alive", "held"]) {
+      await keep(store, uid, { callbacks: [a!, b!] });
+    }
+    const progress = { areListenersDone: true, callbacks: [b!] };
+    for (const uid of ["one", "two"]) {
+      const { fence } = await end(store, uid, `why ${uid}`);
+      await store.deadLetter(uid, fence, "too often", progress);
+    }
+    await end(store, "held");
+    const letters = await store.listDeadLetters();
+    same(letters.length, 2, "the number of dead letters");
+    for (const { session, reason, why } of letters) {
+      same(reason, `why ${session.uid}`, "the reason");
+      same(why, "too often", "the error");
+      same(session.callbacks, [b], "the callbacks that are left");
+    }
+    for (const uid of ["alive", "held", "unknown"]) {
+      same(await store.retryDeadLetter(uid), false, `retry of "${uid}"`);
+      same(await store.deleteDeadLetter(uid), false, `deletion of "${uid}"`);
+    }
+    same(await store.retryDeadLetter("one"), true, "retryDeadLetter()");
+    same(await store.retryDeadLetter("one"), false, "a second time");
+    const [claimed, ...others] = await claimAll(store, OTHER_NODE);
+    same(others, [], "the other ends");
+    same(claimed!.session.uid, "one", "the end");
+    same(claimed!.reason, "why one", "its reason");
+    same(claimed!.areListenersDone, true, "the listeners");
+    same(claimed!.session.callbacks, [b], "its callbacks");
+    same(claimed!.failingSince, undefined, "failingSince");
+    same(await store.acknowledge("one", claimed!.fence), true, "acknowledge()");
+    same(await store.deleteDeadLetter("two"), true, "deleteDeadLetter()");
+    same(await store.deleteDeadLetter("two"), false, "a second time");
+    same(await store.listDeadLetters(), [], "no dead letters");
+    present(await store.load("alive", LOOK), "load() of the live session");
   },
 
   async "another fence than that of the claim is refused"({ store }) {

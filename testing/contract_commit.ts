@@ -143,4 +143,53 @@ export const COMMIT_TESTS: ContractTests = {
     const { session } = await end(store, "a");
     same(session.callbacks, [a, b, c], "the callbacks");
   },
+
+  async "commit() replaces a callback by one of the same id"({ store }) {
+    const [a, b, c] = ["a", 'b,"', "c"].map((id) => callbackOf("bill", { id }));
+    const anew = callbackOf("mail", { id: 'b,"', argument: ',"c"]' });
+    await keep(store, "a", { callbacks: [a!, b!, c!] });
+    await store.commit("a", { addedCallbacks: [anew] });
+    same((await look(store, "a")).callbacks, [a, anew, c], "the callbacks");
+    const last = callbackOf("last", { id: "d" });
+    await store.commit("a", { addedCallbacks: [last, b!] });
+    const { session } = await end(store, "a");
+    same(session.callbacks, [a, b, c, last], "the callbacks at the end");
+  },
+
+  async "commit() removes exactly the callbacks that it names"({ store }) {
+    const [a, b, c] = ["a", "b", "c"].map((name) => callbackOf(name));
+    await keep(store, "a", { callbacks: [a!, b!, c!] });
+    const before = await look(store, "a");
+    const removedCallbacks = [
+      b!,
+      callbackOf("a", { argument: "other" }),
+      callbackOf("other", { id: "c" }),
+      callbackOf("unknown"),
+    ];
+    await store.commit("a", { removedCallbacks });
+    const after = await look(store, "a");
+    same(after.callbacks, [a, c], "the callbacks");
+    check(after.version > before.version, "commit() should raise the version");
+    const addedCallbacks = [callbackOf("c", { argument: "anew" })];
+    await store.commit("a", {
+      addedCallbacks,
+      removedCallbacks: [a!, ...addedCallbacks],
+    });
+    same((await look(store, "a")).callbacks, [], "no callbacks");
+    await store.commit("a", { addedCallbacks: [b!] });
+    same((await end(store, "a")).session.callbacks, [b], "one that is back");
+  },
+
+  async "commit() replaces the description"({ store }) {
+    await keep(store, "a");
+    same((await look(store, "a")).description, undefined, "no description");
+    await store.commit("a", { description: "" });
+    same((await look(store, "a")).description, "", "an empty description");
+    await store.commit("a", { description: "\0\ud800" });
+    await store.commit("a", { values: new Map([["key", "1"]]) });
+    same((await look(store, "a")).description, "\0\ud800", "a description");
+    await keep(store, "b", { description: "phone" });
+    const { session } = await end(store, "b");
+    same(session.description, "phone", "the description at the end");
+  },
 };

@@ -94,6 +94,18 @@ const IF_CLAIMED = `
 if redis.call('HGET', KEYS[1], 'f') ~= ARGV[2] then return { '0' } end
 `;
 
+/** `keep_progress(key, first)`: of the arguments from there on, if there are any. */
+const PROGRESS = `
+local function keep_progress(key, first)
+  if #ARGV < first then return end
+  if ARGV[first] == '1' then redis.call('HSET', key, 'N', '1')
+  else redis.call('HDEL', key, 'N') end
+  if ARGV[first + 1] ~= '' then redis.call('HSET', key, 'c', ARGV[first + 1])
+  else redis.call('HDEL', key, 'c') end
+  redis.call('HSETNX', key, 'F', text(now))
+end
+`;
+
 /** Starts a lease anew. KEYS: session, due. ARGV: uid, fence, lease. */
 export const RENEW: RedisScript = new RedisScript(
   ALWAYS + IF_CLAIMED + NOW + PLACE + `
@@ -115,10 +127,14 @@ return { '1' }
 `,
 );
 
-/** Gives a claim up. KEYS: session, due. ARGV: uid, fence, delay, channel. */
+/**
+ * Gives a claim up. KEYS: session, due. ARGV: uid, fence, delay, channel, and the
+ * progress.
+ */
 export const RELEASE: RedisScript = new RedisScript(
-  ALWAYS + IF_CLAIMED + NOW + PLACE + PUBLISH + `
+  ALWAYS + IF_CLAIMED + NOW + PLACE + PUBLISH + PROGRESS + `
 local before = next_of(KEYS[2])
+keep_progress(KEYS[1], 5)
 redis.call('HDEL', KEYS[1], 'f', 'b')
 if place(KEYS[2], ARGV[1], now + ARGV[3], before) then
   publish(ARGV[4], { next_line('earlier', KEYS[2], now + ARGV[3]) })
@@ -127,13 +143,45 @@ return { '1' }
 `,
 );
 
-/** Makes a dead letter. KEYS: session, due, dead letters. ARGV: uid, fence, why. */
+/**
+ * Makes a dead letter. KEYS: session, due, dead letters. ARGV: uid, fence, why,
+ * and the progress.
+ */
 export const DEAD_LETTER: RedisScript = new RedisScript(
-  ALWAYS + IF_CLAIMED + NOW + `
+  ALWAYS + IF_CLAIMED + NOW + PROGRESS + `
+keep_progress(KEYS[1], 4)
 redis.call('ZADD', KEYS[3], text(now), ARGV[1])
 redis.call('HSET', KEYS[1], 'y', ARGV[3])
 redis.call('HDEL', KEYS[1], 'f', 'b')
 redis.call('ZREM', KEYS[2], ARGV[1])
+return { '1' }
+`,
+);
+
+const IF_DEAD_LETTER = `
+if not redis.call('ZSCORE', KEYS[3], ARGV[1]) then return { '0' } end
+redis.call('ZREM', KEYS[3], ARGV[1])
+`;
+
+/**
+ * Makes a dead letter an end again. KEYS: session, due, dead letters. ARGV: uid,
+ * channel.
+ */
+export const RETRY_DEAD_LETTER: RedisScript = new RedisScript(
+  ALWAYS + IF_DEAD_LETTER + NOW + PLACE + PUBLISH + `
+local before = next_of(KEYS[2])
+redis.call('HDEL', KEYS[1], 'y', 'F')
+if place(KEYS[2], ARGV[1], now, before) then
+  publish(ARGV[2], { next_line('earlier', KEYS[2], now) })
+end
+return { '1' }
+`,
+);
+
+/** Forgets a dead letter. KEYS: session, due, dead letters. ARGV: uid. */
+export const DELETE_DEAD_LETTER: RedisScript = new RedisScript(
+  ALWAYS + IF_DEAD_LETTER + `
+redis.call('DEL', KEYS[1])
 return { '1' }
 `,
 );

@@ -1,4 +1,9 @@
-import type { Claimant, ClaimedEnd, DeadLetter } from "../store.ts";
+import type {
+  Claimant,
+  ClaimedEnd,
+  DeadLetter,
+  EndProgress,
+} from "../store.ts";
 import {
   decodeText,
   encodeText,
@@ -9,13 +14,15 @@ import {
 import {
   ACKNOWLEDGE,
   DEAD_LETTER,
+  DELETE_DEAD_LETTER,
   END,
   LIST_DEAD_LETTERS,
   READ,
   RELEASE,
   RENEW,
+  RETRY_DEAD_LETTER,
 } from "./end_scripts.ts";
-import { decodeEnd, fieldsOf } from "./record_codec.ts";
+import { decodeEnd, encodeProgress, fieldsOf } from "./record_codec.ts";
 import type { RedisScript } from "./script.ts";
 import type { ScriptCall, ScriptRunner } from "./script_runner.ts";
 import type { Shard, Shards } from "./shards.ts";
@@ -71,24 +78,57 @@ export class RedisEnds {
   }
 
   /** As {@linkcode SessionStore.release}. */
-  release(uid: string, fence: string, delay: number): Promise<boolean> {
+  release(
+    uid: string,
+    fence: string,
+    delay: number,
+    progress?: EndProgress,
+  ): Promise<boolean> {
     const { key, name, shard } = this.#shards.placeOf(uid);
     return this.#isDone(RELEASE, `release the end of session "${uid}"`, {
       keys: [key, shard.due],
-      args: [name, fence, delay, this.#channel],
+      args: [name, fence, delay, this.#channel, ...encodeProgress(progress)],
     });
   }
 
   /** As {@linkcode SessionStore.deadLetter}. */
-  deadLetter(uid: string, fence: string, why: string): Promise<boolean> {
+  deadLetter(
+    uid: string,
+    fence: string,
+    why: string,
+    progress?: EndProgress,
+  ): Promise<boolean> {
     const { key, name, shard } = this.#shards.placeOf(uid);
     return this.#isDone(
       DEAD_LETTER,
       `make a dead letter of the end of session "${uid}"`,
       {
         keys: [key, shard.due, shard.deadLetters],
-        args: [name, fence, encodeText(why)],
+        args: [name, fence, encodeText(why), ...encodeProgress(progress)],
       },
+    );
+  }
+
+  /** As {@linkcode SessionStore.retryDeadLetter}. */
+  retryDeadLetter(uid: string): Promise<boolean> {
+    const { key, name, shard } = this.#shards.placeOf(uid);
+    return this.#isDone(
+      RETRY_DEAD_LETTER,
+      `retry the dead letter of session "${uid}"`,
+      {
+        keys: [key, shard.due, shard.deadLetters],
+        args: [name, this.#channel],
+      },
+    );
+  }
+
+  /** As {@linkcode SessionStore.deleteDeadLetter}. */
+  deleteDeadLetter(uid: string): Promise<boolean> {
+    const { key, name, shard } = this.#shards.placeOf(uid);
+    return this.#isDone(
+      DELETE_DEAD_LETTER,
+      `delete the dead letter of session "${uid}"`,
+      { keys: [key, shard.due, shard.deadLetters], args: [name] },
     );
   }
 

@@ -3,6 +3,7 @@ import type {
   ClaimedEnd,
   CommitConditions,
   CommitTimes,
+  EndProgress,
   NewSession,
   SessionChanges,
   StoredCallback,
@@ -40,6 +41,9 @@ export function encodeFacts(session: NewSession): string[] {
   if (session.isRemembered) list.push("u", "1");
   if (session.isSecure) list.push("s", "1");
   if (callbacks.length > 0) list.push("c", encodeCallbacks(callbacks));
+  if (session.description !== undefined) {
+    list.push("D", encodeText(session.description));
+  }
   for (const [key, value] of values) {
     list.push(":" + encodeText(key), encodeText(value));
   }
@@ -51,8 +55,8 @@ export function encodeCommit(
   changes: SessionChanges,
   conditions: CommitConditions | undefined,
 ): (string | number | undefined)[] {
-  const { access, takenBack, addedCallbacks = [] } = changes;
-  const set: string[] = [];
+  const { access, takenBack, description } = changes;
+  const set = description === undefined ? [] : ["D", encodeText(description)];
   const deleted: string[] = [];
   for (const [key, value] of changes.values ?? []) {
     if (value === undefined) deleted.push(":" + encodeText(key));
@@ -67,7 +71,7 @@ export function encodeCommit(
     takenBack?.to ?? takenBack?.before,
     changes.sessionTimeout,
     changes.absoluteTimeout,
-    encodeCallbacks(addedCallbacks),
+    encodeCallbackChanges(changes),
     access?.grace,
     encodePrincipal(access?.principal),
     access?.generation,
@@ -84,8 +88,9 @@ export function encodeCommit(
 
 /** Returns whether a commit may need more memory of Redis. */
 export function isGrowing(changes: SessionChanges): boolean {
-  const { access, addedCallbacks = [], values } = changes;
+  const { access, addedCallbacks = [], values, description } = changes;
   return access !== undefined || addedCallbacks.length > 0 ||
+    description !== undefined ||
     values?.values().some((value) => value !== undefined) === true;
 }
 
@@ -139,6 +144,7 @@ export function decodeSession(
     touchedAt: numberIn(fields, "t", 0),
     deadline: numberIn(fields, "d", Infinity),
     version: numberIn(fields, "v", 0),
+    ...fields.has("D") ? { description: decodeText(fields.get("D")!) } : {},
   };
 }
 
@@ -154,7 +160,16 @@ export function decodeEnd(
     at: numberIn(fields, "w", 0),
     attempt: numberIn(fields, "n", 0),
     fence: fields.get("f") ?? "",
+    ...fields.has("N") ? { areListenersDone: true } : {},
+    ...fields.has("F") ? { failingSince: numberIn(fields, "F", 0) } : {},
   };
+}
+
+/** Returns the last arguments of the scripts that keep the progress of an end. */
+export function encodeProgress(progress: EndProgress | undefined): string[] {
+  if (progress === undefined) return [];
+  const { areListenersDone, callbacks } = progress;
+  return [areListenersDone ? "1" : "", encodeCallbacks(callbacks)];
 }
 
 function numberIn(fields: Fields, name: string, absent: number): number {
@@ -193,9 +208,20 @@ function formerTokensIn(fields: Fields): StoredToken[] {
 }
 
 function encodeCallbacks(callbacks: readonly StoredCallback[]): string {
-  return callbacks.map(({ id, name, argument }) =>
-    JSON.stringify([name, argument, id])
-  ).join("\n");
+  return callbacks.map(encodeCallback).join("\n");
+}
+
+function encodeCallback({ id, name, argument }: StoredCallback): string {
+  return JSON.stringify([name, argument, id]);
+}
+
+/** Returns a line for each callback to add or remove, in the order to do so. */
+function encodeCallbackChanges(changes: SessionChanges): string {
+  const { addedCallbacks = [], removedCallbacks = [] } = changes;
+  return [
+    ...addedCallbacks.map((callback) => `+${encodeCallback(callback)}`),
+    ...removedCallbacks.map((callback) => `-${encodeCallback(callback)}`),
+  ].join("\n");
 }
 
 /** Callbacks that were stored before there were ids have none. */

@@ -18,10 +18,12 @@
  *     p  principal
  *     i  idle timeout, or none     x  absolute timeout, or none
  *     c  callbacks, a line each: name, argument and id as JSON
+     D  description
  *     :key  a value
  *     r  reason of the end         w  time of the end
  *     n  attempt                   f  fence while claimed
  *     b  owner of the claim        y  error of a dead letter
+     F  failing since             N  "1" if the listeners are done
  *
  * A hash of version 0.1.0 has, in place of tokens: `h` the hash of the secret,
  * `o` the hashes before it, a line each: hash, until. A load or commit replaces

@@ -100,7 +100,7 @@ return { text(now), t, redis.call('HGETALL', key) }
  *     1 uid  2 touch throttle  3 channel
  *     4 condition: version  5 condition: until  6 "1" if the version is raised
  *     7 idle  8, 9 taken back: touchedAt, to  10, 11 both timeouts
- *     12 lines of callbacks
+ *     12 lines of callbacks, each after "+" to add it, or "-" to remove it
  *     13 access: grace  14 "=" and principal  15, 16 both generations
  *     17 "1" if a renewal is due  18 "1" if the browser keeps the cookie
  *     19 login age, or "" to keep the time  20 lines of hash and generation
@@ -181,13 +181,23 @@ end
 if not k then redis.call('HDEL', key, 'h', 'o') end
 
 if ARGV[12] ~= '' then
-  -- A callback that is added again, as the answer was lost, is the same line.
-  local lines, known = { c or nil }, {}
-  for line in string.gmatch(c or '', '[^\\n]+') do known[line] = true end
-  for line in string.gmatch(ARGV[12], '[^\\n]+') do
-    if not known[line] then lines[#lines + 1] = line end
+  -- JSON has no quote after a comma inside of a string: the last one begins the
+  -- id. A line of version 0.1.0 has no id, and ends after its argument.
+  local function id_of(line) return string.match(line, '.*(,".*)$') end
+  local lines = {}
+  for line in string.gmatch(c or '', '[^\\n]+') do lines[#lines + 1] = line end
+  for act, line in string.gmatch(ARGV[12], '([+-])([^\\n]+)') do
+    local at = #lines + 1
+    for index, other in ipairs(lines) do
+      local start = string.sub(other, 1, -2) .. ','
+      if id_of(other) == id_of(line)
+          or string.sub(line, 1, #start) == start then at = index end
+    end
+    if act == '+' then lines[at] = line
+    elseif lines[at] == line then table.remove(lines, at) end
   end
-  redis.call('HSET', key, 'c', table.concat(lines, '\\n'))
+  if #lines == 0 then redis.call('HDEL', key, 'c')
+  else redis.call('HSET', key, 'c', table.concat(lines, '\\n')) end
 end
 local last = 21 + tonumber(ARGV[21])
 set_fields(key, 22, last)

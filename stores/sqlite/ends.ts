@@ -1,9 +1,15 @@
 import type { Clock } from "../../base/clock.ts";
 import { dueReasonOf, UID_TAKEN_FOR } from "../record.ts";
-import type { Claimant, ClaimedEnd, Claims, DeadLetter } from "../store.ts";
+import type {
+  Claimant,
+  ClaimedEnd,
+  Claims,
+  DeadLetter,
+  EndProgress,
+} from "../store.ts";
 import type { SqliteDatabase } from "./database.ts";
 import { SqliteNotifications } from "./notifications.ts";
-import { endOf, isOver, recordOf, type Row } from "./row.ts";
+import { encodeCallbacks, endOf, isOver, recordOf, type Row } from "./row.ts";
 import { isOne, type Statements } from "./statements.ts";
 
 /** Parts of a store that its ends need. */
@@ -73,12 +79,26 @@ export class SqliteEnds {
 
   /** As {@linkcode SessionStore.renew}. */
   renew(uid: string, fence: string, lease: number): boolean {
-    return this.#setDue("renew", uid, fence, lease);
+    return this.#database.try(
+      "renew a claim in",
+      () => this.#setDue("renew", uid, fence, lease),
+    );
   }
 
   /** As {@linkcode SessionStore.release}. */
-  release(uid: string, fence: string, delay: number): boolean {
-    return this.#setDue("release", uid, fence, delay);
+  release(
+    uid: string,
+    fence: string,
+    delay: number,
+    progress?: EndProgress,
+  ): boolean {
+    const release = () => this.#setDue("release", uid, fence, delay);
+    const act = "release a claim in";
+    if (progress === undefined) return this.#database.try(act, release);
+    return this.#database.write(
+      act,
+      () => this.#keepProgress(uid, fence, progress) && release(),
+    );
   }
 
   /** As {@linkcode SessionStore.acknowledge}. */
@@ -93,11 +113,35 @@ export class SqliteEnds {
   }
 
   /** As {@linkcode SessionStore.deadLetter}. */
-  deadLetter(uid: string, fence: string, why: string): boolean {
+  deadLetter(
+    uid: string,
+    fence: string,
+    why: string,
+    progress?: EndProgress,
+  ): boolean {
     const text = JSON.stringify(why);
+    return this.#database.write("write a dead letter to", () => {
+      if (progress !== undefined) this.#keepProgress(uid, fence, progress);
+      return isOne(this.#statements.deadLetter.run(text, uid, fence));
+    });
+  }
+
+  /** As {@linkcode SessionStore.retryDeadLetter}. */
+  retryDeadLetter(uid: string): boolean {
+    const now = this.#clock.now();
+    const isThere = this.#database.try(
+      "retry a dead letter in",
+      () => isOne(this.#statements.retryDeadLetter.run(now, uid)),
+    );
+    if (isThere) this.notifications.notifyDue(now);
+    return isThere;
+  }
+
+  /** As {@linkcode SessionStore.deleteDeadLetter}. */
+  deleteDeadLetter(uid: string): boolean {
     return this.#database.try(
-      "write a dead letter to",
-      () => isOne(this.#statements.deadLetter.run(text, uid, fence)),
+      "delete a dead letter from",
+      () => isOne(this.#statements.deleteDeadLetter.run(uid)),
     );
   }
 
@@ -133,11 +177,25 @@ export class SqliteEnds {
     delay: number,
   ): boolean {
     const due = this.#clock.now() + delay;
-    return this.#database.try(`${act} a claim in`, () => {
-      const isClaimed = isOne(this.#statements[act].run(due, uid, fence));
-      if (isClaimed) this.notifications.notifyDue(due);
-      return isClaimed;
-    });
+    const isClaimed = isOne(this.#statements[act].run(due, uid, fence));
+    if (isClaimed) this.notifications.notifyDue(due);
+    return isClaimed;
+  }
+
+  #keepProgress(
+    uid: string,
+    fence: string,
+    { areListenersDone, callbacks }: EndProgress,
+  ): boolean {
+    return isOne(
+      this.#statements.keepProgress.run(
+        areListenersDone ? 1 : 0,
+        encodeCallbacks(callbacks),
+        this.#clock.now(),
+        uid,
+        fence,
+      ),
+    );
   }
 
   /** Returns the row with its end, and writes the notification of it. */

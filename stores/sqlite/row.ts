@@ -25,6 +25,9 @@ export interface Row {
   readonly at: number | null;
   readonly attempt: number | null;
   readonly why: string | null;
+  readonly areListenersDone: number;
+  readonly failingSince: number | null;
+  readonly description: string | null;
   /** Keys and values in turn; null if there are none. */
   readonly pairs: string | null;
 }
@@ -60,12 +63,15 @@ export function recordOf(row: Row): SessionRecord {
     touchedBefore: row.touchedBefore,
     deadline: row.deadline,
     version: row.version,
+    ...row.description === null
+      ? {}
+      : { description: JSON.parse(row.description) as string },
   };
 }
 
 /** Returns the parts of a record that change while the session lives. */
 export function columnsOf(record: SessionRecord): Columns {
-  const { principal, callbacks } = record;
+  const { principal, callbacks, description } = record;
   return {
     tokens: encodeTokens(record.tokens),
     generation: record.generation,
@@ -76,7 +82,8 @@ export function columnsOf(record: SessionRecord): Columns {
     principal: principal === undefined ? null : JSON.stringify(principal),
     sessionTimeout: record.sessionTimeout,
     absoluteTimeout: record.absoluteTimeout,
-    callbacks: callbacks.length === 0 ? null : JSON.stringify(callbacks),
+    callbacks: encodeCallbacks(callbacks),
+    description: description === undefined ? null : JSON.stringify(description),
     touchedAt: record.touchedAt,
     touchedBefore: record.touchedBefore,
     deadline: record.deadline,
@@ -91,7 +98,16 @@ export function endOf(row: Row, now: number): Omit<ClaimedEnd, "fence"> {
     reason: JSON.parse(row.reason!) as string,
     at: row.at!,
     attempt: row.attempt!,
+    ...row.areListenersDone === 0 ? {} : { areListenersDone: true },
+    ...row.failingSince === null ? {} : { failingSince: row.failingSince },
   };
+}
+
+/** Returns callbacks as the database keeps them. */
+export function encodeCallbacks(
+  callbacks: readonly StoredCallback[],
+): string | null {
+  return callbacks.length === 0 ? null : JSON.stringify(callbacks);
 }
 
 /** JSON writes Infinity as null. */

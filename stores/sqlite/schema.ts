@@ -19,6 +19,8 @@ export const APPLICATION_ID = 0x43524657;
  *   out; Infinity for a dead letter.
  * - `reason` is null until the session ends; `fence` is null while the end is not
  *   claimed; `why` is the error of a dead letter.
+ * - `areListenersDone` and `failingSince` are those of a claimed end.
+ * - `callbacks` is JSON: a list of objects with id, name and argument.
  * - `tokens` has [hash, generation, until] of each; null stands for Infinity.
  * - `endNotification` is for other processes, which read its new rows.
  * - `takenUid` has the uids of sessions that were acknowledged of late.
@@ -93,5 +95,11 @@ export const MIGRATIONS: readonly string[] = [
 `,
   `
   CREATE TABLE takenUid (uid TEXT PRIMARY KEY, freeAt REAL NOT NULL) STRICT;
+`,
+  // An end that is partly delivered, and the description of the client.
+  `
+  ALTER TABLE session ADD COLUMN areListenersDone INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE session ADD COLUMN failingSince REAL;
+  ALTER TABLE session ADD COLUMN description TEXT;
 `,
 ];

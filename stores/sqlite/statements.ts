@@ -20,6 +20,9 @@ export type Statements = Readonly<
     | "freeUids"
     | "release"
     | "deadLetter"
+    | "keepProgress"
+    | "retryDeadLetter"
+    | "deleteDeadLetter"
     | "nextDue"
     | "uidsOf",
     StatementSync
@@ -38,6 +41,7 @@ const COLUMNS = [
   "sessionTimeout",
   "absoluteTimeout",
   "callbacks",
+  "description",
   "touchedAt",
   "touchedBefore",
   "deadline",
@@ -115,6 +119,16 @@ export function prepareStatements(database: SqliteDatabase): Statements {
     deadLetter: database.prepare(`
       UPDATE session SET due = 9e999, fence = NULL, why = ?
       WHERE ${IS_CLAIMED}`),
+    keepProgress: database.prepare(`
+      UPDATE session SET areListenersDone = ?, callbacks = ?,
+        failingSince = coalesce(failingSince, ?)
+      WHERE ${IS_CLAIMED}`),
+    retryDeadLetter: database.prepare(`
+      UPDATE session SET due = ?, why = NULL, failingSince = NULL
+      WHERE uid = ? AND why IS NOT NULL`),
+    deleteDeadLetter: database.prepare(
+      "DELETE FROM session WHERE uid = ? AND why IS NOT NULL",
+    ),
     nextDue: database.prepare("SELECT min(due) AS due FROM session"),
     uidsOf: database.prepare(`
       SELECT uid FROM session

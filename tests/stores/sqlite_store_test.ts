@@ -188,6 +188,9 @@ testWith(
       { id: "", name: "free", argument: "7" },
       added,
     ]);
+    const same = { id: "5b", name: "free", argument: "7" };
+    store.commit("a", { addedCallbacks: [same] });
+    assertEquals(store.load("a", LOOK)?.callbacks, [same, added]);
   },
 );
 
