@@ -14,6 +14,7 @@ import type {
   TcpListenOptions,
   UnixAddress,
 } from "./program/http_server.ts";
+import { checkListenOptions } from "./program/listen_options.ts";
 import { RestartingServer } from "./program/restarting_server.ts";
 import type { Site } from "./site.ts";
 
@@ -76,7 +77,9 @@ let isLate = false;
  * @param endpoint The address to listen on.
  * @returns the server, once it listens. It stays the same when it listens again.
  * @throws {SyntaxError} If the description is not valid; the message shows where.
- * @throws {TypeError} If the runtime is not Deno.
+ * @throws {TypeError} If the runtime is not Deno, or an option is of the wrong kind
+ * or unknown.
+ * @throws {RangeError} If an option is out of range.
  * @throws {Error} If the server cannot listen there, or a certificate cannot be
  * read. The class is that of Deno's error, `Deno.errors.AddrInUse` for example.
  * The message names the address or the file.
@@ -101,7 +104,7 @@ export function listen(
   }
   const options = typeof endpoint === "string"
     ? readEndpoint(endpoint)
-    : endpoint;
+    : checkListenOptions(endpoint);
   let server: HttpServer;
   // Before the address is printed: a reader of it may send a signal.
   const ignoreSignals = onceOnSignal(() => stop(server, site));

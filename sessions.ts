@@ -15,6 +15,7 @@ import { HttpError } from "./http/http_error.ts";
 import { answerVisit } from "./registry/answer_visit.ts";
 import { HandlerVisit } from "./registry/handler_visit.ts";
 import { LocalBackend } from "./registry/local_backend.ts";
+import { END_SESSIONS_RULES } from "./registry/end_sessions_rules.ts";
 import type { LogInOptions } from "./registry/log_in_options.ts";
 import { PlainRequest } from "./registry/plain_request.ts";
 import type { StoredEndCounts } from "./registry/session_counts.ts";
@@ -25,7 +26,6 @@ import {
   type StoreBackend,
 } from "./registry/stored_backends.ts";
 import {
-  clearSiteDataHeader,
   type SessionErrorContext,
   type SessionFactory,
   SESSIONS_OPTION_RULES,
@@ -264,7 +264,6 @@ export class Sessions
    */
   constructor(options: SessionsOptions = {}) {
     checkOptions("make sessions", options, SESSIONS_OPTION_RULES);
-    clearSiteDataHeader(options.clearSiteData);
     this.options = { ...options };
     this.sessionFactory = options.sessionFactory ?? Session;
     this.#clock = options.clock ?? systemClock;
@@ -409,11 +408,14 @@ export class Sessions
    * Ends the sessions of a principal, in all processes: "log out everywhere".
    *
    * @returns how many ended; a promise where a store has to be waited for.
+   * @throws {TypeError} If an option is of a wrong kind, or unknown.
+   * @throws {RangeError} If the reason is not one of the reasons.
    */
   endSessions(
     principal: string,
     options: EndSessionsOptions = {},
   ): number | Promise<number> {
+    checkOptions("end sessions", options, END_SESSIONS_RULES);
     return this.#registry.endAll(principal, options);
   }
 

@@ -38,12 +38,14 @@ import { OWNER } from "./session/internals.ts";
 import type { Clock } from "./base/clock.ts";
 import { CookieJar } from "./testing/cookie_jar.ts";
 import { describe } from "./base/describe.ts";
+import { checkOptions } from "./base/options.ts";
 import { TestClock } from "./testing/test_clock.ts";
 import { TestProcess } from "./testing/test_process.ts";
 import { toRequest, toURL } from "./testing/request_input.ts";
 import { Resource } from "./resource.ts";
 import type { Session, SessionEnd } from "./session.ts";
 import { Site, type SiteOptions } from "./site.ts";
+import { SITE_OPTION_RULES } from "./site/site_options.ts";
 
 export { TestClock };
 
@@ -183,7 +185,8 @@ export class TestSite implements AsyncDisposable {
    * @param options The options of the site. The default `clock` is a new
    * {@linkcode TestClock}; give a `store` the same clock. `onError` is called in
    * addition to the recording.
-   * @throws {TypeError} If the root is neither. Errors of the constructor of `Site`
+   * @throws {TypeError} If the root is neither, or an option is of the wrong kind or
+   * unknown. Errors of the constructor of `Site`
    * and of the function are thrown too.
    */
   constructor(root: Resource | SiteMaker, options: SiteOptions = {}) {
@@ -197,6 +200,8 @@ export class TestSite implements AsyncDisposable {
         }`,
       );
     }
+    // The site is made of other options, which would hide a wrong one.
+    checkOptions("make a site to test", options, SITE_OPTION_RULES);
     this.clock = options.clock ?? new TestClock();
     this.#options = options;
     [this.#site, this.#process] = this.#start();

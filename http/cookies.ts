@@ -2,6 +2,9 @@ import { type Cookie, setCookie } from "@std/http/cookie";
 import { describe } from "../base/describe.ts";
 import { isSpace, trimSpace } from "../base/white_space.ts";
 
+/** Matches a name that a cookie can have: a token of RFC 9110. */
+export const COOKIE_NAME = /^[!#$%&'*+.^`|~\w-]+$/;
+
 /** Matches a domain that a cookie can have; `@std/http` accepts a semicolon. */
 export const DOMAIN = /^\.?[a-z\d]([a-z\d.-]*[a-z\d])?$/i;
 

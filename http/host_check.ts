@@ -27,9 +27,6 @@ export class HostCheck {
    * @throws {RangeError} If there is none, or one is not a host.
    */
   constructor(hosts: readonly string[] | undefined) {
-    if (hosts?.length === 0) {
-      throw new RangeError("Cannot make a site: hosts is empty");
-    }
     const names = hosts?.map(parsePattern) ?? [];
     this.#names = hosts && new Set(names);
     this.#suffixes = names.filter((name) => name.startsWith("*."))
@@ -102,12 +99,7 @@ function withoutDot(hostname: string): string {
 }
 
 /** Returns an allowed host as a URL spells it, with the wildcard. */
-function parsePattern(pattern: unknown): string {
-  if (typeof pattern !== "string") {
-    throw new TypeError(
-      `Cannot make a site: hosts has ${describe(pattern)}: not a string`,
-    );
-  }
+function parsePattern(pattern: string): string {
   const wildcard = pattern.startsWith("*.") ? "*." : "";
   const name = pattern.slice(wildcard.length);
   const hostname = /^(\[[^\]]+\]|[^:/?#\\@\s*]+)$/.test(name)

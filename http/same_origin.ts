@@ -1,5 +1,4 @@
-import { describe } from "../base/describe.ts";
-import type { OptionRule } from "../base/options.ts";
+import { listOf, type OptionRule, stringThat } from "../base/options.ts";
 import { HttpError } from "./http_error.ts";
 
 /** The parts of a request that show its origin and its target. */
@@ -10,34 +9,14 @@ export interface OriginatingRequest {
   readonly rootURL: URL;
 }
 
-/** The rule of a list of origins; {@linkcode checkOrigins} checks its members. */
-export const ORIGINS: OptionRule = {
-  kind: "a list of origins",
-  isKind: Array.isArray,
-};
+/** The rule of an option with origins of other sites, as browsers write them. */
+export const ORIGINS: OptionRule = listOf(
+  'a list of origins such as "https://app.example"',
+  stringThat("an origin", isOrigin),
+);
 
 /** The methods that change nothing (RFC 9110, 9.2.1). */
 const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
-
-/**
- * Checks a list of origins, and returns a copy of it.
- *
- * @throws {SyntaxError} If one is no origin as browsers write it in `Origin`.
- */
-export function checkOrigins(
-  act: string,
-  origins: readonly string[] = [],
-): readonly string[] {
-  for (const origin of origins) {
-    if (isOrigin(origin)) continue;
-    throw new SyntaxError(
-      `Cannot ${act}: origins has ${
-        describe(origin)
-      }: not an origin such as "https://app.example"`,
-    );
-  }
-  return [...origins];
-}
 
 /**
  * Refuses a request that a page of another origin made a browser send, with the

@@ -1,6 +1,7 @@
 import { GuardedAbort } from "../base/abort.ts";
 import { type Clock, LONGEST_DELAY } from "../base/clock.ts";
 import { describe } from "../base/describe.ts";
+import { ABOVE_ZERO, checkOptions, type OptionRules } from "../base/options.ts";
 import { markSelfClosing } from "../http/open_stream.ts";
 
 /** One server-sent event, by the fields of its format; each may be left out. */
@@ -40,6 +41,11 @@ export interface EventStreamOptions {
   readonly maxBufferedBytes?: number;
 }
 
+const RULES: OptionRules<EventStreamOptions> = {
+  keepAlive: ABOVE_ZERO,
+  maxBufferedBytes: ABOVE_ZERO,
+};
+
 /** The parts of its session that a stream of events uses. */
 export interface EventStreamParts {
   readonly clock: Clock;
@@ -76,9 +82,8 @@ export class EventStream {
 
   /** Opens a stream. Sessions call this. */
   constructor(parts: EventStreamParts, options: EventStreamOptions) {
+    checkOptions("open a stream of events", options, RULES);
     const { keepAlive = 15, maxBufferedBytes = 2 ** 18 } = options;
-    checkNumber("keepAlive", keepAlive);
-    checkNumber("maxBufferedBytes", maxBufferedBytes);
     this.#parts = parts;
     this.#abort = new GuardedAbort(parts.onError);
     this.#keepAlive = Math.min(keepAlive * 1000, LONGEST_DELAY);
@@ -233,17 +238,6 @@ function checkField(name: string, value: string): string {
     );
   }
   return value;
-}
-
-function checkNumber(name: string, value: unknown): void {
-  if (typeof value === "number" && value > 0) return;
-  const message =
-    `Cannot open a stream of events: ${name} is no number above 0: ${
-      describe(value)
-    }`;
-  throw typeof value === "number"
-    ? new RangeError(message)
-    : new TypeError(message);
 }
 
 function closedBecause(cause: string): DOMException {

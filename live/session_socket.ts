@@ -1,9 +1,17 @@
 import type { Clock } from "../base/clock.ts";
 import { guardListeners } from "../base/guarded_listeners.ts";
+import {
+  ABOVE_ZERO,
+  atLeast,
+  checkOptions,
+  type OptionRules,
+  STRING,
+} from "../base/options.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { OpenStream } from "../http/open_stream.ts";
 import {
   type OriginatingRequest,
+  ORIGINS,
   refuseOtherOrigins,
 } from "../http/same_origin.ts";
 
@@ -47,6 +55,13 @@ export interface SessionSocketOptions {
    */
   readonly origins?: readonly string[];
 }
+
+const RULES: OptionRules<SessionSocketOptions> = {
+  protocol: STRING,
+  idleTimeout: atLeast(0),
+  maxBufferedBytes: ABOVE_ZERO,
+  origins: ORIGINS,
+};
 
 /** The parts of a request that a socket uses. */
 export interface UpgradeRequest extends OriginatingRequest {
@@ -100,6 +115,8 @@ export class TiedSocket implements SessionSocket, OpenStream {
   #timer: unknown = undefined;
 
   /**
+   * @throws {TypeError} If an option is of the wrong kind, or unknown.
+   * @throws {RangeError} If an option is out of range.
    * @throws {HttpError} 400 if the request does not ask for a WebSocket, 403 if a
    * page of another origin sent it.
    */
@@ -108,6 +125,7 @@ export class TiedSocket implements SessionSocket, OpenStream {
     parts: SocketParts,
     options: SessionSocketOptions,
   ) {
+    checkOptions("open a socket", options, RULES);
     const { origins, maxBufferedBytes = 2 ** 20, ...upgrade } = options;
     if (request.getHeader("upgrade")?.toLowerCase() !== "websocket") {
       throw new HttpError(400, "The request asks for no WebSocket");

@@ -5,6 +5,14 @@
  */
 
 import { describe } from "../base/describe.ts";
+import {
+  checkOptions,
+  listOf,
+  NUMBER,
+  type OptionRule,
+  type OptionRules,
+  STRING,
+} from "../base/options.ts";
 import { Histogram } from "./histogram.ts";
 import {
   type MetricFamily,
@@ -50,6 +58,21 @@ export interface PrometheusMetricsOptions {
    */
   latenessBuckets?: readonly number[];
 }
+
+/** The rule of the bounds of a histogram. */
+const BUCKETS: OptionRule = {
+  ...listOf("a list of ascending numbers", NUMBER),
+  isInRange: (bounds: readonly number[]) =>
+    bounds.every((bound, i) =>
+      Number.isFinite(bound) && (i === 0 || bound > bounds[i - 1]!)
+    ),
+};
+
+const RULES: OptionRules<PrometheusMetricsOptions> = {
+  prefix: STRING,
+  durationBuckets: BUCKETS,
+  latenessBuckets: BUCKETS,
+};
 
 /**
  * A resource with metrics of a site's sessions, in the text format of Prometheus.
@@ -107,11 +130,13 @@ export class PrometheusMetrics extends Resource {
    * Makes the resource, and begins to count.
    *
    * @param site The site with the sessions to count.
-   * @throws {SyntaxError} If the prefix is not valid in a metric name.
+   * @throws {TypeError} If an option is of the wrong kind, or unknown.
    * @throws {RangeError} If buckets are not ascending numbers.
+   * @throws {SyntaxError} If the prefix is not valid in a metric name.
    */
   constructor(site: CountedSite, options: PrometheusMetricsOptions = {}) {
     super();
+    checkOptions("make metrics", options, RULES);
     const {
       prefix = "curfew",
       durationBuckets = DURATION_BOUNDS,
@@ -126,8 +151,8 @@ export class PrometheusMetrics extends Resource {
     }
     this.#site = site;
     this.#prefix = prefix;
-    this.#duration = histogramOf("durationBuckets", durationBuckets);
-    this.#lateness = histogramOf("latenessBuckets", latenessBuckets);
+    this.#duration = new Histogram(durationBuckets);
+    this.#lateness = new Histogram(latenessBuckets);
     // Every reason begins with 0: Prometheus computes no rate without it.
     this.#ended = new Map(END_REASONS.map((reason) => [reason, 0]));
     site.notifyOnSessionStart(() => void this.#made++);
@@ -204,17 +229,4 @@ function storedFamilies(
       value,
     })),
   }];
-}
-
-/** @throws {RangeError} If the bounds are not ascending numbers. */
-function histogramOf(option: string, bounds: readonly number[]): Histogram {
-  const isAscending = bounds.every((bound, i) =>
-    Number.isFinite(bound) && (i === 0 || bound > bounds[i - 1]!)
-  );
-  if (isAscending) return new Histogram(bounds);
-  throw new RangeError(
-    `Cannot make metrics: ${option} are not ascending numbers: ${
-      describe(bounds)
-    }`,
-  );
 }

@@ -10,6 +10,12 @@ import {
   LATENESS_BOUNDS,
   type StoredEndCounts,
 } from "../registry/session_counts.ts";
+import {
+  checkOptions,
+  having,
+  type OptionRules,
+  required,
+} from "../base/options.ts";
 import type { Meter } from "./open_telemetry.ts";
 
 export type {
@@ -27,6 +33,10 @@ export interface SiteMetricsOptions {
   /** Makes the instruments; for example a meter of `@opentelemetry/api`. */
   meter: Meter;
 }
+
+const RULES: OptionRules<SiteMetricsOptions> = {
+  meter: required(having("a Meter", "createCounter")),
+};
 
 /**
  * Counts the sessions of a site in instruments of OpenTelemetry:
@@ -75,8 +85,10 @@ export class SiteMetrics {
    * Begins to count; it stops with the site.
    *
    * @param site The site with the sessions to count.
+   * @throws {TypeError} If there is no meter, or an unknown option.
    */
   constructor(site: CountedSite, options: SiteMetricsOptions) {
+    checkOptions("count sessions", options, RULES);
     const { meter } = options;
     const unit = "{session}";
     const active = meter.createUpDownCounter("session.active", {

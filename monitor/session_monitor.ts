@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describe } from "../base/describe.ts";
+import { checkOptions, type OptionRules, STRING } from "../base/options.ts";
 import { HttpError } from "../http/http_error.ts";
 import { refuseOtherOrigins } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
@@ -36,6 +36,8 @@ export interface SessionMonitorOptions {
    */
   title?: string;
 }
+
+const RULES: OptionRules<SessionMonitorOptions> = { title: STRING };
 
 /** The most characters of a search. */
 const MAX_SEARCH = 64;
@@ -103,18 +105,13 @@ export class SessionMonitor extends Resource {
    * Makes the page, and begins to count.
    *
    * @param site The site with the sessions to show.
-   * @throws {TypeError} If the title is not a string.
+   * @throws {TypeError} If the title is not a string, or an option is unknown.
    */
   constructor(site: MonitoredSite, options: SessionMonitorOptions = {}) {
     super();
-    const { title = "Sessions" } = options;
-    if (typeof title !== "string") {
-      throw new TypeError(
-        `Cannot make a monitor: the title is not a string: ${describe(title)}`,
-      );
-    }
+    checkOptions("make a monitor", options, RULES);
     this.#site = site;
-    this.#title = title;
+    this.#title = options.title ?? "Sessions";
     this.#history = new SessionHistory(site);
     this.#listing = new SessionListing(site.sessions, site.clock);
     this.#viewers = new MonitorViewers(site, this.#history, this.#listing);

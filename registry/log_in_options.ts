@@ -1,4 +1,4 @@
-import type { OptionRules } from "../base/options.ts";
+import { ABOVE_ZERO, type OptionRules } from "../base/options.ts";
 
 /** The options of a login. */
 export interface LogInOptions {
@@ -13,9 +13,5 @@ export interface LogInOptions {
 
 /** The rules that the options of a login are checked by. */
 export const LOG_IN_RULES: OptionRules<LogInOptions> = {
-  remember: {
-    kind: "a number above 0",
-    isKind: (value) => typeof value === "number",
-    isInRange: (seconds: number) => seconds > 0,
-  },
+  remember: ABOVE_ZERO,
 };

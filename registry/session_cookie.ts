@@ -8,7 +8,12 @@ import {
   type OptionRules,
   STRING,
 } from "../base/options.ts";
-import { DOMAIN, findCookies, serializeCookie } from "../http/cookies.ts";
+import {
+  COOKIE_NAME,
+  DOMAIN,
+  findCookies,
+  serializeCookie,
+} from "../http/cookies.ts";
 
 /** How the cookie of a site's sessions is written; everything may be left out. */
 export interface SessionCookieOptions {
@@ -153,11 +158,16 @@ function checkName(name: unknown): asserts name is string {
       `Cannot use cookieName: not a string: ${describe(name)}`,
     );
   }
-  if (name === "" || /^__(host|secure)-/i.test(name)) {
+  if (/^__(host|secure)-/i.test(name)) {
     throw new SyntaxError(
-      `Cannot use cookieName "${name}": ${
-        name === "" ? "it is empty" : 'over https "__Host-" is put before it'
-      }`,
+      `Cannot use cookieName ${
+        describe(name)
+      }: over https "__Host-" is put before it`,
+    );
+  }
+  if (!COOKIE_NAME.test(name)) {
+    throw new SyntaxError(
+      `Cannot use cookieName ${describe(name)}: no cookie can have the name`,
     );
   }
 }

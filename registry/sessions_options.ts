@@ -1,14 +1,15 @@
 import type { Clock } from "../base/clock.ts";
-import { describe } from "../base/describe.ts";
 import {
   atLeast,
   BOOLEAN,
   FUNCTION,
   having,
+  listOf,
   OBJECT,
   oneOf,
   type OptionRules,
   STRING,
+  wholeAtLeast,
 } from "../base/options.ts";
 import type { Session, SessionSite } from "../session.ts";
 import type { TrustedProxy } from "../http/forwarded.ts";
@@ -219,6 +220,9 @@ export interface SessionsOptions {
   clock?: Clock;
 }
 
+/** The data that a browser can be asked to forget. */
+const FORGETTABLE: readonly string[] = ["cache", "cookies", "storage", "*"];
+
 /** The rules of {@linkcode SessionsOptions}. */
 export const SESSIONS_OPTION_RULES: OptionRules<SessionsOptions> = {
   sessionFactory: FUNCTION,
@@ -230,7 +234,10 @@ export const SESSIONS_OPTION_RULES: OptionRules<SessionsOptions> = {
   renewalGrace: atLeast(0),
   onSuspiciousSession: FUNCTION,
   endsInsecureSessions: BOOLEAN,
-  clearSiteData: { kind: "a list", isKind: Array.isArray },
+  clearSiteData: listOf(
+    'a list of "cache", "cookies", "storage" or "*"',
+    oneOf(...FORGETTABLE),
+  ),
   store: having("a SessionStore", "load"),
   storeTimeout: atLeast(0.001),
   endLease: atLeast(0.1),
@@ -244,32 +251,13 @@ export const SESSIONS_OPTION_RULES: OptionRules<SessionsOptions> = {
       typeof value === "boolean" || value === "forwarded" ||
       value === "x-forwarded",
   },
-  hops: {
-    kind: "a whole number, 1 or more",
-    isKind: (value) => typeof value === "number",
-    isInRange: (value: number) => Number.isInteger(value) && value >= 1,
-  },
+  hops: wholeAtLeast(1),
   clock: having("a Clock", "now"),
 };
 
-/** What a browser can be asked to forget. */
-const FORGETTABLE: readonly string[] = ["cache", "cookies", "storage", "*"];
-
-/**
- * Returns the `Clear-Site-Data` header; undefined for none.
- *
- * @throws {RangeError} If browsers do not know one of the kinds.
- */
+/** Returns the `Clear-Site-Data` header; undefined for none. */
 export function clearSiteDataHeader(
   kinds: readonly string[] = [],
 ): string | undefined {
-  for (const kind of kinds) {
-    if (FORGETTABLE.includes(kind)) continue;
-    throw new RangeError(
-      `Cannot make sessions: clearSiteData has ${
-        describe(kind)
-      }: not "cache", "cookies", "storage" or "*"`,
-    );
-  }
   return kinds.map((kind) => `"${kind}"`).join(", ") || undefined;
 }

@@ -7,13 +7,14 @@
 import { basicChallenge, parseBasic } from "../http/basic_credentials.ts";
 import { describe } from "../base/describe.ts";
 import { proceed } from "../base/maybe_promise.ts";
-import { checkOptions, type OptionRules } from "../base/options.ts";
-import { checkHost } from "../http/connection.ts";
 import {
-  checkOrigins,
-  ORIGINS,
-  refuseForeignChange,
-} from "../http/same_origin.ts";
+  checkOptions,
+  type OptionRules,
+  required,
+  STRING,
+} from "../base/options.ts";
+import { checkHost } from "../http/connection.ts";
+import { ORIGINS, refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { errorPage } from "./pages.ts";
@@ -37,8 +38,7 @@ export interface GuardOptions {
 }
 
 const RULES: OptionRules<GuardOptions> = {
-  // basicChallenge() checks it, as an option that is not there too.
-  realm: { kind: "a string", isKind: () => true },
+  realm: required(STRING),
   origins: ORIGINS,
 };
 
@@ -96,9 +96,10 @@ export class Guard extends Resource {
    * or returns neither true nor false, access is denied, and the error is reported
    * as a 500. An {@linkcode HttpError} that it throws is the response: a 429 after
    * too many attempts, for example.
-   * @throws {TypeError} If an argument is of the wrong kind.
-   * @throws {SyntaxError} If the realm is not printable ASCII, or one of `origins`
-   * is not an origin.
+   * @throws {TypeError} If an argument or an option is of the wrong kind, or an
+   * option is unknown.
+   * @throws {RangeError} If one of `origins` is not an origin.
+   * @throws {SyntaxError} If the realm is not printable ASCII.
    */
   constructor(
     resource: Resource,
@@ -121,7 +122,7 @@ export class Guard extends Resource {
     checkOptions("make a guard", options, RULES);
     this.#resource = resource;
     this.#check = check;
-    this.#origins = checkOrigins("make a guard", options.origins);
+    this.#origins = [...options.origins ?? []];
     this.realm = options.realm;
     this.#refusal = new Unauthorized(basicChallenge(options.realm));
   }

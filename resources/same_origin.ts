@@ -6,11 +6,7 @@
 
 import { describe } from "../base/describe.ts";
 import { checkOptions } from "../base/options.ts";
-import {
-  checkOrigins,
-  ORIGINS,
-  refuseForeignChange,
-} from "../http/same_origin.ts";
+import { ORIGINS, refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { giveBackSegment, renderBehind } from "./pass_on.ts";
@@ -74,8 +70,9 @@ export class SameOrigin extends Resource {
   /**
    * Puts the protection before a resource.
    *
-   * @throws {TypeError} If an argument is of the wrong kind.
-   * @throws {SyntaxError} If one of `origins` is not an origin.
+   * @throws {TypeError} If an argument or an option is of the wrong kind, or an
+   * option is unknown.
+   * @throws {RangeError} If one of `origins` is not an origin.
    */
   constructor(resource: Resource, options: SameOriginOptions = {}) {
     super();
@@ -87,7 +84,7 @@ export class SameOrigin extends Resource {
     const act = "protect a resource";
     checkOptions(act, options, { origins: ORIGINS });
     this.#resource = resource;
-    this.#origins = checkOrigins(act, options.origins);
+    this.#origins = [...options.origins ?? []];
   }
 
   /** Returns the protected resource; the walk goes on from there. */

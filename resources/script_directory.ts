@@ -6,6 +6,7 @@
 
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { describe } from "../base/describe.ts";
+import { checkOptions, instanceOf, type OptionRules } from "../base/options.ts";
 import { type Script, ScriptTree } from "./script_tree.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
@@ -26,6 +27,10 @@ export interface ScriptDirectoryOptions {
    */
   fallback?: Resource;
 }
+
+const RULES: OptionRules<ScriptDirectoryOptions> = {
+  fallback: instanceOf("a Resource", Resource),
+};
 
 /** Matches names of sources. Some file systems ignore case, and dots or spaces at the end. */
 const SOURCE = /\.resource\b|\.[cm]?tsx?[. ]*$/i;
@@ -94,19 +99,12 @@ export class ScriptDirectory extends Resource {
    * Makes the resource. The folder is first read at a request.
    *
    * @param path The path of the folder, or its `file:` URL.
-   * @throws {TypeError} If the path is neither a path nor a `file:` URL, or if the
-   * fallback is not a Resource.
+   * @throws {TypeError} If the path is neither a path nor a `file:` URL, if the
+   * fallback is not a Resource, or if an option is unknown.
    */
   constructor(path: string | URL, options: ScriptDirectoryOptions = {}) {
     super();
-    const { fallback } = options;
-    if (fallback !== undefined && !(fallback instanceof Resource)) {
-      throw new TypeError(
-        `Cannot serve scripts: the fallback is not a Resource: ${
-          describe(fallback)
-        }`,
-      );
-    }
+    checkOptions("serve scripts", options, RULES);
     if (typeof path !== "string" && !(path instanceof URL)) {
       throw new TypeError(
         `Cannot serve scripts: the folder is not a path: ${describe(path)}`,
@@ -115,7 +113,7 @@ export class ScriptDirectory extends Resource {
     this.#scripts = new ScriptTree(
       typeof path === "string" ? path : fileURLToPath(path),
     );
-    this.#fallback = fallback;
+    this.#fallback = options.fallback;
   }
 
   /**

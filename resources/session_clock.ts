@@ -4,9 +4,9 @@
  * @module
  */
 
+import { checkOptions, type OptionRules } from "../base/options.ts";
 import { refuseOtherOrigins } from "../http/same_origin.ts";
 import { sessionClock } from "./session_clock_script.js";
-import { leadOf } from "../session/session_warnings.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import type { EventStream, Session } from "../session.ts";
@@ -22,6 +22,14 @@ export interface SessionClockOptions {
    */
   readonly warnBefore?: number;
 }
+
+const RULES: OptionRules<SessionClockOptions> = {
+  warnBefore: {
+    kind: "a number of seconds above 0",
+    isKind: (value) => typeof value === "number",
+    isInRange: (seconds: number) => seconds > 0 && seconds < Infinity,
+  },
+};
 
 /** The state of the client's session, which a {@linkcode SessionClock} sends as JSON. */
 export interface SessionClockState {
@@ -100,12 +108,13 @@ export class SessionClock extends Resource {
   /**
    * Makes the resource.
    *
-   * @throws {TypeError} If `warnBefore` is not a number.
+   * @throws {TypeError} If `warnBefore` is not a number, or an option is unknown.
    * @throws {RangeError} If `warnBefore` is not above 0, or not finite.
    */
   constructor(options: SessionClockOptions = {}) {
     super();
-    this.#lead = leadOf(options.warnBefore ?? 60);
+    checkOptions("make a session clock", options, RULES);
+    this.#lead = (options.warnBefore ?? 60) * 1000;
     this.putChild(
       "script.js",
       new StaticData(

@@ -1,9 +1,11 @@
 import {
   atLeast,
   BOOLEAN,
+  having,
   instanceOf,
-  OBJECT,
+  listOf,
   type OptionRules,
+  STRING,
 } from "../base/options.ts";
 import type { Meter } from "../metrics/open_telemetry.ts";
 import {
@@ -118,7 +120,10 @@ export const SITE_OPTION_RULES: OptionRules<SiteOptions> = {
   ...SESSIONS_OPTION_RULES,
   sessions: instanceOf("a Sessions", Sessions),
   displayTracebacks: BOOLEAN,
-  hosts: { kind: "a list of hosts", isKind: Array.isArray },
+  hosts: {
+    ...listOf("a list of hosts, one or more", STRING),
+    isInRange: (hosts: readonly string[]) => hosts.length > 0,
+  },
   maxBodyBytes: atLeast(0),
   maxFormFields: atLeast(0),
   accessLog: {
@@ -126,7 +131,7 @@ export const SITE_OPTION_RULES: OptionRules<SiteOptions> = {
     isKind: (value) =>
       typeof value === "function" || value instanceof WritableStream,
   },
-  meter: OBJECT,
+  meter: having("a Meter", "createCounter"),
   notFoundPage: instanceOf("a Resource", Resource),
   serverErrorPage: instanceOf("a Resource", Resource),
 };

@@ -5,6 +5,14 @@
  * @module
  */
 
+import {
+  BOOLEAN,
+  checkOptions,
+  FUNCTION,
+  type OptionRules,
+  STRING,
+  wholeAtLeast,
+} from "../base/options.ts";
 import type { MaybePromise } from "../stores/store.ts";
 import { ACCESS_TESTS } from "./contract_access.ts";
 import {
@@ -63,6 +71,14 @@ export interface StoreContractOptions {
   readonly races?: number;
 }
 
+const RULES: OptionRules<StoreContractOptions> = {
+  name: STRING,
+  test: FUNCTION,
+  isDurable: BOOLEAN,
+  crowd: wholeAtLeast(1),
+  races: wholeAtLeast(1),
+};
+
 /**
  * Registers the tests of the contract for a store.
  *
@@ -73,6 +89,8 @@ export interface StoreContractOptions {
  *
  * @param makeStore Makes an empty store; called for each test.
  * @param options See each option.
+ * @throws {TypeError} If an option is of the wrong kind, or unknown.
+ * @throws {RangeError} If an option is out of range.
  *
  * @example Usage
  * ```ts ignore
@@ -93,6 +111,7 @@ export function testStoreContract(
   makeStore: () => MaybePromise<StoreUnderTest>,
   options: StoreContractOptions = {},
 ): void {
+  checkOptions("test a store", options, RULES);
   const { name, isDurable = false, crowd = 2000, races = 10_000 } = options;
   const register = options.test ?? globalThis.Deno?.test;
   if (register === undefined) {

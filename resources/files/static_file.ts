@@ -16,10 +16,14 @@ import {
   isDenied,
 } from "./file_tree.ts";
 import { streamFile } from "./file_stream.ts";
+import { checkOptions } from "../../base/options.ts";
 import { pathOf } from "../../http/path.ts";
 import { pickEncoding } from "./precompressed.ts";
 import { sendRepresentation } from "./representation.ts";
-import { checkOptions, type StaticFileOptions } from "./static_file_options.ts";
+import {
+  STATIC_FILE_RULES,
+  type StaticFileOptions,
+} from "./static_file_options.ts";
 import type { Rendered, SiteRequest } from "../../request.ts";
 import { type RenderMethod, Resource } from "../../resource.ts";
 import { directoryPage } from "./directory_page.ts";
@@ -67,13 +71,14 @@ export class StaticFile extends Resource {
    * @throws {Error} If it does not exist or may not be read. The class is that of
    * Deno's error, `Deno.errors.NotFound` for example. The message names the path.
    * @throws {TypeError} If it is neither a file nor a folder, if the URL is not a
-   * `file:` URL, if `cacheControl` cannot be in a header, if `hidden` is not a
-   * RegExp, or if a default extension does not begin with a dot.
+   * `file:` URL, or if an option is of the wrong kind or unknown.
+   * @throws {RangeError} If `cacheControl` cannot be in a header, a default extension
+   * does not begin with a dot, or an index name leads to another folder.
    */
   constructor(path: string | URL, options: StaticFileOptions = {}) {
     super();
     checkRoot(path);
-    checkOptions(path, options);
+    checkOptions(`serve "${path}"`, options, STATIC_FILE_RULES);
     const { dotFiles = false, followSymlinks = false, hidden } = options;
     const root = path instanceof URL ? fileURLToPath(path) : path;
     this.#tree = new FileTree(root, { dotFiles, followSymlinks, hidden });

@@ -1,5 +1,12 @@
-import { describe } from "../../base/describe.ts";
+import {
+  BOOLEAN,
+  instanceOf,
+  listOf,
+  type OptionRules,
+  stringThat,
+} from "../../base/options.ts";
 import { isHeaderValue } from "../../http/header_value.ts";
+import { isPlainName } from "./file_tree.ts";
 
 /** How a {@linkcode StaticFile} serves; every option may be left out. */
 export interface StaticFileOptions {
@@ -63,35 +70,20 @@ export interface StaticFileOptions {
   followSymlinks?: boolean;
 }
 
-/**
- * Checks the options of a file.
- *
- * @throws {TypeError} If `cacheControl` cannot be in a header, if `hidden` is not
- * a RegExp, or if a default extension does not begin with a dot.
- */
-export function checkOptions(
-  path: string | URL,
-  options: StaticFileOptions,
-): void {
-  const { cacheControl, defaultExtensions = [], hidden } = options;
-  if (hidden !== undefined && !(hidden instanceof RegExp)) {
-    throw new TypeError(
-      `Cannot serve "${path}": hidden is not a RegExp: ${describe(hidden)}`,
-    );
-  }
-  if (cacheControl !== undefined && !isHeaderValue(cacheControl)) {
-    throw new TypeError(
-      `Cannot serve "${path}": cacheControl cannot be in a header: ${
-        describe(cacheControl)
-      }`,
-    );
-  }
-  for (const extension of defaultExtensions) {
-    if (extension.startsWith(".")) continue;
-    throw new TypeError(
-      `Cannot serve "${path}": the default extension has no dot: ${
-        describe(extension)
-      }`,
-    );
-  }
-}
+/** The rules of {@linkcode StaticFileOptions}. */
+export const STATIC_FILE_RULES: OptionRules<StaticFileOptions> = {
+  indexNames: listOf(
+    "a list of file names",
+    stringThat("a file name", isPlainName),
+  ),
+  listing: BOOLEAN,
+  defaultExtensions: listOf(
+    "a list of extensions with a dot",
+    stringThat("an extension", (value) => value.startsWith(".")),
+  ),
+  precompressed: BOOLEAN,
+  cacheControl: stringThat("a value that a header can have", isHeaderValue),
+  dotFiles: BOOLEAN,
+  hidden: instanceOf("a RegExp", RegExp),
+  followSymlinks: BOOLEAN,
+};

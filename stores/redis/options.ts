@@ -1,5 +1,11 @@
-import { checkOptions, type OptionRules } from "../../base/options.ts";
-import { SECONDS } from "../option_rules.ts";
+import {
+  checkOptions,
+  type OptionRules,
+  required,
+  SECONDS,
+  stringThat,
+  wholeAtLeast,
+} from "../../base/options.ts";
 import type { RedisClient } from "./client.ts";
 
 /** Options of {@linkcode RedisStore}. */
@@ -35,21 +41,13 @@ export interface RedisStoreOptions {
 }
 
 const RULES: OptionRules<RedisStoreOptions> = {
-  client: {
+  client: required({
     kind: "adapted: call fromNodeRedis() or fromIoredis()",
     isKind: (value) =>
-      typeof (value as RedisClient | null)?.send === "function",
-  },
-  prefix: {
-    kind: "a string without braces",
-    isKind: (value) => typeof value === "string",
-    isInRange: (value: string) => !/[{}]/.test(value),
-  },
-  shards: {
-    kind: "a whole number, 1 or more",
-    isKind: (value) => typeof value === "number",
-    isInRange: (value: number) => Number.isInteger(value) && value >= 1,
-  },
+      typeof (value as RedisClient | null | undefined)?.send === "function",
+  }),
+  prefix: stringThat("a string without braces", (value) => !/[{}]/.test(value)),
+  shards: wholeAtLeast(1),
   touchThrottle: SECONDS,
 };
 
@@ -64,8 +62,5 @@ export function checkedOptions(
 ): Required<RedisStoreOptions> {
   checkOptions("create the store", options, RULES);
   const { client, prefix = "curfew", shards = 1, touchThrottle = 0 } = options;
-  if (client === undefined) {
-    throw new TypeError("Cannot create the store: there is no client");
-  }
   return { client, prefix, shards, touchThrottle };
 }

@@ -4,8 +4,10 @@ import {
   checkOptions,
   having,
   type OptionRules,
+  required,
+  SECONDS,
+  stringThat,
 } from "../../base/options.ts";
-import { SECONDS } from "../option_rules.ts";
 import type { DatabaseOptions } from "./database.ts";
 
 /** Options of {@linkcode SqliteStore}. */
@@ -65,11 +67,7 @@ export interface SqliteStoreOptions {
 
 /** The rules of the options. */
 const RULES: OptionRules<SqliteStoreOptions> = {
-  path: {
-    kind: "a file name",
-    isKind: (value) => typeof value === "string",
-    isInRange: (value: string) => value !== "",
-  },
+  path: required(stringThat("a file name", (value) => value !== "")),
   touchThrottle: SECONDS,
   busyTimeout: SECONDS,
   pollInterval: SECONDS,
@@ -95,9 +93,6 @@ export function checkedOptions(options: SqliteStoreOptions): CheckedOptions {
   checkOptions("open the store", options, RULES);
   const { path, maxSize = Infinity, clock = systemClock } = options;
   const { touchThrottle = 0, busyTimeout = 5, pollInterval = 0.05 } = options;
-  if (path === undefined) {
-    throw new TypeError("Cannot open the store: there is no path");
-  }
   return {
     path,
     maxSize,

@@ -1,24 +1,24 @@
+import { assertEquals, assertFalse, assertThrows } from "@std/assert";
 import {
-  assert,
-  assertEquals,
-  assertFalse,
-  assertStringIncludes,
-  assertThrows,
-} from "@std/assert";
-import {
+  ABOVE_ZERO,
   atLeast,
   BOOLEAN,
   checkOptions,
   FUNCTION,
   having,
   instanceOf,
+  listOf,
   OBJECT,
   oneOf,
   type OptionRule,
   type OptionRules,
+  required,
+  SECONDS,
   STRING,
+  stringThat,
+  wholeAtLeast,
 } from "../../base/options.ts";
-import { Resource, Site, type SiteOptions } from "../../mod.ts";
+import type { SiteOptions } from "../../mod.ts";
 import { Sessions, type SessionsOptions } from "../../sessions.ts";
 import { siteOf } from "../helpers_session.ts";
 
@@ -65,6 +65,7 @@ for (
     ["a string", "flag"],
     ["true", true],
     ["a function", () => {}],
+    ["a list", []],
   ] as const
 ) {
   Deno.test(`checkOptions() refuses ${what} for the options with a TypeError`, () => {
@@ -141,6 +142,37 @@ Deno.test("checkOptions() refuses a null that types would refuse", () => {
   assertThrows(() => check({ mode: null }), TypeError, "null");
 });
 
+Deno.test("checkOptions() checks inherited options, since they count", () => {
+  assertThrows(() => check(Object.create({ size: 0 })), RangeError, "size");
+});
+
+Deno.test("checkOptions() refuses an absent option that is required", () => {
+  assertThrows(
+    () => checkOptions("open it", {}, { path: required(STRING) }),
+    TypeError,
+    "Cannot open it: path is not a string: undefined",
+  );
+});
+
+Deno.test("checkOptions() shows a list with its first items", () => {
+  const rules = { names: listOf("a list of strings", STRING) };
+  const names = ["a", 5, null, [], "e", "f", "g", "h", "i"];
+  assertThrows(
+    () => checkOptions("read", { names }, rules),
+    TypeError,
+    'names is not a list of strings: ["a", 5, null, a list, "e", "f", "g", "h", ...]',
+  );
+});
+
+Deno.test("checkOptions() escapes what cannot be seen in a value or a name", () => {
+  assertThrows(
+    () => check({ flag: "\u202eno\x1b[2J\n" }),
+    TypeError,
+    'flag is not true or false: "\\u202eno\\u001b[2J\\n"',
+  );
+  assertThrows(() => check({ "f\u200blag": true }), TypeError, '"f\\u200blag"');
+});
+
 Deno.test("checkOptions() changes nothing", () => {
   const options = Object.freeze({ flag: true, size: 2 });
   check(options);
@@ -208,6 +240,24 @@ for (
       "-Infinity",
     ]],
     ['oneOf("1", "2")', oneOf("1", "2"), ['"1"'], ['""', '"true"']],
+    ["ABOVE_ZERO", ABOVE_ZERO, ["1", "Infinity"], [
+      "0",
+      "-1",
+      "NaN",
+      "-Infinity",
+    ]],
+    ["SECONDS", SECONDS, ["0", "1"], ["-1", "NaN", "Infinity", "-Infinity"]],
+    ["wholeAtLeast(1)", wholeAtLeast(1), ["1"], [
+      "0",
+      "-1",
+      "NaN",
+      "Infinity",
+      "-Infinity",
+    ]],
+    ["listOf(BOOLEAN)", listOf("a list", BOOLEAN), ["[]"], []],
+    ['stringThat(is "1")', stringThat("a one", (text) => text === "1"), [
+      '"1"',
+    ], ['""', '"true"']],
     ['having("a Runner", "run")', having("a Runner", "run"), [
       "an object with run()",
     ], []],
@@ -254,76 +304,6 @@ Deno.test("The option rule having() takes undefined and null for no object", () 
 });
 
 // The options of Sessions and Site.
-
-/** A wrong value for each option of sessions, and what comes of it. */
-const WRONG: readonly [
-  name: keyof SessionsOptions,
-  value: unknown,
-  error: typeof Error,
-][] = [
-  ["sessionFactory", "Session", TypeError],
-  ["sessionTimeout", "900", TypeError],
-  ["sessionTimeout", -1, RangeError],
-  ["sessionTimeout", NaN, RangeError],
-  ["absoluteTimeout", null, TypeError],
-  ["absoluteTimeout", -0.001, RangeError],
-  ["maxSessions", "many", TypeError],
-  ["maxSessions", 0, RangeError],
-  ["maxSessionsPerPrincipal", true, TypeError],
-  ["maxSessionsPerPrincipal", 0, RangeError],
-  ["whenPrincipalIsFull", 1, TypeError],
-  ["whenPrincipalIsFull", "evict", RangeError],
-  ["renewalGrace", "10", TypeError],
-  ["renewalGrace", -1, RangeError],
-  ["renewalGrace", NaN, RangeError],
-  ["onSuspiciousSession", "log", TypeError],
-  ["endsInsecureSessions", "yes", TypeError],
-  ["clearSiteData", "cookies", TypeError],
-  ["clearSiteData", ["biscuits"], RangeError],
-  ["clearSiteData", [5], RangeError],
-  ["store", {}, TypeError],
-  ["store", "memory", TypeError],
-  ["storeTimeout", "2", TypeError],
-  ["storeTimeout", 0, RangeError],
-  ["endLease", 10n, TypeError],
-  ["endLease", 0, RangeError],
-  ["cookie", "Lax", TypeError],
-  ["cookie", null, TypeError],
-  ["shutdownTimeout", "1", TypeError],
-  ["shutdownTimeout", -1, RangeError],
-  ["cookieName", 5, TypeError],
-  ["cookieName", "", SyntaxError],
-  ["onError", console, TypeError],
-  ["trustProxy", "false", TypeError],
-  ["trustProxy", 1, TypeError],
-  ["hops", "1", TypeError],
-  ["hops", 0, RangeError],
-  ["hops", 1.5, RangeError],
-  ["hops", NaN, RangeError],
-  ["clock", {}, TypeError],
-  ["clock", () => 0, TypeError],
-];
-
-for (const [name, value, error] of WRONG) {
-  const shown = typeof value === "bigint" ? `${value}n` : Deno.inspect(value);
-
-  Deno.test(`SessionsOptions.${name} refuses ${shown} with a ${error.name}, and names it`, () => {
-    for (
-      const make of [
-        () => new Sessions({ [name]: value }),
-        () => new Site(new Resource(), { [name]: value } as SiteOptions),
-      ]
-    ) {
-      const thrown = assertThrows(make, error) as Error;
-      assertStringIncludes(thrown.message, name);
-    }
-  });
-}
-
-Deno.test("Each of the SessionsOptions has a wrong value above", () => {
-  const tried = new Set(WRONG.map(([name]) => name as string));
-  for (const name of Object.keys(exampleOptions())) assert(tried.has(name));
-});
 
 function exampleOptions(): Required<Omit<SessionsOptions, "store">> {
   const { clock, sessionFactory } = new Sessions();
@@ -372,30 +352,3 @@ Deno.test("Site cannot be made with an option that it has not", () => {
     'there is no option "sessionTimeOut"',
   );
 });
-
-for (
-  const [cookie, error] of [
-    [{ samesite: "Lax" }, TypeError],
-    [{ maxAge: 5 }, TypeError],
-    [{ sameSite: 5 }, TypeError],
-    [{ sameSite: "lax" }, RangeError],
-    [{ domain: 5 }, TypeError],
-    [{ path: 5 }, TypeError],
-    [{ path: "a" }, SyntaxError],
-    [{ persistent: "no" }, TypeError],
-    [{ partitioned: 1 }, TypeError],
-  ] as [object, typeof Error][]
-) {
-  Deno.test(`SessionsOptions.cookie refuses ${Deno.inspect(cookie)} with a ${error.name}`, () => {
-    const [name = ""] = Object.keys(cookie);
-    for (
-      const make of [
-        () => new Sessions({ cookie }),
-        () => siteOf({ cookie }),
-      ]
-    ) {
-      const thrown = assertThrows(make, error) as Error;
-      assertStringIncludes(thrown.message, name);
-    }
-  });
-}

@@ -188,8 +188,12 @@ Deno.test("SiteOptions.hosts refuses what is not a list of hosts", () => {
     new Site(new Resource(), { hosts } as SiteOptions);
 
   assertThrows(make("shop.example"), TypeError, "hosts is not a list of hosts");
-  assertThrows(make([5]), TypeError, "hosts has 5: not a string");
-  assertThrows(make([]), RangeError, "hosts is empty");
+  assertThrows(make([5]), TypeError, "hosts is not a list of hosts");
+  assertThrows(
+    make([]),
+    RangeError,
+    "hosts is not a list of hosts, one or more: []",
+  );
   for (
     const host of [
       "",

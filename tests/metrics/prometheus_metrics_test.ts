@@ -177,7 +177,7 @@ for (const buckets of [[2, 1], [1, 1], [NaN], [1, Infinity]]) {
     assertThrows(
       () => new PrometheusMetrics(site, { latenessBuckets: buckets }),
       RangeError,
-      "Cannot make metrics: latenessBuckets are not ascending numbers",
+      "Cannot make metrics: latenessBuckets is not a list of ascending numbers",
     );
   });
 }

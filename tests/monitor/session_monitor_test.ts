@@ -477,7 +477,7 @@ Deno.test("SessionMonitor refuses a title that is no string", () => {
   assertThrows(
     () => new SessionMonitor(site, { title: 1 as never }),
     TypeError,
-    "Cannot make a monitor: the title is not a string: 1",
+    "Cannot make a monitor: title is not a string: 1",
   );
 });
 

@@ -151,8 +151,10 @@ for (const [name, make] of DOORS) {
     ) {
       assertThrows(
         () => make({ origins: [origin] }),
-        SyntaxError,
-        `origins has ${JSON.stringify(origin)}: not an origin`,
+        RangeError,
+        `origins is not a list of origins such as "https://app.example": [${
+          JSON.stringify(origin)
+        }]`,
       );
     }
     assertThrows(

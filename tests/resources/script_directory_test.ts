@@ -723,6 +723,6 @@ Deno.test("ScriptDirectory refuses a fallback that is no Resource", () => {
   assertThrows(
     () => new ScriptDirectory("site", { fallback }),
     TypeError,
-    'Cannot serve scripts: the fallback is not a Resource: "page"',
+    'Cannot serve scripts: fallback is not a Resource: "page"',
   );
 });
