@@ -67,6 +67,7 @@ export {
 } from "./resources/fetch_resource.ts";
 export { FormTokens, type FormTokensOptions } from "./resources/form_tokens.ts";
 export { Guard, type GuardOptions } from "./resources/guard.ts";
+export { LoginGuard, type LoginGuardOptions } from "./resources/login_guard.ts";
 export { NameVirtualHost } from "./resources/name_virtual_host.ts";
 export { errorPage, forbidden, notFound } from "./resources/pages.ts";
 export {

@@ -55,7 +55,9 @@ const POLICY =
  * **Put a guard before it.** The page shows the principals, and a viewer can end
  * any session, for the reason `"revoked"`. It shows uids, which give no access,
  * and never tokens. It neither makes nor touches sessions, those of its viewers
- * included; a {@linkcode SessionGuard} before it does, to remember the login.
+ * included. A {@linkcode SessionGuard} or a {@linkcode LoginGuard} before it
+ * touches the viewer's session when the viewer opens a page, but not by the
+ * updates of a page that stays open.
  *
  * The charts count from the construction of the monitor, for an hour back. The
  * page updates by server-sent events, which end with the site; it works without
@@ -91,9 +93,6 @@ const POLICY =
  * ```
  */
 export class SessionMonitor extends Resource {
-  /** False, so that viewing the page does not postpone the viewer's own end. */
-  override touchesSession: boolean = false;
-
   readonly #site: MonitoredSite;
   readonly #title: string;
   readonly #history: SessionHistory;

@@ -106,6 +106,8 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   #isTouched = false;
   /** Whether requests for the resource neither create nor prolong a session. */
   #isExcluded = false;
+  /** Whether a guard counts the request as a visit, unless its resource does not. */
+  #isVisitDue = false;
   #isWaiting = false;
   #release: (() => void) | undefined = undefined;
   /** The token that the response sends, and its key. */
@@ -155,7 +157,8 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   }
 
   get isHolding(): boolean {
-    return this.#isWaiting && (this.#isTouched || this.#isNew);
+    return this.#isWaiting &&
+      (this.#isTouched || this.#isNew || this.#isVisitDue);
   }
 
   get hasLoggedOut(): boolean {
@@ -297,6 +300,14 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#isExcluded = true;
     const session = this.#session;
     if (session !== undefined) this.#releaseHold(session, false);
+  }
+
+  /**
+   * Makes the request a visit of its session when the response is produced. A
+   * guard does not know whether the resource behind it touches sessions.
+   */
+  visitLater(): void {
+    this.#isVisitDue = true;
   }
 
   /** The response has to be waited for: keeps the session from idling out. */
@@ -613,6 +624,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   /** Applies changed timeouts; ends a transient session. */
   #conclude(): void {
+    if (this.#isVisitDue) this.visit();
     this.#noteOwnEnd();
     const session = this.#session;
     if (session === undefined) return;

@@ -36,8 +36,8 @@ export interface SameOriginOptions {
  * with its own forms, and gets a 403.
  *
  * It takes no segment of the path: the resource has the path of this one. Children
- * that are put into it are never found. A {@linkcode Guard} and a
- * {@linkcode SessionGuard} refuse the same requests.
+ * that are put into it are never found. {@linkcode Guard}, {@linkcode SessionGuard}
+ * and {@linkcode LoginGuard} refuse the same requests.
  *
  * Twisted has no such resource.
  *

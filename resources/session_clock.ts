@@ -82,8 +82,8 @@ const ROUNDING = 1;
  *
  * A choice in one tab counts for all tabs. Twisted has no such resource.
  *
- * Do not put it behind a {@linkcode SessionGuard}, which touches the session at
- * each request.
+ * Do not put it behind a {@linkcode SessionGuard} or a {@linkcode LoginGuard},
+ * which touch the session at each request.
  *
  * @example Usage
  * ```ts

@@ -14,13 +14,14 @@ import { Guard } from "./guard.ts";
  * is checked once, and later requests need only the cookie.
  *
  * The guards of different realms remember separate logins. An authenticated request
- * touches the session, unless it is a HEAD or a prefetch. A request that gets a 401
- * neither makes nor touches a session.
+ * touches the session, unless it is a HEAD or a prefetch, or its resource is not
+ * `touchesSession`. A request that gets a 401 neither makes nor touches a session.
  *
- * The login gives the session a new token, as `request.renewSession()` does. So a
- * cookie that another person knew or planted before gives no access.
+ * The login is one by `request.logIn(user)`: the user is the principal of the
+ * session, and the response carries a new token. So a cookie that another person
+ * knew or planted before gives no access.
  *
- * The login ends with the session; `session.expire()` is the logout. A browser that
+ * The login ends with the session; `request.logOut()` is the logout. A browser that
  * still has the password logs in again at its next request. A changed password is
  * checked at the next login. While a login is remembered, the guard ignores the
  * credentials of a request, even if they name another user.
@@ -69,8 +70,7 @@ export class SessionGuard extends Guard {
     if (user === undefined || session?.get(this.#key) !== user) {
       return undefined;
     }
-    // The deadline may have passed since the session was looked up.
-    if (request[OPEN_VISIT]().visit() === undefined) return undefined;
+    request[OPEN_VISIT]().visitLater();
     if (!request.responseHeaders.has("cache-control")) {
       request.setHeader("cache-control", "private");
     }

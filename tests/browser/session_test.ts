@@ -75,7 +75,7 @@ browserTest(
       who: sayWho,
       login: (request) => {
         if (request.method === "POST") {
-          request.renewSession().principal = "alice";
+          request.logIn("alice");
           return request.redirect("/who", 303);
         }
         return '<form method="post"><button>Log in</button></form>';
@@ -94,7 +94,7 @@ browserTest(
     assertNotEquals(await tokensOf(visitor), before.map(({ value }) => value));
     assertEquals(served.site.sessionsOf("alice").map(({ uid }) => uid), [uid]);
 
-    // Who knew the cookie before is out once the grace is over.
+    // The cookie of before opens nothing.
     const thief = await window();
     await thief.context.addCookies(before);
     await served.clock.advance(10);

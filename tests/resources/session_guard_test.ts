@@ -417,3 +417,22 @@ Deno.test("SessionGuard sends a persistent cookie with each visit", async () => 
 
   assertEquals(cookieOf(second), cookieOf(first));
 });
+
+Deno.test("SessionGuard counts a resource that touches no session as no access", async () => {
+  using time = new FakeTime();
+  const news = new Leaf(() => "news");
+  news.touchesSession = false;
+  const root = new Resource().putChild("news", news).putChild(
+    "",
+    new Page(() => ""),
+  );
+  await using site = new WatchedSite(new SessionGuard(root, check, REALM));
+  const cookie = withCookieOf(await site.visit("/", alice));
+  const [session] = site.sessions.values();
+
+  time.tick(600_000);
+  assertEquals((await site.visit("/news", cookie)).status, 200);
+  time.tick(300_000);
+
+  assertEquals(session!.end?.reason, "idle");
+});

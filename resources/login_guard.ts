@@ -1,0 +1,333 @@
+/**
+ * A guard that sends visitors to a login page.
+ *
+ * @module
+ */
+
+import { accepts } from "@std/http/negotiation";
+import { describe } from "../base/describe.ts";
+import { proceed } from "../base/maybe_promise.ts";
+import {
+  checkOptions,
+  FUNCTION,
+  type OptionRules,
+  STRING,
+} from "../base/options.ts";
+import { localPath } from "../http/local_path.ts";
+import { segmentsOf } from "../http/path.ts";
+import {
+  checkOrigins,
+  ORIGINS,
+  refuseForeignChange,
+} from "../http/same_origin.ts";
+import type { Rendered, SiteRequest } from "../request.ts";
+import { OPEN_VISIT } from "../request/internals.ts";
+import { Resource } from "../resource.ts";
+import { forbidden } from "./pages.ts";
+import { giveBackSegment, renderBehind } from "./pass_on.ts";
+
+/** The options of a {@linkcode LoginGuard}; each may be left out. */
+export interface LoginGuardOptions {
+  /**
+   * The path of the login page, from the root of the host. A query may follow.
+   * The guard lets this path through, so the page may be behind it.
+   *
+   * @default {"/login"}
+   */
+  loginPath?: string;
+  /**
+   * Seconds since the login after which the visitor has to log in again, above 0:
+   * for pages that need a recent login. A principal that was assigned, without a
+   * login, has to log in too.
+   *
+   * @default {Infinity}
+   */
+  maxAge?: number;
+  /**
+   * Returns whether a principal may use the guarded resources; if not, the request
+   * gets a 403. If it throws, rejects, or returns neither true nor false, the
+   * request gets a 500, and the error is reported.
+   *
+   * @default {() => true}
+   */
+  allow?(principal: string, request: SiteRequest): boolean | Promise<boolean>;
+  /**
+   * Other origins whose pages may send requests of any method, each as browsers
+   * write it in `Origin`: `"https://app.example"`, for example.
+   *
+   * @default {[]}
+   */
+  origins?: readonly string[];
+}
+
+const RULES: OptionRules<LoginGuardOptions> = {
+  loginPath: STRING,
+  maxAge: {
+    kind: "a number above 0",
+    isKind: (value) => typeof value === "number",
+    isInRange: (seconds: number) => seconds > 0,
+  },
+  allow: FUNCTION,
+  origins: ORIGINS,
+};
+
+/** The parameter of the login page's URL that holds the path to go back to. */
+const NEXT = "next";
+
+/** The longest path that is remembered, since headers have a limit. */
+const MAX_NEXT = 2000;
+
+/**
+ * Protects a resource, and all below it, by a login: members pass, and others are
+ * sent to the login page, and back after the login.
+ *
+ * A member is a visitor whose session has a {@linkcode SiteRequest.principal}; the
+ * login page calls `request.logIn()`. A member's request touches the session,
+ * unless it is a HEAD or a prefetch, or its resource is not `touchesSession`, and
+ * sets {@linkcode SiteRequest.user}.
+ *
+ * Other visitors get a 303 to the login page. A GET has its own path in the
+ * parameter `next`; {@linkcode LoginGuard.returnPath} reads it. Requests that are
+ * not for a page, as those of scripts, images, streams and sockets, get a 401 with
+ * a JSON body (RFC 9457), and so do clients that prefer JSON, and methods other
+ * than GET, HEAD and POST. Neither makes or touches a session.
+ *
+ * As {@linkcode SameOrigin}, it refuses requests of other origins whose method is
+ * not GET, HEAD or OPTIONS.
+ *
+ * The guard takes no segment of the path: the resource has the guard's own path.
+ * Children that are put into the guard itself are never found. Twisted has no such
+ * guard.
+ *
+ * @example Usage
+ * ```ts
+ * import { LoginGuard, notFound, Resource, Site, type SiteRequest } from "@curfew/web";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class Login extends Resource {
+ *   override render_POST(request: SiteRequest): Response {
+ *     // Once the password has been checked:
+ *     request.logIn("alice");
+ *     return request.redirect(LoginGuard.returnPath(request), 303);
+ *   }
+ * }
+ *
+ * const root = new Resource()
+ *   .putChild("login", new Login())
+ *   .putChild("members", new LoginGuard(notFound()));
+ * await using site = new Site(root);
+ *
+ * const stranger = await site.fetch(new Request("http://localhost/members?a=1"));
+ * const location = stranger.headers.get("location")!;
+ * assertEquals(location, "/login?next=%2Fmembers%3Fa%3D1");
+ *
+ * const login = await site.fetch(
+ *   new Request(`http://localhost${location}`, { method: "POST" }),
+ * );
+ * assertEquals(login.headers.get("location"), "/members?a=1");
+ * ```
+ */
+export class LoginGuard extends Resource {
+  readonly #resource: Resource;
+  readonly #maxAge: number;
+  readonly #allow: LoginGuardOptions["allow"];
+  readonly #origins: readonly string[];
+  readonly #loginPath: string;
+  /** The decoded segments of the login page. */
+  readonly #loginSegments: readonly string[];
+  readonly #forbidden: Resource = forbidden();
+  readonly #unauthorized: Resource;
+
+  /**
+   * Puts a guard before a resource.
+   *
+   * @throws {TypeError} If an argument is of the wrong kind.
+   * @throws {RangeError} If `maxAge` is not above 0.
+   * @throws {SyntaxError} If `loginPath` is not a path of this host, or one of
+   * `origins` is not an origin.
+   */
+  constructor(resource: Resource, options: LoginGuardOptions = {}) {
+    super();
+    if (!(resource instanceof Resource)) {
+      throw new TypeError(
+        `Cannot guard ${describe(resource)}: it is not a Resource`,
+      );
+    }
+    checkOptions("make a login guard", options, RULES);
+    const { loginPath = "/login", maxAge = Infinity, allow } = options;
+    const path = localPath(loginPath);
+    if (path === undefined || path.includes("#")) {
+      throw new SyntaxError(
+        `Cannot make a login guard: loginPath is not a path of this host: ${
+          describe(loginPath)
+        }`,
+      );
+    }
+    this.#resource = resource;
+    this.#maxAge = maxAge;
+    this.#allow = allow;
+    this.#origins = checkOrigins("make a login guard", options.origins);
+    this.#loginPath = path;
+    this.#loginSegments = segmentsOf(path.split("?", 1)[0]!.slice(1));
+    this.#unauthorized = new LoginNeeded(path);
+  }
+
+  /**
+   * Returns the path that a visitor was sent to the login page from, with its
+   * query; the login page redirects there after the login.
+   *
+   * It reads the parameter `next` of the request's URL. A form without an `action`
+   * posts to the same URL, and so keeps it. A value that leads to another host is
+   * ignored.
+   *
+   * @param request A request for the login page.
+   * @param fallback The path if there is none.
+   */
+  static returnPath(request: SiteRequest, fallback: string = "/"): string {
+    return localPath(request.query.get(NEXT) ?? "") ?? fallback;
+  }
+
+  /** Returns the guarded resource, or a refusal; the walk goes on from there. */
+  override getChildWithDefault(
+    _name: string,
+    request: SiteRequest,
+  ): Resource | Promise<Resource> {
+    giveBackSegment(request);
+    return this.#admit(request);
+  }
+
+  /** Renders the guarded resource or a refusal, if the path ends here. */
+  override render(request: SiteRequest): Rendered | Promise<Rendered> {
+    return proceed(
+      this.#admit(request),
+      (resource) => renderBehind(resource, request),
+    );
+  }
+
+  #admit(request: SiteRequest): Resource | Promise<Resource> {
+    refuseForeignChange(request, this.#origins);
+    const { principal } = request;
+    if (principal === undefined || this.#isTooOld(request)) {
+      return this.#refuse(request);
+    }
+    request.user = principal;
+    request[OPEN_VISIT]().visitLater();
+    if (this.#allow === undefined) return this.#resource;
+    const verdict: unknown = this.#allow(principal, request);
+    return proceed(verdict, (verdict) => {
+      // A login or logout elsewhere may have come in between.
+      if (request.principal !== principal) return this.#refuse(request);
+      if (isAllowed(verdict, principal) || this.#isLoginPage(request)) {
+        return this.#resource;
+      }
+      return this.#forbidden;
+    });
+  }
+
+  #isTooOld({ session }: SiteRequest): boolean {
+    if (this.#maxAge === Infinity || session === undefined) return false;
+    const { authenticatedAt = -Infinity } = session;
+    return session.site.clock.now() / 1000 - authenticatedAt > this.#maxAge;
+  }
+
+  #refuse(request: SiteRequest): Resource {
+    request.user = undefined;
+    if (this.#isLoginPage(request)) return this.#resource;
+    return isForPage(request)
+      ? new LoginRedirect(this.#locationFor(request))
+      : this.#unauthorized;
+  }
+
+  #isLoginPage({ prepath, postpath }: SiteRequest): boolean {
+    const segments = this.#loginSegments;
+    return prepath.length + postpath.length === segments.length &&
+      [...prepath, ...postpath].every((segment, at) =>
+        segment === segments[at]
+      );
+  }
+
+  #locationFor(request: SiteRequest): string {
+    const { pathname, search } = request.url;
+    const path = localPath(pathname + search);
+    const isKept = request.method !== "POST" && path !== undefined &&
+      path.length <= MAX_NEXT;
+    if (!isKept) return this.#loginPath;
+    const separator = this.#loginPath.includes("?") ? "&" : "?";
+    return `${this.#loginPath}${separator}${NEXT}=${encodeURIComponent(path)}`;
+  }
+}
+
+/** Sends the client to the login page. */
+class LoginRedirect extends Resource {
+  override isLeaf = true;
+  readonly #location: string;
+
+  constructor(location: string) {
+    super();
+    this.#location = location;
+  }
+
+  override render(request: SiteRequest): Response {
+    request.setHeader("cache-control", "no-store");
+    return request.redirect(this.#location, 303);
+  }
+}
+
+/** Tells a program that it has to log in. */
+class LoginNeeded extends Resource {
+  override isLeaf = true;
+  readonly #loginPath: string;
+
+  constructor(loginPath: string) {
+    super();
+    this.#loginPath = loginPath;
+  }
+
+  override render(): Response {
+    const problem = {
+      title: "Unauthorized",
+      status: 401,
+      detail: "You need to log in.",
+    };
+    return Response.json(problem, {
+      status: 401,
+      headers: {
+        "content-type": "application/problem+json",
+        "cache-control": "no-store",
+        // A 401 has to name a scheme; browsers ask for no password by this one.
+        "www-authenticate": `Cookie form-action="${this.#loginPath}"`,
+      },
+    });
+  }
+}
+
+/** Methods by which a browser asks for a page. */
+const PAGE_METHODS: readonly string[] = ["GET", "HEAD", "POST"];
+
+/** Returns whether the client shows a user the page that it is answered. */
+function isForPage(request: SiteRequest): boolean {
+  if (!PAGE_METHODS.includes(request.method)) return false;
+  if (request.getHeader("upgrade") !== undefined) return false;
+  const accept = request.getHeader("accept") ?? "";
+  if (/html/i.test(accept)) {
+    return accepts(request, "text/html", "application/json") === "text/html";
+  }
+  // Images, styles and scripts name their own types beside the wildcard.
+  if (/^[^*]|,\s*[^*\s]/.test(accept)) return false;
+  const mode = request.getHeader("sec-fetch-mode");
+  return mode === undefined || mode === "navigate";
+}
+
+/**
+ * Returns the verdict of `allow`.
+ *
+ * @throws {TypeError} If it is no boolean, as it is without a `return`.
+ */
+function isAllowed(verdict: unknown, principal: string): boolean {
+  if (typeof verdict === "boolean") return verdict;
+  throw new TypeError(
+    `Cannot admit ${
+      describe(principal)
+    }: allow returned neither true nor false: ${describe(verdict)}`,
+  );
+}
