@@ -8,18 +8,15 @@ import { accepts } from "@std/http/negotiation";
 import { describe } from "../base/describe.ts";
 import { proceed } from "../base/maybe_promise.ts";
 import {
+  ABOVE_ZERO,
   checkOptions,
   FUNCTION,
   type OptionRules,
-  STRING,
+  stringThat,
 } from "../base/options.ts";
 import { localPath } from "../http/local_path.ts";
 import { segmentsOf } from "../http/path.ts";
-import {
-  checkOrigins,
-  ORIGINS,
-  refuseForeignChange,
-} from "../http/same_origin.ts";
+import { ORIGINS, refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { OPEN_VISIT } from "../request/internals.ts";
 import { Resource } from "../resource.ts";
@@ -61,12 +58,11 @@ export interface LoginGuardOptions {
 }
 
 const RULES: OptionRules<LoginGuardOptions> = {
-  loginPath: STRING,
-  maxAge: {
-    kind: "a number above 0",
-    isKind: (value) => typeof value === "number",
-    isInRange: (seconds: number) => seconds > 0,
-  },
+  loginPath: stringThat(
+    "a path of this host",
+    (path) => !path.includes("#") && localPath(path) !== undefined,
+  ),
+  maxAge: ABOVE_ZERO,
   allow: FUNCTION,
   origins: ORIGINS,
 };
@@ -141,10 +137,10 @@ export class LoginGuard extends Resource {
   /**
    * Puts a guard before a resource.
    *
-   * @throws {TypeError} If an argument is of the wrong kind.
-   * @throws {RangeError} If `maxAge` is not above 0.
-   * @throws {SyntaxError} If `loginPath` is not a path of this host, or one of
-   * `origins` is not an origin.
+   * @throws {TypeError} If an argument or an option is of the wrong kind, or an
+   * option is unknown.
+   * @throws {RangeError} If `maxAge` is not above 0, `loginPath` is not a path of
+   * this host, or one of `origins` is not an origin.
    */
   constructor(resource: Resource, options: LoginGuardOptions = {}) {
     super();
@@ -155,18 +151,12 @@ export class LoginGuard extends Resource {
     }
     checkOptions("make a login guard", options, RULES);
     const { loginPath = "/login", maxAge = Infinity, allow } = options;
-    const path = localPath(loginPath);
-    if (path === undefined || path.includes("#")) {
-      throw new SyntaxError(
-        `Cannot make a login guard: loginPath is not a path of this host: ${
-          describe(loginPath)
-        }`,
-      );
-    }
+    // The path as browsers send it.
+    const path = localPath(loginPath)!;
     this.#resource = resource;
     this.#maxAge = maxAge;
     this.#allow = allow;
-    this.#origins = checkOrigins("make a login guard", options.origins);
+    this.#origins = [...options.origins ?? []];
     this.#loginPath = path;
     this.#loginSegments = segmentsOf(path.split("?", 1)[0]!.slice(1));
     this.#unauthorized = new LoginNeeded(path);

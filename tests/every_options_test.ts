@@ -22,6 +22,8 @@ import {
   type GuardOptions,
   listen,
   type ListenOptions,
+  LoginGuard,
+  type LoginGuardOptions,
   type LogInOptions,
   Resource,
   SameOrigin,
@@ -264,6 +266,16 @@ for (const Kind of [Guard, SessionGuard]) {
     { realm: "here" },
   );
 }
+entry<LoginGuardOptions>(
+  "LoginGuardOptions",
+  (options) => new LoginGuard(root, options),
+  {
+    loginPath: text("login", "//evil.example", "https://evil.example/", "/#a"),
+    maxAge: number(0, -1),
+    allow: ACTION,
+    origins: ORIGINS,
+  },
+);
 entry<SameOriginOptions>(
   "SameOriginOptions",
   (options) => new SameOrigin(root, options),
