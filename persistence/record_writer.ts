@@ -189,12 +189,6 @@ export class RecordWriter {
     if (isPromiseLike(saving)) saving.catch(this.#reporter(session));
   }
 
-  /** Adds a write to the writes of a session that callers wait for. */
-  track(session: Session, writing: PromiseLike<void>): void {
-    const state = this.#parts.loader.stateOf(session);
-    if (state !== undefined) state.track(writing);
-  }
-
   /** Writes the remaining changes, and detaches all sessions. */
   halt(): Promise<unknown> {
     this.#isStopped = true;

@@ -21,6 +21,8 @@ export interface BackendVisit {
   readonly isHolding: boolean;
   /** Whether the request ended its session. */
   readonly hasLoggedOut: boolean;
+  /** Whether the request made its session. */
+  readonly isNewSession: boolean;
   /** @ignore */
   [TOKEN_GENERATION](session: object): number | undefined;
   /** The changes of principal and tokens that the request made. */
