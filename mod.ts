@@ -118,4 +118,10 @@ export {
   type Visit,
   type VisitHandler,
 } from "./sessions.ts";
-export { Site, type SiteOptions, type SuspiciousSession } from "./site.ts";
+export { securityHeaders } from "./http/security_headers.ts";
+export {
+  type ErrorPageCallback,
+  Site,
+  type SiteOptions,
+  type SuspiciousSession,
+} from "./site.ts";

@@ -604,11 +604,13 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /** @ignore */
-  [RESET](): void {
+  [RESET](status = 200): void {
     this.#isProduced = false;
     const cookies = this.#draft?.cookies;
     this.#draft = undefined;
-    if (cookies !== undefined) this.#openDraft().cookies = cookies;
+    const draft = this.#openDraft();
+    draft.status = status;
+    draft.cookies = cookies;
   }
 
   /** @ignore */
@@ -632,6 +634,14 @@ export class SiteRequest implements RequestSession, VisitingRequest {
     }
     const { status, statusText, ownHeaders, cookies = [] } = this.#openDraft();
     this.#sentStatus = rendered instanceof Response ? rendered.status : status;
+    if (status !== this.#sentStatus && draft?.hasOwnStatus) {
+      this.site.reportError(
+        new Error(
+          `Cannot set response code ${status}: the resource returned a Response with status ${this.#sentStatus}`,
+        ),
+        { request: this },
+      );
+    }
     return responseOf(rendered, {
       status,
       statusText,
@@ -690,5 +700,5 @@ export class SiteRequest implements RequestSession, VisitingRequest {
 
 /** Returns the Host header, if there is one. */
 function hostOf(request: SiteRequest): string | undefined {
-  return request.getHeader("host");
+  return request.getHeader("host") || undefined;
 }

@@ -34,7 +34,8 @@ import {
 } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 import { lineWriter, logDelivery } from "./site/access_log.ts";
-import { answer, answerError, loadAndAnswer } from "./site/answer.ts";
+import { answer, loadAndAnswer } from "./site/answer.ts";
+import { answerError, type ErrorPageCallback } from "./site/answer_error.ts";
 import { makeSessions } from "./site/make_sessions.ts";
 import {
   checkGivenSessions,
@@ -42,9 +43,15 @@ import {
   type SiteOptions,
   type SuspiciousSession,
 } from "./site/site_options.ts";
+import { SITE_HEADERS, SiteHeaders } from "./site/site_headers.ts";
 import { WorkerConflict } from "./site/worker_conflict.ts";
 
-export type { SessionFactory, SiteOptions, SuspiciousSession };
+export type {
+  ErrorPageCallback,
+  SessionFactory,
+  SiteOptions,
+  SuspiciousSession,
+};
 
 /**
  * The root of a tree of resources, its sessions, and the entry for every request.
@@ -78,6 +85,8 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
    * subclass, or in the options. {@linkcode SiteOptions.sessions} have their own.
    */
   sessionFactory: SessionFactory;
+  /** Makes the pages of errors; see {@linkcode SiteOptions.errorPage}. */
+  errorPage: ErrorPageCallback | undefined;
   /** The page, with status 404, where the tree has nothing. */
   notFoundPage: Resource | undefined;
   /** The page, with status 500, of an unexpected error. */
@@ -96,6 +105,8 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   readonly shutdownTimeout: number;
   /** All sessions of the site; a Map of those that live in this process. */
   readonly sessions: Sessions;
+  /** @ignore */
+  readonly [SITE_HEADERS]: SiteHeaders | undefined;
 
   readonly #ownsSessions: boolean;
   readonly #report: ErrorReporter<ErrorContext>;
@@ -125,12 +136,14 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
     checkOptions("make a site", options, SITE_OPTION_RULES);
     checkGivenSessions(options);
     this.resource = resource;
+    this.errorPage = options.errorPage;
     this.notFoundPage = options.notFoundPage;
     this.serverErrorPage = options.serverErrorPage;
     this.displayTracebacks = options.displayTracebacks ?? false;
     this.trustProxy = options.trustProxy ?? false;
     this.hops = options.hops ?? 1;
     this.#hosts = new HostCheck(options.hosts);
+    this[SITE_HEADERS] = options.headers && new SiteHeaders(options.headers);
     this.maxBodyBytes = options.maxBodyBytes ?? 10 * 2 ** 20;
     this.maxFormFields = options.maxFormFields ?? 1000;
     this.shutdownTimeout = options.shutdownTimeout ?? 10;

@@ -66,7 +66,7 @@ export function urlOf(href: string, host: string | undefined): URL {
 }
 
 /** A host of letters, digits, ".", "-" and "_", or an IPv6 address, and a port. */
-const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::(\d{0,5}))?$/i;
+const HOST = /^(?:[\p{L}\d_.-]+|\[[\da-fA-F:.]+\])(?::(\d{0,5}))?$/u;
 
 /**
  * Refuses anything but a host and a port: other characters would change the host

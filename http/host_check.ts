@@ -43,7 +43,8 @@ export class HostCheck {
    */
   check(request: HostRequest): void {
     const { url, headers } = request.request;
-    const host = headers.get("host");
+    // Deno names a request without a host after the address that it listens on.
+    const host = headers.get("host") || null;
     const begin = url.indexOf("://") + 3;
     const isUsual = host !== null && host === this.#validHost &&
       url.startsWith(host, begin) && url[begin + host.length] === "/";

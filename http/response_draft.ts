@@ -5,6 +5,8 @@ import { serializeCookie } from "./cookies.ts";
 /** Status, headers and cookies of a response; it starts as a 200 without headers. */
 export class ResponseDraft {
   status = 200;
+  /** Whether a resource set the status. */
+  hasOwnStatus = false;
   statusText = "";
   /** Undefined until a header is set or asked for. */
   ownHeaders: Headers | undefined = undefined;
@@ -41,6 +43,7 @@ export class ResponseDraft {
       );
     }
     this.status = code;
+    this.hasOwnStatus = true;
     this.statusText = message;
   }
 

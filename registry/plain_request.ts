@@ -49,8 +49,8 @@ export class PlainRequest implements VisitingRequest {
   }
 
   get rootURL(): URL {
-    const host = this.#getForwarded()?.host ??
-      this.request.headers.get("host") ?? new URL(this.request.url).host;
+    const host = this.#getForwarded()?.host ||
+      this.request.headers.get("host") || new URL(this.request.url).host;
     return rootURLOf(host, this.isSecure);
   }
 

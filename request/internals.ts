@@ -16,7 +16,7 @@ export const OPEN_VISIT: unique symbol = Symbol("openVisit");
 /** Of a request: whether its status so far is below 300. */
 export const HAS_SUCCEEDED: unique symbol = Symbol("hasSucceeded");
 
-/** Of a request: drops status and headers but keeps cookies, for an error page. */
+/** Of a request: drops headers and keeps cookies, for an error page of a status. */
 export const RESET: unique symbol = Symbol("reset");
 
 /** Of a request: makes the response of a value that a resource rendered. */

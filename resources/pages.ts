@@ -5,14 +5,17 @@
  */
 
 import { escape } from "@std/html";
+import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 import { describe } from "../base/describe.ts";
+import { errorFormatFor } from "../http/error_format.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 
 /** The page of {@linkcode errorPage}: the same for every path and method. */
 class ErrorPage extends Resource {
   readonly #code: number;
-  readonly #html: string;
+  readonly #brief: string;
+  readonly #detail: string;
 
   constructor(code: number, brief: string, detail: string) {
     super();
@@ -24,13 +27,8 @@ class ErrorPage extends Resource {
       );
     }
     this.#code = code;
-    this.#html = `<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>${code} - ${escape(brief)}</title>
-<style>p { white-space: pre-wrap }</style></head>
-<body><h1>${escape(brief)}</h1><p>${escape(detail)}</p></body>
-</html>
-`;
+    this.#brief = brief;
+    this.#detail = detail;
   }
 
   override getChild(): Resource {
@@ -39,15 +37,69 @@ class ErrorPage extends Resource {
 
   override render(request: SiteRequest): string {
     request.setResponseCode(this.#code);
-    return this.#html;
+    request.responseHeaders.append("vary", "Accept");
+    const format = errorFormatFor(acceptOf(request));
+    if (format === "html") return this.#html();
+    if (format === "text") {
+      request.setHeader("content-type", "text/plain; charset=utf-8");
+      return `${this.#brief}\n${this.#detail}\n`;
+    }
+    request.setHeader("content-type", "application/problem+json");
+    return this.#problem();
+  }
+
+  #html(): string {
+    return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${this.#code} - ${escape(this.#brief)}</title>
+<style>
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 15vh auto 2rem; padding: 0 1rem }
+p { white-space: pre-wrap; overflow-wrap: anywhere }
+</style>
+</head>
+<body>
+<main>
+<h1>${escape(this.#brief)}</h1>
+<p>${escape(this.#detail)}</p>
+</main>
+</body>
+</html>
+`;
+  }
+
+  /** Writes the problem as RFC 9457 has it: its title is that of the status. */
+  #problem(): string {
+    const status = this.#code;
+    const title = STATUS_TEXT[status as StatusCode] ?? this.#brief;
+    const problem = {
+      type: "about:blank",
+      title,
+      status,
+      detail: this.#detail,
+    };
+    return `${JSON.stringify(problem)}\n`;
+  }
+}
+
+/** Returns the `Accept` header; undefined if the request can no longer be read. */
+function acceptOf(request: SiteRequest): string | undefined {
+  try {
+    return request.getHeader("accept");
+  } catch {
+    return undefined;
   }
 }
 
 /**
  * Makes a page that describes an error, with a status.
  *
- * The page is the same for every method and every path below it. Its texts are
- * escaped. From Twisted's `twisted.web.pages`.
+ * The page is the same for every method and every path below it. It is HTML, a
+ * problem in JSON (`application/problem+json`, RFC 9457) or plain text, by the
+ * request's `Accept`. Its texts are escaped. From Twisted's `twisted.web.pages`.
  *
  * @param code The status, from 200 to 599.
  * @param brief The title and heading.
@@ -76,7 +128,7 @@ export function errorPage(
 
 /** Makes a page with status 404; see {@linkcode errorPage}. */
 export function notFound(
-  brief: string = "No Such Resource",
+  brief: string = "Page not found",
   detail: string = "There is nothing at this address.",
 ): Resource {
   return errorPage(404, brief, detail);
@@ -84,7 +136,7 @@ export function notFound(
 
 /** Makes a page with status 403; see {@linkcode errorPage}. */
 export function forbidden(
-  brief: string = "Forbidden Resource",
+  brief: string = "No access",
   detail: string = "You do not have access to this page.",
 ): Resource {
   return errorPage(403, brief, detail);

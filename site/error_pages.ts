@@ -1,14 +1,21 @@
-import { STATUS_TEXT } from "@std/http/status";
+import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 import { describe } from "../base/describe.ts";
 import type { Resource } from "../resource.ts";
-import { errorPage } from "../resources/pages.ts";
+import { errorPage, forbidden, notFound } from "../resources/pages.ts";
+
+/** Returns the page of an error whose reason the client may see. */
+export function httpErrorPage(status: number, detail: string): Resource {
+  if (status === 404) return notFound(undefined, detail);
+  if (status === 403) return forbidden(undefined, detail);
+  return errorPage(status, headingOf(status), detail);
+}
 
 /** Returns the page for a method that a resource does not answer. */
 export function methodPage(status: 405 | 501): Resource {
   return errorPage(
     status,
-    STATUS_TEXT[status],
-    "What is at this address does not answer this method.",
+    headingOf(status),
+    "The page at this address does not answer this method.",
   );
 }
 
@@ -20,11 +27,15 @@ export function methodPage(status: 405 | 501): Resource {
 export function failurePage(error: unknown): Resource {
   return errorPage(
     500,
-    STATUS_TEXT[500],
+    "Server error",
     error === undefined
-      ? "Something went wrong. The error has been reported."
+      ? "Something went wrong. It has been reported."
       : inspect(error),
   );
+}
+
+function headingOf(status: number): string {
+  return STATUS_TEXT[status as StatusCode] ?? `Error ${status}`;
 }
 
 function inspect(error: unknown): string {

@@ -1,9 +1,11 @@
 import {
   atLeast,
   BOOLEAN,
+  FUNCTION,
   having,
   instanceOf,
   listOf,
+  OBJECT,
   type OptionRules,
   STRING,
 } from "../base/options.ts";
@@ -17,6 +19,7 @@ import type { ErrorContext, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { Sessions } from "../sessions.ts";
 import type { AccessLog } from "./access_log.ts";
+import type { ErrorPageCallback } from "./answer_error.ts";
 
 /** A request to a site with a token that its sender should not have. */
 export interface SuspiciousSession extends SuspiciousToken {
@@ -101,6 +104,29 @@ export interface SiteOptions extends SessionsOptions {
    */
   meter?: Meter;
   /**
+   * The headers of every response, error pages, redirects and 304 included. A
+   * header of the same name that a resource sets wins.
+   * `Strict-Transport-Security` is sent over https only. Give
+   * {@linkcode securityHeaders} here, with changes of your own.
+   *
+   * @default {{}}
+   */
+  headers?: Readonly<Record<string, string>>;
+  /**
+   * Called with each error for which a page is sent, before `notFoundPage` and
+   * `serverErrorPage`: an {@linkcode HttpError}, an
+   * {@linkcode UnsupportedMethod}, or what a resource threw by mistake, which is
+   * reported as well.
+   *
+   * Returns the page, or a promise of it; undefined leaves the error to the pages
+   * that the site has otherwise. The status is that of the error, unless the
+   * function sets another or returns a Response. If it throws, that is reported,
+   * and the page is the one that the site has otherwise.
+   *
+   * @default {undefined}
+   */
+  errorPage?: ErrorPageCallback;
+  /**
    * The page, with status 404, where the tree has nothing or a resource throws an
    * {@linkcode HttpError} of that status. By default that of `notFound()`.
    *
@@ -132,6 +158,13 @@ export const SITE_OPTION_RULES: OptionRules<SiteOptions> = {
       typeof value === "function" || value instanceof WritableStream,
   },
   meter: having("a Meter", "createCounter"),
+  headers: {
+    kind: "an object of names and values",
+    isKind: (value) =>
+      OBJECT.isKind(value) && !Array.isArray(value) &&
+      Object.values(value as object).every(STRING.isKind),
+  },
+  errorPage: FUNCTION,
   notFoundPage: instanceOf("a Resource", Resource),
   serverErrorPage: instanceOf("a Resource", Resource),
 };

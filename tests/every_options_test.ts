@@ -144,6 +144,13 @@ const SITE_ROWS: Record<keyof Required<SiteOptions>, Row> = {
   maxFormFields: number(-1),
   accessLog: object("access.log"),
   meter: object({ createCounter: true }),
+  headers: {
+    kind: ["x: y", 5, null, true, ["x"], { x: 5 }, { x: undefined }],
+    range: [{ "Set-Cookie": "a=1" }, { "a b": "x" }, { x: "a\nb" }],
+    // The message names the header in place of the object.
+    isSecret: true,
+  },
+  errorPage: ACTION,
   notFoundPage: object("Not here", () => {}),
   serverErrorPage: object("Sorry"),
 };
@@ -203,8 +210,12 @@ entry<SiteOptions>(
 entry<SiteOptions>(
   "SiteOptions of TestSite with a function",
   (options) => make(() => new TestSite(() => new Site(root), options).site),
-  // Only the site itself reads the name of its cookie.
-  { ...SITE_ROWS, cookieName: TEXT },
+  // Only the site itself reads the name of its cookie, and its headers.
+  {
+    ...SITE_ROWS,
+    cookieName: TEXT,
+    headers: { kind: SITE_ROWS.headers.kind },
+  },
 );
 entry<SessionCookieOptions>(
   "SessionCookieOptions",

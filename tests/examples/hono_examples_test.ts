@@ -76,7 +76,7 @@ Deno.test("site_in_hono has the site's 404 where the tree ends", async () => {
   for (const path of ["/legacy", "/legacy/", "/legacy/x", "/whole/x"]) {
     const response = await visit(path);
     assertEquals(response.status, 404, path);
-    assertMatch(await response.text(), /<h1>No Such Resource<\/h1>/, path);
+    assertMatch(await response.text(), /<h1>Page not found<\/h1>/, path);
   }
 });
 

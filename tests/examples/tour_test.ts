@@ -326,7 +326,7 @@ Deno.test("asynchronous_answer has no coffee, and says so after one second", asy
   const coffee = seeError(asynchronousAnswer, "/coffee", 404);
 
   await time.tickAsync(1000);
-  assertEquals(await coffee, "No Such Resource");
+  assertEquals(await coffee, "Page not found");
 
   await time.tickAsync(4000);
   await tea;

@@ -1114,6 +1114,12 @@ Deno.test("Site.fetch() sends the cookies of a failed resource", async () => {
   assert(cookies[1]?.startsWith("session="));
 });
 
+/** The headers of an error page. */
+const ERROR_HEADERS = [
+  ["content-type", "text/html; charset=utf-8"],
+  ["vary", "Accept"],
+];
+
 Deno.test("Site.fetch() sends no other headers of a failed resource", async () => {
   await using site = new WatchedSite((request) => {
     request.setHeader("x-a", "1");
@@ -1125,10 +1131,7 @@ Deno.test("Site.fetch() sends no other headers of a failed resource", async () =
 
   const response = await site.visit();
 
-  assertEquals([...response.headers], [[
-    "content-type",
-    "text/html; charset=utf-8",
-  ]]);
+  assertEquals([...response.headers], ERROR_HEADERS);
   assertEquals(response.statusText, "");
 });
 
@@ -1163,7 +1166,7 @@ Deno.test("Site.fetch() sends no headers of the resources on the way to a 404", 
 
   const { headers } = await site.visit("/nowhere");
 
-  assertEquals([...headers], [["content-type", "text/html; charset=utf-8"]]);
+  assertEquals([...headers], ERROR_HEADERS);
 });
 
 Deno.test("Site.fetch() sends the cookies of the resources on the way to a 404", async () => {

@@ -17,7 +17,7 @@ const CASES = [
     option: "notFoundPage",
     path: "/nothing",
     status: 404,
-    builtIn: "<h1>No Such Resource</h1>",
+    builtIn: "<h1>Page not found</h1>",
     /** How much is reported if the page itself works. */
     reports: 0,
   },
@@ -25,7 +25,7 @@ const CASES = [
     option: "serverErrorPage",
     path: "/broken",
     status: 500,
-    builtIn: "<h1>Internal Server Error</h1>",
+    builtIn: "<h1>Server error</h1>",
     reports: 1,
   },
 ] as const;

@@ -1,0 +1,180 @@
+import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import { HttpError } from "../http/http_error.ts";
+import type { Rendered, SiteRequest } from "../request.ts";
+import { RESET } from "../request/internals.ts";
+import { Resource, UnsupportedMethod } from "../resource.ts";
+import { failurePage, httpErrorPage, methodPage } from "./error_pages.ts";
+import {
+  respond,
+  type RespondingSite,
+  respondWith,
+  waitWith,
+} from "./respond.ts";
+
+/** Answers an error; undefined leaves it to the site's own pages. */
+export type ErrorPageCallback = (
+  error: unknown,
+  request: SiteRequest,
+) =>
+  | Rendered
+  | Resource
+  | undefined
+  | Promise<Rendered | Resource | undefined>;
+
+/** The parts of a site that answering an error uses. */
+export interface FailingSite extends RespondingSite {
+  readonly errorPage: ErrorPageCallback | undefined;
+  readonly notFoundPage: Resource | undefined;
+  readonly serverErrorPage: Resource | undefined;
+  readonly displayTracebacks: boolean;
+}
+
+/** An answer to an error; undefined leaves it to the next one. */
+type Attempt = () => MaybePromise<Response | undefined>;
+
+/** How an error is answered. */
+interface Failure {
+  /** Whether the error is for the client, and is not reported. */
+  readonly isExpected: boolean;
+  readonly status: number;
+  /** The `Allow` header, if the error is about the method. */
+  readonly allow?: string;
+  /** The page of the application, if it has one. */
+  readonly ownPage: Resource | undefined;
+  readonly defaultPage: Resource;
+}
+
+/**
+ * Answers an error: sends a Response that was thrown, reports an unexpected error,
+ * and sends the first page that works. These are `errorPage`, `notFoundPage` or
+ * `serverErrorPage`, and a page that is always there.
+ */
+export function answerError(
+  site: FailingSite,
+  error: unknown,
+  request: SiteRequest,
+  isSecond = false,
+): MaybePromise<Response> {
+  // The answer may fail too: a header is invalid, or a change cannot be written.
+  const answerSecond = (second: unknown): MaybePromise<Response> => {
+    if (!isSecond) return answerError(site, second, request, true);
+    site.reportError(second, { request });
+    request[RESET]();
+    return respondWith(site, failurePage(undefined), request);
+  };
+  try {
+    const answered = tryToAnswer(site, error, request);
+    return isPromiseLike(answered) ? answered.catch(answerSecond) : answered;
+  } catch (second) {
+    return answerSecond(second);
+  }
+}
+
+function tryToAnswer(
+  site: FailingSite,
+  error: unknown,
+  request: SiteRequest,
+): MaybePromise<Response> {
+  if (error instanceof Response) {
+    request[RESET]();
+    return respond(site, error, "a resource", request);
+  }
+  const failure = failureOf(site, error);
+  if (!failure.isExpected) site.reportError(error, { request });
+  const { errorPage } = site;
+  const { ownPage, defaultPage } = failure;
+  const attempts: Attempt[] = [];
+  if (errorPage !== undefined) {
+    attempts.push(() => askApplication(site, errorPage, error, request));
+  }
+  if (ownPage !== undefined && !isOptionsOnly(ownPage, request)) {
+    attempts.push(() => respondWith(site, ownPage, request));
+  }
+  attempts.push(() => respondWith(site, defaultPage, request));
+  return attempt(site, failure, attempts, request) as MaybePromise<Response>;
+}
+
+/** Makes the attempts in turn until one answers. */
+function attempt(
+  site: FailingSite,
+  failure: Failure,
+  attempts: readonly Attempt[],
+  request: SiteRequest,
+): MaybePromise<Response | undefined> {
+  const [first, ...others] = attempts;
+  request[RESET](failure.status);
+  if (failure.allow !== undefined) request.setHeader("allow", failure.allow);
+  if (others.length === 0) return first!();
+
+  const goOn = () => attempt(site, failure, others, request);
+  const fallBack = (error: unknown): MaybePromise<Response | undefined> => {
+    if (error instanceof Response) {
+      return tryToAnswer(site, error, request);
+    }
+    // A page may render GET only, and the request may be a POST.
+    if (!(error instanceof UnsupportedMethod)) {
+      site.reportError(error, { request });
+    }
+    return goOn();
+  };
+  try {
+    const response = first!();
+    if (!isPromiseLike(response)) return response ?? goOn();
+    return response.then((response) => response ?? goOn(), fallBack);
+  } catch (error) {
+    return fallBack(error);
+  }
+}
+
+/** Asks the option `errorPage` for an answer. */
+function askApplication(
+  site: FailingSite,
+  errorPage: ErrorPageCallback,
+  error: unknown,
+  request: SiteRequest,
+): MaybePromise<Response | undefined> {
+  const send = (answer: Rendered | Resource | undefined) => {
+    if (answer === undefined) return undefined;
+    return answer instanceof Resource
+      ? respondWith(site, answer, request)
+      : respond(site, answer, "errorPage", request);
+  };
+  const answer = errorPage(error, request);
+  if (!isPromiseLike(answer)) return send(answer);
+  waitWith(request);
+  return Promise.resolve(answer).then(send);
+}
+
+function failureOf(site: FailingSite, error: unknown): Failure {
+  if (error instanceof UnsupportedMethod) {
+    const { status, allow } = error;
+    const failure = {
+      isExpected: true,
+      status,
+      ownPage: undefined,
+      defaultPage: methodPage(status),
+    };
+    return status === 405 ? { ...failure, allow } : failure;
+  }
+  if (error instanceof HttpError) {
+    const { message, status } = error;
+    return {
+      isExpected: true,
+      status,
+      ownPage: status === 404 ? site.notFoundPage : undefined,
+      defaultPage: httpErrorPage(status, message),
+    };
+  }
+  return {
+    isExpected: false,
+    status: 500,
+    ownPage: site.displayTracebacks ? undefined : site.serverErrorPage,
+    defaultPage: failurePage(site.displayTracebacks ? error : undefined),
+  };
+}
+
+/** Returns whether the page would answer OPTIONS by 204 instead of the error. */
+function isOptionsOnly(page: Resource, { method }: SiteRequest): boolean {
+  return method === "OPTIONS" && page.render === Resource.prototype.render &&
+    page.render_OPTIONS === undefined;
+}

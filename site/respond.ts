@@ -1,0 +1,95 @@
+import { describe } from "../base/describe.ts";
+import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import { isRendered } from "../http/response.ts";
+import type { SessionHeaders } from "../registry/visit.ts";
+import type { ErrorContext, Rendered, SiteRequest } from "../request.ts";
+import { OPEN_VISIT, RESPOND, VISIT } from "../request/internals.ts";
+import type { Resource } from "../resource.ts";
+import { SITE_HEADERS, type SiteHeaders } from "./site_headers.ts";
+
+/** The parts of a site that sending a response uses. */
+export interface RespondingSite {
+  /** The headers of every response; undefined without any. */
+  readonly [SITE_HEADERS]: SiteHeaders | undefined;
+  reportError(error: unknown, context: ErrorContext): void;
+}
+
+/** Renders a resource, and responds with the value. */
+export function respondWith(
+  site: RespondingSite,
+  resource: Resource,
+  request: SiteRequest,
+): MaybePromise<Response> {
+  if (!resource.touchesSession) request[OPEN_VISIT]().exclude();
+  const rendered = resource.render(request);
+  const source = resource.constructor.name;
+  if (!isPromiseLike(rendered)) return respond(site, rendered, source, request);
+  waitWith(request);
+  return Promise.resolve(rendered).then((rendered) =>
+    respond(site, rendered, source, request)
+  );
+}
+
+/** Keeps the session from idling out while the request waits for a promise. */
+export function waitWith(request: SiteRequest): void {
+  // The token counts as it was when the request arrived, so look it up now.
+  request[OPEN_VISIT]().wait();
+}
+
+/**
+ * Responds with a rendered value, and writes what the request has changed.
+ *
+ * @param source The name of the resource or the option that rendered it.
+ */
+export function respond(
+  site: RespondingSite,
+  rendered: Rendered,
+  source: string,
+  request: SiteRequest,
+): MaybePromise<Response> {
+  if (!isRendered(rendered)) {
+    throw new TypeError(
+      `Cannot send what ${source} rendered for ${request.method}: neither text, bytes, a stream nor a Response: ${
+        describe(rendered)
+      }`,
+    );
+  }
+  const visit = request[VISIT];
+  if (visit === undefined) return send(site, rendered, NO_SESSION, request);
+  const finishing = visit.finish();
+  if (!isPromiseLike(finishing)) {
+    return send(site, rendered, finishing, request);
+  }
+  return finishing.then(
+    (headers) => send(site, rendered, headers, request),
+    (error) => {
+      discard(rendered, (error) => site.reportError(error, { request }));
+      throw error;
+    },
+  );
+}
+
+function send(
+  site: RespondingSite,
+  rendered: Rendered,
+  added: SessionHeaders,
+  request: SiteRequest,
+): Response {
+  site[SITE_HEADERS]?.addTo(request, rendered);
+  return request[RESPOND](rendered, added);
+}
+
+/** Cancels a body that will not be sent. */
+function discard(
+  rendered: Rendered,
+  report: (error: unknown) => void,
+): void {
+  const body = rendered instanceof Response ? rendered.body : rendered;
+  if (body instanceof ReadableStream) body.cancel().catch(report);
+}
+
+const NO_SESSION: SessionHeaders = {
+  setCookie: undefined,
+  clearSiteData: undefined,
+  cacheControl: undefined,
+};
