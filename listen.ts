@@ -6,6 +6,7 @@
 
 import { LONGEST_DELAY } from "./base/clock.ts";
 import { describe } from "./base/describe.ts";
+import { countUntaken } from "./http/open_stream.ts";
 import { type CertificateFiles, parseEndpoint } from "./program/endpoint.ts";
 import type {
   HttpServer,
@@ -16,6 +17,7 @@ import type {
 } from "./program/http_server.ts";
 import { checkListenOptions } from "./program/listen_options.ts";
 import { RestartingServer } from "./program/restarting_server.ts";
+import { countRequests, countRunning } from "./program/running_requests.ts";
 import type { Site } from "./site.ts";
 
 export type {
@@ -27,23 +29,38 @@ export type {
   UnixListenOptions,
 } from "./program/http_server.ts";
 
+/**
+ * Milliseconds for the clients of streams and sockets to take what was sent
+ * before a stop, and to answer the closing. That takes a round trip; a client that
+ * needs longer is asleep or gone.
+ */
+const TAKE_LIMIT = 1000;
+
+/** Milliseconds between two looks at whether they have. */
+const LOOK_EVERY = 20;
+
 /** The servers of each site. The site is closed after its last server has stopped. */
 const serversOf = new Map<Site, Set<HttpServer>>();
 
 /** The number of servers that are stopping and whose sites are not closed yet. */
 let stopping = 0;
 
-/** Whether a request was not answered before its site was closed. */
+/** Whether a request or a stream was not over before its site was closed. */
 let isLate = false;
 
 /**
- * Serves a site on an endpoint, until Ctrl-C or SIGTERM.
+ * Serves a site on an endpoint, until Ctrl-C, SIGTERM or SIGHUP.
  *
- * Then the server accepts no more connections, ends streams and sockets, lets
- * running requests finish, and closes the site, which ends the sessions. The
- * process exits with 0, unless the program has more to do. If a request has not
- * finished after the site's `shutdownTimeout`, the process exits once the site is
- * closed. A second signal ends the process at once.
+ * Then the server accepts no more connections, closes streams and sockets, lets
+ * running requests finish, and closes the site, which ends the sessions that are
+ * in no store. The process exits with 0, unless the program has more to do. If a
+ * request has not finished after the site's `shutdownTimeout`, the process exits
+ * once the site is closed. The client of a stream or a socket has one second to
+ * take what was sent. If only such clients are left, the process does not wait for
+ * them longer. A second signal ends the process at once.
+ *
+ * SIGHUP comes when a terminal closes. The server stops then under `nohup` too;
+ * start it by `setsid` or a supervisor to keep it.
  *
  * A site may be served on several endpoints: it is closed once the last of them
  * has stopped. `shutdown()` of a server stops only that server; the site stays
@@ -109,7 +126,8 @@ export function listen(
   // Before the address is printed: a reader of it may send a signal.
   const ignoreSignals = onceOnSignal(() => stop(server, site));
   try {
-    server = new RestartingServer(options as Deno.ServeTcpOptions, site.fetch, {
+    const handler = countRequests(site);
+    server = new RestartingServer(options as Deno.ServeTcpOptions, handler, {
       onBreakdown: (error, pause) => {
         const what = `Cannot accept connections on ${addressOf(server.addr)}`;
         const hint = `; listening again in ${pause} s`;
@@ -167,19 +185,35 @@ function isWorker(): boolean {
 
 async function stop(server: HttpServer, site: Site): Promise<void> {
   stopping++;
+  const began = performance.now();
   site.stopStreams();
   const late = Promise.withResolvers<void>();
+  const giveUp = () => {
+    isLate = true;
+    late.resolve();
+  };
   const timer = setTimeout(
-    () => {
-      isLate = true;
-      late.resolve();
-    },
+    giveUp,
     Math.min(site.shutdownTimeout * 1000, LONGEST_DELAY),
   );
+  const areClientsLate = () =>
+    countUntaken(site.stopSignal) > 0 && performance.now() - began > TAKE_LIMIT;
+  const looks = setInterval(() => {
+    if (areClientsLate() && countRunning(site) === 0) giveUp();
+  }, LOOK_EVERY);
   await Promise.race([server.shutdown(), late.promise]);
   clearTimeout(timer);
+  clearInterval(looks);
   forget(server, site);
-  if (!serversOf.has(site)) await site.close();
+  if (!serversOf.has(site)) {
+    await site.close();
+    // A socket would keep the process until its client answers the closing.
+    while (countUntaken(site.stopSignal) > 0) {
+      if (areClientsLate()) isLate = true;
+      if (isLate) break;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+    }
+  }
   // The connection of a late request would keep the process, and only this closes it.
   if (--stopping === 0 && isLate) Deno.exit();
 }
@@ -203,9 +237,13 @@ async function exitForRestart(): Promise<void> {
   Deno.exit();
 }
 
-/** Returns the signals that ask a server to stop; Windows has no SIGTERM. */
+/**
+ * Returns the signals that ask a server to stop: Ctrl-C, a terminal that closes, a
+ * supervisor. Windows has no SIGTERM.
+ */
 function stopSignals(): readonly Deno.Signal[] {
-  return Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  const both: Deno.Signal[] = ["SIGINT", "SIGHUP"];
+  return Deno.build.os === "windows" ? both : [...both, "SIGTERM"];
 }
 
 /**

@@ -22,6 +22,8 @@ import {
   forwardedBy,
   type TrustedProxy,
 } from "./http/forwarded.ts";
+import { decodeHeader } from "./http/header_value.ts";
+import { OPENED_STREAMS, type OpenStream } from "./http/open_stream.ts";
 import { PathCursor, pathOf, queryOf } from "./http/path.ts";
 import { plainResponse } from "./http/plain_response.ts";
 import { readForm } from "./http/read_form.ts";
@@ -166,6 +168,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   #isProduced = false;
   /** Undefined until the response is produced. */
   #sentStatus: number | undefined = undefined;
+  /** @ignore */
+  [OPENED_STREAMS]: OpenStream[] | undefined = undefined;
   #visit: RequestVisit<Sessions> | undefined = undefined;
   #delivery: Delivery | undefined = undefined;
   #forwarded: Forwarded | undefined = undefined;
@@ -224,9 +228,14 @@ export class SiteRequest implements RequestSession, VisitingRequest {
     return this.request.headers;
   }
 
-  /** Returns a header of the request, or undefined. */
+  /**
+   * Returns a header of the request, or undefined.
+   *
+   * `Last-Event-ID` is decoded: browsers send the id of an event in UTF-8, and
+   * {@linkcode SiteRequest.headers} has each of its bytes as a character.
+   */
   getHeader(name: string): string | undefined {
-    return this.headers.get(name) ?? undefined;
+    return decodeHeader(name, this.headers.get(name));
   }
 
   /** Returns the last cookie of a name, or undefined. */

@@ -654,7 +654,12 @@ export class Session {
    * not count as a visit. Answer 204 if there is no session: then browsers stay
    * away.
    *
-   * A stream lasts no longer than the token that opened it.
+   * When the site stops and the session lives on in a store, the stream closes
+   * without `end`, and browsers come back to the next process; see
+   * {@linkcode EventStreamOptions.reconnectWithin}.
+   *
+   * A stream lasts no longer than the token that opened it. It is closed if its
+   * request fails, or if the resource returns another response.
    *
    * @param request The request to answer.
    * @param options The options of the stream.
@@ -699,9 +704,9 @@ export class Session {
    *
    * Call it before the response is produced, and return the `response`. A message
    * that arrives is access: the session is touched within 5 seconds, or within a
-   * twentieth of `sessionTimeout` if that is less. Sending does not count. Code
-   * 1013 asks the client to come back: its token counts no longer, or it reads too
-   * slowly.
+   * twentieth of `sessionTimeout` if that is less. Sending does not count. Codes
+   * 1001 and 1013 ask the client to come back: the site stops, its token counts no
+   * longer, or it reads too slowly.
    *
    * Errors and rejections of the socket's listeners go to `onError`. The other
    * listeners of the event still run; then the socket is closed with code 1011,
@@ -902,7 +907,10 @@ export class Session {
   }
 
   #getStreams(): SessionStreams {
-    return this.#getLazy().streams ??= new SessionStreams(this);
+    return this.#getLazy().streams ??= new SessionStreams(
+      this,
+      this.site[OWNER].isStored,
+    );
   }
 
   #setDeadline(deadline: number): void {

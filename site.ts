@@ -12,6 +12,7 @@ import { checkOptions } from "./base/options.ts";
 import type { ConnectionInfo } from "./http/connection.ts";
 import { HostCheck } from "./http/host_check.ts";
 import { HttpError } from "./http/http_error.ts";
+import { BREAK_STREAMS, SessionsLiveOn } from "./http/open_stream.ts";
 import { observeSite } from "./metrics/observe_site.ts";
 import type { RouteWatch } from "./metrics/route_watch.ts";
 import type { StoredEndCounts } from "./registry/session_counts.ts";
@@ -277,12 +278,17 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   }
 
   /**
-   * Ends the streams of events and the sockets, and those that open later at
+   * Closes the streams of events and the sockets, and those that open later at
    * once. A server that shuts down waits for running requests, and a stream would
    * run forever; {@linkcode listen} calls this first.
+   *
+   * Streams get an `end` event if their session is about to end. Those of sessions
+   * that live on, in a store or in `sessions` that this site was given, are closed
+   * so that their browsers come back.
    */
   stopStreams(): void {
-    this.#stop.abort(() => undefined);
+    const livesOn = !this.#ownsSessions;
+    this.#stop.abort(() => livesOn ? new SessionsLiveOn() : undefined);
   }
 
   /**
@@ -315,6 +321,11 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   /** @ignore */
   get [OWNER](): SessionOwner {
     return this.sessions[OWNER];
+  }
+
+  /** @ignore */
+  [BREAK_STREAMS](): void {
+    this.#stop.abort(() => new SessionsLiveOn(true));
   }
 
   #shut(): void {

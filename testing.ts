@@ -34,6 +34,7 @@
  * @module
  */
 
+import { BREAK_STREAMS } from "./http/open_stream.ts";
 import { OWNER } from "./session/internals.ts";
 import type { Clock } from "./base/clock.ts";
 import { CookieJar } from "./testing/cookie_jar.ts";
@@ -257,8 +258,8 @@ export class TestSite implements AsyncDisposable {
 
   /**
    * Simulates a process that dies and starts again. The timers of the old site
-   * no longer fire, it delivers no more ends, and its event streams break off. A
-   * new site with the same options replaces it.
+   * no longer fire, it delivers no more ends, and its event streams break off: their
+   * clients get no `end` event. A new site with the same options replaces it.
    *
    * Sessions without a store are lost, without an end. The new site finds those in
    * a store, and delivers their ends. An end that the old site was delivering
@@ -272,7 +273,7 @@ export class TestSite implements AsyncDisposable {
    */
   crash(): void {
     this.#process.die();
-    this.site.stopStreams();
+    this.site[BREAK_STREAMS]();
     [this.#site, this.#process] = this.#start();
   }
 

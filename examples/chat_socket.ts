@@ -12,20 +12,35 @@ class ChatPage extends Resource {
   override render_GET(request: SiteRequest): string {
     request.getSession();
     return `<!DOCTYPE html>
+<html lang="en">
+<meta name="viewport" content="width=device-width">
 <title>Chat</title>
-<form id="form"><input id="text" autocomplete="off" autofocus></form>
+<form id="form">
+<label>Say <input id="text" autocomplete="off" autofocus></label>
+</form>
 <ul id="said"></ul>
 <script>
-const socket = new WebSocket("chat");
+let socket;
 const say = (line) => said.appendChild(document.createElement("li")).textContent = line;
-socket.onmessage = ({ data }) => say(data);
-socket.onclose = ({ reason }) => say("You are out: " + reason);
+function connect() {
+  socket = new WebSocket("chat");
+  socket.onmessage = ({ data }) => say(data);
+  socket.onclose = ({ code, reason }) => {
+    // 1008: the session is over. Otherwise the site has stopped or is away.
+    if (code === 1008) say("You are out: " + reason + ". Reload to come back.");
+    else setTimeout(connect, 1000 + 4000 * Math.random());
+  };
+}
+connect();
 form.onsubmit = () => {
-  socket.send(text.value);
-  form.reset();
+  if (socket.readyState === WebSocket.OPEN) {
+    socket.send(text.value);
+    form.reset();
+  }
   return false;
 };
-</script>`;
+</script>
+</html>`;
   }
 }
 

@@ -4,7 +4,8 @@
 //
 // Visit http://localhost:8080/ and watch: the counter is pushed to you, which is
 // no visit, so that the session ends after ten seconds and the page says so.
-// Reload it, in another tab too, and it lasts ten seconds more.
+// Reload it, in another tab too, and it lasts ten seconds more. Where a store
+// keeps the sessions, restart the program: the page goes on counting by itself.
 
 import { listen, Resource, Site, type SiteRequest } from "../mod.ts";
 
@@ -12,17 +13,32 @@ class CounterPage extends Resource {
   override render_GET(request: SiteRequest): string {
     request.getSession();
     return `<!DOCTYPE html>
+<html lang="en">
+<meta name="viewport" content="width=device-width">
 <title>Counter</title>
 <p id="counter"></p>
 <script>
-const events = new EventSource("events");
-events.onmessage = ({ data }) => counter.textContent = data;
-events.addEventListener("end", ({ data }) => {
-  // A browser would come back for more.
-  events.close();
-  counter.textContent = "Your session has ended: " + JSON.parse(data).reason;
-});
-</script>`;
+let events;
+function listen() {
+  events = new EventSource("events");
+  events.onmessage = ({ data }) => counter.textContent = data;
+  events.addEventListener("end", ({ data }) => {
+    // A browser would come back for more.
+    events.close();
+    counter.textContent = "Your session has ended: " + JSON.parse(data).reason;
+  });
+  events.onerror = async () => {
+    // Browsers come back by themselves. They give up if there is no session any
+    // more, and if a proxy says that the site is away.
+    if (events.readyState !== EventSource.CLOSED) return;
+    const { status } = await fetch("events", { method: "HEAD" }).catch(() => ({}));
+    if (status === 204) counter.textContent = "Your session has ended";
+    else setTimeout(listen, 2000 + 3000 * Math.random());
+  };
+}
+listen();
+</script>
+</html>`;
   }
 }
 
@@ -31,8 +47,12 @@ class CounterEvents extends Resource {
     // Not getSession(): coming back for events is no visit.
     const events = request.session?.events(request);
     if (events === undefined) return new Response(null, { status: 204 });
-    let count = 0;
-    const timer = setInterval(() => events.send(`${++count}`), 100);
+    // A browser that comes back sends the id of the last event that it has seen.
+    let count = Number(request.getHeader("last-event-id") ?? 0);
+    const timer = setInterval(() => {
+      count++;
+      events.send({ id: `${count}`, data: count });
+    }, 100);
     events.signal.addEventListener("abort", () => clearInterval(timer));
     return events.response;
   }

@@ -8,3 +8,33 @@ export function isHeaderValue(value: unknown): value is string {
     return false;
   }
 }
+
+const LAST_EVENT_ID = "last-event-id";
+
+/**
+ * Returns the value of a request's header; undefined for null.
+ *
+ * `Last-Event-ID` is decoded: browsers send it in UTF-8 (HTML, 9.2.4), while
+ * `Headers` has a character for each byte. A value that is not UTF-8 is returned as
+ * it came.
+ */
+export function decodeHeader(
+  name: string,
+  value: string | null,
+): string | undefined {
+  if (value === null) return undefined;
+  const isEventId = name.length === LAST_EVENT_ID.length &&
+    name.toLowerCase() === LAST_EVENT_ID;
+  return isEventId ? decodeBytes(value) : value;
+}
+
+/** Decodes a text that has a character for each byte. */
+function decodeBytes(text: string): string {
+  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+      .decode(bytes);
+  } catch {
+    return text;
+  }
+}

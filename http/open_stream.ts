@@ -1,18 +1,60 @@
 /** A stream that is open until the client leaves, the session ends, or the site stops. */
 export interface OpenStream {
-  /** Closes the stream and sends the reason; does nothing if it is closed. */
+  /** Whether the session is in a store, so that another process can continue it. */
+  readonly isStored: boolean;
+  /** Sends the reason and closes: the session is over. Does nothing if closed. */
   end(reason: string): void;
   /** Closes the stream so that the client connects again. */
   cut(): void;
+  /**
+   * Closes the stream since the site stops while the session lives on. The client
+   * connects again, some seconds later.
+   */
+  restart(): void;
+  /** Closes the stream without a word to the client. */
+  drop(): void;
+  /** Returns whether a rendered value sends the stream to the client. */
+  isSentBy(rendered: unknown): boolean;
+  /** The 101 of a socket: Deno can send no other response after the upgrade. */
+  readonly upgrade?: Response;
+}
+
+/** A request's member that lists the streams that were opened to answer it. */
+export const OPENED_STREAMS: unique symbol = Symbol("openedStreams");
+
+/** A request whose response may be a stream. */
+export interface StreamedRequest {
+  [OPENED_STREAMS]?: OpenStream[] | undefined;
+}
+
+/** A site's member that breaks its streams off, as the death of its process would. */
+export const BREAK_STREAMS: unique symbol = Symbol("breakStreams");
+
+/** The reason of a stop signal that does not end the sessions. */
+export class SessionsLiveOn extends DOMException {
+  /** Whether the process has died, in a test, so that no client is told. */
+  readonly hasDied: boolean;
+
+  constructor(hasDied: boolean = false) {
+    super("The site has stopped", "AbortError");
+    this.hasDied = hasDied;
+  }
+}
+
+/** The streams of a site. */
+interface SiteStreams {
+  readonly open: Set<OpenStream>;
+  /** Closed streams with bytes that the client has not taken. */
+  readonly untaken: Set<OpenStream>;
 }
 
 /**
- * The open streams of each site, by the signal of its stop.
+ * The streams of each site, by the signal of its stop.
  *
  * All of them share one listener. A signal searches its listeners for each one
  * that is added or removed, so one for each stream would take quadratic time.
  */
-const openOf = new WeakMap<AbortSignal, Set<OpenStream>>();
+const streamsOf = new WeakMap<AbortSignal, SiteStreams>();
 
 /** Streams that close themselves when the site stops. */
 const selfClosing = new WeakSet<ReadableStream>();
@@ -30,19 +72,53 @@ export function keepStream(
   ofSession: Set<OpenStream>,
   stopSignal: AbortSignal,
 ): void {
-  if (stopSignal.aborted) return stream.end("shutdown");
+  if (stopSignal.aborted) return stopStream(stream, stopSignal.reason);
   ofSession.add(stream);
-  streamsUntil(stopSignal).add(stream);
+  streamsUntil(stopSignal).open.add(stream);
 }
 
-/** Removes a stream that is closed. */
+/** Removes a stream that is closed; its client may still have to take the rest. */
 export function dropStream(
   stream: OpenStream,
   ofSession: Set<OpenStream>,
   stopSignal: AbortSignal,
 ): void {
   ofSession.delete(stream);
-  openOf.get(stopSignal)?.delete(stream);
+  streamsOf.get(stopSignal)?.open.delete(stream);
+}
+
+/** Notes that the client has not taken all that a closed stream has sent. */
+export function noteUntaken(stream: OpenStream, stopSignal: AbortSignal): void {
+  streamsUntil(stopSignal).untaken.add(stream);
+}
+
+/** Notes that the client has taken all, or has left. */
+export function noteTaken(stream: OpenStream, stopSignal: AbortSignal): void {
+  streamsOf.get(stopSignal)?.untaken.delete(stream);
+}
+
+/** Returns the number of closed streams whose clients have not taken the rest. */
+export function countUntaken(stopSignal: AbortSignal): number {
+  return streamsOf.get(stopSignal)?.untaken.size ?? 0;
+}
+
+/**
+ * Drops the streams that were opened for a request whose response does not send
+ * them: the resource failed, or returned another value.
+ *
+ * @param rendered The value that is sent; undefined if the request failed.
+ * @returns the response that has to be sent, if the request was upgraded. A
+ * client would wait for ever for any other.
+ */
+export function dropUnsent(
+  request: StreamedRequest,
+  rendered?: unknown,
+): Response | undefined {
+  const opened = request[OPENED_STREAMS];
+  if (opened === undefined) return undefined;
+  const unsent = opened.filter((stream) => !stream.isSentBy(rendered));
+  for (const stream of unsent) stream.drop();
+  return unsent.find(({ upgrade }) => upgrade !== undefined)?.upgrade;
 }
 
 /** Marks a body as one that closes itself when the site stops. */
@@ -55,13 +131,24 @@ export function isSelfClosing(body: ReadableStream): boolean {
   return selfClosing.has(body);
 }
 
-function streamsUntil(stopSignal: AbortSignal): Set<OpenStream> {
-  const known = openOf.get(stopSignal);
+function streamsUntil(stopSignal: AbortSignal): SiteStreams {
+  const known = streamsOf.get(stopSignal);
   if (known !== undefined) return known;
-  const streams = new Set<OpenStream>();
-  openOf.set(stopSignal, streams);
+  const streams = {
+    open: new Set<OpenStream>(),
+    untaken: new Set<OpenStream>(),
+  };
+  streamsOf.set(stopSignal, streams);
   stopSignal.addEventListener("abort", () => {
-    for (const stream of streams) stream.end("shutdown");
+    for (const stream of streams.open) stopStream(stream, stopSignal.reason);
   }, { once: true });
   return streams;
+}
+
+/** Closes a stream since its site stops: with the reason if the session is over. */
+function stopStream(stream: OpenStream, reason: unknown): void {
+  const livesOn = reason instanceof SessionsLiveOn;
+  if (livesOn && reason.hasDied) stream.drop();
+  else if (livesOn || stream.isStored) stream.restart();
+  else stream.end("shutdown");
 }

@@ -1,7 +1,12 @@
 import { GuardedAbort } from "../base/abort.ts";
 import { type Clock, LONGEST_DELAY } from "../base/clock.ts";
 import { describe } from "../base/describe.ts";
-import { ABOVE_ZERO, checkOptions, type OptionRules } from "../base/options.ts";
+import {
+  ABOVE_ZERO,
+  checkOptions,
+  type OptionRules,
+  SECONDS,
+} from "../base/options.ts";
 import { markSelfClosing } from "../http/open_stream.ts";
 
 /** One server-sent event, by the fields of its format; each may be left out. */
@@ -39,21 +44,43 @@ export interface EventStreamOptions {
    * @default {262144}
    */
   readonly maxBufferedBytes?: number;
+  /**
+   * Seconds over which browsers come back after a stop, if their sessions live on.
+   * Each stream is sent a `retry:` of a random time up to that, so that not all
+   * browsers come to the new process at once. 0 sends none: browsers then wait as
+   * long as they choose, or as an earlier `retry` says.
+   *
+   * @default {5}
+   */
+  readonly reconnectWithin?: number;
 }
 
 const RULES: OptionRules<EventStreamOptions> = {
   keepAlive: ABOVE_ZERO,
   maxBufferedBytes: ABOVE_ZERO,
+  reconnectWithin: SECONDS,
 };
 
 /** The parts of its session that a stream of events uses. */
 export interface EventStreamParts {
   readonly clock: Clock;
+  /** Whether the session is in a store. */
+  readonly isStored: boolean;
   /** Called once, when the stream is closed by either side. */
   readonly onClosed: () => void;
+  /** Called at the closing if the client has not taken all that was sent. */
+  readonly onUntaken: () => void;
+  /** Called later, when the client has taken all, or has left. */
+  readonly onTaken: () => void;
   /** Receives the errors of the abort listeners; must not throw. */
   readonly onError: (error: unknown) => void;
 }
+
+/**
+ * The least milliseconds of a `retry:` at a stop. A process that starts again
+ * takes about as long.
+ */
+const LEAST_RETRY = 500;
 
 /** The comment that the keep-alive sends. */
 const COMMENT = new TextEncoder().encode(":\n\n");
@@ -73,30 +100,36 @@ export class EventStream {
   readonly #parts: EventStreamParts;
   readonly #keepAlive: number;
   readonly #maxBufferedBytes: number;
+  readonly #reconnectWithin: number;
+  readonly #body: ReadableStream<Uint8Array<ArrayBuffer>>;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   /** Why the stream was closed; undefined while it is open. */
   #cause: string | undefined = undefined;
   readonly #abort: GuardedAbort;
   #timer: unknown = undefined;
   #hasSent = false;
+  #isBodyClosed = false;
 
   /** Opens a stream. Sessions call this. */
   constructor(parts: EventStreamParts, options: EventStreamOptions) {
     checkOptions("open a stream of events", options, RULES);
     const { keepAlive = 15, maxBufferedBytes = 2 ** 18 } = options;
+    const { reconnectWithin = 5 } = options;
     this.#parts = parts;
     this.#abort = new GuardedAbort(parts.onError);
     this.#keepAlive = Math.min(keepAlive * 1000, LONGEST_DELAY);
     this.#maxBufferedBytes = maxBufferedBytes;
-    const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    this.#reconnectWithin = reconnectWithin;
+    this.#body = new ReadableStream<Uint8Array<ArrayBuffer>>({
       start: (controller) => void (this.#controller = controller),
-      cancel: () => this.#close("The visitor has left"),
+      pull: () => this.#closeIfTaken(),
+      cancel: () => this.#leave(),
     }, {
       highWaterMark: maxBufferedBytes,
       size: (chunk) => chunk.byteLength,
     });
-    markSelfClosing(body);
-    this.response = new Response(body, {
+    markSelfClosing(this.#body);
+    this.response = new Response(this.#body, {
       headers: {
         "content-type": "text/event-stream",
         "cache-control": "no-store",
@@ -152,11 +185,15 @@ export class EventStream {
     this.#close("The stream was closed");
   }
 
+  /** @ignore */
+  get isStored(): boolean {
+    return this.#parts.isStored;
+  }
+
   /** Sends the `end` event, and closes the stream. Sessions call this. */
   end(reason: string): void {
     if (this.#cause !== undefined) return;
-    const event = formatEvent({ event: "end", data: { reason } });
-    this.#controller.enqueue(new TextEncoder().encode(event));
+    this.#enqueue({ event: "end", data: { reason } });
     this.#close(
       reason === "shutdown"
         ? "The site has stopped"
@@ -169,18 +206,72 @@ export class EventStream {
     this.#close("The token that opened it counts no more");
   }
 
+  /** @ignore */
+  restart(): void {
+    if (this.#cause !== undefined) return;
+    const latest = this.#reconnectWithin * 1000;
+    if (latest > 0) {
+      const least = Math.min(LEAST_RETRY, latest);
+      const spread = Math.random() * (latest - least);
+      this.#enqueue({ retry: Math.round(least + spread) });
+    }
+    this.#close("The site has stopped");
+  }
+
+  /** @ignore */
+  drop(): void {
+    this.#closeBody();
+    this.#close("The stream was broken off");
+  }
+
+  /** @ignore */
+  isSentBy(rendered: unknown): boolean {
+    const body = this.#body;
+    return rendered === this.response || rendered === body || body.locked ||
+      (rendered instanceof Response && rendered.body === body);
+  }
+
+  #enqueue(event: ServerEvent): void {
+    this.#controller.enqueue(new TextEncoder().encode(formatEvent(event)));
+  }
+
   #close(cause: string): void {
     if (this.#cause !== undefined) return;
     this.#cause = cause;
-    const { clock, onClosed } = this.#parts;
+    const { clock, onClosed, onUntaken } = this.#parts;
     if (this.#timer !== undefined) clock.clearTimeout(this.#timer);
-    try {
-      this.#controller.close();
-    } catch {
-      // The client has cancelled the stream.
-    }
     onClosed();
+    if (this.#isTaken) this.#closeBody();
+    else onUntaken();
     this.#abort.abort(() => closedBecause(cause));
+  }
+
+  /** Whether nothing waits for the client to take it. */
+  get #isTaken(): boolean {
+    return this.#isBodyClosed ||
+      this.#controller.desiredSize! >= this.#maxBufferedBytes;
+  }
+
+  /** Closes the body of a closed stream once the client has taken the rest. */
+  #closeIfTaken(): void {
+    const isDue = this.#cause !== undefined && !this.#isBodyClosed &&
+      this.#isTaken;
+    if (!isDue) return;
+    this.#closeBody();
+    this.#parts.onTaken();
+  }
+
+  #closeBody(): void {
+    if (this.#isBodyClosed) return;
+    this.#isBodyClosed = true;
+    this.#controller.close();
+  }
+
+  /** The client has cancelled the body. */
+  #leave(): void {
+    this.#isBodyClosed = true;
+    this.#close("The visitor has left");
+    this.#parts.onTaken();
   }
 
   #wait(): void {
@@ -190,8 +281,7 @@ export class EventStream {
 
   readonly #beat = (): void => {
     // While bytes wait to be read, a comment would reveal nothing.
-    const isTaken = this.#controller.desiredSize === this.#maxBufferedBytes;
-    if (!this.#hasSent && isTaken) this.#controller.enqueue(COMMENT);
+    if (!this.#hasSent && this.#isTaken) this.#controller.enqueue(COMMENT);
     this.#hasSent = false;
     this.#wait();
   };

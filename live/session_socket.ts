@@ -20,7 +20,10 @@ export interface SessionSocket {
   /**
    * The socket. It opens when the response has been sent.
    *
-   * An error of a listener is reported, and closes the socket with code 1011.
+   * An error of a listener is reported, and closes the socket with code 1011. Each
+   * socket that was open has one `close` event, with code and reason of the side
+   * that closed it first. It comes within 5 seconds of the closing here, even if
+   * the client does not answer.
    */
   readonly socket: WebSocket;
   /** The response that the resource must return: it opens the connection. */
@@ -33,7 +36,8 @@ export interface SessionSocketOptions {
   readonly protocol?: string;
   /**
    * Seconds without a message after which a ping is sent to the client. The
-   * socket is closed if the client does not respond for as long again.
+   * socket is closed, with code 1001, if the client does not respond for as long
+   * again. 0 sends no ping.
    *
    * @default {30}
    */
@@ -72,6 +76,8 @@ export interface UpgradeRequest extends OriginatingRequest {
 /** The parts of its session that a socket uses. */
 export interface SocketParts {
   readonly clock: Clock;
+  /** Whether the session is in a store. */
+  readonly isStored: boolean;
   /** Milliseconds that may pass between a message and the touch for it. */
   readonly touchDelay: () => number;
   /** Milliseconds since the session was touched. */
@@ -82,6 +88,10 @@ export interface SocketParts {
   readonly onOpen: () => void;
   /** Called when the socket is closed or closing. */
   readonly onClosed: () => void;
+  /** Called at the closing of an open socket: the client has to answer it. */
+  readonly onUntaken: () => void;
+  /** Called when the client has answered the closing, or has left. */
+  readonly onTaken: () => void;
   /** Receives the errors of the socket's listeners; must not throw. */
   readonly onError: (error: unknown) => void;
 }
@@ -91,6 +101,15 @@ export interface SocketParts {
  * client disconnects before the connection opens.
  */
 const LONGEST_OPENING = 30_000;
+
+/**
+ * Milliseconds for a client to answer a closing. The answer takes a round trip; a
+ * client that sends none is asleep or gone.
+ */
+const LONGEST_CLOSING = 5000;
+
+/** Seconds without a message until Deno's socket sends a ping, by default. */
+const IDLE_TIMEOUT = 30;
 
 /**
  * Close codes: going away, a policy against staying, an error here, and come
@@ -111,6 +130,11 @@ export class TiedSocket implements SessionSocket, OpenStream {
 
   readonly #parts: SocketParts;
   #isEnded = false;
+  /** Whether the listeners have got their `close` event. */
+  #hasClosed = false;
+  #isAnnouncing = false;
+  /** Code and reason by which this side has closed the socket. */
+  #closing: CloseEventInit | undefined = undefined;
   /** Fires when the touch for a message is due, or the opening has failed. */
   #timer: unknown = undefined;
 
@@ -126,14 +150,20 @@ export class TiedSocket implements SessionSocket, OpenStream {
     options: SessionSocketOptions,
   ) {
     checkOptions("open a socket", options, RULES);
-    const { origins, maxBufferedBytes = 2 ** 20, ...upgrade } = options;
+    const {
+      origins,
+      maxBufferedBytes = 2 ** 20,
+      idleTimeout = IDLE_TIMEOUT,
+      ...upgrade
+    } = options;
     if (request.getHeader("upgrade")?.toLowerCase() !== "websocket") {
       throw new HttpError(400, "The request asks for no WebSocket");
     }
     refuseOtherOrigins(request, origins);
     const { socket, response } = Deno.upgradeWebSocket(
       request.request,
-      upgrade,
+      // Deno sends the ping after half of the time.
+      { ...upgrade, idleTimeout: 2 * idleTimeout },
     );
     this.socket = socket;
     this.response = response;
@@ -159,7 +189,11 @@ export class TiedSocket implements SessionSocket, OpenStream {
       if (this.#isEnded) event.stopImmediatePropagation();
       else this.#onMessage();
     });
-    socket.addEventListener("close", () => this.#onClose());
+    socket.addEventListener("close", (event) => this.#onClose(event));
+  }
+
+  get isStored(): boolean {
+    return this.#parts.isStored;
   }
 
   /** Closes the socket, with 1001 if the site stops, or else 1008. */
@@ -172,13 +206,46 @@ export class TiedSocket implements SessionSocket, OpenStream {
     this.#close(TRY_AGAIN, "renewed");
   }
 
-  #close(code: number, reason: string): void {
+  /** Closes the socket with 1001, since the site stops. */
+  restart(): void {
+    this.#close(GOING_AWAY, "shutdown");
+  }
+
+  /**
+   * Closes a socket whose resource failed as soon as it opens; another one without
+   * code and reason, as Deno cannot break it off.
+   */
+  drop(): void {
+    if (this.socket.readyState === WebSocket.CONNECTING) {
+      this.#close(INTERNAL_ERROR, "internal error");
+    } else this.#close(undefined, "");
+  }
+
+  get upgrade(): Response {
+    return this.response;
+  }
+
+  /** Returns whether a value is the response that opens the socket. */
+  isSentBy(rendered: unknown): boolean {
+    return rendered === this.response;
+  }
+
+  #close(code: number | undefined, reason: string): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#clearTimer();
     this.#parts.onClosed();
     const { socket } = this;
-    const close = () => socket.close(code, shorten(reason));
+    const close = () => {
+      if (code === undefined) return socket.close();
+      const closing = { code, reason: shorten(reason) };
+      this.#closing = closing;
+      socket.close(code, closing.reason);
+      this.#parts.onUntaken();
+      // A site that stops does not wait for the answer of the client.
+      if (code === GOING_AWAY) return;
+      this.#setTimer(() => this.#announceClose(), LONGEST_CLOSING);
+    };
     // A socket that is closed before it is open would leave the client waiting.
     if (socket.readyState === WebSocket.CONNECTING) {
       socket.addEventListener("open", close);
@@ -194,13 +261,31 @@ export class TiedSocket implements SessionSocket, OpenStream {
     else touch();
   }
 
-  #onClose(): void {
-    const isTouchDue = this.#timer !== undefined;
+  /** Passes on one event; Deno sends a second one if the client was silent. */
+  #onClose(event: CloseEvent): void {
+    if (!this.#isAnnouncing) this.#parts.onTaken();
+    if (this.#hasClosed) return event.stopImmediatePropagation();
+    const isTouchDue = !this.#isEnded && this.#timer !== undefined;
     this.#clearTimer();
+    if (this.#closing !== undefined) {
+      // The client may answer with another code, or without the reason.
+      event.stopImmediatePropagation();
+      return this.#announceClose();
+    }
+    this.#hasClosed = true;
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#parts.onClosed();
     if (isTouchDue) this.#parts.touch();
+  }
+
+  /** Sends the listeners the event of a closing by this side. */
+  #announceClose(): void {
+    const event = new CloseEvent("close", { wasClean: true, ...this.#closing });
+    this.#closing = undefined;
+    this.#isAnnouncing = true;
+    this.socket.dispatchEvent(event);
+    this.#isAnnouncing = false;
   }
 
   #setTimer(callback: () => void, delay: number): void {

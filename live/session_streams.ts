@@ -3,6 +3,9 @@ import { EventStream, type EventStreamOptions } from "./event_stream.ts";
 import {
   dropStream,
   keepStream,
+  noteTaken,
+  noteUntaken,
+  OPENED_STREAMS,
   type OpenStream,
 } from "../http/open_stream.ts";
 import {
@@ -27,6 +30,8 @@ export interface StreamRequest {
     /** Aborts when the site stops. */
     readonly stopSignal: AbortSignal;
   };
+  /** @ignore */
+  [OPENED_STREAMS]?: OpenStream[] | undefined;
   /** @ignore */
   [TOKEN_GENERATION]?(session: object): number | undefined;
 }
@@ -68,6 +73,7 @@ const TOUCHES_PER_TIMEOUT = 20;
 /** The open streams of one session. */
 export class SessionStreams {
   readonly #session: StreamingSession;
+  readonly #isStored: boolean;
   /** The generation of the token that opened each; Infinity without a token. */
   readonly #generations = new Map<OpenStream, number>();
   readonly #open = new Set<OpenStream>();
@@ -75,8 +81,10 @@ export class SessionStreams {
   /** Fires when streams of replaced tokens are to be cut. */
   #timer: unknown = undefined;
 
-  constructor(session: StreamingSession) {
+  /** @param isStored Whether the session is in a store. */
+  constructor(session: StreamingSession, isStored = false) {
     this.#session = session;
+    this.#isStored = isStored;
   }
 
   /** The number of open streams. */
@@ -139,10 +147,13 @@ export class SessionStreams {
     const { stopSignal } = request.site;
     const stream: EventStream = new EventStream({
       clock: this.#session.site.clock,
+      isStored: this.#isStored,
       onClosed: () => this.#drop(stream, stopSignal),
+      onUntaken: () => noteUntaken(stream, stopSignal),
+      onTaken: () => noteTaken(stream, stopSignal),
       onError: this.#report,
     }, options);
-    this.#keep(stream, request);
+    this.#begin(stream, request);
     return stream;
   }
 
@@ -156,6 +167,7 @@ export class SessionStreams {
     const { stopSignal } = request.site;
     const stream: TiedSocket = new TiedSocket(request, {
       clock,
+      isStored: this.#isStored,
       touchDelay: () =>
         Math.min(
           TOUCH_EVERY,
@@ -165,10 +177,18 @@ export class SessionStreams {
       touch: this.#touch,
       onOpen: () => this.#keep(stream, request),
       onClosed: () => this.#drop(stream, stopSignal),
+      onUntaken: () => noteUntaken(stream, stopSignal),
+      onTaken: () => noteTaken(stream, stopSignal),
       onError: this.#report,
     }, options);
-    this.#keep(stream, request);
+    this.#begin(stream, request);
     return stream;
+  }
+
+  /** Keeps a new stream, and notes which request has to send it. */
+  #begin(stream: OpenStream, request: StreamRequest): void {
+    (request[OPENED_STREAMS] ??= []).push(stream);
+    this.#keep(stream, request);
   }
 
   #keep(stream: OpenStream, request: StreamRequest): void {

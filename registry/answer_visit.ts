@@ -1,8 +1,9 @@
 import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import { dropUnsent, type StreamedRequest } from "../http/open_stream.ts";
 import { addSessionHeaders, type SessionHeaders } from "./session_headers.ts";
 
 /** The part of a visit that answering it uses. */
-export interface FinishableVisit {
+export interface FinishableVisit extends StreamedRequest {
   wait(): void;
   finish(): MaybePromise<SessionHeaders>;
   abandon(): MaybePromise<void>;
@@ -32,6 +33,7 @@ function conclude(
   visit: FinishableVisit,
   response: Response,
 ): MaybePromise<Response> {
+  response = dropUnsent(visit, response) ?? response;
   const finishing = visit.finish();
   return isPromiseLike(finishing)
     ? finishing.then(

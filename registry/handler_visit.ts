@@ -1,4 +1,10 @@
 import { Delivery } from "../http/delivery.ts";
+import { decodeHeader } from "../http/header_value.ts";
+import {
+  dropUnsent,
+  OPENED_STREAMS,
+  type OpenStream,
+} from "../http/open_stream.ts";
 import type { MaybePromise } from "../base/maybe_promise.ts";
 import type { PlainRequest } from "./plain_request.ts";
 import type { SessionHeaders } from "./session_headers.ts";
@@ -16,6 +22,8 @@ export interface HandlerSessions {
 export class HandlerVisit<S extends HandlerSessions> extends RequestVisit<S> {
   readonly #source: PlainRequest;
   #delivery: Delivery | undefined = undefined;
+  /** @ignore */
+  [OPENED_STREAMS]: OpenStream[] | undefined = undefined;
 
   constructor(
     sessions: S,
@@ -55,7 +63,12 @@ export class HandlerVisit<S extends HandlerSessions> extends RequestVisit<S> {
   }
 
   getHeader(name: string): string | undefined {
-    return this.request.headers.get(name) ?? undefined;
+    return decodeHeader(name, this.request.headers.get(name));
+  }
+
+  override abandon(): MaybePromise<void> {
+    dropUnsent(this);
+    return super.abandon();
   }
 
   override finish(): MaybePromise<SessionHeaders> {

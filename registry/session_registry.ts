@@ -91,6 +91,10 @@ export class SessionRegistry implements SessionOwner {
   }
 
   /** The callbacks that `onEnd` has registered. */
+  get isStored(): boolean {
+    return this.backend.mustLoad;
+  }
+
   get namedCallbacks(): ReadonlyMap<string, NamedEndCallback> {
     return this.delivery.named;
   }

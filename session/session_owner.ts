@@ -16,6 +16,8 @@ export interface OwnerOf<Session, End> {
     move(entry: number, deadline: number, now: number): void;
     remove(entry: number): void;
   };
+  /** Whether the sessions are in a store, where they outlive the process. */
+  readonly isStored: boolean;
   /** Milliseconds that a replaced token still counts. */
   readonly renewalGrace: number;
   /** The callbacks that `onEnd` has registered. */

@@ -1,4 +1,5 @@
 import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import { dropUnsent } from "../http/open_stream.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { RESET } from "../request/internals.ts";
@@ -55,6 +56,8 @@ export function answerError(
   request: SiteRequest,
   isSecond = false,
 ): MaybePromise<Response> {
+  // A Response that was thrown may be that of a stream.
+  dropUnsent(request, error);
   // The answer may fail too: a header is invalid, or a change cannot be written.
   const answerSecond = (second: unknown): MaybePromise<Response> => {
     if (!isSecond) return answerError(site, second, request, true);

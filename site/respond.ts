@@ -1,5 +1,6 @@
 import { describe } from "../base/describe.ts";
 import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import { dropUnsent } from "../http/open_stream.ts";
 import { isRendered } from "../http/response.ts";
 import type { SessionHeaders } from "../registry/visit.ts";
 import type { ErrorContext, Rendered, SiteRequest } from "../request.ts";
@@ -54,6 +55,8 @@ export function respond(
       }`,
     );
   }
+  const upgrade = dropUnsent(request, rendered);
+  if (upgrade !== undefined) rendered = upgrade;
   const visit = request[VISIT];
   if (visit === undefined) return send(site, rendered, NO_SESSION, request);
   const finishing = visit.finish();

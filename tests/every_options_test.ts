@@ -251,7 +251,11 @@ entry<EventStreamOptions>(
     withSession((sessions) =>
       sessions.create().events(STREAM_REQUEST, options)
     ),
-  { keepAlive: number(0, -1), maxBufferedBytes: number(0, -1) },
+  {
+    keepAlive: number(0, -1),
+    maxBufferedBytes: number(0, -1),
+    reconnectWithin: number(-1, Infinity),
+  },
 );
 entry<SessionSocketOptions>(
   "SessionSocketOptions",

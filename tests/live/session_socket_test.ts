@@ -393,3 +393,89 @@ test("Session.socket() opens to a page of the site itself", async () => {
   await visitor.opened;
   await visitor.leave();
 });
+
+/** Opens a socket by hand, so that the client can be silent or rude. */
+async function openRaw(url: string): Promise<Deno.TcpConn> {
+  const { hostname, port } = new URL(url);
+  const client = await Deno.connect({ hostname, port: Number(port) });
+  await client.write(new TextEncoder().encode(
+    "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+  ));
+  await client.read(new Uint8Array(1024));
+  return client;
+}
+
+/** Gathers the close events of the only socket. */
+function closesOf({ sockets }: { sockets: WebSocket[] }) {
+  const closes: [number, string][] = [];
+  const closed = new Promise<void>((resolve) => {
+    sockets[0]!.addEventListener("close", ({ code, reason }) => {
+      closes.push([code, reason]);
+      resolve();
+    });
+  });
+  return { closes, closed };
+}
+
+test("Session.socket() has one close event, by the reason here, whatever the client answers", async () => {
+  await using it = served();
+  using client = await openRaw(it.url);
+  const { closes, closed } = closesOf(it);
+
+  onlySession(it.site).expire("revoked");
+  // A close frame without code and reason, masked.
+  await client.write(new Uint8Array([0x88, 0x80, 0, 0, 0, 0]));
+  await closed;
+
+  await it.site.close();
+  assertEquals(closes, [[1008, "revoked"]]);
+});
+
+test("Session.socket() has one close event five seconds after the end if the client is silent", async () => {
+  const clock = new ManualClock();
+  await using it = served({ clock });
+  using client = await openRaw(it.url);
+  const { closes, closed } = closesOf(it);
+
+  onlySession(it.site).expire();
+  clock.advance(4999);
+  assertEquals(closes, []);
+  clock.advance(1);
+  await closed;
+  assertEquals(closes, [[1008, "logout"]]);
+
+  await client.write(new Uint8Array([0x88, 0x80, 0, 0, 0, 0]));
+  while (await client.read(new Uint8Array(1024)) !== null);
+  assertEquals(closes, [[1008, "logout"]]);
+});
+
+test("Session.socket() has one close event when the client leaves", async () => {
+  await using it = served();
+  const visitor = new Visitor(it.url);
+  await visitor.opened;
+  const { closes, closed } = closesOf(it);
+  await visitor.leave();
+  await closed;
+  assertEquals(closes.length, 1);
+});
+
+test("SessionSocketOptions.idleTimeout is the time until the ping, and again until the close", async () => {
+  await using it = served({ socket: { idleTimeout: 1 } });
+  using client = await openRaw(it.url);
+  const began = performance.now();
+  const { closes, closed } = closesOf(it);
+  const bytes = new Uint8Array(16);
+
+  await client.read(bytes);
+  assertEquals(bytes[0], 0x89, "a ping");
+  const pinged = performance.now() - began;
+  await closed;
+  const took = performance.now() - began;
+  // Deno would close a second time when the connection goes.
+  while (await client.read(bytes) !== null);
+
+  assert(pinged > 900, `pinged after ${pinged} ms`);
+  assert(took > 1900, `closed after ${took} ms`);
+  assertEquals(closes.map(([code]) => code), [1001]);
+});

@@ -90,8 +90,8 @@ test("events pushes a counter until the session ends", async () => {
   const visitor = new EventReader(
     await fetch(`${it.url}events`, { headers: { cookie } }),
   );
-  assertEquals(await visitor.next(), ["data: 1"]);
-  assertEquals(await visitor.next(), ["data: 2"]);
+  assertEquals(await visitor.next(), ["id: 1", "data: 1"]);
+  assertEquals(await visitor.next(), ["id: 2", "data: 2"]);
   onlySession(counter).expire("idle");
   assertEquals((await visitor.rest()).at(-1), [
     "event: end",
