@@ -101,12 +101,15 @@ export {
   type SessionEndCallback,
   SessionEndedError,
   type SessionEndReason,
+  SessionKey,
+  type SessionKeyOptions,
   type SessionSite,
   type SessionSocket,
   type SessionSocketOptions,
   type SessionStartCallback,
   type SessionWarning,
   type SessionWarningCallback,
+  type StandardSchemaV1,
   type StreamRequest,
 } from "./session.ts";
 export {

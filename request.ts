@@ -32,6 +32,7 @@ import { redirectTo } from "./http/redirect.ts";
 import { responseOf } from "./http/response.ts";
 import { ResponseDraft } from "./http/response_draft.ts";
 import { TOKEN_GENERATION } from "./live/session_streams.ts";
+import type { SessionType } from "./registry/session_as.ts";
 import {
   type LogInOptions,
   RequestVisit,
@@ -412,10 +413,20 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * ```
    */
   getSession(): Session;
+  /**
+   * Returns the session as one of the class that the `sessionFactory` makes.
+   *
+   * @throws {TypeError} If the factory makes another one.
+   */
+  getSession<S extends Session>(
+    type: new (site: SessionSite, uid: string) => S,
+  ): S;
   /** Returns the object of a class that the session keeps; see `getComponent`. */
   getSession<T>(component: SessionComponent<T>): T;
-  getSession<T>(component?: SessionComponent<T>): Session | T {
-    return this[OPEN_VISIT]().getSession(component);
+  getSession<T>(
+    type?: SessionType<Session> | SessionComponent<T>,
+  ): Session | T {
+    return this[OPEN_VISIT]().getSession(type);
   }
 
   /**

@@ -57,17 +57,27 @@ import {
   openAccess,
   type SessionParts,
 } from "./session/session_parts.ts";
+import {
+  type AnySessionKey,
+  nameOf,
+  SessionKey,
+  type SessionKeyOptions,
+} from "./session/session_key.ts";
+import { SessionValues } from "./session/session_values.ts";
 import { leadOf, SessionWarnings } from "./session/session_warnings.ts";
+import type { StandardSchemaV1 } from "./session/standard_schema.ts";
 
-export { checkPrincipal };
+export { checkPrincipal, SessionKey };
 export type {
   EventStream,
   EventStreamOptions,
   ServerEvent,
   SessionChange,
   SessionEndReason,
+  SessionKeyOptions,
   SessionSocket,
   SessionSocketOptions,
+  StandardSchemaV1,
   StreamRequest,
 };
 
@@ -361,6 +371,21 @@ export class Session {
       kind: "access",
       operation: { kind: "renewal-due" },
     });
+  }
+
+  /**
+   * Loads the values and the principal as they are now, if the sessions have a
+   * store; a change that waits to be written stays. A session that has ended in
+   * another process ends here soon after.
+   *
+   * Sessions that something in this process observes, by listeners or streams, are
+   * loaded by themselves within a second of a change elsewhere, and each request
+   * loads its own.
+   *
+   * @throws Rejects with an HttpError 503 if the store does not answer.
+   */
+  async reload(): Promise<void> {
+    await this.site[OWNER].values?.reload(this);
   }
 
   /** When the session was made, in UNIX seconds. */
@@ -775,25 +800,100 @@ export class Session {
     (this.#getLazy().components ??= new Map()).set(component, value);
   }
 
-  /** Returns the value under a key, or undefined; readable after the end. */
-  get<T = unknown>(key: string): T | undefined {
-    return this.#lazy?.values?.get(key) as T | undefined;
+  /**
+   * Returns the value under a key, or undefined; readable after the end.
+   *
+   * The default of a {@linkcode SessionKey} that is returned is kept, as if it had
+   * been set. Over a store, a change inside an object that a request got here is
+   * written with the response of the request. If another process has written the
+   * key since, the change is dropped and reported: then use
+   * {@linkcode Session.update}.
+   *
+   * @throws {TypeError} If the sessions have a store that cannot keep the default.
+   */
+  get<T, D extends T | undefined>(key: SessionKey<T, D>): T | D;
+  /** Returns the value under a plain key, which no compiler checks. */
+  get<T = unknown>(key: string): T | undefined;
+  get(key: string | AnySessionKey): unknown {
+    if (typeof key !== "string") return this.#getValues().get(key);
+    return this.#lazy?.values?.get(key);
   }
 
   /**
    * Keeps a value under a key, for as long as the session lives.
    *
-   * Over a store the value is kept as it is at this call: after a change inside
-   * it, set it again.
+   * Over a store the value is kept as it is at this call, and a value is what
+   * `structuredClone` copies without loss. Views of bytes are kept without the
+   * rest of their buffer.
    *
-   * @throws {TypeError} If the sessions have a store and the value cannot be
-   * cloned.
+   * @throws {TypeError} If the sessions have a store and the value has a function,
+   * a symbol or an instance of a class in it; the error names where.
    * @throws {SessionEndedError} If the session has ended.
    */
-  set(key: string, value: unknown): void {
+  set<T>(
+    key: SessionKey<T, T | undefined>,
+    value: NoInfer<T>,
+  ): void;
+  /** Keeps a value under a plain key. */
+  set(key: string, value: unknown): void;
+  set(key: string | AnySessionKey, value: unknown): void {
     if (this.#end !== undefined) throw this.#tooLate("set", key, this.#end);
-    this.site[OWNER].changed(this, { kind: "value", key, value });
-    (this.#getLazy().values ??= new Map()).set(key, value);
+    this.#getValues().set(key, value);
+  }
+
+  /**
+   * Replaces a value by what a function makes of it, in one step.
+   *
+   * Over a store the function is called again if another process has written the
+   * session meanwhile, until none has. It gets a copy, so that nothing is changed
+   * if it throws; a value that cannot be copied without loss, which only sessions
+   * without a store have, is handed over as it is. Without a store the value is
+   * replaced before this returns.
+   *
+   * @param key The key.
+   * @param change Returns the new value, at once.
+   * @returns the new value, once the store has it.
+   * @throws Rejects, and nothing is changed, with what `change` throws, with a
+   * TypeError if the value cannot be kept or is a promise, with a
+   * {@linkcode SessionEndedError} if the session has ended, and with an HttpError
+   * 503 if the store cannot write it.
+   *
+   * @example Usage
+   * ```ts
+   * import { Resource, Site } from "@curfew/web";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using site = new Site(new Resource());
+   * const session = site.makeSession();
+   * const add = (count: number | undefined) => (count ?? 0) + 1;
+   * await Promise.all([1, 2, 3].map(() => session.update("count", add)));
+   * assertEquals(session.get("count"), 3);
+   * ```
+   */
+  update<T, D extends T | undefined>(
+    key: SessionKey<T, D>,
+    change: (value: T | D) => NoInfer<T>,
+  ): Promise<T>;
+  /** Replaces the value under a plain key. */
+  update<T>(key: string, change: (value: T | undefined) => T): Promise<T>;
+  async update(
+    key: string | AnySessionKey,
+    change: (value: never) => unknown,
+  ): Promise<unknown> {
+    checkCallback("update a value", change);
+    if (this.#end !== undefined) throw this.#tooLate("update", key, this.#end);
+    return await this.#getValues().update(
+      key,
+      change as (value: unknown) => unknown,
+    );
+  }
+
+  /**
+   * Returns whether there is a value under a key; a default does not count, nor
+   * does a value that the schema of a {@linkcode SessionKey} refuses.
+   */
+  has(key: string | SessionKey<unknown, unknown>): boolean {
+    return this.#lazy?.values?.has(key) === true;
   }
 
   /**
@@ -802,11 +902,28 @@ export class Session {
    * @returns whether there was one.
    * @throws {SessionEndedError} If the session has ended.
    */
-  delete(key: string): boolean {
+  delete(key: string | SessionKey<unknown, unknown>): boolean {
     if (this.#end !== undefined) throw this.#tooLate("delete", key, this.#end);
-    if (!this.#lazy?.values?.delete(key)) return false;
-    this.site[OWNER].changed(this, { kind: "value", key, value: undefined });
-    return true;
+    return this.#lazy?.values?.delete(key) === true;
+  }
+
+  /**
+   * Returns the value under a key, and deletes it: a message that is shown once,
+   * for example. The default of a {@linkcode SessionKey} is returned, and not kept.
+   *
+   * @throws {SessionEndedError} If the session has ended.
+   */
+  take<T, D extends T | undefined>(key: SessionKey<T, D>): T | D;
+  /** Returns and deletes the value under a plain key. */
+  take<T = unknown>(key: string): T | undefined;
+  take(key: string | AnySessionKey): unknown {
+    if (this.#end !== undefined) throw this.#tooLate("take", key, this.#end);
+    return this.#getValues().take(key);
+  }
+
+  /** Returns the keys of the values, as plain strings. */
+  keys(): IterableIterator<string> {
+    return this[VALUES].keys();
   }
 
   /** @ignore */
@@ -848,7 +965,7 @@ export class Session {
 
   /** @ignore */
   get [VALUES](): ReadonlyMap<string, unknown> {
-    return this.#lazy?.values ?? NO_VALUES;
+    return this.#lazy?.values?.all ?? NO_VALUES;
   }
 
   /** @ignore */
@@ -865,7 +982,7 @@ export class Session {
     if (state.values !== undefined) {
       const { values } = state;
       if (values.size > 0 || this.#lazy?.values !== undefined) {
-        this.#getLazy().values = new Map(values);
+        this.#getValues().replace(values);
       }
     }
   }
@@ -904,6 +1021,10 @@ export class Session {
 
   #getListeners(): EndListeners<SessionEnd> {
     return this.#getLazy().listeners ??= new EndListeners();
+  }
+
+  #getValues(): SessionValues<Session> {
+    return this.#getLazy().values ??= new SessionValues<Session>(this);
   }
 
   #getStreams(): SessionStreams {
@@ -985,11 +1106,15 @@ export class Session {
     );
   }
 
-  #tooLate(verb: string, key: string, end: SessionEnd): SessionEndedError {
+  #tooLate(
+    verb: string,
+    key: string | AnySessionKey,
+    end: SessionEnd,
+  ): SessionEndedError {
     return new SessionEndedError(
       end,
       `Cannot ${verb} ${
-        describe(key)
+        describe(nameOf(key))
       } of session "${this.uid}": it has ended: ${end.reason}`,
     );
   }

@@ -75,12 +75,15 @@ export {
   type SessionEndCallback,
   SessionEndedError,
   type SessionEndReason,
+  SessionKey,
+  type SessionKeyOptions,
   type SessionSite,
   type SessionSocket,
   type SessionSocketOptions,
   type SessionStartCallback,
   type SessionWarning,
   type SessionWarningCallback,
+  type StandardSchemaV1,
   type StreamRequest,
 } from "./session.ts";
 export type {
@@ -120,6 +123,14 @@ export interface RequestSession {
    * @throws {TooLateForCookieError} If the response has been produced.
    */
   getSession(): Session;
+  /**
+   * Returns the session as one of the class that the `sessionFactory` makes.
+   *
+   * @throws {TypeError} If the factory makes another one.
+   */
+  getSession<S extends Session>(
+    type: new (site: SessionSite, uid: string) => S,
+  ): S;
   /** Returns the object of a class that the session keeps. */
   getSession<T>(component: SessionComponent<T>): T;
   /**

@@ -155,11 +155,6 @@ export class EndClaims {
     return this.#unwritten.has(uid);
   }
 
-  /** Writes the end of a session to the store, if it is unwritten; never fails. */
-  writeEnd(uid: string): MaybePromise<void> {
-    return this.#unwritten.write(uid);
-  }
-
   /** Delivers an end that happened in this process. */
   deliver(end: SessionEnd): void {
     const { session, uid } = end;
@@ -175,7 +170,8 @@ export class EndClaims {
     } else if (!isTracked || !isInStore) {
       deliverUnstored(this.#registry, end, writer.callbacksOf(session));
     } else {
-      this.#unwritten.add(end);
+      const writing = this.#unwritten.add(end);
+      if (isPromiseLike(writing)) writer.track(session, writing);
     }
   }
 

@@ -35,7 +35,7 @@ export function takeChanges(
   if (state.operations.length > 0) {
     changes.access = accessChangeOf(session, grace, state.operations);
   }
-  state.values = state.callbacks = undefined;
+  state.values = state.callbacks = state.inner = undefined;
   state.operations = [];
   for (const _ in changes) return changes;
   return undefined;

@@ -31,6 +31,8 @@ export interface SessionWritesParts {
   readonly loader: RecordLoader;
   /** Milliseconds that a call may take. */
   readonly timeout: number;
+  /** Whether a request under way uses a session. */
+  isInRequest(session: Session): boolean;
   /** Called with a session that is live here and has ended in the store. */
   onOver(session: Session): void;
 }
@@ -154,7 +156,7 @@ export class RecordCalls {
    * Takes over a record that others have changed, except for the changes being
    * written.
    *
-   * @returns false if there is no record.
+   * @returns undefined if there is no record.
    */
   reload(
     session: Session,
@@ -163,12 +165,12 @@ export class RecordCalls {
       readonly changes: SessionChanges;
       readonly operations: readonly AccessOperation[];
     },
-  ): MaybePromise<boolean> {
+  ): MaybePromise<LoadedSession | undefined> {
     const sentAt = this.#clock.now();
     return proceed(this.load(session), (record) => {
       if (record === undefined) {
         if (session.isActive) this.#parts.onOver(session);
-        return false;
+        return undefined;
       }
       const later = state.operations;
       state.sent = changes;
@@ -177,7 +179,7 @@ export class RecordCalls {
       this.#parts.loader.update(session, record, sentAt);
       state.operations = state.operations.filter((one) => later.includes(one));
       state.sent = undefined;
-      return true;
+      return record;
     });
   }
 

@@ -74,6 +74,38 @@ export class RecordLoader {
       values: this.#decode(record.values, session),
     });
     setTimeouts(session, record);
+    const state = this.#states.get(session);
+    if (state !== undefined) state.texts = new Map(record.values);
+  }
+
+  /** Gives a session a value, which the store has. */
+  setValue(
+    session: Session,
+    state: StoredState,
+    { key, value, text }: {
+      readonly key: string;
+      readonly value: unknown;
+      readonly text: string | undefined;
+    },
+  ): void {
+    const values = new Map(session[VALUES]);
+    if (text === undefined) {
+      values.delete(key);
+      state.texts.delete(key);
+    } else {
+      values.set(key, value);
+      state.texts.set(key, text);
+    }
+    session[RESTORE]({ values });
+  }
+
+  /** Gives a session the value of an encoding; undefined for none. */
+  putValue(session: Session, key: string, text: string | undefined): void {
+    const state = this.#states.get(session);
+    if (state === undefined) return;
+    const record = new Map(text === undefined ? [] : [[key, text]]);
+    const value = this.#decode(record, session).get(key);
+    this.setValue(session, state, { key, value, text });
   }
 
   /** Brings a live session up to date with its record. */
@@ -95,14 +127,8 @@ export class RecordLoader {
     state.isStale = false;
     state.access = accessOf(record, sentAt - record.now);
     if (isFirst) return;
-    const values = new Map(this.#decode(record.values, session));
-    // Values that were changed here, and may not have been written, stay.
-    const own = session[VALUES];
-    for (const key of state.keysAhead) {
-      if (own.has(key)) values.set(key, own.get(key));
-      else values.delete(key);
-    }
-    session[RESTORE]({ values, isSecure: record.isSecure });
+    this.#refreshValues(session, state, record);
+    session[RESTORE]({ isSecure: record.isSecure });
     this.applyAccess(session, state);
   }
 
@@ -163,6 +189,39 @@ export class RecordLoader {
   /** Whether a session is live in this process and not detached. */
   isHere(session: Session): boolean {
     return this.#registry.sessions.get(session.uid) === session;
+  }
+
+  /**
+   * Takes over the values of a record. A value whose encoding is the same stays
+   * the same object, which the application may be about to change inside.
+   */
+  #refreshValues(
+    session: Session,
+    state: StoredState,
+    record: StoredSession,
+  ): void {
+    const own = session[VALUES];
+    const { texts } = state;
+    const newer = [...record.values].filter(([key, text]) =>
+      texts.get(key) !== text
+    );
+    const values = new Map(this.#decode(new Map(newer), session));
+    for (const [key, text] of record.values) {
+      if (texts.get(key) === text && own.has(key)) {
+        values.set(key, own.get(key));
+      }
+    }
+    const now = new Map(record.values);
+    // Values that were changed here, and may not have been written, stay.
+    for (const key of state.keysAhead) {
+      values.delete(key);
+      now.delete(key);
+      if (own.has(key)) values.set(key, own.get(key));
+      const text = texts.get(key);
+      if (text !== undefined) now.set(key, text);
+    }
+    session[RESTORE]({ values });
+    state.texts = now;
   }
 
   #refreshTimeouts(

@@ -7,7 +7,7 @@ import {
 } from "../base/maybe_promise.ts";
 import { randomId } from "../base/random_id.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
-import { DETACH } from "../session/internals.ts";
+import { DETACH, VALUES } from "../session/internals.ts";
 import type { Session, SessionChange } from "../session.ts";
 import type {
   LoadedSession,
@@ -15,9 +15,13 @@ import type {
   StoredCallback,
 } from "../stores/store.ts";
 import { Alarm } from "../timing/alarm.ts";
+import { noteInnerChanges } from "./inner_changes.ts";
+import { ReadValues } from "./read_values.ts";
 import type { SessionWritesParts } from "./record_calls.ts";
 import { SessionWrites, type WriteOptions } from "./session_writes.ts";
-import { encodeValue } from "./value_codec.ts";
+import type { StoredState } from "./stored_state.ts";
+import { unkept } from "./unkept.ts";
+import { encodeStorable } from "./value_codec.ts";
 
 /** The longest that a touch outside of a request waits to be written, in ms. */
 const TOUCH_WAIT = 1000;
@@ -65,7 +69,7 @@ export class RecordWriter {
   /**
    * Notes a change in a session.
    *
-   * @throws {TypeError} If it cannot be cloned.
+   * @throws {TypeError} If no store can keep a value of it.
    */
   note(session: Session, change: SessionChange): void {
     const state = this.#parts.loader.stateOf(session);
@@ -77,15 +81,20 @@ export class RecordWriter {
         return;
       case "value": {
         const { key, value } = change;
-        const text = value === undefined
-          ? undefined
-          : encode(value, `set "${key}"`, session);
-        (state.values ??= new Map()).set(key, text);
+        const text = encodeStorable(value, `set "${key}"`, session.uid);
+        setPending(session, state, key, text);
         break;
       }
+      case "delete":
+        setPending(session, state, change.key, undefined);
+        break;
       case "callback": {
         const { name } = change;
-        const argument = encode(change.argument, `keep "${name}"`, session);
+        const argument = encodeStorable(
+          change.argument,
+          `keep "${name}"`,
+          session.uid,
+        );
         const id = randomId().slice(0, CALLBACK_ID_LENGTH);
         (state.callbacks ??= []).push({ id, name, argument });
         break;
@@ -94,6 +103,46 @@ export class RecordWriter {
         state.operations = [...state.operations, change.operation];
     }
     this.noteNew(session);
+  }
+
+  /**
+   * Notes an object that the application gets. A change inside is written with
+   * the request, or within a second if there is none.
+   */
+  noteRead(
+    session: Session,
+    { key, value, isMade }: {
+      readonly key: string;
+      readonly value: object;
+      readonly isMade: boolean;
+    },
+  ): void {
+    const state = this.#parts.loader.stateOf(session);
+    const text = state?.texts.get(key);
+    if (state === undefined || text === undefined) return;
+    const reads = state.reads ??= new ReadValues();
+    if (isMade) reads.noteMade(value);
+    reads.note(value, key, text);
+    this.#touched.add(session);
+    this.#saveIn(TOUCH_WAIT);
+  }
+
+  /** Replaces a value by what is computed from it, in one step. */
+  async update(
+    session: Session,
+    key: string,
+    compute: () => unknown,
+  ): Promise<unknown> {
+    const state = this.#parts.loader.stateOf(session);
+    if (state === undefined) {
+      // The session ends with its request, and has no record.
+      const value = compute();
+      session.set(key, value);
+      return value;
+    }
+    this.#noteInnerChanges(session, state);
+    const save = () => this.flush(session);
+    return await this.#writes.update(session, state, { key, compute, save });
   }
 
   /** Notes that a session is to be created, or has changes. */
@@ -189,6 +238,12 @@ export class RecordWriter {
     if (isPromiseLike(saving)) saving.catch(this.#reporter(session));
   }
 
+  /** Adds a write to the writes of a session that callers wait for. */
+  track(session: Session, writing: PromiseLike<void>): void {
+    const state = this.#parts.loader.stateOf(session);
+    if (state !== undefined) state.track(writing);
+  }
+
   /** Writes the remaining changes, and detaches all sessions. */
   halt(): Promise<unknown> {
     this.#isStopped = true;
@@ -215,9 +270,21 @@ export class RecordWriter {
       this.#failLater(session);
       throw error;
     };
+    // A request under way may be in the middle of a change.
+    const isMeanwhile = !options.isRequest && this.#parts.isInRequest(session);
+    const error = isMeanwhile
+      ? undefined
+      : this.#noteInnerChanges(session, state);
+    if (error !== undefined && options.isRequest) throw unkept(error);
     const saving = attempt(() => this.#writes.save(session, state, options));
     if (isPromiseLike(saving)) return saving.then(done, failed);
     done();
+  }
+
+  #noteInnerChanges(session: Session, state: StoredState): unknown {
+    const { loader, isInRequest } = this.#parts;
+    const isLast = !isInRequest(session);
+    return noteInnerChanges(session, state, { loader, isLast });
   }
 
   /** Settles a failed write at once if possible; otherwise repeats it later. */
@@ -266,15 +333,16 @@ export class RecordWriter {
   }
 }
 
-function encode(value: unknown, act: string, session: Session): string {
-  try {
-    return encodeValue(value);
-  } catch (cause) {
-    throw new TypeError(
-      `Cannot ${act} of session "${session.uid}": ${
-        (cause as Error).message
-      }, which no store can keep`,
-      { cause },
-    );
-  }
+/** Notes a value to write, in the place of the one that the session has. */
+function setPending(
+  session: Session,
+  state: StoredState,
+  key: string,
+  text: string | undefined,
+): void {
+  state.reads?.forget(session[VALUES].get(key));
+  state.inner?.delete(key);
+  (state.values ??= new Map()).set(key, text);
+  if (text === undefined) state.texts.delete(key);
+  else state.texts.set(key, text);
 }

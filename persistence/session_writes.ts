@@ -11,6 +11,7 @@ import type { AccessOperation } from "../session/access.ts";
 import { ACCESS } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { SessionChanges } from "../stores/store.ts";
+import { withoutOvertaken } from "./inner_changes.ts";
 import {
   accessChangeOf,
   takeChanges,
@@ -22,6 +23,7 @@ import { TOUCH_SLACK } from "./record_loader.ts";
 import type { StoredState } from "./stored_state.ts";
 import { unkept } from "./unkept.ts";
 import { UnsureWrites } from "./unsure_writes.ts";
+import { type ValueUpdate, ValueUpdates } from "./value_updates.ts";
 
 /** How often a write is tried; other processes may change the record meanwhile. */
 const MAX_TRIES = 5;
@@ -59,6 +61,7 @@ export class SessionWrites {
   readonly #calls: RecordCalls;
   readonly #unsure: UnsureWrites;
   readonly #creation: RecordCreation;
+  readonly #updates: ValueUpdates;
 
   constructor(registry: SessionRegistry, parts: SessionWritesParts) {
     this.#registry = registry;
@@ -69,6 +72,7 @@ export class SessionWrites {
     const unsure = new UnsureWrites(registry, parts, calls);
     this.#unsure = unsure;
     this.#creation = new RecordCreation(registry, { store, calls, unsure });
+    this.#updates = new ValueUpdates(registry, parts, calls);
   }
 
   /** Writes the changes of a session, once its earlier writes are done. */
@@ -117,6 +121,15 @@ export class SessionWrites {
     });
   }
 
+  /** Replaces a value by what is computed from it, in one step. */
+  update(
+    session: Session,
+    state: StoredState,
+    update: ValueUpdate,
+  ): Promise<unknown> {
+    return this.#updates.update(session, state, update);
+  }
+
   /** Touches the record of a session. */
   touch(session: Session, state: StoredState): MaybePromise<void> {
     return proceed(
@@ -158,13 +171,13 @@ export class SessionWrites {
     const touch = touchedAt - state.touchedAt > TOUCH_SLACK
       ? { idle: Math.max(0, this.#clock.now() - touchedAt) }
       : options.extra;
-    const { operations } = state;
+    const { operations, inner } = state;
     const changes = takeChanges(session, state, this.#grace);
     if (changes === undefined && touch === undefined) return;
     return this.#commit(
       session,
       state,
-      { changes: { ...touch, ...changes }, operations },
+      { changes: { ...touch, ...changes }, operations, inner },
       options,
     );
   }
@@ -187,10 +200,11 @@ export class SessionWrites {
     write: {
       readonly changes: SessionChanges;
       readonly operations: readonly AccessOperation[];
+      readonly inner: ReadonlyMap<string, string> | undefined;
     },
     options: WriteOptions,
   ): MaybePromise<void> {
-    const { operations } = write;
+    const { operations, inner } = write;
     const { isRequest } = options;
     let { changes } = write;
     let { version } = state;
@@ -215,11 +229,17 @@ export class SessionWrites {
       if (++tries === MAX_TRIES) throw new RefusedError();
       return proceed(
         this.#calls.reload(session, state, { changes, operations }),
-        (isThere): MaybePromise<void> => {
+        (record): MaybePromise<void> => {
           const access = session[ACCESS];
           const isSuperseded = access !== undefined &&
             (options.generation ?? Infinity) < access.loginGeneration;
-          if (!isThere || isSuperseded) throw new RefusedError();
+          if (record === undefined || isSuperseded) throw new RefusedError();
+          const { loader } = this.#parts;
+          changes = withoutOvertaken(session, changes, {
+            inner,
+            record,
+            loader,
+          });
           if (operations.length > 0) {
             if (operations.some((one) => this.#parts.loader.isDropped(one))) {
               throw new RefusedError();
@@ -229,7 +249,7 @@ export class SessionWrites {
               access: accessChangeOf(session, this.#grace, operations),
             };
           }
-          return send();
+          if (Object.keys(changes).length > 0) return send();
         },
       );
     };

@@ -32,6 +32,7 @@ import { hashOfSecret } from "./secret_hash.ts";
 import { StoreBreaker } from "./store_breaker.ts";
 import { StoreHealth } from "./store_health.ts";
 import { PerPart } from "./store_parts.ts";
+import { StoredValues } from "./stored_values.ts";
 import { VisitWrites } from "./visit_writes.ts";
 
 /**
@@ -43,6 +44,7 @@ import { VisitWrites } from "./visit_writes.ts";
  */
 export class StoredBackend implements StoreBackend {
   readonly mustLoad = true;
+  readonly values: StoredValues;
   readonly #registry: SessionRegistry;
   readonly #clock: Clock;
   readonly #health: StoreHealth;
@@ -52,6 +54,8 @@ export class StoredBackend implements StoreBackend {
   readonly #claims: PerPart<EndClaims>;
   readonly #loads: RecordLoads;
   readonly #visitWrites: VisitWrites;
+  /** The requests under way that have to be waited for. */
+  readonly #waiting = new Set<BackendVisit>();
   readonly #timeout: number;
   #startTimer: unknown;
   #ready: Promise<void> | undefined = undefined;
@@ -79,6 +83,8 @@ export class StoredBackend implements StoreBackend {
       breakers,
       loader,
       timeout,
+      isInRequest: (session) =>
+        [...this.#waiting].some(({ ownSession }) => ownSession === session),
       onOver: (session) => this.#claimsOf(session).requestCheck(session),
     });
     const turns = new Turns(clock);
@@ -101,6 +107,10 @@ export class StoredBackend implements StoreBackend {
     const parts = { store, health, breakers, claims, loader, writer };
     this.#loads = new RecordLoads(registry, parts);
     this.#visitWrites = new VisitWrites(registry, parts);
+    this.values = new StoredValues(registry, {
+      ...parts,
+      onAbsent: (session) => this.#claimsOf(session).requestCheck(session),
+    });
     // The program registers its callbacks in this turn; claims begin after it.
     this.#startTimer = clock.setTimeout(() => {
       this.start().catch(() => {});
@@ -171,6 +181,7 @@ export class StoredBackend implements StoreBackend {
 
   /** Extends the deadline in the store while a request is under way. */
   hold(visit: BackendVisit): () => void {
+    this.#waiting.add(visit);
     let timer: unknown;
     const watch = () => {
       const timeout = (visit.ownSession?.sessionTimeout ?? 1) * 1000;
@@ -185,7 +196,10 @@ export class StoredBackend implements StoreBackend {
       }, pause);
     };
     watch();
-    return () => this.#clock.clearTimeout(timer);
+    return () => {
+      this.#waiting.delete(visit);
+      this.#clock.clearTimeout(timer);
+    };
   }
 
   flush(visit: BackendVisit): MaybePromise<void> {

@@ -5,6 +5,7 @@ import type {
   SessionTimes,
   StoredCallback,
 } from "../stores/store.ts";
+import type { ReadValues } from "./read_values.ts";
 
 /** The most loads at once whose touches can be taken back. */
 const MAX_UNTOUCHES = 16;
@@ -42,6 +43,15 @@ export class StoredState {
   access: AccessState | undefined = undefined;
   /** Values to write; undefined deletes. */
   values: Map<string, string | undefined> | undefined = undefined;
+  /**
+   * The keys of values to write that were changed inside, each with the encoding
+   * before: they are not written over a change of another process.
+   */
+  inner: Map<string, string> | undefined = undefined;
+  /** The encodings of the values that the session has. */
+  texts: Map<string, string> = new Map();
+  /** The objects that may be changed inside. */
+  reads: ReadValues | undefined = undefined;
   /** Named callbacks to write. */
   callbacks: StoredCallback[] | undefined = undefined;
   /** Changes of principal and tokens to write. */
@@ -91,7 +101,7 @@ export class StoredState {
   }
 
   /** Acts when the writes that are under way have settled. */
-  whenIdle(act: () => MaybePromise<void>): MaybePromise<void> {
+  whenIdle<T>(act: () => MaybePromise<T>): MaybePromise<T> {
     if (this.writing === undefined) return act();
     return this.writing.then(() => {}, () => {}).then(() =>
       // Another caller may have been first.

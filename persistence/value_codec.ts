@@ -4,6 +4,9 @@ import { findUnstorable } from "../session/storable.ts";
 /** The depth to which a value is tried as JSON; a cycle ends here too. */
 const DEPTH = 32;
 
+/** The bytes of a value were transferred, to a worker for example. */
+export class TransferredError extends TypeError {}
+
 /**
  * Encodes a value as text: as JSON if that loses nothing, so that people can read
  * it in the database, otherwise as its structured clone.
@@ -22,8 +25,32 @@ export function encodeValue(value: unknown): string {
   } catch (cause) {
     throw new TypeError("value cannot be cloned", { cause });
   }
-  const { path, kind } = found;
-  throw new TypeError(`${path} is ${kind}`);
+  const { path, kind, isTransferred } = found;
+  const message = `${path} is ${kind}`;
+  throw isTransferred ? new TransferredError(message) : new TypeError(message);
+}
+
+/**
+ * Encodes a value of a session.
+ *
+ * @param act What the application does with it, for the error: `set "cart"`.
+ * @throws {TypeError} If no store can keep it, and why.
+ */
+export function encodeStorable(
+  value: unknown,
+  act: string,
+  uid: string,
+): string {
+  try {
+    return encodeValue(value);
+  } catch (cause) {
+    throw new TypeError(
+      `Cannot ${act} of session "${uid}": ${
+        (cause as Error).message
+      }, which no store can keep`,
+      { cause },
+    );
+  }
 }
 
 /** Decodes the text of {@linkcode encodeValue}. */

@@ -61,9 +61,6 @@ export class VisitWrites {
       );
       this.#parts.loader.settleTouch(session);
     }
-    for (const uid of uidsOf(visit)) {
-      write(() => this.#parts.claims.of(uid).writeEnd(uid));
-    }
     if (writes.length === 0) return this.#checkWritten(visit);
     return settleAll(writes).then(
       () => this.#checkWritten(visit),
@@ -73,10 +70,10 @@ export class VisitWrites {
 
   /** Refuses to acknowledge dropped changes and unwritten logouts. */
   #checkWritten(visit: BackendVisit): void {
-    const isUnwritten = uidsOf(visit).some((uid) =>
-      this.#parts.claims.of(uid).isUnwritten(uid)
-    );
-    if (isUnwritten && hasLeftSession(visit)) {
+    const session = visit.ownSession;
+    if (session === undefined) return;
+    const { uid } = session;
+    if (visit.hasLoggedOut && this.#parts.claims.of(uid).isUnwritten(uid)) {
       throw new HttpError(
         503,
         "You may still be logged in: please try to log out again.",
@@ -96,19 +93,4 @@ export class VisitWrites {
     }
     throw error instanceof HttpError ? error : unkept(error);
   }
-}
-
-/** Whether a request has logged out, or in to another session than before. */
-function hasLeftSession(visit: BackendVisit): boolean {
-  return visit.hasLoggedOut ||
-    visit.isNewSession && visit.ownSession?.principal !== undefined;
-}
-
-/** Returns the uids of the sessions that a request may have ended. */
-function uidsOf(visit: BackendVisit): readonly string[] {
-  const uid = visit.ownSession?.uid;
-  const own = uid === undefined ? [] : [uid];
-  return hasLeftSession(visit)
-    ? [...own, ...visit.lookups.map(({ uid }) => uid)]
-    : own;
 }

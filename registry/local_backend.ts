@@ -11,6 +11,7 @@ import type { SessionRegistry } from "./session_registry.ts";
 /** Sessions in the memory of this process, which end with it. */
 export class LocalBackend implements SessionBackend {
   readonly mustLoad = false;
+  readonly values: undefined = undefined;
   readonly #registry: SessionRegistry;
 
   constructor(registry: SessionRegistry) {

@@ -4,6 +4,7 @@ import type {
   Session,
   SessionChange,
   SessionEnd,
+  SessionOwner,
 } from "../session.ts";
 import type { TOKEN_GENERATION } from "../live/session_streams.ts";
 import type { AccessOperation } from "../session/access.ts";
@@ -21,8 +22,6 @@ export interface BackendVisit {
   readonly isHolding: boolean;
   /** Whether the request ended its session. */
   readonly hasLoggedOut: boolean;
-  /** Whether the request made its session. */
-  readonly isNewSession: boolean;
   /** @ignore */
   [TOKEN_GENERATION](session: object): number | undefined;
   /** The changes of principal and tokens that the request made. */
@@ -45,6 +44,8 @@ export interface SessionBackend {
   newUid(): string;
   /** Notes a new session. */
   created(session: Session): void;
+  /** The values of stored sessions; undefined without a store. */
+  readonly values: SessionOwner["values"];
   /** Notes a change; throws a TypeError if it cannot be kept. */
   changed(session: Session, change: SessionChange): void;
   /** Whether a session whose deadline has passed here may end now. */

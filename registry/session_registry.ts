@@ -180,6 +180,10 @@ export class SessionRegistry implements SessionOwner {
     Session.prototype.expire.call(session, reason);
   }
 
+  get values(): SessionOwner["values"] {
+    return this.backend.values;
+  }
+
   changed(session: Session, change: SessionChange): void {
     this.backend.changed(session, change);
   }

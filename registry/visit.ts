@@ -35,6 +35,7 @@ import {
 } from "./presented_tokens.ts";
 import type { BackendVisit } from "./session_backend.ts";
 import { releaseHold } from "./release_hold.ts";
+import { sessionAs, type SessionType } from "./session_as.ts";
 import {
   headersOfLogout,
   headersOfToken,
@@ -214,9 +215,12 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   /** Finds or creates the session, and touches it. */
   getSession(): Session;
+  getSession<S extends Session>(type: SessionType<S>): S;
   getSession<T>(component: SessionComponent<T>): T;
-  getSession<T>(component?: SessionComponent<T>): Session | T;
-  getSession<T>(component?: SessionComponent<T>): Session | T {
+  getSession<T>(type?: SessionType<Session> | SessionComponent<T>): Session | T;
+  getSession<T>(
+    type?: SessionType<Session> | SessionComponent<T>,
+  ): Session | T {
     if (!this.#isJudged) {
       this.#mustNotBeFinished();
       this.#judge();
@@ -226,7 +230,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
       this.#mustNotBeFinished();
       session = this.#create();
     }
-    return component === undefined ? session : session.getComponent(component);
+    return type === undefined ? session : sessionAs(session, type);
   }
 
   /** Touches the live session if the request is a visit; creates none. */

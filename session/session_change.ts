@@ -5,6 +5,7 @@ export type SessionChange =
   | { readonly kind: "touch" }
   | { readonly kind: "access"; readonly operation: AccessOperation }
   | { readonly kind: "value"; readonly key: string; readonly value: unknown }
+  | { readonly kind: "delete"; readonly key: string }
   | {
     readonly kind: "callback";
     readonly name: string;

@@ -1,6 +1,7 @@
 import type { SessionEndReason } from "./end_reason.ts";
 import type { NamedCallbacks } from "./named_callback.ts";
 import type { SessionChange } from "./session_change.ts";
+import type { StoredValuesOf } from "./session_values.ts";
 import type { Expiring } from "./session_warnings.ts";
 
 /**
@@ -22,6 +23,8 @@ export interface OwnerOf<Session, End> {
   readonly renewalGrace: number;
   /** The callbacks that `onEnd` has registered. */
   readonly namedCallbacks: NamedCallbacks<End>;
+  /** The values of sessions that are in a store; undefined without a store. */
+  readonly values: StoredValuesOf<Session> | undefined;
   /** Notes a change; throws a TypeError if it cannot be kept. */
   changed(session: Session, change: SessionChange): void;
   /** Makes room for a session of a principal, and indexes the session by it. */

@@ -3,18 +3,19 @@ import { type IssuedToken, SessionAccess } from "./access.ts";
 import type { Components } from "./components.ts";
 import type { EndListeners } from "./end_listeners.ts";
 import type { RequestHolds } from "./request_holds.ts";
+import type { SessionValues, ValuedSession } from "./session_values.ts";
 import type { SessionWarnings } from "./session_warnings.ts";
 import { isSameSecret } from "./token.ts";
 
 /** The parts that few sessions have; each is made when first needed. */
-export interface SessionParts<Session, End> {
+export interface SessionParts<Session extends ValuedSession<Session>, End> {
   access?: SessionAccess;
   holds?: RequestHolds;
   listeners?: EndListeners<End>;
   streams?: SessionStreams;
   warnings?: SessionWarnings;
   components?: Components<Session>;
-  values?: Map<string, unknown>;
+  values?: SessionValues<Session>;
   /** Whether the session's own callbacks are being called. */
   isEnding?: boolean;
 }
@@ -58,7 +59,7 @@ function firstToken(key: string): IssuedToken {
 }
 
 /** Returns whether something in this process waits for the end of the session. */
-export function areObserved<Session, End>(
+export function areObserved<Session extends ValuedSession<Session>, End>(
   parts: SessionParts<Session, End>,
 ): boolean {
   return parts.listeners !== undefined || parts.components !== undefined ||
@@ -72,7 +73,10 @@ export function areObserved<Session, End>(
  * @param abortReason Makes the reason of the aborted signal.
  * @param run Calls a callback of the session; must not throw.
  */
-export function endParts<Session, End extends { readonly reason: string }>(
+export function endParts<
+  Session extends ValuedSession<Session>,
+  End extends { readonly reason: string },
+>(
   parts: SessionParts<Session, End>,
   end: End,
   abortReason: () => Error,

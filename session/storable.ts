@@ -4,6 +4,8 @@ export interface Unstorable {
   readonly path: string;
   /** What it is, for an error: "a function", "an instance of Cart". */
   readonly kind: string;
+  /** Whether it is bytes that were transferred, to a worker for example. */
+  readonly isTransferred?: boolean;
 }
 
 /** Whose instances a structured clone copies without loss. */
@@ -57,9 +59,10 @@ function findIn(
   // The bytes are not looked at one by one.
   if (ArrayBuffer.isView(value)) {
     return value.buffer instanceof ArrayBuffer
-      ? undefined
+      ? findTransferred(value.buffer, path)
       : { path, kind: "shared memory" };
   }
+  if (value instanceof ArrayBuffer) return findTransferred(value, path);
   if (value instanceof Map) {
     for (const [key, each] of value) {
       const at = `${path}.get(${nameOf(key)})`;
@@ -73,6 +76,15 @@ function findIn(
     }
   }
   return findInProperties(value, path, seen);
+}
+
+function findTransferred(
+  buffer: ArrayBuffer,
+  path: string,
+): Unstorable | undefined {
+  return buffer.detached
+    ? { path, kind: "memory that was transferred", isTransferred: true }
+    : undefined;
 }
 
 function findInProperties(

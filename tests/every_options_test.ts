@@ -32,6 +32,8 @@ import {
   type SessionClockOptions,
   type SessionCookieOptions,
   SessionGuard,
+  SessionKey,
+  type SessionKeyOptions,
   type SessionSocketOptions,
   Site,
   type SiteOptions,
@@ -227,6 +229,11 @@ entry<SessionCookieOptions>(
     partitioned: FLAG,
     persistent: FLAG,
   },
+);
+entry<SessionKeyOptions<unknown, unknown>>(
+  "SessionKeyOptions",
+  (options) => new SessionKey("key", options),
+  { schema: object({ "~standard": {} }), default: ACTION },
 );
 entry<LogInOptions>(
   "LogInOptions",

@@ -1,14 +1,18 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
+import { SessionEndedError } from "../../mod.ts";
 import { MemoryStore } from "../../stores/memory_store.ts";
 import { SqliteStore } from "../../stores/sqlite_store.ts";
 import type { SessionStore } from "../../stores/store.ts";
-import { asynchronous, cookieOf, Node } from "../helpers_store.ts";
+import { settle } from "../helpers_session.ts";
+import { asynchronous, cookieOf, Node, pass } from "../helpers_store.ts";
 
 const KINDS: Record<string, () => SessionStore> = {
   "MemoryStore": () => new MemoryStore(),
   "a store that has to be waited for": () => asynchronous(new MemoryStore()),
-  "SqliteStore": () => new SqliteStore({ path: ":memory:" }),
+  // Without the warning that the database is in memory.
+  "SqliteStore": () =>
+    Object.assign(new SqliteStore({ path: ":memory:" }), { check: () => [] }),
 };
 
 class Cart {
@@ -105,5 +109,279 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
       assertMatch(error.message, /^Cannot set "cart" of session "[\da-f]{32}"/);
       assertEquals(error.message.includes(`: ${name}`), true, error.message);
     }
+  });
+}
+
+/** Returns a node whose pages change the inside of the value "cart". */
+function cartNode(store: SessionStore | undefined): Node {
+  return new Node(store)
+    .page("begin", (request) => {
+      request.getSession().set("cart", { items: ["tea"] });
+      return "";
+    })
+    .page("add", (request) => {
+      const cart = request.getSession().get<Cart>("cart")!;
+      cart.items.push("cup");
+      return cart.items.join();
+    })
+    .page("set", (request) => {
+      request.getSession().set("cart", { items: ["elsewhere"] });
+      return "";
+    })
+    .page("other", (request) => {
+      request.getSession().set("other", 1);
+      return "";
+    })
+    .page(
+      "show",
+      (request) => request.getSession().get<Cart>("cart")!.items.join(),
+    );
+}
+
+async function textOf(
+  response: Response | Promise<Response>,
+): Promise<string> {
+  return await (await response).text();
+}
+
+for (const [kind, makeStore] of Object.entries(KINDS)) {
+  Deno.test(`Session.get() over ${kind} has a change inside the value written with the response`, async () => {
+    using _time = new FakeTime();
+    const store = makeStore();
+    await using one = cartNode(store);
+    await using other = cartNode(store);
+    const cookie = cookieOf(await one.get("begin"));
+    assertEquals(await textOf(one.get("add", cookie)), "tea,cup");
+    assertEquals(await textOf(other.get("show", cookie)), "tea,cup");
+    assertEquals(await textOf(other.get("add", cookie)), "tea,cup,cup");
+    assertEquals(await textOf(one.get("show", cookie)), "tea,cup,cup");
+    assertEquals([...one.errors, ...other.errors], []);
+  });
+
+  Deno.test(`Session.get() over ${kind} has a change inside a value that was set in the request written`, async () => {
+    using _time = new FakeTime();
+    const store = makeStore();
+    await using one = new Node(store).page("", (request) => {
+      const session = request.getSession();
+      session.set("cart", []);
+      session.get<string[]>("cart")!.push("tea");
+      return "";
+    });
+    await using other = new Node(store).page(
+      "",
+      (request) => request.getSession().get<string[]>("cart")!.join(),
+    );
+    const cookie = cookieOf(await one.get(""));
+    assertEquals(await textOf(other.get("", cookie)), "tea");
+  });
+
+  for (const what of ["set", "other"] as const) {
+    const outcome = what === "set"
+      ? "is dropped and reported if another process has written the key since"
+      : "is written though another process has written another key since";
+    Deno.test(`Session.get() over ${kind}: a change inside the value ${outcome}`, async () => {
+      using _time = new FakeTime();
+      const store = makeStore();
+      await using other = cartNode(store);
+      const gate = Promise.withResolvers<void>();
+      await using one = cartNode(store).page("slow", async (request) => {
+        const cart = request.getSession().get<Cart>("cart")!;
+        cart.items.push("slow");
+        await gate.promise;
+        cart.items.push("slower");
+        return "";
+      });
+      const cookie = cookieOf(await other.get("begin"));
+      const slow = one.get("slow", cookie);
+      await settle();
+      await other.get(what, cookie);
+      // Another request brings the session up to date meanwhile.
+      await one.get("show", cookie);
+      gate.resolve();
+      assertEquals((await slow).status, 200);
+      const kept = what === "set" ? "elsewhere" : "tea,slow,slower";
+      assertEquals(await textOf(other.get("show", cookie)), kept);
+      assertEquals(await textOf(one.get("show", cookie)), kept);
+      assertEquals(other.errors, []);
+      if (what === "other") assertEquals(one.errors, []);
+      else assertMatch(String(one.errors.at(-1)), /inside "cart".*update\(\)/);
+    });
+  }
+
+  Deno.test(`Session.get() over ${kind}: an overtaken change inside the value is not written by the flush either`, async () => {
+    using _time = new FakeTime();
+    const store = makeStore();
+    await using other = cartNode(store);
+    const gate = Promise.withResolvers<void>();
+    await using one = cartNode(store).page("slow", async (request) => {
+      const session = request.getSession();
+      await gate.promise;
+      session.get<Cart>("cart")!.items.push("slow");
+      session.set("mine", 1);
+      return "";
+    }).page("mine", (request) => String(request.getSession().get("mine")));
+    const cookie = cookieOf(await other.get("begin"));
+    const slow = one.get("slow", cookie);
+    await settle();
+    await other.get("set", cookie);
+    gate.resolve();
+    assertEquals((await slow).status, 200);
+    assertEquals(await textOf(other.get("show", cookie)), "elsewhere");
+    assertEquals(await textOf(one.get("show", cookie)), "elsewhere");
+    assertEquals(await textOf(one.get("mine", cookie)), "1");
+    assertEquals(one.errors.length, 1);
+  });
+
+  Deno.test(`Session.get() over ${kind}: a change inside the value that cannot be kept is answered 503`, async () => {
+    using _time = new FakeTime();
+    await using one = cartNode(makeStore()).page("bad", (request) => {
+      const cart = request.getSession().get<Cart>("cart")!;
+      Object.assign(cart, { total: () => 1 });
+      return "";
+    });
+    const cookie = cookieOf(await one.get("begin"));
+    assertEquals((await one.get("bad", cookie)).status, 503);
+    assertMatch(String(one.errors[0]), /inside "cart".*value.total is a func/);
+    assertEquals(await textOf(one.get("show", cookie)), "tea");
+  });
+
+  Deno.test(`Session.get() over ${kind} returns bytes again that a request has transferred`, async () => {
+    using _time = new FakeTime();
+    await using node = new Node(makeStore()).page("set", (request) => {
+      request.getSession().set("bytes", { key: new Uint8Array([1, 2]) });
+      return "";
+    }).page("move", (request) => {
+      const bytes = request.getSession()
+        .get<{ key: Uint8Array<ArrayBuffer> }>("bytes")!;
+      structuredClone(bytes.key, { transfer: [bytes.key.buffer] });
+      return String(bytes.key.length);
+    });
+    const cookie = cookieOf(await node.get("set"));
+    node.page("show", (request) => {
+      const { key } = request.getSession().get<{ key: Uint8Array }>("bytes")!;
+      return key.join();
+    });
+    assertEquals(await textOf(node.get("move", cookie)), "0");
+    assertEquals(await textOf(node.get("show", cookie)), "1,2");
+    assertEquals(node.errors, []);
+  });
+
+  Deno.test(`Session.set() over ${kind} of two processes keeps both keys`, async () => {
+    using _time = new FakeTime();
+    const store = makeStore();
+    const gate = Promise.withResolvers<void>();
+    const makeNode = (key: string) =>
+      new Node(store).page("", async (request) => {
+        const session = request.getSession();
+        await gate.promise;
+        session.set(key, key);
+        return "";
+      }).page(
+        "all",
+        (request) => [...request.getSession().keys()].sort().join(),
+      ).page("begin", (request) => request.getSession().uid);
+    await using one = makeNode("one");
+    await using other = makeNode("other");
+    const cookie = cookieOf(await one.get("begin"));
+    const both = [one.get("", cookie), other.get("", cookie)];
+    await settle();
+    gate.resolve();
+    assertEquals((await Promise.all(both)).map(({ status }) => status), [
+      200,
+      200,
+    ]);
+    assertEquals(await textOf(one.get("all", cookie)), "one,other");
+    assertEquals(await textOf(other.get("all", cookie)), "one,other");
+  });
+}
+
+for (
+  const [kind, makeStore] of [
+    ["the Map", () => undefined] as const,
+    ...Object.entries(KINDS),
+  ]
+) {
+  Deno.test(`Session.update() over ${kind} loses none of many updates`, async () => {
+    using _time = new FakeTime();
+    const store = makeStore();
+    const add = (count: number | undefined) => (count ?? 0) + 1;
+    const makeNode = () =>
+      new Node(store).page("", async (request) => {
+        const session = request.getSession();
+        await Promise.all([
+          session.update("count", add),
+          session.update("count", add),
+        ]);
+        return String(session.get("count"));
+      }).page("count", (request) => String(request.getSession().get("count")));
+    await using one = makeNode();
+    await using second = makeNode();
+    const other = store === undefined ? one : second;
+    const cookie = cookieOf(await one.get(""));
+    const updates = Array.from(
+      { length: 20 },
+      (_, index) => (index % 2 === 0 ? one : other).get("", cookie),
+    );
+    for (const response of await Promise.all(updates)) {
+      assertEquals(response.status, 200);
+    }
+    assertEquals(await textOf(one.get("count", cookie)), "42");
+    assertEquals(await textOf(other.get("count", cookie)), "42");
+    assertEquals([...one.errors, ...other.errors], []);
+  });
+
+  Deno.test(`Session.update() over ${kind} changes nothing if the function throws or answers what cannot be kept`, async () => {
+    using _time = new FakeTime();
+    const store = makeStore();
+    await using node = new Node(store);
+    const outcomes: unknown[] = [];
+    node.page("", async (request) => {
+      const session = request.getSession();
+      session.set("cart", ["tea"]);
+      const changes: ((cart: string[] | undefined) => unknown)[] = [
+        (cart) => {
+          cart!.push("cup");
+          throw new RangeError("no room");
+        },
+        () => Promise.resolve(["late"]),
+        ...store === undefined ? [] : [() => () => 1],
+      ];
+      for (const change of changes) {
+        await session.update("cart", change as () => string[]).catch(
+          (error) => outcomes.push(error.name),
+        );
+      }
+      return session.get<string[]>("cart")!.join();
+    }).page("show", (request) => request.getSession().get("cart")!.toString());
+    const first = await node.get("");
+    assertEquals(await first.text(), "tea");
+    assertEquals(await textOf(node.get("show", cookieOf(first))), "tea");
+    assertEquals(outcomes.slice(0, 2), ["RangeError", "TypeError"]);
+    if (store !== undefined) assertEquals(outcomes[2], "TypeError");
+  });
+
+  Deno.test(`Session.update() over ${kind} rejects with a SessionEndedError after the end`, async () => {
+    using time = new FakeTime();
+    const store = makeStore();
+    await using node = new Node(store).page(
+      "",
+      (request) => request.getSession().uid,
+    );
+    await using other = new Node(store).page("out", (request) => {
+      request.session?.expire();
+      return "";
+    });
+    const response = await node.get("");
+    const cookie = cookieOf(response);
+    const session = node.site.sessions.get(await response.text())!;
+    await pass(time, 100);
+    if (store === undefined) session.expire();
+    else await other.get("out", cookie);
+    const updating = assertRejects(
+      () => session.update("count", () => 1),
+      SessionEndedError,
+    );
+    await pass(time, 1000);
+    await updating;
   });
 }

@@ -1,0 +1,91 @@
+import { VALUES } from "../session/internals.ts";
+import type { Session } from "../session.ts";
+import type { SessionChanges, StoredSession } from "../stores/store.ts";
+import type { RecordLoader } from "./record_loader.ts";
+import type { StoredState } from "./stored_state.ts";
+import { TransferredError } from "./value_codec.ts";
+
+/**
+ * Notes the changes inside of objects that the application got, to be written.
+ *
+ * @param isLast Whether the application has no time left to change more.
+ * @returns the error of a value that no store can keep; it is reported, and the
+ * value is as it was.
+ */
+export function noteInnerChanges(
+  session: Session,
+  state: StoredState,
+  { loader, isLast }: { loader: RecordLoader; isLast: boolean },
+): unknown {
+  if (state.reads === undefined) return undefined;
+  let unkept: unknown;
+  for (const change of state.reads.takeChanges(session[VALUES])) {
+    const { key, before, after } = change;
+    const isMoved = change.error instanceof TransferredError;
+    if (change.isOvertaken) {
+      if (!isMoved) reportOvertaken(session, key);
+    } else if (isMoved) {
+      // The application has moved the bytes, not changed them.
+      loader.putValue(session, key, before);
+    } else if (after === undefined) {
+      unkept = change.error;
+      session.site.reportError(
+        new TypeError(
+          `Cannot keep the change inside "${key}" of session "${session.uid}": ${
+            (change.error as Error).message
+          }, which no store can keep`,
+          { cause: change.error },
+        ),
+        { session },
+      );
+      loader.putValue(session, key, before);
+    } else {
+      // What was set in this process may be written over.
+      if (!state.values?.has(key)) {
+        (state.inner ??= new Map()).set(key, before);
+      }
+      (state.values ??= new Map()).set(key, after);
+      state.texts.set(key, after);
+    }
+  }
+  if (isLast) state.reads.clear();
+  return unkept;
+}
+
+/**
+ * Returns a write without the inner changes of values that another process has
+ * written since; these are reported, and the session gets the values of the
+ * record.
+ *
+ * @param inner The keys of inner changes, with the encodings before them.
+ */
+export function withoutOvertaken(
+  session: Session,
+  changes: SessionChanges,
+  { inner, record, loader }: {
+    readonly inner: ReadonlyMap<string, string> | undefined;
+    readonly record: StoredSession;
+    readonly loader: RecordLoader;
+  },
+): SessionChanges {
+  if (inner === undefined) return changes;
+  const { values: all, ...others } = changes;
+  const values = new Map(all);
+  for (const [key, before] of inner) {
+    const theirs = record.values.get(key);
+    if (theirs === before || theirs === values.get(key)) continue;
+    values.delete(key);
+    reportOvertaken(session, key);
+    loader.putValue(session, key, theirs);
+  }
+  return values.size === 0 ? others : { ...others, values };
+}
+
+function reportOvertaken(session: Session, key: string): void {
+  session.site.reportError(
+    new Error(
+      `Cannot keep the change inside "${key}" of session "${session.uid}": it was written elsewhere since; use session.update()`,
+    ),
+    { session },
+  );
+}

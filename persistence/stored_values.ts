@@ -1,0 +1,73 @@
+import { proceed } from "../base/maybe_promise.ts";
+import type { SessionRegistry } from "../registry/session_registry.ts";
+import type { Session, SessionOwner } from "../session.ts";
+import type { SessionStore } from "../stores/store.ts";
+import { NO_TOKEN } from "./record_calls.ts";
+import type { RecordLoader } from "./record_loader.ts";
+import type { RecordWriter } from "./record_writer.ts";
+import type { StoreBreaker } from "./store_breaker.ts";
+import type { PerPart } from "./store_parts.ts";
+import { unkept } from "./unkept.ts";
+
+/** The objects that the values of stored sessions use. */
+export interface StoredValuesParts {
+  readonly store: SessionStore;
+  readonly breakers: PerPart<StoreBreaker>;
+  readonly loader: RecordLoader;
+  readonly writer: RecordWriter;
+  /** Called with a session whose record was not found. */
+  onAbsent(session: Session): void;
+}
+
+/** The values of sessions that are in a store. */
+export class StoredValues implements NonNullable<SessionOwner["values"]> {
+  readonly #registry: SessionRegistry;
+  readonly #parts: StoredValuesParts;
+
+  constructor(registry: SessionRegistry, parts: StoredValuesParts) {
+    this.#registry = registry;
+    this.#parts = parts;
+  }
+
+  noteRead(
+    session: Session,
+    key: string,
+    value: object,
+    isMade: boolean,
+  ): void {
+    this.#parts.writer.noteRead(session, { key, value, isMade });
+  }
+
+  update(
+    session: Session,
+    key: string,
+    compute: () => unknown,
+  ): Promise<unknown> {
+    return this.#parts.writer.update(session, key, compute);
+  }
+
+  async reload(session: Session): Promise<void> {
+    const { store, breakers, loader, writer, onAbsent } = this.#parts;
+    const state = loader.stateOf(session);
+    if (state === undefined || !session.isActive) return;
+    const breaker = breakers.of(session.uid);
+    try {
+      // A session that was just made has nothing to load before that.
+      if (!state.isCreated) await writer.flush(session);
+      await state.whenIdle(() => {
+        const sentAt = this.#registry.clock.now();
+        return proceed(
+          breaker.call(() => store.load(session.uid, NO_TOKEN)),
+          (record) => {
+            if (!session.isActive) return;
+            if (record === undefined) onAbsent(session);
+            else loader.update(session, record, sentAt);
+          },
+        );
+      });
+    } catch (error) {
+      breaker.report(error, { session });
+      throw unkept(error);
+    }
+  }
+}

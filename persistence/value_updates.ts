@@ -1,0 +1,133 @@
+import {
+  isPromiseLike,
+  type MaybePromise,
+  proceed,
+} from "../base/maybe_promise.ts";
+import type { SessionRegistry } from "../registry/session_registry.ts";
+import { type Session, SessionEndedError } from "../session.ts";
+import type { CommitTimes } from "../stores/store.ts";
+import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
+import type { StoredState } from "./stored_state.ts";
+import { unkept } from "./unkept.ts";
+import { encodeStorable } from "./value_codec.ts";
+
+/** The outcome of one try to update a value. */
+type Outcome = "written" | "overtaken" | "over" | "unready";
+
+/** An update of a value. */
+export interface ValueUpdate {
+  readonly key: string;
+  /** Computes the value from that of the session. */
+  readonly compute: () => unknown;
+  /** Writes what waits for the session first. */
+  readonly save: () => MaybePromise<void>;
+}
+
+/** Replaces values by what is computed from them, in one step. */
+export class ValueUpdates {
+  readonly #registry: SessionRegistry;
+  readonly #parts: SessionWritesParts;
+  readonly #calls: RecordCalls;
+
+  constructor(
+    registry: SessionRegistry,
+    parts: SessionWritesParts,
+    calls: RecordCalls,
+  ) {
+    this.#registry = registry;
+    this.#parts = parts;
+    this.#calls = calls;
+  }
+
+  /** Updates a value; repeated until no other process has written meanwhile. */
+  async update(
+    session: Session,
+    state: StoredState,
+    update: ValueUpdate,
+  ): Promise<unknown> {
+    for (;;) {
+      if (!isReady(state, update.key)) await update.save();
+      let value: unknown;
+      const outcome = await state.whenIdle<Outcome>(() => {
+        if (!session.isActive) return "over";
+        // Another write has begun to wait, or has failed, meanwhile.
+        if (!isReady(state, update.key)) return "unready";
+        value = update.compute();
+        const { key } = update;
+        const text = encodeStorable(value, `update "${key}"`, session.uid);
+        return this.#write(session, state, { key, value, text });
+      });
+      if (outcome === "written") return value;
+      if (outcome === "over") throw await this.#endOf(session);
+    }
+  }
+
+  #write(
+    session: Session,
+    state: StoredState,
+    { key, value, text }: {
+      readonly key: string;
+      readonly value: unknown;
+      readonly text: string;
+    },
+  ): MaybePromise<Outcome> {
+    const changes = { values: new Map([[key, text]]) };
+    const conditions = { version: state.version };
+    const answered = (
+      times: CommitTimes | undefined,
+    ): MaybePromise<Outcome> => {
+      if (times?.isRefused) {
+        const nothing = { changes: {}, operations: [] };
+        return proceed(
+          this.#calls.reload(session, state, nothing),
+          (record) => record === undefined ? "over" : "overtaken",
+        );
+      }
+      if (times === undefined) {
+        this.#parts.onOver(session);
+        return "over";
+      }
+      this.#parts.loader.setValue(session, state, { key, value, text });
+      return "written";
+    };
+    const failed = (error: unknown): never => {
+      // A later write must not follow one that may still arrive.
+      state.isStale = true;
+      state.unsure ??= { changes: {}, operations: [], version: -1 };
+      this.#parts.breakers.of(session.uid).report(error, { session });
+      throw unkept(error);
+    };
+    let writing: MaybePromise<Outcome>;
+    try {
+      writing = proceed(
+        this.#calls.send(session, state, { changes, conditions }),
+        answered,
+      );
+    } catch (error) {
+      return failed(error);
+    }
+    if (!isPromiseLike(writing)) return writing;
+    const settled = Promise.resolve(writing).catch(failed);
+    state.track(settled.then(() => {}));
+    return settled;
+  }
+
+  /** Returns the error of a session that has ended, maybe in another process. */
+  async #endOf(session: Session): Promise<Error> {
+    const { clock } = this.#registry;
+    let timer: unknown;
+    const late = new Promise<undefined>((resolve) => {
+      timer = clock.setTimeout(() => resolve(undefined), this.#parts.timeout);
+    });
+    // This process learns of the end by the check that it has begun.
+    const end = session.end ?? await Promise.race([session.ended, late]);
+    clock.clearTimeout(timer);
+    return end === undefined ? unkept() : new SessionEndedError(end);
+  }
+}
+
+/** Whether a value can be updated: earlier writes of it have reached the store. */
+function isReady(state: StoredState, key: string): boolean {
+  return state.isCreated && state.unsure === undefined &&
+    !state.values?.has(key);
+}

@@ -1,0 +1,109 @@
+import { describe } from "../base/describe.ts";
+import { checkOptions, FUNCTION, type OptionRules } from "../base/options.ts";
+import type { StandardSchemaV1 } from "./standard_schema.ts";
+
+/** The options of a {@linkcode SessionKey}. */
+export interface SessionKeyOptions<T, D extends T | undefined = undefined> {
+  /**
+   * Checks values that come from a store, or that were set under a plain string.
+   * It must accept its own output, and answer at once.
+   *
+   * @default {undefined}
+   */
+  schema?: StandardSchemaV1<unknown, T>;
+  /**
+   * Makes the value of a session that has none. A value that was read is kept, as
+   * if it had been set.
+   *
+   * @default {undefined}
+   */
+  default?: () => D;
+}
+
+/**
+ * A typed key of values in a session.
+ *
+ * The value under the key is checked once, when it came from a store or was set
+ * under a plain string, and what the schema answers takes its place. A value that
+ * the schema refuses stays in the store; it is reported once, and reads as the
+ * default or as undefined. A value that is set under the key is checked by the
+ * compiler only.
+ *
+ * @typeParam T The type of the values.
+ * @typeParam D The type of the default; undefined if there is none.
+ *
+ * @example Usage
+ * ```ts
+ * import { Resource, SessionKey, Site } from "@curfew/web";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const cart = new SessionKey("cart", { default: (): string[] => [] });
+ *
+ * await using site = new Site(new Resource());
+ * const session = site.makeSession();
+ * session.get(cart).push("tea");
+ * assertEquals(session.get(cart), ["tea"]);
+ * ```
+ */
+export class SessionKey<T, D extends T | undefined = undefined> {
+  /** The key of the value in the session. */
+  readonly name: string;
+  /** Checks the values; undefined if only the compiler does. */
+  readonly schema: StandardSchemaV1<unknown, T> | undefined;
+  /** Makes the value of a session that has none. */
+  readonly defaultValue: (() => D) | undefined;
+
+  /**
+   * Makes a key; it belongs to no session, and is made once.
+   *
+   * @param name The key of the value in the session.
+   * @param options Without a schema, the values have the type of the default.
+   * @throws {TypeError} If the name is not a string, or an option is of the wrong
+   * kind or unknown.
+   */
+  constructor(
+    name: string,
+    options: { schema?: undefined; default: (() => D) & (() => T) },
+  );
+  /** Makes a key whose values a schema checks, or that has no default. */
+  constructor(name: string, options?: SessionKeyOptions<T, D>);
+  constructor(
+    name: string,
+    options: { schema?: object | undefined; default?: () => unknown } = {},
+  ) {
+    if (typeof name !== "string") {
+      throw new TypeError(
+        `Cannot make a session key: the name is not a string: ${
+          describe(name)
+        }`,
+      );
+    }
+    checkOptions(`make the session key "${name}"`, options, RULES);
+    this.name = name;
+    const { schema, default: defaultValue } = options as SessionKeyOptions<
+      T,
+      D
+    >;
+    this.schema = schema;
+    this.defaultValue = defaultValue;
+  }
+}
+
+const RULES: OptionRules<SessionKeyOptions<unknown, unknown>> = {
+  schema: {
+    kind: "a Standard Schema",
+    // ArkType's schemas are functions.
+    isKind: (schema) =>
+      typeof (schema as StandardSchemaV1 | null)?.["~standard"]?.validate ===
+        "function",
+  },
+  default: FUNCTION,
+};
+
+/** A key of any type, whose values are not looked into. */
+export type AnySessionKey = SessionKey<unknown, unknown>;
+
+/** Returns the plain key of a value. */
+export function nameOf(key: string | AnySessionKey): string {
+  return typeof key === "string" ? key : key.name;
+}

@@ -1,0 +1,241 @@
+import { isPromiseLike } from "../base/maybe_promise.ts";
+import { OWNER } from "./internals.ts";
+import type { SessionChange } from "./session_change.ts";
+import { type AnySessionKey, nameOf } from "./session_key.ts";
+import { describeIssues, type SchemaResult } from "./standard_schema.ts";
+import { findUnstorable } from "./storable.ts";
+
+/** What sessions in a store do with their values, beyond noting changes. */
+export interface StoredValuesOf<Session> {
+  /**
+   * Notes that the application got an object, which it may change inside.
+   *
+   * @param isMade Whether a schema has just put the object in the place of what
+   * the store has.
+   */
+  noteRead(
+    session: Session,
+    key: string,
+    value: object,
+    isMade: boolean,
+  ): void;
+  /**
+   * Replaces a value by what is computed from it, in one step.
+   *
+   * @param compute Computes the value from that of the session, perhaps again.
+   * @throws {TypeError} If no store can keep the value.
+   */
+  update(
+    session: Session,
+    key: string,
+    compute: () => unknown,
+  ): Promise<unknown>;
+  /** Loads what other processes have changed. */
+  reload(session: Session): Promise<void>;
+}
+
+/** The parts of a session that its values use. */
+export interface ValuedSession<Session> {
+  readonly uid: string;
+  readonly isActive: boolean;
+  readonly site: {
+    reportError(error: unknown, context: object): void;
+    readonly [OWNER]: {
+      /** Undefined without a store. */
+      readonly values: StoredValuesOf<Session> | undefined;
+      changed(session: Session, change: SessionChange): void;
+    };
+  };
+}
+
+/** Whether a value is right for a key; a wrong one has a value in its place. */
+type Verdict =
+  | { readonly isRight: true }
+  | { readonly isRight: false; readonly fallback: unknown };
+
+const RIGHT: Verdict = { isRight: true };
+
+/** The values of one session. */
+export class SessionValues<Session extends ValuedSession<Session>> {
+  readonly #session: Session;
+  #values: Map<string, unknown> = new Map();
+  /** The verdicts on the present values. */
+  #verdicts: Map<AnySessionKey, Verdict> | undefined = undefined;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** The values by their plain keys. */
+  get all(): ReadonlyMap<string, unknown> {
+    return this.#values;
+  }
+
+  /** Takes over all values of a record. */
+  replace(values: ReadonlyMap<string, unknown>): void {
+    for (const key of this.#verdicts?.keys() ?? []) {
+      if (values.get(key.name) !== this.#values.get(key.name)) {
+        this.#forget(key.name);
+      }
+    }
+    this.#values = new Map(values);
+  }
+
+  /** Returns a value; the default of a key is kept. */
+  get(key: string | AnySessionKey): unknown {
+    const value = typeof key === "string"
+      ? this.#values.get(key)
+      : this.#getByKey(key);
+    const name = nameOf(key);
+    // The value in the place of a wrong one is none of the session's.
+    if (this.#values.get(name) === value) this.#noteRead(name, value, false);
+    return value;
+  }
+
+  /** Sets a value. */
+  set(key: string | AnySessionKey, value: unknown): void {
+    const name = nameOf(key);
+    const session = this.#session;
+    session.site[OWNER].changed(session, { kind: "value", key: name, value });
+    this.#values.set(name, value);
+    this.#forget(name);
+    this.#trust(key);
+  }
+
+  /** Whether there is a value; one that the schema refuses does not count. */
+  has(key: string | AnySessionKey): boolean {
+    if (!this.#values.has(nameOf(key))) return false;
+    return typeof key === "string" || this.#judge(key).isRight;
+  }
+
+  /** Deletes a value; returns whether there was one. */
+  delete(key: string | AnySessionKey): boolean {
+    const name = nameOf(key);
+    if (!this.#values.has(name)) return false;
+    const session = this.#session;
+    session.site[OWNER].changed(session, { kind: "delete", key: name });
+    this.#values.delete(name);
+    this.#forget(name);
+    return true;
+  }
+
+  /** Returns a value, or the default, and deletes the value. */
+  take(key: string | AnySessionKey): unknown {
+    const value = this.#current(key);
+    this.delete(key);
+    return value;
+  }
+
+  /** Replaces a value by what `change` makes of a copy of it, in one step. */
+  async update(
+    key: string | AnySessionKey,
+    change: (value: unknown) => unknown,
+  ): Promise<unknown> {
+    const name = nameOf(key);
+    const session = this.#session;
+    const compute = () => {
+      // A change that throws halfway has changed nothing but the copy.
+      const value = change(copyOf(this.#current(key)));
+      if (!isPromiseLike(value)) return value;
+      Promise.resolve(value).catch(() => {});
+      throw new TypeError(
+        `Cannot update "${name}" of session "${session.uid}": the change answers by a promise`,
+      );
+    };
+    const { values } = session.site[OWNER];
+    let value: unknown;
+    if (values === undefined) this.set(name, value = compute());
+    else value = await values.update(session, name, compute);
+    if (this.#values.get(name) === value) this.#trust(key);
+    return value;
+  }
+
+  #getByKey(key: AnySessionKey): unknown {
+    if (this.#values.get(key.name) === undefined) {
+      const value = key.defaultValue?.();
+      if (value !== undefined && this.#session.isActive) this.set(key, value);
+      return value;
+    }
+    return this.#current(key);
+  }
+
+  /** Returns a value as it counts under a key; keeps no default. */
+  #current(key: string | AnySessionKey): unknown {
+    if (typeof key === "string") return this.#values.get(key);
+    if (this.#values.get(key.name) === undefined) return key.defaultValue?.();
+    const verdict = this.#judge(key);
+    return verdict.isRight ? this.#values.get(key.name) : verdict.fallback;
+  }
+
+  /** Checks the value under a key, once for each value and key. */
+  #judge(key: AnySessionKey): Verdict {
+    const { schema, name } = key;
+    if (schema === undefined) return RIGHT;
+    const known = this.#verdicts?.get(key);
+    if (known !== undefined) return known;
+    const before = this.#values.get(name);
+    const refuse = (why: string, cause?: unknown): Verdict => {
+      this.#report(name, why, cause);
+      return { isRight: false, fallback: key.defaultValue?.() };
+    };
+    let result: SchemaResult | Promise<unknown>;
+    let verdict: Verdict = RIGHT;
+    try {
+      result = schema["~standard"].validate(before);
+      if (isPromiseLike(result)) {
+        Promise.resolve(result).catch(() => {});
+        verdict = refuse("the schema answers by a promise");
+      } else if (result.issues !== undefined) {
+        verdict = refuse(describeIssues(result.issues));
+      } else if (result.value !== before) {
+        this.#putInPlace(name, result.value);
+      }
+    } catch (error) {
+      verdict = refuse("the schema throws", error);
+    }
+    (this.#verdicts ??= new Map()).set(key, verdict);
+    return verdict;
+  }
+
+  /** Puts what a schema has made of a value in its place. */
+  #putInPlace(name: string, value: unknown): void {
+    this.#values.set(name, value);
+    this.#forget(name);
+    this.#noteRead(name, value, true);
+  }
+
+  #trust(key: string | AnySessionKey): void {
+    if (typeof key === "string" || key.schema === undefined) return;
+    (this.#verdicts ??= new Map()).set(key, RIGHT);
+  }
+
+  #forget(name: string): void {
+    for (const key of this.#verdicts?.keys() ?? []) {
+      if (key.name === name) this.#verdicts?.delete(key);
+    }
+  }
+
+  #noteRead(name: string, value: unknown, isMade: boolean): void {
+    if (typeof value !== "object" || value === null) return;
+    const session = this.#session;
+    if (!session.isActive) return;
+    session.site[OWNER].values?.noteRead(session, name, value, isMade);
+  }
+
+  #report(name: string, why: string, cause: unknown): void {
+    const session = this.#session;
+    session.site.reportError(
+      new Error(
+        `Cannot use "${name}" of session "${session.uid}": ${why}`,
+        cause === undefined ? undefined : { cause },
+      ),
+      { session },
+    );
+  }
+}
+
+/** Copies a value, unless the copy would lose a part of it. */
+function copyOf(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  return findUnstorable(value) === undefined ? structuredClone(value) : value;
+}
