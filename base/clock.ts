@@ -46,8 +46,13 @@ export function monotonic(clock: Clock): number {
   return clock.monotonic?.() ?? performance.now();
 }
 
-/** The real timer function; a different global means that a test fakes timers. */
-const { setTimeout: ownSetTimeout } = globalThis;
+/** The real timer function and date; others mean that a test fakes the time. */
+const { setTimeout: ownSetTimeout, Date: ownDate } = globalThis;
+
+/** Whether a test fakes `Date`, by `FakeTime` for example. */
+export function isDateFaked(): boolean {
+  return globalThis.Date !== ownDate;
+}
 
 /** The clock of the process; looks up the globals at each use, so that tests can fake them. */
 export const systemClock: Clock = {

@@ -11,6 +11,12 @@ import { Multimap } from "../base/multimap.ts";
 import { checkOptions, having, type OptionRules } from "../base/options.ts";
 import { DueQueue } from "./due_queue.ts";
 import {
+  LeaseClock,
+  type LeaseStart,
+  steadyTimeOf,
+  type StoreClock,
+} from "./lease_clock.ts";
+import {
   commitRecord,
   createRecord,
   dueReasonOf,
@@ -42,9 +48,12 @@ export interface MemoryStoreOptions {
   /**
    * The clock of the store, in UNIX milliseconds.
    *
+   * If it has `monotonic()`, as {@linkcode Clock} may, leases run by that, so
+   * that they survive a step of `now()`.
+   *
    * @default the clock of the process, looked up at each use
    */
-  readonly clock?: { now(): number };
+  readonly clock?: { now(): number; monotonic?(): number };
 }
 
 const RULES: OptionRules<MemoryStoreOptions> = {
@@ -65,6 +74,8 @@ interface End extends Pick<ClaimedEnd, "areListenersDone" | "failingSince"> {
   attempt: number;
   /** Undefined while no node has claimed the end. */
   fence: string | undefined;
+  /** The last lease. */
+  lease: { readonly start: LeaseStart; readonly length: number } | undefined;
   /** Defined once the end is a dead letter. */
   why?: string | undefined;
   areListenersDone?: boolean;
@@ -92,7 +103,8 @@ interface End extends Pick<ClaimedEnd, "areListenersDone" | "failingSince"> {
 export class MemoryStore implements SessionStore {
   /** {@inheritDoc SessionStore.isNotifyingReliably} True here. */
   readonly isNotifyingReliably: boolean = true;
-  readonly #clock: { now(): number };
+  readonly #clock: StoreClock;
+  readonly #leaseClock: LeaseClock;
   readonly #entries = new Map<string, Entry>();
   readonly #principals = new Multimap<string, string>();
   readonly #taken = new TakenUids();
@@ -109,7 +121,8 @@ export class MemoryStore implements SessionStore {
    */
   constructor(options: MemoryStoreOptions = {}) {
     checkOptions("create the store", options, RULES);
-    this.#clock = options.clock ?? systemClock;
+    const clock = this.#clock = options.clock ?? systemClock;
+    this.#leaseClock = new LeaseClock(clock, steadyTimeOf(clock));
   }
 
   /** The number of sessions, of those that have ended, and of dead letters. */
@@ -174,12 +187,18 @@ export class MemoryStore implements SessionStore {
   /** {@inheritDoc SessionStore.claim} */
   claim(claimant: Claimant, limit: number): Claims {
     const now = this.#clock.now();
-    const ends = this.#queue.takeDue(now, limit).map((entry) => {
+    const ends: ClaimedEnd[] = [];
+    for (const entry of this.#queue.takeDue(now, limit)) {
       const { record } = entry;
+      const left = this.#leaseLeft(entry, now);
+      if (left > 0) {
+        this.#queue.put(entry.row, now + left, now);
+        continue;
+      }
       const end = entry.end ??
         this.#end(entry, dueReasonOf(record), record.deadline);
-      return this.#claim(entry, end, claimant, now);
-    });
+      ends.push(this.#claim(entry, end, claimant, now));
+    }
     return { ends, nextIn: this.#queue.nextIn(now) };
   }
 
@@ -188,6 +207,8 @@ export class MemoryStore implements SessionStore {
     const entry = this.#findClaim(uid, fence);
     if (entry === undefined) return false;
     const now = this.#clock.now();
+    const start = this.#leaseClock.start(now);
+    entry.end!.lease = { start, length: lease };
     this.#queue.set(entry.row, now + lease, now);
     return true;
   }
@@ -214,6 +235,7 @@ export class MemoryStore implements SessionStore {
     const now = this.#clock.now();
     this.#keepProgress(entry, progress, now);
     entry.end!.fence = undefined;
+    entry.end!.lease = undefined;
     this.#queue.set(entry.row, now + delay, now);
     return true;
   }
@@ -314,7 +336,13 @@ export class MemoryStore implements SessionStore {
   #end(entry: Entry, reason: string, at: number): End {
     this.#unindex(entry.record);
     this.#watchers.notifyEnd({ uid: entry.record.uid, reason, at });
-    return entry.end = { reason, at, attempt: 0, fence: undefined };
+    return entry.end = {
+      reason,
+      at,
+      attempt: 0,
+      fence: undefined,
+      lease: undefined,
+    };
   }
 
   #claim(
@@ -325,6 +353,10 @@ export class MemoryStore implements SessionStore {
   ): ClaimedEnd {
     end.attempt++;
     const fence = end.fence = `${claimant.owner}:${++this.#claims}`;
+    end.lease = {
+      start: this.#leaseClock.start(now),
+      length: claimant.lease,
+    };
     this.#queue.put(entry.row, now + claimant.lease, now);
     return { session: { ...entry.record, now }, ...end, fence };
   }
@@ -339,6 +371,13 @@ export class MemoryStore implements SessionStore {
     entry.record = { ...entry.record, callbacks: [...callbacks] };
     entry.end!.areListenersDone = areListenersDone;
     entry.end!.failingSince ??= now;
+  }
+
+  /** Returns the milliseconds that are left of a lease, if the clock has stepped. */
+  #leaseLeft({ end }: Entry, now: number): number {
+    if (end?.lease === undefined) return 0;
+    const { start, length } = end.lease;
+    return length - this.#leaseClock.passedSince(start, now);
   }
 
   #index({ principal, uid }: SessionRecord): void {

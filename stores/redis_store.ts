@@ -5,6 +5,7 @@
  */
 
 import "../persistence/stored_backend.ts";
+import { NotificationChannel } from "./redis/channel.ts";
 import { encodeText, listOf, numberOf, textsOf } from "./redis/encoding.ts";
 import { RedisClaims } from "./redis/end_claims.ts";
 import { RedisEnds } from "./redis/ends.ts";
@@ -20,7 +21,7 @@ import {
   fieldsOf,
   isGrowing,
 } from "./redis/record_codec.ts";
-import { failureTo, ScriptRunner } from "./redis/script_runner.ts";
+import { CHANNEL, failureTo, ScriptRunner } from "./redis/script_runner.ts";
 import { COMMIT, COMMIT_SMALL, CREATE, LOAD } from "./redis/session_scripts.ts";
 import { type RedisPart, ShardGroup } from "./redis/shard_group.ts";
 import { Shards } from "./redis/shards.ts";
@@ -79,7 +80,7 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   /** The shards, each of which can be away by itself. */
   readonly parts: readonly RedisPart[];
   readonly #options: Required<RedisStoreOptions>;
-  readonly #channel: string;
+  readonly #channel: NotificationChannel;
   /** Milliseconds. */
   readonly #touchThrottle: number;
   readonly #shards: Shards;
@@ -98,12 +99,13 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   constructor(options: RedisStoreOptions) {
     const checked = this.#options = checkedOptions(options);
     const { client, prefix } = checked;
-    // Version 0.1.0 had the same channel, which users allow in their ACLs.
-    const channel = this.#channel = `${prefix}:news`;
     const shards = this.#shards = new Shards(prefix, checked.shards);
-    const runner = this.#runner = new ScriptRunner(client);
-    const ends = this.#ends = new RedisEnds(runner, shards, channel);
-    const claims = new RedisClaims(runner, shards.all, channel);
+    const { due } = shards.all[0]!;
+    const channel = new NotificationChannel(client, prefix, due);
+    this.#channel = channel;
+    const runner = this.#runner = new ScriptRunner(client, channel);
+    const ends = this.#ends = new RedisEnds(runner, shards);
+    const claims = new RedisClaims(runner, shards.all);
     const notifications = this.#notifications = new RedisNotifications(
       client,
       channel,
@@ -131,7 +133,7 @@ export class RedisStore implements SessionStore, AsyncDisposable {
       await this.#runner.run(CREATE, `create session "${uid}"`, {
         keys: [key, shard.due, shard.principals, takenKey],
         args: [
-          ...[name, this.#touchThrottle, this.#channel],
+          ...[name, this.#touchThrottle, CHANNEL],
           ...[age, idle, loginAge, sessionTimeout, absoluteTimeout],
           ...[encodePrincipal(principal), ...encodeFacts(session)],
         ],
@@ -173,7 +175,7 @@ export class RedisStore implements SessionStore, AsyncDisposable {
       await this.#runner.run(script, `change session "${uid}"`, {
         keys: [key, shard.due, shard.principals],
         args: [
-          ...[name, this.#touchThrottle, this.#channel],
+          ...[name, this.#touchThrottle, CHANNEL],
           ...encodeCommit(changes, conditions),
         ],
       }),

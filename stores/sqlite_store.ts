@@ -41,6 +41,9 @@ import type {
 
 export type { SqliteStoreOptions };
 
+/** Bytes of the log from which `check()` warns; it has 16 MB when all is well. */
+const LARGE_LOG = 64_000_000;
+
 /**
  * A {@linkcode SessionStore} in a file. Its sessions outlive the process, and all
  * processes of one machine share them, workers of `deno serve --parallel` too.
@@ -51,13 +54,15 @@ export type { SqliteStoreOptions };
  *
  * A call that fails throws an Error whose message gives the reason in words, and
  * whose cause is SQLite's error: the database is locked for too long, is full,
- * is damaged, may not be written. A call that fails changes nothing.
+ * is damaged, may not be written, or its file was deleted or replaced. A call that
+ * fails changes nothing.
  *
  * The file may be one that version 0.1.0 wrote: it is brought up to date when it
  * is opened, and 0.1.0 cannot open it any more.
  *
  * It needs permission to read and write the file at `path`, and no other: SQLite
- * opens those beside it by itself. In `deno.json`, for `deno run -P`:
+ * opens those beside it by itself. With `--allow-sys=osUptime`, leases survive a
+ * step of the machine's clock. In `deno.json`, for `deno run -P`:
  * `"permissions": { "default": { "read": ["sessions.db"], "write": ["sessions.db"] } }`.
  *
  * @example Usage
@@ -253,14 +258,24 @@ export class SqliteStore implements SessionStore, Disposable {
   /**
    * {@inheritDoc SessionStore.check}
    *
-   * @returns a sentence if the database is in memory.
+   * @returns sentences if the database is in memory, or its log has grown beyond
+   * 64 MB: another program reads the database all the time.
    * @throws {Error} If the database cannot be written.
    */
   check(): readonly string[] {
     this.#database.write("write the store", () => {});
-    return this.#database.isInMemory
-      ? ["The store of sessions is in memory: they are gone with the process."]
-      : [];
+    if (this.#database.isInMemory) {
+      return [
+        "The store of sessions is in memory: they are gone with the process.",
+      ];
+    }
+    const { logSize } = this.#database;
+    if (logSize <= LARGE_LOG) return [];
+    return [
+      `The log beside the store of sessions has grown to ${
+        Math.round(logSize / 1e6)
+      } MB: a program has read the database for long, such as a backup or an open sqlite3; the log becomes small again once it has ended`,
+    ];
   }
 
   /** Closes the database, so that all other calls throw; again does nothing. */

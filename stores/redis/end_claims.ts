@@ -10,7 +10,7 @@ import {
 import { CLAIM, READY } from "./end_scripts.ts";
 import { NextDueCache } from "./next_due.ts";
 import { decodeEnd, fieldsOf } from "./record_codec.ts";
-import type { ScriptRunner } from "./script_runner.ts";
+import { CHANNEL, type ScriptRunner } from "./script_runner.ts";
 import type { Shard } from "./shards.ts";
 import { askEach } from "./time_limit.ts";
 
@@ -31,16 +31,10 @@ export class RedisClaims {
   /** When the next ends can be claimed. */
   readonly nextDue: NextDueCache;
   readonly #runner: ScriptRunner;
-  readonly #channel: string;
   #owner: string | undefined = undefined;
 
-  constructor(
-    runner: ScriptRunner,
-    shards: readonly Shard[],
-    channel: string,
-  ) {
+  constructor(runner: ScriptRunner, shards: readonly Shard[]) {
     this.#runner = runner;
-    this.#channel = channel;
     this.nextDue = new NextDueCache(shards.length);
   }
 
@@ -135,7 +129,7 @@ export class RedisClaims {
     const [now, next, ends] = listOf(
       await this.#runner.run(CLAIM, "claim ends", {
         keys: [shard.due, shard.principals, ...sessions],
-        args: [this.#channel, encodeText(owner), lease, ...names],
+        args: [CHANNEL, encodeText(owner), lease, ...names],
       }),
     );
     recordAnswer(untilOf(now, next));

@@ -24,7 +24,11 @@ import {
 } from "./end_scripts.ts";
 import { decodeEnd, encodeProgress, fieldsOf } from "./record_codec.ts";
 import type { RedisScript } from "./script.ts";
-import type { ScriptCall, ScriptRunner } from "./script_runner.ts";
+import {
+  CHANNEL,
+  type ScriptCall,
+  type ScriptRunner,
+} from "./script_runner.ts";
 import type { Shard, Shards } from "./shards.ts";
 import { askEach } from "./time_limit.ts";
 
@@ -32,12 +36,10 @@ import { askEach } from "./time_limit.ts";
 export class RedisEnds {
   readonly #runner: ScriptRunner;
   readonly #shards: Shards;
-  readonly #channel: string;
 
-  constructor(runner: ScriptRunner, shards: Shards, channel: string) {
+  constructor(runner: ScriptRunner, shards: Shards) {
     this.#runner = runner;
     this.#shards = shards;
-    this.#channel = channel;
   }
 
   /** As {@linkcode SessionStore.end}. */
@@ -51,7 +53,7 @@ export class RedisEnds {
     const [now, fields] = listOf(
       await this.#runner.run(END, `end session "${uid}"`, {
         keys: [key, shard.due, shard.principals],
-        args: [name, this.#channel, why, encodeText(owner), lease],
+        args: [name, CHANNEL, why, encodeText(owner), lease],
       }),
     );
     if (now === undefined) return undefined;
@@ -87,7 +89,7 @@ export class RedisEnds {
     const { key, name, shard } = this.#shards.placeOf(uid);
     return this.#isDone(RELEASE, `release the end of session "${uid}"`, {
       keys: [key, shard.due],
-      args: [name, fence, delay, this.#channel, ...encodeProgress(progress)],
+      args: [name, fence, delay, CHANNEL, ...encodeProgress(progress)],
     });
   }
 
@@ -117,7 +119,7 @@ export class RedisEnds {
       `retry the dead letter of session "${uid}"`,
       {
         keys: [key, shard.due, shard.deadLetters],
-        args: [name, this.#channel],
+        args: [name, CHANNEL],
       },
     );
   }

@@ -1,4 +1,5 @@
 import { RECORD_FORMAT } from "../record.ts";
+import type { NotificationChannel } from "./channel.ts";
 import type { RedisClient } from "./client.ts";
 import { listOf, textOf, textsOf } from "./encoding.ts";
 import { RedisScript } from "./script.ts";
@@ -11,7 +12,7 @@ export interface RedisCheck {
   /** A key of each shard. */
   readonly keys: readonly string[];
   /** The channel of notifications. */
-  readonly channel: string;
+  readonly channel: NotificationChannel;
   /** The key of the mark: the number of shards, and the format of records. */
   readonly markKey: string;
 }
@@ -60,9 +61,11 @@ export async function checkRedis(check: RedisCheck): Promise<string[]> {
 /** The nodes that have shards may differ. */
 async function checkNode(check: RedisCheck, key: string): Promise<string[]> {
   const { client, channel } = check;
+  const inspect = async (channel: string) =>
+    textsOf(await client.send(["EVAL", INSPECT.text, "1", key, channel], key));
   const asked = Date.now();
-  const [seconds, micros, info = "", refusal] = textsOf(
-    await client.send(["EVAL", INSPECT.text, "1", key, channel], key),
+  const [seconds, micros, info = "", firstRefusal = ""] = await inspect(
+    channel.firstName,
   );
   const answered = Date.now();
   const here = (asked + answered) / 2;
@@ -77,9 +80,15 @@ async function checkNode(check: RedisCheck, key: string): Promise<string[]> {
       } this machine's: sessions end by the clock of Redis, and times are shown by it`,
     );
   }
+  let name = channel.firstName;
+  let refusal = firstRefusal;
+  if (refusal !== "") {
+    name = await channel.name;
+    if (name !== channel.firstName) refusal = (await inspect(name))[3] ?? "";
+  }
   if (refusal !== "") {
     sentences.push(
-      `Redis does not let the store publish to the channel "${channel}" (${refusal}): other processes learn of ends later, when they poll`,
+      `Redis does not let the store publish to the channel "${name}" (${refusal}): other processes learn of ends later, when they poll`,
     );
   }
   if (info === "") {

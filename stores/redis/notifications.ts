@@ -1,5 +1,6 @@
 import type { EndNotification } from "../store.ts";
 import { Watchers } from "../watchers.ts";
+import type { NotificationChannel } from "./channel.ts";
 import type { RedisClient } from "./client.ts";
 import { decodeNumber, decodeText } from "./encoding.ts";
 import type { RedisClaims } from "./end_claims.ts";
@@ -24,7 +25,7 @@ type Close = () => Promise<void>;
 /** The connection that listens to all shards, open while any is watched. */
 export class RedisNotifications {
   readonly #client: RedisClient;
-  readonly #channel: string;
+  readonly #channel: NotificationChannel;
   readonly #claims: RedisClaims;
   readonly #listener: NotificationListener;
   /** The watchers of each shard by its index. */
@@ -35,7 +36,7 @@ export class RedisNotifications {
   /** @param parts The shards, and the claims whose cache of due ends is updated. */
   constructor(
     client: RedisClient,
-    channel: string,
+    channel: NotificationChannel,
     parts: { readonly shards: Shards; readonly claims: RedisClaims },
   ) {
     const { shards, claims } = parts;
@@ -82,16 +83,20 @@ export class RedisNotifications {
   }
 
   #open(): Promise<Close> {
-    const opening = this.#client.subscribe(
-      this.#channel,
-      (message) => readNotifications(message, this.#listener),
-      () => this.#recoverFromGap(),
-    ).then((close) => {
+    const opening = this.#subscribe().then((close) => {
       // The connection may have been closed meanwhile.
       if (this.#opening === opening) this.#claims.nextDue.setListening(true);
       return close;
     });
     return opening;
+  }
+
+  async #subscribe(): Promise<Close> {
+    return await this.#client.subscribe(
+      await this.#channel.name,
+      (message) => readNotifications(message, this.#listener),
+      () => this.#recoverFromGap(),
+    );
   }
 
   #recoverFromGap(): void {

@@ -1,3 +1,4 @@
+import type { NotificationChannel } from "./channel.ts";
 import type { RedisClient } from "./client.ts";
 import { encodeNumber } from "./encoding.ts";
 import type { RedisScript } from "./script.ts";
@@ -6,16 +7,21 @@ import type { RedisScript } from "./script.ts";
 export interface ScriptCall {
   /** All keys that the script uses. */
   readonly keys: readonly [string, ...string[]];
-  /** The arguments; undefined is sent as "". */
-  readonly args: readonly (string | number | undefined)[];
+  /** The arguments; undefined is sent as "", CHANNEL as the channel's name. */
+  readonly args: readonly (string | number | symbol | undefined)[];
 }
+
+/** Stands for the channel of notifications in the arguments of a script. */
+export const CHANNEL: unique symbol = Symbol("channel");
 
 /** Runs scripts by their digest, and sends those that Redis has not seen. */
 export class ScriptRunner {
   readonly #client: RedisClient;
+  readonly #channel: NotificationChannel;
 
-  constructor(client: RedisClient) {
+  constructor(client: RedisClient, channel: NotificationChannel) {
     this.#client = client;
+    this.#channel = channel;
   }
 
   /**
@@ -31,27 +37,38 @@ export class ScriptRunner {
     verb: string,
     { keys, args }: ScriptCall,
   ): Promise<unknown> {
-    const encoded = args.map((arg) => {
-      if (Number.isNaN(arg)) {
-        throw new RangeError(`Cannot ${verb}: a time is not a number`);
-      }
-      return typeof arg === "number" ? encodeNumber(arg) : arg ?? "";
-    });
-    const rest = [String(keys.length), ...keys, ...encoded];
+    if (args.some(Number.isNaN)) {
+      throw new RangeError(`Cannot ${verb}: a time is not a number`);
+    }
+    const command = (...script: string[]) => [
+      ...script,
+      String(keys.length),
+      ...keys,
+      ...args.map((arg) => this.#encode(arg)),
+    ];
     try {
-      // To await a digest that is there would cost each request a microtask.
+      // To await what is there would cost each request a microtask.
+      if (args.includes(CHANNEL)) {
+        const { name } = this.#channel;
+        if (typeof name !== "string") await name;
+      }
       const digest = typeof script.digest === "string"
         ? script.digest
         : await script.digest;
-      return await this.#client.send(["EVALSHA", digest, ...rest], keys[0]);
+      return await this.#client.send(command("EVALSHA", digest), keys[0]);
     } catch (error) {
       if (!isUnknownScript(error)) throw failureTo(verb, error);
     }
     try {
-      return await this.#client.send(["EVAL", script.text, ...rest], keys[0]);
+      return await this.#client.send(command("EVAL", script.text), keys[0]);
     } catch (error) {
       throw failureTo(verb, error);
     }
+  }
+
+  #encode(arg: string | number | symbol | undefined): string {
+    if (typeof arg === "symbol") return this.#channel.name as string;
+    return typeof arg === "number" ? encodeNumber(arg) : arg ?? "";
   }
 }
 

@@ -1,10 +1,10 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { markInUse } from "../../base/files_in_use.ts";
+import { DatabaseFiles, makeFile, pause } from "./files.ts";
 import { APPLICATION_ID, MIGRATIONS } from "./schema.ts";
 
 /** Options of {@linkcode SqliteDatabase}. */
 export interface DatabaseOptions {
-  /** Milliseconds to wait for other processes that write. */
+  /** Milliseconds that a call waits for other processes that write. */
   readonly busyTimeout: number;
   /** Bytes that the database may grow to; Infinity for no limit. */
   readonly maxSize: number;
@@ -18,7 +18,7 @@ export interface DatabaseOptions {
 
 /** The state of the database by the first byte of SQLite's error code. */
 const ERRORS: ReadonlyMap<number, string> = new Map([
-  [5, "it was locked by others for longer than the busyTimeout"],
+  [5, "it is locked by others, for longer than the busyTimeout"],
   [6, "a table of it is locked"],
   [8, "it may not be written"],
   [10, "the disk could not be read or written"],
@@ -36,14 +36,23 @@ const BUSY = 5;
  */
 const LOG_PAGES = 4000;
 
-/** Milliseconds between two attempts while waiting. */
-const PAUSE = 5;
+/**
+ * Milliseconds that opening waits for a process that makes the tables, or brings
+ * them up to date. No request is served yet.
+ */
+const OPENING = 5000;
 
 /**
- * Milliseconds in which a thread that makes the file has closed it: two calls in
- * a row take microseconds, unless a busy machine stalls the thread between them.
+ * Milliseconds between two attempts while waiting. SQLite's own pauses grow to
+ * 25 ms and more, in which others take the lock again.
  */
-const MAKING = 1000;
+const PAUSE = 1;
+
+/**
+ * Milliseconds after a wait in vain in which no call waits. A process that holds
+ * the lock for long would make each call of a turn wait in its turn.
+ */
+const NO_WAIT = 500;
 
 /** The database file of a store, with its schema up to date. */
 export class SqliteDatabase implements Disposable {
@@ -51,8 +60,11 @@ export class SqliteDatabase implements Disposable {
   readonly #connection: DatabaseSync;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
+  readonly #busyTimeout: number;
   #isClosed = false;
-  #unmark = () => {};
+  #files: DatabaseFiles | undefined;
+  /** When a call may wait again, in monotonic milliseconds. */
+  #mayWaitAt = -Infinity;
 
   /**
    * Opens a database. A missing file is made, readable for its owner only.
@@ -60,12 +72,13 @@ export class SqliteDatabase implements Disposable {
    * @throws {Error} If the file cannot be opened, or belongs to another program.
    */
   constructor(path: string, options: DatabaseOptions) {
-    this.#path = path;
     const { busyTimeout, maxSize, migrations = MIGRATIONS } = options;
+    this.#path = path;
+    this.#busyTimeout = busyTimeout;
     const isFile = path !== ":memory:";
     this.#connection = this.try("open the store", () => {
       if (isFile) makeFile(path);
-      return new DatabaseSync(path, { timeout: busyTimeout });
+      return new DatabaseSync(path, { timeout: OPENING });
     });
     try {
       this.try("open the store", () => {
@@ -74,11 +87,12 @@ export class SqliteDatabase implements Disposable {
         this.#connection.prepare("BEGIN").run();
         this.#checkOwner(migrations.length);
         this.#connection.prepare("COMMIT").run();
-        if (isFile) retryWhileBusy(busyTimeout, () => this.#useLog());
+        if (isFile) retryWhileBusy(OPENING, () => this.#useLog());
         this.#connection.exec(`
           PRAGMA synchronous = NORMAL;
           PRAGMA foreign_keys = ON;
-          PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
+          PRAGMA wal_autocheckpoint = ${LOG_PAGES};
+          PRAGMA journal_size_limit = ${LOG_PAGES * 4096}`);
         if (maxSize !== Infinity) {
           const pages = Math.floor(maxSize / this.#pragma("page_size"));
           this.#connection.exec(`PRAGMA max_page_count = ${pages}`);
@@ -86,8 +100,11 @@ export class SqliteDatabase implements Disposable {
       });
       this.#begin = this.#connection.prepare("BEGIN IMMEDIATE");
       this.#commit = this.#connection.prepare("COMMIT");
-      this.write("open the store", () => this.#migrate(migrations));
-      if (isFile) this.#unmark = markInUse(filesOf(path));
+      if (this.#pragma("user_version") !== migrations.length) {
+        this.write("open the store", () => this.#migrate(migrations));
+      }
+      this.#connection.exec("PRAGMA busy_timeout = 0");
+      if (isFile) this.#files = new DatabaseFiles(path);
     } catch (error) {
       this.close();
       throw error;
@@ -97,6 +114,11 @@ export class SqliteDatabase implements Disposable {
   /** Whether the database is in memory only. */
   get isInMemory(): boolean {
     return this.#path === ":memory:";
+  }
+
+  /** The size of the log in bytes; 0 if it may not be read. */
+  get logSize(): number {
+    return this.#files?.logSize() ?? 0;
   }
 
   /** A number that changes when another connection has written. */
@@ -110,14 +132,16 @@ export class SqliteDatabase implements Disposable {
   }
 
   /**
-   * Runs work that reads, or that writes by a single statement.
+   * Runs work that reads, or that writes by a single statement. It runs again if
+   * the database is locked.
    *
    * @param act The work, for the message: "load a session from".
    * @throws {Error} If the work fails; the message gives the reason in words.
    */
   try<T>(act: string, work: () => T): T {
     try {
-      return work();
+      this.#checkFiles();
+      return this.#whileLocked(work);
     } catch (error) {
       throw this.#explain(act, error);
     }
@@ -131,13 +155,15 @@ export class SqliteDatabase implements Disposable {
    */
   write<T>(act: string, work: () => T): T {
     try {
-      this.#begin.run();
+      this.#checkFiles();
+      this.#whileLocked(() => this.#begin.run());
     } catch (error) {
       throw this.#explain(act, error);
     }
     try {
       const answer = work();
       this.#commit.run();
+      this.#mayWaitAt = -Infinity;
       return answer;
     } catch (error) {
       this.#rollBack();
@@ -150,12 +176,37 @@ export class SqliteDatabase implements Disposable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#connection.close();
-    this.#unmark();
+    this.#files?.unmark();
   }
 
   /** Closes the database. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** Repeats work while the database is locked, for the busyTimeout at most. */
+  #whileLocked<T>(work: () => T): T {
+    let latest: number | undefined;
+    for (;;) {
+      try {
+        return work();
+      } catch (error) {
+        if (codeOf(error) !== BUSY) throw error;
+        const now = performance.now();
+        latest ??= now < this.#mayWaitAt ? now : now + this.#busyTimeout;
+        if (now >= latest) {
+          this.#mayWaitAt = Math.max(this.#mayWaitAt, latest + NO_WAIT);
+          throw error;
+        }
+        pause(PAUSE);
+      }
+    }
+  }
+
+  /** Throws if the file was deleted or replaced: what is written is lost. */
+  #checkFiles(): void {
+    const problem = this.#files?.problem(() => this.#pragma("schema_version"));
+    if (problem !== undefined) throw new Error(problem);
   }
 
   #rollBack(): void {
@@ -218,57 +269,17 @@ export class SqliteDatabase implements Disposable {
   }
 }
 
-/** Returns the files that SQLite has open; a path may be a link to the first. */
-function filesOf(path: string): string[] {
-  const file = Deno.realPathSync(path);
-  return [file, `${file}-wal`, `${file}-shm`];
-}
-
-/**
- * Makes an empty file that only its owner may read, unless there is a file. SQLite
- * gives the files beside it the same mode.
- *
- * A file that exists is not opened here. POSIX drops all locks that a process has
- * on a file when the process closes any descriptor of it. Without SQLite's locks
- * the next process that closes the database deletes the log that is still written.
- */
-function makeFile(path: string): void {
-  try {
-    const options = { write: true, createNew: true, mode: 0o600 };
-    Deno.openSync(path, options).close();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    waitForMaker(path);
-  }
-}
-
-/**
- * Waits while the file is empty: another thread of this process may have made it
- * and not closed it yet. A file that stays empty is used all the same.
- */
-function waitForMaker(path: string): void {
-  for (let waited = 0; waited < MAKING; waited += PAUSE) {
-    const { isFile, size } = Deno.statSync(path);
-    if (!isFile || size > 0) return;
-    pause();
-  }
-}
-
 /** SQLite does not wait by itself when two connections start a log at once. */
-function retryWhileBusy(busyTimeout: number, work: () => void): void {
-  const latest = performance.now() + busyTimeout;
+function retryWhileBusy(limit: number, work: () => void): void {
+  const latest = performance.now() + limit;
   for (;;) {
     try {
       return work();
     } catch (error) {
       if (codeOf(error) !== BUSY || performance.now() >= latest) throw error;
-      pause();
+      pause(PAUSE);
     }
   }
-}
-
-function pause(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
 }
 
 /** Returns the primary code of an error of SQLite, its extension cut off. */

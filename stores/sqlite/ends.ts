@@ -1,4 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
+import { LeaseClock, MACHINE_TIME } from "../lease_clock.ts";
 import { dueReasonOf, UID_TAKEN_FOR } from "../record.ts";
 import type {
   Claimant,
@@ -28,12 +29,14 @@ export class SqliteEnds {
   readonly notifications: SqliteNotifications;
   readonly #database: SqliteDatabase;
   readonly #clock: Clock;
+  readonly #leaseClock: LeaseClock;
   readonly #statements: Statements;
 
   constructor(database: SqliteDatabase, options: EndsOptions) {
     const { clock, statements, interval } = options;
     this.#database = database;
     this.#clock = clock;
+    this.#leaseClock = new LeaseClock(clock, MACHINE_TIME);
     this.#statements = statements;
     this.notifications = new SqliteNotifications(database, {
       clock,
@@ -66,11 +69,12 @@ export class SqliteEnds {
     const ends = this.#database.write("claim ends in", () => {
       const now = this.#clock.now();
       const rows = this.#statements.selectDue.all(now, limit);
-      return (rows as unknown as Row[]).map((row) => {
+      return (rows as unknown as Row[]).flatMap((row) => {
+        if (this.#isPostponed(row, now)) return [];
         const ended = row.reason === null
           ? this.#end(row, dueReasonOf(recordOf(row)), row.deadline, now)
           : row;
-        return this.#claim(ended, claimant, now);
+        return [this.#claim(ended, claimant, now)];
       });
     });
     this.#notify(ends, claimant);
@@ -79,9 +83,13 @@ export class SqliteEnds {
 
   /** As {@linkcode SessionStore.renew}. */
   renew(uid: string, fence: string, lease: number): boolean {
+    const now = this.#clock.now();
+    const { steadyAt = null } = this.#leaseClock.start(now);
+    const renew = (due: number) =>
+      this.#statements.renew.run(due, now, steadyAt, uid, fence);
     return this.#database.try(
       "renew a claim in",
-      () => this.#setDue("renew", uid, fence, lease),
+      () => this.#setDue(now + lease, renew),
     );
   }
 
@@ -92,7 +100,11 @@ export class SqliteEnds {
     delay: number,
     progress?: EndProgress,
   ): boolean {
-    const release = () => this.#setDue("release", uid, fence, delay);
+    const release = () =>
+      this.#setDue(
+        this.#clock.now() + delay,
+        (due) => this.#statements.release.run(due, uid, fence),
+      );
     const act = "release a claim in";
     if (progress === undefined) return this.#database.try(act, release);
     return this.#database.write(
@@ -170,14 +182,12 @@ export class SqliteEnds {
     return due as number | null ?? Infinity;
   }
 
+  /** Writes when a claimed end is due; returns whether it was claimed. */
   #setDue(
-    act: "renew" | "release",
-    uid: string,
-    fence: string,
-    delay: number,
+    due: number,
+    run: (due: number) => { readonly changes: number | bigint },
   ): boolean {
-    const due = this.#clock.now() + delay;
-    const isClaimed = isOne(this.#statements[act].run(due, uid, fence));
+    const isClaimed = isOne(run(due));
     if (isClaimed) this.notifications.notifyDue(due);
     return isClaimed;
   }
@@ -198,6 +208,21 @@ export class SqliteEnds {
     );
   }
 
+  /**
+   * Sets when the lease of a due end runs out, if it holds all the same: the clock
+   * was set forward since it began.
+   */
+  #isPostponed(row: Row, now: number): boolean {
+    const { due, leasedAt, leaseSteadyAt, id } = row;
+    if (leasedAt === null) return false;
+    const start = { at: leasedAt, steadyAt: leaseSteadyAt ?? undefined };
+    const passed = this.#leaseClock.passedSince(start, now);
+    const left = due - leasedAt - passed;
+    if (left <= 0) return false;
+    this.#statements.postpone.run(now + left, now - passed, id);
+    return true;
+  }
+
   /** Returns the row with its end, and writes the notification of it. */
   #end(row: Row, reason: string, at: number, now: number): Row {
     this.notifications.write({ uid: row.uid, reason, at }, now);
@@ -209,7 +234,9 @@ export class SqliteEnds {
     const claimed = { ...row, attempt: row.attempt! + 1 };
     const { reason, at, attempt, id } = claimed;
     const due = now + claimant.lease;
-    this.#statements.claim.run(reason, at, attempt, fence, due, id);
+    const { steadyAt = null } = this.#leaseClock.start(now);
+    const lease = [due, now, steadyAt] as const;
+    this.#statements.claim.run(reason, at, attempt, fence, ...lease, id);
     return { ...endOf(claimed, now), fence };
   }
 

@@ -37,17 +37,20 @@ export interface SqliteStoreOptions {
    */
   readonly touchThrottle?: number;
   /**
-   * Seconds to wait for other processes that write; the whole process waits.
-   * After that a call throws.
+   * Seconds that a call waits for another process that writes. The whole process
+   * waits meanwhile, also requests that need no session.
    *
-   * @default {5}
+   * After that the call throws, and its request is answered 503. For half a second
+   * no further call waits. Opening the store waits up to 5 s in any case.
+   *
+   * @default {0.09}
    */
   readonly busyTimeout?: number;
   /**
    * Seconds between two polls for the ends of other processes, while `watch()` is
    * in use. A poll costs microseconds.
    *
-   * @default {0.05}
+   * @default {0.09}
    */
   readonly pollInterval?: number;
   /**
@@ -59,6 +62,11 @@ export interface SqliteStoreOptions {
   readonly maxSize?: number;
   /**
    * The clock of the store: one for all processes that share the file.
+   *
+   * Deadlines move with a step of the clock. Leases of ends do not, if the clock
+   * has `monotonic()`, or if the program may read the machine's uptime, by
+   * `--allow-sys=osUptime`. Otherwise a clock that is set forward by more than the
+   * `endLease` lets another process deliver an end once more.
    *
    * @default the clock of the process, looked up at each use
    */
@@ -92,7 +100,8 @@ export interface CheckedOptions extends DatabaseOptions {
 export function checkedOptions(options: SqliteStoreOptions): CheckedOptions {
   checkOptions("open the store", options, RULES);
   const { path, maxSize = Infinity, clock = systemClock } = options;
-  const { touchThrottle = 0, busyTimeout = 5, pollInterval = 0.05 } = options;
+  const { touchThrottle = 0, busyTimeout = 0.09, pollInterval = 0.05 } =
+    options;
   return {
     path,
     maxSize,

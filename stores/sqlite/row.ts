@@ -28,6 +28,9 @@ export interface Row {
   readonly areListenersDone: number;
   readonly failingSince: number | null;
   readonly description: string | null;
+  readonly due: number;
+  readonly leasedAt: number | null;
+  readonly leaseSteadyAt: number | null;
   /** Keys and values in turn; null if there are none. */
   readonly pairs: string | null;
 }

@@ -22,6 +22,8 @@ export const APPLICATION_ID = 0x43524657;
  * - `areListenersDone` and `failingSince` are those of a claimed end.
  * - `callbacks` is JSON: a list of objects with id, name and argument.
  * - `tokens` has [hash, generation, until] of each; null stands for Infinity.
+ * - `leasedAt` and `leaseSteadyAt` are when the lease began, by the store's clock
+ *   and by steady time; null if no lease holds, or steady time is unknown.
  * - `endNotification` is for other processes, which read its new rows.
  * - `takenUid` has the uids of sessions that were acknowledged of late.
  */
@@ -95,6 +97,8 @@ export const MIGRATIONS: readonly string[] = [
 `,
   `
   CREATE TABLE takenUid (uid TEXT PRIMARY KEY, freeAt REAL NOT NULL) STRICT;
+  ALTER TABLE session ADD COLUMN leasedAt REAL;
+  ALTER TABLE session ADD COLUMN leaseSteadyAt REAL;
 `,
   // An end that is partly delivered, and the description of the client.
   `

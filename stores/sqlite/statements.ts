@@ -14,6 +14,7 @@ export type Statements = Readonly<
     | "setValue"
     | "deleteValue"
     | "claim"
+    | "postpone"
     | "renew"
     | "acknowledge"
     | "takeUid"
@@ -101,9 +102,16 @@ export function prepareStatements(database: SqliteDatabase): Statements {
       "DELETE FROM sessionValue WHERE session = ? AND key = ?",
     ),
     claim: database.prepare(`
-      UPDATE session SET reason = ?, at = ?, attempt = ?, fence = ?, due = ?
+      UPDATE session SET
+        reason = ?, at = ?, attempt = ?, fence = ?,
+        due = ?, leasedAt = ?, leaseSteadyAt = ?
       WHERE id = ?`),
-    renew: database.prepare(`UPDATE session SET due = ? WHERE ${IS_CLAIMED}`),
+    postpone: database.prepare(
+      "UPDATE session SET due = ?, leasedAt = ? WHERE id = ?",
+    ),
+    renew: database.prepare(`
+      UPDATE session SET due = ?, leasedAt = ?, leaseSteadyAt = ?
+      WHERE ${IS_CLAIMED}`),
     acknowledge: database.prepare(`DELETE FROM session WHERE ${IS_CLAIMED}`),
     takeUid: database.prepare(`
       INSERT INTO takenUid (uid, freeAt) VALUES (?, ?)
@@ -114,10 +122,12 @@ export function prepareStatements(database: SqliteDatabase): Statements {
         SELECT rowid FROM takenUid ORDER BY rowid LIMIT 2
       )`),
     release: database.prepare(
-      `UPDATE session SET due = ?, fence = NULL WHERE ${IS_CLAIMED}`,
+      `UPDATE session SET due = ?, fence = NULL, leasedAt = NULL
+       WHERE ${IS_CLAIMED}`,
     ),
     deadLetter: database.prepare(`
-      UPDATE session SET due = 9e999, fence = NULL, why = ?
+      UPDATE session SET
+        due = 9e999, fence = NULL, leasedAt = NULL, why = ?
       WHERE ${IS_CLAIMED}`),
     keepProgress: database.prepare(`
       UPDATE session SET areListenersDone = ?, callbacks = ?,

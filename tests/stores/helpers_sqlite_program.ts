@@ -11,7 +11,8 @@ import { SqliteStore } from "../../stores/sqlite_store.ts";
 import { sessionOf, VISIT } from "../../testing/contract_checks.ts";
 
 const [act, path, count] = Deno.args;
-const store = new SqliteStore({ path: path! });
+// On a busy machine, a process may be stalled while it has the lock.
+const store = new SqliteStore({ path: path!, busyTimeout: 20 });
 const owner = `process ${Deno.pid}`;
 
 if (act === "fill") fill();

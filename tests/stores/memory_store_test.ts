@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { MemoryStore } from "../../stores/memory_store.ts";
 import {
@@ -93,4 +93,30 @@ Deno.test("MemoryStore.create() takes a uid again a minute after the acknowledge
   now += 1;
   assertEquals(store.create(sessionOf("a"))?.version, 1);
   assertEquals(store.load("a", VISIT)?.values, new Map());
+});
+
+Deno.test("MemoryStore keeps leases through a step of the clock that monotonic() does not make", () => {
+  let now = 1_700_000_000_000;
+  let steady = 0;
+  const clock = { now: () => now, monotonic: () => steady };
+  const store = new MemoryStore({ clock });
+  store.create(sessionOf("a"));
+  store.end("a", "logout", { owner: "first", lease: 10_000 });
+  now += 30_000;
+  const { ends, nextIn } = store.claim(NODE, 10);
+  assertEquals(ends, []);
+  assert(nextIn > 0 && nextIn <= 10_000, `${nextIn}`);
+  [now, steady] = [now + 9999, steady + 9999];
+  assertEquals(store.claim(NODE, 10).ends, []);
+  [now, steady] = [now + 1, steady + 1];
+  assertEquals(store.claim(NODE, 10).ends.length, 1);
+});
+
+Deno.test("MemoryStore lets leases run out by FakeTime", () => {
+  using time = new FakeTime();
+  const store = new MemoryStore();
+  store.create(sessionOf("a"));
+  store.end("a", "logout", { owner: "first", lease: 10_000 });
+  time.tick(10_000);
+  assertEquals(store.claim(NODE, 10).ends.length, 1);
 });

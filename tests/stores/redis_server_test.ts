@@ -3,10 +3,12 @@
 import {
   assert,
   assertEquals,
+  assertMatch,
   assertNotEquals,
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { RedisStore } from "../../stores/redis_store.ts";
 import type { ClaimedEnd } from "../../stores/store.ts";
 import {
   accessOf,
@@ -149,7 +151,7 @@ testWithRedis("RedisStore needs no right to publish", async () => {
 });
 
 testWithRedis(
-  "RedisStore.acknowledge() leaves no keys",
+  "RedisStore.acknowledge() leaves no keys but those that expire",
   async () => {
     await using server = await RedisServer.start();
     await using opened = await openStore(() => connectNodeRedis(server), {
@@ -164,7 +166,8 @@ testWithRedis(
     for (const { session, fence } of ends) {
       await store.acknowledge(session.uid, fence);
     }
-    assertEquals(await server.cli("DBSIZE"), "0");
+    const info = await server.cli("INFO", "keyspace");
+    assertMatch(info, /keys=50,expires=50,/);
   },
 );
 
@@ -208,6 +211,8 @@ testWithRedis(
       fences.add(ends[0]!.fence);
       assertNotEquals(await store.acknowledge("a", end.fence), true);
       assert(await store.acknowledge("a", ends[0]!.fence));
+      // As after a minute.
+      await server.cli("DEL", "{curfew:0}:z:a");
     }
     assertEquals(fences.size, 6);
     assertEquals(await store.load("a", LOOK), undefined);
@@ -244,5 +249,70 @@ testWithRedis(
     const again = await store.load("a", LOOK);
     assertEquals(again?.tokens, loaded.tokens);
     assertEquals(again?.generation, 8);
+  },
+);
+
+testWithRedis(
+  "RedisStore notifies no store in another database of the same Redis",
+  async () => {
+    await using server = await RedisServer.start();
+    const connect = (database: number) => () =>
+      connectNodeRedis(server, { database });
+    await using zero = await openStore(connect(0));
+    await using one = await openStore(connect(1));
+    await using again = await openStore(connect(1));
+    const notified: string[] = [];
+    const arrived = Promise.withResolvers<void>();
+    await zero.store.watch(
+      ({ uid }) => notified.push(`zero ${uid}`),
+      () => notified.push("zero earlier"),
+    );
+    await again.store.watch(({ uid }) => {
+      notified.push(`one ${uid}`);
+      arrived.resolve();
+    });
+    await one.store.create(sessionOf("a"));
+    await one.store.end("a", "logout", NODE);
+    await arrived.promise;
+    const last = Promise.withResolvers<void>();
+    await zero.store.watch(() => last.resolve());
+    await zero.store.create(sessionOf("b"));
+    await zero.store.end("b", "logout", NODE);
+    await last.promise;
+    assertEquals(notified.filter((text) => !text.endsWith("earlier")), [
+      "one a",
+      "zero b",
+    ]);
+    const channels = await server.cli("PUBSUB", "CHANNELS");
+    assertEquals(channels.split("\n").sort(), ["curfew:news", "curfew:news:1"]);
+  },
+);
+
+testWithRedis(
+  "RedisStore reads the number of the database again after a failure",
+  async () => {
+    await using server = await RedisServer.start();
+    const [client, close] = await connectNodeRedis(server, { database: 1 });
+    let isAway = true;
+    const store = new RedisStore({
+      client: {
+        ...client,
+        send(args, key) {
+          if (isAway) return Promise.reject(new Error("Socket closed"));
+          return client.send(args, key);
+        },
+      },
+    });
+    await assertRejects(
+      () => store.create(sessionOf("a")),
+      Error,
+      'Cannot create session "a": Redis failed: Socket closed',
+    );
+    isAway = false;
+    assertEquals((await store.create(sessionOf("a")))?.version, 1);
+    await store.watch(() => {});
+    assertEquals(await server.cli("PUBSUB", "CHANNELS"), "curfew:news:1");
+    await store[Symbol.asyncDispose]();
+    close();
   },
 );

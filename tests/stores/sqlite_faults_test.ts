@@ -1,4 +1,5 @@
 import {
+  assert,
   assertEquals,
   assertMatch,
   assertStringIncludes,
@@ -15,7 +16,7 @@ import {
   sessionOf,
   VISIT,
 } from "../../testing/contract_checks.ts";
-import { makeFolder, ROOT, testWith } from "../helpers_process.ts";
+import { makeFolder, ROOT, SOON, testWith } from "../helpers_process.ts";
 
 /** Registers a test with the path of a database, in a folder of its own. */
 function fileTest(name: string, fn: (path: string) => void): void {
@@ -69,7 +70,7 @@ fileTest("SqliteStore says that the database is locked", (path) => {
   store.create(sessionOf("a"));
   using other = new DatabaseSync(path);
   other.exec("BEGIN IMMEDIATE");
-  const locked = /locked by others for longer than the busyTimeout$/;
+  const locked = /locked by others, for longer than the busyTimeout$/;
   for (
     const call of [
       () => store.create(sessionOf("b")),
@@ -214,3 +215,161 @@ Deno.test("SqliteStore refuses options of the wrong kind, out of range, or unkno
   assertThrows(open({ maxSize: "1" }), TypeError, "maxSize");
   assertThrows(open({ touchGranularity: 1 }), TypeError, '"touchGranularity"');
 });
+
+fileTest("SqliteStore waits once while the database stays locked", (path) => {
+  using store = new SqliteStore({ path });
+  for (let i = 0; i < 20; i++) store.create(sessionOf(`${i}`));
+  using other = new DatabaseSync(path);
+  other.exec("BEGIN IMMEDIATE");
+  const began = performance.now();
+  for (let i = 0; i < 20; i++) {
+    const load = () => store.load(`${i}`, VISIT);
+    assertThrows(load, Error, "it is locked");
+    assertEquals(store.load(`${i}`, LOOK)?.uid, `${i}`);
+    assertThrows(() => store.end(`${i}`, "logout", NODE), Error, "locked");
+  }
+  const took = performance.now() - began;
+  // One wait of 90 ms; forty of them would take more than three seconds.
+  assert(took >= 90 && took < 2000, `${took}`);
+  other.exec("ROLLBACK");
+  assertEquals(store.load("0", VISIT)?.uid, "0");
+});
+
+fileTest("SqliteStore opens while the database is locked", (path) => {
+  new SqliteStore({ path }).close();
+  using other = new DatabaseSync(path);
+  other.exec("BEGIN IMMEDIATE");
+  using store = new SqliteStore({ path });
+  assertEquals(store.load("a", LOOK), undefined);
+});
+
+/** What may happen to the files of a store that is open. */
+const ACCIDENTS: Readonly<Record<string, (path: string) => string>> = {
+  "its file is deleted": (path) => {
+    Deno.removeSync(path);
+    return `the file "${path}" was deleted`;
+  },
+  "its file is moved away": (path) => {
+    Deno.renameSync(path, `${path}.old`);
+    return `the file "${path}" was deleted`;
+  },
+  "its file is replaced": (path) => {
+    Deno.copyFileSync(`${path}.copy`, `${path}.other`);
+    Deno.renameSync(`${path}.other`, path);
+    return `the file "${path}" was replaced`;
+  },
+  "another file is written over its file": (path) => {
+    Deno.copyFileSync(`${path}.copy`, path);
+    return "another file was written over it";
+  },
+  "its log is deleted": (path) => {
+    Deno.removeSync(`${path}-wal`);
+    return `the file "${path}-wal" was deleted`;
+  },
+  "its log is replaced": (path) => {
+    Deno.removeSync(`${path}-wal`);
+    Deno.writeTextFileSync(`${path}-wal`, "");
+    return `the file "${path}-wal" was replaced`;
+  },
+  "its shared memory is deleted": (path) => {
+    Deno.removeSync(`${path}-shm`);
+    return `the file "${path}-shm" was deleted`;
+  },
+};
+
+for (const [accident, happen] of Object.entries(ACCIDENTS)) {
+  testWith(["read", "write"], `SqliteStore says that ${accident}`, async () => {
+    using folder = makeFolder();
+    const path = `${Deno.realPathSync(folder.path)}/sessions.db`;
+    using store = new SqliteStore({ path });
+    store.create(sessionOf("a"));
+    {
+      using other = new DatabaseSync(path);
+      other.exec(`VACUUM INTO '${path}.copy'`);
+      for (let i = 0; i < 30; i++) {
+        const values = new Map([["key", "x".repeat(2000)]]);
+        store.create(sessionOf(`${i}`, { values }));
+      }
+      other.prepare("PRAGMA wal_checkpoint(FULL)").get();
+    }
+    await pauseOfChecks();
+    assert(store.nextIn() > 0);
+    const expected = happen(path);
+    let message = "";
+    const until = Date.now() + SOON;
+    while (message === "" && Date.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      try {
+        store.nextIn();
+      } catch (error) {
+        message = (error as Error).message;
+      }
+    }
+    assertStringIncludes(message, `Cannot read the store "${path}": `);
+    assertStringIncludes(message, expected);
+    assertThrows(() => store.create(sessionOf("b")), Error, expected);
+  });
+}
+
+testWith(
+  ["read", "write"],
+  "SqliteStore goes on after its file was vacuumed, or put back",
+  async () => {
+    using folder = makeFolder();
+    const path = `${folder.path}/sessions.db`;
+    using store = new SqliteStore({ path });
+    const values = new Map([["key", "x".repeat(100_000)]]);
+    for (let i = 0; i < 20; i++) store.create(sessionOf(`${i}`, { values }));
+    using other = new DatabaseSync(path);
+    other.prepare("PRAGMA wal_checkpoint(FULL)").get();
+    await pauseOfChecks();
+    store.nextIn();
+    const { size } = Deno.statSync(path);
+    for (let i = 0; i < 20; i++) {
+      store.acknowledge(`${i}`, store.end(`${i}`, "logout", NODE)!.fence);
+    }
+    other.exec("VACUUM");
+    other.prepare("PRAGMA wal_checkpoint(FULL)").get();
+    assert(Deno.statSync(path).size < size);
+    await pauseOfChecks();
+    assertEquals(store.nextIn(), Infinity);
+    Deno.renameSync(path, `${path}.old`);
+    await pauseOfChecks();
+    assertThrows(() => store.nextIn(), Error, "was deleted");
+    Deno.renameSync(`${path}.old`, path);
+    await pauseOfChecks();
+    assertEquals(store.nextIn(), Infinity);
+  },
+);
+
+/** Resolves when the store looks at its files again. */
+function pauseOfChecks(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+fileTest(
+  "SqliteStore makes its log small again after a long reader",
+  (path) => {
+    using store = new SqliteStore({ path });
+    const values = new Map([["key", "x".repeat(50_000)]]);
+    for (let i = 0; i < 10; i++) store.create(sessionOf(`${i}`, { values }));
+    const writeAll = (rounds: number) => {
+      for (let i = 0; i < rounds; i++) {
+        const values = new Map([["key", `${i % 7}`.repeat(50_000)]]);
+        store.commit(`${i % 10}`, { values });
+      }
+    };
+    const size = () => Deno.statSync(`${path}-wal`).size;
+    {
+      using reader = new DatabaseSync(path);
+      reader.exec("BEGIN");
+      reader.prepare("SELECT count(*) FROM session").get();
+      writeAll(1200);
+      assert(size() > 64_000_000, `${size()}`);
+      assertMatch(store.check().join(), /has grown to \d\d MB/);
+    }
+    writeAll(800);
+    assert(size() < 20_000_000, `${size()}`);
+    assertEquals(store.check(), []);
+  },
+);

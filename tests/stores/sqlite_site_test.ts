@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
 import { SqliteStore } from "../../stores/sqlite_store.ts";
-import { makeFolder, testWith } from "../helpers_process.ts";
+import { makeFolder, SOON, testWith } from "../helpers_process.ts";
 import { cookieOf } from "../helpers_store.ts";
 import {
   assertOldTokensLogInApart,
@@ -49,5 +50,60 @@ testWith(
     await using node = makeNode(store);
     assertEquals(await (await node.get("count", cookie)).text(), "2");
     assertEquals(node.reasons, []);
+  },
+);
+
+testWith(
+  ["read", "write"],
+  "A Site over a SqliteStore serves pages without a session while the file is locked",
+  async () => {
+    using folder = makeFolder();
+    const path = `${folder.path}/sessions.db`;
+    using store = new SqliteStore({ path });
+    await using node = makeNode(store);
+    node.page("plain", () => "plain");
+    const cookie = cookieOf(await node.get("count"));
+    using other = new DatabaseSync(path);
+    other.exec("BEGIN IMMEDIATE");
+    const began = performance.now();
+    for (let i = 0; i < 20; i++) {
+      assertEquals((await node.get("count", cookie)).status, 503);
+      assertEquals(await (await node.get("plain")).text(), "plain");
+    }
+    const took = performance.now() - began;
+    // One wait of 90 ms, not forty.
+    assert(took < 2000, `${took}`);
+    assert(node.errors.length > 0);
+    other.exec("ROLLBACK");
+    // The store is asked again within a second.
+    const until = performance.now() + SOON;
+    let text = "";
+    while (text !== "2" && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      text = await (await node.get("count", cookie)).text();
+    }
+    assertEquals(text, "2");
+  },
+);
+
+testWith(
+  ["read", "write"],
+  "A Site over a SqliteStore reports within a second that the file is gone",
+  async () => {
+    using folder = makeFolder();
+    const path = `${folder.path}/sessions.db`;
+    using store = new SqliteStore({ path });
+    await using node = makeNode(store);
+    await (await node.get("count")).text();
+    Deno.renameSync(path, `${path}.old`);
+    const until = performance.now() + SOON;
+    while (node.errors.length === 0 && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const took = performance.now() + SOON - until;
+    assert(took < 3000, `${took}`);
+    const [error] = node.errors as [Error];
+    assertStringIncludes((error.cause as Error).message, "was deleted");
+    Deno.renameSync(`${path}.old`, path);
   },
 );

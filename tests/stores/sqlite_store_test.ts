@@ -8,6 +8,7 @@ import {
   type SqliteStoreOptions,
 } from "../../stores/sqlite_store.ts";
 import {
+  LONG,
   LOOK,
   NODE,
   sessionOf,
@@ -246,3 +247,54 @@ Deno.test("SqliteStore.create() takes a uid again a minute after the acknowledge
   assertEquals(store.create(sessionOf("a"))?.version, 1);
   assertEquals(store.load("a", VISIT)?.values, new Map());
 });
+
+/** A node with a lease of 10 s. */
+const BRIEF = { owner: "first", lease: 10_000 };
+
+Deno.test("SqliteStore keeps leases through a step of the clock that monotonic() does not make", () => {
+  let [now, steady] = [1_700_000_000_000, 50_000];
+  const clock = { ...systemClock, now: () => now, monotonic: () => steady };
+  using store = new SqliteStore({ path: ":memory:", clock });
+  for (const uid of ["ended", "renewed", "due"]) {
+    store.create(sessionOf(uid, { sessionTimeout: uid === "due" ? 1 : LONG }));
+  }
+  now += 1;
+  store.claim(BRIEF, 10);
+  store.end("ended", "logout", BRIEF);
+  const { fence } = store.end("renewed", "logout", { ...BRIEF, lease: 1 })!;
+  store.renew("renewed", fence, 10_000);
+  now += 30_000;
+  // One by one, so that each is taken for the earliest.
+  for (let i = 0; i < 3; i++) assertEquals(store.claim(NODE, 1).ends, []);
+  assertEquals(store.claim(NODE, 10), { ends: [], nextIn: 10_000 });
+  [now, steady] = [now + 9999, steady + 9999];
+  assertEquals(store.claim(NODE, 10), { ends: [], nextIn: 1 });
+  [now, steady] = [now + 1, steady + 1];
+  assertEquals(store.claim(NODE, 10).ends.length, 3);
+});
+
+Deno.test("SqliteStore lets leases run out by the clock after a reboot", () => {
+  let [now, steady] = [1_700_000_000_000, 50_000];
+  const clock = { ...systemClock, now: () => now, monotonic: () => steady };
+  using store = new SqliteStore({ path: ":memory:", clock });
+  store.create(sessionOf("a"));
+  store.end("a", "logout", BRIEF);
+  [now, steady] = [now + 10_000, 1000];
+  assertEquals(store.claim(NODE, 10).ends.length, 1);
+});
+
+testWith(
+  ["sys"],
+  "SqliteStore keeps leases by the machine's uptime while the clock steps",
+  () => {
+    using made = makeStore();
+    const { store, clock } = made;
+    store.create(sessionOf("a"));
+    store.end("a", "logout", BRIEF);
+    clock.time += 30_000;
+    const { ends, nextIn } = store.claim(NODE, 10);
+    assertEquals(ends, []);
+    // The uptime has whole seconds.
+    assert(nextIn > 7000 && nextIn <= 9000, `${nextIn}`);
+  },
+);
