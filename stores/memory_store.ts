@@ -66,6 +66,8 @@ interface Entry {
   /** The row in the queue; due at the deadline, or when a lease runs out. */
   row: number;
   end: End | undefined;
+  /** The lease of a claimed end. */
+  lease?: { readonly start: LeaseStart; readonly length: number } | undefined;
 }
 
 interface End extends Pick<ClaimedEnd, "areListenersDone" | "failingSince"> {
@@ -74,8 +76,6 @@ interface End extends Pick<ClaimedEnd, "areListenersDone" | "failingSince"> {
   attempt: number;
   /** Undefined while no node has claimed the end. */
   fence: string | undefined;
-  /** The last lease. */
-  lease: { readonly start: LeaseStart; readonly length: number } | undefined;
   /** Defined once the end is a dead letter. */
   why?: string | undefined;
   areListenersDone?: boolean;
@@ -208,7 +208,7 @@ export class MemoryStore implements SessionStore {
     if (entry === undefined) return false;
     const now = this.#clock.now();
     const start = this.#leaseClock.start(now);
-    entry.end!.lease = { start, length: lease };
+    entry.lease = { start, length: lease };
     this.#queue.set(entry.row, now + lease, now);
     return true;
   }
@@ -235,7 +235,7 @@ export class MemoryStore implements SessionStore {
     const now = this.#clock.now();
     this.#keepProgress(entry, progress, now);
     entry.end!.fence = undefined;
-    entry.end!.lease = undefined;
+    entry.lease = undefined;
     this.#queue.set(entry.row, now + delay, now);
     return true;
   }
@@ -252,6 +252,7 @@ export class MemoryStore implements SessionStore {
     const now = this.#clock.now();
     this.#keepProgress(entry, progress, now);
     entry.end!.fence = undefined;
+    entry.lease = undefined;
     entry.end!.why = why;
     this.#queue.set(entry.row, Infinity, now);
     return true;
@@ -341,7 +342,6 @@ export class MemoryStore implements SessionStore {
       at,
       attempt: 0,
       fence: undefined,
-      lease: undefined,
     };
   }
 
@@ -353,7 +353,7 @@ export class MemoryStore implements SessionStore {
   ): ClaimedEnd {
     end.attempt++;
     const fence = end.fence = `${claimant.owner}:${++this.#claims}`;
-    end.lease = {
+    entry.lease = {
       start: this.#leaseClock.start(now),
       length: claimant.lease,
     };
@@ -374,9 +374,9 @@ export class MemoryStore implements SessionStore {
   }
 
   /** Returns the milliseconds that are left of a lease, if the clock has stepped. */
-  #leaseLeft({ end }: Entry, now: number): number {
-    if (end?.lease === undefined) return 0;
-    const { start, length } = end.lease;
+  #leaseLeft({ lease }: Entry, now: number): number {
+    if (lease === undefined) return 0;
+    const { start, length } = lease;
     return length - this.#leaseClock.passedSince(start, now);
   }
 

@@ -50,7 +50,7 @@ export interface SqliteStoreOptions {
    * Seconds between two polls for the ends of other processes, while `watch()` is
    * in use. A poll costs microseconds.
    *
-   * @default {0.09}
+   * @default {0.05}
    */
   readonly pollInterval?: number;
   /**

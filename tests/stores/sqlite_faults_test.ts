@@ -208,7 +208,7 @@ Deno.test("SqliteStore refuses options of the wrong kind, out of range, or unkno
     new SqliteStore({ path: ":memory:", ...options });
   assertThrows(open({ path: 7 }), TypeError, "path is not a file name: 7");
   assertThrows(open({ path: "" }), RangeError, 'path is not a file name: ""');
-  assertThrows(open({ path: undefined }), TypeError, "there is no path");
+  assertThrows(open({ path: undefined }), TypeError, "path is not a file name");
   assertThrows(open({ busyTimeout: -1 }), RangeError, "busyTimeout");
   assertThrows(open({ touchThrottle: NaN }), RangeError, "NaN");
   assertThrows(open({ pollInterval: "1" }), TypeError, '"1"');
