@@ -75,7 +75,8 @@ export function findByToken(
   const session = registry.sessions.get(lookup.uid);
   if (!session?.isActive || registry.isUnderCheck(session)) return undefined;
   const token = session[FIND_TOKEN](lookup.key);
-  const isInsecure = lookup.isLeaked || session.isSecure && !request.isSecure;
+  const isInsecure = lookup.isLeaked ||
+    session.isSecure && !registry.cookie.isAlwaysSecure && !request.isSecure;
   // The deadline of a session that is opened is checked when it is used.
   const isOpened = token?.until === Infinity && !isInsecure && isOnly;
   if (!isOpened && session.checkExpired()) return undefined;

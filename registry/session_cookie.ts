@@ -18,6 +18,18 @@ import {
 /** How the cookie of a site's sessions is written; everything may be left out. */
 export interface SessionCookieOptions {
   /**
+   * Whether it is written as over https, with `Secure` and the prefix, for
+   * requests that came over plain http too. Set it behind a proxy that takes https
+   * and is not trusted by `trustProxy`.
+   *
+   * Browsers send such a cookie over https, and to localhost, only. So over plain
+   * http each request of another host begins a session. Changing this option logs
+   * out the visitors who came over plain http, as the name changes.
+   *
+   * @default {false: it is secure if the request is}
+   */
+  secure?: boolean;
+  /**
    * Which requests from other sites carry it. "None" needs https; over http it
    * is "Lax".
    *
@@ -57,6 +69,7 @@ export interface SessionCookieOptions {
 const NONE: readonly string[] = [];
 
 const RULES: OptionRules<SessionCookieOptions> = {
+  secure: BOOLEAN,
   sameSite: oneOf("Strict", "Lax", "None"),
   domain: STRING,
   path: STRING,
@@ -71,8 +84,8 @@ const LONGEST_AGE = 400 * 24 * 60 * 60;
 export class SessionCookie {
   /** Whether it is to be sent with each visit, with its age. */
   readonly isPersistent: boolean;
-  /** Which requests from other sites carry it. */
-  readonly sameSite: "Strict" | "Lax" | "None";
+  /** Whether it is written as over https for all requests. */
+  readonly isAlwaysSecure: boolean;
   readonly #plain: Variant;
   readonly #secure: Variant;
 
@@ -95,7 +108,7 @@ export class SessionCookie {
         `Cannot use cookie path ${describe(path)}: it does not begin with "/"`,
       );
     }
-    const cookie: Omit<Cookie, "name"> = {
+    const cookie: Omit<Cookie, "name"> & { readonly sameSite: SameSite } = {
       value: "",
       httpOnly: true,
       path,
@@ -103,7 +116,7 @@ export class SessionCookie {
     };
     if (domain !== undefined) cookie.domain = domain;
     this.isPersistent = options.persistent ?? false;
-    this.sameSite = sameSite;
+    this.isAlwaysSecure = options.secure ?? false;
     this.#plain = variantOf({
       ...cookie,
       name,
@@ -119,6 +132,11 @@ export class SessionCookie {
       secure: true,
       partitioned: partitioned ?? false,
     });
+  }
+
+  /** Returns which requests from other sites carry it. */
+  sameSite(isSecure: boolean): SameSite {
+    return this.#variant(isSecure).sameSite;
   }
 
   /** Returns the values of the cookies of the name that a request carries. */
@@ -172,17 +190,22 @@ function checkName(name: unknown): asserts name is string {
   }
 }
 
+/** Which requests from other sites carry a cookie. */
+export type SameSite = "Strict" | "Lax" | "None";
+
 /** The cookie of one scheme, built once: tokens need no encoding. */
 interface Variant {
+  readonly sameSite: SameSite;
   readonly name: string;
   /** All that follows the token. */
   readonly attributes: string;
   readonly clear: string;
 }
 
-function variantOf(cookie: Cookie): Variant {
-  const { name } = cookie;
+function variantOf(cookie: Cookie & { readonly sameSite: SameSite }): Variant {
+  const { name, sameSite } = cookie;
   return {
+    sameSite,
     name,
     attributes: serializeCookie(cookie).slice(`${name}=`.length),
     clear: serializeCookie({ ...cookie, expires: new Date(0) }),

@@ -23,6 +23,7 @@ import { Eviction } from "./eviction.ts";
 import { PrincipalSessions } from "./principal_sessions.ts";
 import type { SessionBackend } from "./session_backend.ts";
 import { SessionCookie } from "./session_cookie.ts";
+import { ClaimedHttps } from "./claimed_https.ts";
 import type {
   RequestFacts,
   SessionsOptions,
@@ -59,6 +60,7 @@ export class SessionRegistry implements SessionOwner {
   /** Made when first needed, so that a session costs no more without. */
   #startCallbacks: Set<{ readonly callback: SessionStartCallback }> | undefined;
   readonly #pending = new PendingPromises<Session>();
+  readonly #claimedHttps = new ClaimedHttps();
 
   constructor(
     site: BuildingSite,
@@ -272,6 +274,13 @@ export class SessionRegistry implements SessionOwner {
     const entry = { callback };
     (this.#startCallbacks ??= new Set()).add(entry);
     return () => void this.#startCallbacks?.delete(entry);
+  }
+
+  /** Notes that a request over plain http gets the cookie without `Secure`. */
+  noteInsecureCookie(request: RequestFacts): void {
+    const { trustProxy = false } = this.options;
+    const error = this.#claimedHttps.check(request, trustProxy !== false);
+    if (error !== undefined) this.site.reportError(error, { request });
   }
 
   /** Reports a token that its sender should not have. */

@@ -175,6 +175,11 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     return this.#isNew;
   }
 
+  /** Whether the cookie is that of https. */
+  get #isSecure(): boolean {
+    return this.#registry.cookie.isAlwaysSecure || this.#source.isSecure;
+  }
+
   /** Whether the request may prolong a session. */
   get #mayTouch(): boolean {
     return !this.#isExcluded && this.#source.method !== "HEAD" &&
@@ -194,7 +199,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
       this.#isCookieKeptBack = isCookieKeptBack(
         this.#source.method,
         headers,
-        this.#registry.cookie.sameSite,
+        this.#registry.cookie.sameSite(this.#isSecure),
       );
     }
   }
@@ -386,8 +391,9 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   #readTokens(): readonly Lookup[] {
     if (this.#lookups !== undefined) return this.#lookups;
-    const { request, isSecure } = this.#source;
+    const { request } = this.#source;
     const { cookie } = this.#registry;
+    const isSecure = this.#isSecure;
     let found: readonly string[];
     let isLeaked = false;
     try {
@@ -505,7 +511,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     if (this.#mayCreate && !isGone) return this.#begin();
     const session = this.#registry.makeTransient(
       undefined,
-      this.#source.isSecure,
+      this.#isSecure,
     );
     if (this.#session !== undefined && !this.#isTransient) {
       this.#found ??= { session: this.#session, key: this.#key };
@@ -518,7 +524,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   /** Begins a session whose token the response sends. */
   #begin(): Session {
     const secret = randomId();
-    const session = this.#registry.make(secret, this.#source.isSecure);
+    const session = this.#registry.make(secret, this.#isSecure);
     session[COUNT_VISIT]();
     this.#attach(session, secret);
     this.#isNew = true;
@@ -655,7 +661,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   }
 
   #setCookie(): SessionHeaders | undefined {
-    const { isSecure } = this.#source;
+    const isSecure = this.#isSecure;
     const session = this.#session;
     const isLive = session !== undefined && session.isActive &&
       !this.#isTransient &&
@@ -663,6 +669,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     if (isLive) {
       const token = this.#newToken ?? this.#tokenToRepeat(session);
       if (token === undefined) return undefined;
+      if (!isSecure) this.#registry.noteInsecureCookie(this.#source);
       return headersOfToken(this.#registry, session, token, isSecure);
     }
     if (!this.#hasLoggedOut || !this.#hasCookie) return undefined;

@@ -1,3 +1,5 @@
+import type { SameSite } from "./session_cookie.ts";
+
 /** Whether a browser fetches in advance: for a page of this origin or not. */
 export type Prefetch = "own" | "foreign" | undefined;
 
@@ -11,7 +13,7 @@ export function prefetchOf(headers: Headers): Prefetch {
 export function isCookieKeptBack(
   method: string,
   headers: Headers,
-  sameSite: "Strict" | "Lax" | "None",
+  sameSite: SameSite,
 ): boolean {
   if (sameSite === "None") return false;
   if (headers.get("sec-fetch-site") !== "cross-site") return false;

@@ -223,6 +223,7 @@ entry<SessionCookieOptions>(
   "SessionCookieOptions",
   (cookie) => make(() => new Sessions({ cookie })),
   {
+    secure: FLAG,
     sameSite: text("lax", "STRICT", ""),
     domain: { ...TEXT, text: ["a b", "a;b"] },
     path: { ...TEXT, text: ["", "a"] },
