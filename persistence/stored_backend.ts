@@ -29,6 +29,7 @@ import { RecordLoader } from "./record_loader.ts";
 import { RecordLoads } from "./record_loads.ts";
 import { RecordWriter } from "./record_writer.ts";
 import { hashOfSecret } from "./secret_hash.ts";
+import { SessionRefreshes } from "./session_refreshes.ts";
 import { StoreBreaker } from "./store_breaker.ts";
 import { StoreHealth } from "./store_health.ts";
 import { PerPart } from "./store_parts.ts";
@@ -54,6 +55,7 @@ export class StoredBackend implements StoreBackend {
   readonly #claims: PerPart<EndClaims>;
   readonly #loads: RecordLoads;
   readonly #visitWrites: VisitWrites;
+  readonly #refreshes: SessionRefreshes;
   /** The requests under way that have to be waited for. */
   readonly #waiting = new Set<BackendVisit>();
   readonly #timeout: number;
@@ -102,6 +104,7 @@ export class StoredBackend implements StoreBackend {
           claimant,
           turns,
           quietTurns,
+          onChange: (notification) => this.#refreshes.note(notification),
         }),
     );
     const parts = { store, health, breakers, claims, loader, writer };
@@ -110,6 +113,10 @@ export class StoredBackend implements StoreBackend {
     this.values = new StoredValues(registry, {
       ...parts,
       onAbsent: (session) => this.#claimsOf(session).requestCheck(session),
+    });
+    this.#refreshes = new SessionRefreshes(registry, {
+      loader,
+      reload: (session) => this.values.reload(session),
     });
     // The program registers its callbacks in this turn; claims begin after it.
     this.#startTimer = clock.setTimeout(() => {
@@ -232,6 +239,7 @@ export class StoredBackend implements StoreBackend {
     this.#isStopped = true;
     this.#clock.clearTimeout(this.#startTimer);
     this.#health.stop();
+    this.#refreshes.stop();
     this.#lastWrites = settleAll<unknown>([
       this.#writer.halt(),
       ...this.#claims.all.map((claims) => claims.halt()),
