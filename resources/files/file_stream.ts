@@ -26,11 +26,15 @@ async function* readPieces(
   { path, info }: FoundFile,
   pieces: readonly Piece[],
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  using file = await Deno.open(path);
-  if (!isSame(await file.stat(), info)) throw changed(path);
-  for (const piece of pieces) {
-    if (piece instanceof Uint8Array) yield piece;
-    else yield* readRange(file, { path, range: piece });
+  const file = await Deno.open(path);
+  try {
+    if (!isSame(await file.stat(), info)) throw changed(path);
+    for (const piece of pieces) {
+      if (piece instanceof Uint8Array) yield piece;
+      else yield* readRange(file, { path, range: piece });
+    }
+  } finally {
+    file.close();
   }
 }
 

@@ -1,7 +1,7 @@
 import { Sessions, type Visit } from "@curfew/web/sessions";
 import { TestClock } from "@curfew/web/testing";
 import { Client, clientOf } from "./client.ts";
-import { equal, ok, test } from "./suite.ts";
+import { closing, equal, ok, test } from "./suite.ts";
 
 /** Answers what a login page needs, by the path. */
 function desk(visit: Visit): Response {
@@ -16,7 +16,7 @@ function desk(visit: Visit): Response {
 }
 
 test("a login keeps the session, and sends a new token", async () => {
-  await using sessions = new Sessions({ clock: new TestClock() });
+  const sessions = closing(new Sessions({ clock: new TestClock() }));
   const client = clientOf(sessions, desk);
   const [, uid] = (await client.send("/visit")).text.split(" ");
   const before = client.cookie;
@@ -31,7 +31,7 @@ test("a login keeps the session, and sends a new token", async () => {
 });
 
 test("a logout ends the session and clears the cookie", async () => {
-  await using sessions = new Sessions({ clock: new TestClock() });
+  const sessions = closing(new Sessions({ clock: new TestClock() }));
   const client = clientOf(sessions, desk);
   await client.send("/login");
   const { setCookie } = await client.send("/logout");
@@ -40,7 +40,7 @@ test("a logout ends the session and clears the cookie", async () => {
 });
 
 test("a login as another principal begins a session of its own", async () => {
-  await using sessions = new Sessions({ clock: new TestClock() });
+  const sessions = closing(new Sessions({ clock: new TestClock() }));
   const client = clientOf(sessions, desk);
   const [, first] = (await client.send("/login?name=alice")).text.split(" ");
   const [name, second] = (await client.send("/login?name=bob")).text.split(" ");
@@ -51,7 +51,7 @@ test("a login as another principal begins a session of its own", async () => {
 
 test("a renewal takes effect when its token arrives, with a grace for the old one", async () => {
   const clock = new TestClock();
-  await using sessions = new Sessions({ clock });
+  const sessions = closing(new Sessions({ clock }));
   const client = clientOf(sessions, desk);
   const [, uid] = (await client.send("/visit")).text.split(" ");
   const old = client.cookie;
@@ -67,7 +67,7 @@ test("a renewal takes effect when its token arrives, with a grace for the old on
 });
 
 test("endSessions() ends all sessions of a principal but one", async () => {
-  await using sessions = new Sessions({ clock: new TestClock() });
+  const sessions = closing(new Sessions({ clock: new TestClock() }));
   const devices = [1, 2, 3].map(() => clientOf(sessions, desk));
   for (const device of devices) await device.send("/login");
   const [kept] = sessions.sessionsOf("alice");
@@ -76,7 +76,7 @@ test("endSessions() ends all sessions of a principal but one", async () => {
 });
 
 test("a cross-site request without its cookie replaces no login", async () => {
-  await using sessions = new Sessions({ clock: new TestClock() });
+  const sessions = closing(new Sessions({ clock: new TestClock() }));
   const client = new Client((request) => sessions.serve(request, desk));
   const { setCookie } = await client.send("/visit", {
     method: "POST",
@@ -86,7 +86,7 @@ test("a cross-site request without its cookie replaces no login", async () => {
 });
 
 test("https gives a cookie with Secure and __Host-", async () => {
-  await using sessions = new Sessions({ clock: new TestClock() });
+  const sessions = closing(new Sessions({ clock: new TestClock() }));
   const response = await sessions.serve(
     new Request("https://localhost/visit"),
     desk,

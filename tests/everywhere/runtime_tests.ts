@@ -1,12 +1,12 @@
 import { listen, Resource, Site } from "@curfew/web";
 import { TestClock } from "@curfew/web/testing";
-import { equal, ok, test, thrownBy } from "./suite.ts";
+import { closing, equal, ok, test, thrownBy } from "./suite.ts";
 
 const isDeno = "Deno" in globalThis;
 
 test("listen() says what serves a site where there is no Deno", async () => {
   if (isDeno) return;
-  await using site = new Site(new Resource(), { clock: new TestClock() });
+  const site = closing(new Site(new Resource(), { clock: new TestClock() }));
   const error = await thrownBy(() => listen(site));
   equal(error.name, "TypeError");
   ok(error.message.includes("@curfew/web/node"), error.message);

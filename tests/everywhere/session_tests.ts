@@ -1,20 +1,20 @@
 import { Session, type SessionEnd, Sessions } from "@curfew/web/sessions";
 import { TestClock } from "@curfew/web/testing";
 import { clientOf } from "./client.ts";
-import { equal, ok, test, thrownBy } from "./suite.ts";
+import { closing, equal, ok, test, thrownBy } from "./suite.ts";
 
 const seen = (visit: { session: Session | undefined }) =>
   new Response(visit.session?.uid ?? "none");
 
 test("a request that asks for no session gets no cookie", async () => {
-  await using sessions = new Sessions({ clock: new TestClock() });
+  const sessions = closing(new Sessions({ clock: new TestClock() }));
   const client = clientOf(sessions, () => new Response("plain"));
   const { text, setCookie } = await client.send();
   equal([text, setCookie, sessions.size], ["plain", null, 0]);
 });
 
 test("a session is made once, and found again by its cookie", async () => {
-  await using sessions = new Sessions({ clock: new TestClock() });
+  const sessions = closing(new Sessions({ clock: new TestClock() }));
   const client = clientOf(
     sessions,
     (visit) => new Response(visit.getSession().uid),
@@ -33,7 +33,7 @@ test("a session is made once, and found again by its cookie", async () => {
 
 test("a session ends five seconds after the last visit, and says so", async () => {
   const clock = new TestClock();
-  await using sessions = new Sessions({ clock, sessionTimeout: 5 });
+  const sessions = closing(new Sessions({ clock, sessionTimeout: 5 }));
   const ends: SessionEnd[] = [];
   sessions.notifyOnSessionEnd((end) => void ends.push(end));
   const own: string[] = [];
@@ -55,7 +55,7 @@ test("a session ends five seconds after the last visit, and says so", async () =
 });
 
 test("a session ends by a real timer, and never early", async () => {
-  await using sessions = new Sessions({ sessionTimeout: 0.1 });
+  const sessions = closing(new Sessions({ sessionTimeout: 0.1 }));
   const begun = performance.now();
   // The timer of a session does not keep a process alive; a test has to.
   const alive = setInterval(() => {}, 1000);
@@ -68,11 +68,13 @@ test("a session ends by a real timer, and never early", async () => {
 
 test("the absolute timeout ends a session however busy", async () => {
   const clock = new TestClock();
-  await using sessions = new Sessions({
-    clock,
-    sessionTimeout: 10,
-    absoluteTimeout: 25,
-  });
+  const sessions = closing(
+    new Sessions({
+      clock,
+      sessionTimeout: 10,
+      absoluteTimeout: 25,
+    }),
+  );
   const session = sessions.create();
   for (let second = 0; second < 24; second++) {
     await clock.advance(1);
@@ -86,10 +88,12 @@ test("the absolute timeout ends a session however busy", async () => {
 test("a callback that throws is reported, and stops no other", async () => {
   const errors: unknown[] = [];
   const told: string[] = [];
-  await using sessions = new Sessions({
-    clock: new TestClock(),
-    onError: (error) => void errors.push(error),
-  });
+  const sessions = closing(
+    new Sessions({
+      clock: new TestClock(),
+      onError: (error) => void errors.push(error),
+    }),
+  );
   const session = sessions.create();
   session.notifyOnExpire(() => {
     throw new Error("broken");
@@ -102,8 +106,8 @@ test("a callback that throws is reported, and stops no other", async () => {
   equal(errors.map((error) => (error as Error).message), ["broken"]);
 });
 
-test("session.signal aborts at the end", async () => {
-  await using sessions = new Sessions({ clock: new TestClock() });
+test("session.signal aborts at the end", () => {
+  const sessions = closing(new Sessions({ clock: new TestClock() }));
   const session = sessions.create();
   const { signal } = session;
   equal(signal.aborted, false);
@@ -115,7 +119,7 @@ test("values and components stay with the session", async () => {
   class Cart {
     readonly items: string[] = [];
   }
-  await using sessions = new Sessions({ clock: new TestClock() });
+  const sessions = closing(new Sessions({ clock: new TestClock() }));
   const client = clientOf(sessions, (visit) => {
     visit.getSession(Cart).items.push("tea");
     const session = visit.getSession();
@@ -131,7 +135,9 @@ test("a class of its own makes the sessions", async () => {
     override sessionTimeout = 5;
   }
   const clock = new TestClock();
-  await using sessions = new Sessions({ clock, sessionFactory: ShortSession });
+  const sessions = closing(
+    new Sessions({ clock, sessionFactory: ShortSession }),
+  );
   const session = sessions.create();
   ok(session instanceof ShortSession, "it is not of the class");
   await clock.advance(5);
@@ -139,14 +145,14 @@ test("a class of its own makes the sessions", async () => {
 });
 
 test("a forged token opens nothing and is not adopted", async () => {
-  await using sessions = new Sessions({ clock: new TestClock() });
+  const sessions = closing(new Sessions({ clock: new TestClock() }));
   const client = clientOf(sessions, seen);
   client.cookie = `session=${"a".repeat(64)}`;
   equal((await client.send()).text, "none");
 });
 
 test("a handler that throws ends the session of a response that never was", async () => {
-  await using sessions = new Sessions({ clock: new TestClock() });
+  const sessions = closing(new Sessions({ clock: new TestClock() }));
   const client = clientOf(sessions, (visit) => {
     visit.getSession();
     throw new Error("broken");

@@ -1,11 +1,11 @@
 import { Sessions, type Visit } from "@curfew/web/sessions";
 import { TestClock } from "@curfew/web/testing";
 import { clientOf } from "./client.ts";
-import { equal, ok, test } from "./suite.ts";
+import { closing, equal, ok, test } from "./suite.ts";
 
 test("a stream of events ends with its session, and says why", async () => {
   const clock = new TestClock();
-  await using sessions = new Sessions({ clock, sessionTimeout: 60 });
+  const sessions = closing(new Sessions({ clock, sessionTimeout: 60 }));
   const client = clientOf(sessions, (visit: Visit) => {
     const events = visit.getSession().events(visit);
     events.send({ data: "hello" });
@@ -22,7 +22,7 @@ test("a stream of events ends with its session, and says why", async () => {
 });
 
 test("a body that streams passes through", async () => {
-  await using sessions = new Sessions({ clock: new TestClock() });
+  const sessions = closing(new Sessions({ clock: new TestClock() }));
   const client = clientOf(sessions, (visit) => {
     visit.getSession();
     const parts = ["one ", "two"];

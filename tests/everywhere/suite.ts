@@ -19,6 +19,18 @@ export function test(name: string, run: () => void | Promise<void>): void {
   tests.push({ name, run });
 }
 
+/** What the running test has to close. */
+const open: { close(): Promise<void> }[] = [];
+
+/**
+ * Closes something at the end of the test, however it ends: Node 22 does not know
+ * `await using`.
+ */
+export function closing<T extends { close(): Promise<void> }>(it: T): T {
+  open.push(it);
+  return it;
+}
+
 /** Throws if two values differ; values that JSON keeps are compared as JSON. */
 export function equal(actual: unknown, expected: unknown, what = ""): void {
   const [one, other] = [JSON.stringify(actual), JSON.stringify(expected)];
@@ -64,6 +76,7 @@ export async function runAll(
       print(`not ok ${name}: ${error} ${stack}`.replaceAll("\n", " | "));
     } finally {
       clearTimeout(timer as number);
+      for (const it of open.splice(0)) await it.close();
     }
   }
   return failed;

@@ -1,7 +1,7 @@
 import { Resource, Session, Site, type SiteRequest } from "@curfew/web";
 import { TestClock } from "@curfew/web/testing";
 import { Client } from "./client.ts";
-import { equal, ok, test } from "./suite.ts";
+import { closing, equal, ok, test } from "./suite.ts";
 
 class ShortSession extends Session {
   override sessionTimeout = 5;
@@ -22,9 +22,11 @@ class ExpirationLogger extends Resource {
 test("a site serves its tree, and its sessions end after five seconds", async () => {
   const clock = new TestClock();
   const logger = new ExpirationLogger();
-  await using site = new Site(new Resource().putChild("logme", logger), {
-    clock,
-  });
+  const site = closing(
+    new Site(new Resource().putChild("logme", logger), {
+      clock,
+    }),
+  );
   site.sessionFactory = ShortSession;
   const client = new Client(site.fetch);
   const { text, status, headers } = await client.send("/logme");
@@ -38,9 +40,11 @@ test("a site serves its tree, and its sessions end after five seconds", async ()
 });
 
 test("a site answers 404, 405 and OPTIONS by itself", async () => {
-  await using site = new Site(
-    new Resource().putChild("logme", new ExpirationLogger()),
-    { clock: new TestClock() },
+  const site = closing(
+    new Site(
+      new Resource().putChild("logme", new ExpirationLogger()),
+      { clock: new TestClock() },
+    ),
   );
   const client = new Client(site.fetch);
   equal((await client.send("/other")).status, 404);
@@ -61,9 +65,11 @@ test("a resource reads forms and JSON, and answers with a promise", async () => 
         : JSON.stringify(await request.json());
     }
   }
-  await using site = new Site(new Resource().putChild("echo", new Echo()), {
-    clock: new TestClock(),
-  });
+  const site = closing(
+    new Site(new Resource().putChild("echo", new Echo()), {
+      clock: new TestClock(),
+    }),
+  );
   const client = new Client(site.fetch);
   const form = await client.send("/echo", {
     method: "POST",
@@ -85,10 +91,12 @@ test("an error of a resource is reported and answered 500", async () => {
     }
   }
   const errors: unknown[] = [];
-  await using site = new Site(new Resource().putChild("broken", new Broken()), {
-    clock: new TestClock(),
-    onError: (error) => void errors.push(error),
-  });
+  const site = closing(
+    new Site(new Resource().putChild("broken", new Broken()), {
+      clock: new TestClock(),
+      onError: (error) => void errors.push(error),
+    }),
+  );
   const { status, text } = await new Client(site.fetch).send("/broken");
   equal([status, text.includes("secret"), errors.length], [500, false, 1]);
 });
