@@ -3,12 +3,13 @@
  * what `create`, `load` and `commit` of a store make of it.
  *
  * A record is never changed, but replaced. It is independent of the time: only
- * its owner compares the deadline with the store's clock.
+ * its owner compares the deadline with the store's clock. Read the clock once for
+ * each call of the store, after the record has been locked, and hand that time on.
  *
  * @example A store that forgets its sessions at the deadline
  * ```ts
- * import { commitRecord, createRecord, timesOf } from "./record.ts";
- * import type { SessionRecord } from "./record.ts";
+ * import { commitRecord, createRecord, timesOf } from "@curfew/web/stores/record";
+ * import type { SessionRecord } from "@curfew/web/stores/record";
  * import { assertEquals } from "@std/assert";
  *
  * const records = new Map<string, SessionRecord>();

@@ -24,6 +24,18 @@ import type {
 export type { MaybePromise };
 export type * from "./stored_session.ts";
 
+/**
+ * The version of the contract of stores. It is raised by each change that a store
+ * has to follow; CHANGELOG says what is new. A store of an older version may lose
+ * what it does not know of.
+ *
+ * - 1: version 0.1.0.
+ * - 2: tokens with generations, writes by version, named callbacks that are
+ *   replaced and removed, progress of ends, dead letters that are listed, retried
+ *   and deleted, and uids that stay taken for a minute.
+ */
+export const STORE_CONTRACT = 2;
+
 /** A node that delivers an end, and for how long it reserves the end. */
 export interface Claimant {
   /** Names the node; different each time that a node starts. */
@@ -123,12 +135,23 @@ export interface StorePart
 /**
  * A store of sessions beyond the process.
  *
- * **Times** are those of the store's own clock, which all nodes share; callers
- * hand over durations, or times that the store has answered. **A session is
- * over** once `end()` was called or its deadline has passed, whether or not the
- * end was claimed. From then on it is absent for `load()` and `commit()`, for
- * ever: nothing revives it. **An end** stays until it is acknowledged or becomes
- * a dead letter; it can be claimed again whenever its lease runs out.
+ * **Times** are those of the store's own clock, which all nodes share, in whole
+ * milliseconds; callers hand over durations, or times that the store has answered.
+ * A duration may be Infinity. A store reads its clock once for each call, and only
+ * when no other call can change the record any more: a call that has waited for a
+ * lock past the deadline finds the session over.
+ *
+ * **A session is over** once `end()` was called or its deadline has passed, whether
+ * or not the end was claimed. From then on it is absent for `load()` and `commit()`,
+ * for ever: nothing revives it, and its uid stays taken until a minute after the
+ * acknowledgement. **An end** stays until it is acknowledged or becomes a dead
+ * letter; it can be claimed again whenever its lease runs out.
+ *
+ * **Texts** are any strings of JavaScript, with NUL and lone surrogates: principals,
+ * keys, values, the members of callbacks, descriptions, reasons, errors, and owners.
+ * A uid and a hash are visible ASCII characters. **Ties**: what is due in the same
+ * millisecond comes in any order; sessions of the same `createdAt` are listed in the
+ * order in which they were created.
  *
  * **Absent** is `undefined` or false, never an exception. **A failure**, of the
  * database for example, is an exception or a rejection, and does not say whether
@@ -138,7 +161,9 @@ export interface StorePart
  * store** waits for nothing and answers no promise at all.
  *
  * Authors of stores run the tests of `@curfew/web/testing/store_contract`
- * against them. Stores in JavaScript compute their records by `stores/record.ts`.
+ * against them. Stores in JavaScript compute their records by
+ * `@curfew/web/stores/record`. This is version {@linkcode STORE_CONTRACT} of the
+ * contract.
  */
 export interface SessionStore {
   /**

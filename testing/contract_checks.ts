@@ -36,6 +36,13 @@ export interface StoreUnderTest extends AsyncDisposable {
    * that outlives its process. The former `store` is not used any more.
    */
   reopen?(): MaybePromise<SessionStore>;
+  /**
+   * Locks the record of a session, as a slow transaction of another node does;
+   * only for a store whose calls wait for such a lock.
+   *
+   * @returns a function that lets the lock go.
+   */
+  lock?(uid: string): MaybePromise<() => MaybePromise<void>>;
 }
 
 /** The arguments of a test of the contract. */

@@ -9,14 +9,18 @@ import {
   callbackOf,
   check,
   claimAll,
+  commit,
   type ContractTests,
   end,
   keep,
   LONG,
   LOOK,
   look,
+  NODE,
   same,
   SHORT,
+  VISIT,
+  visit,
 } from "./contract_checks.ts";
 
 /** Tests of texts in records, of uidsOf(), and of traces. */
@@ -67,6 +71,75 @@ export const RECORD_TESTS: ContractTests = {
       same(session.callbacks, callbacks, "the callbacks");
       same(await store.acknowledge(uid, fence), true, "acknowledge()");
     }
+  },
+
+  async "errors of dead letters and descriptions may be any strings"(
+    { store },
+  ) {
+    for (const text of ["", "\0", "\ud800", "\u{1F550}", "a\n\t'b"]) {
+      const uid = `${text.length}-${text.codePointAt(0) ?? ""}`;
+      await keep(store, uid, { description: text });
+      const { session, fence } = await end(store, uid);
+      same(session.description, text, `the description ${name(text)}`);
+      same(await store.deadLetter(uid, fence, text), true, "deadLetter()");
+      const letters = await store.listDeadLetters();
+      const letter = letters.find(({ session }) => session.uid === uid);
+      same(letter?.why, text, `the error ${name(text)}`);
+    }
+  },
+
+  async "times are whole milliseconds"(context) {
+    const { store } = context;
+    const made = await keep(store, "a", { age: 7, idle: 3, loginAge: 5 });
+    const loaded = await visit(store, "a");
+    const changed = await commit(store, "a", { idle: 1 });
+    for (
+      const { now, createdAt, touchedAt, deadline } of [made, loaded, changed]
+    ) {
+      for (const time of [now, createdAt, touchedAt, deadline]) {
+        check(Number.isInteger(time), `A time should be whole: ${time}`);
+      }
+    }
+    check(Number.isInteger(loaded.authenticatedAt), "and that of the login");
+    const { at, session } = await end(store, "a");
+    check(Number.isInteger(at), `The end should be at a whole time: ${at}`);
+    check(Number.isInteger(session.now), `and claimed at one: ${session.now}`);
+  },
+
+  async "uidsOf() lists sessions of one millisecond as they were created"(
+    { store },
+  ) {
+    const uids = Array.from({ length: 30 }, (_, i) => `${i * 7919 % 30}`);
+    for (const uid of uids) await keep(store, uid, { principal: "ann" });
+    same(await store.uidsOf("ann"), uids, "the sessions of ann");
+  },
+
+  async "a call that waited for a lock finds a session over that is past its deadline"(
+    { store, subject },
+  ) {
+    if (subject.lock === undefined) return;
+    const second = await subject.second?.() ?? store;
+    const wait = 5 * SHORT;
+    for (const uid of ["load", "commit", "end"]) {
+      await keep(store, uid, { sessionTimeout: wait });
+    }
+    const unlock = await Promise.all(
+      ["load", "commit", "end"].map((uid) => subject.lock!(uid)),
+    );
+    const answers = Promise.all([
+      store.load("load", VISIT),
+      second.commit("commit", { idle: 0, sessionTimeout: LONG }),
+      store.end("end", "logout", NODE),
+    ]);
+    await subject.advance(wait + 1);
+    for (const letGo of unlock) await letGo();
+    same(await answers, [undefined, undefined, undefined], "the answers");
+    const ends = await claimAll(store);
+    same(
+      ends.map(({ reason }) => reason),
+      ["idle", "idle", "idle"],
+      "the ends",
+    );
   },
 
   async "uidsOf() lists the sessions that are not over, oldest first"(

@@ -13,11 +13,12 @@ import {
   STRING,
   wholeAtLeast,
 } from "../base/options.ts";
-import type { MaybePromise } from "../stores/store.ts";
+import { type MaybePromise, STORE_CONTRACT } from "../stores/store.ts";
 import { ACCESS_TESTS } from "./contract_access.ts";
 import {
   type ContractContext,
   type ContractTests,
+  same,
   StoreContractError,
   type StoreUnderTest,
 } from "./contract_checks.ts";
@@ -35,7 +36,7 @@ import { TOKEN_TESTS } from "./contract_tokens.ts";
 import { TOUCH_TESTS } from "./contract_touches.ts";
 import { WATCH_TESTS } from "./contract_watch.ts";
 
-export { StoreContractError, type StoreUnderTest };
+export { STORE_CONTRACT, StoreContractError, type StoreUnderTest };
 
 /** Options of {@linkcode testStoreContract}. */
 export interface StoreContractOptions {
@@ -69,6 +70,13 @@ export interface StoreContractOptions {
    * @default {10000}
    */
   readonly races?: number;
+  /**
+   * The version of the contract that the store was written for. If this package
+   * has a later one, a test fails that says so.
+   *
+   * @default {undefined}
+   */
+  readonly version?: number;
 }
 
 const RULES: OptionRules<StoreContractOptions> = {
@@ -77,6 +85,7 @@ const RULES: OptionRules<StoreContractOptions> = {
   isDurable: BOOLEAN,
   crowd: wholeAtLeast(1),
   races: wholeAtLeast(1),
+  version: wholeAtLeast(1),
 };
 
 /**
@@ -84,8 +93,8 @@ const RULES: OptionRules<StoreContractOptions> = {
  *
  * Each test makes a store of its own, and disposes of it. None waits longer than
  * some tenths of a second. A store whose time cannot be faked waits for real, and
- * has to answer within 300 ms. All times are whole milliseconds. A store that can
- * leave touches out, to save writing, is tested writing all.
+ * has to answer within 300 ms. A store that can leave touches out, to save writing,
+ * is tested writing all.
  *
  * @param makeStore Makes an empty store; called for each test.
  * @param options See each option.
@@ -134,6 +143,7 @@ export function testStoreContract(
     ...WATCH_TESTS,
     ...PART_TESTS,
     ...isDurable ? DURABLE_TESTS : {},
+    ...options.version === undefined ? {} : versionTests(options.version),
   };
   for (const [fact, run] of Object.entries(tests)) {
     register(name === undefined ? fact : `${name}: ${fact}`, async () => {
@@ -147,4 +157,13 @@ export function testStoreContract(
       }
     });
   }
+}
+
+function versionTests(version: number): ContractTests {
+  return {
+    // deno-lint-ignore require-await -- rejects if it throws
+    async "the store was written for this version of the contract"() {
+      same(version, STORE_CONTRACT, "the version of the contract");
+    },
+  };
 }

@@ -402,6 +402,7 @@ entry<StoreContractOptions>(
     isDurable: FLAG,
     crowd: number(0, 1.5),
     races: number(0, -1),
+    version: number(0, 1.5),
   },
   { test() {} },
 );
