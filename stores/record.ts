@@ -74,8 +74,8 @@ export interface SessionRecord extends Omit<StoredSession, "now"> {
   readonly touchedBefore: number;
 }
 
-/** Options of {@linkcode createRecord} and {@linkcode loadRecord}. */
-export interface RecordOptions {
+/** The time and the settings by which a store computes a record. */
+export interface RecordContext {
   /** The time of the store's clock, in UNIX milliseconds. */
   readonly now: number;
   /**
@@ -87,8 +87,8 @@ export interface RecordOptions {
   readonly touchThrottle?: number;
 }
 
-/** Options of {@linkcode commitRecord}. */
-export interface CommitRecordOptions extends RecordOptions {
+/** The time, the settings and the conditions of a commit. */
+export interface CommitContext extends RecordContext {
   /** Conditions of the commit. */
   readonly conditions?: CommitConditions | undefined;
 }
@@ -96,7 +96,7 @@ export interface CommitRecordOptions extends RecordOptions {
 /** Returns the record of a new session. */
 export function createRecord(
   session: NewSession,
-  options: RecordOptions,
+  options: RecordContext,
 ): SessionRecord {
   const { age, idle, loginAge, values, tokens, callbacks, ...facts } = session;
   const { now } = options;
@@ -123,7 +123,7 @@ export function createRecord(
 export function loadRecord(
   record: SessionRecord,
   load: LoadOptions,
-  options: RecordOptions,
+  options: RecordContext,
 ): SessionRecord {
   const { tokenHash, touch, grace } = load;
   const { now } = options;
@@ -151,7 +151,7 @@ export function loadRecord(
 export function commitRecord(
   record: SessionRecord,
   changes: SessionChanges,
-  options: CommitRecordOptions,
+  options: CommitContext,
 ): SessionRecord | undefined {
   const { now, conditions } = options;
   if (isRefused(record, conditions, now)) return undefined;
@@ -209,7 +209,7 @@ function isRefused(
  * A touch is left out if the deadline is late enough for it even after the last
  * touch has been taken back.
  */
-function touched(record: SessionRecord, options: RecordOptions): SessionRecord {
+function touched(record: SessionRecord, options: RecordContext): SessionRecord {
   const { touchedAt, touchedBefore } = record;
   const { now, touchThrottle = 0 } = options;
   if (now <= touchedBefore + touchThrottle) return record;
@@ -272,7 +272,7 @@ function timeBefore(now: number, age: number | undefined): number | undefined {
 
 function withDeadline(
   record: SessionRecord,
-  { touchThrottle = 0 }: RecordOptions,
+  { touchThrottle = 0 }: RecordContext,
 ): SessionRecord {
   const idleEnd = record.touchedAt + record.sessionTimeout + touchThrottle;
   return { ...record, deadline: Math.min(idleEnd, absoluteEndOf(record)) };
