@@ -1,0 +1,526 @@
+import type { Session, SessionEnd } from "../../session.ts";
+import type { StoredSession } from "../../stores/store.ts";
+import type { Ask, Write } from "./ask.ts";
+import type { Host, Life, WallClock } from "./host.ts";
+import type { Plan } from "./plan.ts";
+import { KEYS } from "./program.ts";
+import { changesOf } from "./record_rules.ts";
+import { type Status, statusOf, type Truth } from "./truth.ts";
+import type { StoreCall, Wire } from "./wire.ts";
+
+/** A promise that was broken. */
+export interface Violation {
+  /** The number of the promise in the design; 0 for what needs no promise. */
+  readonly promise: number;
+  readonly text: string;
+}
+
+/** What the model looks at. */
+export interface ModelWorld {
+  readonly plan: Plan;
+  readonly schedule: { readonly now: number };
+  readonly truth: Truth;
+  readonly wire: Wire;
+  readonly hosts: readonly Host[];
+  readonly asks: readonly Ask[];
+  nameOf(uid: string): string;
+  say(text: string): void;
+  wasSet(life: Life, from: number, to: number): boolean;
+}
+
+/** A call of a listener of the site, or of a named callback. */
+interface Call {
+  readonly life: Life;
+  readonly at: number;
+}
+
+/** Milliseconds by which a touch may be counted early, or an end be told late. */
+const TOUCH_SLACK = 150;
+const LATEST = 2500;
+
+const OPENING: ReadonlySet<Status> = new Set(["current", "previous"]);
+const RECOGNIZED: ReadonlySet<Status> = new Set([...OPENING, "superseded"]);
+
+/**
+ * What must hold, whatever fails: the promises of the design, each by its number.
+ *
+ * The model knows the records as the store has had them, the answers that clients
+ * were given, and what handlers and listeners saw. It knows nothing of the code.
+ */
+export class Model {
+  readonly violations: Violation[] = [];
+  readonly #world: ModelWorld;
+  readonly #writes: Write[] = [];
+  /** The values that records have had, and the deletions that were made. */
+  readonly #written = new Set<string>();
+  readonly #deletions = new Set<Write>();
+  readonly #told = new Map<string, Call[]>();
+  readonly #billed = new Map<string, Call[]>();
+  readonly #reports: { readonly uid: string; readonly text: string }[] = [];
+  readonly #seen = new Set<string>();
+  readonly #deadLetters = new Set<string>();
+
+  constructor(world: ModelWorld) {
+    this.#world = world;
+  }
+
+  /** Judges a new state of a record. */
+  onChange(uid: string, call: StoreCall): void {
+    const { truth, schedule } = this.#world;
+    const moments = truth.moments.get(uid)!;
+    const before = moments.at(-2)?.record;
+    const after = moments.at(-1)!.record;
+    if (after === undefined) return;
+    if (before === undefined) {
+      if (moments.length > 1) this.#fail(18, `${this.#name(uid)} is revived`);
+      for (const [key, value] of after.values) this.#judgeValue(key, value);
+      return;
+    }
+    const now = truth.clock.at(schedule.now);
+    const { renewalGrace } = this.#world.plan;
+    const grace = renewalGrace * 1000;
+    for (
+      const { promise, text } of changesOf(before, after, { call, now, grace })
+    ) {
+      this.#fail(promise, `${this.#name(uid)}: ${text}`);
+    }
+    if (after.generation > before.generation && call.name === "load") {
+      this.#judgePresenting(uid, call);
+    }
+    for (const key of KEYS) {
+      const value = after.values.get(key);
+      if (value === before.values.get(key)) continue;
+      if (value === undefined) this.#judgeDeletion(uid, key);
+      else this.#judgeValue(key, value, before);
+    }
+  }
+
+  onWrite(write: Write): void {
+    this.#writes.push(write);
+  }
+
+  /** Judges what a handler sees of its session. */
+  onSight(ask: Ask): void {
+    const { truth } = this.#world;
+    const { at, uid, principal, values } = ask.sights.at(-1)!;
+    const { life, arrivedAt } = ask;
+    if (ask.loggedIn !== undefined || ask.tokens.length !== 1) return;
+    const [token] = ask.tokens;
+    const named = token!.slice(0, 32);
+    const statuses = truth.statusesIn(token!, arrivedAt, at);
+    const [first] = truth.recordsIn(named, arrivedAt, at);
+    // A late answer does not tell that another process has touched the session.
+    const isOld = ask.step.isHead &&
+      (first?.record?.deadline ?? 0) < truth.clock.at(at) + TOUCH_SLACK;
+    if (uid !== named) {
+      if (isOld) return;
+      const isOpening = [...statuses].every((each) => OPENING.has(each));
+      if (
+        isOpening && ask.left === undefined && ask.got === undefined &&
+        !this.#isHiddenHere(ask, named, at)
+      ) {
+        this.#fail(12, `${ask.name} does not see the session of its token`);
+      }
+      return;
+    }
+    if (![...statuses].some((each) => OPENING.has(each))) {
+      const promise = statuses.has("superseded") ? 13 : 5;
+      this.#fail(
+        promise,
+        `${ask.name} sees a session by a token that is ${
+          [...statuses].join(" or ")
+        }`,
+      );
+    }
+    const endedAt = life.endedAt.get(uid);
+    if (endedAt !== undefined && endedAt < at) {
+      this.#fail(18, `${ask.name} sees a session that has ended here`);
+    }
+    const records = truth.recordsIn(uid, arrivedAt, at);
+    const principals = records.map(({ record }) => record?.principal);
+    if (!principals.includes(principal)) {
+      this.#fail(13, `${ask.name} is ${principal}, the session ${principals}`);
+    }
+    for (const key of KEYS) {
+      const value = values.get(key);
+      const isStored = records.some(({ record }) =>
+        decode(record?.values.get(key)) === value
+      );
+      if (!isStored && !this.#isWrittenHere(ask, uid, key, value)) {
+        this.#fail(
+          17,
+          `${ask.name} reads "${key}" of ${this.#name(uid)} as ${value}`,
+        );
+      }
+    }
+  }
+
+  /** Judges an answer as the server gives it. */
+  onAnswered(ask: Ask): void {
+    const { plan, truth } = this.#world;
+    const { status, left, name, life } = ask;
+    const at = ask.answeredAt!;
+    const token = ask.tokens.length === 1 ? ask.tokens[0] : undefined;
+    const statuses = token === undefined
+      ? undefined
+      : truth.statusesIn(token, ask.arrivedAt, at);
+    this.#judgeCookie(ask, statuses);
+    const wasRecognized = left !== undefined && token?.startsWith(left.uid) &&
+      [...truth.statusesIn(token, ask.arrivedAt, left.at)].every((each) =>
+        RECOGNIZED.has(each)
+      );
+    if (wasRecognized && !life.endedAt.has(left.uid)) {
+      life.endedAt.set(left.uid, left.at);
+    }
+    if (status === 503) {
+      const isCalm = plan.rates.lost + plan.rates.slow === 0 &&
+        !this.#world.hosts.some((host) => host.hadTrouble(0, at));
+      const isOpening = statuses === undefined ||
+        [...statuses].every((each) => OPENING.has(each));
+      // A superseded request drops what others have set and not yet written.
+      const uid = ask.got?.uid;
+      const isAlone = uid === undefined || !this.#hasOther(ask, uid);
+      if (isCalm && isOpening && isAlone && ask.step.action !== "endAll") {
+        this.#fail(0, `${name} is answered 503, and nothing has failed`);
+      }
+    }
+    if (status !== 200) return;
+    for (const write of ask.writes) {
+      if (!write.isLate) this.#judgeAcknowledged(write);
+    }
+    if (wasRecognized && !truth.wasOver(left.uid, left.at, at)) {
+      this.#fail(18, `${name} has logged out, and the session lives on`);
+    }
+  }
+
+  /** Judges the end of a session that a listener of the site is told. */
+  onTold(life: Life, end: SessionEnd): void {
+    const { plan, schedule, truth } = this.#world;
+    const at = life.host.now;
+    const { uid } = end;
+    this.#judgeCall(this.#told, uid, uid, { life, at }, `tells ${uid}`);
+    const stored = truth.ends.get(uid);
+    if (stored === undefined) {
+      if (truth.moments.has(uid)) {
+        this.#fail(15, `${this.#name(uid)} is told, and lives in the store`);
+      }
+      return;
+    }
+    const isPure = truth.clock.wasSet(0, Infinity) === false &&
+      plan.rates.slow + plan.rates.lost === 0 &&
+      !this.#world.hosts.some((host) => host.hadTrouble(0, at)) &&
+      plan.failures === 0;
+    const late = truth.clock.at(schedule.now) - stored.at;
+    if (isPure && plan.offsets.every((each) => each === 0) && late > LATEST) {
+      this.#fail(2, `${this.#name(uid)} is told ${late} ms late`);
+    }
+  }
+
+  onNamed(life: Life, argument: string, end: SessionEnd): void {
+    const what = `calls bill(${argument})`;
+    this.#judgeCall(this.#billed, argument, end.uid, {
+      life,
+      at: life.host.now,
+    }, what);
+  }
+
+  onError(_: Life, error: unknown, session: Session | undefined): void {
+    const text = error instanceof Error ? error.message : String(error);
+    const uid = session?.uid ?? /[\da-f]{32}/.exec(text)?.[0] ?? "";
+    this.#reports.push({ uid, text });
+    if (text.includes("dead letter")) this.#deadLetters.add(uid);
+    if (error instanceof TypeError || error instanceof ReferenceError) {
+      this.#fail(0, `${error.stack}`);
+    }
+  }
+
+  /** Judges what must have happened by the end. */
+  finish(): void {
+    const { asks, truth } = this.#world;
+    for (const [uid] of truth.moments) {
+      const end = truth.ends.get(uid);
+      if (end === undefined) this.#fail(15, `${this.#name(uid)} never ends`);
+      else this.#judgeTimes(uid, end);
+      if (this.#deadLetters.has(uid)) continue;
+      if (!this.#told.has(uid)) {
+        this.#fail(15, `the end of ${this.#name(uid)} is lost`);
+      }
+      if (!truth.acknowledged.has(uid)) {
+        this.#fail(15, `the end of ${this.#name(uid)} stays in the store`);
+      }
+    }
+    for (const ask of asks) this.#judgeRegistration(ask);
+  }
+
+  /** A token may not take effect if the cookies of its request conflict. */
+  #judgePresenting(uid: string, { args, life }: StoreCall): void {
+    const { tokenHash } = args[1] as { tokenHash: string };
+    const { truth, schedule, asks } = this.#world;
+    const senders = asks.filter((ask) =>
+      ask.life === life && ask.answeredAt === undefined &&
+      ask.tokens.some((token) => truth.hashOf(token) === tokenHash)
+    );
+    const conflict = senders.length > 0 && senders.every(({ tokens }) => {
+      const opened = tokens.filter((token) => {
+        const record = truth.lastOf(token.slice(0, 32));
+        const now = truth.clock.at(schedule.now);
+        return OPENING.has(statusOf(record, truth.hashOf(token), now));
+      });
+      return new Set(opened.map((token) => token.slice(0, 32))).size > 1;
+    });
+    if (conflict) {
+      this.#fail(6, `a token of ${this.#name(uid)} takes effect in a conflict`);
+    }
+  }
+
+  /** Each value is written once: one that comes back undoes a later write. */
+  #judgeValue(key: string, text: string, before?: StoredSession): void {
+    const value = decode(text)!;
+    if (this.#written.has(value)) {
+      return this.#fail(17, `"${key}" is ${value} again`);
+    }
+    this.#written.add(value);
+    const write = this.#writes.find((each) => each.value === value);
+    if (write === undefined) return;
+    const { ask } = write;
+    // A session whose creation failed is created once more for its end.
+    if (ask.status === 503 && !write.isLate && before !== undefined) {
+      this.#fail(17, `${value} is written though it was answered 503`);
+    }
+    const [token] = ask.tokens;
+    const { truth } = this.#world;
+    if (
+      before === undefined || ask.loggedIn !== undefined || write.isLate ||
+      ask.tokens.length !== 1 || token!.slice(0, 32) !== before.uid
+    ) return;
+    const hash = truth.hashOf(token!);
+    const status = statusOf(before, hash, -Infinity);
+    // Requests of one process share values: another one may have written it.
+    if (status === "superseded" && !this.#hasOther(ask, before.uid)) {
+      this.#fail(13, `${value} is written by a superseded token`);
+    }
+  }
+
+  /** Whether another request of the same process uses a session meanwhile. */
+  #hasOther(ask: Ask, uid: string): boolean {
+    const to = ask.answeredAt ?? Infinity;
+    return this.#world.asks.some((other) =>
+      other !== ask && other.life === ask.life && other.arrivedAt <= to &&
+      (other.answeredAt ?? Infinity) >= ask.arrivedAt &&
+      (other.got?.uid === uid ||
+        other.tokens.some((token) => token.startsWith(uid)))
+    );
+  }
+
+  #judgeDeletion(uid: string, key: string): void {
+    const { now } = this.#world.schedule;
+    const deletion = this.#writes.find((write) =>
+      write.value === undefined && write.uid === uid && write.key === key &&
+      write.at <= now && !this.#deletions.has(write) &&
+      (write.ask.answeredAt ?? Infinity) >= now
+    );
+    if (deletion === undefined) {
+      this.#fail(17, `"${key}" of ${this.#name(uid)} is deleted once more`);
+    } else this.#deletions.add(deletion);
+  }
+
+  /** An acknowledged write is in the store, or a later one of its process is. */
+  #judgeAcknowledged(write: Write): void {
+    const { truth } = this.#world;
+    const { ask, uid, key, value, at } = write;
+    const to = ask.answeredAt!;
+    const later = this.#writes.some((each) =>
+      each !== write && each.uid === uid && each.key === key &&
+      each.ask.life === ask.life && each.at >= at && each.at <= to &&
+      (each.value === undefined || this.#written.has(each.value))
+    );
+    const records = truth.recordsIn(uid, at, to);
+    const isThere = records.some(({ record }) =>
+      decode(record?.values.get(key)) === value
+    );
+    if (isThere || later || truth.wasOver(uid, at, to)) return;
+    this.#fail(17, `${ask.name} is acknowledged, and "${key}" is not written`);
+  }
+
+  #judgeCookie(ask: Ask, statuses: ReadonlySet<Status> | undefined): void {
+    const { truth } = this.#world;
+    const { cookie, name, got } = ask;
+    if (cookie === undefined) return;
+    if (cookie === "") {
+      const hasEnded = ask.left !== undefined || ask.step.action === "endAll";
+      if (!hasEnded || ask.tokens.length === 0) {
+        this.#fail(5, `${name} clears the cookie, and has not logged out`);
+      }
+      if (ask.status !== 200) this.#fail(18, `${name} fails, and clears it`);
+      return;
+    }
+    const at = ask.answeredAt!;
+    const uid = cookie.slice(0, 32);
+    const isNew = uid !== ask.tokens[0]?.slice(0, 32);
+    if (this.#seen.has(cookie)) this.#fail(13, `${name} sends a token twice`);
+    this.#seen.add(cookie);
+    if (got === undefined) this.#fail(12, `${name} sends a cookie unasked`);
+    const sent = truth.statusesIn(cookie, ask.arrivedAt, at);
+    if (![...sent].some((each) => OPENING.has(each))) {
+      this.#fail(12, `${name} sends a token that opens nothing`);
+    }
+    if (
+      isNew && statuses !== undefined && ask.loggedIn === undefined &&
+      ask.left === undefined && !ask.hasRenewed &&
+      [...truth.statusesIn(ask.tokens[0]!, ask.arrivedAt, this.#later(got!.at))]
+        .every((each) => RECOGNIZED.has(each)) &&
+      !this.#isHiddenHere(ask, ask.tokens[0]!.slice(0, 32), at)
+    ) {
+      this.#fail(5, `${name} replaces the cookie of a session that lives`);
+    }
+  }
+
+  /** A callback is called twice only if its first caller was in trouble. */
+  #judgeCall(
+    calls: Map<string, Call[]>,
+    key: string,
+    uid: string,
+    call: Call,
+    what: string,
+  ): void {
+    const before = calls.get(key);
+    if (before === undefined) return void calls.set(key, [call]);
+    const { plan, wire, truth } = this.#world;
+    const lease = plan.endLease * 1000;
+    const from = before.at(-1)!.at - lease;
+    const { life } = before.at(-1)!;
+    const isExcused = life.host.hadTrouble(from, call.at) ||
+      wire.losses.some((loss) =>
+        loss.life === life && loss.at >= from && loss.at <= call.at &&
+        (loss.uid === uid || loss.uid === "")
+      ) || truth.clock.wasSet(from, call.at);
+    before.push(call);
+    if (!isExcused) {
+      this.#fail(
+        15,
+        `${call.life.name} ${what} after ${life.name}`.replace(
+          uid,
+          this.#name(uid),
+        ),
+      );
+    }
+  }
+
+  /** An end is never early, and only requests that see a session prolong it. */
+  #judgeTimes(uid: string, end: { reason: string; at: number }): void {
+    const { plan, asks, truth } = this.#world;
+    if (end.reason !== "idle" || truth.clock.wasSet(0, Infinity)) return;
+    const timeout = plan.sessionTimeout * 1000;
+    const clock: WallClock = truth.clock;
+    let latest = 0;
+    for (const ask of asks) {
+      const names = ask.got?.uid === uid ||
+        ask.tokens.some((token) => token.startsWith(uid));
+      if (!names || ask.step.isHead && ask.loggedIn === undefined) continue;
+      latest = Math.max(latest, this.#accessUntil(ask, uid));
+      const isVisit = ask.got?.uid === uid && ask.status === 200;
+      if (isVisit && clock.at(ask.arrivedAt) + timeout - 1 > end.at) {
+        if (end.at > clock.at(ask.answeredAt!)) {
+          this.#fail(2, `${this.#name(uid)} ends early, after ${ask.name}`);
+        }
+      }
+    }
+    const { slow, slowest } = plan.rates;
+    const slack = TOUCH_SLACK + (slow > 0 ? slowest + 2000 : 0);
+    if (end.at > clock.at(latest) + timeout + slack) {
+      this.#fail(
+        2,
+        `${this.#name(uid)} ends ${
+          end.at - clock.at(latest) - timeout
+        } ms after its last access could have ended it`,
+      );
+    }
+  }
+
+  /** Returns until when a request may have prolonged a session. */
+  #accessUntil(ask: Ask, uid: string): number {
+    const { truth } = this.#world;
+    const token = ask.tokens.find((each) => each.startsWith(uid));
+    const until = ask.answeredAt ?? Infinity;
+    if (ask.loggedIn !== undefined || token === undefined) return until;
+    const moments = truth.moments.get(uid)!;
+    const hash = truth.hashOf(token);
+    const isCut = moments.find(({ at, record }) =>
+      at >= ask.arrivedAt &&
+      statusOf(record, hash, -Infinity) === "superseded"
+    );
+    return Math.min(until, isCut?.at ?? Infinity);
+  }
+
+  #judgeRegistration(ask: Ask): void {
+    const { truth } = this.#world;
+    const uid = ask.got?.uid;
+    if (!ask.hasRegistered || uid === undefined) return;
+    if (!truth.moments.has(uid)) return;
+    if (ask.step.action === "listen") {
+      if (ask.heard > 1) this.#fail(15, `${ask.name} hears the end twice`);
+      if (ask.heard === 0 && ask.life.isAlive && ask.status === 200) {
+        this.#fail(15, `${ask.name} never hears the end`);
+      }
+      return;
+    }
+    const isCalled = this.#billed.has(ask.name);
+    const isReported = this.#deadLetters.has(uid) ||
+      this.#reports.some((report) =>
+        report.uid === uid && report.text.includes("bill")
+      );
+    if (ask.status === 200 && !isCalled && !isReported) {
+      this.#fail(16, `the callback of ${ask.name} is lost`);
+    }
+  }
+
+  /** Whether this process may know of an end or a login that is not written. */
+  #isHiddenHere(ask: Ask, uid: string, at: number): boolean {
+    const { asks } = this.#world;
+    const { life, arrivedAt } = ask;
+    if (this.#world.wasSet(life, arrivedAt, at)) return true;
+    return asks.some((other) =>
+      other.life === life &&
+        (other.left?.uid === uid && other.left.at <= at ||
+          other.loggedIn !== undefined && other.loggedIn.at <= at &&
+            (other.answeredAt ?? Infinity) >= arrivedAt &&
+            other.tokens.some((token) => token.startsWith(uid))) ||
+      other.step.action === "endAll" && other.life.isAlive &&
+        other.arrivedAt <= at && (other.answeredAt ?? Infinity) >= arrivedAt
+    );
+  }
+
+  /** Whether a request of the same process may have set a value just now. */
+  #isWrittenHere(
+    ask: Ask,
+    uid: string,
+    key: string,
+    value: unknown,
+  ): boolean {
+    return this.#writes.some((write) =>
+      write.uid === uid && write.key === key && write.value === value &&
+      write.ask.life === ask.life &&
+      (write.isLate || (write.ask.answeredAt ?? Infinity) >= ask.arrivedAt)
+    );
+  }
+
+  /** A time by which each process knows what the store knew before. */
+  #later(at: number): number {
+    const { slowest } = this.#world.plan.rates;
+    return at + TOUCH_SLACK + slowest;
+  }
+
+  #name(uid: string): string {
+    return this.#world.nameOf(uid);
+  }
+
+  #fail(promise: number, text: string): void {
+    this.violations.push({ promise, text });
+    this.#world.say(`VIOLATION of promise ${promise}: ${text}`);
+  }
+}
+
+/** Decodes a value of a record; the values here are texts. */
+function decode(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : JSON.parse(text.slice(1));
+}

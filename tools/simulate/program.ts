@@ -1,0 +1,240 @@
+import { HttpError } from "../../http/http_error.ts";
+import type { Session, SessionEnd } from "../../session.ts";
+import { Sessions, type Visit } from "../../sessions.ts";
+import type { SessionStore } from "../../stores/store.ts";
+import type { Ask, Write } from "./ask.ts";
+import type { Life } from "./host.ts";
+import type { Plan } from "./plan.ts";
+
+/** The keys of the values that handlers set. */
+export const KEYS: readonly string[] = ["a", "b"];
+
+/** What a program tells the world of. */
+export interface ProgramWorld {
+  readonly plan: Plan;
+  /** Returns a number from 0 to 1 that belongs to a name. */
+  draw(name: string): number;
+  nameOf(uid: string): string;
+  say(text: string): void;
+  onSight(ask: Ask): void;
+  onWrite(write: Write): void;
+  onTold(life: Life, end: SessionEnd): void;
+  onNamed(life: Life, argument: unknown, end: SessionEnd): void;
+  onError(life: Life, error: unknown, session: Session | undefined): void;
+}
+
+/** The application that each life runs. */
+export class Program {
+  readonly #life: Life;
+  readonly #world: ProgramWorld;
+  readonly #calls = new Map<string, number>();
+
+  constructor(life: Life, store: SessionStore, world: ProgramWorld) {
+    this.#life = life;
+    this.#world = world;
+    const { plan } = world;
+    const sessions = life.sessions = new Sessions({
+      store,
+      clock: life.clock,
+      sessionTimeout: plan.sessionTimeout,
+      absoluteTimeout: plan.absoluteTimeout,
+      renewalGrace: plan.renewalGrace,
+      endLease: plan.endLease,
+      storeTimeout: 2,
+      onError: (error, { session }) => {
+        if (life.isAlive) world.onError(life, error, session);
+      },
+    });
+    sessions.notifyOnSessionEnd((end) => this.#tell(end));
+    sessions.onEnd("bill", (argument, end) => this.#bill(argument, end));
+  }
+
+  /** Answers a request. */
+  answer(ask: Ask, request: Request): Response | Promise<Response> {
+    return this.#life.sessions.serve(request, (visit) => {
+      this.#see(ask, visit);
+      const { wait, block } = ask.step;
+      const late = this.#begin(ask, visit);
+      if (block > 0) this.#life.host.block(block);
+      if (wait === 0) return late() ?? new Response(null);
+      return this.#life.sleep(wait).then(() => {
+        this.#see(ask, visit);
+        return late() ?? new Response(null);
+      });
+    });
+  }
+
+  /** Does the first part of a request; returns what it does after the pause. */
+  #begin(
+    ask: Ask,
+    visit: Visit,
+  ): () => Response | Promise<Response> | undefined {
+    const { action, choice, wait, principal } = ask.step;
+    const nothing = () => undefined;
+    const isLate = wait > 0 && choice < 0.4;
+    const get = () => {
+      const session = visit.getSession();
+      ask.got ??= { uid: session.uid, at: this.#now };
+      return session;
+    };
+    const soonOrLate = (act: () => Response | undefined) => {
+      if (isLate) return act;
+      const response = act();
+      return () => response;
+    };
+    switch (action) {
+      case "look":
+        return nothing;
+      case "visit":
+        get();
+        return nothing;
+      case "set":
+      case "delete": {
+        const session = get();
+        return soonOrLate(() => this.#write(ask, session, action));
+      }
+      case "late": {
+        const session = get();
+        const timer = () => {
+          if (session.isActive) this.#write(ask, session, "set", true);
+        };
+        return () => void this.#life.clock.setTimeout(timer, 20 + choice * 900);
+      }
+      case "login":
+        return soonOrLate(() => {
+          const { uid } = visit.logIn(principal);
+          ask.loggedIn = { uid, at: this.#now };
+          this.#world.say(
+            `${ask.name} logs ${principal} in to ${this.#nameOf(uid)}`,
+          );
+          ask.got = ask.loggedIn;
+          return undefined;
+        });
+      case "renew":
+        return soonOrLate(() => {
+          const { uid } = visit.renewSession();
+          ask.hasRenewed = true;
+          ask.got ??= { uid, at: this.#now };
+          return undefined;
+        });
+      case "logout":
+        return soonOrLate(() => this.#leave(ask, visit));
+      case "expire": {
+        const { session } = visit;
+        if (session !== undefined) {
+          ask.left = { uid: session.uid, at: this.#now };
+          session.expire();
+        }
+        return nothing;
+      }
+      case "register": {
+        const session = get();
+        return soonOrLate(() => {
+          session.notifyOnExpire("bill", ask.name);
+          ask.hasRegistered = true;
+          return undefined;
+        });
+      }
+      case "listen": {
+        get().notifyOnExpire(() => {
+          ask.heard++;
+        });
+        ask.hasRegistered = true;
+        return nothing;
+      }
+      case "stream": {
+        const { response } = get().events(visit);
+        return () => response;
+      }
+      case "endAll":
+        return () => {
+          const of = visit.principal;
+          if (of === undefined) return undefined;
+          const ending = this.#life.sessions.endSessions(of);
+          return Promise.resolve(ending).then(() => new Response(null));
+        };
+    }
+  }
+
+  #leave(ask: Ask, visit: Visit): undefined {
+    const { session } = visit;
+    const uid = session?.uid ?? ask.tokens[0]?.slice(0, 32) ?? "";
+    ask.left = { uid, at: this.#now };
+    visit.logOut();
+    if (ask.step.choice > 0.95) {
+      ask.got = { uid: visit.getSession().uid, at: this.#now };
+    }
+    this.#world.say(`${ask.name} logs out of ${this.#nameOf(uid)}`);
+  }
+
+  #write(
+    ask: Ask,
+    session: Session,
+    action: "set" | "delete",
+    isLate = false,
+  ): undefined {
+    const { key } = ask.step;
+    const { uid } = session;
+    const value = action === "set" ? ask.name : undefined;
+    if (action === "set") session.set(key, value);
+    else if (!session.delete(key)) return;
+    const write = { ask, uid, key, value, at: this.#now, isLate };
+    ask.writes.push(write);
+    this.#world.onWrite(write);
+  }
+
+  #see(ask: Ask, visit: Visit): void {
+    const { session, principal } = visit;
+    const values = new Map<string, unknown>();
+    for (const key of KEYS) {
+      const value: unknown = session?.get(key);
+      if (value !== undefined) values.set(key, value);
+    }
+    ask.sights.push({ at: this.#now, uid: session?.uid, principal, values });
+    this.#world.onSight(ask);
+  }
+
+  #tell(end: SessionEnd): Promise<void> | undefined {
+    const life = this.#life;
+    if (!life.isAlive) return;
+    this.#world.onTold(life, end);
+    return this.#work(`tell ${this.#nameOf(end.uid)}`);
+  }
+
+  #bill(argument: unknown, end: SessionEnd): Promise<void> | undefined {
+    const life = this.#life;
+    if (!life.isAlive) return;
+    const call = `bill ${argument}`;
+    const count = (this.#calls.get(call) ?? 0) + 1;
+    this.#calls.set(call, count);
+    if (this.#world.draw(`${call} ${count}`) < this.#world.plan.failures) {
+      this.#world.say(`${life.name} fails to ${call}`);
+      throw new Error("The bill cannot be sent");
+    }
+    this.#world.onNamed(life, argument, end);
+    return this.#work(call);
+  }
+
+  /** Works for a while, and sometimes blocks the event loop. */
+  #work(name: string): Promise<void> | undefined {
+    const { plan } = this.#world;
+    const size = this.#world.draw(`${name} size`);
+    if (size < 0.03 && !plan.isDirect) {
+      this.#life.host.block(size / 0.03 * plan.endLease * 400);
+    }
+    return size > 0.9 ? this.#life.sleep(size * 1000) : undefined;
+  }
+
+  get #now(): number {
+    return this.#life.host.now;
+  }
+
+  #nameOf(uid: string): string {
+    return this.#world.nameOf(uid);
+  }
+}
+
+/** Returns the status of a request that was answered by an error. */
+export function statusOf(error: unknown): number {
+  return error instanceof HttpError ? error.status : 500;
+}

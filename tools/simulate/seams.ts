@@ -1,0 +1,62 @@
+import { randomId } from "../../base/random_id.ts";
+import { Random } from "./random.ts";
+
+/** Puts the globals back. */
+export interface Seams extends Disposable {
+  /** Begins the random numbers of a seed. */
+  begin(seed: number): void;
+}
+
+/**
+ * Replaces the random numbers and the clock of the process by simulated ones, as
+ * FakeTime does. Timers of the process throw: all timers are those of a `Clock`.
+ */
+export function replaceGlobals(now: () => number): Seams {
+  const { getRandomValues, randomUUID } = crypto;
+  const { random } = Math;
+  const { now: dateNow } = Date;
+  const { setTimeout } = globalThis;
+  const performanceNow = performance.now;
+  let numbers = new Random(0);
+  let drawn = 0;
+  crypto.getRandomValues = <T extends ArrayBufferView | null>(array: T): T => {
+    drawn++;
+    const bytes = array as unknown as Uint8Array;
+    for (let index = 0; index < bytes.length; index++) {
+      bytes[index] = numbers.below(256);
+    }
+    return array;
+  };
+  crypto.randomUUID = () => {
+    const text = Array.from(
+      { length: 32 },
+      () => numbers.below(16).toString(16),
+    ).join("");
+    return text.replace(
+      /^(.{8})(.{4})(.{4})(.{4})/,
+      "$1-$2-$3-$4-",
+    ) as ReturnType<typeof randomUUID>;
+  };
+  Math.random = () => numbers.next();
+  Date.now = () => Math.floor(now());
+  performance.now = () => now();
+  globalThis.setTimeout = Object.assign(() => {
+    throw new Error("Cannot set a timer of the process in a simulation");
+  }, setTimeout) as typeof setTimeout;
+  return {
+    begin(seed) {
+      numbers = new Random(seed);
+      // The ids that are left over from the seed before.
+      const before = drawn;
+      while (drawn === before) randomId();
+    },
+    [Symbol.dispose]() {
+      crypto.getRandomValues = getRandomValues;
+      crypto.randomUUID = randomUUID;
+      Math.random = random;
+      Date.now = dateNow;
+      performance.now = performanceNow;
+      globalThis.setTimeout = setTimeout;
+    },
+  };
+}

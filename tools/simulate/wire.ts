@@ -1,0 +1,234 @@
+import { isPromiseLike } from "../../base/maybe_promise.ts";
+import type {
+  ClaimedEnd,
+  EndNotification,
+  SessionStore,
+} from "../../stores/store.ts";
+import type { Life } from "./host.ts";
+import type { Mishaps } from "./mishaps.ts";
+import type { Schedule } from "./schedule.ts";
+import type { Truth } from "./truth.ts";
+
+/** Milliseconds after which a program is told that its connection is lost. */
+const RESET_AFTER = 40;
+
+/** A call that reaches the store. */
+export interface StoreCall {
+  readonly name: string;
+  readonly args: readonly unknown[];
+  readonly life: Life;
+}
+
+/** The parts of the simulated network. */
+export interface WireParts {
+  readonly schedule: Schedule;
+  readonly mishaps: Mishaps;
+  readonly truth: Truth;
+  readonly store: SessionStore;
+  /** Whether programs call the store without a network. */
+  readonly isDirect: boolean;
+  say(text: string): void;
+  /** Notes a call in a log that shows all of them. */
+  readonly sayCall: ((text: string) => void) | undefined;
+  /** Called with each new state of a record. */
+  onChange(uid: string, call: StoreCall): void;
+}
+
+type Member = (...args: unknown[]) => unknown;
+
+/** The store, and the network between it and the programs. */
+export class Wire {
+  readonly #parts: WireParts;
+  /** Until when a host, by its name, cannot reach the store. */
+  readonly #cuts = new Map<string, { until: number; isSilent: boolean }>();
+  /** When the messages of a session's program were lost, by life and uid. */
+  readonly losses: {
+    readonly life: Life;
+    readonly uid: string;
+    readonly at: number;
+  }[] = [];
+
+  constructor(parts: WireParts) {
+    this.#parts = parts;
+  }
+
+  /** Cuts a host off; its calls fail, or are never answered. */
+  cut(host: string, until: number, isSilent: boolean): void {
+    this.#cuts.set(host, { until, isSilent });
+  }
+
+  /** Heals the network. */
+  heal(): void {
+    this.#cuts.clear();
+  }
+
+  /** Returns the store as a program sees it. */
+  storeFor(life: Life): SessionStore {
+    const { store, isDirect } = this.#parts;
+    return new Proxy(store, {
+      get: (target, name) => {
+        if (name === "isNotifyingReliably") {
+          return isDirect && store.isNotifyingReliably === true;
+        }
+        const member: unknown = Reflect.get(target, name, target);
+        if (typeof member !== "function" || typeof name !== "string") {
+          return member;
+        }
+        if (name === "watch") {
+          return (onEnd: Member, onDue?: () => void) =>
+            this.#watch(life, onEnd, onDue);
+        }
+        return (...args: unknown[]) => {
+          const call = { name, args, life };
+          return isDirect ? this.#apply(call) : this.#send(call);
+        };
+      },
+    });
+  }
+
+  #send(call: StoreCall): Promise<unknown> {
+    const { schedule, mishaps } = this.#parts;
+    const { life, name } = call;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const lose = (isSilent: boolean) => {
+      this.#noteLoss(call);
+      if (isSilent) return;
+      life.happen(
+        schedule.now + RESET_AFTER,
+        () => reject(new Error("The connection is lost")),
+      );
+    };
+    const there = mishaps.next(`${life.name}>${name}`);
+    const arrive = (isLast: boolean) => {
+      const cut = this.#cutOf(life);
+      if (cut !== undefined) return lose(cut.isSilent);
+      let answer: unknown;
+      let error: unknown;
+      try {
+        answer = this.#apply(call);
+      } catch (thrown) {
+        error = thrown;
+      }
+      if (!isLast) return;
+      const back = mishaps.next(`${name}>${life.name}`);
+      if (back.isLost) return lose(mishaps.draw(`${life.name}${name}`) < 0.3);
+      life.happen(schedule.now + back.delay, () => {
+        const cut = this.#cutOf(life);
+        if (cut !== undefined) return lose(cut.isSilent);
+        if (error === undefined) resolve(answer);
+        else reject(error);
+      });
+    };
+    const sentAt = life.host.now;
+    if (there.isLost) lose(mishaps.draw(`${life.name}${name}`) < 0.3);
+    else if (there.isDoubled) {
+      // The client of the store has sent it again after a lost answer.
+      schedule.add(sentAt + there.delay, () => arrive(false));
+      schedule.add(
+        sentAt + there.delay + 5 + mishaps.draw(`again ${name}`) * 200,
+        () => arrive(true),
+      );
+    } else schedule.add(sentAt + there.delay, () => arrive(true));
+    return promise;
+  }
+
+  /** Makes a call at the store, and notes what it has changed. */
+  #apply(call: StoreCall): unknown {
+    const { store, truth } = this.#parts;
+    const { name, args } = call;
+    const answer = (store[name as keyof SessionStore] as Member).apply(
+      store,
+      [...args],
+    );
+    if (isPromiseLike(answer)) {
+      return answer.then((value) => this.#note(call, value));
+    }
+    if (name === "acknowledge" && answer === true) {
+      truth.acknowledged.add(args[0] as string);
+    }
+    return this.#note(call, answer);
+  }
+
+  #note(call: StoreCall, answer: unknown): unknown {
+    const { store, schedule, truth, onChange, sayCall } = this.#parts;
+    const { name, args } = call;
+    sayCall?.(
+      `  ${call.life.name} ${name} ${describe(args)} -> ${describe(answer)}`,
+    );
+    const touched = new Set<string>();
+    if (name === "create") touched.add((args[0] as { uid: string }).uid);
+    if (name === "load" || name === "commit") touched.add(args[0] as string);
+    if (name === "end") touched.add(args[0] as string);
+    const ends = name === "end" && answer !== undefined
+      ? [answer as ClaimedEnd]
+      : name === "claim"
+      ? (answer as { ends: readonly ClaimedEnd[] }).ends
+      : [];
+    for (const end of ends) {
+      touched.add(end.session.uid);
+      truth.noteEnd(end, schedule.now);
+    }
+    for (const uid of touched) {
+      const record = store.load(uid, { tokenHash: "", touch: false, grace: 0 });
+      if (isPromiseLike(record)) continue;
+      // A session that was never made is not noted.
+      if (record === undefined && !truth.moments.has(uid)) continue;
+      if (truth.note(uid, schedule.now, record)) onChange(uid, call);
+    }
+    return answer;
+  }
+
+  #watch(life: Life, onEnd: Member, onDue?: () => void): () => void {
+    const { store, schedule, mishaps, isDirect } = this.#parts;
+    const tell = (channel: string, act: () => void) => {
+      if (isDirect) return life.happen(schedule.now, act);
+      const fate = mishaps.next(`${channel}>${life.name}`);
+      if (fate.isLost || this.#cutOf(life) !== undefined) return;
+      life.happen(schedule.now + fate.delay, act);
+      if (!fate.isDoubled) return;
+      life.happen(schedule.now + fate.delay * 2 + 3, act);
+    };
+    const unwatch = store.watch(
+      (news: EndNotification) => tell("end", () => onEnd(news)),
+      () => tell("due", () => onDue?.()),
+    ) as () => void;
+    const stop = () => {
+      life.unwatch.delete(stop);
+      unwatch();
+    };
+    life.unwatch.add(stop);
+    return stop;
+  }
+
+  #noteLoss({ life, args, name }: StoreCall): void {
+    const { schedule, say } = this.#parts;
+    const [first] = args;
+    const uid = typeof first === "string"
+      ? first
+      : (first as { uid?: string } | undefined)?.uid ?? "";
+    this.losses.push({ life, uid, at: schedule.now });
+    say(`${life.name} lost ${name}`);
+  }
+
+  #cutOf(life: Life): { readonly isSilent: boolean } | undefined {
+    const { now } = this.#parts.schedule;
+    for (const name of [life.host.name, "store"]) {
+      const cut = this.#cuts.get(name);
+      if (cut !== undefined && now < cut.until) return cut;
+    }
+    return undefined;
+  }
+}
+
+/** Describes arguments or an answer of a call. */
+function describe(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_, each) =>
+      each instanceof Map
+        ? Object.fromEntries(each)
+        : each === undefined
+        ? null
+        : each,
+  ) ?? "nothing";
+}
