@@ -8,11 +8,7 @@ import {
 import type { StoredEndCounts } from "../registry/session_counts.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session, SessionEnd, SessionEndReason } from "../session.ts";
-import type {
-  ChangeNotification,
-  Claimant,
-  SessionStore,
-} from "../stores/store.ts";
+import type { Claimant, SessionStore } from "../stores/store.ts";
 import { PollingLoop } from "../timing/polling_loop.ts";
 import type { Turns } from "../timing/turns.ts";
 import { ClaimedEnds } from "./claimed_ends.ts";
@@ -47,8 +43,6 @@ export interface EndClaimsParts {
    * wait for callbacks, which may block.
    */
   readonly quietTurns: Turns;
-  /** Called with each change of a session, in any process. */
-  readonly onChange: (notification: ChangeNotification) => void;
 }
 
 /**
@@ -108,7 +102,6 @@ export class EndClaims {
         if (session !== undefined) this.#endQuietly(session, reason);
       },
       onEarlier: () => this.#loop.wake(),
-      onChange: parts.onChange,
       onError: (error) => registry.site.reportError(error, {}),
     });
     this.#unwritten = new UnwrittenEnds({
@@ -162,6 +155,11 @@ export class EndClaims {
     return this.#unwritten.has(uid);
   }
 
+  /** Writes the end of a session to the store, if it is unwritten; never fails. */
+  writeEnd(uid: string): MaybePromise<void> {
+    return this.#unwritten.write(uid);
+  }
+
   /** Delivers an end that happened in this process. */
   deliver(end: SessionEnd): void {
     const { session, uid } = end;
@@ -177,8 +175,7 @@ export class EndClaims {
     } else if (!isTracked || !isInStore) {
       deliverUnstored(this.#registry, end, writer.callbacksOf(session));
     } else {
-      const writing = this.#unwritten.add(end);
-      if (isPromiseLike(writing)) writer.track(session, writing);
+      this.#unwritten.add(end);
     }
   }
 

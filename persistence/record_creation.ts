@@ -48,27 +48,36 @@ export class RecordCreation {
       if (value !== undefined) values.set(key, value);
     }
     const wasInDoubt = state.isInDoubt;
-    const created = (times: SessionTimes | undefined): MaybePromise<void> => {
-      state.sent = undefined;
-      state.isInDoubt = false;
-      state.isCreated = times !== undefined || wasInDoubt;
-      if (times !== undefined) {
-        state.version = times.version;
-        this.#calls.setStoredAccess(session, state);
-        return this.#calls.written(session, state, times, now);
-      }
-      if (!wasInDoubt) {
-        throw new Error(
-          `Cannot keep session "${session.uid}": the store refuses its uid`,
-        );
-      }
-      // An earlier call created it: later changes may be missing in it.
+    /** Takes over the record of an earlier call, which may lack later changes. */
+    const takeOver = (): MaybePromise<void> => {
+      state.isCreated = true;
       putBack(state, changes);
       state.unsure = { changes: {}, operations: [], version: -1 };
       return proceed(
         this.#unsure.settle(session, state),
         saveLater,
       );
+    };
+    const created = (times: SessionTimes | undefined): MaybePromise<void> => {
+      state.sent = undefined;
+      state.isInDoubt = false;
+      if (times !== undefined) {
+        state.isCreated = true;
+        state.version = times.version;
+        this.#calls.setStoredAccess(session, state);
+        return this.#calls.written(session, state, times, now);
+      }
+      if (wasInDoubt) return takeOver();
+      // The client of the store may have sent this call twice.
+      return proceed(this.#calls.load(session), (record) => {
+        const isOwn = record?.tokens.some(({ hash }) =>
+          hash === tokens[0]?.key
+        );
+        if (isOwn) return takeOver();
+        throw new Error(
+          `Cannot keep session "${session.uid}": the store refuses its uid`,
+        );
+      });
     };
     const failed = (error: unknown): never => {
       state.sent = undefined;

@@ -7,6 +7,7 @@ import type { Lookup } from "../registry/lookup.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { LoadedSession, SessionStore } from "../stores/store.ts";
 import type { EndClaims } from "./end_claims.ts";
+import { NO_TOKEN } from "./record_calls.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
@@ -33,8 +34,38 @@ export class RecordLoads {
     this.#parts = parts;
   }
 
-  /** Loads the record of one lookup into it. */
-  load(lookup: Lookup): MaybePromise<void> {
+  /**
+   * Loads the records of the tokens of one request.
+   *
+   * Of several tokens none counts if they open several sessions. So their records
+   * are looked at first, which changes nothing.
+   */
+  load(lookups: readonly Lookup[]): MaybePromise<void> {
+    if (lookups.length < 2) return this.#loadAll(lookups, true);
+    return proceed(this.#loadAll(lookups, false), () => {
+      if (!this.#areInConflict(lookups)) return this.#loadAll(lookups, true);
+    });
+  }
+
+  #loadAll(lookups: readonly Lookup[], isUse: boolean): MaybePromise<void> {
+    if (lookups.length === 1) return this.#load(lookups[0]!, isUse);
+    const loads = lookups.map((lookup) => this.#load(lookup, isUse));
+    if (loads.some(isPromiseLike)) return Promise.all(loads).then(() => {});
+  }
+
+  /** Whether tokens open several sessions, by the records that were loaded. */
+  #areInConflict(lookups: readonly Lookup[]): boolean {
+    const opened = lookups.filter(({ loaded, key }) =>
+      loaded?.tokens.some(({ hash, generation, until }) =>
+        hash === key && loaded.now < until &&
+        generation >= loaded.loginGeneration
+      )
+    );
+    return new Set(opened.map(({ uid }) => uid)).size > 1;
+  }
+
+  /** Loads the record of one lookup into it; only a use touches the session. */
+  #load(lookup: Lookup, isUse: boolean): MaybePromise<void> {
     const { uid } = lookup;
     // A session that has ended here stays ended, even if it has a record.
     if (this.#parts.claims.of(uid).isUnwritten(uid)) return;
@@ -46,11 +77,11 @@ export class RecordLoads {
     const live = this.#registry.sessions.get(uid);
     return proceed(
       live && this.#parts.writer.settle(live),
-      () => this.#loadSettled(lookup),
+      () => this.#loadSettled(lookup, isUse),
     );
   }
 
-  #loadSettled(lookup: Lookup): MaybePromise<void> {
+  #loadSettled(lookup: Lookup, isUse: boolean): MaybePromise<void> {
     const { uid, key, isTouch } = lookup;
     const breaker = this.#parts.breakers.of(uid);
     const sentAt = this.#registry.clock.now();
@@ -67,11 +98,16 @@ export class RecordLoads {
     };
     try {
       const loading = breaker.call(() =>
-        this.#parts.store.load(uid, {
-          tokenHash: key,
-          touch: isTouch,
-          grace: this.#registry.renewalGrace,
-        })
+        this.#parts.store.load(
+          uid,
+          isUse
+            ? {
+              tokenHash: key,
+              touch: isTouch,
+              grace: this.#registry.renewalGrace,
+            }
+            : NO_TOKEN,
+        )
       );
       if (isPromiseLike(loading)) return loading.then(loaded, failed);
       loaded(loading);

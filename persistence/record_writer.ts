@@ -22,6 +22,7 @@ import { SessionWrites, type WriteOptions } from "./session_writes.ts";
 import type { StoredState } from "./stored_state.ts";
 import { unkept } from "./unkept.ts";
 import { encodeStorable } from "./value_codec.ts";
+import type { VisitsUnderWay } from "./visits_under_way.ts";
 
 /** The longest that a touch outside of a request waits to be written, in ms. */
 const TOUCH_WAIT = 1000;
@@ -44,6 +45,7 @@ export class RecordWriter {
   readonly #clock: Clock;
   readonly #parts: SessionWritesParts;
   readonly #writes: SessionWrites;
+  readonly #visits: VisitsUnderWay;
   readonly #alarm: Alarm;
   /** Sessions with new changes to write. */
   readonly #changed = new Set<Session>();
@@ -53,7 +55,12 @@ export class RecordWriter {
   readonly #failed = new Set<Session>();
   #isStopped = false;
 
-  constructor(registry: SessionRegistry, parts: SessionWritesParts) {
+  constructor(
+    registry: SessionRegistry,
+    parts: SessionWritesParts,
+    visits: VisitsUnderWay,
+  ) {
+    this.#visits = visits;
     this.#registry = registry;
     this.#clock = registry.clock;
     this.#parts = parts;
@@ -196,13 +203,19 @@ export class RecordWriter {
     if (state !== undefined) return this.#writes.prepareEnd(session, state);
   }
 
-  /** Touches the record of a session whose end is due within so many ms. */
-  extend(session: Session, within: number): void {
+  /**
+   * Touches the record of a session whose end is due within so many ms.
+   *
+   * @param isWanted Asked again if others have changed the record meanwhile.
+   */
+  extend(session: Session, within: number, isWanted: () => boolean): void {
     const state = this.#parts.loader.stateOf(session);
     if (!state?.isCreated || !session.isActive) return;
     if (session.expiresAt * 1000 - this.#clock.now() > within) return;
     if (state.writing !== undefined) return;
-    const touching = attempt(() => this.#writes.touch(session, state));
+    const touching = attempt(() =>
+      this.#writes.touch(session, state, isWanted)
+    );
     // A write that fails is tried again with the next extension.
     if (isPromiseLike(touching)) touching.catch(this.#reporter(session));
   }
@@ -234,14 +247,11 @@ export class RecordWriter {
 
   /** Writes a session without a request. */
   saveSoon(session: Session): void {
-    const saving = attempt(() => this.#save(session, { isRequest: false }));
+    const isSuperseded = () => this.#visits.areSuperseded(session);
+    const saving = attempt(() =>
+      this.#save(session, { isRequest: false, isSuperseded })
+    );
     if (isPromiseLike(saving)) saving.catch(this.#reporter(session));
-  }
-
-  /** Adds a write to the writes of a session that callers wait for. */
-  track(session: Session, writing: PromiseLike<void>): void {
-    const state = this.#parts.loader.stateOf(session);
-    if (state !== undefined) state.track(writing);
   }
 
   /** Writes the remaining changes, and detaches all sessions. */
@@ -310,8 +320,12 @@ export class RecordWriter {
 
   #saveAll(): void {
     for (const session of this.#waiting()) {
-      if (!this.#parts.breakers.of(session.uid).isOpen) this.saveSoon(session);
-      else this.#waitForStore(session);
+      if (this.#parts.breakers.of(session.uid).isOpen) {
+        this.#waitForStore(session);
+      } else if (this.#visits.areSuperseded(session)) {
+        // The changes may be theirs: a request that is answered decides.
+        this.#saveIn(REPEAT_AFTER);
+      } else this.saveSoon(session);
     }
   }
 

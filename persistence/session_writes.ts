@@ -8,12 +8,12 @@ import {
 import type { HttpError } from "../http/http_error.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { AccessOperation } from "../session/access.ts";
-import { ACCESS } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { SessionChanges } from "../stores/store.ts";
 import { withoutOvertaken } from "./inner_changes.ts";
 import {
   accessChangeOf,
+  joinChanges,
   takeChanges,
   withoutTouches,
 } from "./pending_changes.ts";
@@ -40,8 +40,11 @@ export interface WriteOptions {
    * dropped ones, and the request must not be acknowledged.
    */
   readonly drops?: number | undefined;
-  /** The generation of the request's token: a login supersedes its changes. */
-  readonly generation?: number | undefined;
+  /**
+   * Whether a login has superseded the token of the request, or of a request that
+   * may have made the changes. Asked anew whenever the record was loaded.
+   */
+  isSuperseded?(): boolean;
 }
 
 /**
@@ -92,9 +95,24 @@ export class SessionWrites {
       const settling = attempt(() => this.#unsure.settle(session, state));
       const save = () => this.#save(session, state, options);
       if (!isPromiseLike(settling)) return save();
-      // A request that has nothing to write need not wait for the store.
       return settling.then(save, (error) => {
-        if (!options.isRequest || hasChanges(session, state)) throw error;
+        if (!options.isRequest) throw error;
+        const { unsure, operations } = state;
+        const changes = joinChanges(
+          unsure?.changes ?? {},
+          this.#takeAll(session, state),
+        );
+        // A request that has nothing to write need not wait for the store.
+        if (Object.keys(changes).length === 0) {
+          if (isDropped(state, options)) throw unkept();
+          return;
+        }
+        state.unsure = undefined;
+        this.#drop(session, state, {
+          changes,
+          operations: [...unsure?.operations ?? [], ...operations],
+        });
+        throw error;
       });
     });
   }
@@ -130,14 +148,32 @@ export class SessionWrites {
     return this.#updates.update(session, state, update);
   }
 
-  /** Touches the record of a session. */
-  touch(session: Session, state: StoredState): MaybePromise<void> {
+  /**
+   * Touches the record of a session, unless that is no longer wanted when others
+   * have changed the record.
+   */
+  touch(
+    session: Session,
+    state: StoredState,
+    isWanted: () => boolean,
+    tries = 1,
+  ): MaybePromise<void> {
     return proceed(
       this.#calls.send(session, state, {
         changes: { idle: 0 },
-        conditions: {},
+        conditions: { version: state.version },
       }),
-      () => {},
+      (times): MaybePromise<void> => {
+        if (!times?.isRefused || tries === MAX_TRIES) return;
+        const changes = { changes: {}, operations: [] };
+        return proceed(
+          this.#calls.reload(session, state, changes),
+          (isThere) => {
+            if (!isThere || !isWanted()) return;
+            return this.touch(session, state, isWanted, tries + 1);
+          },
+        );
+      },
     );
   }
 
@@ -161,14 +197,20 @@ export class SessionWrites {
     options: WriteOptions,
   ): MaybePromise<void> {
     if (!session.isActive) return;
-    if ((options.drops ?? state.drops) !== state.drops) {
+    const { isRequest } = options;
+    if (isDropped(state, options)) {
       const { operations } = state;
-      const changes = takeChanges(session, state, this.#grace) ?? {};
+      const changes = this.#takeAll(session, state);
       this.#drop(session, state, { changes, operations });
       throw unkept();
     }
+    if (isRequest && options.isSuperseded?.()) {
+      return this.#refuse(session, state);
+    }
     const touchedAt = session.lastModified * 1000;
-    const touch = touchedAt - state.touchedAt > TOUCH_SLACK
+    const ahead = touchedAt - state.touchedAt;
+    const isLogin = state.operations.some(({ kind }) => kind === "login");
+    const touch = ahead > TOUCH_SLACK || ahead > 0 && isLogin
       ? { idle: Math.max(0, this.#clock.now() - touchedAt) }
       : options.extra;
     const { operations, inner } = state;
@@ -211,9 +253,9 @@ export class SessionWrites {
     let tries = 0;
     const send = (): MaybePromise<void> => {
       version = state.version;
-      const conditions = withoutTouches(changes) === undefined
-        ? {}
-        : { version };
+      const isSafe = withoutTouches(changes) === undefined &&
+        changes.idle === undefined;
+      const conditions = isSafe ? {} : { version };
       return proceed(
         this.#calls.send(session, state, { changes, conditions }),
         (times): MaybePromise<void> => {
@@ -230,10 +272,11 @@ export class SessionWrites {
       return proceed(
         this.#calls.reload(session, state, { changes, operations }),
         (record): MaybePromise<void> => {
-          const access = session[ACCESS];
-          const isSuperseded = access !== undefined &&
-            (options.generation ?? Infinity) < access.loginGeneration;
-          if (record === undefined || isSuperseded) throw new RefusedError();
+          if (options.isSuperseded?.()) {
+            if (withoutTouches(changes) === undefined) return;
+            throw new RefusedError();
+          }
+          if (record === undefined) throw new RefusedError();
           const { loader } = this.#parts;
           changes = withoutOvertaken(session, changes, {
             inner,
@@ -256,14 +299,8 @@ export class SessionWrites {
     const failed = (error: unknown): never => {
       const facts = withoutTouches(changes);
       if (isRequest || error instanceof RefusedError) {
-        this.#drop(session, state, { changes: facts ?? {}, operations });
-        if (!isRequest) {
-          this.#calls.reportLost(
-            session,
-            changes,
-            "others have changed it since",
-          );
-        }
+        const why = isRequest ? undefined : "others have changed it since";
+        this.#drop(session, state, { changes: facts ?? {}, operations }, why);
       } else if (facts !== undefined) {
         this.#unsure.keep(state, { changes: facts, operations, version });
       }
@@ -274,6 +311,27 @@ export class SessionWrites {
     return state.track(sending.then(undefined, failed));
   }
 
+  /** Takes all changes that wait to be written. */
+  #takeAll(session: Session, state: StoredState): SessionChanges {
+    return takeChanges(session, state, this.#grace) ?? {};
+  }
+
+  /**
+   * Drops the changes that a superseded request may have made. Logins and renewals
+   * of other requests stay.
+   *
+   * @throws {HttpError} 503 if there are any.
+   */
+  #refuse(session: Session, state: StoredState): void {
+    const { operations } = state;
+    state.operations = [];
+    const changes = this.#takeAll(session, state);
+    state.operations = operations;
+    if (Object.keys(changes).length === 0) return;
+    this.#drop(session, state, { changes, operations: [] });
+    throw unkept();
+  }
+
   /** Drops a write of a request; the record is loaded anew, behind a fence. */
   #drop(
     session: Session,
@@ -282,12 +340,13 @@ export class SessionWrites {
       readonly changes: SessionChanges;
       readonly operations: readonly AccessOperation[];
     },
+    why = "its request was answered 503",
   ): void {
     this.#parts.loader.drop(operations);
     state.isStale = true;
     state.unsure ??= { changes: {}, operations: [], version: -1 };
     this.#parts.loader.applyAccess(session, state);
-    this.#calls.reportLost(session, changes, "its request was answered 503");
+    this.#calls.reportLost(session, changes, why);
   }
 }
 
@@ -297,10 +356,7 @@ class RefusedError extends Error {
   readonly answer: HttpError = unkept();
 }
 
-function hasChanges(session: Session, state: StoredState): boolean {
-  return state.values !== undefined || state.callbacks !== undefined ||
-    state.operations.length > 0 ||
-    !Number.isNaN(state.sessionTimeout) &&
-      (state.sessionTimeout !== session.sessionTimeout * 1000 ||
-        state.absoluteTimeout !== session.absoluteTimeout * 1000);
+/** Whether changes of a request may be among those that were dropped. */
+function isDropped(state: StoredState, { drops }: WriteOptions): boolean {
+  return drops !== undefined && drops !== state.drops;
 }

@@ -29,12 +29,12 @@ import { RecordLoader } from "./record_loader.ts";
 import { RecordLoads } from "./record_loads.ts";
 import { RecordWriter } from "./record_writer.ts";
 import { hashOfSecret } from "./secret_hash.ts";
-import { SessionRefreshes } from "./session_refreshes.ts";
 import { StoreBreaker } from "./store_breaker.ts";
 import { StoreHealth } from "./store_health.ts";
 import { PerPart } from "./store_parts.ts";
 import { StoredValues } from "./stored_values.ts";
 import { VisitWrites } from "./visit_writes.ts";
+import { VisitsUnderWay } from "./visits_under_way.ts";
 
 /**
  * Sessions in a store that other processes may share.
@@ -55,9 +55,7 @@ export class StoredBackend implements StoreBackend {
   readonly #claims: PerPart<EndClaims>;
   readonly #loads: RecordLoads;
   readonly #visitWrites: VisitWrites;
-  readonly #refreshes: SessionRefreshes;
-  /** The requests under way that have to be waited for. */
-  readonly #waiting = new Set<BackendVisit>();
+  readonly #visits = new VisitsUnderWay();
   readonly #timeout: number;
   #startTimer: unknown;
   #ready: Promise<void> | undefined = undefined;
@@ -85,10 +83,9 @@ export class StoredBackend implements StoreBackend {
       breakers,
       loader,
       timeout,
-      isInRequest: (session) =>
-        [...this.#waiting].some(({ ownSession }) => ownSession === session),
+      isInRequest: (session) => this.#visits.has(session),
       onOver: (session) => this.#claimsOf(session).requestCheck(session),
-    });
+    }, this.#visits);
     const turns = new Turns(clock);
     const quietTurns = new Turns(clock);
     const claimant = { owner: randomId(), lease: endLease * 1000 };
@@ -104,19 +101,15 @@ export class StoredBackend implements StoreBackend {
           claimant,
           turns,
           quietTurns,
-          onChange: (notification) => this.#refreshes.note(notification),
         }),
     );
-    const parts = { store, health, breakers, claims, loader, writer };
+    const visits = this.#visits;
+    const parts = { store, health, breakers, claims, loader, writer, visits };
     this.#loads = new RecordLoads(registry, parts);
     this.#visitWrites = new VisitWrites(registry, parts);
     this.values = new StoredValues(registry, {
       ...parts,
       onAbsent: (session) => this.#claimsOf(session).requestCheck(session),
-    });
-    this.#refreshes = new SessionRefreshes(registry, {
-      loader,
-      reload: (session) => this.values.reload(session),
     });
     // The program registers its callbacks in this turn; claims begin after it.
     this.#startTimer = clock.setTimeout(() => {
@@ -145,8 +138,7 @@ export class StoredBackend implements StoreBackend {
 
   load(lookups: readonly Lookup[]): MaybePromise<void> {
     if (this.#ready === undefined) this.start().catch(() => {});
-    const loads = lookups.map((lookup) => this.#loads.load(lookup));
-    if (loads.some(isPromiseLike)) return Promise.all(loads).then(() => {});
+    return this.#loads.load(lookups);
   }
 
   newUid(): string {
@@ -188,7 +180,6 @@ export class StoredBackend implements StoreBackend {
 
   /** Extends the deadline in the store while a request is under way. */
   hold(visit: BackendVisit): () => void {
-    this.#waiting.add(visit);
     let timer: unknown;
     const watch = () => {
       const timeout = (visit.ownSession?.sessionTimeout ?? 1) * 1000;
@@ -196,21 +187,26 @@ export class StoredBackend implements StoreBackend {
       const pause = Math.min(Math.max(timeout / 4 || 0, 10), CHECK_EVERY);
       timer = this.#clock.setTimeout(() => {
         const session = visit.ownSession;
-        if (session !== undefined && visit.isHolding) {
-          this.#writer.extend(session, 2 * pause);
+        const isWanted = () => visit.ownSession === session && visit.isHolding;
+        if (session !== undefined && isWanted()) {
+          this.#writer.extend(session, 2 * pause, isWanted);
         }
         watch();
       }, pause);
     };
     watch();
+    this.#visits.add(visit);
     return () => {
-      this.#waiting.delete(visit);
+      this.#visits.answer(visit);
       this.#clock.clearTimeout(timer);
     };
   }
 
   flush(visit: BackendVisit): MaybePromise<void> {
-    return this.#visitWrites.flush(visit);
+    const done = () => this.#visits.remove(visit);
+    const flushing = attempt(() => this.#visitWrites.flush(visit));
+    if (isPromiseLike(flushing)) return flushing.finally(done);
+    done();
   }
 
   evict(session: Session): boolean {
@@ -239,7 +235,6 @@ export class StoredBackend implements StoreBackend {
     this.#isStopped = true;
     this.#clock.clearTimeout(this.#startTimer);
     this.#health.stop();
-    this.#refreshes.stop();
     this.#lastWrites = settleAll<unknown>([
       this.#writer.halt(),
       ...this.#claims.all.map((claims) => claims.halt()),

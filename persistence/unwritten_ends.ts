@@ -25,8 +25,8 @@ export interface UnwrittenEndsParts {
 export class UnwrittenEnds {
   readonly #parts: UnwrittenEndsParts;
   readonly #ends = new Map<string, SessionEnd>();
-  /** The uids of the ends that are being written. */
-  readonly #writing = new Set<string>();
+  /** The writes that are under way, by uid; they never reject. */
+  readonly #writing = new Map<string, Promise<void>>();
 
   constructor(parts: UnwrittenEndsParts) {
     this.#parts = parts;
@@ -43,9 +43,15 @@ export class UnwrittenEnds {
   }
 
   /** Adds an end and begins to write it. */
-  add(end: SessionEnd): MaybePromise<void> {
+  add(end: SessionEnd): void {
     this.#ends.set(end.uid, end);
-    return this.#write(end);
+    this.#write(end);
+  }
+
+  /** Writes the end of a session, if it is unwritten; never fails. */
+  write(uid: string): MaybePromise<void> {
+    const end = this.#ends.get(uid);
+    if (end !== undefined) return this.#write(end);
   }
 
   /** Removes an end and returns it. */
@@ -64,14 +70,10 @@ export class UnwrittenEnds {
   #write(end: SessionEnd): MaybePromise<void> {
     const { uid, session, reason } = end;
     const { breaker, writer, claim, onClaimed } = this.#parts;
-    if (this.#writing.has(uid)) return;
-    this.#writing.add(uid);
-    const done = () => void this.#writing.delete(uid);
-    const failed = (error: unknown) => {
-      done();
-      // It is written in a later round.
-      breaker.report(error, { session });
-    };
+    const underWay = this.#writing.get(uid);
+    if (underWay !== undefined) return underWay;
+    // It is written in a later round.
+    const failed = (error: unknown) => breaker.report(error, { session });
     try {
       const writing = proceed(
         writer.prepareEnd(session),
@@ -81,8 +83,12 @@ export class UnwrittenEnds {
             if (claimed !== undefined) onClaimed(end);
           }),
       );
-      if (isPromiseLike(writing)) return writing.then(done, failed);
-      done();
+      if (!isPromiseLike(writing)) return;
+      const settled = writing.catch(failed).finally(() =>
+        void this.#writing.delete(uid)
+      );
+      this.#writing.set(uid, settled);
+      return settled;
     } catch (error) {
       failed(error);
     }

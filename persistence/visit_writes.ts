@@ -5,7 +5,6 @@ import {
   settleAll,
 } from "../base/maybe_promise.ts";
 import { HttpError } from "../http/http_error.ts";
-import { TOKEN_GENERATION } from "../live/session_streams.ts";
 import type { BackendVisit } from "../registry/session_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { EndClaims } from "./end_claims.ts";
@@ -14,6 +13,7 @@ import type { RecordWriter } from "./record_writer.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
 import { unkept } from "./unkept.ts";
+import type { VisitsUnderWay } from "./visits_under_way.ts";
 
 /** The objects that the writes of requests use. */
 export interface VisitWritesParts {
@@ -21,6 +21,7 @@ export interface VisitWritesParts {
   readonly claims: PerPart<EndClaims>;
   readonly loader: RecordLoader;
   readonly writer: RecordWriter;
+  readonly visits: VisitsUnderWay;
 }
 
 /** Writes the changes of requests before their responses leave. */
@@ -46,20 +47,29 @@ export class VisitWrites {
       const writing = attempt(act);
       if (isPromiseLike(writing)) writes.push(writing);
     };
+    const { visits } = this.#parts;
     for (const other of [...this.#parts.writer.changed]) {
-      if (other !== session) write(() => this.#parts.writer.flush(other));
+      if (other === session || visits.areSuperseded(other)) continue;
+      const isSuperseded = () => visits.areSuperseded(other);
+      write(() => this.#parts.writer.flush(other, { isSuperseded }));
     }
     if (session !== undefined) {
       const loaded = lookup?.loaded;
       const extra = loaded === undefined || visit.wasTouched
         ? undefined
         : this.#parts.writer.untouch(session, loaded);
-      const generation = visit[TOKEN_GENERATION](session);
       const drops = loaded === undefined ? undefined : lookup?.drops;
       write(() =>
-        this.#parts.writer.flush(session, { extra, generation, drops })
+        this.#parts.writer.flush(session, {
+          extra,
+          drops,
+          isSuperseded: () => visit.isSuperseded,
+        })
       );
       this.#parts.loader.settleTouch(session);
+    }
+    for (const uid of uidsOf(visit)) {
+      write(() => this.#parts.claims.of(uid).writeEnd(uid));
     }
     if (writes.length === 0) return this.#checkWritten(visit);
     return settleAll(writes).then(
@@ -70,10 +80,10 @@ export class VisitWrites {
 
   /** Refuses to acknowledge dropped changes and unwritten logouts. */
   #checkWritten(visit: BackendVisit): void {
-    const session = visit.ownSession;
-    if (session === undefined) return;
-    const { uid } = session;
-    if (visit.hasLoggedOut && this.#parts.claims.of(uid).isUnwritten(uid)) {
+    const isUnwritten = uidsOf(visit).some((uid) =>
+      this.#parts.claims.of(uid).isUnwritten(uid)
+    );
+    if (isUnwritten && hasLeftSession(visit)) {
       throw new HttpError(
         503,
         "You may still be logged in: please try to log out again.",
@@ -93,4 +103,19 @@ export class VisitWrites {
     }
     throw error instanceof HttpError ? error : unkept(error);
   }
+}
+
+/** Whether a request has logged out, or in to another session than before. */
+function hasLeftSession(visit: BackendVisit): boolean {
+  return visit.hasLoggedOut ||
+    visit.isNewSession && visit.ownSession?.principal !== undefined;
+}
+
+/** Returns the uids of the sessions that a request may have ended. */
+function uidsOf(visit: BackendVisit): readonly string[] {
+  const uid = visit.ownSession?.uid;
+  const own = uid === undefined ? [] : [uid];
+  return hasLeftSession(visit)
+    ? [...own, ...visit.lookups.map(({ uid }) => uid)]
+    : own;
 }

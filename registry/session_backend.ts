@@ -6,7 +6,6 @@ import type {
   SessionEnd,
   SessionOwner,
 } from "../session.ts";
-import type { TOKEN_GENERATION } from "../live/session_streams.ts";
 import type { AccessOperation } from "../session/access.ts";
 import type { Lookup } from "./lookup.ts";
 
@@ -22,8 +21,10 @@ export interface BackendVisit {
   readonly isHolding: boolean;
   /** Whether the request ended its session. */
   readonly hasLoggedOut: boolean;
-  /** @ignore */
-  [TOKEN_GENERATION](session: object): number | undefined;
+  /** Whether the request made its session. */
+  readonly isNewSession: boolean;
+  /** Whether a login has superseded the token by which it uses its session. */
+  readonly isSuperseded: boolean;
   /** The changes of principal and tokens that the request made. */
   readonly operations: readonly AccessOperation[];
 }

@@ -140,9 +140,13 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
    * token, or its client left before the response was produced.
    */
   get hasLeft(): boolean {
-    const session = this.#session;
-    if (session !== undefined && this.#isSuperseded(session)) return true;
+    if (this.isSuperseded) return true;
     return !this.#isFinished && this.#source.hasLeft;
+  }
+
+  get isSuperseded(): boolean {
+    const session = this.#session;
+    return session !== undefined && this.#isSuperseded(session);
   }
 
   get ownSession(): Session | undefined {
@@ -158,7 +162,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   }
 
   get isHolding(): boolean {
-    return this.#isWaiting &&
+    return this.#isWaiting && !this.isSuperseded &&
       (this.#isTouched || this.#isNew || this.#isVisitDue);
   }
 
@@ -487,7 +491,12 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   /** Whether a login has superseded the request's token. */
   #isSuperseded(session: Session): boolean {
-    return this.#generation < (session[ACCESS]?.loginGeneration ?? 0);
+    const since = session[ACCESS]?.loginGeneration ?? 0;
+    if (this.#generation >= since) return false;
+    // Over a store a login may be decided anew, for a later generation.
+    const token = session[FIND_TOKEN](this.#key);
+    this.#generation = token?.generation ?? this.#generation;
+    return this.#generation < since;
   }
 
   /** A session that was over when the request arrived is as good as unknown. */

@@ -1,4 +1,3 @@
-import { builtin } from "../base/builtin.ts";
 import { isDateFaked, systemClock } from "../base/clock.ts";
 
 /** The members of a clock that leases use. */
@@ -37,11 +36,9 @@ export const PROCESS_TIME: SteadyTime = {
  */
 export const MACHINE_TIME: SteadyTime = {
   read() {
-    const permission = globalThis.Deno?.permissions.querySync(
-      { name: "sys", kind: "osUptime" },
-    );
-    return permission === undefined || permission.state === "granted"
-      ? Math.floor(builtin("node:os").uptime()) * 1000
+    const name = { name: "sys", kind: "osUptime" } as const;
+    return Deno.permissions.querySync(name).state === "granted"
+      ? Deno.osUptime() * 1000
       : undefined;
   },
   precision: 1000,

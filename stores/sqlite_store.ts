@@ -9,7 +9,6 @@ import type { Clock } from "../base/clock.ts";
 import {
   commitRecord,
   createRecord,
-  isMoreThanTimes,
   loadRecord,
   type SessionRecord,
   timesOf,
@@ -24,7 +23,6 @@ import {
   type Statements,
 } from "./sqlite/statements.ts";
 import type {
-  ChangeNotification,
   Claimant,
   ClaimedEnd,
   Claims,
@@ -128,8 +126,7 @@ export class SqliteStore implements SessionStore, Disposable {
 
   /** {@inheritDoc SessionStore.load} */
   load(uid: string, options: LoadOptions): LoadedSession | undefined {
-    let changed: SessionTimes | undefined;
-    const loaded = this.#database.try("load a session from", () => {
+    return this.#database.try("load a session from", () => {
       for (;;) {
         const row = this.#statements.select.get(uid) as Row | undefined;
         const now = this.#clock.now();
@@ -137,14 +134,11 @@ export class SqliteStore implements SessionStore, Disposable {
         const record = recordOf(row);
         const after = loadRecord(record, options, this.#optionsAt(now));
         if (after === record || this.#update(row, after)) {
-          if (after.version !== record.version) changed = timesOf(after, now);
           return { ...after, now, touchedBefore: record.touchedAt };
         }
         // Another process has changed the session since it was read.
       }
     });
-    if (changed !== undefined) this.#notifyChange(uid, changed);
-    return loaded;
   }
 
   /** {@inheritDoc SessionStore.commit} */
@@ -153,36 +147,21 @@ export class SqliteStore implements SessionStore, Disposable {
     changes: SessionChanges,
     conditions?: CommitConditions,
   ): CommitTimes | undefined {
-    const times = this.#database.write(
-      "commit a session to",
-      (): CommitTimes | undefined => {
-        const now = this.#clock.now();
-        const row = this.#statements.selectFacts.get(uid) as Row | undefined;
-        if (row === undefined || isOver(row, now)) return undefined;
-        const record = recordOf(row);
-        const options = { ...this.#optionsAt(now), conditions };
-        const after = commitRecord(record, changes, options);
-        if (after === undefined) {
-          return { ...timesOf(record, now), isRefused: true };
-        }
-        this.#update(row, after);
-        if (changes.values !== undefined) {
-          this.#setValues(
-            row.id,
-            changes.values,
-          );
-        }
-        if (after.version !== record.version) {
-          this.#ends.notifications.writeChange(after, now);
-        }
-        return timesOf(after, now);
-      },
-    );
-    if (times === undefined) return undefined;
-    this.#ends.notifications.notifyDue(times.deadline);
-    if (isMoreThanTimes(changes) && !times.isRefused) {
-      this.#ends.notifications.notifyChange({ uid, version: times.version });
-    }
+    const times = this.#database.write("commit a session to", () => {
+      const now = this.#clock.now();
+      const row = this.#statements.selectFacts.get(uid) as Row | undefined;
+      if (row === undefined || isOver(row, now)) return undefined;
+      const record = recordOf(row);
+      const options = { ...this.#optionsAt(now), conditions };
+      const after = commitRecord(record, changes, options);
+      if (after === undefined) {
+        return { ...timesOf(record, now), isRefused: true };
+      }
+      this.#update(row, after);
+      if (changes.values !== undefined) this.#setValues(row.id, changes.values);
+      return timesOf(after, now);
+    });
+    if (times !== undefined) this.#ends.notifications.notifyDue(times.deadline);
     return times;
   }
 
@@ -269,11 +248,10 @@ export class SqliteStore implements SessionStore, Disposable {
   watch(
     onEnd: (notification: EndNotification) => void,
     onDueEarlier?: () => void,
-    onChange?: (notification: ChangeNotification) => void,
   ): () => void {
     return this.#database.try(
       "watch the store",
-      () => this.#ends.notifications.watch(onEnd, onDueEarlier, onChange),
+      () => this.#ends.notifications.watch(onEnd, onDueEarlier),
     );
   }
 
@@ -309,17 +287,6 @@ export class SqliteStore implements SessionStore, Disposable {
   /** Closes the database. */
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  /** Notifies of a token that has taken effect; it is no transaction of its own. */
-  #notifyChange(uid: string, { version, now }: SessionTimes): void {
-    const { notifications } = this.#ends;
-    notifications.notifyChange({ uid, version });
-    try {
-      notifications.writeChange({ uid, version }, now);
-    } catch {
-      // Notifications are hints, and the load has succeeded.
-    }
   }
 
   #optionsAt(now: number): { now: number; touchThrottle: number } {

@@ -25,13 +25,12 @@ export const SOON = 8000;
 /**
  * A test that is ignored, and says so, where a permission is missing.
  *
- * @param timeout The milliseconds that it may take.
+ * It may take {@linkcode TEST_LIMIT}.
  */
 export function testWith(
   permissions: readonly Deno.PermissionName[],
   name: string,
   fn: (t: Deno.TestContext) => void | Promise<void>,
-  timeout = TEST_LIMIT,
 ): void {
   const missing = permissions.filter((name) =>
     Deno.permissions.querySync({ name }).state !== "granted"
@@ -42,7 +41,7 @@ export function testWith(
   Deno.test({
     name: name + reason,
     ignore: missing.length > 0,
-    timeout,
+    timeout: TEST_LIMIT,
     fn,
   });
 }
@@ -52,11 +51,10 @@ export function systemTest(
   programs: readonly string[],
   name: string,
   fn: () => Promise<void>,
-  timeout = TEST_LIMIT,
 ): void {
   const missing = programs.filter((program) => !isInstalled(program));
   if (missing.length === 0) {
-    testWith(["net", "read", "run", "write"], name, fn, timeout);
+    testWith(["net", "read", "run", "write"], name, fn);
   } else {
     Deno.test({
       name: `${name} (ignored: needs ${missing.join(", ")})`,

@@ -1,5 +1,4 @@
 import type {
-  ChangeNotification,
   Claimant,
   Claims,
   DeadLetter,
@@ -70,10 +69,9 @@ export class ShardGroup implements RedisPart {
   watch(
     onEnd: (notification: EndNotification) => void,
     onDueEarlier?: () => void,
-    onChange?: (notification: ChangeNotification) => void,
   ): Promise<() => void> {
     const { notifications } = this.#tools;
-    return notifications.watch(this.#shards, onEnd, onDueEarlier, onChange);
+    return notifications.watch(this.#shards, onEnd, onDueEarlier);
   }
 
   listDeadLetters(): Promise<DeadLetter[]> {

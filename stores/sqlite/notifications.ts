@@ -1,6 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import type { Clock } from "../../base/clock.ts";
-import type { ChangeNotification, EndNotification } from "../store.ts";
+import type { EndNotification } from "../store.ts";
 import { Watchers } from "../watchers.ts";
 import type { SqliteDatabase } from "./database.ts";
 
@@ -66,20 +66,6 @@ export class SqliteNotifications {
     this.#deleteOld.run(now - LIFETIME);
   }
 
-  /**
-   * Writes the notification of a change, in the transaction that makes it: a row
-   * whose reason is null in JSON, with the version in the place of the time.
-   */
-  writeChange({ uid, version }: ChangeNotification, now: number): void {
-    this.#insert.run(this.#source, uid, "null", version, now);
-    this.#deleteOld.run(now - LIFETIME);
-  }
-
-  /** Notifies this process of a change, after it has been committed. */
-  notifyChange(notification: ChangeNotification): void {
-    this.#watchers.notifyChange(notification);
-  }
-
   /** Notifies this process of an end, after it has been committed. */
   notifyEnd(notification: EndNotification): void {
     this.#watchers.notifyEnd(notification);
@@ -101,10 +87,9 @@ export class SqliteNotifications {
   watch(
     onEnd: (notification: EndNotification) => void,
     onDueEarlier?: () => void,
-    onChange?: (notification: ChangeNotification) => void,
   ): () => void {
     if (this.#watchers.size === 0) this.#start();
-    const remove = this.#watchers.add(onEnd, onDueEarlier, onChange);
+    const remove = this.#watchers.add(onEnd, onDueEarlier);
     return () => {
       remove();
       if (this.#watchers.size === 0) this.stop();
@@ -146,8 +131,7 @@ export class SqliteNotifications {
         & { number: number; source: string };
       this.#lastRead = number;
       if (source === this.#source) continue;
-      if (reason === "null") this.notifyChange({ uid, version: at });
-      else this.notifyEnd({ uid, reason: JSON.parse(reason), at });
+      this.notifyEnd({ uid, reason: JSON.parse(reason), at });
     }
     this.notifyDue(this.#options.nextDue());
     this.#dataVersion = version;

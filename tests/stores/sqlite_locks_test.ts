@@ -9,7 +9,6 @@
  * @module
  */
 
-import fs from "node:fs";
 import {
   assert,
   assertEquals,
@@ -248,15 +247,20 @@ testWithSqlite3(
 
 /** Calls a function each time that this thread closes a file. */
 function beforeClosing(act: () => void): Disposable {
-  const { closeSync } = fs;
-  fs.closeSync = (file) => {
-    try {
-      act();
-    } finally {
-      closeSync(file);
-    }
+  const { openSync } = Deno;
+  Deno.openSync = (...options) => {
+    const file = openSync(...options);
+    const close = file.close.bind(file);
+    file.close = () => {
+      try {
+        act();
+      } finally {
+        close();
+      }
+    };
+    return file;
   };
-  return { [Symbol.dispose]: () => void (fs.closeSync = closeSync) };
+  return { [Symbol.dispose]: () => void (Deno.openSync = openSync) };
 }
 
 /** Starts a worker that runs a text with each message, which is `data`. */

@@ -1,0 +1,165 @@
+// What a token that a login has superseded can still do over a store, in other
+// processes and by requests under way: nothing.
+
+import { assertEquals } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import type { Session } from "../../mod.ts";
+import { MemoryStore } from "../../stores/memory_store.ts";
+import {
+  after,
+  asynchronous,
+  BentStore,
+  cookieOf,
+  Node,
+  pass,
+  uidOf,
+} from "../helpers_store.ts";
+
+const LOOK = { tokenHash: "", touch: false, grace: 0 };
+
+/** A site whose pages log in, wait, and use the session that they had before. */
+function makeNode(store: ConstructorParameters<typeof Node>[0]): Node {
+  return new Node(store)
+    .page("visit", (request) => request.getSession().uid)
+    .page("look", (request) => String(request.session?.get("note")))
+    .page("login", (request) => request.logIn("alice").uid)
+    .page("slow-login", async (request) => {
+      request.session;
+      await after(1000);
+      return request.logIn("alice").uid;
+    })
+    .page("renew", (request) => request.renewSession().uid)
+    .page("hold", async (request) => {
+      request.getSession();
+      await after(100_000);
+      return "";
+    })
+    .page("slow-set", async (request) => {
+      const session: Session = request.getSession();
+      await after(1000);
+      session.set("note", "by the old token");
+      await after(Number(request.query.get("more") ?? 0));
+      return "";
+    });
+}
+
+async function statusOf(answer: Response | Promise<Response>): Promise<number> {
+  const response = await answer;
+  await response.body?.cancel();
+  return response.status;
+}
+
+async function newCookie(answer: Response | Promise<Response>) {
+  const response = await answer;
+  await response.body?.cancel();
+  return cookieOf(response);
+}
+
+for (const where of ["the same process", "another process"]) {
+  for (const more of [0, 1000]) {
+    Deno.test(`A value that a request sets ${more} ms before its answer is refused after a login in ${where}`, async () => {
+      using time = new FakeTime();
+      const inner = new MemoryStore();
+      await using one = makeNode(asynchronous(inner));
+      await using other = makeNode(asynchronous(inner));
+      const cookie = await newCookie(one.get("visit"));
+      const slow = statusOf(one.get(`slow-set?more=${more}`, cookie));
+      await pass(time, 100);
+      const node = where === "the same process" ? one : other;
+      const after = await newCookie(node.get("login", cookie));
+      await pass(time, 3000);
+      assertEquals(await slow, 503);
+      assertEquals(inner.load(uidOf(cookie), LOOK)?.values.size, 0);
+      assertEquals(await (await one.get("look", after)).text(), "undefined");
+    });
+  }
+
+  Deno.test(`A request under way holds its session no more after a login in ${where}`, async () => {
+    using time = new FakeTime();
+    const inner = new MemoryStore();
+    await using one = makeNode(asynchronous(inner));
+    await using other = makeNode(asynchronous(inner));
+    const cookie = await newCookie(one.get("visit"));
+    const slow = statusOf(one.get("hold", cookie));
+    await pass(time, 100);
+    const node = where === "the same process" ? one : other;
+    await newCookie(node.get("login", cookie));
+    await pass(time, 62_000);
+    assertEquals(inner.load(uidOf(cookie), LOOK), undefined);
+    assertEquals([...one.reasons, ...other.reasons], ["idle"]);
+    await pass(time, 40_000);
+    assertEquals(await slow, 200);
+  });
+}
+
+Deno.test("A request under way holds its session beyond sessionTimeout while others change it", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  await using one = makeNode(asynchronous(inner));
+  await using other = makeNode(asynchronous(inner));
+  const cookie = await newCookie(one.get("visit"));
+  const slow = statusOf(one.get("hold", cookie));
+  await pass(time, 100);
+  await newCookie(other.get("renew", cookie));
+  await pass(time, 90_000);
+  assertEquals(inner.load(uidOf(cookie), LOOK)?.uid, uidOf(cookie));
+  await pass(time, 11_000);
+  assertEquals(await slow, 200);
+});
+
+Deno.test("A load puts no token into effect if the cookies of the request open several sessions", async () => {
+  using _time = new FakeTime();
+  const inner = new MemoryStore();
+  await using node = makeNode(asynchronous(inner));
+  const first = await newCookie(node.get("visit"));
+  const second = await newCookie(node.get("visit"));
+  const renewed = await newCookie(node.get("renew", second));
+  const before = inner.load(uidOf(second), LOOK);
+  const response = await node.get("look", `${first}; ${renewed}`);
+  await response.body?.cancel();
+  const { now: _, ...after } = inner.load(uidOf(second), LOOK)!;
+  const { now: __, ...expected } = before!;
+  assertEquals(after, expected);
+});
+
+Deno.test("A load touches no session if the cookies of the request open several", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  await using node = makeNode(asynchronous(inner));
+  const first = await newCookie(node.get("visit"));
+  const second = await newCookie(node.get("visit"));
+  await pass(time, 40_000);
+  await statusOf(node.get("visit", `${first}; ${second}`));
+  await pass(time, 21_000);
+  assertEquals(node.reasons, ["idle", "idle"]);
+});
+
+Deno.test("Of several cookies of one session over a store the newest takes effect", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  await using node = makeNode(asynchronous(inner));
+  const first = await newCookie(node.get("visit"));
+  const renewed = await newCookie(node.get("renew", first));
+  await pass(time, 40_000);
+  await statusOf(node.get("visit", `${first}; ${renewed}`));
+  await pass(time, 40_000);
+  const record = inner.load(uidOf(first), LOOK);
+  assertEquals(record?.generation, 1);
+});
+
+Deno.test("RequestSession.logIn() is written anew where others have renewed the session meanwhile", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  await using one = makeNode(bent.store);
+  await using other = makeNode(asynchronous(inner));
+  const cookie = await newCookie(one.get("visit"));
+  const slow = Promise.resolve(one.get("slow-login", cookie));
+  await pass(time, 100);
+  await newCookie(other.get("renew", cookie));
+  await pass(time, 2000);
+  const login = await newCookie(slow);
+  assertEquals(uidOf(login), uidOf(cookie));
+  assertEquals(await statusOf(one.get("look", login)), 200);
+  assertEquals(inner.load(uidOf(cookie), LOOK)?.principal, "alice");
+});
