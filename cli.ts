@@ -29,7 +29,7 @@ import {
   UsageError,
 } from "./program/cli_options.ts";
 import { describe } from "./base/describe.ts";
-import { listen } from "./listen.ts";
+import { type HttpServer, listen } from "./listen.ts";
 import { ScriptDirectory } from "./resources/script_directory.ts";
 import { StaticFile } from "./resources/files/static_file.ts";
 import { Session } from "./session.ts";
@@ -79,7 +79,7 @@ async function serve(options: ServeOptions): Promise<void> {
   if (!Deno.statSync(path).isDirectory) {
     throw new TypeError(`Cannot serve ${describe(path)}: it is not a folder`);
   }
-  using logFile = accessLog === undefined || accessLog === "-"
+  const logFile = accessLog === undefined || accessLog === "-"
     ? undefined
     : openLog(accessLog);
   const siteOptions: SiteOptions = { displayTracebacks, trustProxy };
@@ -88,13 +88,16 @@ async function serve(options: ServeOptions): Promise<void> {
     siteOptions.sessionFactory = sessionsOf(sessionTimeout);
   }
   const root = new ScriptDirectory(path, { fallback: files });
-  await using site = new Site(root, siteOptions);
-
-  await using servers = new AsyncDisposableStack();
-  const finished = endpoints.map((endpoint) =>
-    servers.use(listen(site, endpoint)).finished
-  );
-  await Promise.all(finished);
+  const site = new Site(root, siteOptions);
+  const servers: HttpServer[] = [];
+  try {
+    for (const endpoint of endpoints) servers.push(listen(site, endpoint));
+    await Promise.all(servers.map(({ finished }) => finished));
+  } finally {
+    await Promise.all(servers.map((server) => server.shutdown()));
+    await site.close();
+    logFile?.close();
+  }
 }
 
 /** Returns a class of sessions that end after so many seconds without access. */

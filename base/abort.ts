@@ -44,13 +44,17 @@ export class GuardedAbort {
     this.#reason = reason;
     if (this.#controller === undefined) return;
     const outer = report;
-    if (outer === undefined) globalThis.addEventListener("error", take);
+    // Node reports such exceptions by its process instead.
+    const { addEventListener, removeEventListener } = globalThis as Partial<
+      typeof globalThis
+    >;
+    if (outer === undefined) addEventListener?.("error", take);
     report = this.#onError;
     try {
       this.#controller.abort(reason());
     } finally {
       report = outer;
-      if (outer === undefined) globalThis.removeEventListener("error", take);
+      if (outer === undefined) removeEventListener?.("error", take);
     }
   }
 }

@@ -5,8 +5,13 @@ interface Builtins {
     hash(algorithm: string, data: string, encoding: "buffer"): Uint8Array;
     timingSafeEqual(one: Uint8Array, other: Uint8Array): boolean;
   };
+  readonly "node:os": {
+    /** Seconds since the machine was booted. */
+    uptime(): number;
+  };
   readonly "node:v8": {
     serialize(value: unknown): { toString(encoding: "base64"): string };
+    deserialize(bytes: Uint8Array): unknown;
     readonly DefaultDeserializer: new (bytes: Uint8Array) => {
       readHeader(): boolean;
       readValue(): unknown;

@@ -1,3 +1,12 @@
+import fs from "node:fs";
+
+/** The parts of `Deno.FileInfo` that identify a file. */
+interface FileIdentity {
+  readonly dev: number;
+  /** Null where the system has no inodes. */
+  readonly ino: number | null;
+}
+
 /**
  * The number of stores of this thread that have each file open.
  *
@@ -24,24 +33,33 @@ export function markInUse(paths: readonly string[]): () => void {
 }
 
 /** Returns whether a file is in use, under any of its names. */
-export function isInUse(info: Deno.FileInfo): boolean {
+export function isInUse(info: FileIdentity): boolean {
   if (filesInUse.size === 0) return false;
   const key = keyOf(info);
   return key !== undefined && filesInUse.has(key);
 }
 
+/**
+ * Returns whether a file may be looked at without prompting the user. Runtimes
+ * other than Deno never prompt.
+ */
+export function mayRead(path: string): boolean {
+  const permission = globalThis.Deno?.permissions.querySync(
+    { name: "read", path },
+  );
+  return permission === undefined || permission.state === "granted";
+}
+
 function keyAt(path: string): string | undefined {
-  // Without the permission, statSync() would prompt the user.
-  const permission = Deno.permissions.querySync({ name: "read", path });
-  if (permission.state !== "granted") return undefined;
+  if (!mayRead(path)) return undefined;
   try {
-    return keyOf(Deno.statSync(path));
+    return keyOf(fs.statSync(path));
   } catch {
     return undefined;
   }
 }
 
 /** Identifies a file; undefined on Windows, where a lock belongs to one descriptor. */
-function keyOf({ dev, ino }: Deno.FileInfo): string | undefined {
+function keyOf({ dev, ino }: FileIdentity): string | undefined {
   return ino === null ? undefined : `${dev}:${ino}`;
 }

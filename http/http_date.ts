@@ -1,12 +1,45 @@
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec";
+const TIME = String.raw`(?<time>\d\d:\d\d:\d\d)`;
+const MONTH = `(?<month>${MONTHS.replaceAll(" ", "|")})`;
+
+/** The three forms of a date, the one to send first (RFC 9110, section 5.6.7). */
+const FORMS: readonly RegExp[] = [
+  `(Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?<day>\\d\\d) ${MONTH} (?<year>\\d{4}) ${TIME} GMT`,
+  `(Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (?<day>\\d\\d)-${MONTH}-(?<year>\\d\\d) ${TIME} GMT`,
+  `(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ${MONTH} (?<day>[ \\d]\\d) ${TIME} (?<year>\\d{4})`,
+].map((form) => new RegExp(`^${form}$`));
+
+/** Years after which a year of two digits is of the last century. */
+const MOST_YEARS_AHEAD = 50;
+
 /**
- * Returns the UNIX milliseconds of a date in a header; NaN if it is invalid.
+ * Returns the UNIX milliseconds of an HTTP-date, in one of the three forms of RFC
+ * 9110; NaN for all other texts.
  *
- * Text after a semicolon is ignored, as in Twisted. The form of asctime has no
- * zone and is GMT like the others (RFC 9110, 5.6.7). Bytes that occur in no date
- * are refused, because `Date.parse()` takes some for a space and ignores others.
+ * The name of the day is not compared with the date. `Date.parse()` would take
+ * "maybe 2030" and "foo 5" for dates.
  */
 export function parseHttpDate(text: string): number {
-  const [date = ""] = text.split(";");
-  if (/[^\t -~]/.test(date)) return NaN;
-  return Date.parse(date.includes("GMT") ? date : `${date} GMT`);
+  for (const form of FORMS) {
+    const { day, month, year, time } = form.exec(text)?.groups ?? {};
+    if (day === undefined) continue;
+    const index = MONTHS.split(" ").indexOf(month!);
+    const [hour, minute, second] = time!.split(":").map(Number);
+    // A leap second is the second after, as in UNIX time.
+    if (hour! > 23 || minute! > 59 || second! > 60) return NaN;
+    const date = new Date(0);
+    date.setUTCFullYear(wholeYear(year!), index, Number(day));
+    if (date.getUTCMonth() !== index) return NaN;
+    return date.setUTCHours(hour!, minute!, second!);
+  }
+  return NaN;
+}
+
+/** Returns the year of two digits that is not far in the future. */
+function wholeYear(digits: string): number {
+  const year = Number(digits);
+  if (digits.length > 2) return year;
+  const now = new Date().getUTCFullYear();
+  const inCentury = now - now % 100 + year;
+  return inCentury > now + MOST_YEARS_AHEAD ? inCentury - 100 : inCentury;
 }

@@ -8,7 +8,11 @@ import {
 import type { StoredEndCounts } from "../registry/session_counts.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session, SessionEnd, SessionEndReason } from "../session.ts";
-import type { Claimant, SessionStore } from "../stores/store.ts";
+import type {
+  ChangeNotification,
+  Claimant,
+  SessionStore,
+} from "../stores/store.ts";
 import { PollingLoop } from "../timing/polling_loop.ts";
 import type { Turns } from "../timing/turns.ts";
 import { ClaimedEnds } from "./claimed_ends.ts";
@@ -43,6 +47,8 @@ export interface EndClaimsParts {
    * wait for callbacks, which may block.
    */
   readonly quietTurns: Turns;
+  /** Called with each change of a session, in any process. */
+  readonly onChange: (notification: ChangeNotification) => void;
 }
 
 /**
@@ -102,6 +108,7 @@ export class EndClaims {
         if (session !== undefined) this.#endQuietly(session, reason);
       },
       onEarlier: () => this.#loop.wake(),
+      onChange: parts.onChange,
       onError: (error) => registry.site.reportError(error, {}),
     });
     this.#unwritten = new UnwrittenEnds({

@@ -1,6 +1,7 @@
 import { callGuarded } from "../base/callback.ts";
 import { isPromiseLike } from "../base/maybe_promise.ts";
 import type { SessionEndReason } from "../session.ts";
+import type { ChangeNotification } from "../stores/store.ts";
 import type { AnyPart } from "./store_parts.ts";
 
 /** The objects that the watch uses. */
@@ -11,10 +12,12 @@ export interface EndWatchParts {
   onEnd(uid: string, reason: SessionEndReason): void;
   /** Called when an end may be due earlier than known. */
   onEarlier(): void;
+  /** Called with each change of a session. */
+  onChange(notification: ChangeNotification): void;
   onError(error: unknown): void;
 }
 
-/** Watches a part of a store for the ends of other processes. */
+/** Watches a part of a store for the ends and changes of other processes. */
 export class EndWatch {
   readonly #parts: EndWatchParts;
   #unwatch: (() => void) | undefined = undefined;
@@ -44,6 +47,7 @@ export class EndWatch {
       const unwatch = this.#parts.part.watch(
         ({ uid, reason }) => this.#parts.onEnd(uid, reason as SessionEndReason),
         () => this.#parts.onEarlier(),
+        (notification) => this.#parts.onChange(notification),
       );
       if (isPromiseLike(unwatch)) unwatch.then(watching, failed);
       else watching(unwatch);

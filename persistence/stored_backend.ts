@@ -29,6 +29,7 @@ import { RecordLoader } from "./record_loader.ts";
 import { RecordLoads } from "./record_loads.ts";
 import { RecordWriter } from "./record_writer.ts";
 import { hashOfSecret } from "./secret_hash.ts";
+import { SessionRefreshes } from "./session_refreshes.ts";
 import { StoreBreaker } from "./store_breaker.ts";
 import { StoreHealth } from "./store_health.ts";
 import { PerPart } from "./store_parts.ts";
@@ -56,6 +57,7 @@ export class StoredBackend implements StoreBackend {
   readonly #loads: RecordLoads;
   readonly #visitWrites: VisitWrites;
   readonly #visits = new VisitsUnderWay();
+  readonly #refreshes: SessionRefreshes;
   readonly #timeout: number;
   #startTimer: unknown;
   #ready: Promise<void> | undefined = undefined;
@@ -101,6 +103,7 @@ export class StoredBackend implements StoreBackend {
           claimant,
           turns,
           quietTurns,
+          onChange: (notification) => this.#refreshes.note(notification),
         }),
     );
     const visits = this.#visits;
@@ -110,6 +113,10 @@ export class StoredBackend implements StoreBackend {
     this.values = new StoredValues(registry, {
       ...parts,
       onAbsent: (session) => this.#claimsOf(session).requestCheck(session),
+    });
+    this.#refreshes = new SessionRefreshes(registry, {
+      loader,
+      reload: (session) => this.values.reload(session),
     });
     // The program registers its callbacks in this turn; claims begin after it.
     this.#startTimer = clock.setTimeout(() => {
@@ -235,6 +242,7 @@ export class StoredBackend implements StoreBackend {
     this.#isStopped = true;
     this.#clock.clearTimeout(this.#startTimer);
     this.#health.stop();
+    this.#refreshes.stop();
     this.#lastWrites = settleAll<unknown>([
       this.#writer.halt(),
       ...this.#claims.all.map((claims) => claims.halt()),

@@ -61,7 +61,9 @@ export function decodeValue(text: string): unknown {
 
 /** Reads a structured clone, in which each view has a buffer of its own. */
 function deserialize(bytes: Uint8Array): unknown {
-  const { DefaultDeserializer } = builtin("node:v8");
+  const { deserialize, DefaultDeserializer } = builtin("node:v8");
+  // Bun has another format, no classes for it, and views with their own buffers.
+  if ("Bun" in globalThis) return deserialize(bytes);
   const deserializer = new DefaultDeserializer(bytes);
   // Runtimes hand out views into the bytes that they read, or into a pool.
   const read = deserializer._readHostObject;

@@ -53,7 +53,10 @@ export function setLastModified(
   const isComparable = modified <= now && request[HAS_SUCCEEDED] &&
     isGetOrHead(request) && !request.headers.has("if-none-match");
   if (!isComparable) return false;
-  const since = parseHttpDate(request.headers.get("if-modified-since") ?? "");
+  // Some old browsers send the length after the date, as in Twisted.
+  const [date = ""] = request.headers.get("if-modified-since")?.split(";") ??
+    [];
+  const since = parseHttpDate(date);
   if (!(since >= modified)) return false;
   request.setResponseCode(304);
   return true;

@@ -1,3 +1,4 @@
+import { builtin } from "../base/builtin.ts";
 import { isDateFaked, systemClock } from "../base/clock.ts";
 
 /** The members of a clock that leases use. */
@@ -36,9 +37,11 @@ export const PROCESS_TIME: SteadyTime = {
  */
 export const MACHINE_TIME: SteadyTime = {
   read() {
-    const name = { name: "sys", kind: "osUptime" } as const;
-    return Deno.permissions.querySync(name).state === "granted"
-      ? Deno.osUptime() * 1000
+    const permission = globalThis.Deno?.permissions.querySync(
+      { name: "sys", kind: "osUptime" },
+    );
+    return permission === undefined || permission.state === "granted"
+      ? Math.floor(builtin("node:os").uptime()) * 1000
       : undefined;
   },
   precision: 1000,

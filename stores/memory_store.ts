@@ -25,6 +25,7 @@ import {
   timesOf,
 } from "./record.ts";
 import type {
+  ChangeNotification,
   Claimant,
   ClaimedEnd,
   Claims,
@@ -277,8 +278,9 @@ export class MemoryStore implements SessionStore {
   watch(
     onEnd: (notification: EndNotification) => void,
     onDueEarlier?: () => void,
+    onChange?: (notification: ChangeNotification) => void,
   ): () => void {
-    return this.#watchers.add(onEnd, onDueEarlier);
+    return this.#watchers.add(onEnd, onDueEarlier, onChange);
   }
 
   /** Lists the dead letters, in the order in which their sessions were created. */
@@ -328,6 +330,10 @@ export class MemoryStore implements SessionStore {
     if (entry.record.principal !== record.principal) {
       this.#unindex(entry.record);
       this.#index(record);
+    }
+    const { uid, version } = record;
+    if (version !== entry.record.version) {
+      this.#watchers.notifyChange({ uid, version });
     }
     entry.record = record;
     this.#queue.set(entry.row, record.deadline, now);

@@ -26,6 +26,7 @@ import { COMMIT, COMMIT_SMALL, CREATE, LOAD } from "./redis/session_scripts.ts";
 import { type RedisPart, ShardGroup } from "./redis/shard_group.ts";
 import { Shards } from "./redis/shards.ts";
 import type {
+  ChangeNotification,
   Claimant,
   ClaimedEnd,
   Claims,
@@ -153,7 +154,10 @@ export class RedisStore implements SessionStore, AsyncDisposable {
     const [now, before, fields] = listOf(
       await this.#runner.run(LOAD, `load session "${uid}"`, {
         keys: [key, shard.due],
-        args: [name, this.#touchThrottle, hash, touch ? "1" : "", grace],
+        args: [
+          ...[name, this.#touchThrottle, hash],
+          ...[touch ? "1" : "", grace, CHANNEL],
+        ],
       }),
     );
     if (now === undefined) return undefined;
@@ -275,8 +279,9 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   watch(
     onEnd: (notification: EndNotification) => void,
     onDueEarlier?: () => void,
+    onChange?: (notification: ChangeNotification) => void,
   ): Promise<() => void> {
-    return this.#all.watch(onEnd, onDueEarlier);
+    return this.#all.watch(onEnd, onDueEarlier, onChange);
   }
 
   /**

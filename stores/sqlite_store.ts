@@ -9,6 +9,7 @@ import type { Clock } from "../base/clock.ts";
 import {
   commitRecord,
   createRecord,
+  isMoreThanTimes,
   loadRecord,
   type SessionRecord,
   timesOf,
@@ -23,6 +24,7 @@ import {
   type Statements,
 } from "./sqlite/statements.ts";
 import type {
+  ChangeNotification,
   Claimant,
   ClaimedEnd,
   Claims,
@@ -126,7 +128,8 @@ export class SqliteStore implements SessionStore, Disposable {
 
   /** {@inheritDoc SessionStore.load} */
   load(uid: string, options: LoadOptions): LoadedSession | undefined {
-    return this.#database.try("load a session from", () => {
+    let changed: SessionTimes | undefined;
+    const loaded = this.#database.try("load a session from", () => {
       for (;;) {
         const row = this.#statements.select.get(uid) as Row | undefined;
         const now = this.#clock.now();
@@ -134,11 +137,14 @@ export class SqliteStore implements SessionStore, Disposable {
         const record = recordOf(row);
         const after = loadRecord(record, options, this.#optionsAt(now));
         if (after === record || this.#update(row, after)) {
+          if (after.version !== record.version) changed = timesOf(after, now);
           return { ...after, now, touchedBefore: record.touchedAt };
         }
         // Another process has changed the session since it was read.
       }
     });
+    if (changed !== undefined) this.#notifyChange(uid, changed);
+    return loaded;
   }
 
   /** {@inheritDoc SessionStore.commit} */
@@ -147,21 +153,36 @@ export class SqliteStore implements SessionStore, Disposable {
     changes: SessionChanges,
     conditions?: CommitConditions,
   ): CommitTimes | undefined {
-    const times = this.#database.write("commit a session to", () => {
-      const now = this.#clock.now();
-      const row = this.#statements.selectFacts.get(uid) as Row | undefined;
-      if (row === undefined || isOver(row, now)) return undefined;
-      const record = recordOf(row);
-      const options = { ...this.#optionsAt(now), conditions };
-      const after = commitRecord(record, changes, options);
-      if (after === undefined) {
-        return { ...timesOf(record, now), isRefused: true };
-      }
-      this.#update(row, after);
-      if (changes.values !== undefined) this.#setValues(row.id, changes.values);
-      return timesOf(after, now);
-    });
-    if (times !== undefined) this.#ends.notifications.notifyDue(times.deadline);
+    const times = this.#database.write(
+      "commit a session to",
+      (): CommitTimes | undefined => {
+        const now = this.#clock.now();
+        const row = this.#statements.selectFacts.get(uid) as Row | undefined;
+        if (row === undefined || isOver(row, now)) return undefined;
+        const record = recordOf(row);
+        const options = { ...this.#optionsAt(now), conditions };
+        const after = commitRecord(record, changes, options);
+        if (after === undefined) {
+          return { ...timesOf(record, now), isRefused: true };
+        }
+        this.#update(row, after);
+        if (changes.values !== undefined) {
+          this.#setValues(
+            row.id,
+            changes.values,
+          );
+        }
+        if (after.version !== record.version) {
+          this.#ends.notifications.writeChange(after, now);
+        }
+        return timesOf(after, now);
+      },
+    );
+    if (times === undefined) return undefined;
+    this.#ends.notifications.notifyDue(times.deadline);
+    if (isMoreThanTimes(changes) && !times.isRefused) {
+      this.#ends.notifications.notifyChange({ uid, version: times.version });
+    }
     return times;
   }
 
@@ -248,10 +269,11 @@ export class SqliteStore implements SessionStore, Disposable {
   watch(
     onEnd: (notification: EndNotification) => void,
     onDueEarlier?: () => void,
+    onChange?: (notification: ChangeNotification) => void,
   ): () => void {
     return this.#database.try(
       "watch the store",
-      () => this.#ends.notifications.watch(onEnd, onDueEarlier),
+      () => this.#ends.notifications.watch(onEnd, onDueEarlier, onChange),
     );
   }
 
@@ -287,6 +309,17 @@ export class SqliteStore implements SessionStore, Disposable {
   /** Closes the database. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** Notifies of a token that has taken effect; it is no transaction of its own. */
+  #notifyChange(uid: string, { version, now }: SessionTimes): void {
+    const { notifications } = this.#ends;
+    notifications.notifyChange({ uid, version });
+    try {
+      notifications.writeChange({ uid, version }, now);
+    } catch {
+      // Notifications are hints, and the load has succeeded.
+    }
   }
 
   #optionsAt(now: number): { now: number; touchThrottle: number } {

@@ -112,6 +112,14 @@ export interface EndNotification {
   readonly at: number;
 }
 
+/** A change of a session that raised its version, in any node. */
+export interface ChangeNotification {
+  /** The session that was changed. */
+  readonly uid: string;
+  /** The version since the change. */
+  readonly version: number;
+}
+
 /**
  * A part of a store that can be away while the others are not: the sessions on
  * one node of a cluster, for example.
@@ -298,18 +306,23 @@ export interface SessionStore {
   uidsOf(principal: string): MaybePromise<string[]>;
 
   /**
-   * Notifies of ends, the caller's own included, and of earlier deadlines.
+   * Notifies of ends and changes, the caller's own included, and of earlier
+   * deadlines.
    *
    * Notifications are hints: they may come late, twice or never, unless
    * `isNotifyingReliably` is true. The callbacks must not throw.
    *
    * @param onEnd Called with each end.
    * @param onDueEarlier Called when `nextIn()` may have become smaller.
+   * @param onChange Called with each change that raises a version, within a
+   * second. A store that does not call it has sessions that are live in several
+   * nodes changed with their next request only.
    * @returns a function that stops it.
    */
   watch(
     onEnd: (notification: EndNotification) => void,
     onDueEarlier?: () => void,
+    onChange?: (notification: ChangeNotification) => void,
   ): MaybePromise<() => void>;
 
   /**

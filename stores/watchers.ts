@@ -1,4 +1,4 @@
-import type { EndNotification } from "./store.ts";
+import type { ChangeNotification, EndNotification } from "./store.ts";
 
 /** The callbacks of `watch()`; each is called in a microtask. */
 export class Watchers {
@@ -17,8 +17,9 @@ export class Watchers {
   add(
     onEnd: (notification: EndNotification) => void,
     onDueEarlier?: () => void,
+    onChange?: (notification: ChangeNotification) => void,
   ): () => void {
-    const watcher = { onEnd, onDueEarlier };
+    const watcher = { onEnd, onDueEarlier, onChange };
     this.#watchers.add(watcher);
     return () => void this.#watchers.delete(watcher);
   }
@@ -33,6 +34,11 @@ export class Watchers {
     this.#notify((watcher) => watcher.onDueEarlier?.());
   }
 
+  /** Notifies of a change, after the call that made it has returned. */
+  notifyChange(notification: ChangeNotification): void {
+    this.#notify((watcher) => watcher.onChange?.(notification));
+  }
+
   #notify(notify: (watcher: Watcher) => void): void {
     for (const watcher of this.#watchers) {
       queueMicrotask(() => {
@@ -45,4 +51,7 @@ export class Watchers {
 interface Watcher {
   readonly onEnd: (notification: EndNotification) => void;
   readonly onDueEarlier: (() => void) | undefined;
+  readonly onChange:
+    | ((notification: ChangeNotification) => void)
+    | undefined;
 }

@@ -1,5 +1,4 @@
 import { trimSpace } from "../base/white_space.ts";
-import { parseHttpDate } from "../http/http_date.ts";
 
 /** The longest age of a cookie in milliseconds: 400 days (RFC 6265bis). */
 const LONGEST_AGE = 400 * 24 * 60 * 60 * 1000;
@@ -135,10 +134,19 @@ function expiryOf(
       ? -Infinity
       : now + Math.min(Number(age) * 1000, LONGEST_AGE);
   }
-  const expires = parseHttpDate(attributes.get("expires") ?? "");
+  const expires = parseCookieDate(attributes.get("expires") ?? "");
   return Number.isNaN(expires)
     ? Infinity
     : Math.min(expires, now + LONGEST_AGE);
+}
+
+/**
+ * Returns the UNIX milliseconds of a date; NaN if it is invalid. Bytes that occur in
+ * no date are refused, because `Date.parse()` takes some for a space.
+ */
+function parseCookieDate(text: string): number {
+  if (/[^\t -~]/.test(text)) return NaN;
+  return Date.parse(text.includes("GMT") ? text : `${text} GMT`);
 }
 
 /**

@@ -147,10 +147,14 @@ export function testStoreContract(
   };
   for (const [fact, run] of Object.entries(tests)) {
     register(name === undefined ? fact : `${name}: ${fact}`, async () => {
-      await using subject = await makeStore();
-      const { store } = subject;
-      const context: ContractContext = { subject, store, crowd, races };
-      await run(context);
+      const subject = await makeStore();
+      try {
+        const { store } = subject;
+        const context: ContractContext = { subject, store, crowd, races };
+        await run(context);
+      } finally {
+        await subject[Symbol.asyncDispose]();
+      }
     });
   }
 }

@@ -25,12 +25,13 @@ export const SOON = 8000;
 /**
  * A test that is ignored, and says so, where a permission is missing.
  *
- * It may take {@linkcode TEST_LIMIT}.
+ * @param timeout The milliseconds that it may take.
  */
 export function testWith(
   permissions: readonly Deno.PermissionName[],
   name: string,
   fn: (t: Deno.TestContext) => void | Promise<void>,
+  timeout = TEST_LIMIT,
 ): void {
   const missing = permissions.filter((name) =>
     Deno.permissions.querySync({ name }).state !== "granted"
@@ -41,7 +42,7 @@ export function testWith(
   Deno.test({
     name: name + reason,
     ignore: missing.length > 0,
-    timeout: TEST_LIMIT,
+    timeout,
     fn,
   });
 }
@@ -51,10 +52,11 @@ export function systemTest(
   programs: readonly string[],
   name: string,
   fn: () => Promise<void>,
+  timeout = TEST_LIMIT,
 ): void {
   const missing = programs.filter((program) => !isInstalled(program));
   if (missing.length === 0) {
-    testWith(["net", "read", "run", "write"], name, fn);
+    testWith(["net", "read", "run", "write"], name, fn, timeout);
   } else {
     Deno.test({
       name: `${name} (ignored: needs ${missing.join(", ")})`,

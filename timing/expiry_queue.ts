@@ -20,6 +20,15 @@ const LONGEST_RUN = 100;
  */
 const LONGEST_WAIT = 60_000;
 
+/**
+ * Milliseconds after which a timer that has not rung is not trusted, and the next
+ * call with a time does its work. Workers drop timers at the end of the request
+ * that set them; elsewhere a late timer rings in the next turn.
+ */
+const OVERDUE: number = globalThis.navigator?.userAgent === "Cloudflare-Workers"
+  ? 0
+  : Infinity;
+
 /** Steps between two readings of the clock while nothing is due. */
 const STEPS_PER_READING = 64;
 
@@ -33,6 +42,7 @@ export class ExpiryQueue<T> {
   readonly #clock: Clock;
   readonly #onDue: (item: T, now: number) => void;
   readonly #wheel = new TimingWheel<T>();
+  readonly #overdue: number;
   /** No slot begins before the time for which it is set. */
   readonly #alarm: Alarm;
   #isRunning = false;
@@ -43,9 +53,15 @@ export class ExpiryQueue<T> {
    * @param onDue Called with each item whose deadline has passed, and the time.
    * It must not throw. An entry that it neither removes nor postpones is due
    * again in the next turn of the event loop.
+   * @param overdue Milliseconds after which a timer is not trusted.
    */
-  constructor(clock: Clock, onDue: (item: T, now: number) => void) {
+  constructor(
+    clock: Clock,
+    onDue: (item: T, now: number) => void,
+    overdue = OVERDUE,
+  ) {
     this.#clock = clock;
+    this.#overdue = overdue;
     this.#onDue = onDue;
     this.#alarm = new Alarm(clock, () => {
       this.#rangAt = clock.now();
@@ -60,6 +76,7 @@ export class ExpiryQueue<T> {
 
   /** Adds an item that is due at `deadline`, and returns its entry. */
   add(item: T, deadline: number, now: number): number {
+    if (now >= this.#alarm.time + this.#overdue) this.#ringLate(now);
     this.#catchUp(now);
     const entry = this.#wheel.add(item, deadline);
     this.#wakeBy(this.#wheel.place(entry, now), now);
@@ -78,7 +95,9 @@ export class ExpiryQueue<T> {
 
   /** Changes the deadline of an entry; a later one is only written down. */
   move(entry: number, deadline: number, now: number): void {
-    if (!this.#wheel.setDue(entry, deadline)) return;
+    const mustMove = this.#wheel.setDue(entry, deadline);
+    if (now >= this.#alarm.time + this.#overdue) this.#ringLate(now);
+    if (!mustMove) return;
     this.#catchUp(now);
     this.#wakeBy(this.#wheel.place(entry, now), now);
   }
@@ -104,6 +123,13 @@ export class ExpiryQueue<T> {
 
   #wake(time: number, now: number): void {
     this.#alarm.setFor(Math.min(time, now + LONGEST_WAIT), now);
+  }
+
+  /** Does what the timer should have done. */
+  #ringLate(now: number): void {
+    this.#alarm.clear();
+    this.#rangAt = now;
+    this.#run();
   }
 
   /** Continues in the next turn of the event loop, if that is before the alarm. */

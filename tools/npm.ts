@@ -62,6 +62,8 @@ export async function packForNpm(target: string): Promise<string[]> {
       if (/\.(js|d\.ts)$/.test(path)) await mapImports(root, path);
     }
     await complete(`${root}/package.json`);
+    // cli.ts reads the version from it.
+    await Deno.copyFile(`${ROOT}deno.json`, `${root}/deno.json`);
     await run("tar", "-czf", target, "-C", folder, "package");
     return paths;
   } finally {

@@ -60,10 +60,14 @@ export class FileTree {
    */
   async find(names: readonly string[]): Promise<FoundFile | undefined> {
     if (!names.every((name) => this.#hasName(name))) return undefined;
-    let found = await look(this.#root, true);
+    // The root is examined only if it is asked for: nothing is below a file.
+    let found = names.length === 0 ? await look(this.#root, true) : undefined;
+    let path = this.#root;
     for (const name of names) {
-      if (!found?.info.isDirectory) return undefined;
-      found = await this.lookAt(join(found.path, name));
+      if (found !== undefined && !found.info.isDirectory) return undefined;
+      path = join(path, name);
+      found = await this.lookAt(path);
+      if (found === undefined) return undefined;
     }
     return found;
   }
@@ -90,16 +94,6 @@ export class FileTree {
       // Unlike test(), search() ignores the lastIndex of a global RegExp.
       (hidden === undefined || name.search(hidden) === -1);
   }
-}
-
-/**
- * Opens a file and closes it again, to see whether it can be read.
- *
- * @throws {Deno.errors.PermissionDenied} If it cannot; see {@linkcode isDenied}.
- */
-export async function checkReadable(file: FoundFile): Promise<void> {
-  const opened = await Deno.open(file.path);
-  opened.close();
 }
 
 /** Returns whether an error says that a file may not be read. */

@@ -1,8 +1,10 @@
 import { acceptsEncodings } from "@std/http/negotiation";
-import { checkReadable, type FileTree, type FoundFile } from "./file_tree.ts";
+import type { FileTree, FoundFile } from "./file_tree.ts";
+import { type OpenFile, openFile } from "./open_file.ts";
 
-/** A file to send, or its compressed copy. */
-export interface EncodedFile extends FoundFile {
+/** An open file to send, or its compressed copy. */
+export interface EncodedFile {
+  readonly file: OpenFile;
   /** The encoding of a compressed copy. */
   readonly encoding: string | undefined;
   /** Whether other clients may get another encoding. */
@@ -12,48 +14,72 @@ export interface EncodedFile extends FoundFile {
 /** The extensions of compressed copies, the best first. */
 const EXTENSIONS: ReadonlyMap<string, string> = new Map([
   ["br", ".br"],
+  ["zstd", ".zst"],
   ["gzip", ".gz"],
 ]);
 
 /**
- * Picks the file or the compressed copy that the client prefers.
+ * Opens the file, or the compressed copy that the client prefers by its headers.
+ * Without headers, copies are not looked for.
  *
  * Ranges are always those of the file itself. A client could not combine ranges of
  * a copy with ranges of the file, and a multipart body cannot name an encoding.
+ *
+ * @returns undefined if the file is gone.
+ * @throws {Deno.errors.PermissionDenied} If the file may not be read.
  */
-export async function pickEncoding(
+export async function openEncoded(
   tree: FileTree,
-  file: FoundFile,
-  headers: Headers,
-): Promise<EncodedFile> {
-  const copies = new Map<string, FoundFile>();
-  for (const [encoding, extension] of EXTENSIONS) {
-    const copy = await findCopy(tree, file, extension);
-    if (copy !== undefined) copies.set(encoding, copy);
+  found: FoundFile,
+  { accepted }: { accepted: Headers | undefined },
+): Promise<EncodedFile | undefined> {
+  const copies = accepted === undefined
+    ? new Map<string, FoundFile>()
+    : await findCopies(tree, found);
+  for (let copy; (copy = preferredOf(copies, accepted)) !== undefined;) {
+    const [encoding, found] = copy;
+    const file = await openCopy(tree, found);
+    if (file !== undefined) return { file, encoding, isNegotiated: true };
+    copies.delete(encoding);
   }
-  const encoding = headers.has("range")
-    ? undefined
-    : acceptedEncoding(headers, [...copies.keys()]);
-  const copy = encoding === undefined ? undefined : copies.get(encoding);
-  return {
-    ...(copy ?? file),
-    encoding: copy === undefined ? undefined : encoding,
-    isNegotiated: copies.size > 0,
-  };
+  const file = await openFile(tree, found);
+  return file &&
+    { file, encoding: undefined, isNegotiated: copies.size > 0 };
 }
 
-/** Finds a copy that is readable. Ignores one older than the file, which is stale. */
-async function findCopy(
+/** Returns the copy that the client prefers; undefined if that is the file itself. */
+function preferredOf(
+  copies: ReadonlyMap<string, FoundFile>,
+  headers: Headers | undefined,
+): readonly [encoding: string, found: FoundFile] | undefined {
+  if (headers === undefined || headers.has("range")) return undefined;
+  const encoding = acceptedEncoding(headers, [...copies.keys()]) ?? "identity";
+  const found = copies.get(encoding);
+  return found && [encoding, found];
+}
+
+/** Finds the copies of a file. Ignores one older than the file, which is stale. */
+async function findCopies(
   tree: FileTree,
-  file: FoundFile,
-  extension: string,
-): Promise<FoundFile | undefined> {
+  { path, info }: FoundFile,
+): Promise<Map<string, FoundFile>> {
+  const copies = new Map<string, FoundFile>();
+  for (const [encoding, extension] of EXTENSIONS) {
+    const copy = await tree.lookAt(path + extension).catch(() => undefined);
+    if (copy?.info.isFile && Number(copy.info.mtime) >= Number(info.mtime)) {
+      copies.set(encoding, copy);
+    }
+  }
+  return copies;
+}
+
+/** Opens a copy; undefined if it may not be read, or is gone. */
+async function openCopy(
+  tree: FileTree,
+  copy: FoundFile,
+): Promise<OpenFile | undefined> {
   try {
-    const copy = await tree.lookAt(file.path + extension);
-    if (!copy?.info.isFile) return undefined;
-    if (Number(copy.info.mtime) < Number(file.info.mtime)) return undefined;
-    await checkReadable(copy);
-    return copy;
+    return await openFile(tree, copy);
   } catch {
     return undefined;
   }
@@ -62,9 +88,9 @@ async function findCopy(
 /**
  * Returns the preferred encoding, if it is on offer.
  *
- * Of equal preferences the library takes the first. Browsers name br last, so it
- * is moved to the front. The library reads some bytes beyond ASCII as white space,
- * so a header with such bytes is ignored.
+ * Of equal preferences the library takes the first. Browsers name br and zstd last,
+ * so the items are put into our order. The library reads some bytes beyond ASCII as
+ * white space, so a header with such bytes is ignored.
  */
 function acceptedEncoding(
   headers: Headers,
@@ -73,16 +99,19 @@ function acceptedEncoding(
   const accepted = headers.get("accept-encoding");
   if (!accepted || offers.length === 0) return undefined;
   if (/[^\t -~]/.test(accepted)) return undefined;
-  const [brotli = [], others = []] = [true, false].map((isBrotli) =>
-    accepted.split(",").filter((item) => /^\s*br\b/i.test(item) === isBrotli)
+  const items = accepted.split(",").toSorted((one, other) =>
+    rankOf(one) - rankOf(other)
   );
   return acceptsEncodings(
-    {
-      headers: new Headers({
-        "accept-encoding": [...brotli, ...others].join(),
-      }),
-    },
+    { headers: new Headers({ "accept-encoding": items.join() }) },
     ...offers,
     "identity",
   );
+}
+
+/** Returns the place of an item of `Accept-Encoding` in our order; others are last. */
+function rankOf(item: string): number {
+  const [, name = ""] = /^[\t ]*([^\t ;]*)/.exec(item) ?? [];
+  const rank = [...EXTENSIONS.keys()].indexOf(name.toLowerCase());
+  return rank === -1 ? EXTENSIONS.size : rank;
 }

@@ -1,3 +1,4 @@
+import type { MaybePromise } from "../../base/maybe_promise.ts";
 import { parseHttpDate } from "../../http/http_date.ts";
 import type { Rendered, SiteRequest } from "../../request.ts";
 import { HAS_SUCCEEDED } from "../../request/internals.ts";
@@ -23,7 +24,7 @@ export interface Representation {
   readonly etag?: string | undefined;
   readonly modified?: Date | undefined;
   /** Returns the bytes to send; not called if no body is sent. */
-  read(pieces: readonly Piece[]): BodyInit;
+  read(pieces: readonly Piece[]): MaybePromise<BodyInit>;
 }
 
 /**
@@ -37,15 +38,19 @@ export interface Representation {
 export function sendRepresentation(
   request: SiteRequest,
   body: Representation,
-): Rendered {
+): MaybePromise<Rendered> {
   const { etag, modified, size, type } = body;
   // Conditions are about a page that succeeded, and clients have no copy of an error.
   const isConditional = request[HAS_SUCCEEDED];
   const isTagCurrent = etag !== undefined && request.setETag(etag);
   const isDateCurrent = modified !== undefined &&
     request.setLastModified(modified);
-  if (isConditional) refuseIfChanged(request, etag);
+  if (isConditional) refuseIfChanged(request, body);
   request.setHeader("accept-ranges", "bytes");
+  if (!request.responseHeaders.has("x-content-type-options")) {
+    // A file with a wrong type must not become a page of the site.
+    request.setHeader("x-content-type-options", "nosniff");
+  }
   if (isTagCurrent || isDateCurrent) return "";
 
   const ranges = isConditional ? rangesOf(request, body) : undefined;
@@ -73,7 +78,7 @@ export function sendRepresentation(
   function send(
     pieces: readonly Piece[],
     { type, length }: { type: string; length: number },
-  ): BodyInit {
+  ): MaybePromise<BodyInit> {
     request.setHeader("content-type", type);
     request.setHeader("content-length", String(length));
     return request.method === "HEAD" ? "" : body.read(pieces);
@@ -83,25 +88,50 @@ export function sendRepresentation(
 /** Returns the ranges to send: empty if none is valid, undefined to send the whole. */
 function rangesOf(
   request: SiteRequest,
-  { etag, size }: Representation,
+  body: Representation,
 ): ByteRange[] | undefined {
   const range = request.getHeader("range");
   if (range === undefined || request.method !== "GET") return undefined;
   const condition = request.getHeader("if-range");
-  const isMet = condition === undefined || condition === etag ||
-    condition === request.responseHeaders.get("last-modified");
-  return isMet ? parseRange(range, size) : undefined;
+  const isMet = condition === undefined || condition === body.etag ||
+    isDateOf(request, { condition, body });
+  return isMet ? parseRange(range, body.size) : undefined;
+}
+
+/**
+ * Returns whether a date names this version of the body, and no other.
+ *
+ * A date that was sent within the second of the change names none, since the body may
+ * have changed again in that second (RFC 9110, section 8.8.2.2).
+ */
+function isDateOf(
+  request: SiteRequest,
+  { condition, body }: { condition: string; body: Representation },
+): boolean {
+  const shown = shownDate(request);
+  return parseHttpDate(condition) === shown && !(shown < changeDate(body));
+}
+
+/** Returns the date that the response shows; NaN without one. */
+function shownDate(request: SiteRequest): number {
+  return Date.parse(request.responseHeaders.get("last-modified") ?? "");
+}
+
+/** Returns the end of the second of the last change; NaN if that is unknown. */
+function changeDate({ modified }: Representation): number {
+  return Math.ceil((modified?.getTime() ?? NaN) / 1000) * 1000;
 }
 
 /** Throws if the request is only for another version of the body. */
-function refuseIfChanged(request: SiteRequest, etag: string | undefined): void {
+function refuseIfChanged(request: SiteRequest, body: Representation): void {
   const tags = request.getHeader("if-match");
-  const since = request.getHeader("if-unmodified-since");
-  const modified = request.responseHeaders.get("last-modified") ?? "";
+  const since = request.getHeader("if-unmodified-since") ?? "";
   // An unreadable date is NaN, which is less than no other date.
   const hasChanged = tags !== undefined
-    ? !namesStrongly(tags, etag)
-    : parseHttpDate(since ?? "") < parseHttpDate(modified);
+    ? !namesStrongly(tags, body.etag)
+    : [shownDate(request), changeDate(body)].some((date) =>
+      parseHttpDate(since) < date
+    );
   if (hasChanged) {
     throw new HttpError(412, "What is at this address has changed.");
   }

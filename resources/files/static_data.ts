@@ -16,7 +16,8 @@ import { Resource } from "../../resource.ts";
  * Bytes or a text, the same for every client.
  *
  * It serves GET and HEAD, with ranges, and with a strong `ETag` of the content, by
- * which a browser reuses its copy. From Twisted's `twisted.web.static.Data`, which
+ * which a browser reuses its copy. Browsers may not guess another type:
+ * `X-Content-Type-Options` is `nosniff`, unless it is set. From Twisted's `twisted.web.static.Data`, which
  * has neither.
  *
  * @example Usage

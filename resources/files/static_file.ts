@@ -8,17 +8,12 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { eTag } from "@std/http/etag";
 import { contentType } from "@std/media-types/content-type";
-import {
-  checkReadable,
-  FileTree,
-  type FoundFile,
-  isAbsent,
-  isDenied,
-} from "./file_tree.ts";
-import { streamFile } from "./file_stream.ts";
+import { FileTree, type FoundFile, isAbsent, isDenied } from "./file_tree.ts";
+import { bodyOf } from "./open_file.ts";
 import { checkOptions } from "../../base/options.ts";
+import { HttpError } from "../../http/http_error.ts";
 import { pathOf } from "../../http/path.ts";
-import { pickEncoding } from "./precompressed.ts";
+import { type EncodedFile, openEncoded } from "./precompressed.ts";
 import { sendRepresentation } from "./representation.ts";
 import {
   STATIC_FILE_RULES,
@@ -34,13 +29,17 @@ import { forbidden, notFound } from "../pages.ts";
  *
  * It serves GET and HEAD, with `ETag` and `Last-Modified` and their conditions,
  * with one or several ranges, and with the media type of the extension, or
- * `application/octet-stream` if that is unknown. A file is read as fast as the
- * client receives it. A folder's URL ends with a slash; a URL without it is
+ * `application/octet-stream` if that is unknown. Browsers may not guess another
+ * type: `X-Content-Type-Options` is `nosniff`, unless it is set. A folder's URL ends with a slash; a URL without it is
  * redirected. An absent file is a 404, a file without permission to read a 403.
  *
  * Nothing outside the folder is served. Names that are not plain names of an
  * entry, such as `..` or names with an encoded slash or a backslash, are absent. A
  * child that was put with `putChild` takes precedence over a file of that name.
+ *
+ * A file is opened once for a request, and read as fast as the client receives it.
+ * If it is replaced or grows meanwhile, the client gets what was opened. If it is cut
+ * short, the response breaks off, and the error is reported.
  *
  * The entity tag consists of the size and the time of the last change. So a file
  * that replaces another of the same size must have a new time.
@@ -115,7 +114,7 @@ export class StaticFile extends Resource {
           : new Page(addSlash);
       }
       if (found === undefined || hasSlash) return undefined;
-      return await this.#openFile(found);
+      return this.#pageOf(found);
     } catch (error) {
       if (isDenied(error)) return forbidden();
       if (isAbsent(error)) return undefined;
@@ -150,7 +149,7 @@ export class StaticFile extends Resource {
   ): Promise<Resource | undefined> {
     const { indexNames = ["index.html", "index.htm"], listing } = this.#options;
     const index = await this.#firstFile(names, indexNames);
-    if (index !== undefined) return await this.#openFile(index);
+    if (index !== undefined) return this.#pageOf(index);
     if (!listing) return undefined;
     const entries = await this.#tree.list(folder.path);
     return new Page(({ prepath, postpath }) =>
@@ -160,33 +159,66 @@ export class StaticFile extends Resource {
     );
   }
 
-  async #openFile(file: FoundFile): Promise<Resource> {
-    await checkReadable(file);
-    return new Page((request) => this.#sendFile(file, request));
+  #pageOf(found: FoundFile): Resource {
+    return new Page(async (request) => {
+      const opened = await this.#open(found, request);
+      const type = contentType(extname(found.path));
+      return this.#send(opened, { request, type });
+    });
   }
 
-  async #sendFile(file: FoundFile, request: SiteRequest): Promise<Rendered> {
-    const { cacheControl, precompressed = true } = this.#options;
-    const sent = precompressed
-      ? await pickEncoding(this.#tree, file, request.headers)
-      : { ...file, encoding: undefined, isNegotiated: false };
-    const { encoding } = sent;
-    const tag = await eTag(sent.info, { weak: false });
-    if (cacheControl !== undefined) {
-      request.setHeader("cache-control", cacheControl);
+  /** @throws {HttpError} 404 if the file is gone by now, 403 if it may not be read. */
+  async #open(
+    found: FoundFile,
+    { headers }: SiteRequest,
+  ): Promise<EncodedFile> {
+    const { precompressed = true } = this.#options;
+    try {
+      const opened = await openEncoded(this.#tree, found, {
+        accepted: precompressed ? headers : undefined,
+      });
+      if (opened !== undefined) return opened;
+    } catch (error) {
+      if (isDenied(error)) {
+        throw new HttpError(403, "You do not have access to this page.");
+      }
+      if (!isAbsent(error)) throw error;
     }
-    if (sent.isNegotiated) {
-      request.responseHeaders.append("vary", "accept-encoding");
+    throw new HttpError(404, "There is nothing at this address.");
+  }
+
+  async #send(
+    { file, encoding, isNegotiated }: EncodedFile,
+    { request, type }: { request: SiteRequest; type: string | undefined },
+  ): Promise<Rendered> {
+    const { cacheControl } = this.#options;
+    let isSent = false;
+    try {
+      const tag = await eTag(file.info, { weak: false });
+      if (cacheControl !== undefined) {
+        request.setHeader("cache-control", cacheControl);
+      }
+      if (isNegotiated) {
+        request.responseHeaders.append("vary", "accept-encoding");
+      }
+      return await sendRepresentation(request, {
+        size: file.info.size,
+        type: type ?? "application/octet-stream",
+        encoding,
+        // A copy may have the same size and time as its file.
+        etag: encoding === undefined
+          ? tag
+          : tag?.replace(/"$/, `-${encoding}"`),
+        modified: file.info.mtime ?? undefined,
+        read: (pieces) => {
+          isSent = true;
+          return bodyOf(file, pieces);
+        },
+      });
+    } finally {
+      // A 304, a HEAD and an error send nothing of the file.
+      if (!isSent) file[Symbol.dispose]();
     }
-    return sendRepresentation(request, {
-      size: sent.info.size,
-      type: contentType(extname(file.path)) ?? "application/octet-stream",
-      encoding,
-      // A copy may have the same size and time as its file.
-      etag: encoding === undefined ? tag : tag?.replace(/"$/, `-${encoding}"`),
-      modified: sent.info.mtime ?? undefined,
-      read: (pieces) => streamFile(sent, pieces),
-    });
   }
 }
 

@@ -33,7 +33,7 @@ export interface StaticFileOptions {
   defaultExtensions?: readonly string[];
   /**
    * Whether a client that accepts it gets the compressed copy beside a file:
-   * `page.html.br` or `page.html.gz`. A copy that is older than the file is
+   * `page.html.br`, `page.html.zst` or `page.html.gz`, in this order. A copy that is older than the file is
    * ignored. Requests for ranges get those of the file.
    *
    * @default {true}

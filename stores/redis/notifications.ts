@@ -1,4 +1,4 @@
-import type { EndNotification } from "../store.ts";
+import type { ChangeNotification, EndNotification } from "../store.ts";
 import { Watchers } from "../watchers.ts";
 import type { NotificationChannel } from "./channel.ts";
 import type { RedisClient } from "./client.ts";
@@ -15,6 +15,8 @@ export interface NotificationListener {
   onEnd(notification: EndNotification): void;
   /** Called with when the next end in a shard can be claimed. */
   onNext(next: NextDue): void;
+  /** Called with each change. */
+  onChange(notification: ChangeNotification): void;
   /** Called with the index of a shard in which an end may be due earlier. */
   onDueEarlier(index: number): void;
 }
@@ -49,6 +51,10 @@ export class RedisNotifications {
         const { shard } = shards.placeOf(notification.uid);
         watchers[shard.index]!.notifyEnd(notification);
       },
+      onChange(notification) {
+        const { shard } = shards.placeOf(notification.uid);
+        watchers[shard.index]!.notifyChange(notification);
+      },
       onNext: (next) => claims.nextDue.record(next, claims.owner),
       onDueEarlier: (index) => watchers[index]?.notifyDueEarlier(),
     };
@@ -59,9 +65,10 @@ export class RedisNotifications {
     shards: readonly Shard[],
     onEnd: (notification: EndNotification) => void,
     onDueEarlier?: () => void,
+    onChange?: (notification: ChangeNotification) => void,
   ): Promise<() => void> {
     const removes = shards.map(({ index }) =>
-      this.#watchers[index]!.add(onEnd, onDueEarlier)
+      this.#watchers[index]!.add(onEnd, onDueEarlier, onChange)
     );
     const remove = () => {
       for (const removeOne of removes) removeOne();
@@ -117,8 +124,9 @@ export class RedisNotifications {
 }
 
 /**
- * Reads a message that a script has published: a line for each end, and a line
- * "next" or "earlier" for when the next end in a shard can be claimed.
+ * Reads a message that a script has published: a line for each end, a line
+ * "changed" for each change, and a line "next" or "earlier" for when the next end
+ * in a shard can be claimed.
  *
  * It ignores other messages on the channel.
  */
@@ -136,6 +144,11 @@ export function readNotifications(
         claimant: readText(claimant),
       });
       if (kind === "earlier") listener.onDueEarlier(Number(index));
+    } else if (kind === "changed") {
+      const [uid, version = ""] = words;
+      const changed = readText(uid);
+      if (changed === undefined) continue;
+      listener.onChange({ uid: changed, version: decodeNumber(version) });
     } else if (kind !== undefined) {
       const [uid, reason] = words.map(readText);
       if (uid === undefined || reason === undefined) continue;

@@ -131,7 +131,8 @@ end
 `;
 
 /**
- * `publish(channel, lines)` and `next_line(kind, due, at, claimant)`.
+ * `publish(channel, lines)`, `change_line(uid, version)` and
+ * `next_line(kind, due, at, claimant)`.
  *
  * Notifications are hints: without the right to publish, scripts go on. The
  * client may put a prefix before the key of a shard, so its index names it.
@@ -141,6 +142,9 @@ local function publish(channel, lines)
   if #lines > 0 then
     redis.pcall('PUBLISH', channel, table.concat(lines, '\\n'))
   end
+end
+local function change_line(uid, version)
+  return table.concat({ 'changed', uid, text(version) }, '\\t')
 end
 local function next_line(kind, due, at, claimant)
   local index = string.match(due, '(%d+)}:due$')

@@ -50,10 +50,10 @@ return { text(now), text(created), text(touched), text(deadline), '1' }
 
 /**
  * Loads a session. KEYS: session, due. ARGV: uid, touch throttle, hash of the
- * token, "1" to touch, grace.
+ * token, "1" to touch, grace, channel.
  */
 export const LOAD: RedisScript = new RedisScript(
-  ALWAYS + NOW + DEADLINE + TOKENS + `
+  ALWAYS + NOW + DEADLINE + TOKENS + PUBLISH + `
 local key, due = KEYS[1], KEYS[2]
 local throttle, shown = tonumber(ARGV[2]), ARGV[3]
 -- Lua would take longer to look for them in all fields.
@@ -72,6 +72,7 @@ if is_new then
   generation = found
   fade(tokens, generation, now + ARGV[5])
   redis.call('HSET', key, 'v', text(v + 1))
+  publish(ARGV[6], { change_line(ARGV[1], v + 1) })
 end
 if is_new or not k then
   redis.call('HSET', key, 'k', lines_of(tokens), 'g', text(generation))
@@ -204,9 +205,12 @@ set_fields(key, 22, last)
 for from = last + 1, #ARGV, 1000 do
   redis.call('HDEL', key, unpack(ARGV, from, math.min(from + 999, #ARGV)))
 end
+local lines = {}
 if place(due, uid, deadline, before) then
-  publish(ARGV[3], { next_line('earlier', due, deadline) })
+  lines[1] = next_line('earlier', due, deadline)
 end
+if ARGV[6] == '1' then lines[#lines + 1] = change_line(uid, v) end
+publish(ARGV[3], lines)
 return { text(now), a, text(touched), text(deadline), v }
 `;
 

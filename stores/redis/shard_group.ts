@@ -1,4 +1,5 @@
 import type {
+  ChangeNotification,
   Claimant,
   Claims,
   DeadLetter,
@@ -69,9 +70,10 @@ export class ShardGroup implements RedisPart {
   watch(
     onEnd: (notification: EndNotification) => void,
     onDueEarlier?: () => void,
+    onChange?: (notification: ChangeNotification) => void,
   ): Promise<() => void> {
     const { notifications } = this.#tools;
-    return notifications.watch(this.#shards, onEnd, onDueEarlier);
+    return notifications.watch(this.#shards, onEnd, onDueEarlier, onChange);
   }
 
   listDeadLetters(): Promise<DeadLetter[]> {

@@ -1,4 +1,5 @@
-import { markInUse } from "../../base/files_in_use.ts";
+import fs from "node:fs";
+import { markInUse, mayRead } from "../../base/files_in_use.ts";
 
 /**
  * Milliseconds in which a thread that makes the file has closed it: two calls in
@@ -19,7 +20,7 @@ const CHECK_EVERY = 10;
 interface Identity {
   readonly path: string;
   readonly dev: number;
-  readonly ino: number | null;
+  readonly ino: number;
 }
 
 /**
@@ -40,11 +41,11 @@ export class DatabaseFiles {
 
   /** @param path The path of the database; it may be a link. */
   constructor(path: string) {
-    const real = Deno.realPathSync(path);
+    const real = fs.realpathSync(path);
     const beside = [`${real}-wal`, `${real}-shm`];
     this.#path = path;
     this.unmark = markInUse([real, ...beside]);
-    this.#files = [path, ...beside].filter(isReadable).flatMap((path) => {
+    this.#files = [path, ...beside].filter(mayRead).flatMap((path) => {
       const info = statOf(path);
       return info === undefined ? [] : [{ path, dev: info.dev, ino: info.ino }];
     });
@@ -107,10 +108,9 @@ const REMEDY = "put it back, or restart all programs that use it";
  */
 export function makeFile(path: string): void {
   try {
-    const options = { write: true, createNew: true, mode: 0o600 };
-    Deno.openSync(path, options).close();
+    fs.closeSync(fs.openSync(path, "wx", 0o600));
   } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    if (codeOf(error) !== "EEXIST") throw error;
     waitForMaker(path);
   }
 }
@@ -127,24 +127,23 @@ export function pause(milliseconds: number): void {
  */
 function waitForMaker(path: string): void {
   for (let waited = 0; waited < MAKING; waited += PAUSE) {
-    const { isFile, size } = Deno.statSync(path);
-    if (!isFile || size > 0) return;
+    const info = fs.statSync(path);
+    if (!info.isFile() || info.size > 0) return;
     pause(PAUSE);
   }
 }
 
-/** Returns whether a file may be looked at without prompting the user. */
-function isReadable(path: string): boolean {
-  const permission = Deno.permissions.querySync({ name: "read", path });
-  return permission.state === "granted";
-}
-
 /** Returns facts of a file; undefined if it is absent. */
-function statOf(path: string): Deno.FileInfo | undefined {
+function statOf(path: string): fs.Stats | undefined {
   try {
-    return Deno.statSync(path);
+    return fs.statSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (codeOf(error) === "ENOENT") return undefined;
     throw error;
   }
+}
+
+/** Returns the code of an error of the system, `"ENOENT"` for example. */
+function codeOf(error: unknown): string | undefined {
+  return (error as { code?: string }).code;
 }

@@ -1,6 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import type { Clock } from "../../base/clock.ts";
-import type { EndNotification } from "../store.ts";
+import type { ChangeNotification, EndNotification } from "../store.ts";
 import { Watchers } from "../watchers.ts";
 import type { SqliteDatabase } from "./database.ts";
 
@@ -66,6 +66,20 @@ export class SqliteNotifications {
     this.#deleteOld.run(now - LIFETIME);
   }
 
+  /**
+   * Writes the notification of a change, in the transaction that makes it: a row
+   * whose reason is null in JSON, with the version in the place of the time.
+   */
+  writeChange({ uid, version }: ChangeNotification, now: number): void {
+    this.#insert.run(this.#source, uid, "null", version, now);
+    this.#deleteOld.run(now - LIFETIME);
+  }
+
+  /** Notifies this process of a change, after it has been committed. */
+  notifyChange(notification: ChangeNotification): void {
+    this.#watchers.notifyChange(notification);
+  }
+
   /** Notifies this process of an end, after it has been committed. */
   notifyEnd(notification: EndNotification): void {
     this.#watchers.notifyEnd(notification);
@@ -87,9 +101,10 @@ export class SqliteNotifications {
   watch(
     onEnd: (notification: EndNotification) => void,
     onDueEarlier?: () => void,
+    onChange?: (notification: ChangeNotification) => void,
   ): () => void {
     if (this.#watchers.size === 0) this.#start();
-    const remove = this.#watchers.add(onEnd, onDueEarlier);
+    const remove = this.#watchers.add(onEnd, onDueEarlier, onChange);
     return () => {
       remove();
       if (this.#watchers.size === 0) this.stop();
@@ -131,7 +146,8 @@ export class SqliteNotifications {
         & { number: number; source: string };
       this.#lastRead = number;
       if (source === this.#source) continue;
-      this.notifyEnd({ uid, reason: JSON.parse(reason), at });
+      if (reason === "null") this.notifyChange({ uid, version: at });
+      else this.notifyEnd({ uid, reason: JSON.parse(reason), at });
     }
     this.notifyDue(this.#options.nextDue());
     this.#dataVersion = version;

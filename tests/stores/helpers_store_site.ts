@@ -6,7 +6,8 @@
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { SessionStore } from "../../stores/store.ts";
-import { cookieOf, Node } from "../helpers_store.ts";
+import { SOON } from "../helpers_process.ts";
+import { after, cookieOf, Node } from "../helpers_store.ts";
 
 /** A node with pages that count visits, log in and log out. */
 export function makeNode(store: SessionStore): Node {
@@ -87,5 +88,44 @@ export async function assertOldTokensLogInApart(
   const apart = cookieOf(await visit(node, "login?as=alice", current));
   assertEquals(await who(apart), ["alice", "alice"]);
   assertEquals(await who(mallorys), ["mallory", "mallory"]);
+  assertEquals([...node.errors, ...other.errors], []);
+}
+
+/** Resolves when a fact holds; fails if it does not within `SOON`. */
+async function becomes(fact: () => boolean, name: string): Promise<void> {
+  const began = Date.now();
+  while (!fact()) {
+    assert(Date.now() - began < SOON, `never: ${name}`);
+    await after(20);
+  }
+}
+
+/**
+ * Fails unless a live session of one node sees what the other node changes, and its
+ * stream is closed when the other node supersedes the token.
+ */
+export async function assertSeenElsewhere(
+  store: SessionStore,
+  otherStore: SessionStore,
+): Promise<void> {
+  await using node = makeNode(store).page(
+    "stream",
+    (request) => request.getSession().events(request).response,
+  );
+  await using other = makeNode(otherStore);
+  const first = await node.get("count");
+  await first.text();
+  const cookie = cookieOf(first);
+  const [live] = node.site.sessions.values();
+  const stream = (await node.get("stream", cookie)).text();
+
+  await (await other.get("count", cookie)).text();
+  await becomes(() => live!.get("count") === 2, "the value of the other node");
+  await (await other.get("login?as=alice", cookie)).text();
+  await becomes(() => live!.principal === "alice", "the principal");
+  assertEquals(node.site.sessionsOf("alice"), [live!]);
+  // The token of the stream is superseded, so it is closed.
+  await stream;
+  await (await other.get("count", cookie)).text();
   assertEquals([...node.errors, ...other.errors], []);
 }

@@ -8,6 +8,7 @@ import {
 } from "./helpers_redis_store.ts";
 import {
   assertOldTokensLogInApart,
+  assertSeenElsewhere,
   assertShared,
   makeNode,
 } from "./helpers_store_site.ts";
@@ -20,6 +21,17 @@ testWithRedis(
     await using one = await openStore(() => connectNodeRedis(server));
     await using two = await openStore(() => connectIoredis(server));
     await assertShared(one.store, two.store);
+  },
+);
+
+testWithRedis(
+  "Sites over Redis see what the other changes in a session",
+  async () => {
+    const settings = ["--appendonly", "yes"];
+    await using server = await RedisServer.start({ settings });
+    await using one = await openStore(() => connectNodeRedis(server));
+    await using two = await openStore(() => connectIoredis(server));
+    await assertSeenElsewhere(one.store, two.store);
   },
 );
 

@@ -62,7 +62,7 @@ fileTest("SqliteStore refuses a database of a later version", (path) => {
 fileTest("SqliteStore refuses a path that cannot be a file", (path) => {
   Deno.mkdirSync(path);
   assertStringIncludes(refusal(path), `Cannot open the store "${path}": `);
-  assertStringIncludes(refusal(`${path}/no/such.db`), "No such file");
+  assertStringIncludes(refusal(`${path}/no/such.db`), "no such file");
 });
 
 fileTest("SqliteStore says that the database is locked", (path) => {
@@ -160,7 +160,7 @@ fileTest(
 
 fileTest("SqliteStore refuses a link that leads to no file", (path) => {
   Deno.symlinkSync(`${path}-missing`, path);
-  assertStringIncludes(refusal(path), "No such file");
+  assertStringIncludes(refusal(path), "no such file");
 });
 
 fileTest("SqliteStore keeps the mode of a file that exists", (path) => {

@@ -9,6 +9,7 @@
  * @module
  */
 
+import fs from "node:fs";
 import {
   assert,
   assertEquals,
@@ -247,20 +248,15 @@ testWithSqlite3(
 
 /** Calls a function each time that this thread closes a file. */
 function beforeClosing(act: () => void): Disposable {
-  const { openSync } = Deno;
-  Deno.openSync = (...options) => {
-    const file = openSync(...options);
-    const close = file.close.bind(file);
-    file.close = () => {
-      try {
-        act();
-      } finally {
-        close();
-      }
-    };
-    return file;
+  const { closeSync } = fs;
+  fs.closeSync = (file) => {
+    try {
+      act();
+    } finally {
+      closeSync(file);
+    }
   };
-  return { [Symbol.dispose]: () => void (Deno.openSync = openSync) };
+  return { [Symbol.dispose]: () => void (fs.closeSync = closeSync) };
 }
 
 /** Starts a worker that runs a text with each message, which is `data`. */

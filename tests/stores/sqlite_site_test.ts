@@ -5,6 +5,7 @@ import { makeFolder, SOON, testWith } from "../helpers_process.ts";
 import { cookieOf } from "../helpers_store.ts";
 import {
   assertOldTokensLogInApart,
+  assertSeenElsewhere,
   assertShared,
   makeNode,
 } from "./helpers_store_site.ts";
@@ -18,6 +19,18 @@ testWith(
     using store = new SqliteStore({ path });
     using otherStore = new SqliteStore({ path });
     await assertShared(store, otherStore);
+  },
+);
+
+testWith(
+  ["read", "write"],
+  "Sites over one SqliteStore file see what the other changes in a session",
+  async () => {
+    using folder = makeFolder();
+    const path = `${folder.path}/sessions.db`;
+    using store = new SqliteStore({ path });
+    using otherStore = new SqliteStore({ path });
+    await assertSeenElsewhere(store, otherStore);
   },
 );
 

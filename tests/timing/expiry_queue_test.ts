@@ -23,14 +23,14 @@ class Log {
   /** Whether an item that comes is taken out. */
   isRemoving = true;
 
-  constructor(time = T) {
+  constructor(time = T, overdue?: number) {
     this.clock = new ManualClock(time);
     this.queue = new ExpiryQueue<string>(this.clock, (item) => {
       this.came.push(item);
       this.times.push(this.clock.time);
       if (this.isRemoving) this.remove(item);
       this.also(item);
-    });
+    }, overdue);
   }
 
   add(item: string, deadline: number): void {
@@ -1110,4 +1110,33 @@ Deno.test("ExpiryQueue does nothing in a turn whose crowd has been taken out", (
   assertEquals([log.came.length, log.clock.pending], [count, 1]);
   log.clock.advance(1000);
   assertEquals(log.came.at(-1), "later");
+});
+
+Deno.test("add() does the work of a timer that is overdue, where timers are dropped", () => {
+  const log = new Log(T, 100);
+  log.add("a", T + 50);
+  log.clock.time = T + 100;
+  log.add("b", T + 1000);
+  assertEquals(log.log, []);
+  log.clock.time = T + 1100;
+  log.add("c", T + 2000);
+  assertEquals(log.log, [["a", 1100], ["b", 1100]]);
+  assertEquals(log.clock.pending, 1);
+});
+
+Deno.test("move() does the work of a timer that is overdue, but for the item itself", () => {
+  const log = new Log(T, 0);
+  log.add("a", T + 50);
+  log.add("b", T + 50);
+  log.clock.time = T + 200;
+  log.move("b", T + 1000);
+  assertEquals(log.log, [["a", 200]]);
+});
+
+Deno.test("add() leaves an overdue timer to ring, where timers are kept", () => {
+  const log = new Log();
+  log.add("a", T + 50);
+  log.clock.time = T + 100_000;
+  log.add("b", T + 200_000);
+  assertEquals(log.log, []);
 });

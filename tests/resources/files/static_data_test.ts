@@ -147,3 +147,12 @@ Deno.test("StaticData refuses a type that cannot be in a header", () => {
     );
   }
 });
+
+Deno.test("StaticData has browsers not guess the type", async () => {
+  const data = new StaticData("<p>", "text/plain");
+  await using site = new WatchedSite(new Resource().putChild("a", data));
+
+  const { headers } = await site.visit("/a");
+
+  assertEquals(headers.get("x-content-type-options"), "nosniff");
+});

@@ -1,0 +1,75 @@
+import type { SessionRegistry } from "../registry/session_registry.ts";
+import { IS_OBSERVED } from "../session/internals.ts";
+import type { Session } from "../session.ts";
+import type { ChangeNotification } from "../stores/store.ts";
+import { Alarm } from "../timing/alarm.ts";
+import type { RecordLoader } from "./record_loader.ts";
+
+/**
+ * Milliseconds from a notification to the load. Several changes cost one load, and
+ * the answer to a write of this process comes first.
+ */
+const REFRESH_AFTER = 100;
+
+/**
+ * How many sessions that nothing in this process observes are loaded at once. The
+ * others are loaded by their next request: most sessions of a busy site are live
+ * in several processes, and each change would cost each of them a load.
+ */
+const MAX_UNOBSERVED = 10;
+
+/** The objects that refreshes use. */
+export interface SessionRefreshesParts {
+  readonly loader: RecordLoader;
+  /** Loads a session; rejects if the store does not answer. */
+  reload(session: Session): Promise<void>;
+}
+
+/** Brings live sessions up to date that other processes have changed. */
+export class SessionRefreshes {
+  readonly #registry: SessionRegistry;
+  readonly #parts: SessionRefreshesParts;
+  readonly #alarm: Alarm;
+  /** The versions that other processes have written. */
+  readonly #due = new Map<Session, number>();
+  #isStopped = false;
+
+  constructor(registry: SessionRegistry, parts: SessionRefreshesParts) {
+    this.#registry = registry;
+    this.#parts = parts;
+    this.#alarm = new Alarm(registry.clock, () => this.#run());
+  }
+
+  /** Notes a change of a session in any process. */
+  note({ uid, version }: ChangeNotification): void {
+    const session = this.#registry.sessions.get(uid);
+    if (session === undefined || this.#isStopped) return;
+    if (!this.#isBehind(session, version)) return;
+    this.#due.set(session, Math.max(version, this.#due.get(session) ?? 0));
+    this.#alarm.setFor(this.#registry.clock.now() + REFRESH_AFTER);
+  }
+
+  /** Loads no more. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#alarm.clear();
+    this.#due.clear();
+  }
+
+  #run(): void {
+    const due = [...this.#due];
+    this.#due.clear();
+    let unobserved = 0;
+    for (const [session, version] of due) {
+      if (!session.isActive || !this.#isBehind(session, version)) continue;
+      if (!session[IS_OBSERVED] && ++unobserved > MAX_UNOBSERVED) continue;
+      // A failure has been reported; the next request loads the session anyway.
+      this.#parts.reload(session).catch(() => {});
+    }
+  }
+
+  #isBehind(session: Session, version: number): boolean {
+    const state = this.#parts.loader.stateOf(session);
+    return state?.isCreated === true && state.version < version;
+  }
+}
