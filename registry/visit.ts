@@ -65,6 +65,7 @@ export interface VisitingRequest extends RequestFacts {
 
 const NO_OPERATIONS: readonly AccessOperation[] = [];
 const NO_LOOKUPS: readonly Lookup[] = [];
+const NO_TOKENS: readonly FoundToken[] = [];
 
 /**
  * The session of one request: found or made, seen or not, and the cookie that
@@ -94,8 +95,8 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   /** What the token named, while a transient session takes its place. */
   #found: { readonly session: Session; readonly key: string } | undefined =
     undefined;
-  /** The sessions that the cookies open, if they open several: none counts. */
-  #several: Session[] | undefined = undefined;
+  /** The tokens of the cookies, if they open several sessions: none counts. */
+  #several: readonly FoundToken[] = NO_TOKENS;
   /** The token by which the request uses its session now, and its generation. */
   #token = "";
   #key = "";
@@ -300,12 +301,8 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     if (!this.#isJudged) this.#judge();
     this.#hasLoggedOut = true;
     this.#newToken = undefined;
-    const sessions = [this.#session, this.#found?.session];
-    for (const session of [...sessions, ...this.#several ?? []]) {
-      // A deadline that has passed came first.
-      if (session === undefined || session.checkExpired()) continue;
-      this.#registry.end(session, reason);
-    }
+    const several = this.#several.map(({ session }) => session);
+    this.#end([this.#session, this.#found?.session, ...several], reason);
   }
 
   /** Makes the request one that neither creates nor prolongs a session. */
@@ -448,7 +445,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     const open = openingTokens(found);
     const sessions = new Set(open.map(({ session }) => session));
     if (sessions.size > 1) {
-      this.#several = [...sessions];
+      this.#several = open;
       this.#isRecognized = true;
       return this.#registry.suspect(
         "several-cookies",
@@ -612,10 +609,24 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   /** Logs in to a session that begins now. */
   #logInAnew(principal: string, isRemembered: boolean): Session {
     const registry = this.#registry;
+    // Their cookies would stand against the new one at the next request.
+    const several = openingTokens(this.#several).map(({ session }) => session);
+    this.#end(several, "logout");
     registry.makeRoomFor(principal);
     const session = this.#begin();
     logInNew(registry, session, principal, isRemembered);
     return session;
+  }
+
+  #end(
+    sessions: readonly (Session | undefined)[],
+    reason: SessionEndReason,
+  ): void {
+    for (const session of sessions) {
+      // A deadline that has passed came first.
+      if (session === undefined || session.checkExpired()) continue;
+      this.#registry.end(session, reason);
+    }
   }
 
   #apply(session: Session, operation: AccessOperation): boolean {

@@ -55,6 +55,7 @@ class Replay {
       loginGeneration: 0,
       tokens: [{ id: key, generation: 0, principal: "", fading: false }],
       isRenewalDue: false,
+      isRemembered: false,
       values: 0,
       hasEnded: false,
       owner: "victim",
@@ -138,13 +139,14 @@ class Replay {
     const token = this.#access.find(byKey);
     assertEquals(this.#access.planLogin(token, principal, this.#now), plan);
     const isMade = plan === "stay" || plan === "join";
+    const isRemembered = this.#random(2) === 0;
     if (isMade) {
       const before = this.#session.tokens.length;
-      model.logIn(this.#session, plan, { id: key, principal }, RULES);
+      const login = { id: key, principal, isRemembered };
+      model.logIn(this.#session, plan, login, RULES);
       if (before === model.MAX_TOKENS) this.#count("shifted");
     }
     this.#noteFading();
-    const isRemembered = this.#random(2) === 0;
     assertEquals(
       this.#apply({
         kind: "login",
@@ -255,6 +257,7 @@ class Replay {
         generation: access.generation,
         loginGeneration: access.loginGeneration,
         isRenewalDue: access.isRenewalDue,
+        isRemembered: access.isRemembered,
         tokens: this.#counting().map(({ key, generation, until }) => ({
           key,
           generation,
@@ -266,6 +269,7 @@ class Replay {
         generation: session.generation,
         loginGeneration: session.loginGeneration,
         isRenewalDue: session.isRenewalDue,
+        isRemembered: session.isRemembered,
         tokens: session.tokens.map(({ id, generation }) => ({
           key: id,
           generation,

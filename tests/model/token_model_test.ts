@@ -13,6 +13,7 @@
  * - I6: all requests of one token act for one principal.
  * - I7: a planted cookie does not displace the victim's own session.
  * - I8: no account sees values of another one.
+ * - I9: no cookie that came with a login stands against it afterwards.
  *
  * I2, I3 and I5 have exceptions that no server can avoid: a response with a
  * cookie is on its way while a login that it does not know of takes effect.
@@ -77,6 +78,19 @@ export const WORLDS: Record<string, Scenario> = {
     crossSite: 2,
     graces: 1,
   },
+  "logins that outlast a restart of the browser": {
+    victim: 3,
+    kinds: ["visit", "login", "remember", "renew", "logout"],
+    restarts: 1,
+    graces: 1,
+  },
+  "session.renew() and a login that outlasts a restart of the browser": {
+    victim: 3,
+    kinds: ["visit", "remember"],
+    outsideRenewals: 1,
+    restarts: 1,
+    graces: 1,
+  },
   "session.renew() outside of a request": {
     victim: 3,
     kinds: ["visit", "login"],
@@ -118,6 +132,23 @@ export const WORLDS: Record<string, Scenario> = {
     kinds: ["visit", "login", "logout"],
     attacker: 2,
     attackerKinds: ["visit", "login"],
+    plant: "beside",
+  },
+  "a planted second cookie, and requests from another site": {
+    victim: 2,
+    kinds: ["visit", "login", "logout"],
+    crossSite: 1,
+    attacker: 2,
+    attackerKinds: ["visit", "login"],
+    plant: "beside",
+    graces: 1,
+  },
+  "a planted second cookie, two processes": {
+    processes: 2,
+    victim: 2,
+    kinds: ["login", "logout"],
+    attacker: 1,
+    attackerKinds: ["login"],
     plant: "beside",
   },
   "a stolen token": {
@@ -245,6 +276,15 @@ export const REFUSED: Record<Deviation, [invariant: string, Scenario]> = {
     attacker: 1,
     attackerKinds: ["look"],
     steal: 1,
+  }],
+  "a login by several cookies leaves their sessions": ["I9", {
+    ...PLANTED_BESIDE,
+    kinds: ["visit", "login"],
+  }],
+  "a renewed cookie is not remembered": ["I5", {
+    victim: 2,
+    kinds: ["remember", "renew"],
+    restarts: 1,
   }],
 };
 

@@ -35,6 +35,8 @@ export interface Session {
   tokens: Token[];
   /** Whether `session.renew()` was called, and no token has been issued since. */
   isRenewalDue: boolean;
+  /** Whether the browser keeps its cookies, as the last login has asked. */
+  isRemembered: boolean;
   /** The accounts that have stored values: 1 a guest, 2 alice, 4 mallory. */
   values: number;
   hasEnded: boolean;
@@ -71,6 +73,8 @@ export const DEVIATIONS = [
   "an unwritten login changes the principal only",
   "an unwritten login is not decided anew",
   "a login leaves the session of an unwritten logout",
+  "a login by several cookies leaves their sessions",
+  "a renewed cookie is not remembered",
 ] as const;
 
 /** How many tokens of a session are remembered. */
@@ -167,9 +171,14 @@ export function planLogin(
 export function logIn(
   session: Session,
   plan: "stay" | "join",
-  { id, principal }: { id: string; principal: Principal },
+  { id, principal, isRemembered }: {
+    id: string;
+    principal: Principal;
+    isRemembered: boolean;
+  },
   rules: Rules,
 ): void {
+  session.isRemembered = isRemembered;
   if (plan === "stay") {
     const newest = Math.max(...session.tokens.map((t) => t.generation));
     session.generation = newest + 1;

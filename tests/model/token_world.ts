@@ -12,8 +12,11 @@
 import * as token from "./token_rules.ts";
 import type { Deviation, Principal, Rules, Session } from "./token_rules.ts";
 
-/** "visit" calls getSession() and stores a value; "look" reads the session. */
-export type Kind = "visit" | "look" | "login" | "renew" | "logout";
+/**
+ * "visit" calls getSession() and stores a value; "look" reads the session;
+ * "remember" is a login whose cookie the browser keeps when it is closed.
+ */
+export type Kind = "visit" | "look" | "login" | "remember" | "renew" | "logout";
 
 /** The events that may happen, and how often. */
 export interface Scenario {
@@ -31,6 +34,8 @@ export interface Scenario {
   graces?: number;
   /** How many sessions end by a deadline or are revoked. */
   ends?: number;
+  /** How often the victim's browser is closed and started again. */
+  restarts?: number;
   outsideRenewals?: number;
   /** How often the answer to a write is lost, and the write is repeated. */
   lostWrites?: number;
@@ -45,7 +50,8 @@ const LATE = "a request that arrives when the grace is over";
 
 const newRequest = (by: "victim" | "attacker", kind: Kind) => ({
   by,
-  kind,
+  kind: kind === "remember" ? "login" as Kind : kind,
+  isRemembering: kind === "remember",
   isCrossSite: false,
   cookies: [] as string[],
   stage: "sent" as "sent" | "arrived" | "acted" | "answered",
@@ -58,6 +64,8 @@ const newRequest = (by: "victim" | "attacker", kind: Kind) => ({
   plan: "",
   issued: "",
   clears: false,
+  isKept: false, // Whether its cookie outlasts a restart of the browser.
+  isOverruled: false, // Another login has asked the browser to forget since.
   isRefused: false, // Answered 503.
   isRepeated: false,
   isOwed: false,
@@ -77,6 +85,7 @@ const newWorld = (scenario: Scenario) => ({
   sessions: [] as Session[], // In the store, or in the one process.
   copies: [] as { process: number; session: Session }[],
   jar: [] as string[], // The victim's own cookie, the planted one.
+  isKept: false, // Whether the browser keeps the victim's own cookie.
   isPlantedFirst: false,
   known: [] as string[], // The attacker's tokens.
   requests: [] as Request[],
@@ -88,6 +97,7 @@ const newWorld = (scenario: Scenario) => ({
   ),
   // For the checks only.
   isIn: false,
+  isRemembered: false, // Whether her last login is to outlast a restart.
   hasCart: false,
   robbed: "", // The session that the thief may use.
   stolen: "",
@@ -192,7 +202,7 @@ export function tokenWorld(scenario: Scenario, rules: Rules) {
       }
     }
     world.requests.forEach((r, i) => {
-      const name = `${r.by}'s ${r.kind}`;
+      const name = `${r.by}'s ${r.isRemembering ? "remembered " : ""}${r.kind}`;
       if (r.stage === "sent") {
         for (const p of processes) {
           event(
@@ -252,6 +262,12 @@ export function tokenWorld(scenario: Scenario, rules: Rules) {
         );
       }
     }
+    if (!world.requests.some((r) => r.by === "victim")) {
+      rare("restarts", "the victim's browser starts again", (w) => {
+        if (!w.isKept) w.jar[0] = "";
+        if (!w.isRemembered) doubt(w);
+      });
+    }
     const own = open(world, world.jar[0]);
     if (own) {
       rare("steal", `attacker steals ${own.token.id}`, (w) => {
@@ -269,6 +285,7 @@ export function tokenWorld(scenario: Scenario, rules: Rules) {
     if (isCrossSite) w.left.crossSite!--;
     const own = find(w, w.jar[0]);
     const r = newRequest("victim", kind);
+    ({ kind } = r);
     r.isCrossSite = isCrossSite;
     r.cookies = isCrossSite ? [] : cookiesOf(w);
     r.from = own?.session.id ?? "";
@@ -349,13 +366,19 @@ export function tokenWorld(scenario: Scenario, rules: Rules) {
       if (r.plan === "end" || r.plan === "switch") view.hasEnded = true;
       if (r.kind !== "login") continue;
       const principal = principalOf(r);
+      const isRemembered = r.isRemembering;
       const plan = has("an unwritten login is not decided anew")
         ? r.plan
         : token.planLogin(view, r.generation, principal, rules);
       if (plan !== "stay") continue;
       if (has("an unwritten login changes the principal only")) {
         view.principal = principal;
-      } else token.logIn(view, "stay", { id: "", principal }, rules);
+      } else {token.logIn(
+          view,
+          "stay",
+          { id: "", principal, isRemembered },
+          rules,
+        );}
     }
     return view;
   }
@@ -439,7 +462,15 @@ export function tokenWorld(scenario: Scenario, rules: Rules) {
         has("a login leaves the session of an unwritten logout");
       const isCurrent = s && token.statusOf(s, r.generation) === "current";
       if (s && isCurrent && !isLeft && !r.isRepeated) end(w, s.id, "");
+      const leavesSeveral = has(
+        "a login by several cookies leaves their sessions",
+      );
+      if (!leavesSeveral && !r.isRepeated) endSeveral(w, r);
+      const isConflict = r.status === "conflict";
       create(w, r, principal);
+      if (isConflict && r.cookies.some((id) => open(w, id))) {
+        w.violation ||= "I9: a cookie of the login's request stands against it";
+      }
       if (!r.isRefused) noteLogin(w, r, cameFor);
     } else if (r.plan !== "") logIn(w, r);
     if (r.isOwed && r.plan !== "create") renew(w, r, s);
@@ -473,6 +504,7 @@ export function tokenWorld(scenario: Scenario, rules: Rules) {
       loginGeneration: 0,
       tokens: [{ id: r.issued, generation: 0, principal, fading: false }],
       isRenewalDue: false,
+      isRemembered: r.isRemembering,
       values: r.by === "victim" && r.kind === "visit" ? BITS[principal] : 0,
       hasEnded: false,
       owner: r.by,
@@ -502,14 +534,18 @@ export function tokenWorld(scenario: Scenario, rules: Rules) {
     const endsNothing = r.status === "superseded" &&
       has("a logout by a superseded token ends nothing");
     if (s && !endsNothing) end(w, s.id, "a session that has ended");
-    if (r.status === "conflict") {
-      for (const id of r.cookies) {
-        const found = open(w, id);
-        if (found) end(w, found.session.id, "");
-      }
-    }
+    endSeveral(w, r);
     if (s && endsNothing) {
       w.violation = "I4: a logout is answered, its session lives on";
+    }
+  }
+
+  /** Ends the sessions that the cookies of a request open, if they are several. */
+  function endSeveral(w: World, r: Request): void {
+    if (r.status !== "conflict") return;
+    for (const id of r.cookies) {
+      const found = open(w, id);
+      if (found) end(w, found.session.id, "");
     }
   }
 
@@ -532,7 +568,7 @@ export function tokenWorld(scenario: Scenario, rules: Rules) {
       token.logIn(
         s,
         plan as "stay" | "join",
-        { id: r.issued, principal },
+        { id: r.issued, principal, isRemembered: r.isRemembering },
         rules,
       );
       r.generation = s.tokens.at(-1)!.generation;
@@ -564,6 +600,9 @@ export function tokenWorld(scenario: Scenario, rules: Rules) {
       r.session !== "" && !isLive(w, r.session) &&
         has("each answer of an ended session clears")
     );
+    const isForgotten = r.kind !== "login" &&
+      has("a renewed cookie is not remembered");
+    r.isKept = find(w, r.issued)?.session.isRemembered === true && !isForgotten;
     if (r.by === "attacker" && r.issued !== "") w.known.push(r.issued);
     if (r.by === "attacker" || r.issued === "" && !r.clears) remove(w, r);
     const {
@@ -571,8 +610,11 @@ export function tokenWorld(scenario: Scenario, rules: Rules) {
       kind,
       cookies,
       session,
+      isRemembering,
       issued,
       clears,
+      isKept,
+      isOverruled,
       carries,
       from,
       excuse,
@@ -582,8 +624,11 @@ export function tokenWorld(scenario: Scenario, rules: Rules) {
       kind,
       cookies,
       session,
+      isRemembering,
       issued,
       clears,
+      isKept,
+      isOverruled,
       carries,
       from,
       excuse,
@@ -594,6 +639,7 @@ export function tokenWorld(scenario: Scenario, rules: Rules) {
   function receive(w: World, r: Request): void {
     const wasIn = open(w, w.jar[0])?.session.principal === "alice";
     w.jar[0] = r.clears ? "" : r.issued;
+    w.isKept = r.isKept;
     remove(w, r);
     if (r.excuse !== "") {
       if (wasIn && open(w, w.jar[0])?.session.principal !== "alice") {
@@ -606,6 +652,11 @@ export function tokenWorld(scenario: Scenario, rules: Rules) {
         other.kind === "login" && other.cookies[0] !== r.cookies[0]
       );
       w.hasCart = w.isIn && r.carries;
+      w.isRemembered = w.isIn && r.isRemembering && !r.isOverruled &&
+        !w.requests.some((other) =>
+          other.kind === "login" && other.by === "victim" &&
+          !other.isRemembering
+        );
     }
   }
 
@@ -655,7 +706,9 @@ export function tokenWorld(scenario: Scenario, rules: Rules) {
   /** Marks the responses under way that may replace the cookie of a login. */
   function noteLogin(w: World, login: Request, cameFor: string): void {
     if (login.by === "attacker") return;
+    if (!login.isRemembering) w.isRemembered = false;
     for (const r of w.requests) {
+      if (!login.isRemembering && r.isRemembering) r.isOverruled = true;
       if (r.by === "attacker") continue;
       if (r.kind !== "login" && isUnrelated(login, r)) r.excuse ||= STRAY;
       if (r.stage !== "answered") continue;
@@ -739,7 +792,7 @@ export function tokenWorld(scenario: Scenario, rules: Rules) {
       r.isSure = r.carries = r.isLate = false;
       r.excuse = "";
     }
-    if (!isAlone) w.isIn = w.hasCart = false;
+    if (!isAlone) w.isIn = w.hasCart = w.isRemembered = false;
   }
 
   return { first: newWorld(scenario), next };
@@ -764,7 +817,7 @@ function remove(w: World, r: Request): void {
 
 /** From now on nothing is certain about the victim. */
 function doubt(w: World): void {
-  w.isIn = w.hasCart = false;
+  w.isIn = w.hasCart = w.isRemembered = false;
   for (const r of w.requests) r.isSure = false;
 }
 

@@ -757,19 +757,43 @@ testVisits(
 );
 
 testVisits(
-  "logIn() begins a session where cookies open several, and ends none",
+  "logIn() begins a session where cookies open several, and ends each of them",
   (it) => {
-    const { sessions, sent } = rivals(it);
+    for (const i of [0, 1]) {
+      const { sessions, sent } = rivals(it);
 
-    const { value, cookie } = it.run(
-      sent[0],
-      (request) => request.logIn("alice"),
-    );
+      const { value, cookie } = it.run(
+        sent[i],
+        (request) => request.logIn("alice"),
+      );
 
-    assertFalse(sessions.includes(value!));
-    assertEquals(uidIn(cookie), value!.uid);
-    assertEquals(sessions.map(({ isActive }) => isActive), [true, true]);
-    assertEquals(it.sessions.size, 3);
+      assertFalse(sessions.includes(value!));
+      assertEquals(uidIn(cookie), value!.uid);
+      assertEquals(sessions.map(({ end }) => end?.reason), [
+        "logout",
+        "logout",
+      ]);
+      // The browser still has the cookies of another path or domain.
+      assertEquals(it.peek(jar(cookie, sent[i]!)), value!.uid);
+      assertEquals(it.peek(jar(sent[i]!, cookie)), value!.uid);
+    }
+  },
+);
+
+testVisits(
+  "logIn() leaves a session that another login has taken from one of several cookies",
+  async (it) => {
+    const { sessions: [guest, alices], sent } = rivals(it);
+    const slow = it.begin(sent[0], (request) => request.logIn("alice"), {
+      before: (request) => request.session,
+    });
+    const [guestCookie = ""] = sent[0]!.split("; ");
+    it.run(guestCookie, (request) => request.logIn("bob"));
+
+    await slow.finish();
+
+    assert(guest!.isActive);
+    assertEquals(alices!.end?.reason, "logout");
   },
 );
 
