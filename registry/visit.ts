@@ -101,6 +101,8 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   #token = "";
   #key = "";
   #generation = 0;
+  /** The `absoluteTimeout` of the session when the request arrived. */
+  #absoluteTimeout = Infinity;
   /** Whether the token was one of a session when the request arrived. */
   #isRecognized = false;
   #isNew = false;
@@ -468,6 +470,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#token = lookup.token;
     this.#key = lookup.key;
     this.#generation = token.generation;
+    this.#absoluteTimeout = session.absoluteTimeout;
     this.#isRecognized = true;
     const access = session[ACCESS];
     if (access === undefined || token.generation <= access.generation) return;
@@ -698,9 +701,10 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   /** The token that a persistent cookie is sent with anew, as its age grows. */
   #tokenToRepeat(session: Session): string | undefined {
-    if (!this.#registry.cookie.isPersistent || !this.#isTouched) {
-      return undefined;
-    }
+    if (!this.#isTouched) return undefined;
+    const isProlonged = session[ACCESS]?.isRemembered === true &&
+      session.absoluteTimeout > this.#absoluteTimeout;
+    if (!this.#registry.cookie.isPersistent && !isProlonged) return undefined;
     const isCurrent = this.#generation >= (session[ACCESS]?.generation ?? 0);
     return isCurrent ? this.#token : undefined;
   }

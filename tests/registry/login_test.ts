@@ -1851,3 +1851,25 @@ testVisits("logIn() after the sessions are closed is 503", async (it) => {
   assertEquals(response.status, 503);
   assertEquals(cookies, []);
 });
+
+testVisits(
+  "LogInOptions.remember has the cookie sent anew when its session may last longer",
+  (it) => {
+    const { cookie } = it.run(undefined, (request) => {
+      const session = request.logIn("alice", { remember: 3600 });
+      session.absoluteTimeout = 7200;
+    });
+    const prolong = (seconds: number) =>
+      it.run(cookie, (request) => {
+        request.getSession().absoluteTimeout = seconds;
+      }).response.headers.getSetCookie();
+
+    assertEquals(prolong(7200), []);
+    assertEquals(prolong(3600), []);
+    it.clock.advance(600_000);
+    const [sent = ""] = prolong(86_400);
+    assert(sent.startsWith(cookie));
+    assert(sent.endsWith("; Max-Age=85800"), sent);
+    assertEquals(prolong(86_400), []);
+  },
+);
