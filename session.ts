@@ -41,7 +41,11 @@ import {
   SET_TIMES,
   VALUES,
 } from "./session/internals.ts";
-import { bindByName, checkCallbackName } from "./session/named_callback.ts";
+import {
+  checkCallbackCount,
+  namedCallbackOf,
+  type NamedCallbackOptions,
+} from "./session/named_callback.ts";
 import { checkHasNone, checkPrincipal } from "./session/principal.ts";
 import { RequestHolds } from "./session/request_holds.ts";
 import {
@@ -71,6 +75,7 @@ export { checkPrincipal, SessionKey };
 export type {
   EventStream,
   EventStreamOptions,
+  NamedCallbackOptions,
   ServerEvent,
   SessionChange,
   SessionEndReason,
@@ -561,32 +566,56 @@ export class Session {
    * Registers a callback for the end of the session, whatever ends it.
    *
    * Callbacks run in the order of registration, each as often as it was
-   * registered. Their errors and rejections go to `onError`. A callback that is
-   * registered during the end runs in the same pass, a later one in a microtask.
-   *
-   * Given the name of a callback of `site.onEnd()`, that one is called with the
-   * argument. Over a store it is called once for all processes, also if this
-   * process is gone by then.
+   * registered: register once, when `request.isNewSession` is true, for example.
+   * Their errors and rejections go to `onError`. A callback that is registered
+   * during the end runs in the same pass, a later one in a microtask.
    *
    * @param callback Called with the end; Twisted passes nothing.
    * @returns a function that takes the registration back.
    * @throws {TypeError} If the callback is neither a function nor a registered
-   * name, or if the argument cannot be cloned.
+   * name.
+   * @throws {RangeError} If the session has `maxCallbacks` callbacks.
    */
   notifyOnExpire(callback: SessionEndCallback): () => void;
-  /** Registers a callback of `site.onEnd()` by its name. */
-  notifyOnExpire(name: string, argument?: unknown): () => void;
+  /**
+   * Registers a callback of `site.onEnd()` by its name.
+   *
+   * It is called with a copy of the argument, made now. Over a store it is called
+   * once for all processes, also if this process is gone by then. It replaces the
+   * callback of the session that has the same key. If it fails it is called
+   * again; see {@linkcode Sessions.onEnd}.
+   *
+   * @returns a function that takes the callback back, unless one with another
+   * name or argument has replaced it; it does nothing after the end.
+   * @throws {TypeError} If no callback has the name, if the argument cannot be
+   * cloned, or if it has no JSON and there is no `key`.
+   * @throws {RangeError} If the session has `maxCallbacks` callbacks.
+   */
+  notifyOnExpire(
+    name: string,
+    argument?: unknown,
+    options?: NamedCallbackOptions,
+  ): () => void;
   notifyOnExpire(
     callback: SessionEndCallback | string,
     argument?: unknown,
+    options?: NamedCallbackOptions,
   ): () => void {
     if (typeof callback === "string") {
-      return this.#notifyByName(callback, argument);
+      return this.#notifyByName(callback, argument, options);
     }
     checkCallback("notify on expire", callback);
     const end = this.#end;
     if (end === undefined || this.#lazy?.isEnding) {
-      return this.#getListeners().add(callback);
+      const listeners = this.#getListeners();
+      const { maxCallbacks } = this.site[OWNER];
+      checkCallbackCount(
+        "notify on expire",
+        this,
+        listeners.size,
+        maxCallbacks,
+      );
+      return listeners.add(callback);
     }
     let isWanted = true;
     queueMicrotask(() => {
@@ -608,7 +637,8 @@ export class Session {
    * @param callback Called with the session, when it will end, and why.
    * @returns a function that takes the registration back.
    * @throws {TypeError} If the seconds are no number, or the callback no function.
-   * @throws {RangeError} If the seconds are not above 0, or not finite.
+   * @throws {RangeError} If the seconds are not above 0, or not finite, or if the
+   * session has `maxCallbacks` warnings.
    *
    * @example Usage
    * ```ts
@@ -632,8 +662,10 @@ export class Session {
     const lead = leadOf(seconds);
     checkCallback("notify before the end", callback);
     if (this.#end !== undefined) return () => {};
-    const { queue } = this.site[OWNER];
+    const { queue, maxCallbacks } = this.site[OWNER];
     const lazy = this.#getLazy();
+    const count = lazy.warnings?.size ?? 0;
+    checkCallbackCount("notify before the end", this, count, maxCallbacks);
     const now = this.site.clock.now();
     if (lazy.warnings === undefined) {
       lazy.warnings = new SessionWarnings(this, queue);
@@ -1082,16 +1114,23 @@ export class Session {
     return true;
   }
 
-  #notifyByName(name: string, argument: unknown): () => void {
+  #notifyByName(
+    name: string,
+    argument: unknown,
+    options: NamedCallbackOptions | undefined,
+  ): () => void {
     const owner = this.site[OWNER];
-    checkCallbackName(name, owner.namedCallbacks);
-    if (this.#end === undefined) {
-      owner.changed(this, { kind: "callback", name, argument });
-      return () => {};
+    const { namedCallbacks } = owner;
+    const call = { name, argument, options };
+    const callback = namedCallbackOf(namedCallbacks, call);
+    if (this.#end !== undefined) {
+      return this.notifyOnExpire((end) => owner.callNamed(end, callback));
     }
-    return this.notifyOnExpire(
-      bindByName(owner.namedCallbacks, name, argument),
-    );
+    owner.changed(this, { kind: "callback", callback, isRemoved: false });
+    return () => {
+      if (this.#end !== undefined) return;
+      owner.changed(this, { kind: "callback", callback, isRemoved: true });
+    };
   }
 
   #warn(callback: SessionWarningCallback): void {

@@ -9,6 +9,7 @@ import { checkCallback } from "./base/callback.ts";
 import { type Clock, systemClock } from "./base/clock.ts";
 import { errorReporter } from "./base/error_reporter.ts";
 import { isPromiseLike } from "./base/maybe_promise.ts";
+import { nameSome } from "./base/name_some.ts";
 import { checkOptions } from "./base/options.ts";
 import type { ConnectionInfo } from "./http/connection.ts";
 import { HttpError } from "./http/http_error.ts";
@@ -19,6 +20,8 @@ import { END_SESSIONS_RULES } from "./registry/end_sessions_rules.ts";
 import type { LogInOptions } from "./registry/log_in_options.ts";
 import { PlainRequest } from "./registry/plain_request.ts";
 import type { StoredEndCounts } from "./registry/session_counts.ts";
+import { storeTimeoutOf } from "./registry/store_timeout.ts";
+import type { UndeliveredEnd } from "./registry/undelivered_end.ts";
 import type { SessionHeaders } from "./registry/session_headers.ts";
 import { SessionRegistry } from "./registry/session_registry.ts";
 import {
@@ -62,11 +65,13 @@ export type {
   SessionsOptions,
   SuspiciousToken,
 } from "./registry/sessions_options.ts";
+export type { UndeliveredEnd } from "./registry/undelivered_end.ts";
 export { TooLateForCookieError } from "./registry/visit.ts";
 export {
   type EndSessionsOptions,
   type EventStream,
   type EventStreamOptions,
+  type NamedCallbackOptions,
   type NamedEndCallback,
   type ServerEvent,
   Session,
@@ -93,7 +98,9 @@ export type {
   Claims,
   CommitConditions,
   CommitTimes,
+  DeadLetter,
   EndNotification,
+  EndProgress,
   LoadedSession,
   LoadOptions,
   MaybePromise,
@@ -275,6 +282,7 @@ export class Sessions
    */
   constructor(options: SessionsOptions = {}) {
     checkOptions("make sessions", options, SESSIONS_OPTION_RULES);
+    storeTimeoutOf(options);
     this.options = { ...options };
     this.sessionFactory = options.sessionFactory ?? Session;
     this.#clock = options.clock ?? systemClock;
@@ -397,9 +405,10 @@ export class Sessions
    *
    * Register it when the program starts: over a store it is also called for
    * sessions of earlier lives of the process, by the process that delivers the
-   * end. If it throws or rejects, it is called again after 1, 2, 4 and 8 s; then
-   * the end becomes a dead letter. If a process dies while it calls it, another
-   * one calls it again: `end.uid` tells.
+   * end. If it throws or rejects, it is called again after 1, 2, 4, 8 s and so on,
+   * up to an hour, for `endRetryFor`. Then the end becomes a dead letter: see
+   * {@linkcode Sessions.listDeadLetters}. If a process dies while it calls it,
+   * another one calls it again: `end.uid` names the session.
    *
    * @param name The name; it is stored with the session.
    * @param callback Called with the argument and the end.
@@ -428,6 +437,54 @@ export class Sessions
   ): number | Promise<number> {
     checkOptions("end sessions", options, END_SESSIONS_RULES);
     return this.#registry.endAll(principal, options);
+  }
+
+  /**
+   * Lists the ends with callbacks that have failed for `endRetryFor`.
+   *
+   * Over a store these are the ends of all processes, and they stay there. Without
+   * one, they are those of named callbacks of this process, in its memory, at most
+   * 1,000.
+   *
+   * @throws Rejects if the store fails.
+   */
+  async listDeadLetters(): Promise<UndeliveredEnd[]> {
+    return [
+      ...this.#registry.retries.list(),
+      ...await this.#registry.backend.listDeadLetters(),
+    ];
+  }
+
+  /**
+   * Calls the failed callbacks of a dead letter again, for another `endRetryFor`.
+   *
+   * @param uid The uid of the session.
+   * @returns false if it has no dead letter.
+   * @throws Rejects if the store fails.
+   */
+  async retryDeadLetter(uid: string): Promise<boolean> {
+    const isHere = this.#registry.retries.retry(uid);
+    return await this.#registry.backend.retryDeadLetter(uid) || isHere;
+  }
+
+  /**
+   * Deletes a dead letter; its callbacks are never called.
+   *
+   * @param uid The uid of the session.
+   * @returns false if it has no dead letter.
+   * @throws Rejects if the store fails.
+   */
+  async deleteDeadLetter(uid: string): Promise<boolean> {
+    const isHere = this.#registry.retries.delete(uid);
+    return await this.#registry.backend.deleteDeadLetter(uid) || isHere;
+  }
+
+  /**
+   * The number of callbacks whose promises have not settled for 10 s. They are
+   * reported too, once each.
+   */
+  get hangingCallbacks(): number {
+    return this.#registry.hanging;
   }
 
   /** Counts of the ends that this process claimed from the store; for metrics. */
@@ -478,6 +535,7 @@ export class Sessions
     this.#registry.isClosed = true;
     this.stopStreams();
     this.#registry.backend.halt();
+    this.#registry.stopCallbacks();
   }
 
   /** The number of sessions in the Map. */
@@ -533,13 +591,4 @@ export class Sessions
   get [OWNER](): SessionRegistry {
     return this.#registry;
   }
-}
-
-/** How many sessions an error names. */
-const MAX_NAMED = 10;
-
-function nameSome(names: readonly string[]): string {
-  const { length } = names;
-  const some = names.slice(0, MAX_NAMED).join(", ");
-  return length > MAX_NAMED ? `${some} and ${length - MAX_NAMED} others` : some;
 }

@@ -1,20 +1,31 @@
 import type { Clock } from "../base/clock.ts";
 import { textOfThrown } from "../base/describe.ts";
+import { durationText } from "../base/duration_text.ts";
 import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import { pauseAfter } from "../registry/end_retries.ts";
 import type { EndDelivery } from "../registry/end_delivery.ts";
 import type { StoredEndCounts } from "../registry/session_counts.ts";
 import type { SessionEnd } from "../session.ts";
 import type { ClaimedEnd, SessionStore } from "../stores/store.ts";
 import type { Turns } from "../timing/turns.ts";
-import { callAll, callsOf } from "./end_calls.ts";
+import { callAll, callsOf, type EndCall, progressOf } from "./end_calls.ts";
 import { EndLeases, type LeasedEnd } from "./end_leases.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 
-/** Calls of a failing callback before its end becomes a dead letter. */
+/**
+ * Tries of a failing callback before its end goes back to the store: this process
+ * has the session still, so only what failed is called again.
+ */
 const MAX_TRIES = 5;
 
-/** Milliseconds before the second try; doubled for each further one. */
-const FIRST_PAUSE = 1000;
+/** The most ends that wait for another try here. */
+const MAX_PAUSES = 100;
+
+/** Milliseconds before another try to write, or to renew a lease. */
+const PAUSE = 1000;
+
+/** Milliseconds after which callbacks that have not settled hold up no others. */
+const RECENT = 1000;
 
 /**
  * Milliseconds until other processes can claim an end that has a callback not
@@ -27,8 +38,14 @@ interface Delivery extends LeasedEnd {
   /** Undefined until the delivery begins. */
   end: SessionEnd | undefined;
   /** The calls that are left. */
-  calls: readonly (() => unknown)[];
+  calls: readonly EndCall[];
   tries: number;
+  /** When the claim came, in UNIX milliseconds. */
+  readonly acceptedAt: number;
+  /** When the last try began, in UNIX milliseconds; Infinity before the first. */
+  triedAt: number;
+  /** When a call failed first, in UNIX milliseconds of the store. */
+  failingSince: number | undefined;
   readonly isDone: PromiseWithResolvers<void>;
 }
 
@@ -40,7 +57,11 @@ export interface ClaimedEndsParts {
   /** Milliseconds. */
   readonly lease: number;
   readonly callbacks: EndDelivery;
+  /** Milliseconds for which failed callbacks are called again. */
+  readonly retryFor: number;
   readonly report: (error: unknown, end: SessionEnd) => void;
+  /** Reports the promise of a callback if it does not settle. */
+  readonly watch: (promise: Promise<unknown>, end: SessionEnd) => void;
 }
 
 /**
@@ -49,9 +70,9 @@ export interface ClaimedEndsParts {
  *
  * A callback is called only while at least half of the lease is left by the
  * monotonic clock; after a delay the lease is renewed first. Only failed callbacks
- * are called again, after pauses that double. After the last try the end becomes
- * a dead letter and is reported. Leases are renewed meanwhile. An end whose lease
- * is lost belongs to another process.
+ * are called again, after pauses that double: the first ones here, later ones by
+ * the process that claims the end then. In the end it becomes a dead letter and is
+ * reported. An end whose lease is lost belongs to another process.
  */
 export class ClaimedEnds {
   /** Counts of the ends so far. */
@@ -89,9 +110,18 @@ export class ClaimedEnds {
     return Math.max(0, this.#leftAt + 2 * LEFT_FOR - this.#clock.now());
   }
 
-  /** The number of ends that are to be delivered, or are being delivered. */
-  get size(): number {
-    return this.#deliveries.size;
+  /**
+   * Returns whether there are so many ends to deliver. Those whose callbacks take
+   * long do not count.
+   */
+  hasAsManyAs(count: number): boolean {
+    if (this.#deliveries.size < count) return false;
+    const recent = this.#clock.now() - RECENT;
+    let left = count;
+    for (const { triedAt } of this.#deliveries.values()) {
+      if (triedAt > recent && --left === 0) return true;
+    }
+    return false;
   }
 
   /** Whether an end was accepted, and its delivery has not begun. */
@@ -124,6 +154,9 @@ export class ClaimedEnds {
     this.#deliveries.set(uid, {
       claim,
       leasedAt,
+      acceptedAt: this.#clock.now(),
+      triedAt: Infinity,
+      failingSince: claim.failingSince,
       renewal: undefined,
       end: undefined,
       calls: [],
@@ -187,7 +220,10 @@ export class ClaimedEnds {
 
   #leave(delivery: Delivery, delay = 0): MaybePromise<void> {
     this.#lose(delivery);
-    return this.#leases.release(delivery.claim, delay);
+    const { claim, failingSince, calls, end } = delivery;
+    const hasFailed = end !== undefined && failingSince !== undefined;
+    const progress = hasFailed ? progressOf(calls) : undefined;
+    return this.#leases.release(claim, delay, progress);
   }
 
   #lose(delivery: Delivery): void {
@@ -198,9 +234,11 @@ export class ClaimedEnds {
 
   #try(delivery: Delivery, end: SessionEnd): void {
     delivery.tries++;
+    delivery.triedAt = this.#clock.now();
     callAll(delivery.calls, {
       isSure: () => this.#secure(delivery),
       turns: this.#parts.turns,
+      onPromise: (promise) => this.#parts.watch(promise, end),
       onFailure: (error) => {
         this.#counts.failed++;
         this.#parts.report(error, end);
@@ -214,8 +252,8 @@ export class ClaimedEnds {
 
   #conclude(delivery: Delivery, end: SessionEnd, lastError: unknown): void {
     if (!this.#isMine(delivery)) return;
-    const { calls, tries } = delivery;
-    const { store, turns } = this.#parts;
+    const { calls, tries, claim } = delivery;
+    const { store, turns, retryFor } = this.#parts;
     const { uid } = end;
     if (calls.length === 0) {
       this.#finish(
@@ -223,34 +261,53 @@ export class ClaimedEnds {
         "delivered",
         (fence) => store.acknowledge(uid, fence),
       );
-    } else if (tries === MAX_TRIES) {
-      this.#parts.report(
-        new Error(
-          `Cannot deliver the end of session "${uid}": callbacks failed ${tries} times; it is kept as a dead letter`,
-          { cause: lastError },
-        ),
-        end,
-      );
-      const why = textOfThrown(lastError);
-      const letter = (fence: string) => store.deadLetter(uid, fence, why);
-      this.#finish(delivery, "deadLetter", letter);
-    } else {
-      const pause = FIRST_PAUSE * 2 ** (tries - 1);
+      return;
+    }
+    const now = claim.session.now + this.#clock.now() - delivery.acceptedAt;
+    delivery.failingSince ??= now;
+    const pause = pauseAfter(now - delivery.failingSince, retryFor);
+    if (pause === undefined) return this.#giveUp(delivery, end, lastError);
+    if (tries < MAX_TRIES && this.#pauses.size < MAX_PAUSES) {
       this.#later(delivery, pause, () => {
         turns.run(() => this.#try(delivery, end));
       });
+    } else {
+      const progress = progressOf(calls);
+      const release = (fence: string) =>
+        store.release(uid, fence, pause, progress);
+      this.#finish(delivery, "left", release);
     }
+  }
+
+  /** Makes a dead letter of an end whose callbacks have failed for too long. */
+  #giveUp(delivery: Delivery, end: SessionEnd, lastError: unknown): void {
+    const { store, report, retryFor } = this.#parts;
+    const { uid } = end;
+    report(
+      new Error(
+        `Cannot deliver the end of session "${uid}": callbacks have failed for ${
+          durationText(retryFor / 1000)
+        }; it is kept as a dead letter`,
+        { cause: lastError },
+      ),
+      end,
+    );
+    const why = textOfThrown(lastError);
+    const progress = progressOf(delivery.calls);
+    const letter = (fence: string) =>
+      store.deadLetter(uid, fence, why, progress);
+    this.#finish(delivery, "deadLetter", letter);
   }
 
   /** Acknowledges an end in the store; until then the lease is kept. */
   #finish(
     delivery: Delivery,
-    as: "delivered" | "deadLetter",
+    as: "delivered" | "deadLetter" | "left",
     act: (fence: string) => MaybePromise<boolean>,
   ): void {
     const { claim } = delivery;
     const again = () => {
-      this.#later(delivery, FIRST_PAUSE, () => this.#finish(delivery, as, act));
+      this.#later(delivery, PAUSE, () => this.#finish(delivery, as, act));
     };
     const finished = (wasMine: boolean) => {
       // This process may have claimed it again meanwhile.
@@ -293,9 +350,7 @@ export class ClaimedEnds {
     if (!this.#isMine(delivery)) return false;
     if (this.#leases.isSure(delivery)) return true;
     // The renewal failed, or took too long.
-    return new Promise((resolve) =>
-      this.#later(delivery, FIRST_PAUSE, resolve)
-    );
+    return new Promise((resolve) => this.#later(delivery, PAUSE, resolve));
   }
 
   #later(delivery: Delivery, pause: number, act: () => void): void {

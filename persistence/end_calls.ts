@@ -1,13 +1,25 @@
 import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
 import type { EndDelivery } from "../registry/end_delivery.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
-import type { SessionEnd } from "../session.ts";
-import type { ClaimedEnd, StoredCallback } from "../stores/store.ts";
+import { OWNER } from "../session/internals.ts";
+import type { Session, SessionEnd } from "../session.ts";
+import type {
+  ClaimedEnd,
+  EndProgress,
+  StoredCallback,
+} from "../stores/store.ts";
 import type { Turns } from "../timing/turns.ts";
 import { decodeValue } from "./value_codec.ts";
 
 /** Claims of an end before a callback that no process has registered fails. */
 const MAX_ATTEMPTS = 10;
+
+/** One call of a claimed end. */
+export interface EndCall {
+  make(): unknown;
+  /** The named callback; undefined for a listener of all sessions. */
+  readonly callback: StoredCallback | undefined;
+}
 
 /** How the callbacks of an end are called. */
 export interface CallAllOptions {
@@ -17,14 +29,16 @@ export interface CallAllOptions {
    */
   isSure(): MaybePromise<boolean | void>;
   readonly turns: Turns;
+  /** Called with the promise of each call; it never rejects. */
+  onPromise(promise: Promise<unknown>): void;
   /** Called with the error of each failed call. */
   onFailure(error: unknown): void;
   /** Called with the failed calls when all calls have settled. */
-  conclude(failed: readonly (() => unknown)[], lastError: unknown): void;
+  conclude(failed: readonly EndCall[], lastError: unknown): void;
 }
 
 /**
- * Returns the calls of all callbacks for a claimed end.
+ * Returns the calls that are left of a claimed end.
  *
  * @returns an error if a named callback is not registered in this process, and
  * another process may have registered it.
@@ -33,49 +47,58 @@ export function callsOf(
   end: SessionEnd,
   claim: ClaimedEnd,
   delivery: EndDelivery,
-): (() => unknown)[] | Error {
-  const calls: (() => unknown)[] = [];
-  for (const callback of delivery.callbacks()) {
-    calls.push(() => callback(end));
+): EndCall[] | Error {
+  const calls: EndCall[] = [];
+  for (const callback of claim.areListenersDone ? [] : delivery.callbacks()) {
+    calls.push({ make: () => callback(end), callback: undefined });
   }
   const { named } = delivery;
-  for (const { name, argument } of claim.session.callbacks) {
+  for (const stored of claim.session.callbacks) {
+    const { name, argument } = stored;
     const callback = named.get(name);
     if (callback === undefined && claim.attempt < MAX_ATTEMPTS) {
       return new Error(
         `Cannot call "${name}" at the end of session "${end.uid}": no callback of that name is registered here by onEnd()`,
       );
     }
-    calls.push(() => {
+    const make = () => {
       if (callback === undefined) {
         throw new Error(`No callback is registered as "${name}"`);
       }
       return callback(decodeValue(argument), end);
-    });
+    };
+    calls.push({ make, callback: stored });
   }
   return calls;
 }
 
+/** Returns the progress of an end by the calls that are left. */
+export function progressOf(calls: readonly EndCall[]): EndProgress {
+  const callbacks = calls.flatMap(({ callback }) => callback ?? []);
+  return { areListenersDone: callbacks.length === calls.length, callbacks };
+}
+
 /** Makes the calls one after another; promises are awaited together at the end. */
 export function callAll(
-  calls: readonly (() => unknown)[],
-  { isSure, turns, onFailure, conclude }: CallAllOptions,
+  calls: readonly EndCall[],
+  { isSure, turns, onPromise, onFailure, conclude }: CallAllOptions,
 ): void {
-  const failed: (() => unknown)[] = [];
+  const failed: EndCall[] = [];
   const promises: PromiseLike<void>[] = [];
   let lastError: unknown;
-  const fail = (call: () => unknown, error: unknown) => {
+  const fail = (call: EndCall, error: unknown) => {
     lastError = error;
     failed.push(call);
     onFailure(error);
   };
-  const make = (call: () => unknown) => {
+  const make = (call: EndCall) => {
     try {
-      const result = call();
+      const result = call.make();
       if (!isPromiseLike(result)) return;
-      promises.push(
-        Promise.resolve(result).then(() => {}, (error) => fail(call, error)),
-      );
+      const promise = Promise.resolve(result)
+        .then(() => {}, (error) => fail(call, error));
+      promises.push(promise);
+      onPromise(promise);
     } catch (error) {
       fail(call, error);
     }
@@ -91,8 +114,10 @@ export function callAll(
       if (!sure) return;
       make(calls[index]!);
     }
-    if (promises.length === 0) conclude(failed, lastError);
-    else Promise.all(promises).then(() => conclude(failed, lastError));
+    // Calls that are left stay in order.
+    const left = () => calls.filter((call) => failed.includes(call));
+    if (promises.length === 0) conclude(left(), lastError);
+    else Promise.all(promises).then(() => conclude(left(), lastError));
   };
   makeFrom(0);
 }
@@ -106,14 +131,22 @@ export function deliverUnstored(
   for (const callback of registry.delivery.callbacks()) {
     registry.run(callback, end, end.session);
   }
-  for (
-    const { name, argument } of callbacks
-  ) {
-    const callback = registry.namedCallbacks.get(name);
-    registry.run(
-      (end) => callback?.(decodeValue(argument), end),
-      end,
-      end.session,
-    );
+  callHere(end.session, callbacks);
+}
+
+/**
+ * Calls named callbacks that no store has at the end of a session in this process,
+ * or now if it has ended.
+ */
+export function callHere(
+  session: Session,
+  callbacks: readonly StoredCallback[],
+): void {
+  const owner = session.site[OWNER];
+  for (const { name, argument } of callbacks) {
+    const call = { name, argument: decodeValue(argument) };
+    const { end } = session;
+    if (end !== undefined) owner.callNamed(end, call);
+    else session.notifyOnExpire((end) => owner.callNamed(end, call));
   }
 }

@@ -19,7 +19,7 @@ import { ClaimedEnds } from "./claimed_ends.ts";
 import { ClaimedSessions } from "./claimed_sessions.ts";
 import { DeadlineChecks } from "./deadline_checks.ts";
 import { PartClaims } from "./part_claims.ts";
-import { deliverUnstored } from "./end_calls.ts";
+import { callHere, deliverUnstored } from "./end_calls.ts";
 import { EndWatch } from "./end_watch.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
@@ -87,8 +87,10 @@ export class EndClaims {
       ...parts,
       lease: claimant.lease,
       callbacks: registry.delivery,
+      retryFor: (registry.options.endRetryFor ?? 86_400) * 1000,
       report: (error, { session }) =>
         registry.site.reportError(error, { session }),
+      watch: (promise, { session }) => registry.watch(promise, session),
     });
     this.checks = new DeadlineChecks(clock, {
       ...parts,
@@ -177,10 +179,13 @@ export class EndClaims {
     this.checks.confirm(session);
     if (this.#endingQuietly.delete(uid)) {
       this.#quiet.set(uid, end);
+      // The process that delivers the end does not have these callbacks.
+      callHere(session, writer.takeCallbacks(session));
     } else if (this.#claimed.isWaiting(uid)) {
       this.#sessions.deliver(end);
+      callHere(session, writer.takeCallbacks(session));
     } else if (!isTracked || !isInStore) {
-      deliverUnstored(this.#registry, end, writer.callbacksOf(session));
+      deliverUnstored(this.#registry, end, writer.takeCallbacks(session));
     } else {
       this.#unwritten.add(end);
     }

@@ -1,6 +1,6 @@
 import { type Clock, monotonic } from "../base/clock.ts";
 import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
-import type { ClaimedEnd, SessionStore } from "../stores/store.ts";
+import type { ClaimedEnd, EndProgress, SessionStore } from "../stores/store.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 
 /** The part of a lease after which it is renewed. */
@@ -72,9 +72,13 @@ export class EndLeases<T extends LeasedEnd> {
   }
 
   /** Releases a claimed end to other processes after so many milliseconds. */
-  release({ session, fence }: ClaimedEnd, delay = 0): MaybePromise<void> {
+  release(
+    { session: { uid }, fence }: ClaimedEnd,
+    delay = 0,
+    progress?: EndProgress,
+  ): MaybePromise<void> {
     return this.#tend(() =>
-      this.#parts.store.release(session.uid, fence, delay)
+      this.#parts.store.release(uid, fence, delay, progress)
     );
   }
 

@@ -59,7 +59,12 @@ export class PartClaims {
     const { breaker, store, claimant, claimed } = this.#parts;
     const leasedAt = monotonic(this.#clock);
     return proceed(
-      breaker.call(() => store.end(uid, reason, claimant)),
+      breaker.call(
+        () => store.end(uid, reason, claimant),
+        (claim) => {
+          if (claim !== undefined) this.#acceptLate([claim], leasedAt);
+        },
+      ),
       (claim) => {
         if (claim !== undefined) claimed.accept(claim, leasedAt);
         return claim;
@@ -82,9 +87,12 @@ export class PartClaims {
         turns.run(() => this.#parts.onIdle());
         return Infinity;
       }
-      if (this.#parts.claimed.size >= MAX_DELIVERIES) return SLICE;
+      if (this.#parts.claimed.hasAsManyAs(MAX_DELIVERIES)) return SLICE;
       const leasedAt = monotonic(this.#clock);
-      const claims = breaker.probe(() => part.claim(claimant, BATCH));
+      const claims = breaker.probe(
+        () => part.claim(claimant, BATCH),
+        ({ ends }) => this.#acceptLate(ends, leasedAt),
+      );
       if (isPromiseLike(claims)) {
         return claims.then(({ ends, nextIn }) => {
           if (this.#isStopped) return this.#releaseAll(ends);
@@ -97,6 +105,17 @@ export class PartClaims {
       // Yields to the event loop.
       if (this.#clock.now() - began >= SLICE) return 0;
     }
+  }
+
+  /**
+   * Uses claims whose answer came after the timeout, if the lease holds; releases
+   * them otherwise, so that no process waits for the lease.
+   */
+  #acceptLate(claims: readonly ClaimedEnd[], leasedAt: number): void {
+    const age = monotonic(this.#clock) - leasedAt;
+    if (this.#isStopped || age >= this.#parts.claimant.lease) {
+      this.#releaseAll(claims);
+    } else this.#acceptAll(claims, leasedAt);
   }
 
   #acceptAll(claims: readonly ClaimedEnd[], leasedAt: number): void {

@@ -6,6 +6,7 @@ import type {
   LoadedSession,
   SessionChanges,
 } from "../stores/store.ts";
+import { joinCallbacks, missingCallbacks } from "./callback_changes.ts";
 import type { StoredState } from "./stored_state.ts";
 
 /** Returns and clears the changes of a session to write, touches excluded. */
@@ -31,7 +32,7 @@ export function takeChanges(
   }
   if (Number.isNaN(state.absoluteTimeout)) state.absoluteTimeout = Infinity;
   if (state.values !== undefined) changes.values = state.values;
-  if (state.callbacks !== undefined) changes.addedCallbacks = state.callbacks;
+  Object.assign(changes, state.callbacks);
   if (state.operations.length > 0) {
     changes.access = accessChangeOf(session, grace, state.operations);
   }
@@ -48,9 +49,7 @@ export function putBack(state: StoredState, changes: SessionChanges): void {
   if (changes.values !== undefined) {
     state.values = new Map([...changes.values, ...state.values ?? []]);
   }
-  if (changes.addedCallbacks !== undefined) {
-    state.callbacks = [...changes.addedCallbacks, ...state.callbacks ?? []];
-  }
+  state.callbacks = joinCallbacks(changes, state.callbacks ?? {});
 }
 
 /** Returns principal and tokens of a session as a change. */
@@ -90,17 +89,16 @@ export function joinChanges(
   earlier: SessionChanges,
   later: SessionChanges,
 ): SessionChanges {
-  return {
+  const { addedCallbacks: _, removedCallbacks: __, ...all } = {
     ...earlier,
     ...later,
+  };
+  return {
+    ...all,
     ...earlier.values && later.values
       ? { values: new Map([...earlier.values, ...later.values]) }
       : {},
-    ...earlier.addedCallbacks && later.addedCallbacks
-      ? {
-        addedCallbacks: [...earlier.addedCallbacks, ...later.addedCallbacks],
-      }
-      : {},
+    ...joinCallbacks(earlier, later),
   };
 }
 
@@ -127,13 +125,10 @@ export function missingFrom(
       access.tokens.some(({ hash }) =>
         !record.tokens.some((token) => token.hash === hash)
       ));
-  const callbacks = (changes.addedCallbacks ?? []).filter(({ id }) =>
-    !record.callbacks.some((callback) => callback.id === id)
-  );
   return {
     ...values.length === 0 ? {} : { values: new Map(values) },
     ...isAccessMissing ? { access } : {},
-    ...callbacks.length === 0 ? {} : { addedCallbacks: callbacks },
+    ...missingCallbacks(changes, record.callbacks),
     ...sessionTimeout === undefined || sessionTimeout === record.sessionTimeout
       ? {}
       : { sessionTimeout },
@@ -152,6 +147,9 @@ export function describeChanges(changes: SessionChanges): string | undefined {
   if (changes.absoluteTimeout !== undefined) names.push("its absoluteTimeout");
   for (const { name } of changes.addedCallbacks ?? []) {
     names.push(`callback "${name}"`);
+  }
+  for (const { name } of changes.removedCallbacks ?? []) {
+    names.push(`the removal of callback "${name}"`);
   }
   return names.length === 0 ? undefined : names.join(", ");
 }

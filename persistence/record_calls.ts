@@ -15,6 +15,13 @@ import type {
   SessionStore,
   SessionTimes,
 } from "../stores/store.ts";
+import {
+  callbackChangesOf,
+  idsAfter,
+  joinCallbacks,
+  remainingCallbacks,
+} from "./callback_changes.ts";
+import { callHere } from "./end_calls.ts";
 import { describeChanges, withoutTouches } from "./pending_changes.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import { type StoreBreaker, StoreUnavailableError } from "./store_breaker.ts";
@@ -87,6 +94,7 @@ export class RecordCalls {
         }
         if (withoutTouches(changes) !== undefined) {
           state.version = times.version;
+          state.callbackIds = idsAfter(state.callbackIds, changes);
           if (changes.access !== undefined) {
             this.setStoredAccess(session, state);
           }
@@ -183,20 +191,26 @@ export class RecordCalls {
     });
   }
 
-  /** Writes the named callbacks that the record lacks. */
+  /** Writes the changes of named callbacks that the record lacks. */
   commitCallbacks(session: Session, state: StoredState): MaybePromise<void> {
-    const own = state.callbacks ?? [];
-    const callbacks = [...state.unsure?.changes.addedCallbacks ?? [], ...own];
-    if (callbacks.length === 0) return;
+    const own = state.callbacks ?? {};
+    const unsure = callbackChangesOf(state.unsure?.changes ?? {});
+    const changes = joinCallbacks(unsure, own);
+    if (Object.keys(changes).length === 0) return;
     state.callbacks = undefined;
     const failed = (error: unknown): never => {
-      state.callbacks = [...own, ...state.callbacks ?? []];
+      state.callbacks = joinCallbacks(own, state.callbacks ?? {});
       throw error;
     };
     return this.call(session, state, {
-      ask: () =>
-        this.#parts.store.commit(session.uid, { addedCallbacks: callbacks }),
-      done: () => {},
+      ask: () => this.#parts.store.commit(session.uid, changes),
+      done: (times) => {
+        if (times !== undefined) return;
+        // The session has ended elsewhere. Callbacks of a write whose outcome is
+        // unknown may have been called there.
+        callHere(session, remainingCallbacks(own));
+        this.reportLost(session, unsure, "it has ended");
+      },
       failed,
     });
   }

@@ -4,6 +4,7 @@ import { OPEN_ACCESS } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { SessionStore, SessionTimes } from "../stores/store.ts";
 import { ageOf, putBack, takeChanges } from "./pending_changes.ts";
+import { idsAfter, remainingCallbacks } from "./callback_changes.ts";
 import type { RecordCalls } from "./record_calls.ts";
 import type { StoredState } from "./stored_state.ts";
 import type { UnsureWrites } from "./unsure_writes.ts";
@@ -64,6 +65,7 @@ export class RecordCreation {
       if (times !== undefined) {
         state.isCreated = true;
         state.version = times.version;
+        state.callbackIds = idsAfter(new Set(), changes);
         this.#calls.setStoredAccess(session, state);
         return this.#calls.written(session, state, times, now);
       }
@@ -107,7 +109,7 @@ export class RecordCreation {
           sessionTimeout: state.sessionTimeout,
           absoluteTimeout: state.absoluteTimeout,
           values,
-          callbacks: changes.addedCallbacks ?? [],
+          callbacks: remainingCallbacks(changes),
         }),
       done: created,
       failed,

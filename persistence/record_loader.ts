@@ -124,6 +124,7 @@ export class RecordLoader {
     const isFirst = state.version === -1;
     this.#refreshTimeouts(session, state, record, isFirst);
     state.version = record.version;
+    state.callbackIds = new Set(record.callbacks.map(({ id }) => id));
     state.isStale = false;
     state.access = accessOf(record, sentAt - record.now);
     if (isFirst) return;

@@ -5,9 +5,10 @@ import {
   type MaybePromise,
   settleAll,
 } from "../base/maybe_promise.ts";
-import { randomId } from "../base/random_id.ts";
+import { LocalCallbacks } from "../registry/local_callbacks.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { DETACH, VALUES } from "../session/internals.ts";
+import { checkCallbackCount } from "../session/named_callback.ts";
 import type { Session, SessionChange } from "../session.ts";
 import type {
   LoadedSession,
@@ -17,6 +18,12 @@ import type {
 import { Alarm } from "../timing/alarm.ts";
 import { noteInnerChanges } from "./inner_changes.ts";
 import { ReadValues } from "./read_values.ts";
+import {
+  idOfCallback,
+  idsAfter,
+  joinCallbacks,
+  remainingCallbacks,
+} from "./callback_changes.ts";
 import type { SessionWritesParts } from "./record_calls.ts";
 import { SessionWrites, type WriteOptions } from "./session_writes.ts";
 import type { StoredState } from "./stored_state.ts";
@@ -29,12 +36,6 @@ const TOUCH_WAIT = 1000;
 
 /** Milliseconds before a failed write is repeated. */
 const REPEAT_AFTER = 1000;
-
-/**
- * Hex digits of the id of a named callback, which is unique within its session:
- * more would be bytes of each session in the store.
- */
-const CALLBACK_ID_LENGTH = 16;
 
 /**
  * Notes the changes of the live sessions and writes them: in requests before the
@@ -53,6 +54,8 @@ export class RecordWriter {
   readonly #touched = new Set<Session>();
   /** Sessions whose last write failed; requests of other sessions do not wait. */
   readonly #failed = new Set<Session>();
+  /** The named callbacks of sessions that end with their request. */
+  readonly #unkept: LocalCallbacks;
   #isStopped = false;
 
   constructor(
@@ -64,6 +67,7 @@ export class RecordWriter {
     this.#registry = registry;
     this.#clock = registry.clock;
     this.#parts = parts;
+    this.#unkept = new LocalCallbacks(registry);
     this.#writes = new SessionWrites(registry, parts);
     this.#alarm = new Alarm(this.#clock, () => this.#saveAll());
   }
@@ -80,7 +84,10 @@ export class RecordWriter {
    */
   note(session: Session, change: SessionChange): void {
     const state = this.#parts.loader.stateOf(session);
-    if (state === undefined) return;
+    if (state === undefined) {
+      if (change.kind === "callback") this.#unkept.change(session, change);
+      return;
+    }
     switch (change.kind) {
       case "touch":
         this.#touched.add(session);
@@ -95,17 +102,9 @@ export class RecordWriter {
       case "delete":
         setPending(session, state, change.key, undefined);
         break;
-      case "callback": {
-        const { name } = change;
-        const argument = encodeStorable(
-          change.argument,
-          `keep "${name}"`,
-          session.uid,
-        );
-        const id = randomId().slice(0, CALLBACK_ID_LENGTH);
-        (state.callbacks ??= []).push({ id, name, argument });
+      case "callback":
+        this.#noteCallback(session, state, change);
         break;
-      }
       case "access":
         state.operations = [...state.operations, change.operation];
     }
@@ -170,9 +169,16 @@ export class RecordWriter {
     return this.#parts.loader.stateOf(session)?.isCreated === false;
   }
 
-  /** Returns the named callbacks of a session that the store does not have yet. */
-  callbacksOf(session: Session): readonly StoredCallback[] {
-    return this.#parts.loader.stateOf(session)?.callbacks ?? [];
+  /**
+   * Returns the named callbacks of a session that were not sent to the store, and
+   * sends them no more.
+   */
+  takeCallbacks(session: Session): readonly StoredCallback[] {
+    const state = this.#parts.loader.stateOf(session);
+    if (state?.callbacks === undefined) return [];
+    const callbacks = remainingCallbacks(state.callbacks);
+    state.callbacks = undefined;
+    return callbacks;
   }
 
   /**
@@ -265,6 +271,33 @@ export class RecordWriter {
       this.detach(session);
     }
     return settleAll(writes);
+  }
+
+  #noteCallback(
+    session: Session,
+    state: StoredState,
+    { callback, isRemoved }: SessionChange & { readonly kind: "callback" },
+  ): void {
+    const { name } = callback;
+    const argument = encodeStorable(
+      callback.argument,
+      `keep "${name}"`,
+      session.uid,
+    );
+    const one = { id: idOfCallback(callback), name, argument };
+    const later = isRemoved
+      ? { removedCallbacks: [one] }
+      : { addedCallbacks: [one] };
+    const changes = joinCallbacks(state.callbacks ?? {}, later);
+    const before = state.sent === undefined
+      ? state.callbackIds
+      : idsAfter(state.callbackIds, state.sent);
+    const ids = idsAfter(before, state.callbacks ?? {});
+    if (!isRemoved && !ids.has(one.id)) {
+      const { maxCallbacks } = this.#registry;
+      checkCallbackCount("notify on expire", session, ids.size, maxCallbacks);
+    }
+    state.callbacks = changes;
   }
 
   #save(session: Session, options: WriteOptions): MaybePromise<void> {

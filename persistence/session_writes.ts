@@ -11,12 +11,14 @@ import type { AccessOperation } from "../session/access.ts";
 import type { Session } from "../session.ts";
 import type { SessionChanges } from "../stores/store.ts";
 import { withoutOvertaken } from "./inner_changes.ts";
+import { remainingCallbacks } from "./callback_changes.ts";
 import {
   accessChangeOf,
   joinChanges,
   takeChanges,
   withoutTouches,
 } from "./pending_changes.ts";
+import { callHere } from "./end_calls.ts";
 import { RecordCalls, type SessionWritesParts } from "./record_calls.ts";
 import { RecordCreation } from "./record_creation.ts";
 import { TOUCH_SLACK } from "./record_loader.ts";
@@ -251,6 +253,13 @@ export class SessionWrites {
     let { changes } = write;
     let { version } = state;
     let tries = 0;
+    // The session has ended elsewhere without them.
+    const callCallbacksHere = () => {
+      const callbacks = remainingCallbacks(changes);
+      const { addedCallbacks: _, removedCallbacks: __, ...others } = changes;
+      changes = others;
+      callHere(session, callbacks);
+    };
     const send = (): MaybePromise<void> => {
       version = state.version;
       const isSafe = withoutTouches(changes) === undefined &&
@@ -260,7 +269,9 @@ export class SessionWrites {
         this.#calls.send(session, state, { changes, conditions }),
         (times): MaybePromise<void> => {
           if (times?.isRefused) return decideAnew();
-          if (times !== undefined || !session.isActive) return;
+          if (times !== undefined) return;
+          callCallbacksHere();
+          if (!session.isActive) return;
           this.#parts.onOver(session);
           this.#calls.reportLost(session, changes, "it has ended");
           if (isRequest && operations.length > 0) throw new RefusedError();
@@ -272,6 +283,7 @@ export class SessionWrites {
       return proceed(
         this.#calls.reload(session, state, { changes, operations }),
         (record): MaybePromise<void> => {
+          if (record === undefined) callCallbacksHere();
           if (options.isSuperseded?.()) {
             if (withoutTouches(changes) === undefined) return;
             throw new RefusedError();

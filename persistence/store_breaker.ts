@@ -85,25 +85,32 @@ export class StoreBreaker {
   /**
    * Calls the store, unless the circuit is open.
    *
+   * @param onLate Called with an answer that comes after the timeout.
    * @throws {StoreUnavailableError} If it is open, or if the store does not answer
    * in time. Errors of the store are passed on.
    */
-  call<T>(ask: () => MaybePromise<T>): MaybePromise<T> {
+  call<T>(
+    ask: () => MaybePromise<T>,
+    onLate?: (answer: T) => void,
+  ): MaybePromise<T> {
     if (this.#isOpen) {
       throw new StoreUnavailableError(
         `Cannot ask ${this.#name}: it does not answer`,
       );
     }
-    return this.probe(ask);
+    return this.probe(ask, onLate);
   }
 
   /** Calls the store even if the circuit is open; an answer closes it. */
-  probe<T>(ask: () => MaybePromise<T>): MaybePromise<T> {
+  probe<T>(
+    ask: () => MaybePromise<T>,
+    onLate?: (answer: T) => void,
+  ): MaybePromise<T> {
     let answer: MaybePromise<T>;
     try {
       answer = ask();
       this.isAwaited = isPromiseLike(answer);
-      if (isPromiseLike(answer)) return this.#await(answer);
+      if (isPromiseLike(answer)) return this.#await(answer, onLate);
     } catch (error) {
       this.#fail(error);
       throw error;
@@ -133,7 +140,10 @@ export class StoreBreaker {
     this.#reportLater = undefined;
   }
 
-  #await<T>(answer: PromiseLike<T>): Promise<T> {
+  #await<T>(
+    answer: PromiseLike<T>,
+    onLate: ((answer: T) => void) | undefined,
+  ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const waiting = {
         until: this.#clock.now() + this.#timeout,
@@ -151,6 +161,7 @@ export class StoreBreaker {
       Promise.resolve(answer).then((value) => {
         // A late answer does not close the circuit.
         if (this.#waiting.delete(waiting)) this.#succeed();
+        else onLate?.(value);
         this.#rest();
         resolve(value);
       }, (error) => {

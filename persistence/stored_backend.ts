@@ -3,6 +3,7 @@ import {
   attempt,
   isPromiseLike,
   type MaybePromise,
+  proceed,
   settleAll,
 } from "../base/maybe_promise.ts";
 import { randomId } from "../base/random_id.ts";
@@ -10,6 +11,8 @@ import { HttpError } from "../http/http_error.ts";
 import type { Lookup } from "../registry/lookup.ts";
 import type { BackendVisit } from "../registry/session_backend.ts";
 import type { StoredEndCounts } from "../registry/session_counts.ts";
+import { storeTimeoutOf } from "../registry/store_timeout.ts";
+import type { UndeliveredEnd } from "../registry/undelivered_end.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import {
   provideStoreBackend,
@@ -31,6 +34,7 @@ import { RecordWriter } from "./record_writer.ts";
 import { hashOfSecret } from "./secret_hash.ts";
 import { SessionRefreshes } from "./session_refreshes.ts";
 import { StoreBreaker } from "./store_breaker.ts";
+import { undeliveredEndOf } from "./undelivered_end.ts";
 import { StoreHealth } from "./store_health.ts";
 import { PerPart } from "./store_parts.ts";
 import { StoredValues } from "./stored_values.ts";
@@ -59,6 +63,7 @@ export class StoredBackend implements StoreBackend {
   readonly #visits = new VisitsUnderWay();
   readonly #refreshes: SessionRefreshes;
   readonly #timeout: number;
+  readonly #store: SessionStore;
   #startTimer: unknown;
   #ready: Promise<void> | undefined = undefined;
   #isStopped = false;
@@ -66,8 +71,9 @@ export class StoredBackend implements StoreBackend {
 
   constructor(registry: SessionRegistry, store: SessionStore) {
     const { clock, site, options } = registry;
-    const { storeTimeout = 2, endLease = 10 } = options;
-    const timeout = this.#timeout = storeTimeout * 1000;
+    const { endLease = 10 } = options;
+    const timeout = this.#timeout = storeTimeoutOf(options) * 1000;
+    this.#store = store;
     this.#registry = registry;
     this.#clock = clock;
     const health = this.#health = new StoreHealth(site, store);
@@ -235,6 +241,21 @@ export class StoredBackend implements StoreBackend {
     // Sessions in parts that answer end, even if another part fails.
     if (!counts.some(isPromiseLike)) return sum(counts as number[]);
     return settleAll<number>(counts).then(sum);
+  }
+
+  listDeadLetters(): MaybePromise<readonly UndeliveredEnd[]> {
+    return proceed(
+      this.#store.listDeadLetters(),
+      (letters) => letters.map(undeliveredEndOf),
+    );
+  }
+
+  retryDeadLetter(uid: string): MaybePromise<boolean> {
+    return this.#store.retryDeadLetter(uid);
+  }
+
+  deleteDeadLetter(uid: string): MaybePromise<boolean> {
+    return this.#store.deleteDeadLetter(uid);
   }
 
   halt(): void {

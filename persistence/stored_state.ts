@@ -1,10 +1,7 @@
 import { type MaybePromise, settleAll } from "../base/maybe_promise.ts";
 import type { AccessOperation, AccessState } from "../session/access.ts";
-import type {
-  SessionChanges,
-  SessionTimes,
-  StoredCallback,
-} from "../stores/store.ts";
+import type { SessionChanges, SessionTimes } from "../stores/store.ts";
+import type { CallbackChanges } from "./callback_changes.ts";
 import type { ReadValues } from "./read_values.ts";
 
 /** The most loads at once whose touches can be taken back. */
@@ -52,8 +49,10 @@ export class StoredState {
   texts: Map<string, string> = new Map();
   /** The objects that may be changed inside. */
   reads: ReadValues | undefined = undefined;
-  /** Named callbacks to write. */
-  callbacks: StoredCallback[] | undefined = undefined;
+  /** Changes of named callbacks to write. */
+  callbacks: CallbackChanges | undefined = undefined;
+  /** The ids of the named callbacks in the record, as far as they are known. */
+  callbackIds: ReadonlySet<string> = new Set();
   /** Changes of principal and tokens to write. */
   operations: readonly AccessOperation[] = [];
   /** A write whose outcome is unknown. */

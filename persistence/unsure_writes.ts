@@ -66,11 +66,14 @@ export class UnsureWrites {
         if (record === undefined) return this.#settleOver(session, state);
         const isMovedOn = record.version !== unsure.version;
         const missing = missingFrom(unsure.changes, record);
-        // Callbacks are added even if others have changed the record.
-        const { addedCallbacks } = missing;
+        // Callbacks are added even if others have changed the record, unless one
+        // has taken their place.
+        const addedCallbacks = (missing.addedCallbacks ?? []).filter(({ id }) =>
+          !record.callbacks.some((one) => one.id === id)
+        );
         const again = !isMovedOn
           ? this.#repeated(session, unsure)
-          : addedCallbacks === undefined
+          : addedCallbacks.length === 0
           ? FENCE
           : { addedCallbacks };
         if (isMovedOn) {
@@ -80,8 +83,13 @@ export class UnsureWrites {
             this.#parts.loader.drop(unsure.operations);
           }
           this.#parts.loader.update(session, record, sentAt);
-          const { addedCallbacks: _, ...lost } = missing;
-          this.#calls.reportLost(session, lost, "others have changed it since");
+          const { addedCallbacks: all = [], ...others } = missing;
+          const lost = all.filter((one) => !addedCallbacks.includes(one));
+          this.#calls.reportLost(
+            session,
+            { ...others, ...lost.length > 0 ? { addedCallbacks: lost } : {} },
+            "others have changed it since",
+          );
         }
         return proceed(
           this.#calls.send(session, state, {

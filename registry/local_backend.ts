@@ -5,17 +5,21 @@ import type {
   SessionChange,
   SessionEnd,
 } from "../session.ts";
+import { LocalCallbacks } from "./local_callbacks.ts";
 import type { SessionBackend } from "./session_backend.ts";
 import type { SessionRegistry } from "./session_registry.ts";
+import type { UndeliveredEnd } from "./undelivered_end.ts";
 
 /** Sessions in the memory of this process, which end with it. */
 export class LocalBackend implements SessionBackend {
   readonly mustLoad = false;
   readonly values: undefined = undefined;
   readonly #registry: SessionRegistry;
+  readonly #named: LocalCallbacks;
 
   constructor(registry: SessionRegistry) {
     this.#registry = registry;
+    this.#named = new LocalCallbacks(registry);
   }
 
   keyOf(secret: string): string {
@@ -31,12 +35,7 @@ export class LocalBackend implements SessionBackend {
   created(): void {}
 
   changed(session: Session, change: SessionChange): void {
-    if (change.kind !== "callback") return;
-    const { namedCallbacks } = this.#registry;
-    const argument = structuredClone(change.argument);
-    session.notifyOnExpire((end) =>
-      namedCallbacks.get(change.name)?.(argument, end)
-    );
+    if (change.kind === "callback") this.#named.change(session, change);
   }
 
   mayExpire(): boolean {
@@ -68,6 +67,18 @@ export class LocalBackend implements SessionBackend {
     );
     for (const session of sessions) this.#registry.end(session, reason);
     return sessions.length;
+  }
+
+  listDeadLetters(): readonly UndeliveredEnd[] {
+    return [];
+  }
+
+  retryDeadLetter(): boolean {
+    return false;
+  }
+
+  deleteDeadLetter(): boolean {
+    return false;
   }
 
   async start(): Promise<void> {}

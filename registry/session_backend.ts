@@ -8,6 +8,7 @@ import type {
 } from "../session.ts";
 import type { AccessOperation } from "../session/access.ts";
 import type { Lookup } from "./lookup.ts";
+import type { UndeliveredEnd } from "./undelivered_end.ts";
 
 /** A request that a backend serves. `RequestVisit` is one. */
 export interface BackendVisit {
@@ -66,6 +67,12 @@ export interface SessionBackend {
     principal: string,
     options: EndSessionsOptions,
   ): MaybePromise<number>;
+  /** Lists the ends that the store keeps as dead letters. */
+  listDeadLetters(): MaybePromise<readonly UndeliveredEnd[]>;
+  /** Retries a dead letter of the store; false if there is none. */
+  retryDeadLetter(uid: string): MaybePromise<boolean>;
+  /** Deletes a dead letter of the store; false if there is none. */
+  deleteDeadLetter(uid: string): MaybePromise<boolean>;
   /** Checks the store, and begins to deliver ends. */
   start(): Promise<void>;
   /** Stops at once: ends the sessions, or writes their last changes. */

@@ -5,6 +5,7 @@ import { PendingPromises } from "../base/pending_promises.ts";
 import { HttpError } from "../http/http_error.ts";
 import { ACCESS, IS_HELD, RESTORE } from "../session/internals.ts";
 import type { Expiring } from "../session/session_warnings.ts";
+import { nameSome } from "../base/name_some.ts";
 import { randomId } from "../base/random_id.ts";
 import {
   type EndSessionsOptions,
@@ -19,7 +20,9 @@ import {
 import { ExpiryQueue } from "../timing/expiry_queue.ts";
 import { type BuildingSite, buildSession } from "./build_session.ts";
 import { EndDelivery } from "./end_delivery.ts";
+import { EndRetries, type NamedCall } from "./end_retries.ts";
 import { Eviction } from "./eviction.ts";
+import { HangWatch } from "./hang_watch.ts";
 import { PrincipalSessions } from "./principal_sessions.ts";
 import type { SessionBackend } from "./session_backend.ts";
 import { SessionCookie } from "./session_cookie.ts";
@@ -53,6 +56,9 @@ export class SessionRegistry implements SessionOwner {
   readonly delivery: EndDelivery = new EndDelivery();
   /** Milliseconds that a replaced token still counts. */
   readonly renewalGrace: number;
+  readonly maxCallbacks: number;
+  /** The named callbacks that no store keeps, and that have failed. */
+  readonly retries: EndRetries = new EndRetries(this);
   isClosed = false;
 
   readonly #principals: PrincipalSessions;
@@ -61,6 +67,7 @@ export class SessionRegistry implements SessionOwner {
   #startCallbacks: Set<{ readonly callback: SessionStartCallback }> | undefined;
   readonly #pending = new PendingPromises<Session>();
   readonly #claimedHttps = new ClaimedHttps();
+  readonly #hangs: HangWatch<Session>;
 
   constructor(
     site: BuildingSite,
@@ -71,6 +78,13 @@ export class SessionRegistry implements SessionOwner {
     this.clock = site.clock;
     this.options = options;
     this.renewalGrace = (options.renewalGrace ?? 10) * 1000;
+    this.maxCallbacks = options.maxCallbacks ?? 1000;
+    this.#hangs = new HangWatch(this.clock, (sessions) => {
+      const names = nameSome(sessions.map(({ uid }) => `"${uid}"`));
+      const message =
+        `Callbacks have not kept their promises for 10 s: of session ${names}`;
+      this.site.reportError(new Error(message), {});
+    });
     this.cookie = new SessionCookie(
       options.cookieName ?? "session",
       options.cookie,
@@ -234,6 +248,10 @@ export class SessionRegistry implements SessionOwner {
     this.backend.deliver(end);
   }
 
+  callNamed(end: SessionEnd, call: NamedCall): void {
+    this.retries.call(end, call);
+  }
+
   run<T>(
     callback: (argument: T) => unknown,
     argument: T,
@@ -243,7 +261,7 @@ export class SessionRegistry implements SessionOwner {
     try {
       const result = callback(argument);
       if (!isPromiseLike(result)) return;
-      this.track(
+      this.watch(
         Promise.resolve(result).catch((error) =>
           this.site.reportError(error, { session })
         ),
@@ -257,6 +275,23 @@ export class SessionRegistry implements SessionOwner {
   /** Has `close()` wait for a promise, which must not reject. */
   track(promise: Promise<unknown>, session: Session): void {
     this.#pending.add(promise, session);
+  }
+
+  /** Tracks the promise of a callback, and reports it if it does not settle. */
+  watch(promise: Promise<unknown>, session: Session): void {
+    this.track(promise, session);
+    this.#hangs.add(promise, session);
+  }
+
+  /** The number of promises of callbacks that have not settled for 10 s. */
+  get hanging(): number {
+    return this.#hangs.hanging;
+  }
+
+  /** Watches callbacks no more, and calls none again. */
+  stopCallbacks(): void {
+    this.#hangs.stop();
+    this.retries.stop();
   }
 
   /** Waits for tracked promises; returns the sessions whose promises are late. */

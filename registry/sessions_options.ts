@@ -108,6 +108,23 @@ export interface SessionsOptions {
    */
   whenPrincipalIsFull?: "end-oldest" | "refuse";
   /**
+   * The most callbacks that a session may have, 1 or more: for its end in this
+   * process, for its end by name, and before its end, each counted apart. One more
+   * is a RangeError. Register each callback once, since a page may be visited
+   * often.
+   *
+   * @default {1000}
+   */
+  maxCallbacks?: number;
+  /**
+   * Seconds for which the callbacks of an end are called again after they have
+   * failed, 0 or more, with growing pauses of an hour at most. Then the end becomes
+   * a dead letter. Without a store only callbacks of `onEnd()` are called again.
+   *
+   * @default {86400}
+   */
+  endRetryFor?: number;
+  /**
    * Seconds that a replaced token still counts, 0 or more.
    *
    * After a renewal it opens the session for so long, counted from the first
@@ -151,11 +168,11 @@ export interface SessionsOptions {
    */
   store?: SessionStore;
   /**
-   * Seconds that a call to the store may take, 0.001 or more. After that, and
-   * until the store answers again, requests that need a session are answered 503
-   * at once.
+   * Seconds that a call to the store may take, 0.001 or more, and less than
+   * `endLease`. After that, and until the store answers again, requests that need
+   * a session are answered 503 at once.
    *
-   * @default {2}
+   * @default 2, or half of `endLease` if that is less
    */
   storeTimeout?: number;
   /**
@@ -231,6 +248,8 @@ export const SESSIONS_OPTION_RULES: OptionRules<SessionsOptions> = {
   maxSessions: atLeast(1),
   maxSessionsPerPrincipal: atLeast(1),
   whenPrincipalIsFull: oneOf("end-oldest", "refuse"),
+  maxCallbacks: atLeast(1),
+  endRetryFor: atLeast(0),
   renewalGrace: atLeast(0),
   onSuspiciousSession: FUNCTION,
   endsInsecureSessions: BOOLEAN,

@@ -8,6 +8,11 @@ export class EndListeners<End> {
   #abort: GuardedAbort | undefined = undefined;
   #ended: PromiseWithResolvers<End> | undefined = undefined;
 
+  /** The number of callbacks. */
+  get size(): number {
+    return this.#entries?.size ?? 0;
+  }
+
   /**
    * Adds a callback; during the end, it is called in the same pass.
    *

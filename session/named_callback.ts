@@ -1,4 +1,6 @@
+import { canonicalJson } from "../base/canonical_json.ts";
 import { describe } from "../base/describe.ts";
+import { checkOptions, type OptionRules, STRING } from "../base/options.ts";
 
 /** The callbacks that `onEnd` has registered, by name. */
 export type NamedCallbacks<End> = ReadonlyMap<
@@ -6,34 +8,105 @@ export type NamedCallbacks<End> = ReadonlyMap<
   (argument: unknown, end: End) => unknown
 >;
 
-/**
- * Checks that a callback is registered by a name.
- *
- * @throws {TypeError} If none is.
- */
-export function checkCallbackName(
-  name: string,
-  callbacks: ReadonlyMap<string, unknown>,
-): void {
-  if (callbacks.has(name)) return;
-  throw new TypeError(
-    `Cannot notify on expire: the callback is not registered by onEnd(), and not a function: ${
-      describe(name)
-    }`,
-  );
+/** The options of a callback that is registered by its name. */
+export interface NamedCallbackOptions {
+  /**
+   * Identifies the callback within its session: a callback that is registered
+   * under the key of another one replaces it.
+   *
+   * @default the name and the argument, as JSON with sorted keys
+   */
+  key?: string;
+}
+
+const RULES: OptionRules<NamedCallbackOptions> = { key: STRING };
+
+/** A callback of a session that is registered by its name. */
+export interface NamedCallback {
+  readonly name: string;
+  readonly argument: unknown;
+  /** Identifies the callback within its session. */
+  readonly key: string;
+  /** Name and argument as text; undefined if the argument has no JSON. */
+  readonly call: string | undefined;
 }
 
 /**
- * Returns a function that calls the callback of a name with a copy of an
- * argument, made now.
+ * Returns a callback by its name, with its key.
  *
- * @throws {DOMException} If the argument cannot be cloned.
+ * @throws {TypeError} If no callback is registered by the name, or if the argument
+ * has no JSON and there is no key.
  */
-export function bindByName<End>(
-  callbacks: NamedCallbacks<End>,
-  name: string,
-  argument: unknown,
-): (end: End) => unknown {
-  const kept = structuredClone(argument);
-  return (end) => callbacks.get(name)?.(kept, end);
+export function namedCallbackOf(
+  callbacks: ReadonlyMap<string, unknown>,
+  { name, argument, options = {} }: {
+    readonly name: string;
+    readonly argument: unknown;
+    readonly options: NamedCallbackOptions | undefined;
+  },
+): NamedCallback {
+  if (!callbacks.has(name)) {
+    throw new TypeError(
+      `Cannot notify on expire: the callback is not registered by onEnd(), and not a function: ${
+        describe(name)
+      }`,
+    );
+  }
+  checkOptions("notify on expire", options, RULES);
+  const { key } = options;
+  if (key === undefined) {
+    const call = textOfCall(name, argument);
+    return { name, argument: copyOf(name, argument), key: call, call };
+  }
+  // The first letter keeps a key of the caller apart from one that is made.
+  const kept = { name, argument: copyOf(name, argument), key: `k${key}` };
+  try {
+    return { ...kept, call: textOfCall(name, argument) };
+  } catch {
+    return { ...kept, call: undefined };
+  }
+}
+
+/**
+ * Checks that a session may have one more callback.
+ *
+ * @throws {RangeError} If it has as many as it may have.
+ */
+export function checkCallbackCount(
+  act: string,
+  { uid }: { readonly uid: string },
+  count: number,
+  most: number,
+): void {
+  if (count < most) return;
+  throw new RangeError(
+    `Cannot ${act}: session "${uid}" has ${count} callbacks already, as many as the option maxCallbacks allows; register each once, when request.isNewSession is true`,
+  );
+}
+
+function copyOf(name: string, argument: unknown): unknown {
+  try {
+    return structuredClone(argument);
+  } catch (cause) {
+    throw new TypeError(
+      `Cannot notify on expire: the argument for ${
+        describe(name)
+      } cannot be cloned: ${describe(argument)}`,
+      { cause },
+    );
+  }
+}
+
+function textOfCall(name: string, argument: unknown): string {
+  if (argument === undefined) return `n${name}`;
+  try {
+    return `j${JSON.stringify(name)}${canonicalJson(argument)}`;
+  } catch (cause) {
+    throw new TypeError(
+      `Cannot notify on expire: the argument for ${
+        describe(name)
+      } has no JSON to make a key of; pass the option "key"`,
+      { cause },
+    );
+  }
 }

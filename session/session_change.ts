@@ -1,3 +1,4 @@
+import type { NamedCallback } from "./named_callback.ts";
 import type { AccessOperation, AccessState } from "./access.ts";
 
 /** A change in a session, for the backend that may have to write it. */
@@ -8,8 +9,9 @@ export type SessionChange =
   | { readonly kind: "delete"; readonly key: string }
   | {
     readonly kind: "callback";
-    readonly name: string;
-    readonly argument: unknown;
+    readonly callback: NamedCallback;
+    /** Whether the callback is taken back. */
+    readonly isRemoved: boolean;
   };
 
 /** The change by a touch; one object for all, since touches are frequent. */

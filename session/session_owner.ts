@@ -25,6 +25,13 @@ export interface OwnerOf<Session, End> {
   readonly namedCallbacks: NamedCallbacks<End>;
   /** The values of sessions that are in a store; undefined without a store. */
   readonly values: StoredValuesOf<Session> | undefined;
+  /** The most callbacks of one kind that a session may have. */
+  readonly maxCallbacks: number;
+  /** Calls a callback of `onEnd`, also again if it fails. */
+  callNamed(
+    end: End,
+    call: { readonly name: string; readonly argument: unknown },
+  ): void;
   /** Notes a change; throws a TypeError if it cannot be kept. */
   changed(session: Session, change: SessionChange): void;
   /** Makes room for a session of a principal, and indexes the session by it. */

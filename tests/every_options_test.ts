@@ -121,6 +121,8 @@ const SESSIONS_ROWS: Record<keyof Required<SessionsOptions>, Row> = {
   maxSessions: number(0, -1),
   maxSessionsPerPrincipal: number(0),
   whenPrincipalIsFull: text("evict", ""),
+  maxCallbacks: number(0),
+  endRetryFor: number(-1),
   renewalGrace: number(-1),
   onSuspiciousSession: ACTION,
   endsInsecureSessions: FLAG,

@@ -314,6 +314,8 @@ function exampleOptions(): Required<Omit<SessionsOptions, "store">> {
     absoluteTimeout: 1,
     maxSessions: 1,
     maxSessionsPerPrincipal: 1,
+    maxCallbacks: 1,
+    endRetryFor: 0,
     whenPrincipalIsFull: "refuse",
     renewalGrace: 0,
     onSuspiciousSession: () => {},

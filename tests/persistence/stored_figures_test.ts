@@ -16,8 +16,11 @@ const KINDS: Record<string, () => SessionStore> = {
   "a store that has to be waited for": () => asynchronous(new MemoryStore()),
 };
 
-function nodeOf(store: SessionStore): Node {
-  return new Node(store).page("visit", (request) => request.getSession().uid)
+function nodeOf(store: SessionStore, options = {}): Node {
+  return new Node(store, options).page(
+    "visit",
+    (request) => request.getSession().uid,
+  )
     .page("book", (request) => {
       request.getSession().notifyOnExpire("release", 7);
       return "";
@@ -79,7 +82,7 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
 
   Deno.test(`Site.storedEnds over ${kind} counts callbacks that fail, and dead letters`, async () => {
     using time = new FakeTime();
-    await using node = nodeOf(makeStore());
+    await using node = nodeOf(makeStore(), { endRetryFor: 15 });
     node.site.onEnd("release", () => Promise.reject(new Error("away")));
     await node.get("book");
     await pass(time, 80_000);

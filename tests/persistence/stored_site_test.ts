@@ -363,7 +363,8 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
     const store = makeStore();
     const before = nodeOf(store).page("book", (request) => {
       const seats = new Set([4, 5]);
-      request.getSession().notifyOnExpire("release", { seats });
+      const session = request.getSession();
+      session.notifyOnExpire("release", { seats }, { key: "seats" });
       return "";
     });
     before.site.onEnd("release", () => {});
@@ -384,7 +385,7 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
 
   Deno.test(`Site over ${kind} calls a callback that fails again, then keeps the end as a dead letter`, async () => {
     using time = new FakeTime();
-    await using node = nodeOf(makeStore());
+    await using node = nodeOf(makeStore(), { endRetryFor: 15 });
     node.page("book", (request) => {
       request.getSession().notifyOnExpire("release");
       return "";

@@ -459,7 +459,8 @@ Deno.test("Site.onEnd() whose callback rejects with what is no text puts the end
   const clock = new ManualClock();
   const store = new MemoryStore({ clock });
   const errors = new Errors();
-  await using site = siteOf({ clock, store, onError: errors.onError });
+  const { onError } = errors;
+  await using site = siteOf({ clock, store, onError, endRetryFor: 15 });
   // deno-lint-ignore require-await -- to reject
   site.onEnd("bill", async () => {
     throw Object.create(null);

@@ -1,0 +1,88 @@
+import type { NamedCallback } from "../session/named_callback.ts";
+import type { SessionChanges, StoredCallback } from "../stores/store.ts";
+import { hashOfSecret } from "./secret_hash.ts";
+
+/** The part of changes that is about named callbacks. */
+export type CallbackChanges = Pick<
+  SessionChanges,
+  "addedCallbacks" | "removedCallbacks"
+>;
+
+/**
+ * Hex digits of the id of a named callback, which stands for its key: keys may be
+ * long, and more digits would be bytes of each session in the store.
+ */
+const ID_LENGTH = 32;
+
+/** Returns the id under which a store keeps a named callback. */
+export function idOfCallback({ key }: Pick<NamedCallback, "key">): string {
+  return hashOfSecret(key).slice(0, ID_LENGTH);
+}
+
+/** Joins two changes; the later one counts. */
+export function joinCallbacks(
+  earlier: CallbackChanges,
+  later: CallbackChanges,
+): CallbackChanges {
+  const byId = new Map(earlier.addedCallbacks?.map((one) => [one.id, one]));
+  const addedLater = new Set<string>();
+  for (const one of later.addedCallbacks ?? []) {
+    byId.set(one.id, one);
+    addedLater.add(one.id);
+  }
+  const added = [...byId.values()];
+  const removed = [
+    ...earlier.removedCallbacks?.filter(({ id }) => !addedLater.has(id)) ?? [],
+    ...later.removedCallbacks ?? [],
+  ];
+  return {
+    ...added.length === 0 ? {} : { addedCallbacks: added },
+    ...removed.length === 0 ? {} : { removedCallbacks: removed },
+  };
+}
+
+/** Returns the part of changes that is about named callbacks. */
+export function callbackChangesOf(changes: SessionChanges): CallbackChanges {
+  return joinCallbacks({}, changes);
+}
+
+/** Returns the callbacks that changes add and do not remove again. */
+export function remainingCallbacks(
+  { addedCallbacks = [], removedCallbacks = [] }: CallbackChanges,
+): StoredCallback[] {
+  return addedCallbacks.filter((one) =>
+    !removedCallbacks.some((removed) => isSameCallback(one, removed))
+  );
+}
+
+/** Returns the callbacks that changes were to make, and a record does not have. */
+export function missingCallbacks(
+  { addedCallbacks, removedCallbacks }: CallbackChanges,
+  has: readonly StoredCallback[],
+): CallbackChanges {
+  const isThere = (one: StoredCallback) =>
+    has.some((other) => isSameCallback(one, other));
+  return joinCallbacks({}, {
+    addedCallbacks: remainingCallbacks({
+      addedCallbacks: addedCallbacks?.filter((one) => !isThere(one)),
+      removedCallbacks,
+    } as CallbackChanges),
+    removedCallbacks: removedCallbacks?.filter(isThere) ?? [],
+  });
+}
+
+function isSameCallback(one: StoredCallback, other: StoredCallback): boolean {
+  return one.id === other.id && one.name === other.name &&
+    one.argument === other.argument;
+}
+
+/** Returns the ids of the callbacks of a record after a change. */
+export function idsAfter(
+  ids: ReadonlySet<string>,
+  { addedCallbacks = [], removedCallbacks = [] }: CallbackChanges,
+): ReadonlySet<string> {
+  if (addedCallbacks.length + removedCallbacks.length === 0) return ids;
+  const after = new Set([...ids, ...addedCallbacks.map(({ id }) => id)]);
+  for (const { id } of removedCallbacks) after.delete(id);
+  return after;
+}

@@ -1,0 +1,180 @@
+import { textOfThrown } from "../base/describe.ts";
+import { isPromiseLike } from "../base/maybe_promise.ts";
+import type { SessionEnd } from "../session.ts";
+import type { SessionRegistry } from "./session_registry.ts";
+import type { UndeliveredEnd } from "./undelivered_end.ts";
+
+/** Milliseconds before the second call of a callback that has failed. */
+const FIRST_PAUSE = 1000;
+
+/** The longest pause between two calls, in milliseconds. */
+const LONGEST_PAUSE = 3_600_000;
+
+/** The most callbacks that are kept after their last call. */
+const MAX_LETTERS = 1000;
+
+/** A named callback to call. */
+export interface NamedCall {
+  readonly name: string;
+  readonly argument: unknown;
+}
+
+/** A named callback that has failed. */
+interface FailedCall extends NamedCall {
+  readonly end: SessionEnd;
+  /** UNIX milliseconds of the first failure. */
+  readonly since: number;
+  readonly attempt: number;
+  readonly error: unknown;
+}
+
+/**
+ * Returns the milliseconds to the next call of what has failed for some time; the
+ * last call is at the limit.
+ *
+ * @param elapsed Milliseconds since the first failure.
+ * @param limit Milliseconds for which calls are repeated.
+ * @returns undefined if the limit has passed.
+ */
+export function pauseAfter(
+  elapsed: number,
+  limit: number,
+): number | undefined {
+  if (elapsed >= limit) return undefined;
+  // Each pause is about twice the last one: 1, 2, 4 s and so on.
+  const pause = Math.min(elapsed + FIRST_PAUSE, LONGEST_PAUSE);
+  return Math.min(pause, limit - elapsed);
+}
+
+/**
+ * The named callbacks that no store keeps: those of sessions in this process, and
+ * those that were registered when their session had ended elsewhere.
+ *
+ * A callback that fails is called again, after pauses that double, for
+ * `endRetryFor`. Then it is kept in memory, to be listed, retried and deleted.
+ */
+export class EndRetries {
+  readonly #registry: SessionRegistry;
+  readonly #timers = new Map<unknown, FailedCall>();
+  /** The callbacks that are not called any more, by uid. */
+  readonly #letters = new Map<string, FailedCall[]>();
+  #isStopped = false;
+
+  constructor(registry: SessionRegistry) {
+    this.#registry = registry;
+  }
+
+  /** Calls a named callback. Its errors are reported; it may be called again. */
+  call(end: SessionEnd, call: NamedCall): void {
+    this.#call({ ...call, end, since: NaN, attempt: 0, error: undefined });
+  }
+
+  /** Lists the ends with callbacks that are not called any more. */
+  list(): UndeliveredEnd[] {
+    return [...this.#letters.values()].map((calls) => {
+      const { end, attempt, error } = calls[0]!;
+      const { uid, reason, at, session: { principal } } = end;
+      return {
+        uid,
+        reason,
+        at,
+        principal,
+        attempt,
+        callbacks: calls.map(({ name, argument }) => ({ name, argument })),
+        why: textOfThrown(error),
+      };
+    });
+  }
+
+  /** Calls the callbacks of an end again; returns false if there are none. */
+  retry(uid: string): boolean {
+    const calls = this.#letters.get(uid);
+    if (calls === undefined) return false;
+    this.#letters.delete(uid);
+    for (const { end, name, argument } of calls) {
+      this.call(end, { name, argument });
+    }
+    return true;
+  }
+
+  /** Forgets the callbacks of an end; returns false if there are none. */
+  delete(uid: string): boolean {
+    return this.#letters.delete(uid);
+  }
+
+  /** Calls nothing again; reports the callbacks that were to be called again. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const [timer, call] of this.#timers) {
+      this.#registry.clock.clearTimeout(timer);
+      this.#reportDropped(call);
+    }
+    this.#timers.clear();
+  }
+
+  #call(call: FailedCall): void {
+    const { end, name, argument } = call;
+    const { session } = end;
+    const failed = (error: unknown) => {
+      this.#registry.site.reportError(error, { session });
+      this.#fail(call, error);
+    };
+    try {
+      const callback = this.#registry.namedCallbacks.get(name);
+      const attempt = Math.max(end.attempt, call.attempt + 1);
+      const result = callback?.(argument, { ...end, attempt });
+      if (!isPromiseLike(result)) return;
+      this.#registry.watch(Promise.resolve(result).catch(failed), session);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #fail(call: FailedCall, error: unknown): void {
+    const { clock, options } = this.#registry;
+    const now = clock.now();
+    const since = Number.isNaN(call.since) ? now : call.since;
+    const failed = { ...call, since, attempt: call.attempt + 1, error };
+    if (this.#isStopped) return this.#reportDropped(failed);
+    const { endRetryFor = 86_400 } = options;
+    const pause = pauseAfter(now - since, endRetryFor * 1000);
+    if (pause === undefined) return this.#keep(failed);
+    const timer = clock.setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#call(failed);
+    }, pause);
+    this.#timers.set(timer, failed);
+  }
+
+  #keep(call: FailedCall): void {
+    const { end, name } = call;
+    const { uid, session } = end;
+    this.#letters.set(uid, [...this.#letters.get(uid) ?? [], call]);
+    this.#report(`${nameOf(name, uid)}: it is kept as a dead letter`, call);
+    if (this.#letters.size <= MAX_LETTERS) return;
+    const [oldest] = this.#letters.keys();
+    this.#letters.delete(oldest!);
+    this.#registry.site.reportError(
+      new Error(
+        `Cannot keep the dead letter of session "${oldest}": there are more than ${MAX_LETTERS}`,
+      ),
+      { session },
+    );
+  }
+
+  #reportDropped(call: FailedCall): void {
+    const name = nameOf(call.name, call.end.uid);
+    this.#report(`${name} again: the sessions are closed`, call);
+  }
+
+  #report(message: string, { error, end: { session } }: FailedCall): void {
+    this.#registry.site.reportError(
+      new Error(message, { cause: error }),
+      { session },
+    );
+  }
+}
+
+function nameOf(name: string, uid: string): string {
+  return `Cannot call "${name}" at the end of session "${uid}"`;
+}
