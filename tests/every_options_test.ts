@@ -47,7 +47,11 @@ import {
   StaticFile,
   type StaticFileOptions,
 } from "../resources/static.ts";
-import { Sessions, type SessionsOptions } from "../sessions.ts";
+import {
+  type NamedCallbackOptions,
+  Sessions,
+  type SessionsOptions,
+} from "../sessions.ts";
 import {
   MemoryStore,
   type MemoryStoreOptions,
@@ -254,6 +258,15 @@ entry<EndSessionsOptions>(
   (options) =>
     withSession((sessions) => sessions.endSessions("alice", options)),
   { except: object({ uid: "a" }), reason: text("", "because") },
+);
+entry<NamedCallbackOptions>(
+  "NamedCallbackOptions",
+  (options) =>
+    withSession((sessions) => {
+      sessions.onEnd("free", () => {});
+      sessions.create().notifyOnExpire("free", 7, options);
+    }),
+  { key: TEXT },
 );
 entry<EventStreamOptions>(
   "EventStreamOptions",

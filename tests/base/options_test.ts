@@ -321,7 +321,7 @@ function exampleOptions(): Required<Omit<SessionsOptions, "store">> {
     onSuspiciousSession: () => {},
     endsInsecureSessions: true,
     clearSiteData: ["cookies"],
-    storeTimeout: 1,
+    storeTimeout: 0.5,
     endLease: 1,
     cookie: {},
     shutdownTimeout: 0,

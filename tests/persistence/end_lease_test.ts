@@ -6,6 +6,7 @@ import {
   assertGreater,
   assertLess,
   assertStrictEquals,
+  assertThrows,
 } from "@std/assert";
 import {
   type Clock,
@@ -692,3 +693,27 @@ for (const tries of [1, 2]) {
     },
   );
 }
+
+Deno.test("Sessions refuses a storeTimeout that is not less than the endLease", () => {
+  for (
+    const options of [
+      { storeTimeout: 20, endLease: 2 },
+      { storeTimeout: 2, endLease: 2 },
+      { storeTimeout: 10 },
+      { storeTimeout: Infinity },
+    ]
+  ) {
+    for (const store of [undefined, new MemoryStore()]) {
+      assertThrows(
+        () => new Node(store, options),
+        RangeError,
+        "storeTimeout is not less than endLease",
+      );
+    }
+  }
+});
+
+Deno.test("Sessions takes half of a short endLease as its storeTimeout", async () => {
+  await using node = new Node(new MemoryStore(), { endLease: 0.1 });
+  assertEquals(node.errors, []);
+});
