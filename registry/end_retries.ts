@@ -1,7 +1,7 @@
 import { textOfThrown } from "../base/describe.ts";
 import { isPromiseLike } from "../base/maybe_promise.ts";
-import type { SessionEnd } from "../session.ts";
-import type { SessionRegistry } from "./session_registry.ts";
+import type { Clock } from "../base/clock.ts";
+import type { NamedEndCallback, Session, SessionEnd } from "../session.ts";
 import type { UndeliveredEnd } from "./undelivered_end.ts";
 
 /** Milliseconds before the second call of a callback that has failed. */
@@ -12,6 +12,15 @@ const LONGEST_PAUSE = 3_600_000;
 
 /** The most callbacks that are kept after their last call. */
 const MAX_LETTERS = 1000;
+
+/** The members of the registry that retries use. */
+export interface RetryingRegistry {
+  readonly clock: Clock;
+  readonly options: { readonly endRetryFor?: number };
+  readonly namedCallbacks: ReadonlyMap<string, NamedEndCallback>;
+  readonly site: { reportError(error: unknown, context: object): void };
+  watch(promise: Promise<unknown>, session: Session): void;
+}
 
 /** A named callback to call. */
 export interface NamedCall {
@@ -54,13 +63,13 @@ export function pauseAfter(
  * `endRetryFor`. Then it is kept in memory, to be listed, retried and deleted.
  */
 export class EndRetries {
-  readonly #registry: SessionRegistry;
+  readonly #registry: RetryingRegistry;
   readonly #timers = new Map<unknown, FailedCall>();
   /** The callbacks that are not called any more, by uid. */
   readonly #letters = new Map<string, FailedCall[]>();
   #isStopped = false;
 
-  constructor(registry: SessionRegistry) {
+  constructor(registry: RetryingRegistry) {
     this.#registry = registry;
   }
 
