@@ -21,6 +21,7 @@ class DeskPage extends Resource {
     request.setHeader("content-security-policy", "default-src 'self'");
     return `<!DOCTYPE html>
 <html lang="en">
+<meta name="viewport" content="width=device-width">
 <title>Desk</title>
 <main>
 <h1>Your desk</h1>

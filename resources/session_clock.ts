@@ -6,6 +6,7 @@
 
 import { checkOptions, type OptionRules } from "../base/options.ts";
 import { refuseOtherOrigins } from "../http/same_origin.ts";
+import { watchSession } from "./session_clock_client.js";
 import { sessionClock } from "./session_clock_script.js";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
@@ -39,7 +40,21 @@ export interface SessionClockState {
   readonly secondsLeft: number | null;
   /** Whether access would postpone the end; `absoluteTimeout` limits that. */
   readonly canStay: boolean;
+  /**
+   * The uid of the session; null without one. A page that sees another uid than
+   * before shows the data of a session that is over.
+   */
+  readonly session: string | null;
+  /** The principal of the session; null without one. */
+  readonly principal: string | null;
 }
+
+const JAVASCRIPT = "text/javascript; charset=utf-8";
+
+/** The module for pages with a view of their own. */
+const CLIENT = `const url = new URL(".", import.meta.url).href.slice(0, -1);
+export const { subscribe, look, stay, signOut } = (${watchSession})(url);
+`;
 
 /** Milliseconds between two checks of the deadline. */
 const CHECK_EVERY = 1000;
@@ -64,9 +79,9 @@ const ROUNDING = 1;
  * It never makes a session. POST and DELETE from pages of other origins get a
  * 403.
  *
- * Its child `script.js` shows the user a dialog with a countdown. Include it in a
- * page by one tag. A Content-Security-Policy needs to allow `script-src 'self'`
- * and `connect-src 'self'` only:
+ * Its child `script.js` shows the user a dialog with a countdown, and covers the
+ * page at the end. Include it in a page by one tag. A Content-Security-Policy needs
+ * to allow `script-src 'self'` and `connect-src 'self'` only:
  *
  * ```html
  * <script src="/clock/script.js" data-lead="30" defer></script>
@@ -76,11 +91,26 @@ const ROUNDING = 1;
  *
  * - `data-lead`: seconds before the end at which the dialog opens, 60 by default
  * - `data-after`: the page to open after the end; by default the page reloads
- * - `data-warning`, `data-stay`, `data-leave`, `data-dismiss`, `data-ended` and
- *   `data-again`: the texts. `{time}` in the warning becomes the time left, in the
- *   language of the page.
+ * - `data-heading`, `data-warning`, `data-stay` and `data-leave`: the texts of the
+ *   warning. `{time}` in the warning becomes the time left, in the language of the
+ *   page. `data-last` and `data-dismiss`: the warning and the button if the end
+ *   cannot be put off
+ * - `data-end-heading`, `data-ended` and `data-again`: the texts of the end
+ * - `data-away`, `data-stay-failed` and `data-leave-failed`: what failed
  *
- * A choice in one tab counts for all tabs. Twisted has no such resource.
+ * The script dispatches events at the document, whose `detail` is the state:
+ * `session-warning`; `session-ended`, before the page is covered, so that the page
+ * can save work; and `session-continued`, if the session lasts on after one of
+ * these. It needs no answer for that: if the site cannot be reached, it says so,
+ * and goes by the deadline that it knows. Another session or principal is the end
+ * of this page. After a login or a logout by `fetch`, dispatch
+ * `new Event("session-changed")` at the document or the window.
+ *
+ * A choice in one tab counts for all tabs.
+ *
+ * Its child `client.js` is the same without a view, for pages with one of their
+ * own: a module that exports `subscribe(listener, { lead })`, `look()`, `stay()`
+ * and `signOut()`. The guide has its types and examples: `docs/session_clock.md`. Twisted has no such resource.
  *
  * Do not put it behind a {@linkcode SessionGuard} or a {@linkcode LoginGuard},
  * which touch the session at each request.
@@ -98,6 +128,8 @@ const ROUNDING = 1;
  *   isActive: false,
  *   secondsLeft: 0,
  *   canStay: false,
+ *   session: null,
+ *   principal: null,
  * });
  * ```
  */
@@ -118,10 +150,11 @@ export class SessionClock extends Resource {
     this.putChild(
       "script.js",
       new StaticData(
-        `(${sessionClock})();\n`,
-        "text/javascript; charset=utf-8",
+        compact(`(${sessionClock})(${watchSession});\n`),
+        JAVASCRIPT,
       ),
     );
+    this.putChild("client.js", new StaticData(compact(CLIENT), JAVASCRIPT));
   }
 
   /** Returns this resource for a path that ends with a slash. */
@@ -151,7 +184,7 @@ export class SessionClock extends Resource {
   /** Ends the session. */
   override render_DELETE(request: SiteRequest): Rendered {
     refuseOtherOrigins(request);
-    request.session?.expire();
+    if (request.session !== undefined) request.logOut();
     return respond(request.session);
   }
 
@@ -190,14 +223,32 @@ function respond(session: Session | undefined): Response {
 
 function stateOf(session: Session | undefined): SessionClockState {
   if (!session?.isActive) {
-    return { isActive: false, secondsLeft: 0, canStay: false };
+    return {
+      isActive: false,
+      secondsLeft: 0,
+      canStay: false,
+      session: null,
+      principal: null,
+    };
   }
-  const { expiresAt, createdAt, absoluteTimeout } = session;
+  const { expiresAt, absoluteTimeout, principal = null } = session;
   const left = expiresAt - session.site.clock.now() / 1000;
-  const canStay = (createdAt + absoluteTimeout - expiresAt) * 1000 > ROUNDING;
+  const start = session.authenticatedAt ?? session.createdAt;
+  const canStay = (start + absoluteTimeout - expiresAt) * 1000 > ROUNDING;
   return {
     isActive: true,
     secondsLeft: left === Infinity ? null : Math.round(left * 1000) / 1000,
     canStay,
+    session: session.uid,
+    principal,
   };
+}
+
+/** Returns a script without its comments and indentation. */
+function compact(script: string): string {
+  return script.replace(/^ *\/\*\*[^]*?\*\/\n/gm, "").replace(
+    /^ *\/\/.*\n/gm,
+    "",
+  )
+    .replace(/^ +/gm, "");
 }

@@ -1,180 +1,211 @@
 /**
- * The script of a page: warns before the session ends, and lets the user extend or
- * end the session. The text of this function runs in browsers, so it cannot use
- * anything outside of it.
+ * The script of a page: warns before the session ends, lets the user extend or end
+ * the session, and covers the page at the end. The text of this function runs in
+ * browsers, so it cannot use anything outside of it.
  *
- * The script polls the server while a warning is near or shown, and is idle at
- * other times. Each tab sends the states that it receives to the other tabs.
+ * @param {Function} watchSession As in `session_clock_client.js`.
  */
-export function sessionClock() {
-  const script = document.currentScript;
-  const { dataset, src } = script;
+export function sessionClock(watchSession) {
+  const { dataset, src } = document.currentScript;
   const url = new URL(".", src).href.slice(0, -1);
-  const lead = Number(dataset.lead) || 60;
-  const texts = {
-    warning: dataset.warning ?? "Your session ends in {time}.",
-    stay: dataset.stay ?? "Stay",
-    leave: dataset.leave ?? "Leave",
-    dismiss: dataset.dismiss ?? "OK",
-    ended: dataset.ended ?? "Your session has ended.",
-    again: dataset.again ?? "Continue",
-  };
-  const channel = new BroadcastChannel(`session clock ${url}`);
+  const clock = watchSession(url);
   const language = document.documentElement.lang || undefined;
-
-  let deadline = Infinity;
-  let canStay = true;
-  let isKnown = false;
-  let hasEnded = false;
-  let dismissed;
-  let ticks = 0;
-  let timer;
+  const texts = {
+    heading: "You are about to be signed out",
+    warning:
+      "You will be signed out in {time}, because you have not done anything for a while.",
+    last: dataset.warning ??
+      "You will be signed out in {time}. This cannot be put off: save your work now.",
+    stay: "Stay signed in",
+    leave: "Sign out",
+    dismiss: "OK",
+    endHeading: "You have been signed out",
+    again: "Sign in again",
+    away: "The site cannot be reached at the moment.",
+    stayFailed: "Staying signed in has failed. Try again.",
+    leaveFailed: "Signing out has failed. Try again.",
+    ...dataset,
+  };
+  const ends = {
+    idle:
+      "Your session has ended, because you had not done anything for a while.",
+    replaced:
+      "Your session has ended. Another one has begun in this browser since.",
+  };
 
   const add = (parent, tag, properties) =>
     parent.appendChild(Object.assign(document.createElement(tag), properties));
-  const root = add(document.body ?? document.documentElement, "div", {
+  const host = Object.assign(document.createElement("div"), {
     className: "session-clock",
-  }).attachShadow({ mode: "open" });
+  });
+  const root = host.attachShadow({ mode: "open" });
   // A Content-Security-Policy allows a constructed stylesheet, and no inline one.
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`
     dialog { color-scheme: light dark; color: CanvasText; background: Canvas;
-      font: 1rem/1.5 system-ui, sans-serif; max-width: 24rem; padding: 1.5rem;
-      border: 1px solid GrayText; border-radius: .5rem }
-    dialog::backdrop { background: rgb(0 0 0 / .4) }
+      font: 1rem/1.5 system-ui, sans-serif; max-width: min(26rem, 100vw - 2rem); padding: 1.5rem;
+      border: 1px solid GrayText; border-radius: .75rem; box-sizing: border-box }
+    dialog::backdrop { background: rgb(0 0 0 / .5) }
+    dialog.cover::backdrop { background: light-dark(#f2f3f5, #101214) }
+    h2 { font-size: 1.25rem; line-height: 1.3; margin: 0 0 .5rem }
     p { margin: 0 0 1rem }
-    button { font: inherit; padding: .5em 1.5em; margin-inline-end: .5em }
+    p:empty, [hidden] { display: none }
+    button { font: inherit; min-height: 2.75rem; padding: .5rem 1.25rem;
+      margin-inline-end: .75rem; border: 1px solid transparent;
+      border-radius: .5rem; cursor: pointer }
+    #first { background: light-dark(#1a56c4, #9cc2ff);
+      color: light-dark(#fff, #0b1a33); font-weight: 600 }
+    #second { background: none; color: inherit; text-decoration: underline;
+      padding-inline: .5rem }
     button:focus-visible { outline: 3px solid CanvasText; outline-offset: 2px }
     output { position: absolute; width: 1px; height: 1px; overflow: hidden;
       clip-path: inset(50%) }
-    @media (prefers-color-scheme: dark) {
-      dialog::backdrop { background: rgb(0 0 0 / .7) } }
     @media (prefers-reduced-motion: no-preference) {
-      dialog[open] { animation: appear .2s } }
+      dialog[open]:not(.cover) { animation: appear .2s } }
     @keyframes appear { from { opacity: 0 } }`);
   root.adoptedStyleSheets = [sheet];
   const dialog = add(root, "dialog", { part: "dialog" });
   dialog.setAttribute("role", "alertdialog");
-  dialog.setAttribute("aria-labelledby", "text");
+  dialog.setAttribute("aria-labelledby", "heading");
+  dialog.setAttribute("aria-describedby", "text");
+  const heading = add(dialog, "h2", { id: "heading" });
   const text = add(dialog, "p", { id: "text" });
+  const note = add(dialog, "p", { id: "note", role: "status" });
   // Screen readers would read the countdown each second; they read this instead.
   const spoken = add(dialog, "output", { ariaLive: "polite" });
-  const first = add(dialog, "button", { type: "button", autofocus: true });
+  const first = add(dialog, "button", {
+    id: "first",
+    type: "button",
+    autofocus: true,
+  });
   const second = add(dialog, "button", {
+    id: "second",
     type: "button",
     textContent: texts.leave,
   });
 
-  const show = (words, button) => {
+  let state = { status: "unknown" };
+  let isDismissed = false;
+  /** The page is on its way to another one, or waits for the sign-out. */
+  let isLeaving = false;
+
+  const show = (words) => {
+    const isCover = state.status === "ended";
+    heading.textContent = isCover ? texts.endHeading : texts.heading;
     text.textContent = words;
-    first.textContent = button;
-    second.hidden = hasEnded;
-    if (!dialog.open) dialog.showModal();
+    second.hidden = isCover;
+    const parent = document.body ?? document.documentElement;
+    // The page may have replaced its body.
+    if (!host.isConnected) parent.append(host);
+    if (isCover !== dialog.classList.contains("cover")) {
+      dialog.classList.toggle("cover", isCover);
+      dialog.setAttribute("closedby", isCover ? "none" : "closerequest");
+      // Opened again, it lies above dialogs of the page.
+      if (dialog.open) dialog.close();
+    }
+    if (dialog.open) return;
+    dialog.showModal();
+    first.focus();
   };
   const hide = () => {
     spoken.textContent = "";
-    dialog.close();
+    dialog.classList.remove("cover");
+    if (dialog.open) dialog.close();
   };
-  const wait = (act, delay) => {
-    clearTimeout(timer);
-    timer = setTimeout(act, Math.min(Math.max(delay, 250), 2 ** 31 - 1));
+  const isShown = () =>
+    state.status === "ended" || (state.status === "warning" && !isDismissed);
+
+  const timeOf = (seconds) => {
+    const isLong = seconds > 120;
+    return new Intl.NumberFormat(language, {
+      style: "unit",
+      unit: isLong ? "minute" : "second",
+      unitDisplay: "long",
+    }).format(isLong ? Math.round(seconds / 60) : seconds);
   };
+  const noteOf = ({ failed, isReachable }) => {
+    const failure = failed === "stay"
+      ? texts.stayFailed
+      : failed === "signOut"
+      ? texts.leaveFailed
+      : "";
+    return [failure, isReachable ? "" : texts.away].filter(Boolean).join(" ");
+  };
+  const setNote = (words) => {
+    if (note.textContent !== words) note.textContent = words;
+  };
+
+  const warn = () => {
+    const { secondsLeft, canStay } = state;
+    const words = (canStay ? texts.warning : texts.last)
+      .replace("{time}", timeOf(secondsLeft));
+    first.textContent = canStay ? texts.stay : texts.dismiss;
+    show(words);
+    if (secondsLeft % 30 === 0 || secondsLeft === 10) {
+      spoken.textContent = words;
+    }
+  };
+  const cover = () => {
+    const words = dataset.ended ?? ends[state.reason] ??
+      "Your session has ended.";
+    first.textContent = texts.again;
+    show(words);
+    spoken.textContent = `${texts.endHeading}. ${words}`;
+  };
+
+  const announce = (type) =>
+    document.dispatchEvent(
+      new CustomEvent(type, { bubbles: true, detail: state }),
+    );
+  const isOf = (status, ...statuses) => statuses.includes(status);
+
+  const render = (next) => {
+    const before = state.status;
+    state = next;
+    const { status } = next;
+    if (status !== before) {
+      isDismissed = false;
+      // The page can save what it has before it is covered.
+      if (isOf(status, "warning", "ended")) announce(`session-${status}`);
+      else if (isOf(before, "warning", "ended") && status === "active") {
+        announce("session-continued");
+      }
+    }
+    if (isLeaving) return;
+    setNote(noteOf(next));
+    if (!isShown()) hide();
+    else if (status === "warning") warn();
+    else cover();
+  };
+
   const leavePage = () => {
     if (dataset.after === undefined) location.reload();
     else location.assign(dataset.after);
   };
 
-  const warn = (left) => {
-    const seconds = Math.max(0, Math.ceil(left));
-    const [amount, unit] = seconds > 120
-      ? [Math.round(seconds / 60), "minute"]
-      : [seconds, "second"];
-    const time = new Intl.NumberFormat(language, {
-      style: "unit",
-      unit,
-      unitDisplay: "long",
-    }).format(amount);
-    const words = texts.warning.replace("{time}", time);
-    show(words, canStay ? texts.stay : texts.dismiss);
-    if (seconds % 30 === 0 || seconds === 10) spoken.textContent = words;
-  };
-
-  const end = () => {
-    hasEnded = true;
-    clearTimeout(timer);
-    show(texts.ended, texts.again);
-    spoken.textContent = texts.ended;
-    first.focus();
-  };
-
-  const tick = () => {
-    const left = (deadline - Date.now()) / 1000;
-    if (left > lead) {
-      hide();
-      wait(poll, (left - lead) * 1000);
-      return;
-    }
-    if (dismissed !== deadline) warn(left);
-    const isPollDue = left <= 0 || ++ticks % 5 === 0;
-    wait(isPollDue ? poll : tick, Math.min(1000, left * 1000));
-  };
-
-  const follow = (state) => {
-    if (hasEnded) return;
-    if (!state.isActive) {
-      // A page that never had a session shows no dialog.
-      if (isKnown) end();
-      return;
-    }
-    isKnown = true;
-    canStay = state.canStay;
-    const reported = Date.now() + (state.secondsLeft ?? Infinity) * 1000;
-    // A small difference is the time that the response took.
-    if (!(Math.abs(reported - deadline) < 500)) deadline = reported;
-    tick();
-  };
-
-  const request = async (method) => {
-    try {
-      const response = await fetch(url, { method, cache: "no-store" });
-      if (!response.ok) throw new Error(response.statusText);
-      const state = await response.json();
-      follow(state);
-      return state;
-    } catch {
-      // The server cannot be reached: try again later.
-      if (!hasEnded) wait(poll, 5000);
-    }
-  };
-  const share = (state) => {
-    if (state !== undefined) channel.postMessage(state);
-  };
-  const poll = async () => {
-    const state = await request("GET");
-    if (hasEnded) share(state);
-  };
-
   first.onclick = async () => {
-    if (hasEnded) leavePage();
-    else if (canStay) share(await request("POST"));
-    else {
-      dismissed = deadline;
-      hide();
+    if (state.status === "warning") {
+      if (state.canStay) return void clock.stay();
+      isDismissed = true;
+      return hide();
     }
+    // A page of the browser's own would take the place of unsaved work.
+    if (!state.isConfirmed) await clock.look();
+    if (state.status === "ended" && state.isReachable) leavePage();
   };
   second.onclick = async () => {
-    const state = await request("DELETE");
-    share(state);
-    if (state !== undefined) leavePage();
+    isLeaving = true;
+    isLeaving = await clock.signOut();
+    if (isLeaving) leavePage();
+    else render(state);
   };
   dialog.oncancel = (event) => {
     event.preventDefault();
-    if (!hasEnded) first.click();
+    if (state.status === "warning") first.click();
   };
-  channel.onmessage = ({ data }) => follow(data);
-  document.addEventListener("visibilitychange", () => {
-    if (isKnown && !hasEnded && !document.hidden) poll();
-  });
-  // The request for this page has extended the session for the other tabs too.
-  request("GET").then(share);
+  // Browsers close a dialog at the second Escape, whatever the page says.
+  dialog.onclose = () => {
+    if (isShown() && !isLeaving && !dialog.open) dialog.showModal();
+  };
+  clock.subscribe(render, { lead: Number(dataset.lead) || 60 });
 }

@@ -1,0 +1,324 @@
+/**
+ * Watches the session of a page: the state machine of the session's clock. The
+ * text of this function runs in browsers, so it cannot use anything outside of it.
+ *
+ * The state follows from the deadline that is known, not from answers: a page
+ * whose server is silent still warns, counts, and ends. Answers correct it.
+ *
+ * - The time that has passed is the longer one by `performance.now()` and
+ *   `Date.now()`. The first stands still while some machines sleep, the second can
+ *   be set back. If they disagree, the machine slept or the clock was set: the
+ *   server is asked, and has a second to answer before the longer one counts.
+ * - Tabs share each answer, and each waits another time before it asks, so that
+ *   many tabs ask hardly more than one.
+ *
+ * @param {string} url The address of the `SessionClock`.
+ */
+export function watchSession(url) {
+  // Milliseconds: for an answer, between two questions, for the answer after a sleep.
+  const ANSWER_LIMIT = 4000;
+  const ASK_EVERY = 5000;
+  const WAKE_LIMIT = 1000;
+  // Milliseconds between two looks at the clocks, which send nothing.
+  const LOOK_VISIBLE = 1000;
+  const LOOK_HIDDEN = 30000;
+  // Seconds before the warning at which the server is asked, so that a session that
+  // was prolonged elsewhere shows no warning.
+  const ASK_BEFORE = 3;
+  // Milliseconds by which the two clocks may disagree.
+  const JUMP = 1000;
+
+  const leads = new Map();
+  const views = new Map();
+  /** How long this tab waits for the answer of another one, in seconds. */
+  const patience = Math.random() * 2;
+  let channel;
+  let timer;
+  /** Whose session the page counts; undefined before it has one. */
+  let owner;
+  /** The deadline: so many seconds after these times of both clocks. */
+  let length = Infinity;
+  let since = { steady: 0, wall: 0 };
+  let canStay = false;
+  let isKnown = false;
+  /** Why the session is over, once the server has said that it is. */
+  let end;
+  let isReachable = true;
+  let failed = null;
+  let offset = 0;
+  /** Until then the wall clock does not count, since the server is being asked. */
+  let wakeUntil = 0;
+  let askedAt = -Infinity;
+  let asking;
+  let isAskedAgain = false;
+  /** Counts stays and sign-outs: an answer to an older question is out of date. */
+  let acts = 0;
+
+  const steady = () => performance.now();
+  const lead = () => Math.max(0, ...leads.values());
+
+  const secondsLeft = () => {
+    const isWaking = steady() < wakeUntil;
+    const passed = Math.max(
+      steady() - since.steady,
+      isWaking ? 0 : Date.now() - since.wall,
+    );
+    return length - passed / 1000;
+  };
+
+  const viewFor = (lead) => {
+    const left = secondsLeft();
+    const isOver = end !== undefined || (owner !== undefined && left <= 0);
+    const status = isOver
+      ? "ended"
+      : owner === undefined
+      ? isKnown ? "none" : "unknown"
+      : left <= lead
+      ? "warning"
+      : "active";
+    const whole = status === "active"
+      ? Math.ceil(left / 60) * 60
+      : Math.max(0, Math.ceil(left));
+    return {
+      status,
+      secondsLeft: owner === undefined || length === Infinity
+        ? null
+        : isOver
+        ? 0
+        : whole,
+      canStay: !isOver && owner !== undefined && canStay,
+      reason: isOver ? end ?? (canStay ? "idle" : "absolute") : null,
+      isConfirmed: end !== undefined,
+      isReachable,
+      failed,
+    };
+  };
+
+  const notify = () => {
+    for (const [listener, lead] of [...leads]) {
+      const view = viewFor(lead);
+      const text = JSON.stringify(view);
+      if (views.get(listener) === text || !leads.has(listener)) continue;
+      views.set(listener, text);
+      try {
+        listener(view);
+      } catch (error) {
+        reportError(error);
+      }
+    }
+  };
+
+  /** Notices that the machine slept, or that its clock was set. */
+  const checkClocks = () => {
+    const now = Date.now() - steady();
+    const jump = now - offset;
+    offset = now;
+    if (Math.abs(jump) < JUMP) return;
+    if (jump < 0) since.wall += jump;
+    wakeUntil = steady() + WAKE_LIMIT;
+    look();
+  };
+
+  const isAskDue = () => {
+    const silent = steady() - askedAt;
+    if (end !== undefined || (isKnown && owner === undefined)) return false;
+    if (owner === undefined) return silent >= ASK_EVERY;
+    const left = secondsLeft();
+    if (left > lead() + ASK_BEFORE - patience) return false;
+    // Once more right before the end, which another page may have put off.
+    return silent >= ASK_EVERY + patience * 1000 ||
+      (left < 1 + patience / 2 && silent >= 1500);
+  };
+
+  const tick = () => {
+    checkClocks();
+    if (isAskDue()) look();
+    notify();
+    schedule();
+  };
+
+  const schedule = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    const isIdle = end !== undefined || (isKnown && owner === undefined);
+    if (leads.size === 0 || isIdle) return;
+    const left = secondsLeft();
+    const calm = left - lead() - ASK_BEFORE;
+    const look = document.hidden ? LOOK_HIDDEN : LOOK_VISIBLE;
+    const delay = calm > 0
+      ? Math.min(look, calm * 1000)
+      // At the next whole second, when the text changes.
+      : left > 0
+      ? (left - Math.ceil(left) + 1) * 1000
+      : LOOK_VISIBLE;
+    timer = setTimeout(tick, Math.max(50, delay + 2));
+  };
+
+  const update = () => {
+    notify();
+    schedule();
+  };
+
+  const isAnother = ({ session, principal }) =>
+    session !== owner.session ||
+    (owner.principal !== null && principal !== owner.principal);
+
+  /**
+   * Takes over a state of the session, which is as old as `age` milliseconds;
+   * `cause` is the reason of the end, if it is known.
+   */
+  const hear = (state, { age = 0, cause } = {}) => {
+    if (end !== undefined) return;
+    isKnown = true;
+    isReachable = true;
+    wakeUntil = 0;
+    if (!state.isActive) {
+      // A page that never had a session shows nothing.
+      if (owner !== undefined) {
+        const isDue = secondsLeft() < 2;
+        const due = canStay ? "idle" : "absolute";
+        end = cause ?? (isDue ? due : "signed-out");
+      }
+    } else if (owner !== undefined && isAnother(state)) {
+      end = "replaced";
+    } else {
+      owner = { session: state.session, principal: state.principal };
+      canStay = state.canStay;
+      length = state.secondsLeft ?? Infinity;
+      since = { steady: steady() - age, wall: Date.now() - age };
+    }
+    update();
+  };
+
+  const share = (state) => channel?.postMessage({ state, at: Date.now() });
+
+  /** Asks the server; returns the state, or undefined if it cannot be reached. */
+  const ask = async (method) => {
+    const abort = new AbortController();
+    const limit = setTimeout(() => abort.abort(), ANSWER_LIMIT);
+    const before = acts;
+    askedAt = steady();
+    try {
+      const { signal } = abort;
+      const response = await fetch(url, { method, cache: "no-store", signal });
+      if (!response.ok) throw new Error(response.statusText);
+      const state = await response.json();
+      if (method === "GET" && before !== acts) return undefined;
+      hear(state, method === "DELETE" ? { cause: "signed-out" } : {});
+      share(state);
+      return state;
+    } catch {
+      isReachable = false;
+      wakeUntil = 0;
+      update();
+      return undefined;
+    } finally {
+      clearTimeout(limit);
+    }
+  };
+
+  /** Asks for the state of the session now; does not prolong it. */
+  const look = async () => {
+    if (end !== undefined) return;
+    if (asking !== undefined) {
+      isAskedAgain = true;
+      return await asking;
+    }
+    asking = ask("GET");
+    await asking;
+    asking = undefined;
+    if (!isAskedAgain) return;
+    isAskedAgain = false;
+    await look();
+  };
+
+  const act = async (name, method) => {
+    acts++;
+    failed = null;
+    notify();
+    const state = await ask(method);
+    acts++;
+    failed = state === undefined ? name : null;
+    update();
+    return state !== undefined;
+  };
+
+  /** Prolongs the session; resolves to whether the server has done so. */
+  const stay = () => act("stay", "POST");
+
+  /** Ends the session; resolves to whether the server has done so. */
+  const signOut = () => act("signOut", "DELETE");
+
+  const lookIfVisible = () => {
+    if (!document.hidden) look();
+    schedule();
+  };
+  /** The page has logged in or out itself: whatever comes next is its session. */
+  const restart = () => {
+    owner = end = undefined;
+    isKnown = false;
+    acts++;
+    isAskedAgain = asking !== undefined;
+    look();
+  };
+  const open = () => {
+    channel = new BroadcastChannel(`session clock ${url}`);
+    channel.onmessage = ({ data: { state, at } }) => {
+      const age = Date.now() - at;
+      // A page that was frozen gets messages that are long out of date.
+      if (!(Math.abs(age) < ASK_EVERY)) return;
+      askedAt = steady();
+      hear(state, { age: Math.max(0, age) });
+    };
+  };
+  const close = () => {
+    channel?.close();
+    channel = undefined;
+  };
+  const wake = ({ persisted }) => {
+    if (channel === undefined) open();
+    if (persisted) look();
+  };
+  const sources = [
+    [document, "visibilitychange", lookIfVisible],
+    [document, "resume", look],
+    [globalThis, "focus", look],
+    [globalThis, "online", look],
+    [globalThis, "pageshow", wake],
+    // An open channel would keep the page out of the back/forward cache.
+    [globalThis, "pagehide", close],
+    // The capturing phase of the window sees events of the document too.
+    [globalThis, "session-changed", restart, true],
+  ];
+
+  const start = () => {
+    offset = Date.now() - steady();
+    open();
+    for (const [target, ...rest] of sources) target.addEventListener(...rest);
+    look();
+  };
+  const stop = () => {
+    clearTimeout(timer);
+    close();
+    for (const [target, ...rest] of sources) {
+      target.removeEventListener(...rest);
+    }
+  };
+
+  /**
+   * Calls back with the state, now and at each change, and each second once it is
+   * `lead` seconds from the end; returns a function that takes that back.
+   */
+  const subscribe = (listener, { lead = 60 } = {}) => {
+    const own = (view) => listener(view);
+    leads.set(own, lead);
+    if (leads.size === 1) start();
+    update();
+    return () => {
+      views.delete(own);
+      if (leads.delete(own) && leads.size === 0) stop();
+    };
+  };
+
+  return { subscribe, look, stay, signOut };
+}
