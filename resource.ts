@@ -13,7 +13,7 @@ export type RenderMethod = (
 ) => Rendered | Promise<Rendered>;
 
 /** The methods that get a 405 if a resource does not render them. */
-const KNOWN_METHODS: readonly string[] = [
+export const KNOWN_METHODS: readonly string[] = [
   "GET",
   "HEAD",
   "POST",

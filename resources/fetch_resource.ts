@@ -5,7 +5,7 @@
  */
 
 import { describe } from "../base/describe.ts";
-import { pathOf } from "../http/path.ts";
+import { encodePath, pathOf } from "../http/path.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource, UnsupportedMethod } from "../resource.ts";
 
@@ -23,7 +23,9 @@ export type FetchFunction = (
  *
  * The function receives the request with the rest of the path: below `/api`, a
  * request for `/api/tea?cup=1` becomes `/tea?cup=1`, and one for `/api` becomes
- * `/`. Escapes are not changed, and dot segments are resolved. Method, host,
+ * `/`. Escapes are not changed, and dot segments are resolved. Where a resource on
+ * the way has changed `postpath`, the function receives what
+ * it is then. Method, host,
  * headers and body are those that the client sent. The body is a stream that no
  * resource may have read before, and `maxBodyBytes` of the site does not limit
  * it. If the function throws or rejects, the error is reported and the response
@@ -106,8 +108,8 @@ function requestFor(siteRequest: SiteRequest): Request {
   return Object.defineProperty(copy, "signal", signal);
 }
 
-function urlBelow({ prepath, request, url }: SiteRequest): string {
-  const segments = pathOf(request.url).slice(1).split("/");
-  const path = segments.slice(prepath.length).join("/");
-  return `${url.origin}/${path}${url.search}`;
+function urlBelow({ postpath, request, url }: SiteRequest): string {
+  return `${url.origin}/${
+    encodePath(postpath, pathOf(request.url))
+  }${url.search}`;
 }

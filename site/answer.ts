@@ -6,6 +6,7 @@ import { OPEN_VISIT } from "../request/internals.ts";
 import { type Resource, UnsupportedMethod } from "../resource.ts";
 import { answerError, type FailingSite } from "./answer_error.ts";
 import { respondWith, waitWith } from "./respond.ts";
+import { asksForServer, SERVER_OPTIONS } from "./server_options.ts";
 import { walk } from "./walk.ts";
 
 /** The parts of a site that answering a request uses. */
@@ -37,6 +38,9 @@ export function answer(
   try {
     if (REFUSED_METHODS.includes(request.method)) {
       throw new UnsupportedMethod(request.method, []);
+    }
+    if (asksForServer(site.resource, request)) {
+      return respondWith(site, SERVER_OPTIONS, request);
     }
     const found = walk(site.resource, request, site.routes);
     const response = isPromiseLike(found)

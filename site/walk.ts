@@ -39,7 +39,9 @@ export function walk(
 class NoResourceError extends TypeError {
   constructor(parent: Resource, name: string, child: unknown) {
     super(
-      `Cannot find child "${name}" of ${parent.constructor.name}: getChild answered no Resource: ${
+      `Cannot find child ${
+        describe(name)
+      } of ${parent.constructor.name}: getChild answered no Resource: ${
         describe(child)
       }`,
     );

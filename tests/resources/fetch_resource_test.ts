@@ -390,6 +390,102 @@ Deno.test("FetchResource mounts another site", async () => {
   assertEquals(await response.text(), "a/b|");
 });
 
+/** Changes what is left of the path, before the function that is mounted below. */
+class Rewriting extends Resource {
+  constructor(readonly rewrite: (postpath: string[]) => void) {
+    super();
+  }
+
+  override getChildWithDefault(name: string, request: SiteRequest) {
+    this.rewrite(request.postpath);
+    return super.getChildWithDefault(name, request);
+  }
+}
+
+for (
+  const [what, rewrite, path, seen] of [
+    ["a segment replaced", (post) => post[0] = "new", "/app/old/x", "/new/x"],
+    ["a segment added", (post) => post.unshift("v2"), "/app/x", "/v2/x"],
+    ["a segment added at the end", (post) => post.push("y"), "/app/x", "/x/y"],
+    ["a segment taken away", (post) => post.shift(), "/app/v1/x", "/x"],
+    ["all segments taken away", (post) => post.length = 0, "/app/x/y", "/"],
+    [
+      "two segments made one",
+      (post) => post.splice(0, 2, "c"),
+      "/app/a/b/x",
+      "/c/x",
+    ],
+    [
+      "more segments than were sent",
+      (post) => post.push("a", "b", "c"),
+      "/app",
+      "/a/b/c",
+    ],
+    ["an empty segment", (post) => post.push(""), "/app/x", "/x/"],
+    ["a slash in a segment", (post) => post[0] = "a/b", "/app/x", "/a%2Fb"],
+    [
+      "a query in a segment",
+      (post) => post[0] = "a?b#c",
+      "/app/x",
+      "/a%3Fb%23c",
+    ],
+    ["a letter beyond ASCII", (post) => post[0] = "é", "/app/x", "/%C3%A9"],
+    [
+      "an unpaired surrogate",
+      (post) => post[0] = "\ud800",
+      "/app/x",
+      "/%EF%BF%BD",
+    ],
+    [
+      "nothing changed",
+      () => {},
+      "/app/a%2fb/%zz/%C3%A9/",
+      "/a%2fb/%zz/%C3%A9/",
+    ],
+    [
+      "other segments changed",
+      (post) => post[0] = "new",
+      "/app/old/a%2fb/%zz",
+      "/new/a%2fb/%zz",
+    ],
+  ] as [string, (postpath: string[]) => void, string, string][]
+) {
+  Deno.test(`FetchResource hands on postpath as it is, with ${what}`, async () => {
+    const root = new Rewriting(rewrite).putChild(
+      "app",
+      new FetchResource((request) => {
+        const { pathname, search } = new URL(request.url);
+        return new Response(pathname + search);
+      }),
+    );
+    await using site = new WatchedSite(root);
+
+    const response = await site.visit(`${path}?q=1`);
+
+    assertEquals(await response.text(), `${seen}?q=1`);
+  });
+}
+
+Deno.test("FetchResource hands on what follows a segment that a resource before it swallowed", async () => {
+  class Versioned extends Resource {
+    override getChildWithDefault(name: string, request: SiteRequest) {
+      if (name !== "v1") return super.getChildWithDefault(name, request);
+      request.prepath.pop();
+      const next = request.postpath.shift() ?? "";
+      request.prepath.push(next);
+      return super.getChildWithDefault(next, request);
+    }
+  }
+  const root = new Versioned().putChild(
+    "app",
+    new FetchResource(({ url }) => new Response(new URL(url).pathname)),
+  );
+  await using site = new WatchedSite(root);
+
+  assertEquals(await (await site.visit("/v1/app/x%20y")).text(), "/x%20y");
+  assertEquals(await (await site.visit("/app/x%20y")).text(), "/x%20y");
+});
+
 /** Serves a root on a port of its own while it is used. */
 async function serve(
   root: Resource,

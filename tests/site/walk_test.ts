@@ -559,3 +559,44 @@ Deno.test("Resource.getChildWithDefault() may be overridden and fall back", asyn
 
   assertEquals(await (await site.visit("/A")).text(), "static");
 });
+
+Deno.test("Site.fetch() answers OPTIONS * by 204 with all methods, and runs no code of the tree", async () => {
+  class Root extends Resource {
+    override getChildWithDefault(): never {
+      throw new Error("walked");
+    }
+  }
+  await using site = new WatchedSite(new Root());
+
+  const response = await site.visit("/*", { method: "OPTIONS" });
+
+  assertEquals(response.status, 204);
+  assertEquals(
+    response.headers.get("allow"),
+    "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+  );
+  assertEquals(await response.text(), "");
+  assertEquals(site.errors, []);
+});
+
+Deno.test("Site.fetch() has a child with the name * answer OPTIONS /*", async () => {
+  const root = new Resource().putChild("*", new Resource());
+  await using site = new WatchedSite(root);
+
+  const response = await site.visit("/*", { method: "OPTIONS" });
+
+  assertEquals(response.headers.get("allow"), "OPTIONS");
+});
+
+for (
+  const [path, method] of [["/*", "GET"], ["/*/", "OPTIONS"], [
+    "/a/*",
+    "OPTIONS",
+  ]]
+) {
+  Deno.test(`Site.fetch() walks the tree for ${method} ${path}`, async () => {
+    await using site = new WatchedSite(new Resource());
+
+    assertEquals((await site.visit(path!, { method: method! })).status, 404);
+  });
+}
