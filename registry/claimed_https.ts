@@ -24,8 +24,20 @@ export class ClaimedHttps {
   }
 }
 
-/** Returns the header by which a request says https. */
+/** Returns the header by which a request says https, as far as it can be read. */
 function claimOf(
+  request: Request,
+  isProxyTrusted: boolean,
+): string | undefined {
+  try {
+    return claimIn(request, isProxyTrusted);
+  } catch {
+    // Deno closes a request that became a WebSocket.
+    return undefined;
+  }
+}
+
+function claimIn(
   request: Request,
   isProxyTrusted: boolean,
 ): string | undefined {
