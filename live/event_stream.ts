@@ -190,6 +190,11 @@ export class EventStream {
     return this.#parts.isStored;
   }
 
+  /** @ignore */
+  get isTaken(): boolean {
+    return this.#isTaken;
+  }
+
   /** Sends the `end` event, and closes the stream. Sessions call this. */
   end(reason: string): void {
     if (this.#cause !== undefined) return;

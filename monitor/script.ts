@@ -81,7 +81,8 @@ export const MONITOR_SCRIPT: string = String.raw`"use strict";
   };
   source.onerror = () => {
     live.className = "live off";
-    show(live, "Reconnecting");
+    const isOver = source.readyState === EventSource.CLOSED;
+    show(live, isOver ? "Not live: reload the page" : "Reconnecting");
   };
   source.onmessage = ({ data }) => {
     const message = JSON.parse(data);

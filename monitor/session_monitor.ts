@@ -60,8 +60,9 @@ const POLICY =
  * updates of a page that stays open.
  *
  * The charts count from the construction of the monitor, for an hour back. The
- * page updates by server-sent events, which end with the site; it works without
- * JavaScript too. A session is ended by POST, and only from a page of the same
+ * page updates by server-sent events, which end with the site, with the viewer's
+ * session or login, and after five minutes, so that the guard is asked again; it
+ * works without JavaScript too. A session is ended by POST, and only from a page of the same
  * host. The form has a token that is valid for one {@linkcode SiteRequest.user}
  * and one run of the program.
  *
@@ -183,7 +184,7 @@ export class SessionMonitor extends Resource {
     if (this.#viewers.isFull) throw new HttpError(503, "Too many viewers");
     secure(request);
     request.setHeader("content-type", "text/event-stream");
-    return this.#viewers.open(viewOf(request));
+    return this.#viewers.open(viewOf(request), request);
   }
 
   #endedUid(request: SiteRequest): string | undefined {

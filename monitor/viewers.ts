@@ -1,4 +1,5 @@
 import { randomId } from "../base/random_id.ts";
+import type { Rendered, SiteRequest } from "../request.ts";
 import type { SessionEndReason } from "../session.ts";
 import { Alarm } from "../timing/alarm.ts";
 import type { MonitoredSite } from "./monitored_site.ts";
@@ -9,6 +10,7 @@ import {
   type ViewParts,
   viewParts,
 } from "./page_parts.ts";
+import { openViewerStream, type ViewerStream } from "./viewer_stream.ts";
 import type { SessionHistory } from "./session_history.ts";
 import type { SessionListing } from "./session_listing.ts";
 
@@ -26,6 +28,12 @@ const ANNOUNCE_EVERY = 5000;
 
 /** The longest time between two messages to a viewer, in milliseconds. */
 const MESSAGE_EVERY = 10_000;
+
+/**
+ * How long a stream lasts, in milliseconds. Then the browser opens another, and
+ * the guard sees whether the viewer may still look: a password may have changed.
+ */
+const LOOK_FOR = 5 * 60_000;
 
 /** A message to a viewer. */
 interface MonitorMessage {
@@ -52,9 +60,9 @@ interface Viewer {
   announcedAt: number;
   /** The number of ends at the last announcement. */
   announcedCount: number;
-  /** False while a message waits to be read. */
-  readonly isReady: boolean;
-  send(message: MonitorMessage): void;
+  /** When the stream is closed, so that the guard is asked again. */
+  readonly until: number;
+  readonly stream: ViewerStream;
 }
 
 /** Sends changes to the viewers. Its timers run only while there are viewers. */
@@ -95,38 +103,37 @@ export class MonitorViewers {
   }
 
   /** Adds a viewer, and returns its server-sent events. */
-  open(view: MonitorView): ReadableStream<Uint8Array> {
-    let viewer: Viewer;
+  open(view: MonitorView, request: SiteRequest): Rendered {
     const { endCount } = this.#history;
-    const encoder = new TextEncoder();
-    return new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        viewer = {
-          view,
-          sent: {},
-          sentAt: -Infinity,
-          endCount,
-          announcedAt: -Infinity,
-          announcedCount: endCount,
-          get isReady() {
-            return (controller.desiredSize ?? 0) > 0;
-          },
-          send: (message) =>
-            controller.enqueue(
-              encoder.encode(`data: ${JSON.stringify(message)}\n\n`),
-            ),
-        };
-        this.#viewers.add(viewer);
-        this.#update([viewer], true);
-        this.#ringIn(this.#updates, UPDATE_EVERY);
-      },
-      cancel: () => {
-        this.#viewers.delete(viewer);
-        if (this.#viewers.size > 0) return;
-        this.#updates.clear();
-        this.#ends.clear();
-      },
-    });
+    const viewer: Viewer = {
+      view,
+      sent: {},
+      sentAt: -Infinity,
+      endCount,
+      announcedAt: -Infinity,
+      announcedCount: endCount,
+      until: this.#site.clock.now() + LOOK_FOR,
+      stream: openViewerStream(request, () => this.#remove(viewer)),
+    };
+    this.#viewers.add(viewer);
+    this.#update([viewer], true);
+    this.#ringIn(this.#updates, UPDATE_EVERY);
+    return viewer.stream.rendered;
+  }
+
+  #remove(viewer: Viewer): void {
+    this.#viewers.delete(viewer);
+    if (this.#viewers.size > 0) return;
+    this.#updates.clear();
+    this.#ends.clear();
+  }
+
+  /** Closes the streams of viewers who may look no more. */
+  #dismiss(viewers: readonly Viewer[]): void {
+    const now = this.#site.clock.now();
+    for (const { stream, until } of viewers) {
+      if (now >= until || !stream.mayLook()) stream.close();
+    }
   }
 
   #ringIn(alarm: Alarm, delay: number): void {
@@ -141,13 +148,17 @@ export class MonitorViewers {
    */
   async #update(viewers: readonly Viewer[], isFull: boolean): Promise<void> {
     try {
+      this.#dismiss(viewers);
       // A viewer that still has a message to read is sent all changes later.
-      const ready = viewers.filter(({ isReady }) => isReady);
+      const ready = viewers.filter(({ stream }) => stream.isReady);
       const { size } = this.#site.sessions;
       const shared = sharedParts(size, this.#history, undefined);
       for (const viewer of ready) {
         const listed = isFull ? await this.#list(viewer.view) : {};
-        if (viewer.isReady) this.#send(viewer, { ...shared, ...listed });
+        const { stream } = viewer;
+        if (stream.isReady && stream.mayLook()) {
+          this.#send(viewer, { ...shared, ...listed });
+        }
       }
     } catch (error) {
       this.#site.reportError(error, {});
@@ -171,13 +182,14 @@ export class MonitorViewers {
     viewer.endCount = endCount;
     viewer.sentAt = now;
     const ended = newEnds === 0 ? [] : ends.slice(-newEnds);
-    viewer.send({
+    const message: MonitorMessage = {
       boot: this.#boot,
       now: now / 1000,
       parts: changed,
       ended: ended.map(({ uid, reason }) => [uid, reason]),
       announcement: this.#announce(viewer, now),
-    });
+    };
+    viewer.stream.send(message);
   }
 
   /** Returns a sentence about the ends since the last announcement, or `""`. */
