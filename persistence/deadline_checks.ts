@@ -75,7 +75,9 @@ export class DeadlineChecks {
     return sessions.filter((session) =>
       this.#sessions.has(session) &&
       // A claimed end already waits for its turn.
-      !this.#parts.isClaimed(session.uid)
+      !this.#parts.isClaimed(session.uid) &&
+      // The store may not have the record yet.
+      !this.#parts.writer.isCreating(session)
     ).map((session) => this.#check(session));
   }
 

@@ -25,10 +25,14 @@ import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import type { AnyPart } from "./store_parts.ts";
+import { RecentEnds } from "./recent_ends.ts";
 import { UnwrittenEnds } from "./unwritten_ends.ts";
 
 /** Milliseconds between two polls while ends or checks are unfinished. */
 const POLL_EVERY = 1000;
+
+/** Milliseconds for which no record brings back a session that has ended here. */
+const OVER_FOR = 60_000;
 
 /** The objects that claims of ends use. */
 export interface EndClaimsParts {
@@ -74,6 +78,7 @@ export class EndClaims {
   readonly #endingQuietly = new Set<string>();
   /** Ends of recent notifications, which may overtake a claim of this process. */
   readonly #quiet = new Map<string, SessionEnd>();
+  readonly #recent: RecentEnds;
   #round: Promise<unknown> | undefined = undefined;
   #isStopped = false;
 
@@ -83,6 +88,7 @@ export class EndClaims {
     this.#registry = registry;
     this.#clock = clock;
     this.#parts = parts;
+    this.#recent = new RecentEnds(clock, OVER_FOR);
     this.#claimed = new ClaimedEnds(clock, {
       ...parts,
       lease: claimant.lease,
@@ -159,6 +165,11 @@ export class EndClaims {
     if (!this.#parts.breaker.isOpen) this.#loop.wake();
   }
 
+  /** Whether a session has ended here, of late or not yet in the store. */
+  hasEnded(uid: string): boolean {
+    return this.#unwritten.has(uid) || this.#recent.has(uid);
+  }
+
   /** Whether a session has ended here and not yet in the store. */
   isUnwritten(uid: string): boolean {
     return this.#unwritten.has(uid);
@@ -177,6 +188,7 @@ export class EndClaims {
     const isInStore = writer.isInStore(session);
     writer.forget(session);
     this.checks.confirm(session);
+    this.#recent.add(uid);
     if (this.#endingQuietly.delete(uid)) {
       this.#quiet.set(uid, end);
       // The process that delivers the end does not have these callbacks.

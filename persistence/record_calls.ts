@@ -5,7 +5,6 @@ import {
   proceed,
 } from "../base/maybe_promise.ts";
 import type { AccessOperation } from "../session/access.ts";
-import { OPEN_ACCESS } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type {
   CommitConditions,
@@ -66,8 +65,10 @@ export class RecordCalls {
   send(
     session: Session,
     state: StoredState,
-    { changes, conditions }: {
+    { changes, operations = [], conditions }: {
       readonly changes: SessionChanges;
+      /** The changes of principal and tokens among the changes. */
+      readonly operations?: readonly AccessOperation[];
       readonly conditions: CommitConditions;
     },
   ): MaybePromise<CommitTimes | undefined> {
@@ -78,11 +79,13 @@ export class RecordCalls {
       ? { until: sentAt + state.storeAhead + timeout }
       : {};
     state.sent = changes;
+    state.sending = operations;
     return this.call(session, state, {
       ask: () =>
         store.commit(session.uid, changes, { ...conditions, ...until }),
       done: (times) => {
         state.sent = undefined;
+        state.sending = [];
         if (times === undefined || times.isRefused) {
           const isLate = this.#clock.now() >= sentAt + timeout;
           if (times?.isRefused && isLate) {
@@ -93,17 +96,16 @@ export class RecordCalls {
           return times;
         }
         if (withoutTouches(changes) !== undefined) {
-          state.version = times.version;
+          state.setVersion(times.version, this.#clock.now());
+          this.#parts.loader.noteWritten(session, state, operations);
           state.callbackIds = idsAfter(state.callbackIds, changes);
-          if (changes.access !== undefined) {
-            this.setStoredAccess(session, state);
-          }
         }
         this.written(session, state, times, sentAt);
         return times;
       },
       failed: (error): never => {
         state.sent = undefined;
+        state.sending = [];
         throw error;
       },
     });
@@ -140,12 +142,6 @@ export class RecordCalls {
   ): void {
     state.setTimes(times, sentAt);
     if (session.isActive) this.#parts.loader.setTimes(session, times, sentAt);
-  }
-
-  /** Notes the principal and tokens that the record has now. */
-  setStoredAccess(session: Session, state: StoredState): void {
-    const access = session[OPEN_ACCESS]();
-    state.access = { ...access, tokens: [...access.tokens] };
   }
 
   /** Reports lost changes, and counts them as dropped. */

@@ -43,7 +43,9 @@ export class RecordCreation {
     const now = this.#registry.clock.now();
     const changes = takeChanges(session, state, this.#registry.renewalGrace) ??
       {};
-    const { tokens, ...access } = session[OPEN_ACCESS]();
+    const open = session[OPEN_ACCESS]();
+    const access = { ...open, tokens: [...open.tokens] };
+    const { tokens } = access;
     const values = new Map<string, string>();
     for (const [key, value] of changes.values ?? []) {
       if (value !== undefined) values.set(key, value);
@@ -64,9 +66,9 @@ export class RecordCreation {
       state.isInDoubt = false;
       if (times !== undefined) {
         state.isCreated = true;
-        state.version = times.version;
+        state.setVersion(times.version, this.#registry.clock.now());
+        state.access = { ...access, tokens };
         state.callbackIds = idsAfter(new Set(), changes);
-        this.#calls.setStoredAccess(session, state);
         return this.#calls.written(session, state, times, now);
       }
       if (wasInDoubt) return takeOver();
@@ -92,8 +94,9 @@ export class RecordCreation {
       ask: () =>
         this.#store.create({
           uid: session.uid,
-          age: now - session.createdAt * 1000,
-          idle: now - session.lastModified * 1000,
+          // Not below 0, though the clock may have been set back.
+          age: Math.max(0, now - session.createdAt * 1000),
+          idle: Math.max(0, now - session.lastModified * 1000),
           loginAge: ageOf(access.authenticatedAt, now),
           tokens: tokens.map(({ key, generation, until }) => ({
             hash: key,

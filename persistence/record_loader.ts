@@ -5,6 +5,7 @@ import {
 } from "../session/access.ts";
 import {
   ACCESS_CHANGED,
+  OPEN_ACCESS,
   RESTORE,
   SET_TIMES,
   VALUES,
@@ -111,6 +112,7 @@ export class RecordLoader {
   /** Brings a live session up to date with its record. */
   update(session: Session, record: StoredSession, sentAt: number): void {
     const state = this.#states.get(session)!;
+    if (state.isOld(record, sentAt)) return;
     this.refresh(session, record, sentAt);
     state.setTimes(record, sentAt);
     this.setTimes(session, record, sentAt);
@@ -121,9 +123,10 @@ export class RecordLoader {
     const state = this.#states.get(session);
     if (state === undefined) return;
     if (record.version === state.version && !state.isStale) return;
+    if (state.isOld(record, sentAt)) return;
     const isFirst = state.version === -1;
     this.#refreshTimeouts(session, state, record, isFirst);
-    state.version = record.version;
+    state.setVersion(record.version, this.#registry.clock.now());
     state.callbackIds = new Set(record.callbacks.map(({ id }) => id));
     state.isStale = false;
     state.access = accessOf(record, sentAt - record.now);
@@ -144,6 +147,12 @@ export class RecordLoader {
     const now = this.#registry.clock.now();
     const until = now + this.#registry.renewalGrace;
     const next = new SessionAccess(access);
+    // The store decides about those that are on their way.
+    for (
+      const operation of [...state.unsure?.operations ?? [], ...state.sending]
+    ) {
+      next.apply(operation, now, until);
+    }
     state.operations = state.operations.filter((operation) => {
       const isAllowed = next.apply(operation, now, until);
       if (!isAllowed) this.drop([operation]);
@@ -154,6 +163,21 @@ export class RecordLoader {
       this.#registry.indexPrincipal(session, before);
     }
     session[ACCESS_CHANGED]();
+  }
+
+  /** Notes that changes of principal and tokens are in the record. */
+  noteWritten(
+    session: Session,
+    state: StoredState,
+    operations: readonly AccessOperation[],
+  ): void {
+    if (operations.length === 0) return;
+    const now = this.#registry.clock.now();
+    const access = new SessionAccess(state.access ?? session[OPEN_ACCESS]());
+    for (const operation of operations) {
+      access.apply(operation, now, now + this.#registry.renewalGrace);
+    }
+    state.access = access;
   }
 
   /** Sets the times of a session to those of its record. */

@@ -68,7 +68,7 @@ export class RecordLoads {
   #load(lookup: Lookup, isUse: boolean): MaybePromise<void> {
     const { uid } = lookup;
     // A session that has ended here stays ended, even if it has a record.
-    if (this.#parts.claims.of(uid).isUnwritten(uid)) return;
+    if (this.#parts.claims.of(uid).hasEnded(uid)) return;
     // The refusal has been reported.
     const { refusal } = this.#parts.health;
     if (refusal !== undefined) {
@@ -125,7 +125,7 @@ export class RecordLoads {
     const { uid } = lookup;
     const claims = this.#parts.claims.of(uid);
     // The session may have ended during the load.
-    if (claims.isUnwritten(uid)) return;
+    if (claims.hasEnded(uid)) return;
     const live = this.#registry.sessions.get(uid);
     if (record === undefined) {
       if (live?.isActive && this.#parts.writer.isInStore(live)) {

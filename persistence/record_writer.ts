@@ -164,6 +164,12 @@ export class RecordWriter {
       (state.isCreated || state.isInDoubt || state.writing !== undefined);
   }
 
+  /** Whether the record of a session is being created. */
+  isCreating(session: Session): boolean {
+    const state = this.#parts.loader.stateOf(session);
+    return state?.isCreated === false && state.writing !== undefined;
+  }
+
   /** Whether a session has no record yet. */
   isUnwritten(session: Session): boolean {
     return this.#parts.loader.stateOf(session)?.isCreated === false;

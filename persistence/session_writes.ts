@@ -266,7 +266,7 @@ export class SessionWrites {
         changes.idle === undefined;
       const conditions = isSafe ? {} : { version };
       return proceed(
-        this.#calls.send(session, state, { changes, conditions }),
+        this.#calls.send(session, state, { changes, operations, conditions }),
         (times): MaybePromise<void> => {
           if (times?.isRefused) return decideAnew();
           if (times !== undefined) return;

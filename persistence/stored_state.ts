@@ -25,6 +25,8 @@ export class StoredState {
   isInDoubt = false;
   /** The version of the record from which the session took its values. */
   version = -1;
+  /** When the version was read, in UNIX milliseconds by the clock here. */
+  #versionAt = -Infinity;
   /** Whether the session has values that may differ from the record's. */
   isStale = false;
   /** UNIX milliseconds, by the clock here, of the touch in the record. */
@@ -59,10 +61,23 @@ export class StoredState {
   unsure: UnsureWrite | undefined = undefined;
   /** The changes that are being written. */
   sent: SessionChanges | undefined = undefined;
+  /** The changes of principal and tokens that are being written. */
+  sending: readonly AccessOperation[] = [];
   /** Settles when all writes that are under way have settled. */
   writing: Promise<void> | undefined = undefined;
   /** Touches of loads to take back, each with the touch before it. */
   readonly #untouches = new Map<number, number>();
+
+  /** Sets the version, as it was answered now. */
+  setVersion(version: number, now: number): void {
+    this.version = version;
+    this.#versionAt = now;
+  }
+
+  /** Whether an answer is older than what is known: it has overtaken another. */
+  isOld({ version }: SessionTimes, sentAt: number): boolean {
+    return version < this.version && sentAt < this.#versionAt;
+  }
 
   /** Takes over the times of a record that was requested at `sentAt`. */
   setTimes(times: SessionTimes, sentAt: number): void {

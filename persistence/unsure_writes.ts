@@ -94,6 +94,7 @@ export class UnsureWrites {
         return proceed(
           this.#calls.send(session, state, {
             changes: Object.keys(again).length === 0 ? FENCE : again,
+            operations: isMovedOn ? [] : unsure.operations,
             conditions: { version: record.version },
           }),
           (times): MaybePromise<void> => {
@@ -101,7 +102,6 @@ export class UnsureWrites {
               if (tries === MAX_TRIES) throw unkept();
               return this.settle(session, state, tries + 1);
             }
-            if (times !== undefined) state.version = times.version;
             state.unsure = undefined;
           },
         );

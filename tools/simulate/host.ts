@@ -121,6 +121,8 @@ export class Host {
   lives = 0;
   /** Until when it neither computes nor reads. */
   stoppedUntil = 0;
+  /** Milliseconds that its event loop was blocked, in all. */
+  blocked = 0;
   /** Milliseconds that the event which happens now has computed. */
   #busy = 0;
   /** Milliseconds that it has slept, during which its timers stood still. */
@@ -165,6 +167,7 @@ export class Host {
   /** Blocks the event loop for so many milliseconds. */
   block(milliseconds: number): void {
     this.#busy += milliseconds;
+    this.blocked += milliseconds;
   }
 
   /** Stands still, while its clocks go on. */

@@ -72,7 +72,10 @@ export class Model {
     const after = moments.at(-1)!.record;
     if (after === undefined) return;
     if (before === undefined) {
-      if (moments.length > 1) this.#fail(18, `${this.#name(uid)} is revived`);
+      // A clock that is set back takes back a deadline that has passed.
+      if (moments.length > 1 && !truth.clock.wasSet(0, Infinity)) {
+        this.#fail(18, `${this.#name(uid)} is revived`);
+      }
       for (const [key, value] of after.values) this.#judgeValue(key, value);
       return;
     }
@@ -208,8 +211,9 @@ export class Model {
     }
     const isPure = truth.clock.wasSet(0, Infinity) === false &&
       plan.rates.slow + plan.rates.lost === 0 &&
-      !this.#world.hosts.some((host) => host.hadTrouble(0, at)) &&
-      plan.failures === 0;
+      !this.#world.hosts.some((host) =>
+        host.hadTrouble(0, at) || host.blocked > 100
+      ) && plan.failures === 0;
     const late = truth.clock.at(schedule.now) - stored.at;
     if (isPure && plan.offsets.every((each) => each === 0) && late > LATEST) {
       this.#fail(2, `${this.#name(uid)} is told ${late} ms late`);
@@ -361,7 +365,8 @@ export class Model {
     this.#seen.add(cookie);
     if (got === undefined) this.#fail(12, `${name} sends a cookie unasked`);
     const sent = truth.statusesIn(cookie, ask.arrivedAt, at);
-    if (![...sent].some((each) => OPENING.has(each))) {
+    const hasStood = ask.life.host.hadTrouble(ask.arrivedAt, at);
+    if (!hasStood && ![...sent].some((each) => OPENING.has(each))) {
       this.#fail(12, `${name} sends a token that opens nothing`);
     }
     if (
@@ -369,6 +374,7 @@ export class Model {
       ask.left === undefined && !ask.hasRenewed &&
       [...truth.statusesIn(ask.tokens[0]!, ask.arrivedAt, this.#later(got!.at))]
         .every((each) => RECOGNIZED.has(each)) &&
+      !this.#world.wasSet(ask.life, 0, at) &&
       !this.#isHiddenHere(ask, ask.tokens[0]!.slice(0, 32), at)
     ) {
       this.#fail(5, `${name} replaces the cookie of a session that lives`);

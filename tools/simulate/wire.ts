@@ -1,9 +1,5 @@
 import { isPromiseLike } from "../../base/maybe_promise.ts";
-import type {
-  ClaimedEnd,
-  EndNotification,
-  SessionStore,
-} from "../../stores/store.ts";
+import type { ClaimedEnd, SessionStore } from "../../stores/store.ts";
 import type { Life } from "./host.ts";
 import type { Mishaps } from "./mishaps.ts";
 import type { Schedule } from "./schedule.ts";
@@ -75,8 +71,8 @@ export class Wire {
           return member;
         }
         if (name === "watch") {
-          return (onEnd: Member, onDue?: () => void) =>
-            this.#watch(life, onEnd, onDue);
+          return (...listeners: readonly (Member | undefined)[]) =>
+            this.#watch(life, listeners);
         }
         return (...args: unknown[]) => {
           const call = { name, args, life };
@@ -178,7 +174,7 @@ export class Wire {
     return answer;
   }
 
-  #watch(life: Life, onEnd: Member, onDue?: () => void): () => void {
+  #watch(life: Life, listeners: readonly (Member | undefined)[]): () => void {
     const { store, schedule, mishaps, isDirect } = this.#parts;
     const tell = (channel: string, act: () => void) => {
       if (isDirect) return life.happen(schedule.now, act);
@@ -188,10 +184,13 @@ export class Wire {
       if (!fate.isDoubled) return;
       life.happen(schedule.now + fate.delay * 2 + 3, act);
     };
-    const unwatch = store.watch(
-      (news: EndNotification) => tell("end", () => onEnd(news)),
-      () => tell("due", () => onDue?.()),
-    ) as () => void;
+    const wrapped = listeners.map((listener, index) =>
+      listener === undefined
+        ? undefined
+        : (news: unknown) => tell(`news${index}`, () => listener(news))
+    );
+    const unwatch = (store.watch as Member)
+      .apply(store, wrapped) as () => void;
     const stop = () => {
       life.unwatch.delete(stop);
       unwatch();

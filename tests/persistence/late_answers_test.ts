@@ -1,0 +1,147 @@
+// Answers of a store that come late, or overtake each other: they are older than
+// what the process knows, and undo nothing.
+
+import { assertEquals } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import { MemoryStore } from "../../stores/memory_store.ts";
+import { TestClock } from "../../testing.ts";
+import {
+  after,
+  asynchronous,
+  BentStore,
+  cookieOf,
+  Node,
+  pass,
+  uidOf,
+} from "../helpers_store.ts";
+
+const LOOK = { tokenHash: "", touch: false, grace: 0 };
+
+function makeNode(
+  store: ConstructorParameters<typeof Node>[0],
+  options: ConstructorParameters<typeof Node>[1] = {},
+): Node {
+  return new Node(store, options)
+    .page("visit", (request) => request.getSession().uid)
+    .page("look", (request) => String(request.session?.uid))
+    .page("renew", (request) => request.renewSession().uid)
+    .page("logout", (request) => {
+      request.logOut();
+      return "";
+    })
+    .page("slow", async (request) => {
+      request.getSession();
+      await after(100);
+      request.getSession().set("note", "kept");
+      return "";
+    })
+    .page("set", (request) => {
+      request.getSession().set("other", "kept");
+      return "";
+    });
+}
+
+async function newCookie(answer: Response | Promise<Response>) {
+  const response = await answer;
+  await response.body?.cancel();
+  return cookieOf(response);
+}
+
+Deno.test("A load that is answered after the logout does not bring the session back", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = makeNode(bent.store);
+  const cookie = await newCookie(node.get("visit"));
+  bent.bends.load = async (act, ...args) => {
+    const answer = await act(...args);
+    await after(500);
+    return answer;
+  };
+  const look = Promise.resolve(node.get("look", cookie));
+  await pass(time, 50);
+  delete bent.bends.load;
+  await (await node.get("logout", cookie)).body?.cancel();
+  await pass(time, 1000);
+  assertEquals(await (await look).text(), "undefined");
+  assertEquals(node.site.sessions.size, 0);
+});
+
+Deno.test("A session that has ended in this process stays ended, whatever the store says", async () => {
+  using _time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  await using node = makeNode(bent.store);
+  const cookie = await newCookie(node.get("visit"));
+  const record = inner.load(uidOf(cookie), LOOK);
+  await (await node.get("logout", cookie)).body?.cancel();
+  bent.bends.load = () => Promise.resolve({ ...record, touchedBefore: 0 });
+  const look = await node.get("look", cookie);
+  assertEquals(await look.text(), "undefined");
+});
+
+Deno.test("A renewal stays when the answer to an older load overtakes a later write", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = makeNode(bent.store);
+  const cookie = await newCookie(node.get("visit"));
+  const late = (milliseconds: number) =>
+  async (
+    act: (...args: unknown[]) => unknown,
+    ...args: unknown[]
+  ) => {
+    const answer = await act(...args);
+    await after(milliseconds);
+    return answer;
+  };
+  bent.bends.load = late(300);
+  const second = newCookie(node.get("renew", cookie));
+  await pass(time, 10);
+  delete bent.bends.load;
+  const first = await newCookie(node.get("renew", cookie));
+  bent.bends.commit = late(500);
+  const set = Promise.resolve(node.get("set", cookie));
+  await pass(time, 1500);
+  await (await set).body?.cancel();
+  delete bent.bends.commit;
+  for (const renewed of [first, await second]) {
+    const look = await node.get("look", renewed);
+    assertEquals(await look.text(), uidOf(cookie));
+  }
+});
+
+Deno.test("A session is not given up while its creation is under way", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  bent.bends.create = async (act, ...args) => {
+    await after(1500);
+    return act(...args);
+  };
+  await using node = makeNode(bent.store, { sessionTimeout: 0.5 });
+  const slow = newCookie(node.get("slow"));
+  await pass(time, 1600);
+  const uid = uidOf(await slow);
+  const values = inner.load(uid, LOOK)?.values;
+  assertEquals([...values ?? []], [["note", 'j"kept"']]);
+});
+
+Deno.test("A session lives no longer because the clock is set back before it is created", async () => {
+  const clock = new TestClock();
+  let offset = 0;
+  const inner = new MemoryStore({ clock });
+  await using node = makeNode(asynchronous(inner), {
+    clock: {
+      now: () => clock.now() + offset,
+      monotonic: () => clock.monotonic(),
+      setTimeout: (callback, delay) => clock.setTimeout(callback, delay),
+      clearTimeout: (id) => clock.clearTimeout(id),
+    },
+  }).page("set-back", (request) => {
+    const { uid } = request.getSession();
+    offset = -600_000;
+    return uid;
+  });
+  const cookie = await newCookie(node.get("set-back"));
+  const record = inner.load(uidOf(cookie), LOOK)!;
+  assertEquals(record.deadline - record.now, 60_000);
+});
