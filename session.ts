@@ -1062,7 +1062,7 @@ export class Session {
   #getStreams(): SessionStreams {
     return this.#getLazy().streams ??= new SessionStreams(
       this,
-      this.site[OWNER].isStored,
+      this.site[OWNER],
     );
   }
 

@@ -87,6 +87,11 @@ export function dropStream(
   streamsOf.get(stopSignal)?.open.delete(stream);
 }
 
+/** Returns the number of open streams of a site. */
+export function countOpen(stopSignal: AbortSignal): number {
+  return streamsOf.get(stopSignal)?.open.size ?? 0;
+}
+
 /** Notes that the client has not taken all that a closed stream has sent. */
 export function noteUntaken(stream: OpenStream, stopSignal: AbortSignal): void {
   streamsUntil(stopSignal).untaken.add(stream);

@@ -51,6 +51,14 @@ export interface SessionSocketOptions {
    */
   readonly maxBufferedBytes?: number;
   /**
+   * The most bytes that a message of the client may have. With more the socket is
+   * closed with code 1009, and no listener gets the message. Deno itself takes
+   * messages of up to 64 MiB into memory.
+   *
+   * @default {1048576}
+   */
+  readonly maxMessageBytes?: number;
+  /**
    * Origins of other sites whose pages may open a socket:
    * `"https://app.example"`, for example. Browsers let any page try, and may send
    * the client's cookie along.
@@ -64,6 +72,7 @@ const RULES: OptionRules<SessionSocketOptions> = {
   protocol: STRING,
   idleTimeout: atLeast(0),
   maxBufferedBytes: ABOVE_ZERO,
+  maxMessageBytes: ABOVE_ZERO,
   origins: ORIGINS,
 };
 
@@ -112,11 +121,12 @@ const LONGEST_CLOSING = 5000;
 const IDLE_TIMEOUT = 30;
 
 /**
- * Close codes: going away, a policy against staying, an error here, and come
- * back later.
+ * Close codes: going away, a policy against staying, a message that is too big, an
+ * error here, and come back later.
  */
 const GOING_AWAY = 1001;
 const POLICY = 1008;
+const TOO_BIG = 1009;
 const INTERNAL_ERROR = 1011;
 const TRY_AGAIN = 1013;
 
@@ -153,6 +163,7 @@ export class TiedSocket implements SessionSocket, OpenStream {
     const {
       origins,
       maxBufferedBytes = 2 ** 20,
+      maxMessageBytes = 2 ** 20,
       idleTimeout = IDLE_TIMEOUT,
       ...upgrade
     } = options;
@@ -186,8 +197,11 @@ export class TiedSocket implements SessionSocket, OpenStream {
     });
     socket.addEventListener("message", (event) => {
       // Listeners get no messages after the end of the session.
-      if (this.#isEnded) event.stopImmediatePropagation();
-      else this.#onMessage();
+      if (this.#isEnded) return event.stopImmediatePropagation();
+      if (isLarger(event.data, maxMessageBytes)) {
+        event.stopImmediatePropagation();
+        this.#close(TOO_BIG, `more than ${maxMessageBytes} bytes`);
+      } else this.#onMessage();
     });
     socket.addEventListener("close", (event) => this.#onClose(event));
   }
@@ -306,4 +320,17 @@ function shorten(reason: string): string {
   const bytes = new Uint8Array(MAX_REASON);
   const { written } = new TextEncoder().encodeInto(reason, bytes);
   return new TextDecoder().decode(bytes.subarray(0, written));
+}
+
+/** Returns whether a message has more than so many bytes. */
+function isLarger(data: unknown, bytes: number): boolean {
+  if (typeof data === "string") {
+    // A character takes one to three bytes.
+    if (data.length * 3 <= bytes) return false;
+    return data.length > bytes || new TextEncoder().encode(data).length > bytes;
+  }
+  const size = data instanceof Blob
+    ? data.size
+    : (data as ArrayBuffer).byteLength;
+  return size > bytes;
 }

@@ -1,6 +1,8 @@
 import { type Clock, LONGEST_DELAY } from "../base/clock.ts";
+import { HttpError } from "../http/http_error.ts";
 import { EventStream, type EventStreamOptions } from "./event_stream.ts";
 import {
+  countOpen,
   dropStream,
   keepStream,
   noteTaken,
@@ -49,6 +51,24 @@ export interface StreamingSession {
   touch(): void;
 }
 
+/** The most open streams. */
+export interface StreamLimits {
+  readonly perSession: number;
+  readonly perSite: number;
+}
+
+/** The facts about all sessions that the streams of one use. */
+export interface StreamsOwner {
+  /** Whether the sessions are in a store. */
+  readonly isStored: boolean;
+  readonly streamLimits: StreamLimits;
+}
+
+const UNLIMITED: StreamsOwner = {
+  isStored: false,
+  streamLimits: { perSession: Infinity, perSite: Infinity },
+};
+
 /** The generations of a session's tokens; see `SessionAccess`. */
 export interface TokenGenerations {
   readonly generation: number;
@@ -73,7 +93,7 @@ const TOUCHES_PER_TIMEOUT = 20;
 /** The open streams of one session. */
 export class SessionStreams {
   readonly #session: StreamingSession;
-  readonly #isStored: boolean;
+  readonly #owner: StreamsOwner;
   /** The generation of the token that opened each; Infinity without a token. */
   readonly #generations = new Map<OpenStream, number>();
   readonly #open = new Set<OpenStream>();
@@ -81,10 +101,9 @@ export class SessionStreams {
   /** Fires when streams of replaced tokens are to be cut. */
   #timer: unknown = undefined;
 
-  /** @param isStored Whether the session is in a store. */
-  constructor(session: StreamingSession, isStored = false) {
+  constructor(session: StreamingSession, owner: StreamsOwner = UNLIMITED) {
     this.#session = session;
-    this.#isStored = isStored;
+    this.#owner = owner;
   }
 
   /** The number of open streams. */
@@ -145,9 +164,10 @@ export class SessionStreams {
     options: EventStreamOptions,
   ): EventStream {
     const { stopSignal } = request.site;
+    this.#checkRoom(stopSignal);
     const stream: EventStream = new EventStream({
       clock: this.#session.site.clock,
-      isStored: this.#isStored,
+      isStored: this.#owner.isStored,
       onClosed: () => this.#drop(stream, stopSignal),
       onUntaken: () => noteUntaken(stream, stopSignal),
       onTaken: () => noteTaken(stream, stopSignal),
@@ -165,9 +185,10 @@ export class SessionStreams {
     const session = this.#session;
     const { clock } = session.site;
     const { stopSignal } = request.site;
+    this.#checkRoom(stopSignal);
     const stream: TiedSocket = new TiedSocket(request, {
       clock,
-      isStored: this.#isStored,
+      isStored: this.#owner.isStored,
       touchDelay: () =>
         Math.min(
           TOUCH_EVERY,
@@ -183,6 +204,23 @@ export class SessionStreams {
     }, options);
     this.#begin(stream, request);
     return stream;
+  }
+
+  /** @throws {HttpError} 429 or 503 if there are as many streams as are allowed. */
+  #checkRoom(stopSignal: AbortSignal): void {
+    const { perSession, perSite } = this.#owner.streamLimits;
+    if (this.#open.size >= perSession) {
+      throw new HttpError(
+        429,
+        `The session has ${this.#open.size} open streams, as many as maxStreamsPerSession allows`,
+      );
+    }
+    if (countOpen(stopSignal) >= perSite) {
+      throw new HttpError(
+        503,
+        "The site has as many open streams as maxStreams allows",
+      );
+    }
   }
 
   /** Keeps a new stream, and notes which request has to send it. */

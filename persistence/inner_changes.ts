@@ -4,6 +4,7 @@ import type { SessionChanges, StoredSession } from "../stores/store.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { StoredState } from "./stored_state.ts";
 import { TransferredError } from "./value_codec.ts";
+import { refuseLarge } from "./value_room.ts";
 
 /**
  * Notes the changes inside of objects that the application got, to be written.
@@ -15,10 +16,19 @@ import { TransferredError } from "./value_codec.ts";
 export function noteInnerChanges(
   session: Session,
   state: StoredState,
-  { loader, isLast }: { loader: RecordLoader; isLast: boolean },
+  { loader, isLast, maxBytes }: {
+    readonly loader: RecordLoader;
+    readonly isLast: boolean;
+    readonly maxBytes: number;
+  },
 ): unknown {
   if (state.reads === undefined) return undefined;
   let unkept: unknown;
+  const refuse = (key: string, before: string, error: Error) => {
+    unkept = error;
+    session.site.reportError(error, { session });
+    loader.putValue(session, key, before);
+  };
   for (const change of state.reads.takeChanges(session[VALUES])) {
     const { key, before, after } = change;
     const isMoved = change.error instanceof TransferredError;
@@ -28,18 +38,26 @@ export function noteInnerChanges(
       // The application has moved the bytes, not changed them.
       loader.putValue(session, key, before);
     } else if (after === undefined) {
-      unkept = change.error;
-      session.site.reportError(
+      refuse(
+        key,
+        before,
         new TypeError(
           `Cannot keep the change inside "${key}" of session "${session.uid}": ${
             (change.error as Error).message
           }, which no store can keep`,
           { cause: change.error },
         ),
-        { session },
       );
-      loader.putValue(session, key, before);
     } else {
+      const act = `keep the change inside "${key}"`;
+      const refusal = refuseLarge(
+        { limit: maxBytes, texts: state.texts },
+        { key, text: after, act, uid: session.uid },
+      );
+      if (refusal !== undefined) {
+        refuse(key, before, refusal);
+        continue;
+      }
       // What was set in this process may be written over.
       if (!state.values?.has(key)) {
         (state.inner ??= new Map()).set(key, before);

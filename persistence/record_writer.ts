@@ -30,6 +30,7 @@ import type { StoredState } from "./stored_state.ts";
 import { unkept } from "./unkept.ts";
 import { encodeStorable } from "./value_codec.ts";
 import type { VisitsUnderWay } from "./visits_under_way.ts";
+import { maxSessionBytesOf, refuseLarge } from "./value_room.ts";
 
 /** The longest that a touch outside of a request waits to be written, in ms. */
 const TOUCH_WAIT = 1000;
@@ -56,6 +57,8 @@ export class RecordWriter {
   readonly #failed = new Set<Session>();
   /** The named callbacks of sessions that end with their request. */
   readonly #unkept: LocalCallbacks;
+  /** The most bytes that the values of a session may take. */
+  readonly #maxBytes: number;
   #isStopped = false;
 
   constructor(
@@ -65,6 +68,7 @@ export class RecordWriter {
   ) {
     this.#visits = visits;
     this.#registry = registry;
+    this.#maxBytes = maxSessionBytesOf(registry.options);
     this.#clock = registry.clock;
     this.#parts = parts;
     this.#unkept = new LocalCallbacks(registry);
@@ -81,6 +85,7 @@ export class RecordWriter {
    * Notes a change in a session.
    *
    * @throws {TypeError} If no store can keep a value of it.
+   * @throws {RangeError} If the values of the session would take too many bytes.
    */
   note(session: Session, change: SessionChange): void {
     const state = this.#parts.loader.stateOf(session);
@@ -95,7 +100,13 @@ export class RecordWriter {
         return;
       case "value": {
         const { key, value } = change;
-        const text = encodeStorable(value, `set "${key}"`, session.uid);
+        const act = `set "${key}"`;
+        const text = encodeStorable(value, act, session.uid);
+        const refusal = refuseLarge(
+          { limit: this.#maxBytes, texts: state.texts },
+          { key, text, act, uid: session.uid },
+        );
+        if (refusal !== undefined) throw refusal;
         setPending(session, state, key, text);
         break;
       }
@@ -333,7 +344,8 @@ export class RecordWriter {
   #noteInnerChanges(session: Session, state: StoredState): unknown {
     const { loader, isInRequest } = this.#parts;
     const isLast = !isInRequest(session);
-    return noteInnerChanges(session, state, { loader, isLast });
+    const maxBytes = this.#maxBytes;
+    return noteInnerChanges(session, state, { loader, isLast, maxBytes });
   }
 
   /** Settles a failed write at once if possible; otherwise repeats it later. */

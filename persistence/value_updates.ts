@@ -10,6 +10,7 @@ import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
 import type { StoredState } from "./stored_state.ts";
 import { unkept } from "./unkept.ts";
 import { encodeStorable } from "./value_codec.ts";
+import { maxSessionBytesOf, refuseLarge } from "./value_room.ts";
 
 /** The outcome of one try to update a value. */
 type Outcome = "written" | "overtaken" | "over" | "unready";
@@ -54,7 +55,16 @@ export class ValueUpdates {
         if (!isReady(state, update.key)) return "unready";
         value = update.compute();
         const { key } = update;
-        const text = encodeStorable(value, `update "${key}"`, session.uid);
+        const act = `update "${key}"`;
+        const text = encodeStorable(value, act, session.uid);
+        const refusal = refuseLarge(
+          {
+            limit: maxSessionBytesOf(this.#registry.options),
+            texts: state.texts,
+          },
+          { key, text, act, uid: session.uid },
+        );
+        if (refusal !== undefined) throw refusal;
         return this.#write(session, state, { key, value, text });
       });
       if (outcome === "written") return value;

@@ -4,6 +4,7 @@ import { isPromiseLike } from "../base/maybe_promise.ts";
 import { PendingPromises } from "../base/pending_promises.ts";
 import { HttpError } from "../http/http_error.ts";
 import { ACCESS, IS_HELD, RESTORE } from "../session/internals.ts";
+import type { StreamLimits } from "../live/session_streams.ts";
 import type { Expiring } from "../session/session_warnings.ts";
 import { nameSome } from "../base/name_some.ts";
 import { randomId } from "../base/random_id.ts";
@@ -54,6 +55,7 @@ export class SessionRegistry implements SessionOwner {
   readonly sessions: Map<string, Session> = new Map();
   readonly queue: ExpiryQueue<Expiring>;
   readonly delivery: EndDelivery = new EndDelivery();
+  readonly streamLimits: StreamLimits;
   /** Milliseconds that a replaced token still counts. */
   readonly renewalGrace: number;
   readonly maxCallbacks: number;
@@ -77,6 +79,10 @@ export class SessionRegistry implements SessionOwner {
     this.site = site;
     this.clock = site.clock;
     this.options = options;
+    this.streamLimits = {
+      perSession: options.maxStreamsPerSession ?? 32,
+      perSite: options.maxStreams ?? 50_000,
+    };
     this.renewalGrace = (options.renewalGrace ?? 10) * 1000;
     this.maxCallbacks = options.maxCallbacks ?? 1000;
     this.#hangs = new HangWatch(this.clock, (sessions) => {

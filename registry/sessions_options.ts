@@ -125,6 +125,29 @@ export interface SessionsOptions {
    */
   endRetryFor?: number;
   /**
+   * The most streams of events and sockets that a session may have open at once, 1
+   * or more. One more is answered 429.
+   *
+   * @default {32}
+   */
+  maxStreamsPerSession?: number;
+  /**
+   * The most streams of events and sockets that each site, or the handlers
+   * together, may have open at once, 1 or more. One more is answered 503. A stream
+   * takes about 10 KB of memory here and as much in the system.
+   *
+   * @default {50000}
+   */
+  maxStreams?: number;
+  /**
+   * The most bytes that the values of one session may take in a store, with their
+   * keys, 0 or more. A `set()` or `update()` beyond that throws a RangeError. A
+   * change inside a value beyond that is reported, and its request is answered 503.
+   *
+   * @default {65536}
+   */
+  maxSessionBytes?: number;
+  /**
    * Seconds that a replaced token still counts, 0 or more.
    *
    * After a renewal it opens the session for so long, counted from the first
@@ -250,6 +273,9 @@ export const SESSIONS_OPTION_RULES: OptionRules<SessionsOptions> = {
   whenPrincipalIsFull: oneOf("end-oldest", "refuse"),
   maxCallbacks: atLeast(1),
   endRetryFor: atLeast(0),
+  maxStreamsPerSession: atLeast(1),
+  maxStreams: atLeast(1),
+  maxSessionBytes: atLeast(0),
   renewalGrace: atLeast(0),
   onSuspiciousSession: FUNCTION,
   endsInsecureSessions: BOOLEAN,

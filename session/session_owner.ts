@@ -1,3 +1,4 @@
+import type { StreamLimits } from "../live/session_streams.ts";
 import type { SessionEndReason } from "./end_reason.ts";
 import type { NamedCallbacks } from "./named_callback.ts";
 import type { SessionChange } from "./session_change.ts";
@@ -19,6 +20,8 @@ export interface OwnerOf<Session, End> {
   };
   /** Whether the sessions are in a store, where they outlive the process. */
   readonly isStored: boolean;
+  /** The most streams that a session, and a site, may have open. */
+  readonly streamLimits: StreamLimits;
   /** Milliseconds that a replaced token still counts. */
   readonly renewalGrace: number;
   /** The callbacks that `onEnd` has registered. */

@@ -127,6 +127,9 @@ const SESSIONS_ROWS: Record<keyof Required<SessionsOptions>, Row> = {
   whenPrincipalIsFull: text("evict", ""),
   maxCallbacks: number(0),
   endRetryFor: number(-1),
+  maxStreamsPerSession: number(0),
+  maxStreams: number(0, -1),
+  maxSessionBytes: number(-1),
   renewalGrace: number(-1),
   onSuspiciousSession: ACTION,
   endsInsecureSessions: FLAG,
@@ -289,6 +292,7 @@ entry<SessionSocketOptions>(
   {
     protocol: TEXT,
     idleTimeout: number(-1),
+    maxMessageBytes: number(0, -1),
     maxBufferedBytes: number(0, -1),
     origins: ORIGINS,
   },

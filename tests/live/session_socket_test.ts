@@ -479,3 +479,53 @@ test("SessionSocketOptions.idleTimeout is the time until the ping, and again unt
   assert(took > 1900, `closed after ${took} ms`);
   assertEquals(closes.map(([code]) => code), [1001]);
 });
+
+// Long messages.
+
+for (
+  const [what, message] of [
+    ["text", "x".repeat(1001)],
+    ["text of long characters", "\u20ac".repeat(334)],
+    ["bytes", new ArrayBuffer(1001)],
+  ] as const
+) {
+  for (const binaryType of ["blob", "arraybuffer"] as const) {
+    test(`SessionSocketOptions.maxMessageBytes has a longer message of ${what} close the socket, as ${binaryType}`, async () => {
+      const got: unknown[] = [];
+      await using it = served({ socket: { maxMessageBytes: 1000 } });
+      const visitor = new Visitor(it.url);
+      await visitor.opened;
+      it.sockets[0]!.binaryType = binaryType;
+      it.sockets[0]!.addEventListener("message", ({ data }) => got.push(data));
+
+      visitor.send(message);
+
+      const { code, reason } = await visitor.closed;
+      assertEquals([code, reason], [1009, "more than 1000 bytes"]);
+      assertEquals(got, []);
+      assertEquals(it.site.sessions.size, 1);
+    });
+  }
+}
+
+test("SessionSocketOptions.maxMessageBytes takes messages up to the limit", async () => {
+  await using it = served({ socket: { maxMessageBytes: 1000 } });
+  const visitor = new Visitor(it.url);
+  await visitor.opened;
+  for (const text of ["x".repeat(1000), "\u20ac".repeat(333)]) {
+    assertEquals(await visitor.ask(text), text);
+  }
+  await visitor.leave();
+});
+
+test("SessionSocketOptions.maxMessageBytes is 1 MiB by default", async () => {
+  await using it = served();
+  const visitor = new Visitor(it.url);
+  await visitor.opened;
+  const longest = "x".repeat(2 ** 20);
+  assertEquals(await visitor.ask(longest), longest);
+
+  visitor.send(`${longest}x`);
+
+  assertEquals((await visitor.closed).code, 1009);
+});
