@@ -315,13 +315,11 @@ export class Session {
    *
    * In a request call `request.logIn()`, which also replaces the token. Assign it
    * in programs without requests; undefined takes the principal away. The site
-   * finds sessions by it (`sessionsOf`), may limit how many a principal has, and
-   * evicts anonymous sessions first.
+   * finds sessions by it (`sessionsOf`), and evicts anonymous sessions first. Only
+   * logins are limited by `maxSessionsPerPrincipal`.
    *
    * @throws {TypeError} When set to anything but a string or undefined.
    * @throws {Error} When set while the session has another principal.
-   * @throws {TooManySessionsError} When set beyond the limit of a site that
-   * refuses.
    * @throws {SessionEndedError} When set after the end.
    */
   get principal(): string | undefined {
@@ -338,14 +336,7 @@ export class Session {
     if (principal !== undefined) checkHasNone(this, principal);
     const access = this[OPEN_ACCESS]();
     access.principal = principal;
-    try {
-      this.site[OWNER].principalChanged(this, before);
-    } catch (error) {
-      if (access.principal === principal) access.principal = before;
-      throw error;
-    }
-    // A callback of an eviction may have set another principal, noted already.
-    if (access.principal !== principal) return;
+    this.site[OWNER].indexPrincipal(this, before);
     this.site[OWNER].changed(this, {
       kind: "access",
       operation: { kind: "principal", principal },

@@ -209,15 +209,35 @@ export class EndClaims {
     except: Session | undefined,
     reason: SessionEndReason,
   ): MaybePromise<number> {
-    const { breaker, part } = this.#parts;
-    return proceed(breaker.call(() => part.uidsOf(principal)), (uids) => {
+    return proceed(this.uidsOf(principal), (uids) => {
       const ends = uids.filter((uid) => uid !== except?.uid).map((uid) =>
-        this.#end(uid, reason)
+        this.end(uid, reason)
       );
       return ends.some(isPromiseLike)
         ? settleAll<boolean>(ends).then(count)
         : count(ends as boolean[]);
     });
+  }
+
+  /** Ends a session, live here or not; returns false if it had ended. */
+  end(uid: string, reason: SessionEndReason): MaybePromise<boolean> {
+    const live = this.#registry.sessions.get(uid);
+    if (live !== undefined) {
+      this.#registry.end(live, reason);
+      return true;
+    }
+    return proceed(this.#claims.claim(uid, reason), (claim) => {
+      if (claim === undefined) return false;
+      const cameAt = this.#clock.now();
+      this.#parts.turns.run(() => this.#sessions.endInTurn(claim, cameAt));
+      return true;
+    });
+  }
+
+  /** Lists the uids of the sessions of a principal in this part. */
+  uidsOf(principal: string): MaybePromise<string[]> {
+    const { breaker, part } = this.#parts;
+    return breaker.call(() => part.uidsOf(principal));
   }
 
   /** Claims no more; resolves when the ends of this process are written. */
@@ -236,6 +256,7 @@ export class EndClaims {
   /** Releases the ends that have not been delivered to other processes. */
   stop(): Promise<void> {
     this.#parts.turns.stop();
+    this.#unwritten.reportAll();
     return this.#claimed.stop();
   }
 
@@ -295,21 +316,6 @@ export class EndClaims {
     } catch (error) {
       return fail(error);
     }
-  }
-
-  /** Ends a session, live here or not; returns false if it had ended. */
-  #end(uid: string, reason: SessionEndReason): MaybePromise<boolean> {
-    const live = this.#registry.sessions.get(uid);
-    if (live !== undefined) {
-      this.#registry.end(live, reason);
-      return true;
-    }
-    return proceed(this.#claims.claim(uid, reason), (claim) => {
-      if (claim === undefined) return false;
-      const cameAt = this.#clock.now();
-      this.#parts.turns.run(() => this.#sessions.endInTurn(claim, cameAt));
-      return true;
-    });
   }
 
   /** Writes the unwritten ends and runs the checks. */

@@ -212,6 +212,13 @@ export class RecordWriter {
     return this.#save(session, { ...options, isRequest: true });
   }
 
+  /** Drops the changes of a request that is refused. */
+  drop(session: Session, why: string): void {
+    this.#changed.delete(session);
+    const state = this.#parts.loader.stateOf(session);
+    if (state !== undefined) this.#writes.drop(session, state, why);
+  }
+
   /** Determines the outcome of an unsure write; never fails. */
   settle(session: Session): MaybePromise<void> {
     const state = this.#parts.loader.stateOf(session);

@@ -189,6 +189,13 @@ export class SessionWrites {
     }
   }
 
+  /** Drops a refused login and the other waiting changes, which are reported. */
+  drop(session: Session, state: StoredState, why: string): void {
+    const { operations } = state;
+    const { access: _, ...changes } = this.#takeAll(session, state);
+    this.#drop(session, state, { changes, operations }, why);
+  }
+
   get #grace(): number {
     return this.#registry.renewalGrace;
   }

@@ -28,6 +28,7 @@ import type { SessionStore } from "../stores/store.ts";
 import { Turns } from "../timing/turns.ts";
 import { CHECK_EVERY } from "./deadline_checks.ts";
 import { EndClaims } from "./end_claims.ts";
+import { LoginLimit } from "./login_limit.ts";
 import { RecordLoader } from "./record_loader.ts";
 import { RecordLoads } from "./record_loads.ts";
 import { RecordWriter } from "./record_writer.ts";
@@ -50,6 +51,7 @@ import { VisitsUnderWay } from "./visits_under_way.ts";
  */
 export class StoredBackend implements StoreBackend {
   readonly mustLoad = true;
+  readonly isLimitingWrites = true;
   readonly values: StoredValues;
   readonly #registry: SessionRegistry;
   readonly #clock: Clock;
@@ -115,7 +117,8 @@ export class StoredBackend implements StoreBackend {
     const visits = this.#visits;
     const parts = { store, health, breakers, claims, loader, writer, visits };
     this.#loads = new RecordLoads(registry, parts);
-    this.#visitWrites = new VisitWrites(registry, parts);
+    const limit = new LoginLimit(registry, parts);
+    this.#visitWrites = new VisitWrites(registry, { ...parts, limit });
     this.values = new StoredValues(registry, {
       ...parts,
       onAbsent: (session) => this.#claimsOf(session).requestCheck(session),

@@ -61,6 +61,18 @@ export class UnwrittenEnds {
     return end;
   }
 
+  /** Reports the ends that are not written, since the process stops. */
+  reportAll(): void {
+    for (const { session, uid } of this.#ends.values()) {
+      session.site.reportError(
+        new Error(
+          `Cannot write the end of session "${uid}": the store does not answer, and the sessions are closed; its token still counts in other processes`,
+        ),
+        { session },
+      );
+    }
+  }
+
   /** Writes all ends. */
   writeAll(): MaybePromise<void>[] {
     return [...this.#ends.values()].map((end) => this.#write(end));

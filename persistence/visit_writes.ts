@@ -8,6 +8,8 @@ import { HttpError } from "../http/http_error.ts";
 import type { BackendVisit } from "../registry/session_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { EndClaims } from "./end_claims.ts";
+import type { Session } from "../session.ts";
+import type { LoginLimit } from "./login_limit.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
@@ -22,6 +24,7 @@ export interface VisitWritesParts {
   readonly loader: RecordLoader;
   readonly writer: RecordWriter;
   readonly visits: VisitsUnderWay;
+  readonly limit: LoginLimit;
 }
 
 /** Writes the changes of requests before their responses leave. */
@@ -40,6 +43,47 @@ export class VisitWrites {
    * @throws {HttpError} 503 if a change of the request cannot be written.
    */
   flush(visit: BackendVisit): MaybePromise<void> {
+    const { limit } = this.#parts;
+    const { loggedInAs, ownSession } = visit;
+    if (
+      !limit.isFinite || loggedInAs === undefined || ownSession === undefined
+    ) {
+      return this.#flush(visit);
+    }
+    return this.#flushLogin(visit, loggedInAs, ownSession);
+  }
+
+  /** Writes a login, unless the principal has too many sessions. */
+  async #flushLogin(
+    visit: BackendVisit,
+    principal: string,
+    session: Session,
+  ): Promise<void> {
+    const { limit, writer } = this.#parts;
+    const { uid } = session;
+    let refusal: HttpError | undefined;
+    try {
+      refusal = await limit.refusalOf(principal, uid);
+    } catch (error) {
+      refusal = unkept(error);
+    }
+    if (refusal !== undefined) {
+      // The login is not written, nor what else the request has changed.
+      if (writer.isUnwritten(session)) this.#registry.end(session, "evicted");
+      else writer.drop(session, refusal.message);
+      throw refusal;
+    }
+    await this.#flush(visit);
+    try {
+      await limit.apply(principal, uid);
+    } catch (error) {
+      if (error instanceof HttpError) throw error;
+      // The login is written. The next one applies the limit again.
+      this.#registry.site.reportError(error, { session });
+    }
+  }
+
+  #flush(visit: BackendVisit): MaybePromise<void> {
     const session = visit.ownSession;
     const lookup = visit.lookups.find(({ uid }) => uid === session?.uid);
     const writes: PromiseLike<void>[] = [];

@@ -13,6 +13,7 @@ import type { UndeliveredEnd } from "./undelivered_end.ts";
 /** Sessions in the memory of this process, which end with it. */
 export class LocalBackend implements SessionBackend {
   readonly mustLoad = false;
+  readonly isLimitingWrites = false;
   readonly values: undefined = undefined;
   readonly #registry: SessionRegistry;
   readonly #named: LocalCallbacks;

@@ -53,7 +53,7 @@ export class PrincipalSessions {
   }
 
   /**
-   * Ends the oldest session of a principal if it may have no more.
+   * Ends the sessions of a principal with the oldest logins if it may have no more.
    *
    * @param session The session that gets the principal, if it exists already.
    * @throws {TooManySessionsError} If the options say so.
@@ -75,11 +75,18 @@ export class PrincipalSessions {
         }: it has ${sessions.length} sessions already`,
       );
     }
-    const oldest = sessions.reduce((oldest, session) =>
-      session.createdAt < oldest.createdAt ? session : oldest
-    );
+    sessions.sort((one, other) => loggedInAt(one) - loggedInAt(other));
     this.#evicting.add(principal);
-    this.#evict(oldest);
+    // There may be more than one too many, as principals can be assigned.
+    const { length } = sessions;
+    for (const session of sessions.slice(0, length - room + 1)) {
+      this.#evict(session);
+    }
     this.#evicting.delete(principal);
   }
+}
+
+/** The time of the login in UNIX seconds; that of the creation without one. */
+function loggedInAt({ authenticatedAt, createdAt }: Session): number {
+  return authenticatedAt ?? createdAt;
 }

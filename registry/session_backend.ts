@@ -26,6 +26,8 @@ export interface BackendVisit {
   readonly isNewSession: boolean;
   /** Whether a login has superseded the token by which it uses its session. */
   readonly isSuperseded: boolean;
+  /** The principal that the request has logged in; undefined if it has not. */
+  readonly loggedInAs: string | undefined;
   /** The changes of principal and tokens that the request made. */
   readonly operations: readonly AccessOperation[];
 }
@@ -34,6 +36,8 @@ export interface BackendVisit {
 export interface SessionBackend {
   /** Whether sessions have to be loaded before a lookup. */
   readonly mustLoad: boolean;
+  /** Whether the limit of a principal's sessions is applied when a login is written. */
+  readonly isLimitingWrites: boolean;
   /** Returns the form in which the secret half of a token is kept and compared. */
   keyOf(secret: string): string;
   /** Loads the sessions of the tokens; a failure is noted in the lookup. */

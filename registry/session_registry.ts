@@ -137,7 +137,7 @@ export class SessionRegistry implements SessionOwner {
       this.backend.created(session);
       session.startCheckingExpiration();
       if (session.principal === undefined) this.#eviction.note(session);
-      else this.principalChanged(session, undefined);
+      else this.indexPrincipal(session, undefined);
     } catch (error) {
       // Runs its end callbacks, so that what its constructor acquired is released.
       Session.prototype.expire.call(session, "revoked");
@@ -210,17 +210,8 @@ export class SessionRegistry implements SessionOwner {
     this.backend.changed(session, change);
   }
 
-  principalChanged(session: Session, before: string | undefined): void {
-    // Only adopted sessions are indexed by principal.
-    if (this.sessions.get(session.uid) !== session) return;
-    if (session.principal !== undefined) {
-      this.makeRoomFor(session.principal, session);
-    }
-    this.indexPrincipal(session, before);
-  }
-
-  /** Indexes a session by its principal, without applying the limit. */
   indexPrincipal(session: Session, before: string | undefined): void {
+    // Only adopted sessions are indexed by principal.
     if (this.sessions.get(session.uid) !== session) return;
     const { principal } = session;
     if (before !== undefined && principal !== before) {
@@ -357,11 +348,13 @@ export class SessionRegistry implements SessionOwner {
   }
 
   /**
-   * Ends the oldest session of a principal if it may have no more.
+   * Ends the oldest session of a principal that logs in, if it may have no more.
+   * Over a store that is done when the login is written.
    *
    * @throws {TooManySessionsError} If the options say so.
    */
   makeRoomFor(principal: string, session?: Session): void {
+    if (this.backend.isLimitingWrites) return;
     this.#principals.makeRoom(principal, session);
   }
 

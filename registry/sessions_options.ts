@@ -95,14 +95,21 @@ export interface SessionsOptions {
    */
   maxSessions?: number;
   /**
-   * The most sessions that one principal may have, 1 or more.
+   * The most sessions that one principal may have, 1 or more; over a store in all
+   * processes together.
+   *
+   * It is applied at logins by `request.logIn()` only, not to a principal that is
+   * assigned, nor when a process loads a session. Over a store that happens when
+   * the login is written, before the response leaves.
    *
    * @default {Infinity}
    */
   maxSessionsPerPrincipal?: number;
   /**
-   * What a login beyond that limit does: it ends the principal's oldest session,
-   * `"evicted"`, or is refused by a {@linkcode TooManySessionsError}.
+   * What a login beyond that limit does: it ends the principal's other session
+   * with the oldest login, `"evicted"`, or is refused by a
+   * {@linkcode TooManySessionsError}. Without a store `logIn()` throws it; over a
+   * store the request is answered 409, and nothing that it changed is written.
    *
    * @default {"end-oldest"}
    */

@@ -118,6 +118,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   #newToken: string | undefined = undefined;
   #newKey: string | undefined = undefined;
   #operations: readonly AccessOperation[] = NO_OPERATIONS;
+  #loggedInAs: string | undefined = undefined;
   /** Whether the request ended its session itself. */
   #hasLoggedOut = false;
   #hasFailed = false;
@@ -171,6 +172,10 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   get hasLoggedOut(): boolean {
     return this.#hasLoggedOut;
+  }
+
+  get loggedInAs(): string | undefined {
+    return this.#loggedInAs;
   }
 
   get operations(): readonly AccessOperation[] {
@@ -290,6 +295,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     if (!this.#isJudged) this.#judge();
     const session = this.#logInHere(principal, remember !== undefined) ??
       this.#logInAnew(principal, remember !== undefined);
+    this.#loggedInAs = principal;
     if (remember !== undefined) {
       session.sessionTimeout = remember;
       session.startCheckingExpiration();
@@ -302,7 +308,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#mustNotBeFinished();
     if (!this.#isJudged) this.#judge();
     this.#hasLoggedOut = true;
-    this.#newToken = undefined;
+    this.#newToken = this.#loggedInAs = undefined;
     const several = this.#several.map(({ session }) => session);
     this.#end([this.#session, this.#found?.session, ...several], reason);
   }

@@ -37,8 +37,8 @@ export interface OwnerOf<Session, End> {
   ): void;
   /** Notes a change; throws a TypeError if it cannot be kept. */
   changed(session: Session, change: SessionChange): void;
-  /** Makes room for a session of a principal, and indexes the session by it. */
-  principalChanged(session: Session, before: string | undefined): void;
+  /** Indexes a session by its principal. */
+  indexPrincipal(session: Session, before: string | undefined): void;
   /** Returns whether a session whose deadline has passed may end in this process. */
   mayExpire(session: Session): boolean;
   /** Returns whether the deadline has passed as far as this process can tell. */

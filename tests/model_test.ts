@@ -319,7 +319,6 @@ class Model {
 
   own(thought: Thought, principal: string | undefined): void {
     if (thought.principal === principal) return;
-    if (principal !== undefined) this.makeRoomFor(principal);
     this.#owned = this.#owned.filter((other) => other !== thought);
     thought.principal = principal;
     if (principal !== undefined) this.#owned.push(thought);
@@ -330,10 +329,10 @@ class Model {
       this.#owned.filter((other) => other.principal === principal).length;
     const there = count < MAX_PER_PRINCIPAL ? [] : this.of(principal);
     if (there.length < MAX_PER_PRINCIPAL) return;
-    const oldest = there.reduce((oldest, other) =>
-      other.created < oldest.created ? other : oldest
-    );
-    this.end(oldest, "evicted", this.#clock.time);
+    there.sort((one, other) => one.started - other.started);
+    for (const one of there.slice(0, there.length - MAX_PER_PRINCIPAL + 1)) {
+      this.end(one, "evicted", this.#clock.time);
+    }
   }
 
   /** What a token may do in a session that lives. */
@@ -382,6 +381,7 @@ class Model {
 
   /** Logs in to a session that stays, and issues its token. */
   logIn(thought: Thought, plan: "stay" | "join", principal: string): Token {
+    if (thought.principal !== principal) this.makeRoomFor(principal);
     this.own(thought, principal);
     if (plan === "stay") {
       const newest = thought.tokens.map(({ generation }) => generation);

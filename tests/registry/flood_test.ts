@@ -490,11 +490,16 @@ Deno.test("SiteOptions.maxSessionsPerPrincipal is not exceeded by a callback tha
     maxSessionsPerPrincipal: 2,
     onError: errors.onError,
   });
+  const logIn = () =>
+    it.site.sessions.serve(new Request("http://localhost/"), (visit) => {
+      visit.logIn("alice");
+      return new Response();
+    });
   it.site.notifyOnSessionEnd(({ reason }) => {
-    if (reason === "evicted") it.site.makeSession().principal = "alice";
+    if (reason === "evicted") logIn();
   });
 
-  for (const session of it.make(10)) session.principal = "alice";
+  for (let i = 0; i < 10; i++) logIn();
 
   assertEquals(it.site.sessionsOf("alice").length, 2);
   assertEquals(errors.all.length, 8);

@@ -1,0 +1,130 @@
+import { describe } from "../base/describe.ts";
+import { type MaybePromise, proceed } from "../base/maybe_promise.ts";
+import { TooManySessionsError } from "../registry/principal_sessions.ts";
+import type { SessionRegistry } from "../registry/session_registry.ts";
+import type { SessionStore } from "../stores/store.ts";
+import type { EndClaims } from "./end_claims.ts";
+import { NO_TOKEN } from "./record_calls.ts";
+import type { StoreBreaker } from "./store_breaker.ts";
+import type { PerPart } from "./store_parts.ts";
+
+/** How often a login that may stay looks whether another one has given way. */
+const LOOKS = 20;
+
+/** Milliseconds between two looks. */
+const PAUSE = 50;
+
+/** The objects that the limit of logins uses. */
+export interface LoginLimitParts {
+  readonly store: SessionStore;
+  readonly breakers: PerPart<StoreBreaker>;
+  readonly claims: PerPart<EndClaims>;
+}
+
+/**
+ * The limit of sessions that a principal may have, in all processes.
+ *
+ * No store counts across its parts in one step, so a login counts after its own
+ * write. Of two logins at once the later write counts both. All processes put the
+ * sessions of a principal in one order, by their logins, so that they choose the
+ * same ones to end.
+ */
+export class LoginLimit {
+  readonly #registry: SessionRegistry;
+  readonly #parts: LoginLimitParts;
+  readonly #most: number;
+  readonly #isRefusing: boolean;
+
+  constructor(registry: SessionRegistry, parts: LoginLimitParts) {
+    const { maxSessionsPerPrincipal, whenPrincipalIsFull } = registry.options;
+    this.#registry = registry;
+    this.#parts = parts;
+    this.#most = Math.floor(maxSessionsPerPrincipal ?? Infinity);
+    this.#isRefusing = whenPrincipalIsFull === "refuse";
+  }
+
+  /** Whether there is a limit. */
+  get isFinite(): boolean {
+    return this.#most < Infinity;
+  }
+
+  /**
+   * Returns the refusal of a login that is not written yet, if it must be refused.
+   *
+   * @param uid The session that the principal logs in to.
+   */
+  async refusalOf(
+    principal: string,
+    uid: string,
+  ): Promise<TooManySessionsError | undefined> {
+    if (!this.#isRefusing) return undefined;
+    const uids = await this.#uidsOf(principal);
+    const isCounted = uids.includes(uid);
+    if (isCounted || uids.length < this.#most) return undefined;
+    return tooMany(principal, uids.length);
+  }
+
+  /**
+   * Ends sessions beyond the limit after a login has been written.
+   *
+   * @throws {TooManySessionsError} If another login at the same time has taken the
+   * last place, and logins are refused. The session of this one has ended then.
+   */
+  async apply(principal: string, uid: string): Promise<void> {
+    for (let looks = 1;; looks++) {
+      const uids = await this.#uidsOf(principal);
+      const excess = uids.length - this.#most;
+      if (excess <= 0 || !uids.includes(uid)) return;
+      const order = await this.#byLogin(uids);
+      if (!this.#isRefusing) {
+        const over = order.slice(0, excess);
+        await Promise.all(over.map((one) => this.#end(one)));
+        return;
+      }
+      const isFirst = order.indexOf(uid) < this.#most;
+      if (!isFirst || looks === LOOKS) {
+        await this.#end(uid);
+        throw tooMany(principal, uids.length - 1);
+      }
+      // The other login was written before or after this one was counted. In the
+      // second case it ends its own session.
+      await new Promise<void>((resolve) =>
+        this.#registry.clock.setTimeout(resolve, PAUSE)
+      );
+    }
+  }
+
+  async #uidsOf(principal: string): Promise<string[]> {
+    const lists = await Promise.all(
+      this.#parts.claims.all.map((claims) => claims.uidsOf(principal)),
+    );
+    return lists.flat();
+  }
+
+  /** Returns sessions in the order of their logins; without one, of their creation. */
+  async #byLogin(uids: readonly string[]): Promise<string[]> {
+    const logins = await Promise.all(uids.map(async (uid) => {
+      const record = await this.#load(uid);
+      return { uid, at: record?.authenticatedAt ?? record?.createdAt ?? 0 };
+    }));
+    return logins
+      .sort((a, b) => a.at - b.at || (a.uid < b.uid ? -1 : 1))
+      .map(({ uid }) => uid);
+  }
+
+  #load(uid: string): ReturnType<SessionStore["load"]> {
+    const { breakers, store } = this.#parts;
+    return breakers.of(uid).call(() => store.load(uid, NO_TOKEN));
+  }
+
+  #end(uid: string): MaybePromise<void> {
+    const { claims } = this.#parts;
+    return proceed(claims.of(uid).end(uid, "evicted"), () => {});
+  }
+}
+
+function tooMany(principal: string, count: number): TooManySessionsError {
+  return new TooManySessionsError(
+    `Cannot log in ${describe(principal)}: it has ${count} sessions already`,
+  );
+}

@@ -1,0 +1,165 @@
+// The limit of sessions that a principal may have, over a store: applied at logins,
+// by the store's records of all processes.
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import type { SiteOptions } from "../../mod.ts";
+import { MemoryStore } from "../../stores/memory_store.ts";
+import { SqliteStore } from "../../stores/sqlite_store.ts";
+import type { SessionStore } from "../../stores/store.ts";
+import {
+  asynchronous,
+  BentStore,
+  cookieOf,
+  Node,
+  pass,
+} from "../helpers_store.ts";
+
+const KINDS: Record<string, () => SessionStore> = {
+  "MemoryStore": () => new MemoryStore(),
+  "a store that is waited for": () => asynchronous(new MemoryStore()),
+  "SqliteStore": () => new SqliteStore({ path: ":memory:" }),
+};
+
+/** Returns a process whose page "in" logs alice in. */
+function nodeOf(store: SessionStore, options: SiteOptions = {}): Node {
+  return new Node(store, { maxSessionsPerPrincipal: 1, ...options })
+    .page("in", (request) => request.logIn("alice").uid)
+    .page("guest", (request) => request.getSession().uid)
+    .page("who", (request) => request.session?.principal ?? "nobody");
+}
+
+/** Returns who a cookie opens a session of, in each process. */
+async function whoIs(nodes: Node[], cookie: string): Promise<string[]> {
+  const names: string[] = [];
+  for (const node of nodes) {
+    names.push(await (await node.get("who", cookie)).text());
+  }
+  return names;
+}
+
+for (const [kind, makeStore] of Object.entries(KINDS)) {
+  Deno.test(`A login over ${kind} ends the session with the oldest login, of another process too`, async () => {
+    using time = new FakeTime();
+    const store = makeStore();
+    await using one = nodeOf(store, { maxSessionsPerPrincipal: 2 });
+    await using two = nodeOf(store, { maxSessionsPerPrincipal: 2 });
+    const cookies: string[] = [];
+    for (const node of [one, two, one, two]) {
+      cookies.push(cookieOf(await node.get("in")));
+      await pass(time, 1000);
+    }
+    const seen: string[] = [];
+    for (const cookie of cookies) {
+      seen.push((await whoIs([one, two], cookie)).join());
+    }
+    assertEquals(seen, [
+      "nobody,nobody",
+      "nobody,nobody",
+      "alice,alice",
+      "alice,alice",
+    ]);
+    await pass(time, 1000);
+    assertEquals([...one.reasons, ...two.reasons], ["evicted", "evicted"]);
+  });
+
+  Deno.test(`A login over ${kind} beyond the limit is answered 409, and not written`, async () => {
+    using time = new FakeTime();
+    const store = makeStore();
+    const options = { whenPrincipalIsFull: "refuse" } as const;
+    await using one = nodeOf(store, options);
+    await using two = nodeOf(store, options);
+    const first = cookieOf(await one.get("in"));
+    const guest = cookieOf(await two.get("guest"));
+    await pass(time, 1000);
+    for (const cookie of ["", guest]) {
+      const refused = await two.get("in", cookie);
+      assertEquals(refused.status, 409);
+      assertEquals(refused.headers.getSetCookie(), []);
+      await refused.text();
+    }
+    assertEquals(await whoIs([one, two], first), ["alice", "alice"]);
+    assertEquals((await store.uidsOf("alice")).length, 1);
+    // The guest goes on as before, and may log in once there is room.
+    assertEquals(await (await one.get("guest", guest)).text(), uidIn(guest));
+    assertEquals(await whoIs([one, two], guest), ["nobody", "nobody"]);
+    // The principal's own session counts once.
+    const again = await two.get("in", first);
+    assertEquals(again.status, 200);
+    await one.site.endSessions("alice");
+    await pass(time, 100);
+    assertEquals((await two.get("in", guest)).status, 200);
+    assertEquals(
+      two.errors.filter((error) => /too many|already/.test(String(error))),
+      [],
+    );
+  });
+
+  Deno.test(`A process over ${kind} that loads sessions applies no limit`, async () => {
+    for (const whenPrincipalIsFull of ["end-oldest", "refuse"] as const) {
+      const store = makeStore();
+      await using one = new Node(store)
+        .page("in", (request) => request.logIn("alice").uid);
+      const cookies = [
+        cookieOf(await one.get("in")),
+        cookieOf(await one.get("in")),
+      ];
+      await using two = nodeOf(store, { whenPrincipalIsFull });
+      for (const cookie of [...cookies, ...cookies]) {
+        assertEquals(await whoIs([two], cookie), ["alice"]);
+      }
+      const session = two.site.sessions.create();
+      session.principal = "alice";
+      assertEquals(two.errors.filter((e) => !/memory/.test(String(e))), []);
+      assert(session.isActive);
+    }
+  });
+}
+
+for (const whenPrincipalIsFull of ["end-oldest", "refuse"] as const) {
+  Deno.test(`Logins at once in two processes leave one session, if the limit does ${whenPrincipalIsFull}`, async () => {
+    for (let lag = 0; lag < 6; lag++) {
+      using time = new FakeTime();
+      const memory = new MemoryStore();
+      const nodes = [0, 1].map((index) => {
+        const bent = new BentStore(asynchronous(memory));
+        // Each call takes a while, so that those of both processes mix.
+        for (const name of ["create", "commit", "uidsOf", "load", "end"]) {
+          bent.bends[name] = async (act, ...args) => {
+            await after(3);
+            const answer = await act(...args);
+            await after(3 + index * lag);
+            return answer;
+          };
+        }
+        return nodeOf(bent.store, { whenPrincipalIsFull });
+      });
+      const answers = nodes.map((node) => node.get("in"));
+      await pass(time, 4000);
+      const responses = await Promise.all(answers);
+      assertEquals((await memory.uidsOf("alice")).length, 1);
+      const isOne = [200, whenPrincipalIsFull === "refuse" ? 409 : 200];
+      assertEquals(responses.map(({ status }) => status).sort(), isOne);
+      await Promise.all(nodes.map((node) => node.site.close()));
+    }
+  });
+}
+
+Deno.test("A login whose limit cannot be read is answered 503", async () => {
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = nodeOf(bent.store, { whenPrincipalIsFull: "refuse" });
+  bent.bends.uidsOf = () => Promise.reject(new Error("away"));
+  const response = await node.get("in");
+  assertEquals(response.status, 503);
+  assertEquals(response.headers.getSetCookie(), []);
+  assertMatch(await response.text(), /503/);
+  assertEquals((await bent.inner.uidsOf("alice")).length, 0);
+});
+
+function uidIn(cookie: string): string {
+  return cookie.split("=")[1]!.slice(0, 32);
+}
+
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
