@@ -6,7 +6,9 @@ export type Prefetch = "own" | "foreign" | undefined;
 /** Returns whether a browser fetches in advance, and for which page. */
 export function prefetchOf(headers: Headers): Prefetch {
   if (!headers.get("sec-purpose")?.includes("prefetch")) return undefined;
-  return headers.get("sec-fetch-site") === "same-origin" ? "own" : "foreign";
+  // Over plain http browsers do not say which page it is for.
+  const site = headers.get("sec-fetch-site") ?? "same-origin";
+  return site === "same-origin" ? "own" : "foreign";
 }
 
 /** Returns whether a browser keeps a cookie from a request, by its `SameSite`. */

@@ -564,16 +564,18 @@ interface Passing {
   readonly path: string;
 }
 
+const FOREIGN = { "sec-fetch-site": "cross-site" };
+
 const PASSING: readonly Passing[] = [
   { what: "HEAD", init: { method: "HEAD" }, path: "/" },
   {
-    what: "a prefetch",
-    init: { headers: { "sec-purpose": "prefetch" } },
+    what: "a prefetch of another site",
+    init: { headers: { "sec-purpose": "prefetch", ...FOREIGN } },
     path: "/",
   },
   {
-    what: "a prerender",
-    init: { headers: { "sec-purpose": "prefetch;prerender" } },
+    what: "a prerender of another site",
+    init: { headers: { "sec-purpose": "prefetch;prerender", ...FOREIGN } },
     path: "/",
   },
   { what: "Resource.touchesSession false", init: {}, path: "/untouching" },

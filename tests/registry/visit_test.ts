@@ -431,11 +431,11 @@ for (
       false,
     ],
     [
-      "a prefetch that does not say whose",
+      "a prefetch over plain http, which does not say whose",
       {
         headers: { "sec-purpose": "prefetch" },
       },
-      false,
+      true,
       false,
     ],
     [

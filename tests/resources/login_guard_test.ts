@@ -121,7 +121,9 @@ for (
     ["HEAD", { method: "HEAD" }, true],
     [
       "a prefetch of another site",
-      { headers: { "sec-purpose": "prefetch" } },
+      {
+        headers: { "sec-purpose": "prefetch", "sec-fetch-site": "cross-site" },
+      },
       true,
     ],
   ] as [string, RequestInit, boolean][]

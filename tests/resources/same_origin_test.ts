@@ -79,7 +79,7 @@ function ask(
 }
 
 async function statusOf(root: Resource, request: Request): Promise<number> {
-  await using site = new WatchedSite(root);
+  await using site = new WatchedSite(root, { cookie: { secure: true } });
   const response = await site.fetch(request);
   await response.body?.cancel();
   assertEquals(site.errors, []);

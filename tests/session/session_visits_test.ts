@@ -92,7 +92,9 @@ Deno.test("Session.visits counts a request once that waits beyond the timeout", 
 for (
   const [what, init] of Object.entries<RequestInit>({
     "HEAD": { method: "HEAD" },
-    "a prefetch": { headers: { "sec-purpose": "prefetch" } },
+    "a prefetch of another site": {
+      headers: { "sec-purpose": "prefetch", "sec-fetch-site": "cross-site" },
+    },
   })
 ) {
   Deno.test(`Session.visits does not count ${what}`, () => {
