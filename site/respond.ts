@@ -4,7 +4,7 @@ import { dropUnsent } from "../http/open_stream.ts";
 import { isRendered } from "../http/response.ts";
 import type { SessionHeaders } from "../registry/visit.ts";
 import type { ErrorContext, Rendered, SiteRequest } from "../request.ts";
-import { OPEN_VISIT, RESPOND, VISIT } from "../request/internals.ts";
+import { OPEN_VISIT, RESET, RESPOND, VISIT } from "../request/internals.ts";
 import type { Resource } from "../resource.ts";
 import { SITE_HEADERS, type SiteHeaders } from "./site_headers.ts";
 
@@ -56,7 +56,11 @@ export function respond(
     );
   }
   const upgrade = dropUnsent(request, rendered);
-  if (upgrade !== undefined) rendered = upgrade;
+  if (upgrade !== undefined) {
+    // Headers and status were for the page that cannot be sent.
+    request[RESET]();
+    rendered = upgrade;
+  }
   const visit = request[VISIT];
   if (visit === undefined) return send(site, rendered, NO_SESSION, request);
   const finishing = visit.finish();

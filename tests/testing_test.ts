@@ -523,3 +523,109 @@ Deno.test("TestSite.crash() lets another tell what the old site had begun to tel
 
   assertEquals(testSite.ends.map((end) => end.uid), [uid, uid]);
 });
+
+Deno.test("TestSite.crash() breaks streams off without the end and without a time to come back", async () => {
+  for (const isStored of [false, true]) {
+    const clock = new TestClock();
+    const store = { store: new MemoryStore({ clock }) };
+    await using test = new TestSite(
+      new Leaf((request) => {
+        const events = request.getSession().events(request);
+        events.send("hello");
+        return events.response;
+      }),
+      { clock, ...(isStored ? store : {}) },
+    );
+    const response = await test.fetch("/");
+    test.crash();
+    assertEquals(await response.text(), "data: hello\n\n");
+  }
+});
+
+Deno.test("TestClock.advance() waits for chains of promises, however long", async () => {
+  const clock = new TestClock();
+  let steps = 0;
+  clock.setTimeout(async () => {
+    for (; steps < 5000; steps++) await undefined;
+    await new Promise((resolve) => queueMicrotask(() => resolve(undefined)));
+    steps++;
+  }, 1000);
+  await clock.advance(1);
+  assertEquals(steps, 5001);
+});
+
+Deno.test("TestClock.advance() at once adds up, in order", async () => {
+  const clock = new TestClock(0);
+  const fired: number[] = [];
+  const tick = () => {
+    fired.push(clock.now());
+    clock.setTimeout(tick, 1000);
+  };
+  clock.setTimeout(tick, 1000);
+  await Promise.all([clock.advance(2), clock.advance(0), clock.advance(3)]);
+  assertEquals(fired, [1000, 2000, 3000, 4000, 5000]);
+  assertEquals(clock.now(), 5000);
+});
+
+Deno.test("TestClock.advance() goes on after one that a timer failed", async () => {
+  const clock = new TestClock(0);
+  clock.setTimeout(() => {
+    throw new Error("no");
+  }, 1000);
+  const first = clock.advance(2);
+  const second = clock.advance(1);
+  await assertRejects(() => first, Error, "no");
+  await second;
+  assertEquals(clock.now(), 2000);
+});
+
+Deno.test("TestClock.advance() may be awaited by a callback on the way", async () => {
+  const clock = new TestClock(0);
+  const done = Promise.withResolvers<void>();
+  clock.setTimeout(async () => {
+    await clock.advance(5);
+    done.resolve();
+  }, 1000);
+  await clock.advance(1);
+  await done.promise;
+  assertEquals(clock.now(), 6000);
+});
+
+for (
+  const [delay, due] of [
+    [NaN, 0],
+    [undefined, 0],
+    [-5, 0],
+    [Infinity, 0],
+    [2 ** 31, 0],
+    [2 ** 31 - 1, 2 ** 31 - 1],
+    [1.9, 1],
+    ["20", 20],
+    [null, 0],
+  ] as const
+) {
+  Deno.test(`TestClock.setTimeout() takes ${delay} as setTimeout does`, async () => {
+    const clock = new TestClock(0);
+    let fired: number | undefined;
+    clock.setTimeout(() => void (fired = clock.now()), delay as number);
+    await clock.advance(0);
+    if (due > 0) {
+      assertEquals(fired, undefined);
+      await clock.advance(due / 1000);
+    }
+    assertEquals([fired, clock.now()], [due, due]);
+  });
+}
+
+Deno.test("TestClock.setTimeout() hands arguments on, and refuses what is no function", async () => {
+  const clock = new TestClock(0);
+  const seen: unknown[] = [];
+  clock.setTimeout((...args: unknown[]) => void seen.push(...args), 5, "a", 1);
+  await clock.advance(1);
+  assertEquals(seen, ["a", 1]);
+  assertThrows(
+    () => clock.setTimeout("x" as unknown as () => void, 1),
+    TypeError,
+    'Cannot set a timer: the callback is not a function: "x"',
+  );
+});

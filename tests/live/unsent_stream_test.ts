@@ -163,7 +163,9 @@ for (
     `Session.socket() is closed with 1011 when the resource ${what}`,
     async () => {
       const clock = new ManualClock();
-      const site = siteOf({ clock, onError() {} }, (request) => {
+      const errors = new Errors();
+      const { onError } = errors;
+      const site = siteOf({ clock, onError }, (request) => {
         request.getSession().socket(request);
         return answer();
       });
@@ -174,6 +176,7 @@ for (
       );
       const client = new Visitor(`ws://127.0.0.1:${server.addr.port}/`);
       assertEquals((await client.closed).code, 1011);
+      assertEquals(errors.all.length, what.startsWith("returns") ? 0 : 1);
     },
   );
 }
