@@ -29,6 +29,7 @@ import {
   UsageError,
 } from "./program/cli_options.ts";
 import { describe } from "./base/describe.ts";
+import { visible } from "./base/visible_text.ts";
 import { type HttpServer, listen } from "./listen.ts";
 import { ScriptDirectory } from "./resources/script_directory.ts";
 import { StaticFile } from "./resources/files/static_file.ts";
@@ -62,7 +63,9 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const isUsage = error instanceof UsageError;
-    console.error(error.message + (isUsage ? "; see --help" : ""));
+    console.error(
+      visible(error.message) + (isUsage ? "; see --help" : ""),
+    );
     return isUsage ? 2 : 1;
   }
 }

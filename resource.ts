@@ -142,7 +142,7 @@ export class Resource {
     }
     if (!(child instanceof Resource)) {
       throw new TypeError(
-        `Cannot put child "${name}": the child is not a Resource: ${
+        `Cannot put child ${describe(name)}: the child is not a Resource: ${
           describe(child)
         }`,
       );

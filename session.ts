@@ -4,6 +4,7 @@
  * @module
  */
 
+import { visible } from "./base/visible_text.ts";
 import { checkCallback } from "./base/callback.ts";
 import type { Clock } from "./base/clock.ts";
 import { describe } from "./base/describe.ts";
@@ -188,7 +189,7 @@ export class SessionEndedError extends Error {
    */
   constructor(
     end: SessionEnd,
-    message = `Session "${end.uid}" has ended: ${end.reason}`,
+    message = `Session "${end.uid}" has ended: ${visible(end.reason)}`,
   ) {
     super(message);
     this.#end = end;
@@ -1145,7 +1146,7 @@ export class Session {
       end,
       `Cannot ${verb} ${
         describe(nameOf(key))
-      } of session "${this.uid}": it has ended: ${end.reason}`,
+      } of session "${this.uid}": it has ended: ${visible(end.reason)}`,
     );
   }
 }

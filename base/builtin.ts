@@ -9,6 +9,9 @@ interface Builtins {
     /** Seconds since the machine was booted. */
     uptime(): number;
   };
+  readonly "node:util": {
+    inspect(value: unknown): string;
+  };
   readonly "node:v8": {
     serialize(value: unknown): { toString(encoding: "base64"): string };
     deserialize(bytes: Uint8Array): unknown;

@@ -34,7 +34,9 @@ export const site = new Site(root, {
   onError(error, { request, session }) {
     const where = request === undefined
       ? `Session ${session?.uid}`
-      : `${request.method} /${request.prepath.join("/")}`;
+      : `${request.method} /${
+        request.prepath.map(encodeURIComponent).join("/")
+      }`;
     console.error(where, error);
   },
 });

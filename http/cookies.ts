@@ -67,7 +67,7 @@ export function serializeCookie(cookie: Cookie): string {
   }
   if (cookie.domain && !DOMAIN.test(cookie.domain)) {
     throw new SyntaxError(
-      `Cannot set cookie "${cookie.name}": no domain: ${
+      `Cannot set cookie ${describe(cookie.name)}: no domain: ${
         describe(cookie.domain)
       }`,
     );

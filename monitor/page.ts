@@ -1,4 +1,5 @@
 import { escape } from "@std/html";
+import { outsideText } from "../resources/outside_text.ts";
 import { durationText } from "../base/duration_text.ts";
 import type { Session } from "../session.ts";
 import { count } from "./charts.ts";
@@ -81,7 +82,7 @@ export function confirmPage(
     `<header><h1>${escape(title)}</h1></header>
 <main class="alone"><section aria-labelledby="confirm-title"><h2 id="confirm-title">End this session?</h2>
 <dl class="facts"><dt>Session</dt><dd><code>${uid}</code></dd><dt>Principal</dt><dd>${
-      principal === undefined ? "none" : escape(principal)
+      principal === undefined ? "none" : outsideText(principal)
     }</dd><dt>Age</dt><dd>${
       durationText(now - createdAt)
     }</dd><dt>Requests</dt><dd>${count(visits)}</dd><dt>Ends in</dt><dd>${

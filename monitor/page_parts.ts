@@ -1,4 +1,5 @@
 import { escape } from "@std/html";
+import { outsideText } from "../resources/outside_text.ts";
 import { delayText, durationText } from "../base/duration_text.ts";
 import type { Histogram } from "../metrics/histogram.ts";
 import type { Session } from "../session.ts";
@@ -162,12 +163,12 @@ function rowOf(
     session;
   const part = now === undefined ? 1 : partLeft(session, now);
   const times = ` data-from="${lastModified}" data-until="${expiresAt}"`;
-  return `<tr data-uid="${uid}"${
+  return `<tr data-uid="${escape(uid)}"${
     part < LITTLE_LEFT ? ` class="low"` : ""
-  }><th scope="row"><code title="${uid}">${
+  }><th scope="row"><code title="${escape(uid)}">${
     shortUid(uid)
   }</code></th><td class="who">${
-    principal === undefined ? `<i>none</i>` : escape(principal)
+    principal === undefined ? `<i>none</i>` : outsideText(principal)
   }</td>${sinceCell(createdAt, now, "age")}<td class="requests">${
     count(visits)
   }</td><td class="left"><span data-until="${expiresAt}">${
@@ -228,14 +229,19 @@ function endRowOf(end: PastEnd, now: number | undefined): string {
   const { uid, principal, reason, at, lasted, lateness } = end;
   const who = principal === undefined
     ? ""
-    : `<span class="who">${escape(principal)}</span>`;
-  return `<tr><th scope="row"><code title="${uid}">${
+    : `<span class="who">${outsideText(principal)}</span>`;
+  return `<tr><th scope="row"><code title="${escape(uid)}">${
     shortUid(uid)
-  }</code>${who}</th><td><span class="reason ${reason}">${reason}</span></td><td class="lasted">${
-    durationText(lasted)
-  }</td><td>${
+  }</code>${who}</th><td><span class="reason ${classOf(reason)}">${
+    outsideText(reason)
+  }</span></td><td class="lasted">${durationText(lasted)}</td><td>${
     lateness === undefined
       ? `<span aria-hidden="true">–</span><span class="unseen">before its deadline</span>`
       : delayText(lateness)
   }</td>${sinceCell(at, now, "ago")}</tr>`;
+}
+
+/** Returns the class of a reason, which may be any text in a program without types. */
+function classOf(reason: string): string {
+  return /^[a-z]+$/.test(reason) ? reason : "other";
 }

@@ -68,7 +68,7 @@ export const MONITOR_SCRIPT: string = String.raw`"use strict";
     const now = Date.now();
     if (now > rowsAt + ROWS_STAY) rowsAt = now - ROWS_STAY + ENDED_STAY;
     const mark = document.createElement("span");
-    mark.className = "reason " + reason;
+    mark.className = "reason " + (/^[a-z]+$/.test(reason) ? reason : "other");
     mark.textContent = reason;
     row.querySelector(".left").replaceChildren(mark);
     row.querySelector(".end").remove();

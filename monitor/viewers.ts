@@ -1,3 +1,4 @@
+import { visible } from "../base/visible_text.ts";
 import { randomId } from "../base/random_id.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import type { SessionEndReason } from "../session.ts";
@@ -208,7 +209,9 @@ export class MonitorViewers {
       reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
     }
     return `${sentence}: ${
-      [...reasons].map(([reason, count]) => `${count} ${reason}`).join(", ")
+      [...reasons].map(([reason, count]) => `${count} ${visible(reason)}`).join(
+        ", ",
+      )
     }`;
   }
 }

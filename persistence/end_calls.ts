@@ -1,3 +1,4 @@
+import { describe } from "../base/describe.ts";
 import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
 import type { EndDelivery } from "../registry/end_delivery.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
@@ -58,12 +59,14 @@ export function callsOf(
     const callback = named.get(name);
     if (callback === undefined && claim.attempt < MAX_ATTEMPTS) {
       return new Error(
-        `Cannot call "${name}" at the end of session "${end.uid}": no callback of that name is registered here by onEnd()`,
+        `Cannot call ${
+          describe(name)
+        } at the end of session "${end.uid}": no callback of that name is registered here by onEnd()`,
       );
     }
     const make = () => {
       if (callback === undefined) {
-        throw new Error(`No callback is registered as "${name}"`);
+        throw new Error(`No callback is registered as ${describe(name)}`);
       }
       return callback(decodeValue(argument), end);
     };

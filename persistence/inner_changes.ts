@@ -1,3 +1,4 @@
+import { describe } from "../base/describe.ts";
 import { VALUES } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { SessionChanges, StoredSession } from "../stores/store.ts";
@@ -42,7 +43,9 @@ export function noteInnerChanges(
         key,
         before,
         new TypeError(
-          `Cannot keep the change inside "${key}" of session "${session.uid}": ${
+          `Cannot keep the change inside ${
+            describe(key)
+          } of session "${session.uid}": ${
             (change.error as Error).message
           }, which no store can keep`,
           { cause: change.error },
@@ -102,7 +105,9 @@ export function withoutOvertaken(
 function reportOvertaken(session: Session, key: string): void {
   session.site.reportError(
     new Error(
-      `Cannot keep the change inside "${key}" of session "${session.uid}": it was written elsewhere since; use session.update()`,
+      `Cannot keep the change inside ${
+        describe(key)
+      } of session "${session.uid}": it was written elsewhere since; use session.update()`,
     ),
     { session },
   );

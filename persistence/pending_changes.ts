@@ -1,3 +1,4 @@
+import { describe } from "../base/describe.ts";
 import { OPEN_ACCESS } from "../session/internals.ts";
 import type { AccessOperation } from "../session/access.ts";
 import type { Session } from "../session.ts";
@@ -141,15 +142,15 @@ export function missingFrom(
 
 /** Names changes in an error; undefined if there is nothing to name. */
 export function describeChanges(changes: SessionChanges): string | undefined {
-  const names = [...changes.values?.keys() ?? []].map((key) => `"${key}"`);
+  const names = [...changes.values?.keys() ?? []].map((key) => describe(key));
   if (changes.access !== undefined) names.push("its principal or tokens");
   if (changes.sessionTimeout !== undefined) names.push("its sessionTimeout");
   if (changes.absoluteTimeout !== undefined) names.push("its absoluteTimeout");
   for (const { name } of changes.addedCallbacks ?? []) {
-    names.push(`callback "${name}"`);
+    names.push(`callback ${describe(name)}`);
   }
   for (const { name } of changes.removedCallbacks ?? []) {
-    names.push(`the removal of callback "${name}"`);
+    names.push(`the removal of callback ${describe(name)}`);
   }
   return names.length === 0 ? undefined : names.join(", ");
 }

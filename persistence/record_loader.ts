@@ -1,3 +1,4 @@
+import { describe } from "../base/describe.ts";
 import {
   type AccessOperation,
   type AccessState,
@@ -277,9 +278,12 @@ export class RecordLoader {
         decoded.set(key, decodeValue(value));
       } catch (cause) {
         session.site.reportError(
-          new Error(`Cannot read "${key}" of session "${session.uid}"`, {
-            cause,
-          }),
+          new Error(
+            `Cannot read ${describe(key)} of session "${session.uid}"`,
+            {
+              cause,
+            },
+          ),
           { session },
         );
       }

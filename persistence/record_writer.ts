@@ -1,3 +1,4 @@
+import { describe } from "../base/describe.ts";
 import type { Clock } from "../base/clock.ts";
 import {
   attempt,
@@ -100,7 +101,7 @@ export class RecordWriter {
         return;
       case "value": {
         const { key, value } = change;
-        const act = `set "${key}"`;
+        const act = `set ${describe(key)}`;
         const text = encodeStorable(value, act, session.uid);
         const refusal = refuseLarge(
           { limit: this.#maxBytes, texts: state.texts },
@@ -305,7 +306,7 @@ export class RecordWriter {
     const { name } = callback;
     const argument = encodeStorable(
       callback.argument,
-      `keep "${name}"`,
+      `keep ${describe(name)}`,
       session.uid,
     );
     const one = { id: idOfCallback(callback), name, argument };

@@ -1,3 +1,4 @@
+import { describe } from "../base/describe.ts";
 import {
   isPromiseLike,
   type MaybePromise,
@@ -55,7 +56,7 @@ export class ValueUpdates {
         if (!isReady(state, update.key)) return "unready";
         value = update.compute();
         const { key } = update;
-        const act = `update "${key}"`;
+        const act = `update ${describe(key)}`;
         const text = encodeStorable(value, act, session.uid);
         const refusal = refuseLarge(
           {

@@ -1,4 +1,5 @@
 import { describe } from "../base/describe.ts";
+import { visible } from "../base/visible_text.ts";
 import { Session, type SessionSite } from "../session.ts";
 import type { SessionFactory, SessionsOptions } from "./sessions_options.ts";
 
@@ -32,7 +33,7 @@ export function buildSession(
     throw new Error(
       `Cannot make a session: ${
         describe(sessionFactory)
-      } made one that has ended: ${session.end?.reason}`,
+      } made one that has ended: ${visible(`${session.end?.reason}`)}`,
     );
   }
   for (const name of ["sessionTimeout", "absoluteTimeout"] as const) {

@@ -1,3 +1,4 @@
+import { describe } from "../base/describe.ts";
 import { textOfThrown } from "../base/describe.ts";
 import { isPromiseLike } from "../base/maybe_promise.ts";
 import type { Clock } from "../base/clock.ts";
@@ -185,5 +186,5 @@ export class EndRetries {
 }
 
 function nameOf(name: string, uid: string): string {
-  return `Cannot call "${name}" at the end of session "${uid}"`;
+  return `Cannot call ${describe(name)} at the end of session "${uid}"`;
 }

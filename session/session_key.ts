@@ -78,7 +78,7 @@ export class SessionKey<T, D extends T | undefined = undefined> {
         }`,
       );
     }
-    checkOptions(`make the session key "${name}"`, options, RULES);
+    checkOptions(`make the session key ${describe(name)}`, options, RULES);
     this.name = name;
     const { schema, default: defaultValue } = options as SessionKeyOptions<
       T,

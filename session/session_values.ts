@@ -1,3 +1,4 @@
+import { describe } from "../base/describe.ts";
 import { isPromiseLike } from "../base/maybe_promise.ts";
 import { OWNER } from "./internals.ts";
 import type { SessionChange } from "./session_change.ts";
@@ -139,7 +140,9 @@ export class SessionValues<Session extends ValuedSession<Session>> {
       if (!isPromiseLike(value)) return value;
       Promise.resolve(value).catch(() => {});
       throw new TypeError(
-        `Cannot update "${name}" of session "${session.uid}": the change answers by a promise`,
+        `Cannot update ${
+          describe(name)
+        } of session "${session.uid}": the change answers by a promise`,
       );
     };
     const { values } = session.site[OWNER];
@@ -226,7 +229,7 @@ export class SessionValues<Session extends ValuedSession<Session>> {
     const session = this.#session;
     session.site.reportError(
       new Error(
-        `Cannot use "${name}" of session "${session.uid}": ${why}`,
+        `Cannot use ${describe(name)} of session "${session.uid}": ${why}`,
         cause === undefined ? undefined : { cause },
       ),
       { session },

@@ -1,3 +1,5 @@
+import { visible } from "../base/visible_text.ts";
+
 /**
  * A schema of Zod, Valibot, ArkType or any other library of the Standard Schema
  * (https://standardschema.dev), version 1.
@@ -44,6 +46,6 @@ export function describeIssues(
     const at = path.map((each) =>
       String(typeof each === "object" ? each.key : each)
     ).join(".");
-    return at === "" ? message : `${at}: ${message}`;
+    return visible(at === "" ? message : `${at}: ${message}`);
   }).join("; ");
 }

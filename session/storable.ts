@@ -1,3 +1,6 @@
+import { describe } from "../base/describe.ts";
+import { visible } from "../base/visible_text.ts";
+
 /** The part of a value that no store can keep. */
 export interface Unstorable {
   /** Where it is in the value: `value.items[2]`. */
@@ -133,11 +136,11 @@ function kindOf(value: object): string {
 }
 
 function accessTo(key: string | symbol, isArray: boolean): string {
-  if (typeof key === "symbol") return `[${String(key)}]`;
+  if (typeof key === "symbol") return `[${visible(String(key))}]`;
   if (isArray && /^\d+$/.test(key)) return `[${key}]`;
   return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)
     ? `.${key}`
-    : `[${JSON.stringify(key)}]`;
+    : `[${describe(key)}]`;
 }
 
 function nameOf(key: unknown): string {

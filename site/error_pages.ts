@@ -1,5 +1,6 @@
 import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 import { describe } from "../base/describe.ts";
+import { visible } from "../base/visible_text.ts";
 import type { Resource } from "../resource.ts";
 import { errorPage, forbidden, notFound } from "../resources/pages.ts";
 
@@ -30,7 +31,7 @@ export function failurePage(error: unknown): Resource {
     "Server error",
     error === undefined
       ? "Something went wrong. It has been reported."
-      : inspect(error),
+      : inspect(error).split("\n").map(visible).join("\n"),
   );
 }
 

@@ -6,6 +6,8 @@
 
 import { basename } from "node:path";
 import { escape } from "@std/html";
+import { visible } from "../../base/visible_text.ts";
+import { outsideText } from "../outside_text.ts";
 import type { FoundFile } from "./file_tree.ts";
 
 /** Units of size, each a thousand times the one before. */
@@ -30,7 +32,7 @@ export function directoryPage(
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>${escape(title)}</title>
+<title>${escape(visible(title))}</title>
 <style>
 :root { color-scheme: light dark; font-family: system-ui, sans-serif }
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -42,7 +44,7 @@ td + td { white-space: nowrap; font-variant-numeric: tabular-nums }
 </style>
 </head>
 <body>
-<h1>${escape(title)}</h1>
+<h1>${outsideText(title)}</h1>
 <table>
 <thead><tr><th>Name</th><th>Size</th><th>Modified</th></tr></thead>
 <tbody>
@@ -78,7 +80,7 @@ function row(link: string, size = "", time = ""): string {
 }
 
 function linkTo(url: string, text: string): string {
-  return `<a href="${escape(url)}">${escape(text)}</a>`;
+  return `<a href="${escape(url)}">${outsideText(text)}</a>`;
 }
 
 /** Formats a size as `1.2 MB`, with at most three digits. */

@@ -491,7 +491,7 @@ Deno.test("SessionMonitor asks before it ends a session", async () => {
   assertStringIncludes(page, "End this session?");
   assertStringIncludes(page, "<dt>Requests</dt><dd>2</dd>");
   assertStringIncludes(page, session.uid);
-  assertStringIncludes(page, "<dd>ada</dd>");
+  assertStringIncludes(page, "<dd><bdi>ada</bdi></dd>");
   assert(session.isActive);
 });
 
