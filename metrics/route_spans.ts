@@ -1,4 +1,5 @@
 import type { SiteRequest } from "../request.ts";
+import { HAS_NAMED_CHILD } from "../request/internals.ts";
 import type { Resource } from "../resource.ts";
 import type { RouteStep, RouteWatch } from "./route_watch.ts";
 import type { Span } from "./open_telemetry.ts";
@@ -20,6 +21,11 @@ const METHODS: readonly string[] = [
   "OPTIONS",
   "QUERY",
 ];
+
+/** A resource that may give its children fixed names. */
+interface NamingResource extends Resource {
+  [HAS_NAMED_CHILD]?(child: Resource): boolean;
+}
 
 /**
  * Names the span of each request by its route, the path of the resource in the
@@ -56,8 +62,11 @@ export class SpanNames implements RouteWatch {
     segments.length = Math.min(segments.length, length);
     if (segments.length === length) return;
     // The segment "" is a folder itself, which getChild() often returns.
-    const isNamed = name === "" || parent.children.get(name) === child;
-    segments.push(isNamed ? name : ":name");
+    const isNamed = name === "" || parent.children.get(name) === child ||
+      (parent as NamingResource)[HAS_NAMED_CHILD]?.(child) === true;
+    // A resource may take several segments at once.
+    const taken = request.prepath.slice(segments.length);
+    segments.push(...isNamed ? taken : taken.map(() => ":name"));
   }
 
   arrive(request: SiteRequest, resource: Resource): void {

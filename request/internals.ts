@@ -24,3 +24,6 @@ export const RESPOND: unique symbol = Symbol("respond");
 
 /** Of a request: calls back when the response has been handed over. */
 export const NOTIFY_DELIVERY: unique symbol = Symbol("notifyDelivery");
+
+/** Of a resource: whether a child that it found has a fixed name in routes. */
+export const HAS_NAMED_CHILD: unique symbol = Symbol("hasNamedChild");

@@ -4,11 +4,18 @@
  * @module
  */
 
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { describe } from "../base/describe.ts";
-import { checkOptions, instanceOf, type OptionRules } from "../base/options.ts";
-import { type Script, ScriptTree } from "./script_tree.ts";
+import {
+  ABOVE_ZERO,
+  checkOptions,
+  instanceOf,
+  type OptionRules,
+} from "../base/options.ts";
+import { ScriptLoader } from "./script_loader.ts";
+import { ScriptTree } from "./script_tree.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
+import { HAS_NAMED_CHILD } from "../request/internals.ts";
 import { Resource } from "../resource.ts";
 import { notFound } from "./pages.ts";
 
@@ -26,10 +33,19 @@ export interface ScriptDirectoryOptions {
    * @default {undefined}
    */
   fallback?: Resource;
+  /**
+   * Seconds that a request waits for a script that is being loaded. After that it
+   * gets a 503, and so do others at once until the script is loaded. The error is
+   * reported once for each version of the file.
+   *
+   * @default {10}
+   */
+  loadTimeout?: number;
 }
 
 const RULES: OptionRules<ScriptDirectoryOptions> = {
   fallback: instanceOf("a Resource", Resource),
+  loadTimeout: ABOVE_ZERO,
 };
 
 /** Matches names of sources. Some file systems ignore case, and dots or spaces at the end. */
@@ -47,13 +63,15 @@ const SOURCE = /\.resource\b|\.[cm]?tsx?[. ]*$/i;
  * over both.
  *
  * A script is loaded at its first request. Its resource, with its state, is used
- * until the size or the time of the file changes. The modules that a script
+ * until the file changes: its inode, its size, or one of the times at which its
+ * contents and its metadata changed. The modules that a script
  * imports are loaded once in the life of the process, even if they fail. Old
  * versions stay in memory: this class is for development, and for sites that
  * seldom change.
  *
- * The export must be a Resource of the same version of `@curfew/web` that serves
- * it. If a script cannot be loaded or lacks the export, the error is reported and
+ * The export, or the default export, must be a Resource of the same version of
+ * `@curfew/web` that serves it. In telemetry each script has a route of its own. If
+ * a script cannot be loaded or lacks the export, the error is reported and
  * the response is a 500, until the file changes.
  *
  * No other file is served, nothing outside of the folder, and nothing whose name
@@ -93,6 +111,9 @@ export class ScriptDirectory extends Resource {
   static readonly sources: RegExp = SOURCE;
 
   readonly #scripts: ScriptTree;
+  readonly #loader: ScriptLoader;
+  /** The resources of scripts that were found. */
+  readonly #found = new WeakSet<Resource>();
   readonly #fallback: Resource | undefined;
 
   /**
@@ -113,6 +134,7 @@ export class ScriptDirectory extends Resource {
     this.#scripts = new ScriptTree(
       typeof path === "string" ? path : fileURLToPath(path),
     );
+    this.#loader = new ScriptLoader((options.loadTimeout ?? 10) * 1000);
     this.#fallback = options.fallback;
   }
 
@@ -121,7 +143,9 @@ export class ScriptDirectory extends Resource {
    * path, or else a resource of the fallback.
    *
    * @throws {Error} If the script cannot be loaded; `cause` is the reason.
-   * @throws {TypeError} If the script does not export a Resource as `resource`.
+   * @throws {TypeError} If the script does not export a Resource as `resource` or by
+   * default.
+   * @throws {HttpError} 503 if the script takes too long to load.
    */
   override async getChild(
     name: string,
@@ -132,9 +156,14 @@ export class ScriptDirectory extends Resource {
     const script = await this.#scripts.find(names);
     if (script !== undefined) {
       prepath.push(...postpath.splice(0, script.depth));
-      return script.depth === names.length
+      const resource = script.depth === names.length
         ? new SlashRedirect()
-        : await loadResource(script);
+        : await this.#loader.load(
+          script,
+          (error) => request.site.reportError(error, { request }),
+        );
+      this.#found.add(resource);
+      return resource;
     }
 
     const fallback = this.#fallback;
@@ -145,6 +174,11 @@ export class ScriptDirectory extends Resource {
     prepath.pop();
     postpath.unshift(name);
     return fallback;
+  }
+
+  /** @ignore */
+  [HAS_NAMED_CHILD](child: Resource): boolean {
+    return this.#found.has(child);
   }
 
   /** Redirects a request for the folder without a slash, and renders its index. */
@@ -168,32 +202,4 @@ class SlashRedirect extends Resource {
 /** Redirects by 307, which keeps the method, since a form may post to an index. */
 function addSlash(request: SiteRequest): Response {
   return request.redirect(request.childLink("") + request.url.search, 307);
-}
-
-/**
- * Loads a script.
- *
- * Deno caches modules by specifier, and failures too. So a version that was loaded
- * before costs microseconds, and needs no cache here.
- */
-async function loadResource({ path, version }: Script): Promise<Resource> {
-  const name = `script ${describe(path)}`;
-  let exported: { readonly resource?: unknown };
-  try {
-    exported = await import(`${pathToFileURL(path)}?${version}`);
-  } catch (cause) {
-    throw new Error(
-      `Cannot load ${name}: it failed before it could export a Resource as "resource"`,
-      { cause },
-    );
-  }
-  const { resource } = exported;
-  if (resource instanceof Resource) return resource;
-  throw new TypeError(
-    "resource" in exported
-      ? `Cannot load ${name}: its export "resource" is not a Resource: ${
-        describe(resource)
-      }`
-      : `Cannot load ${name}: it does not export a Resource as "resource"`,
-  );
 }

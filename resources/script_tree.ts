@@ -13,9 +13,25 @@ export interface Script {
 /** The endings of a script's name, in the order of precedence. */
 const EXTENSIONS: readonly string[] = [".resource.ts", ".resource.js"];
 
+/** A file that was looked at before. */
+interface KnownFile {
+  readonly facts: string;
+  /** Its text, while it may change without its facts. */
+  readonly text: string | undefined;
+  /** The number of such changes. */
+  readonly number: number;
+}
+
+/**
+ * Milliseconds after `ctime` from which a change shows in the facts of a file: Deno
+ * reads whole seconds of it.
+ */
+const SETTLED_AFTER = 2000;
+
 /** Finds the scripts below a folder; ignores hidden files and symbolic links. */
 export class ScriptTree {
   readonly #files: FileTree;
+  readonly #known = new Map<string, KnownFile>();
 
   constructor(root: string) {
     this.#files = new FileTree(root, {
@@ -49,13 +65,32 @@ export class ScriptTree {
     for (const extension of EXTENSIONS) {
       const found = await this.#find([...folder, name + extension]);
       if (!found?.info.isFile) continue;
-      const { mtime, size } = found.info;
-      return {
-        path: await Deno.realPath(found.path),
-        version: `mtime=${mtime?.getTime()}&size=${size}`,
-      };
+      const path = await Deno.realPath(found.path);
+      return { path, version: await this.#versionOf(path, found.info) };
     }
     return undefined;
+  }
+
+  /**
+   * Returns the version of a file. As long as the file may change within the second
+   * of its `ctime`, its text is compared.
+   */
+  async #versionOf(path: string, info: Deno.FileInfo): Promise<string> {
+    const facts = factsOf(info);
+    const known = this.#known.get(path);
+    const isSame = known?.facts === facts;
+    if (isSame && known.text === undefined) return versionOf(known);
+    const changedAt = (info.ctime ?? info.mtime)?.getTime() ?? 0;
+    const isSettled = Date.now() >= changedAt + SETTLED_AFTER;
+    const text = await Deno.readTextFile(path);
+    const isNew = isSame && known.text !== text;
+    const next = {
+      facts,
+      text: isSettled ? undefined : text,
+      number: (isSame ? known.number : 0) + (isNew ? 1 : 0),
+    };
+    this.#known.set(path, next);
+    return versionOf(next);
   }
 
   /** Finds a file. A folder without permission has none: the fallback responds. */
@@ -67,4 +102,16 @@ export class ScriptTree {
       throw error;
     }
   }
+}
+
+/**
+ * Returns a text that changes with a file. Programs can restore the size and the
+ * time of the contents, but not the time of the metadata, `ctime`.
+ */
+function factsOf({ ino, size, ctime, mtime }: Deno.FileInfo): string {
+  return `ino=${ino}&size=${size}&ctime=${ctime?.getTime()}&mtime=${mtime?.getTime()}`;
+}
+
+function versionOf({ facts, number }: KnownFile): string {
+  return number === 0 ? facts : `${facts}&change=${number}`;
 }

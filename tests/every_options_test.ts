@@ -350,7 +350,7 @@ entry<StaticFileOptions>(
 entry<ScriptDirectoryOptions>(
   "ScriptDirectoryOptions",
   (options) => new ScriptDirectory(".", options),
-  { fallback: object("public") },
+  { fallback: object("public"), loadTimeout: number(0, -1) },
 );
 entry<SessionMonitorOptions>(
   "SessionMonitorOptions",

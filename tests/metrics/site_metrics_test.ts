@@ -5,6 +5,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import type { Meter as RealMeter, Span as RealSpan } from "@opentelemetry/api";
+import { ScriptDirectory, StaticFile } from "../../resources/static.ts";
 import { SpanNames } from "../../metrics/route_spans.ts";
 import { isTelemetryOn, type Span } from "../../metrics/open_telemetry.ts";
 import { Guard, Resource, Site } from "../../mod.ts";
@@ -15,7 +16,7 @@ import {
   type RouteWatch,
   SiteMetrics,
 } from "../../metrics/mod.ts";
-import { ROOT, testWith } from "../helpers_process.ts";
+import { makeFolder, ROOT, testWith } from "../helpers_process.ts";
 import { Leaf, Page } from "../helpers_http.ts";
 import { Errors, ManualClock, siteOf } from "../helpers_session.ts";
 
@@ -280,6 +281,57 @@ Deno.test("A span has * for what is deeper than eight segments", async () => {
   const [name] = await namesOf(new Making(), ["/1/2/3/4/5/6/7/8/9/10"]);
   assertEquals(name, `GET ${"/:name".repeat(8)}/*`);
 });
+
+testWith(
+  ["read", "write"],
+  "A span is named by its script, wherever that is in the folder",
+  async () => {
+    const text = `
+import { Resource } from "@curfew/web";
+class Page extends Resource {
+  getChild() {
+    return new Page();
+  }
+  render_GET() {
+    return "";
+  }
+}
+export default new Page();
+`;
+    using folder = makeFolder({
+      "index.resource.js": text,
+      "cart.resource.js": text,
+      "shop/eu/cart.resource.js": text,
+      "shop/index.resource.js": text,
+      "public/robots.txt": "",
+    });
+    const fallback = new StaticFile(`${folder.path}/public`);
+    const root = new Resource()
+      .putChild("s", new ScriptDirectory(folder.path, { fallback }));
+    assertEquals(
+      await namesOf(root, [
+        "/s/",
+        "/s/cart",
+        "/s/cart/7",
+        "/s/shop/eu/cart",
+        "/s/shop/eu/cart/7/8",
+        "/s/shop/",
+        "/s/shop",
+        "/s/robots.txt",
+      ]),
+      [
+        "GET /s/",
+        "GET /s/cart",
+        "GET /s/cart/:name",
+        "GET /s/shop/eu/cart",
+        "GET /s/shop/eu/cart/:name/:name",
+        "GET /s/shop/",
+        "GET /s/shop",
+        "GET /s/:name",
+      ],
+    );
+  },
+);
 
 Deno.test("Spans have a thousand routes at most", async () => {
   const root = new Resource();

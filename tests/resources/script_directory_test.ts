@@ -387,7 +387,12 @@ const BROKEN: readonly [what: string, text: string, said: string][] = [
   ["throws null", "throw null;", "failed before it could export"],
   ["imports what is not there", `import "./nowhere.js";`, "failed before"],
   ["is empty", "", 'does not export a Resource as "resource"'],
-  ["exports nothing of that name", "export default 1;", "does not export"],
+  ["exports nothing of that name", "export const page = 1;", "does not export"],
+  [
+    "exports another value by default",
+    "export default 1;",
+    'its export "default" is not a Resource: 1',
+  ],
   [
     "exports undefined",
     "export const resource = undefined;",
@@ -726,3 +731,127 @@ Deno.test("ScriptDirectory refuses a fallback that is no Resource", () => {
     'Cannot serve scripts: fallback is not a Resource: "page"',
   );
 });
+
+// Versions.
+
+/** Writes a file as tools do that keep its size and the time of its contents. */
+function restore(folder: Folder, name: string, text: string): void {
+  const path = `${folder.path}/${name}`;
+  const { atime, mtime, size } = Deno.statSync(path);
+  assertEquals(new TextEncoder().encode(text).length, size);
+  folder.write(name, text);
+  Deno.utimeSync(path, atime!, mtime!);
+}
+
+scriptTest("ScriptDirectory serves a new version of the same size and time", {
+  "page.resource.js": script(`"one"`),
+}, async (site, folder) => {
+  assertEquals(await textOf(site, "/page"), "one");
+  for (const word of ["two", "six", "one", "ten"]) {
+    restore(folder, "page.resource.js", script(`"${word}"`));
+    assertEquals(await textOf(site, "/page"), word);
+  }
+});
+
+scriptTest("ScriptDirectory serves a file that was renamed over another one", {
+  "page.resource.js": script(`"one"`),
+  "next.txt": script(`"two"`),
+}, async (site, folder) => {
+  const path = `${folder.path}/page.resource.js`;
+  const { atime, mtime } = Deno.statSync(path);
+  assertEquals(await textOf(site, "/page"), "one");
+  Deno.utimeSync(`${folder.path}/next.txt`, atime!, mtime!);
+  Deno.renameSync(`${folder.path}/next.txt`, path);
+  assertEquals(await textOf(site, "/page"), "two");
+});
+
+scriptTest(
+  "ScriptDirectory keeps the resource, and its state, while the file is the same",
+  {
+    "page.resource.js": script("++count", "let count = 0;"),
+  },
+  async (site) => {
+    assertEquals(await textOf(site, "/page"), "1");
+    assertEquals(await textOf(site, "/page"), "2");
+  },
+);
+
+// Exports.
+
+scriptTest("ScriptDirectory serves the default export", {
+  "page.resource.js": script(`"page"`).replace(
+    "export const resource =",
+    "export default",
+  ),
+}, async (site) => {
+  assertEquals(await textOf(site, "/page"), "page");
+});
+
+scriptTest(
+  "ScriptDirectory prefers the export resource to the default export",
+  {
+    "page.resource.js": script(`"named"`) +
+      "export default new Resource();",
+  },
+  async (site) => {
+    assertEquals(await textOf(site, "/page"), "named");
+  },
+);
+
+// Scripts that take long to load.
+
+/** A folder with a script that waits, and a site of it. */
+async function withGate(
+  fn: (site: WatchedSite, folder: Folder, open: () => void) => Promise<void>,
+): Promise<void> {
+  using folder = makeFolder({
+    "page.resource.js": script(`"page"`, "await globalThis.curfewTestGate;"),
+  });
+  const gate = Promise.withResolvers<void>();
+  const globals = globalThis as { curfewTestGate?: Promise<void> };
+  globals.curfewTestGate = gate.promise;
+  const root = new ScriptDirectory(folder.path, { loadTimeout: 0.05 });
+  await using site = new WatchedSite(root);
+  await fn(site, folder, gate.resolve);
+  // Deno reports a module that has not loaded when the tests are over.
+  gate.resolve();
+  delete globals.curfewTestGate;
+}
+
+testWith(
+  ["read", "write"],
+  "ScriptDirectory answers 503 for a script that does not load, and reports it once",
+  () =>
+    withGate(async (site, folder) => {
+      const statuses = await Promise.all([
+        statusOf(site, "/page"),
+        statusOf(site, "/page"),
+      ]);
+      assertEquals(statuses, [503, 503]);
+      assertEquals(await statusOf(site, "/page"), 503);
+      assertEquals(site.errors.length, 1);
+      assertStringIncludes(
+        String(site.errors[0]),
+        "it has not loaded after 0.05 s",
+      );
+
+      rewrite(folder, "page.resource.js", script(`"mended"`));
+      assertEquals(await textOf(site, "/page"), "mended");
+      site.errors.length = 0;
+    }),
+);
+
+testWith(
+  ["read", "write"],
+  "ScriptDirectory serves a script that loads late, once it has",
+  () =>
+    withGate(async (site, _folder, open) => {
+      assertEquals(await statusOf(site, "/page"), 503);
+      open();
+      while (await statusOf(site, "/page") === 503) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      assertEquals(await textOf(site, "/page"), "page");
+      site.errors.length = 0;
+    }),
+);
