@@ -7,6 +7,7 @@
 import type { Cookie } from "@std/http/cookie";
 import type { Clock } from "./base/clock.ts";
 import { describe } from "./base/describe.ts";
+import { proceed } from "./base/maybe_promise.ts";
 import { readBody } from "./http/body.ts";
 import {
   addressOf,
@@ -42,6 +43,7 @@ import {
 } from "./registry/visit.ts";
 import { setETag, setLastModified } from "./request/conditional.ts";
 import {
+  ENTER,
   HAS_SUCCEEDED,
   NOTIFY_DELIVERY,
   OPEN_VISIT,
@@ -49,6 +51,7 @@ import {
   RESET,
   RESPOND,
   VISIT,
+  WAIT,
 } from "./request/internals.ts";
 import { childLink, siblingLink } from "./request/links.ts";
 import { OWNER } from "./session/internals.ts";
@@ -167,6 +170,11 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   readonly #path: PathCursor;
   #draft: ResponseDraft | undefined = undefined;
   #isProduced = false;
+  /** Whether the session is being loaded, or was loaded, from the store. */
+  #isLoadBegun = false;
+  #isLoaded = false;
+  /** The resource whose code runs, if it uses no session. */
+  #sessionless: object | undefined = undefined;
   /** Undefined until the response is produced. */
   #sentStatus: number | undefined = undefined;
   /** @ignore */
@@ -372,7 +380,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    */
   get session(): Session | undefined {
     if (this.#visit === undefined && this.#isProduced) return undefined;
-    return this[OPEN_VISIT]().session;
+    return this.#openVisit().session;
   }
 
   /**
@@ -426,7 +434,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   getSession<T>(
     type?: SessionType<Session> | SessionComponent<T>,
   ): Session | T {
-    return this[OPEN_VISIT]().getSession(type);
+    return this.#openVisit().getSession(type);
   }
 
   /**
@@ -476,7 +484,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * ```
    */
   logIn(principal: string, options?: LogInOptions): Session {
-    return this[OPEN_VISIT]().logIn(principal, options);
+    return this.#openVisit().logIn(principal, options);
   }
 
   /**
@@ -487,7 +495,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * @throws {TooLateForCookieError} If the response has been produced.
    */
   logOut(reason?: SessionEndReason): void {
-    this[OPEN_VISIT]().logOut(reason);
+    this.#openVisit().logOut(reason);
   }
 
   /**
@@ -502,7 +510,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * @throws {TooLateForCookieError} If the response has been produced.
    */
   renewSession(): Session {
-    return this[OPEN_VISIT]().renewSession();
+    return this.#openVisit().renewSession();
   }
 
   /** The headers that the response will carry. */
@@ -616,6 +624,44 @@ export class SiteRequest implements RequestSession, VisitingRequest {
       this,
       this.#isProduced,
     );
+  }
+
+  /** @ignore */
+  [ENTER](
+    resource?: {
+      readonly usesSession: boolean;
+      readonly touchesSession: boolean;
+    },
+  ): void | Promise<void> {
+    if (resource?.usesSession === false) {
+      this.#sessionless = resource;
+      if (this.#visit === undefined) return;
+    } else this.#sessionless = undefined;
+    if (resource?.touchesSession === false) this[OPEN_VISIT]().exclude();
+    if (this.#sessionless !== undefined) return;
+    const { mustLoad } = this.site.sessions[OWNER].backend;
+    if (!mustLoad || this.#isLoadBegun) return;
+    this.#isLoadBegun = true;
+    return proceed(this[OPEN_VISIT]().load(), () => {
+      this.#isLoaded = true;
+    });
+  }
+
+  /** @ignore */
+  [WAIT](): void {
+    const { mustLoad } = this.site.sessions[OWNER].backend;
+    // The token counts as it was when the request arrived, so look it up now.
+    if (this.#isLoaded || !mustLoad) this[OPEN_VISIT]().wait();
+  }
+
+  /** Opens the visit for code of the application. */
+  #openVisit(): RequestVisit<Sessions> {
+    if (this.#sessionless !== undefined) {
+      throw new Error(
+        `Cannot use the session of a request for a ${this.#sessionless.constructor.name}: its usesSession is false`,
+      );
+    }
+    return this[OPEN_VISIT]();
   }
 
   /** @ignore */

@@ -117,6 +117,17 @@ export class Resource {
    */
   touchesSession: boolean = true;
 
+  /**
+   * Whether the code of this resource asks for the session. Set it to false for
+   * files, data and redirects: requests for them cost a store nothing.
+   *
+   * If it is false, an Error is thrown when the code of the resource asks
+   * `request` for the session or the principal.
+   *
+   * @default {true}
+   */
+  usesSession: boolean = true;
+
   readonly #children = new Map<string, Resource>();
 
   /** The children that were put here, in the order in which they were put. */

@@ -35,7 +35,7 @@ import {
 } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 import { lineWriter, logDelivery } from "./site/access_log.ts";
-import { answer, loadAndAnswer } from "./site/answer.ts";
+import { answer } from "./site/answer.ts";
 import { answerError, type ErrorPageCallback } from "./site/answer_error.ts";
 import { makeSessions } from "./site/make_sessions.ts";
 import {
@@ -227,9 +227,7 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
       if (this.#log !== undefined) logDelivery(this, siteRequest, this.#log);
       if (this.#isClosed) throw new HttpError(503, "The site is closed");
       this.#hosts.check(siteRequest);
-      return this.sessions[OWNER].backend.mustLoad
-        ? loadAndAnswer(this, siteRequest)
-        : answer(this, siteRequest);
+      return answer(this, siteRequest);
     } catch (error) {
       return answerError(this, error, siteRequest);
     }

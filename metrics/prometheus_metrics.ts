@@ -116,6 +116,8 @@ const RULES: OptionRules<PrometheusMetricsOptions> = {
  * ```
  */
 export class PrometheusMetrics extends Resource {
+  /** False: the session is not asked for. */
+  override usesSession: boolean = false;
   /** False, so that a collector with a cookie keeps no session alive. */
   override touchesSession: boolean = false;
 

@@ -13,6 +13,15 @@ export const VISIT: unique symbol = Symbol("visit");
 /** Of a request: its visit, which is made at the first use. */
 export const OPEN_VISIT: unique symbol = Symbol("openVisit");
 
+/**
+ * Of a request: prepares for the code of a resource, or for that of the
+ * application if none is given. Loads the session if that code uses it.
+ */
+export const ENTER: unique symbol = Symbol("enter");
+
+/** Of a request: keeps its session, if that was loaded, from idling out. */
+export const WAIT: unique symbol = Symbol("wait");
+
 /** Of a request: whether its status so far is below 300. */
 export const HAS_SUCCEEDED: unique symbol = Symbol("hasSucceeded");
 

@@ -107,6 +107,8 @@ export class Guard extends Resource {
     options: GuardOptions,
   ) {
     super();
+    // A subclass may authenticate by the session.
+    this.usesSession = new.target !== Guard;
     if (!(resource instanceof Resource)) {
       throw new TypeError(
         `Cannot guard ${describe(resource)}: it is not a Resource`,
@@ -181,6 +183,7 @@ export class Guard extends Resource {
 
 /** The page for a request that is not authenticated. */
 class Unauthorized extends Resource {
+  override usesSession = false;
   override isLeaf = true;
   readonly #challenge: string;
   readonly #page: Resource = errorPage(

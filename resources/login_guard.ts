@@ -249,6 +249,7 @@ export class LoginGuard extends Resource {
 
 /** Sends the client to the login page. */
 class LoginRedirect extends Resource {
+  override usesSession = false;
   override isLeaf = true;
   readonly #location: string;
 
@@ -265,6 +266,7 @@ class LoginRedirect extends Resource {
 
 /** Tells a program that it has to log in. */
 class LoginNeeded extends Resource {
+  override usesSession = false;
   override isLeaf = true;
   readonly #loginPath: string;
 

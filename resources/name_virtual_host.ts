@@ -38,6 +38,8 @@ import { giveBackSegment, renderBehind } from "./pass_on.ts";
  * ```
  */
 export class NameVirtualHost extends Resource {
+  /** False: the session is not asked for. */
+  override usesSession: boolean = false;
   /** The resource of all other hosts; undefined leads to a 404. */
   default: Resource | undefined;
 

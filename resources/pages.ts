@@ -13,6 +13,7 @@ import { Resource } from "../resource.ts";
 
 /** The page of {@linkcode errorPage}: the same for every path and method. */
 class ErrorPage extends Resource {
+  override usesSession = false;
   readonly #code: number;
   readonly #brief: string;
   readonly #detail: string;

@@ -1,5 +1,6 @@
+import { isPromiseLike, proceed } from "../base/maybe_promise.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
-import { OPEN_VISIT } from "../request/internals.ts";
+import { ENTER, WAIT } from "../request/internals.ts";
 import type { Resource } from "../resource.ts";
 
 /**
@@ -15,6 +16,9 @@ export function renderBehind(
   resource: Resource,
   request: SiteRequest,
 ): Rendered | Promise<Rendered> {
-  if (!resource.touchesSession) request[OPEN_VISIT]().exclude();
-  return resource.render(request);
+  return proceed(request[ENTER](resource), () => {
+    const rendered = resource.render(request);
+    if (isPromiseLike(rendered)) request[WAIT]();
+    return rendered;
+  });
 }

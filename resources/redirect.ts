@@ -28,6 +28,8 @@ import { Resource } from "../resource.ts";
  * ```
  */
 export class Redirect extends Resource {
+  /** False: the session is not asked for. */
+  override usesSession: boolean = false;
   /** @ignore */
   override isLeaf = true;
   readonly #url: string;
@@ -81,6 +83,8 @@ export class Redirect extends Resource {
  * ```
  */
 export class ParentRedirect extends Resource {
+  /** False: the session is not asked for. */
+  override usesSession: boolean = false;
   /** @ignore */
   override isLeaf = true;
   readonly #code: number;

@@ -64,6 +64,8 @@ export interface SameOriginOptions {
  * ```
  */
 export class SameOrigin extends Resource {
+  /** False: the session is not asked for. */
+  override usesSession: boolean = false;
   readonly #resource: Resource;
   readonly #origins: readonly string[];
 

@@ -192,6 +192,7 @@ export class ScriptDirectory extends Resource {
 
 /** Adds the slash to a folder's path, since relative links of its index need it. */
 class SlashRedirect extends Resource {
+  override usesSession = false;
   override isLeaf = true;
 
   override render(request: SiteRequest): Response {

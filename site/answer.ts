@@ -2,10 +2,9 @@ import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { RouteWatch } from "../metrics/route_watch.ts";
 import type { SiteRequest } from "../request.ts";
-import { OPEN_VISIT } from "../request/internals.ts";
 import { type Resource, UnsupportedMethod } from "../resource.ts";
 import { answerError, type FailingSite } from "./answer_error.ts";
-import { respondWith, waitWith } from "./respond.ts";
+import { respondWith } from "./respond.ts";
 import { asksForServer, SERVER_OPTIONS } from "./server_options.ts";
 import { walk } from "./walk.ts";
 
@@ -18,17 +17,6 @@ export interface AnsweringSite extends FailingSite {
 
 /** Methods that reach no resource: they are for proxies. */
 const REFUSED_METHODS: readonly string[] = ["TRACE", "CONNECT"];
-
-/** Loads the session of a request from the store, and answers. */
-export function loadAndAnswer(
-  site: AnsweringSite,
-  request: SiteRequest,
-): MaybePromise<Response> {
-  const loading = request[OPEN_VISIT]().load();
-  return isPromiseLike(loading)
-    ? loading.then(() => answer(site, request))
-    : answer(site, request);
-}
 
 /** Walks the tree, renders, and responds; never throws and never rejects. */
 export function answer(
@@ -44,7 +32,7 @@ export function answer(
     }
     const found = walk(site.resource, request, site.routes);
     const response = isPromiseLike(found)
-      ? answerLater(site, found, request)
+      ? found.then((resource) => answerWith(site, resource, request))
       : answerWith(site, found, request);
     return isPromiseLike(response)
       ? response.catch((error) => answerError(site, error, request))
@@ -52,15 +40,6 @@ export function answer(
   } catch (error) {
     return answerError(site, error, request);
   }
-}
-
-function answerLater(
-  site: AnsweringSite,
-  found: Promise<Resource | undefined>,
-  request: SiteRequest,
-): Promise<Response> {
-  waitWith(request);
-  return found.then((resource) => answerWith(site, resource, request));
 }
 
 function answerWith(

@@ -1,16 +1,15 @@
-import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import {
+  isPromiseLike,
+  type MaybePromise,
+  proceed,
+} from "../base/maybe_promise.ts";
 import { dropUnsent } from "../http/open_stream.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
-import { RESET } from "../request/internals.ts";
+import { ENTER, RESET, WAIT } from "../request/internals.ts";
 import { Resource, UnsupportedMethod } from "../resource.ts";
 import { failurePage, httpErrorPage, methodPage } from "./error_pages.ts";
-import {
-  respond,
-  type RespondingSite,
-  respondWith,
-  waitWith,
-} from "./respond.ts";
+import { respond, type RespondingSite, respondWith } from "./respond.ts";
 
 /** Answers an error; undefined leaves it to the site's own pages. */
 export type ErrorPageCallback = (
@@ -142,10 +141,12 @@ function askApplication(
       ? respondWith(site, answer, request)
       : respond(site, answer, "errorPage", request);
   };
-  const answer = errorPage(error, request);
-  if (!isPromiseLike(answer)) return send(answer);
-  waitWith(request);
-  return Promise.resolve(answer).then(send);
+  return proceed(request[ENTER](), () => {
+    const answer = errorPage(error, request);
+    if (!isPromiseLike(answer)) return send(answer);
+    request[WAIT]();
+    return Promise.resolve(answer).then(send);
+  });
 }
 
 function failureOf(site: FailingSite, error: unknown): Failure {

@@ -4,7 +4,7 @@ import { dropUnsent } from "../http/open_stream.ts";
 import { isRendered } from "../http/response.ts";
 import type { SessionHeaders } from "../registry/visit.ts";
 import type { ErrorContext, Rendered, SiteRequest } from "../request.ts";
-import { OPEN_VISIT, RESET, RESPOND, VISIT } from "../request/internals.ts";
+import { ENTER, RESET, RESPOND, VISIT, WAIT } from "../request/internals.ts";
 import type { Resource } from "../resource.ts";
 import { SITE_HEADERS, type SiteHeaders } from "./site_headers.ts";
 
@@ -21,20 +21,24 @@ export function respondWith(
   resource: Resource,
   request: SiteRequest,
 ): MaybePromise<Response> {
-  if (!resource.touchesSession) request[OPEN_VISIT]().exclude();
+  const entering = request[ENTER](resource);
+  return isPromiseLike(entering)
+    ? entering.then(() => renderAndRespond(site, resource, request))
+    : renderAndRespond(site, resource, request);
+}
+
+function renderAndRespond(
+  site: RespondingSite,
+  resource: Resource,
+  request: SiteRequest,
+): MaybePromise<Response> {
   const rendered = resource.render(request);
   const source = resource.constructor.name;
   if (!isPromiseLike(rendered)) return respond(site, rendered, source, request);
-  waitWith(request);
+  request[WAIT]();
   return Promise.resolve(rendered).then((rendered) =>
     respond(site, rendered, source, request)
   );
-}
-
-/** Keeps the session from idling out while the request waits for a promise. */
-export function waitWith(request: SiteRequest): void {
-  // The token counts as it was when the request arrived, so look it up now.
-  request[OPEN_VISIT]().wait();
 }
 
 /**

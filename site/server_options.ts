@@ -14,6 +14,7 @@ export function asksForServer(root: Resource, request: SiteRequest): boolean {
 
 /** Answers `OPTIONS *` with the methods that a resource may have. */
 class ServerOptions extends Resource {
+  override usesSession = false;
   override touchesSession = false;
 
   override render(request: SiteRequest): Rendered {

@@ -1,8 +1,12 @@
 import { describe } from "../base/describe.ts";
-import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import {
+  isPromiseLike,
+  type MaybePromise,
+  proceed,
+} from "../base/maybe_promise.ts";
 import type { RouteWatch } from "../metrics/route_watch.ts";
 import type { SiteRequest } from "../request.ts";
-import { PATH } from "../request/internals.ts";
+import { ENTER, PATH, WAIT } from "../request/internals.ts";
 import { Resource } from "../resource.ts";
 
 /** Returns the resource at the path of a request; undefined if there is none. */
@@ -15,8 +19,14 @@ export function walk(
   while (!resource.isLeaf) {
     const name = request[PATH].next();
     if (name === undefined) break;
-    const child: unknown = resource.getChildWithDefault(name, request);
     const parent = resource;
+    let child: unknown = isPut(parent) ? parent.children.get(name) : undefined;
+    if (child === undefined && mayMake(parent)) {
+      child = proceed(
+        request[ENTER](parent),
+        () => childOf(parent, name, request),
+      );
+    }
     if (child instanceof Resource) {
       if (routes !== undefined) routes.step(request, { parent, name, child });
       resource = child;
@@ -34,6 +44,29 @@ export function walk(
     });
   }
   return resource;
+}
+
+/** Whether the children that were put in a resource are found without its code. */
+function isPut(resource: Resource): boolean {
+  return resource.getChildWithDefault ===
+    Resource.prototype.getChildWithDefault;
+}
+
+/** Whether the code of a resource may make children on request. */
+function mayMake(resource: Resource): boolean {
+  return !isPut(resource) ||
+    resource.getChild !== Resource.prototype.getChild;
+}
+
+/** Calls the code of a resource; keeps the session while the request waits for it. */
+function childOf(
+  parent: Resource,
+  name: string,
+  request: SiteRequest,
+): MaybePromise<Resource | undefined> {
+  const child = parent.getChildWithDefault(name, request);
+  if (isPromiseLike(child)) request[WAIT]();
+  return child;
 }
 
 class NoResourceError extends TypeError {

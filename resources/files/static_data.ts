@@ -38,6 +38,8 @@ import { Resource } from "../../resource.ts";
  * ```
  */
 export class StaticData extends Resource {
+  /** False: the session is not asked for. */
+  override usesSession: boolean = false;
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #type: string;
   #etag: Promise<string> | undefined = undefined;

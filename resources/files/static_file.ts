@@ -58,6 +58,8 @@ import { forbidden, notFound } from "../pages.ts";
  * ```
  */
 export class StaticFile extends Resource {
+  /** False: the session is not asked for. */
+  override usesSession: boolean = false;
   readonly #tree: FileTree;
   readonly #options: Readonly<StaticFileOptions>;
 
@@ -224,6 +226,7 @@ export class StaticFile extends Resource {
 
 /** A resource that was found at the end of a path. */
 class Page extends Resource {
+  override usesSession = false;
   override isLeaf = true;
   override readonly render_GET: RenderMethod;
 
