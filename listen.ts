@@ -110,6 +110,12 @@ let isLate = false;
  * listen(site, "unix:/run/site.sock");
  * ```
  */
+export function listen(site: Site, options: ListenOptions): HttpServer;
+/** Serves a site on an endpoint that a text describes; by default `tcp:8080`. */
+export function listen(
+  site: Site,
+  endpoint?: string | ListenOptions,
+): HttpServer;
 export function listen(
   site: Site,
   endpoint: string | ListenOptions = "tcp:8080",

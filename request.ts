@@ -81,12 +81,15 @@ export { TooLateForCookieError };
 /**
  * A value that a resource renders; text is HTML unless a type was set.
  *
+ * `Uint8Array` without a type argument is accepted as programs write it. Bytes in
+ * shared memory cannot be sent: the response is a 500.
+ *
  * A stream that breaks off is reported to `onError`. The body of a Response is not
  * followed, because that would cost more than making the response. If it breaks
  * off, Deno prints the error, unless the request's `signal` or `finished` was
  * read.
  */
-export type Rendered = BodyInit | Response;
+export type Rendered = BodyInit | Uint8Array | Response;
 
 /** The request or the session that a reported error concerns. */
 export interface ErrorContext {
@@ -708,7 +711,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
         { request: this },
       );
     }
-    return responseOf(rendered, {
+    return responseOf(rendered as BodyInit | Response, {
       status,
       statusText,
       headers: ownHeaders,

@@ -10,7 +10,7 @@ import { NOTIFY_DELIVERY } from "../request/internals.ts";
  * as UTF-8 with a newline.
  */
 export type AccessLog =
-  | ((line: string) => void | PromiseLike<void>)
+  | ((line: string) => unknown)
   | WritableStream<Uint8Array>;
 
 /** The status that nginx logs if the client disconnected before the response. */
