@@ -31,8 +31,12 @@ import { UnwrittenEnds } from "./unwritten_ends.ts";
 /** Milliseconds between two polls while ends or checks are unfinished. */
 const POLL_EVERY = 1000;
 
-/** Milliseconds for which no record brings back a session that has ended here. */
-const OVER_FOR = 60_000;
+/**
+ * Milliseconds for which no record brings back a session that has ended here. An
+ * answer is late by seconds, but a failover may restore a record that was deleted:
+ * an hour is longer than most sessions last without a visit.
+ */
+const OVER_FOR = 3_600_000;
 
 /** The objects that claims of ends use. */
 export interface EndClaimsParts {

@@ -127,7 +127,9 @@ export class VisitWrites {
     const isUnwritten = uidsOf(visit).some((uid) =>
       this.#parts.claims.of(uid).isUnwritten(uid)
     );
-    if (isUnwritten && hasLeftSession(visit)) {
+    // An end by another request of the session counts too: that one cannot be told
+    // apart from an end by this one after an await.
+    if (isUnwritten) {
       throw new HttpError(
         503,
         "You may still be logged in: please try to log out again.",
