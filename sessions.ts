@@ -21,6 +21,7 @@ import type { LogInOptions } from "./registry/log_in_options.ts";
 import { PlainRequest } from "./registry/plain_request.ts";
 import type { StoredEndCounts } from "./registry/session_counts.ts";
 import { storeTimeoutOf } from "./registry/store_timeout.ts";
+import type { SessionInfo } from "./registry/session_info.ts";
 import type { UndeliveredEnd } from "./registry/undelivered_end.ts";
 import type { SessionHeaders } from "./registry/session_headers.ts";
 import { SessionRegistry } from "./registry/session_registry.ts";
@@ -65,6 +66,7 @@ export type {
   SessionsOptions,
   SuspiciousToken,
 } from "./registry/sessions_options.ts";
+export type { SessionInfo } from "./registry/session_info.ts";
 export type { UndeliveredEnd } from "./registry/undelivered_end.ts";
 export { TooLateForCookieError } from "./registry/visit.ts";
 export {
@@ -422,6 +424,38 @@ export class Sessions
   /** Returns the sessions of a principal that are live in this process. */
   sessionsOf(principal: string): Session[] {
     return this.#registry.sessionsOf(principal);
+  }
+
+  /**
+   * Lists the sessions of a principal in all processes, the oldest first: for a
+   * page that shows users where they are logged in.
+   *
+   * @throws Rejects if the store fails.
+   */
+  async list(principal: string): Promise<SessionInfo[]> {
+    return await this.#registry.backend.list(principal);
+  }
+
+  /**
+   * Ends a session by its uid, in whatever process it is live.
+   *
+   * Check first that the session is one of the user who asks: see
+   * {@linkcode Sessions.list}.
+   *
+   * @param uid The uid of the session.
+   * @param reason By default `"revoked"`.
+   * @returns false if there is no such session.
+   * @throws {TypeError} Rejects if the reason is no string.
+   * @throws {RangeError} Rejects if the reason is unknown.
+   * @throws {HttpError} Rejects with 503 if the end cannot be written to the store;
+   * this process goes on trying.
+   */
+  async end(
+    uid: string,
+    reason: SessionEndReason = "revoked",
+  ): Promise<boolean> {
+    checkOptions("end a session", { reason }, END_SESSIONS_RULES);
+    return await this.#registry.backend.end(uid, reason);
   }
 
   /**

@@ -55,6 +55,11 @@ export interface Meter {
     name: string,
     options?: InstrumentOptions,
   ): RecordingInstrument;
+  /** Makes a gauge that is read whenever values are collected. */
+  createObservableGauge?(
+    name: string,
+    options?: InstrumentOptions,
+  ): ObservableInstrument;
   /** Makes a counter that only grows and is read whenever values are collected. */
   createObservableCounter?(
     name: string,

@@ -86,6 +86,7 @@ const RULES: OptionRules<PrometheusMetricsOptions> = {
  * - `curfew_session_duration_seconds`: a histogram of the duration of sessions
  * - `curfew_session_end_lateness_seconds`: a histogram of the lateness of ends by
  *   deadline
+ * - `curfew_callbacks_hanging`: callbacks whose promises have not settled for 10 s
  *
  * With a store, the live sessions are those in the memory of this process, and
  * the ends are those that it has delivered. There is one more metric:
@@ -204,6 +205,12 @@ export class PrometheusMetrics extends Resource {
         help: "Time from the deadline of a session to its end.",
         type: "histogram",
         samples: samplesOf(this.#lateness),
+      },
+      {
+        name: `${prefix}_callbacks_hanging`,
+        help: "Callbacks whose promises have not settled for 10 s.",
+        type: "gauge",
+        samples: [{ value: this.#site.sessions.hangingCallbacks ?? 0 }],
       },
       ...storedFamilies(prefix, this.#site.storedEnds),
     ];

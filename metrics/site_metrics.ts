@@ -46,6 +46,8 @@ const RULES: OptionRules<SiteMetricsOptions> = {
  * - `session.ended`, by `reason`
  * - `session.duration`: the duration of ended sessions, in seconds
  * - `session.end.lateness`: the lateness of ends by deadline, in seconds
+ * - `session.callbacks.hanging`: callbacks whose promises have not settled for 10 s,
+ *   if the meter has observable gauges
  * - `session.stored_end`, by `step`, if the site has a store and the meter has
  *   observable counters: each member of {@linkcode StoredEndCounts}
  *
@@ -126,6 +128,12 @@ export class SiteMetrics {
     site.notifyOnSessionStart(() => made.add(1));
     site.notifyOnSessionStart(update);
     observeStoredEnds(site, meter);
+    meter.createObservableGauge?.("session.callbacks.hanging", {
+      description: "Callbacks whose promises have not settled for 10 s.",
+      unit: "{callback}",
+    }).addCallback((result) =>
+      result.observe(site.sessions.hangingCallbacks ?? 0)
+    );
     site.notifyOnSessionEnd(update);
     site.notifyOnSessionEnd(({ reason }) => ended.add(1, { reason }));
     site.notifyOnSessionEnd(({ session, at }) =>

@@ -34,6 +34,8 @@ export function takeChanges(
   if (Number.isNaN(state.absoluteTimeout)) state.absoluteTimeout = Infinity;
   if (state.values !== undefined) changes.values = state.values;
   Object.assign(changes, state.callbacks);
+  if (state.description !== undefined) changes.description = state.description;
+  state.description = undefined;
   if (state.operations.length > 0) {
     changes.access = accessChangeOf(session, grace, state.operations);
   }
@@ -51,6 +53,7 @@ export function putBack(state: StoredState, changes: SessionChanges): void {
     state.values = new Map([...changes.values, ...state.values ?? []]);
   }
   state.callbacks = joinCallbacks(changes, state.callbacks ?? {});
+  state.description ??= changes.description;
 }
 
 /** Returns principal and tokens of a session as a change. */

@@ -113,6 +113,9 @@ export class RecordCreation {
           absoluteTimeout: state.absoluteTimeout,
           values,
           callbacks: remainingCallbacks(changes),
+          ...changes.description === undefined
+            ? {}
+            : { description: changes.description },
         }),
       done: created,
       failed,

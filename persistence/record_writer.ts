@@ -114,6 +114,9 @@ export class RecordWriter {
       case "delete":
         setPending(session, state, change.key, undefined);
         break;
+      case "description":
+        state.description = change.description;
+        break;
       case "callback":
         this.#noteCallback(session, state, change);
         break;

@@ -12,6 +12,7 @@ import type { Lookup } from "../registry/lookup.ts";
 import type { BackendVisit } from "../registry/session_backend.ts";
 import type { StoredEndCounts } from "../registry/session_counts.ts";
 import { storeTimeoutOf } from "../registry/store_timeout.ts";
+import type { SessionInfo } from "../registry/session_info.ts";
 import type { UndeliveredEnd } from "../registry/undelivered_end.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import {
@@ -23,6 +24,7 @@ import type {
   Session,
   SessionChange,
   SessionEnd,
+  SessionEndReason,
 } from "../session.ts";
 import type { SessionStore } from "../stores/store.ts";
 import { Turns } from "../timing/turns.ts";
@@ -36,6 +38,7 @@ import { hashOfSecret } from "./secret_hash.ts";
 import { SessionRefreshes } from "./session_refreshes.ts";
 import { StoreBreaker } from "./store_breaker.ts";
 import { undeliveredEndOf } from "./undelivered_end.ts";
+import { SessionList } from "./session_list.ts";
 import { StoreHealth } from "./store_health.ts";
 import { PerPart } from "./store_parts.ts";
 import { StoredValues } from "./stored_values.ts";
@@ -66,6 +69,7 @@ export class StoredBackend implements StoreBackend {
   readonly #refreshes: SessionRefreshes;
   readonly #timeout: number;
   readonly #store: SessionStore;
+  readonly #list: SessionList;
   #startTimer: unknown;
   #ready: Promise<void> | undefined = undefined;
   #isStopped = false;
@@ -117,6 +121,7 @@ export class StoredBackend implements StoreBackend {
     const visits = this.#visits;
     const parts = { store, health, breakers, claims, loader, writer, visits };
     this.#loads = new RecordLoads(registry, parts);
+    this.#list = new SessionList(clock, parts);
     const limit = new LoginLimit(registry, parts);
     this.#visitWrites = new VisitWrites(registry, { ...parts, limit });
     this.values = new StoredValues(registry, {
@@ -244,6 +249,14 @@ export class StoredBackend implements StoreBackend {
     // Sessions in parts that answer end, even if another part fails.
     if (!counts.some(isPromiseLike)) return sum(counts as number[]);
     return settleAll<number>(counts).then(sum);
+  }
+
+  list(principal: string): Promise<SessionInfo[]> {
+    return this.#list.list(principal);
+  }
+
+  end(uid: string, reason: SessionEndReason): Promise<boolean> {
+    return this.#list.end(uid, reason);
   }
 
   listDeadLetters(): MaybePromise<readonly UndeliveredEnd[]> {

@@ -51,6 +51,8 @@ export class StoredState {
   texts: Map<string, string> = new Map();
   /** The objects that may be changed inside. */
   reads: ReadValues | undefined = undefined;
+  /** The description of the client to write. */
+  description: string | undefined = undefined;
   /** Changes of named callbacks to write. */
   callbacks: CallbackChanges | undefined = undefined;
   /** The ids of the named callbacks in the record, as far as they are known. */

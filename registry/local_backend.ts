@@ -4,10 +4,12 @@ import type {
   Session,
   SessionChange,
   SessionEnd,
+  SessionEndReason,
 } from "../session.ts";
 import { LocalCallbacks } from "./local_callbacks.ts";
 import type { SessionBackend } from "./session_backend.ts";
 import type { SessionRegistry } from "./session_registry.ts";
+import type { SessionInfo } from "./session_info.ts";
 import type { UndeliveredEnd } from "./undelivered_end.ts";
 
 /** Sessions in the memory of this process, which end with it. */
@@ -68,6 +70,26 @@ export class LocalBackend implements SessionBackend {
     );
     for (const session of sessions) this.#registry.end(session, reason);
     return sessions.length;
+  }
+
+  list(principal: string): SessionInfo[] {
+    return this.#registry.sessionsOf(principal)
+      .map((session) => ({
+        uid: session.uid,
+        createdAt: session.createdAt,
+        authenticatedAt: session.authenticatedAt,
+        lastModified: session.lastModified,
+        expiresAt: session.expiresAt,
+        description: this.#registry.descriptions.of(session),
+      }))
+      .sort((one, other) => one.createdAt - other.createdAt);
+  }
+
+  end(uid: string, reason: SessionEndReason): boolean {
+    const session = this.#registry.get(uid);
+    if (session === undefined) return false;
+    this.#registry.end(session, reason);
+    return true;
   }
 
   listDeadLetters(): readonly UndeliveredEnd[] {

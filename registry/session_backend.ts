@@ -4,10 +4,12 @@ import type {
   Session,
   SessionChange,
   SessionEnd,
+  SessionEndReason,
   SessionOwner,
 } from "../session.ts";
 import type { AccessOperation } from "../session/access.ts";
 import type { Lookup } from "./lookup.ts";
+import type { SessionInfo } from "./session_info.ts";
 import type { UndeliveredEnd } from "./undelivered_end.ts";
 
 /** A request that a backend serves. `RequestVisit` is one. */
@@ -71,6 +73,10 @@ export interface SessionBackend {
     principal: string,
     options: EndSessionsOptions,
   ): MaybePromise<number>;
+  /** Lists the sessions of a principal, wherever they are, the oldest first. */
+  list(principal: string): MaybePromise<SessionInfo[]>;
+  /** Ends a session, wherever it is; false if there is none. */
+  end(uid: string, reason: SessionEndReason): MaybePromise<boolean>;
   /** Lists the ends that the store keeps as dead letters. */
   listDeadLetters(): MaybePromise<readonly UndeliveredEnd[]>;
   /** Retries a dead letter of the store; false if there is none. */

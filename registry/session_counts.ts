@@ -15,8 +15,9 @@ export interface StoredEndCounts {
   /** Made dead letters after all tries. */
   readonly deadLetter: number;
   /**
-   * Left to other processes: a callback has no registration of its name here, the
-   * claim was lost, or the site was closed.
+   * Left to the next process that claims them: callbacks have failed and are to be
+   * called later, a callback has no registration of its name here, the claim was
+   * lost, or the site was closed.
    */
   readonly left: number;
 }
@@ -26,7 +27,11 @@ export interface CountedSite {
   /** The ends from a store, by step; undefined without a store. */
   readonly storedEnds?: StoredEndCounts | undefined;
   /** The live sessions. */
-  readonly sessions: { readonly size: number };
+  readonly sessions: {
+    readonly size: number;
+    /** Callbacks whose promises have not settled for 10 s. */
+    readonly hangingCallbacks?: number;
+  };
   /** Has a function called with every session that is made. */
   notifyOnSessionStart(callback: SessionStartCallback): void;
   /** Has a function called at every end. */

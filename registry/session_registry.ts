@@ -26,6 +26,7 @@ import { Eviction } from "./eviction.ts";
 import { HangWatch } from "./hang_watch.ts";
 import { PrincipalSessions } from "./principal_sessions.ts";
 import type { SessionBackend } from "./session_backend.ts";
+import { SessionDescriptions } from "./session_descriptions.ts";
 import { SessionCookie } from "./session_cookie.ts";
 import { ClaimedHttps } from "./claimed_https.ts";
 import type {
@@ -61,6 +62,7 @@ export class SessionRegistry implements SessionOwner {
   readonly maxCallbacks: number;
   /** The named callbacks that no store keeps, and that have failed. */
   readonly retries: EndRetries = new EndRetries(this);
+  readonly descriptions: SessionDescriptions = new SessionDescriptions(this);
   isClosed = false;
 
   readonly #principals: PrincipalSessions;

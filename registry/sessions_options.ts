@@ -124,6 +124,15 @@ export interface SessionsOptions {
    */
   maxCallbacks?: number;
   /**
+   * Describes the client of a request, for `sessions.list()`: its browser and its
+   * address, for example. Called when a request makes a session, and at each login;
+   * the text is kept with the session, its first 1,000 characters. Errors are
+   * reported, and leave the session without a new description.
+   *
+   * @default {undefined}
+   */
+  describe?(request: RequestFacts): string;
+  /**
    * Seconds for which the callbacks of an end are called again after they have
    * failed, 0 or more, with growing pauses of an hour at most. Then the end becomes
    * a dead letter. Without a store only callbacks of `onEnd()` are called again.
@@ -278,6 +287,7 @@ export const SESSIONS_OPTION_RULES: OptionRules<SessionsOptions> = {
   maxSessions: atLeast(1),
   maxSessionsPerPrincipal: atLeast(1),
   whenPrincipalIsFull: oneOf("end-oldest", "refuse"),
+  describe: FUNCTION,
   maxCallbacks: atLeast(1),
   endRetryFor: atLeast(0),
   maxStreamsPerSession: atLeast(1),

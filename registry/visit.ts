@@ -296,6 +296,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     const session = this.#logInHere(principal, remember !== undefined) ??
       this.#logInAnew(principal, remember !== undefined);
     this.#loggedInAs = principal;
+    if (!this.#isNew) this.#registry.descriptions.keep(session, this.#source);
     if (remember !== undefined) {
       session.sessionTimeout = remember;
       session.startCheckingExpiration();
@@ -544,6 +545,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#attach(session, secret);
     this.#isNew = true;
     this.#newToken = session.uid + secret;
+    this.#registry.descriptions.keep(session, this.#source);
     return session;
   }
 

@@ -7,6 +7,7 @@ export type SessionChange =
   | { readonly kind: "access"; readonly operation: AccessOperation }
   | { readonly kind: "value"; readonly key: string; readonly value: unknown }
   | { readonly kind: "delete"; readonly key: string }
+  | { readonly kind: "description"; readonly description: string }
   | {
     readonly kind: "callback";
     readonly callback: NamedCallback;

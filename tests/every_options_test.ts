@@ -125,6 +125,7 @@ const SESSIONS_ROWS: Record<keyof Required<SessionsOptions>, Row> = {
   maxSessions: number(0, -1),
   maxSessionsPerPrincipal: number(0),
   whenPrincipalIsFull: text("evict", ""),
+  describe: ACTION,
   maxCallbacks: number(0),
   endRetryFor: number(-1),
   maxStreamsPerSession: number(0),

@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
+import { type Meter, PrometheusMetrics } from "../metrics/mod.ts";
 import { MemoryStore } from "../stores/memory_store.ts";
 import type { SessionStore } from "../stores/store.ts";
 import { TestClock } from "../testing.ts";
@@ -63,4 +64,37 @@ Deno.test("Sessions.hangingCallbacks does not count a callback that settles", as
   done.resolve();
   await time.tickAsync(1);
   assertEquals(node.site.sessions.hangingCallbacks, 0);
+});
+
+Deno.test("PrometheusMetrics and SiteMetrics show the callbacks that hang", async () => {
+  using time = new FakeTime();
+  const observed: Record<string, () => number> = {};
+  const none = () => ({ add() {}, record() {} });
+  const meter: Meter = {
+    createCounter: none,
+    createUpDownCounter: none,
+    createHistogram: none,
+    createObservableGauge: (name) => ({
+      addCallback(callback) {
+        observed[name] = () => {
+          let seen = NaN;
+          callback({ observe: (value) => void (seen = value) });
+          return seen;
+        };
+      },
+    }),
+  };
+  await using node = new Node(undefined, { meter });
+  node.root.putChild("metrics", new PrometheusMetrics(node.site));
+  const session = node.site.makeSession();
+  const done = Promise.withResolvers<void>();
+  session.notifyOnExpire(() => done.promise);
+  session.expire();
+  for (const [seconds, count] of [[9, 0], [2, 1]] as const) {
+    await time.tickAsync(seconds * 1000);
+    const text = await (await node.get("metrics")).text();
+    assertMatch(text, new RegExp(`^curfew_callbacks_hanging ${count}$`, "m"));
+    assertEquals(observed["session.callbacks.hanging"]!(), count);
+  }
+  done.resolve();
 });

@@ -69,6 +69,7 @@ Deno.test("PrometheusMetrics says of each metric once what it is, before its sam
     ["curfew_sessions_ended_total", "counter"],
     ["curfew_session_duration_seconds", "histogram"],
     ["curfew_session_end_lateness_seconds", "histogram"],
+    ["curfew_callbacks_hanging", "gauge"],
   ]);
   for (const [name] of types) {
     const type = text.indexOf(`# TYPE ${name} `);

@@ -1,0 +1,78 @@
+import type { Clock } from "../base/clock.ts";
+import { HttpError } from "../http/http_error.ts";
+import type { SessionInfo } from "../registry/session_info.ts";
+import type { SessionEndReason } from "../session.ts";
+import type { LoadedSession, SessionStore } from "../stores/store.ts";
+import type { EndClaims } from "./end_claims.ts";
+import { NO_TOKEN } from "./record_calls.ts";
+import type { StoreBreaker } from "./store_breaker.ts";
+import type { PerPart } from "./store_parts.ts";
+
+/** The objects that the list uses. */
+export interface SessionListParts {
+  readonly store: SessionStore;
+  readonly breakers: PerPart<StoreBreaker>;
+  readonly claims: PerPart<EndClaims>;
+}
+
+/** Lists the sessions of principals in a store, and ends one by its uid. */
+export class SessionList {
+  readonly #clock: Clock;
+  readonly #parts: SessionListParts;
+
+  constructor(clock: Clock, parts: SessionListParts) {
+    this.#clock = clock;
+    this.#parts = parts;
+  }
+
+  /** Lists the sessions of a principal, the oldest first. */
+  async list(principal: string): Promise<SessionInfo[]> {
+    const { claims } = this.#parts;
+    const uids = await Promise.all(
+      claims.all.map((part) => part.uidsOf(principal)),
+    );
+    const found = await Promise.all(uids.flat().map((uid) => this.#find(uid)));
+    return found.filter((info) => info !== undefined)
+      .sort((one, other) => one.createdAt - other.createdAt);
+  }
+
+  /**
+   * Ends a session.
+   *
+   * @throws {HttpError} 503 if a session that is live here cannot be ended in the
+   * store; otherwise the error of the store.
+   */
+  async end(uid: string, reason: SessionEndReason): Promise<boolean> {
+    const claims = this.#parts.claims.of(uid);
+    if (claims.hasEnded(uid)) return false;
+    const hasEnded = await claims.end(uid, reason);
+    await claims.writeEnd(uid);
+    if (!claims.isUnwritten(uid)) return hasEnded;
+    throw new HttpError(503, `Session "${uid}" cannot be ended just now.`);
+  }
+
+  async #find(uid: string): Promise<SessionInfo | undefined> {
+    const { breakers, store, claims } = this.#parts;
+    // It has ended here, and the store may not have that yet.
+    if (claims.of(uid).hasEnded(uid)) return undefined;
+    const sentAt = this.#clock.now();
+    const record = await breakers.of(uid).call(() => store.load(uid, NO_TOKEN));
+    return record && infoOf(record, sentAt - record.now);
+  }
+}
+
+/** @param offset Milliseconds from the store's clock to the one here. */
+function infoOf(record: LoadedSession, offset: number): SessionInfo {
+  const seconds = (at: number) => (at + offset) / 1000;
+  const { authenticatedAt } = record;
+  return {
+    uid: record.uid,
+    createdAt: seconds(record.createdAt),
+    authenticatedAt: authenticatedAt === undefined
+      ? undefined
+      : seconds(authenticatedAt),
+    lastModified: seconds(record.touchedAt),
+    expiresAt: seconds(record.deadline),
+    description: record.description,
+  };
+}
