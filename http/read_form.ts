@@ -4,6 +4,9 @@ import { HttpError } from "./http_error.ts";
 const URLENCODED = "application/x-www-form-urlencoded";
 const MULTIPART = "multipart/form-data";
 
+/** Bytes of a form that is read in pieces; a shorter one is read faster at once. */
+const LONG = 2 ** 16;
+
 const AMPERSAND = 0x26;
 const CR = 0x0d;
 const DASH = 0x2d;
@@ -26,7 +29,10 @@ export async function readForm(
   maxFields: number,
 ): Promise<FormData> {
   const header = body.headers.get("content-type") ?? "";
-  const bytes = await body.bytes();
+  const isLong = Number(body.headers.get("content-length") ?? Infinity) > LONG;
+  const bytes = isLong && body.body !== null && essenceOf(header) === URLENCODED
+    ? await readFields(body.body, maxFields)
+    : await body.bytes();
   const type = checkForm(bytes, header, maxFields);
   return new Response(bytes, { headers: [["content-type", type]] }).formData();
 }
@@ -40,7 +46,7 @@ function checkForm(
   header: string,
   maxFields: number,
 ): string {
-  const essence = header.split(";", 1)[0]!.trim().toLowerCase();
+  const essence = essenceOf(header);
   if (essence === URLENCODED) {
     checkFields(bytes, maxFields);
     return URLENCODED;
@@ -60,17 +66,54 @@ function checkForm(
   return `${MULTIPART}; boundary="${boundary.replace(/["\\]/g, "\\$&")}"`;
 }
 
-/** Counts fields: one begins with each byte other than "&" at the start or after "&". */
+/**
+ * Reads the bytes of a long form, and counts the fields as they come: a form that
+ * has too many is never in memory as a whole.
+ *
+ * The rest of such a form is read and dropped. A client that is still sending
+ * would lose the response if the connection were closed.
+ */
+async function readFields(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  maxFields: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const count = fieldCounter();
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let isTooMany = false;
+  for await (const chunk of body) {
+    if (isTooMany) continue;
+    isTooMany = count(chunk, maxFields) > maxFields;
+    if (isTooMany) chunks.length = 0;
+    else chunks.push(chunk);
+  }
+  if (isTooMany) throw tooMany(maxFields);
+  return await new Blob(chunks).bytes();
+}
+
 function checkFields(bytes: Uint8Array, maxFields: number): void {
+  if (fieldCounter()(bytes, maxFields) > maxFields) throw tooMany(maxFields);
+}
+
+/**
+ * Returns a function that counts the fields of a form that comes in pieces: one
+ * begins with each byte other than "&" at the start or after "&". It stops beyond
+ * the limit that it is given.
+ */
+function fieldCounter(): (bytes: Uint8Array, limit: number) => number {
   let fields = 0;
   let before = AMPERSAND;
-  for (let at = 0; at < bytes.length; at++) {
-    const byte = bytes[at]!;
-    if (before === AMPERSAND && byte !== AMPERSAND && ++fields > maxFields) {
-      throw tooMany(maxFields);
+  return (bytes, limit) => {
+    for (let at = 0; at < bytes.length && fields <= limit; at++) {
+      const byte = bytes[at]!;
+      if (before === AMPERSAND && byte !== AMPERSAND) fields++;
+      before = byte;
     }
-    before = byte;
-  }
+    return fields;
+  };
+}
+
+function essenceOf(header: string): string {
+  return header.split(";", 1)[0]!.trim().toLowerCase();
 }
 
 /**

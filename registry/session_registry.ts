@@ -83,7 +83,7 @@ export class SessionRegistry implements SessionOwner {
     this.options = options;
     this.streamLimits = {
       perSession: options.maxStreamsPerSession ?? 32,
-      perSite: options.maxStreams ?? 50_000,
+      perSite: options.maxStreams ?? 10_000,
     };
     this.renewalGrace = (options.renewalGrace ?? 10) * 1000;
     this.maxCallbacks = options.maxCallbacks ?? 1000;

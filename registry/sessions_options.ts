@@ -150,9 +150,9 @@ export interface SessionsOptions {
   /**
    * The most streams of events and sockets that each site, or the handlers
    * together, may have open at once, 1 or more. One more is answered 503. A stream
-   * takes about 10 KB of memory here and as much in the system.
+   * takes about 50 KB of memory, nearly all of it in Deno.
    *
-   * @default {50000}
+   * @default {10000}
    */
   maxStreams?: number;
   /**

@@ -688,3 +688,46 @@ testWith(
     assertEquals(await send("a&b"), 200);
   },
 );
+
+// Forms that are counted while they are read.
+
+for (const length of [1, 2, 3, 1000]) {
+  Deno.test(`SiteRequest.formData() counts fields across chunks of ${length} bytes`, async () => {
+    const read = (text: string) =>
+      look(
+        async (request) => [...await request.formData()],
+        post(streamOf(text, length), URLENCODED),
+        { maxFormFields: 3 },
+      );
+
+    assertEquals(await read("&&a=1&bb=22&&c=%26&"), [
+      ["a", "1"],
+      ["bb", "22"],
+      ["c", "&"],
+    ]);
+    const error = await assertRejects(
+      () => read("&&a=1&bb=22&&c=3&d"),
+      HttpError,
+    );
+    assertEquals(error.status, 413);
+  });
+}
+
+Deno.test("SiteRequest.formData() reads the rest of a form with too many fields, and drops it", async () => {
+  const text = "a&".repeat(50_000);
+  let taken = 0;
+  const body = streamOf(text, 1000).pipeThrough(
+    new TransformStream({
+      transform(chunk, controller) {
+        taken += chunk.length;
+        controller.enqueue(chunk);
+      },
+    }),
+  );
+  await using site = formSite();
+
+  const response = await site.fetch(post(body, URLENCODED));
+
+  assertEquals(response.status, 413);
+  assertEquals(taken, text.length);
+});
