@@ -53,10 +53,13 @@ export class ClaimedSessions {
     const late = claim.session.now - claim.at + (now - cameAt);
     const live = this.#registry.sessions.get(uid);
     if (live?.isActive && loader.stateOf(live) !== undefined) {
-      // Another process may have changed the session since its last request here.
-      loader.update(live, claim.session, cameAt);
-      // A check of the session has postponed its deadline here.
-      loader.postpone(live, -late);
+      // The record of a session that vanished was made of the one here.
+      if (reason !== "lost") {
+        // Another process may have changed it since its last request here.
+        loader.update(live, claim.session, cameAt);
+        // A check of the session has postponed its deadline here.
+        loader.postpone(live, -late);
+      }
       return this.#registry.end(live, reason);
     }
     const own = this.#parts.unwritten.take(uid) ?? this.#parts.quiet.get(uid);

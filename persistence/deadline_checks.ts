@@ -17,8 +17,12 @@ export interface DeadlineChecksParts {
   readonly breaker: StoreBreaker;
   readonly loader: RecordLoader;
   readonly writer: RecordWriter;
-  /** Ends a session whose end another process delivers. */
-  endQuietly(session: Session, reason: SessionEndReason): void;
+  /**
+   * Ends a session whose record was not found.
+   *
+   * @param reason The reason if the session has ended in another process.
+   */
+  endAbsent(session: Session, reason: SessionEndReason): MaybePromise<void>;
   /** Whether this process has claimed the end of a session. */
   isClaimed(uid: string): boolean;
 }
@@ -73,7 +77,7 @@ export class DeadlineChecks {
   /** Checks those of the sessions that are still under check. */
   run(sessions: readonly Session[]): MaybePromise<void>[] {
     return sessions.filter((session) =>
-      this.#sessions.has(session) &&
+      this.#sessions.has(session) && session.isActive &&
       // A claimed end already waits for its turn.
       !this.#parts.isClaimed(session.uid) &&
       // The store may not have the record yet.
@@ -82,12 +86,12 @@ export class DeadlineChecks {
   }
 
   #check(session: Session): MaybePromise<void> {
-    const { store, breaker, loader, writer, endQuietly } = this.#parts;
+    const { store, breaker, loader, writer, endAbsent } = this.#parts;
     const sentAt = this.#clock.now();
-    const resolve = (record: LoadedSession | undefined) => {
+    const resolve = (record: LoadedSession | undefined): MaybePromise<void> => {
       if (!this.#sessions.has(session)) return;
       if (record === undefined) {
-        return endQuietly(session, reasonHere(session, sentAt));
+        return endAbsent(session, reasonHere(session, sentAt));
       }
       this.#sessions.delete(session);
       if (!session.isActive) return;
@@ -98,7 +102,7 @@ export class DeadlineChecks {
     try {
       const record = breaker.call(() => store.load(session.uid, NO_TOKEN));
       if (!isPromiseLike(record)) return resolve(record);
-      return record.then(resolve, () => {});
+      return record.then(resolve).catch(() => {});
     } catch {
       // The session stays under check.
     }

@@ -27,6 +27,7 @@ import type { StoreBreaker } from "./store_breaker.ts";
 import type { AnyPart } from "./store_parts.ts";
 import { RecentEnds } from "./recent_ends.ts";
 import { UnwrittenEnds } from "./unwritten_ends.ts";
+import { VanishedSessions } from "./vanished_sessions.ts";
 
 /** Milliseconds between two polls while ends or checks are unfinished. */
 const POLL_EVERY = 1000;
@@ -76,6 +77,7 @@ export class EndClaims {
   readonly #claims: PartClaims;
   readonly #watch: EndWatch;
   readonly #unwritten: UnwrittenEnds;
+  readonly #vanished: VanishedSessions;
   readonly #sessions: ClaimedSessions;
   readonly #loop: PollingLoop;
   /** Sessions that end here now, and whose ends another process delivers. */
@@ -104,7 +106,7 @@ export class EndClaims {
     });
     this.checks = new DeadlineChecks(clock, {
       ...parts,
-      endQuietly: (session, reason) => this.#endQuietly(session, reason),
+      endAbsent: (session, reason) => this.#endAbsent(session, reason),
       isClaimed: (uid) => this.#claimed.isWaiting(uid),
     });
     this.#claims = new PartClaims(clock, {
@@ -123,9 +125,18 @@ export class EndClaims {
       onChange: parts.onChange,
       onError: (error) => registry.site.reportError(error, {}),
     });
+    this.#vanished = new VanishedSessions(registry, {
+      ...parts,
+      lease: claimant.lease,
+      claim: (uid, reason) => this.#claims.claim(uid, reason),
+    });
     this.#unwritten = new UnwrittenEnds({
       ...parts,
-      claim: (uid, reason) => this.#claims.claim(uid, reason),
+      claim: ({ uid, session, reason }) =>
+        proceed(
+          this.#claims.claim(uid, reason),
+          (claim) => claim ?? this.#vanished.claim(session, reason),
+        ),
       onClaimed: (end) => {
         turns.run(() => this.#claimed.deliver(end));
         this.#sessions.track(end);
@@ -251,6 +262,7 @@ export class EndClaims {
     this.#claims.stop();
     this.#sessions.stop();
     this.#watch.stop();
+    this.#vanished.report();
     const ends = this.#unwritten.writeAll();
     this.#parts.quietTurns.stop();
     this.#claimed.halt();
@@ -262,6 +274,19 @@ export class EndClaims {
     this.#parts.turns.stop();
     this.#unwritten.reportAll();
     return this.#claimed.stop();
+  }
+
+  /** Ends a session whose record was not found; delivers the end if it vanished. */
+  #endAbsent(session: Session, reason: SessionEndReason): MaybePromise<void> {
+    return proceed(this.#vanished.claim(session, "lost"), (claim) => {
+      if (claim === undefined) {
+        // Its end may have been notified meanwhile.
+        if (session.isActive) this.#endQuietly(session, reason);
+        return;
+      }
+      const cameAt = this.#clock.now();
+      this.#parts.turns.run(() => this.#sessions.endInTurn(claim, cameAt));
+    });
   }
 
   /** Ends a session whose end another process delivers. */

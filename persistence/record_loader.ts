@@ -129,6 +129,7 @@ export class RecordLoader {
     this.#refreshTimeouts(session, state, record, isFirst);
     state.setVersion(record.version, this.#registry.clock.now());
     state.callbackIds = new Set(record.callbacks.map(({ id }) => id));
+    for (const one of record.callbacks) state.knownCallbacks.set(one.id, one);
     state.isStale = false;
     state.access = accessOf(record, sentAt - record.now);
     if (isFirst) return;

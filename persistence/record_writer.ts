@@ -326,6 +326,8 @@ export class RecordWriter {
       checkCallbackCount("notify on expire", session, ids.size, maxCallbacks);
     }
     state.callbacks = changes;
+    if (isRemoved) state.knownCallbacks.delete(one.id);
+    else state.knownCallbacks.set(one.id, one);
   }
 
   #save(session: Session, options: WriteOptions): MaybePromise<void> {

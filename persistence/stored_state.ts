@@ -1,6 +1,10 @@
 import { type MaybePromise, settleAll } from "../base/maybe_promise.ts";
 import type { AccessOperation, AccessState } from "../session/access.ts";
-import type { SessionChanges, SessionTimes } from "../stores/store.ts";
+import type {
+  SessionChanges,
+  SessionTimes,
+  StoredCallback,
+} from "../stores/store.ts";
 import type { CallbackChanges } from "./callback_changes.ts";
 import type { ReadValues } from "./read_values.ts";
 
@@ -57,6 +61,8 @@ export class StoredState {
   callbacks: CallbackChanges | undefined = undefined;
   /** The ids of the named callbacks in the record, as far as they are known. */
   callbackIds: ReadonlySet<string> = new Set();
+  /** The named callbacks that this process knows of, by id. */
+  knownCallbacks: Map<string, StoredCallback> = new Map();
   /** Changes of principal and tokens to write. */
   operations: readonly AccessOperation[] = [];
   /** A write whose outcome is unknown. */

@@ -3,7 +3,7 @@ import {
   type MaybePromise,
   proceed,
 } from "../base/maybe_promise.ts";
-import type { SessionEnd, SessionEndReason } from "../session.ts";
+import type { SessionEnd } from "../session.ts";
 import type { ClaimedEnd } from "../stores/store.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
@@ -12,11 +12,8 @@ import type { StoreBreaker } from "./store_breaker.ts";
 export interface UnwrittenEndsParts {
   readonly breaker: StoreBreaker;
   readonly writer: RecordWriter;
-  /** Ends a session in the store; returns nothing if it had ended there. */
-  claim(
-    uid: string,
-    reason: SessionEndReason,
-  ): MaybePromise<ClaimedEnd | undefined>;
+  /** Writes an end and claims it; returns nothing if the session had ended. */
+  claim(end: SessionEnd): MaybePromise<ClaimedEnd | undefined>;
   /** Called with an end that this process delivers. */
   onClaimed(end: SessionEnd): void;
 }
@@ -80,7 +77,7 @@ export class UnwrittenEnds {
 
   /** Writes an end to the store and claims it, unless that is under way. */
   #write(end: SessionEnd): MaybePromise<void> {
-    const { uid, session, reason } = end;
+    const { uid, session } = end;
     const { breaker, writer, claim, onClaimed } = this.#parts;
     const underWay = this.#writing.get(uid);
     if (underWay !== undefined) return underWay;
@@ -90,7 +87,7 @@ export class UnwrittenEnds {
       const writing = proceed(
         writer.prepareEnd(session),
         () =>
-          proceed(claim(uid, reason), (claimed) => {
+          proceed(claim(end), (claimed) => {
             this.#ends.delete(uid);
             if (claimed !== undefined) onClaimed(end);
           }),

@@ -23,6 +23,7 @@ import {
   loadRecord,
   type SessionRecord,
   timesOf,
+  uidTakenUntil,
 } from "./record.ts";
 import type {
   ChangeNotification,
@@ -219,7 +220,8 @@ export class MemoryStore implements SessionStore {
     const entry = this.#findClaim(uid, fence);
     if (entry === undefined) return false;
     this.#entries.delete(uid);
-    this.#taken.add(uid, this.#clock.now());
+    const now = this.#clock.now();
+    this.#taken.add(uid, uidTakenUntil(now, entry.record.deadline), now);
     this.#queue.remove(entry.row);
     return true;
   }

@@ -68,6 +68,20 @@ export const MAX_TOKENS = 8;
  */
 export const UID_TAKEN_FOR = 60_000;
 
+/** The longest that a uid stays taken for its deadline, in milliseconds: a week. */
+export const LONGEST_TAKEN = 7 * 24 * 60 * 60 * 1000;
+
+/**
+ * Returns until when the uid of a session that is acknowledged now stays taken.
+ *
+ * Another node that missed the end has the session until its deadline. If it finds
+ * the uid free then, the session has vanished, and did not end.
+ */
+export function uidTakenUntil(now: number, deadline: number): number {
+  const last = Math.min(deadline, now + LONGEST_TAKEN);
+  return Math.max(now, last) + UID_TAKEN_FOR;
+}
+
 /** The session of a store, whatever the time is. */
 export interface SessionRecord extends Omit<StoredSession, "now"> {
   /** The touch before the last; the last one after that was taken back. */

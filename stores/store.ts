@@ -179,8 +179,10 @@ export interface SessionStore {
    *
    * @returns its times; undefined, and nothing is changed, if the uid is taken:
    * by a session that lives, by one whose end is not acknowledged yet, or by one
-   * that was acknowledged within the last minute. So a call that arrives late
-   * makes no session anew that has ended meanwhile.
+   * that was acknowledged within the last minute, or whose deadline has not passed
+   * for a minute (a week at most). So a call that arrives late makes no session
+   * anew that has ended meanwhile, and a node that missed the end of a session
+   * does not take it for one that the store has lost.
    */
   create(session: NewSession): MaybePromise<SessionTimes | undefined>;
 

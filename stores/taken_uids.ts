@@ -1,26 +1,29 @@
-import { UID_TAKEN_FOR } from "./record.ts";
+/** How many uids there are before the first search for those that are free. */
+const FIRST_SWEEP = 1000;
 
-/** The uids of sessions that were acknowledged within the last minute. */
+/** The uids of sessions that were acknowledged, until they are free again. */
 export class TakenUids {
-  /** When each uid is free again, the earliest first. */
+  /** When each uid is free again, in UNIX milliseconds. */
   readonly #freeAt = new Map<string, number>();
+  #sweepAt = FIRST_SWEEP;
 
   /** Adds the uid of a session that is acknowledged now. */
-  add(uid: string, now: number): void {
-    this.#removeFree(now);
-    this.#freeAt.set(uid, now + UID_TAKEN_FOR);
+  add(uid: string, freeAt: number, now: number): void {
+    this.#freeAt.set(uid, freeAt);
+    if (this.#freeAt.size >= this.#sweepAt) this.#sweep(now);
   }
 
   /** Whether a uid is taken. */
   has(uid: string, now: number): boolean {
-    this.#removeFree(now);
-    return this.#freeAt.has(uid);
+    const freeAt = this.#freeAt.get(uid);
+    return freeAt !== undefined && now < freeAt;
   }
 
-  #removeFree(now: number): void {
+  /** Removes the free uids; each costs a constant time on average. */
+  #sweep(now: number): void {
     for (const [uid, freeAt] of this.#freeAt) {
-      if (now < freeAt) break;
-      this.#freeAt.delete(uid);
+      if (now >= freeAt) this.#freeAt.delete(uid);
     }
+    this.#sweepAt = Math.max(FIRST_SWEEP, 2 * this.#freeAt.size);
   }
 }

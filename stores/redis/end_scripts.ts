@@ -1,4 +1,4 @@
-import { UID_TAKEN_FOR } from "../record.ts";
+import { LONGEST_TAKEN, UID_TAKEN_FOR } from "../record.ts";
 import {
   ALWAYS,
   DEADLINE,
@@ -119,10 +119,12 @@ return { '1' }
  * taken. ARGV: uid, fence.
  */
 export const ACKNOWLEDGE: RedisScript = new RedisScript(
-  ALWAYS + IF_CLAIMED + `
+  ALWAYS + IF_CLAIMED + NOW + `
+local left = (tonumber(redis.call('HGET', KEYS[1], 'd')) or 0) - now
+left = math.max(0, math.min(left, ${LONGEST_TAKEN}))
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('DEL', KEYS[1])
-redis.call('SET', KEYS[3], '', 'PX', '${UID_TAKEN_FOR}')
+redis.call('SET', KEYS[3], '', 'PX', text(math.ceil(left) + ${UID_TAKEN_FOR}))
 return { '1' }
 `,
 );

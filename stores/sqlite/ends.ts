@@ -1,6 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import { LeaseClock, MACHINE_TIME } from "../lease_clock.ts";
-import { dueReasonOf, UID_TAKEN_FOR } from "../record.ts";
+import { dueReasonOf, uidTakenUntil } from "../record.ts";
 import type {
   Claimant,
   ClaimedEnd,
@@ -116,10 +116,11 @@ export class SqliteEnds {
   /** As {@linkcode SessionStore.acknowledge}. */
   acknowledge(uid: string, fence: string): boolean {
     return this.#database.write("acknowledge an end in", () => {
+      const row = this.#statements.selectFacts.get(uid) as Row | undefined;
       if (!isOne(this.#statements.acknowledge.run(uid, fence))) return false;
       const now = this.#clock.now();
       this.#statements.freeUids.run(now);
-      this.#statements.takeUid.run(uid, now + UID_TAKEN_FOR);
+      this.#statements.takeUid.run(uid, uidTakenUntil(now, row!.deadline));
       return true;
     });
   }

@@ -106,4 +106,5 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE session ADD COLUMN failingSince REAL;
   ALTER TABLE session ADD COLUMN description TEXT;
 `,
+  "CREATE INDEX takenUidByTime ON takenUid (freeAt)",
 ];

@@ -118,8 +118,8 @@ export function prepareStatements(database: SqliteDatabase): Statements {
       ON CONFLICT DO UPDATE SET freeAt = excluded.freeAt`),
     // Two for each that is added, so that they become fewer.
     freeUids: database.prepare(`
-      DELETE FROM takenUid WHERE freeAt <= ? AND rowid IN (
-        SELECT rowid FROM takenUid ORDER BY rowid LIMIT 2
+      DELETE FROM takenUid WHERE rowid IN (
+        SELECT rowid FROM takenUid WHERE freeAt <= ? ORDER BY freeAt LIMIT 2
       )`),
     release: database.prepare(
       `UPDATE session SET due = ?, fence = NULL, leasedAt = NULL

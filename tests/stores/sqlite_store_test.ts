@@ -156,7 +156,9 @@ testWith(
     using store = new SqliteStore({ path, clock });
     for (let i = 0; i < 100; i++) {
       const values = new Map([["key", "1"]]);
-      store.create(sessionOf(`${i}`, { values, principal: "ann" }));
+      store.create(
+        sessionOf(`${i}`, { values, principal: "ann", sessionTimeout: 1 }),
+      );
       const { fence } = store.end(`${i}`, "logout", NODE)!;
       store.acknowledge(`${i}`, fence);
       time += 1000;
@@ -235,13 +237,13 @@ testWith(
   },
 );
 
-Deno.test("SqliteStore.create() takes a uid again a minute after the acknowledgement", () => {
+Deno.test("SqliteStore.create() takes the uid of an acknowledged session again a minute after its deadline", () => {
   using made = makeStore();
   const { store, clock } = made;
   const values = new Map([["key", "1"]]);
-  store.create(sessionOf("a", { values }));
+  store.create(sessionOf("a", { values, sessionTimeout: 5000 }));
   store.acknowledge("a", store.end("a", "logout", NODE)!.fence);
-  clock.time += 59_999;
+  clock.time += 64_999;
   assertEquals(store.create(sessionOf("a")), undefined);
   clock.time += 1;
   assertEquals(store.create(sessionOf("a"))?.version, 1);

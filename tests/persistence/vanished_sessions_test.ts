@@ -1,0 +1,167 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import { MemoryStore } from "../../stores/memory_store.ts";
+import type { SessionStore } from "../../stores/store.ts";
+import {
+  asynchronous,
+  BentStore,
+  cookieOf,
+  Node,
+  pass,
+} from "../helpers_store.ts";
+
+/** A store whose records can be lost all at once. */
+class LossyStore {
+  #inner = new MemoryStore();
+  readonly store: SessionStore = new Proxy(this.#inner, {
+    get: (_, name) => {
+      const member = Reflect.get(this.#inner, name, this.#inner);
+      return typeof member === "function" ? member.bind(this.#inner) : member;
+    },
+  });
+
+  /** Puts an empty store in the place of this one. */
+  empty(): void {
+    this.#inner = new MemoryStore();
+  }
+}
+
+const KINDS: Record<string, (store: SessionStore) => SessionStore> = {
+  "a store": (store) => store,
+  "a store that has to be waited for": asynchronous,
+};
+
+/** A node with a listener and a named callback for each session. */
+class WatchedNode extends Node {
+  readonly own: string[] = [];
+  readonly bills: unknown[] = [];
+
+  constructor(store: SessionStore) {
+    super(store);
+    this.site.onEnd("bill", (argument) => void this.bills.push(argument));
+    this.page("visit", (request) => {
+      const session = request.getSession();
+      if (request.isNewSession) {
+        session.set("cart", ["tea"]);
+        session.notifyOnExpire("bill", 7);
+        session.notifyOnExpire(({ reason }) => this.own.push(reason));
+      }
+      return session.uid;
+    }).page("who", (request) => request.session?.uid ?? "nobody")
+      .page("out", (request) => {
+        request.logOut();
+        return "";
+      });
+  }
+}
+
+for (const [kind, wrap] of Object.entries(KINDS)) {
+  Deno.test(`A session that vanished from ${kind} ends as lost at its deadline, once, and is reported`, async () => {
+    using time = new FakeTime();
+    const lossy = new LossyStore();
+    await using node = new WatchedNode(wrap(lossy.store));
+    const uid = await (await node.get("visit")).text();
+    await pass(time, 100);
+    lossy.empty();
+    await pass(time, 59_000);
+    assertEquals(node.reasons, []);
+    await pass(time, 5000);
+    assertEquals([node.reasons, node.own, node.bills], [
+      ["lost"],
+      ["lost"],
+      [7],
+    ]);
+    assertEquals(node.ends[0]!.uid, uid);
+    assertEquals(node.ends[0]!.session.get("cart"), ["tea"]);
+    assertEquals(node.errors.length, 1);
+    assertMatch(
+      String(node.errors[0]),
+      new RegExp(`A session has vanished from the store.*"${uid}"`),
+    );
+    await pass(time, 120_000);
+    assertEquals([node.reasons, node.errors.length], [["lost"], 1]);
+    assertEquals(node.site.sessions.size, 0);
+  });
+
+  Deno.test(`A session that vanished from ${kind} ends as lost when its visitor comes, who gets another`, async () => {
+    using time = new FakeTime();
+    const lossy = new LossyStore();
+    await using node = new WatchedNode(wrap(lossy.store));
+    const first = await node.get("visit");
+    const uid = await first.text();
+    await pass(time, 100);
+    lossy.empty();
+    const second = await node.get("visit", cookieOf(first));
+    assertEquals(await second.text() === uid, false);
+    await pass(time, 5000);
+    assertEquals([node.reasons, node.own, node.bills], [
+      ["lost"],
+      ["lost"],
+      [7],
+    ]);
+    assertEquals(
+      await (await node.get("who", cookieOf(first))).text(),
+      "nobody",
+    );
+  });
+
+  Deno.test(`A logout of a session that vanished from ${kind} is delivered, once`, async () => {
+    using time = new FakeTime();
+    const lossy = new LossyStore();
+    await using node = new WatchedNode(wrap(lossy.store));
+    const uid = await (await node.get("visit")).text();
+    await pass(time, 100);
+    lossy.empty();
+    node.site.sessions.get(uid)!.expire();
+    await pass(time, 5000);
+    assertEquals([node.reasons, node.own, node.bills], [
+      ["logout"],
+      ["logout"],
+      [7],
+    ]);
+  });
+
+  Deno.test(`Of two processes that hold a session that vanished from ${kind} one delivers its end`, async () => {
+    using time = new FakeTime();
+    const lossy = new LossyStore();
+    const store = wrap(lossy.store);
+    await using one = new WatchedNode(store);
+    await using other = new WatchedNode(store);
+    const cookies: string[] = [];
+    for (let visitor = 0; visitor < 20; visitor++) {
+      const cookie = cookieOf(await one.get("visit"));
+      await other.get("visit", cookie);
+      cookies.push(cookie);
+    }
+    await pass(time, 100);
+    lossy.empty();
+    await pass(time, 65_000);
+    const reasons = [...one.reasons, ...other.reasons];
+    assertEquals(reasons, cookies.map(() => "lost"));
+    assertEquals(one.own, cookies.map(() => "lost"));
+    assertEquals([...one.bills, ...other.bills].length, cookies.length);
+    const reports = [...one.errors, ...other.errors].map(String);
+    assertEquals(reports.length < 5, true, reports.join());
+    assertMatch(reports[0]!, /sessions have vanished .* more$/);
+  });
+
+  Deno.test(`A process that missed a logout in ${kind} does not take the session for lost`, async () => {
+    using time = new FakeTime();
+    const bent = new BentStore(wrap(new MemoryStore()));
+    // No notification arrives.
+    bent.bends.watch = () => () => {};
+    await using one = new WatchedNode(bent.store);
+    await using other = new WatchedNode(bent.inner);
+    const first = await one.get("visit");
+    one.site.sessions.get(await first.text())!.sessionTimeout = 600;
+    await one.get("visit", cookieOf(first));
+    await other.get("out", cookieOf(first));
+    await pass(time, 2000);
+    assertEquals(other.reasons, ["logout"]);
+    await pass(time, 700_000);
+    assertEquals([one.reasons, other.reasons], [[], ["logout"]]);
+    assertEquals([...one.bills, ...other.bills], [7]);
+    assertEquals([...one.errors, ...other.errors], []);
+    assertEquals(one.site.sessions.size, 0);
+  });
+}
