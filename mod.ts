@@ -22,7 +22,9 @@
  * class Greeter extends Resource {
  *   override render_GET(request: SiteRequest): string {
  *     const session = request.getSession();
- *     session.notifyOnExpire(({ uid, reason }) => console.log(uid, reason));
+ *     if (request.isNewSession) {
+ *       session.notifyOnExpire(({ uid, reason }) => console.log(uid, reason));
+ *     }
  *     return "hello";
  *   }
  * }

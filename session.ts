@@ -230,7 +230,9 @@ const NO_VALUES: ReadonlyMap<string, unknown> = new Map();
  *   override isLeaf = true;
  *   override render_GET(request: SiteRequest): string {
  *     const session = request.getSession();
- *     session.notifyOnExpire(({ reason }) => ends.push(reason));
+ *     if (request.isNewSession) {
+ *       session.notifyOnExpire(({ reason }) => ends.push(reason));
+ *     }
  *     return "hello";
  *   }
  * }

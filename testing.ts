@@ -15,7 +15,10 @@
  *   isTaken = false;
  *   override render_GET(request: SiteRequest): string {
  *     this.isTaken = true;
- *     request.getSession().notifyOnExpire(() => this.isTaken = false);
+ *     const session = request.getSession();
+ *     if (request.isNewSession) {
+ *       session.notifyOnExpire(() => this.isTaken = false);
+ *     }
  *     return "Yours";
  *   }
  * }

@@ -19,9 +19,11 @@ class Late extends Resource {
   override render_GET(request: SiteRequest): string {
     const session = request.getSession();
     session.sessionTimeout = 1;
-    session.notifyOnExpire(() => {
-      throw new Error("The goodbye could not be sent");
-    });
+    if (request.isNewSession) {
+      session.notifyOnExpire(() => {
+        throw new Error("The goodbye could not be sent");
+      });
+    }
     return "See you.";
   }
 }
