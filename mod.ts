@@ -66,6 +66,7 @@ export { type RenderMethod, Resource, UnsupportedMethod } from "./resource.ts";
 export {
   type FetchFunction,
   FetchResource,
+  type FetchResourceOptions,
 } from "./resources/fetch_resource.ts";
 export { FormTokens, type FormTokensOptions } from "./resources/form_tokens.ts";
 export { Guard, type GuardOptions } from "./resources/guard.ts";

@@ -43,6 +43,7 @@ import {
 } from "./registry/visit.ts";
 import { setETag, setLastModified } from "./request/conditional.ts";
 import {
+  ENDS_WITH_SESSION,
   ENTER,
   HAS_SUCCEEDED,
   NOTIFY_DELIVERY,
@@ -182,6 +183,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   #sentStatus: number | undefined = undefined;
   /** @ignore */
   [OPENED_STREAMS]: OpenStream[] | undefined = undefined;
+  /** @ignore */
+  [ENDS_WITH_SESSION] = false;
   #visit: RequestVisit<Sessions> | undefined = undefined;
   #delivery: Delivery | undefined = undefined;
   #forwarded: Forwarded | undefined = undefined;

@@ -40,6 +40,7 @@ import {
   OWNER,
   RESTORE,
   SET_TIMES,
+  STREAMS,
   VALUES,
 } from "./session/internals.ts";
 import {
@@ -1051,6 +1052,11 @@ export class Session {
 
   #getValues(): SessionValues<Session> {
     return this.#getLazy().values ??= new SessionValues<Session>(this);
+  }
+
+  /** @ignore */
+  get [STREAMS](): SessionStreams {
+    return this.#getStreams();
   }
 
   #getStreams(): SessionStreams {

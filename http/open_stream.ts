@@ -45,7 +45,7 @@ export class SessionsLiveOn extends DOMException {
 interface SiteStreams {
   readonly open: Set<OpenStream>;
   /** Closed streams with bytes that the client has not taken. */
-  readonly untaken: Set<OpenStream>;
+  readonly untaken: Set<object>;
 }
 
 /**
@@ -93,12 +93,12 @@ export function countOpen(stopSignal: AbortSignal): number {
 }
 
 /** Notes that the client has not taken all that a closed stream has sent. */
-export function noteUntaken(stream: OpenStream, stopSignal: AbortSignal): void {
+export function noteUntaken(stream: object, stopSignal: AbortSignal): void {
   streamsUntil(stopSignal).untaken.add(stream);
 }
 
 /** Notes that the client has taken all, or has left. */
-export function noteTaken(stream: OpenStream, stopSignal: AbortSignal): void {
+export function noteTaken(stream: object, stopSignal: AbortSignal): void {
   streamsOf.get(stopSignal)?.untaken.delete(stream);
 }
 
@@ -141,7 +141,7 @@ function streamsUntil(stopSignal: AbortSignal): SiteStreams {
   if (known !== undefined) return known;
   const streams = {
     open: new Set<OpenStream>(),
-    untaken: new Set<OpenStream>(),
+    untaken: new Set<object>(),
   };
   streamsOf.set(stopSignal, streams);
   stopSignal.addEventListener("abort", () => {

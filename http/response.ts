@@ -1,6 +1,6 @@
 import type { Delivery } from "./delivery.ts";
-import { isSelfClosing } from "./open_stream.ts";
-import { watchStream } from "./watch_stream.ts";
+import { isSelfClosing, noteTaken, noteUntaken } from "./open_stream.ts";
+import { type StreamWatcher, watchStream } from "./watch_stream.ts";
 
 /** The parts of a response beside its body, and how it is sent. */
 export interface ResponseParts {
@@ -161,14 +161,37 @@ function follow(
   headers: Headers,
   parts: ResponseParts,
 ): ReadableStream {
-  return watchStream(body, {
-    onError: parts.onBodyError,
-    onCancelError: parts.onBodyError,
-    ...parts.delivery?.watcher(),
-    signal: isEvents(headers) && !isSelfClosing(body)
-      ? parts.stopSignal
-      : undefined,
-  });
+  const { delivery, onBodyError, stopSignal } = parts;
+  const watcher: StreamWatcher = {
+    onError: onBodyError,
+    onCancelError: onBodyError,
+    ...delivery?.watcher(),
+  };
+  const isCutOff = isEvents(headers) && !isSelfClosing(body);
+  return watchStream(body, isCutOff ? untilStop(watcher, stopSignal) : watcher);
+}
+
+/** Returns the watcher of a stream that ends when the site stops. */
+function untilStop(watcher: StreamWatcher, signal: AbortSignal): StreamWatcher {
+  const stream = {};
+  const onOver = () => noteTaken(stream, signal);
+  return {
+    ...watcher,
+    signal,
+    onAbort: () => noteUntaken(stream, signal),
+    onEnd: () => {
+      onOver();
+      watcher.onEnd?.();
+    },
+    onError: (error) => {
+      onOver();
+      watcher.onError?.(error);
+    },
+    onCancel: (reason) => {
+      onOver();
+      watcher.onCancel?.(reason);
+    },
+  };
 }
 
 /**

@@ -15,6 +15,8 @@ export interface StreamWatcher {
   onError?: (error: unknown) => void;
   /** The reader cancelled the stream. */
   onCancel?: (reason: unknown) => void;
+  /** The signal has aborted; `onEnd` follows when the reader takes the end. */
+  onAbort?: () => void;
   /** Ends the stream, as at the end of the source, when it aborts. */
   signal?: AbortSignal | undefined;
 }
@@ -29,7 +31,10 @@ export function watchStream(
   const cancel = (reason: unknown) =>
     reader.cancel(reason).catch((error) => watcher.onCancelError?.(error));
   // Cancelling resolves a waiting read as the end of the stream.
-  const stop = () => void cancel(signal?.reason);
+  const stop = () => {
+    watcher.onAbort?.();
+    void cancel(signal?.reason);
+  };
   if (signal?.aborted) stop();
   signal?.addEventListener("abort", stop);
   const ignore = () => signal?.removeEventListener("abort", stop);

@@ -8,6 +8,15 @@ import {
   STRING,
 } from "../base/options.ts";
 import { HttpError } from "../http/http_error.ts";
+import {
+  GOING_AWAY,
+  INTERNAL_ERROR,
+  POLICY,
+  shorten,
+  TOO_BIG,
+  TRY_AGAIN,
+} from "./close_codes.ts";
+import { ignoreUpgrade } from "./upgrade_watch.ts";
 import type { OpenStream } from "../http/open_stream.ts";
 import {
   type OriginatingRequest,
@@ -120,19 +129,6 @@ const LONGEST_CLOSING = 5000;
 /** Seconds without a message until Deno's socket sends a ping, by default. */
 const IDLE_TIMEOUT = 30;
 
-/**
- * Close codes: going away, a policy against staying, a message that is too big, an
- * error here, and come back later.
- */
-const GOING_AWAY = 1001;
-const POLICY = 1008;
-const TOO_BIG = 1009;
-const INTERNAL_ERROR = 1011;
-const TRY_AGAIN = 1013;
-
-/** The most bytes of a reason in a close frame; with more, close() throws. */
-const MAX_REASON = 123;
-
 /** A WebSocket for as long as a session lasts; its messages are access. */
 export class TiedSocket implements SessionSocket, OpenStream {
   readonly socket: WebSocket;
@@ -171,6 +167,7 @@ export class TiedSocket implements SessionSocket, OpenStream {
       throw new HttpError(400, "The request asks for no WebSocket");
     }
     refuseOtherOrigins(request, origins);
+    ignoreUpgrade(request.request);
     const { socket, response } = Deno.upgradeWebSocket(
       request.request,
       // Deno sends the ping after half of the time.
@@ -313,13 +310,6 @@ export class TiedSocket implements SessionSocket, OpenStream {
     if (this.#timer !== undefined) this.#parts.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
-}
-
-/** Returns as many whole characters of a reason as fit in a close frame. */
-function shorten(reason: string): string {
-  const bytes = new Uint8Array(MAX_REASON);
-  const { written } = new TextEncoder().encodeInto(reason, bytes);
-  return new TextDecoder().decode(bytes.subarray(0, written));
 }
 
 /** Returns whether a message has more than so many bytes. */

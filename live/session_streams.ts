@@ -10,11 +10,13 @@ import {
   OPENED_STREAMS,
   type OpenStream,
 } from "../http/open_stream.ts";
+import { ForeignSocket } from "./foreign_socket.ts";
 import {
   type SessionSocket,
   type SessionSocketOptions,
   TiedSocket,
 } from "./session_socket.ts";
+import { TiedBody } from "./tied_body.ts";
 
 /** A request's method that returns the generation of the token that it carried. */
 export const TOKEN_GENERATION: unique symbol = Symbol("tokenGeneration");
@@ -97,6 +99,8 @@ export class SessionStreams {
   /** The generation of the token that opened each; Infinity without a token. */
   readonly #generations = new Map<OpenStream, number>();
   readonly #open = new Set<OpenStream>();
+  /** The bodies and sockets of mounted applications, which no limit counts. */
+  readonly #tied = new Set<OpenStream>();
   #access: TokenGenerations | undefined = undefined;
   /** Fires when streams of replaced tokens are to be cut. */
   #timer: unknown = undefined;
@@ -115,7 +119,7 @@ export class SessionStreams {
   end(reason: string): void {
     this.#access = undefined;
     this.#setTimer();
-    for (const stream of this.#open) stream.end(reason);
+    for (const stream of [...this.#open, ...this.#tied]) stream.end(reason);
   }
 
   /**
@@ -125,7 +129,7 @@ export class SessionStreams {
    */
   cutBefore(access: TokenGenerations): void {
     this.#access = access;
-    if (this.#open.size > 0) this.#setTimer();
+    if (this.#generations.size > 0) this.#setTimer();
   }
 
   /** Cuts the streams whose token has expired, and sets a timer for the others. */
@@ -163,14 +167,10 @@ export class SessionStreams {
     request: StreamRequest,
     options: EventStreamOptions,
   ): EventStream {
-    const { stopSignal } = request.site;
-    this.#checkRoom(stopSignal);
+    this.#checkRoom(request.site.stopSignal);
     const stream: EventStream = new EventStream({
       clock: this.#session.site.clock,
-      isStored: this.#owner.isStored,
-      onClosed: () => this.#drop(stream, stopSignal),
-      onUntaken: () => noteUntaken(stream, stopSignal),
-      onTaken: () => noteTaken(stream, stopSignal),
+      ...this.#partsOf(() => stream, request),
       onError: this.#report,
     }, options);
     this.#begin(stream, request);
@@ -184,11 +184,10 @@ export class SessionStreams {
   ): SessionSocket {
     const session = this.#session;
     const { clock } = session.site;
-    const { stopSignal } = request.site;
-    this.#checkRoom(stopSignal);
+    this.#checkRoom(request.site.stopSignal);
     const stream: TiedSocket = new TiedSocket(request, {
       clock,
-      isStored: this.#owner.isStored,
+      ...this.#partsOf(() => stream, request),
       touchDelay: () =>
         Math.min(
           TOUCH_EVERY,
@@ -197,9 +196,6 @@ export class SessionStreams {
       untouchedFor: () => clock.now() - session.lastModified * 1000,
       touch: this.#touch,
       onOpen: () => this.#keep(stream, request),
-      onClosed: () => this.#drop(stream, stopSignal),
-      onUntaken: () => noteUntaken(stream, stopSignal),
-      onTaken: () => noteTaken(stream, stopSignal),
       onError: this.#report,
     }, options);
     this.#begin(stream, request);
@@ -229,22 +225,59 @@ export class SessionStreams {
     this.#keep(stream, request);
   }
 
-  #keep(stream: OpenStream, request: StreamRequest): void {
+  /** Returns a body to send in place of another one, which ends with the session. */
+  tieBody(
+    body: ReadableStream<Uint8Array>,
+    request: StreamRequest,
+  ): ReadableStream<Uint8Array> {
+    const tied: TiedBody = new TiedBody(body, {
+      ...this.#partsOf(() => tied, request),
+      onError: this.#report,
+    });
+    this.#keep(tied, request, this.#tied);
+    return tied.stream;
+  }
+
+  /** Closes a socket that an application has opened when the session ends. */
+  tieSocket(socket: WebSocket, request: StreamRequest): void {
+    const tied: ForeignSocket = new ForeignSocket(
+      socket,
+      this.#partsOf(() => tied, request),
+    );
+    this.#keep(tied, request, this.#tied);
+  }
+
+  /** Returns the parts of a stream; it is asked for once it is closed. */
+  #partsOf(stream: () => OpenStream, { site: { stopSignal } }: StreamRequest) {
+    return {
+      isStored: this.#owner.isStored,
+      onClosed: () => this.#drop(stream(), stopSignal),
+      onUntaken: () => noteUntaken(stream(), stopSignal),
+      onTaken: () => noteTaken(stream(), stopSignal),
+    };
+  }
+
+  #keep(
+    stream: OpenStream,
+    request: StreamRequest,
+    streams: Set<OpenStream> = this.#open,
+  ): void {
     const session = this.#session;
     // The timer of a deadline that has passed may be late.
     session.checkExpired();
     if (session.end !== undefined) return stream.end(session.end.reason);
     const generation = request[TOKEN_GENERATION]?.(session) ?? Infinity;
     this.#generations.set(stream, generation);
-    keepStream(stream, this.#open, request.site.stopSignal);
+    keepStream(stream, streams, request.site.stopSignal);
   }
 
   #drop(stream: OpenStream, stopSignal: AbortSignal): void {
     this.#generations.delete(stream);
-    if (this.#open.size === 1 && this.#timer !== undefined) {
+    if (this.#generations.size === 0 && this.#timer !== undefined) {
       this.#session.site.clock.clearTimeout(this.#timer);
       this.#timer = undefined;
     }
+    this.#tied.delete(stream);
     dropStream(stream, this.#open, stopSignal);
   }
 

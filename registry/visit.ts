@@ -157,6 +157,11 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     return this.#session;
   }
 
+  /** Whether its session lasts for this request only. */
+  get isTransient(): boolean {
+    return this.#isTransient;
+  }
+
   get lookups(): readonly Lookup[] {
     return this.#lookups ?? NO_LOOKUPS;
   }

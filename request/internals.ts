@@ -36,3 +36,6 @@ export const NOTIFY_DELIVERY: unique symbol = Symbol("notifyDelivery");
 
 /** Of a resource: whether a child that it found has a fixed name in routes. */
 export const HAS_NAMED_CHILD: unique symbol = Symbol("hasNamedChild");
+
+/** Of a request: whether streamed bodies and sockets end with its session. */
+export const ENDS_WITH_SESSION: unique symbol = Symbol("endsWithSession");

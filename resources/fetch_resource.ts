@@ -5,9 +5,11 @@
  */
 
 import { describe } from "../base/describe.ts";
+import { BOOLEAN, checkOptions, type OptionRules } from "../base/options.ts";
 import { encodePath, pathOf } from "../http/path.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource, UnsupportedMethod } from "../resource.ts";
+import { setEndsWithSession } from "./end_with_session.ts";
 
 /**
  * Responds to a request: the `fetch` of a Hono application or of another
@@ -17,6 +19,25 @@ export type FetchFunction = (
   request: Request,
   info?: Deno.ServeHandlerInfo,
 ) => Response | Promise<Response>;
+
+/** The options of a {@linkcode FetchResource}. */
+export interface FetchResourceOptions {
+  /**
+   * Whether streamed bodies and WebSockets of the function end with the session of
+   * their request: at its end, after a login elsewhere, and at a stop. That concerns
+   * bodies of unknown length other than JSON; an application that hears of it by its
+   * stream is told that the client has left. A socket gets code 1008 and the reason.
+   *
+   * To get at the sockets, the first request for one replaces
+   * `Deno.upgradeWebSocket` by a function that does the same besides. An
+   * application that has kept the original keeps its sockets.
+   *
+   * @default {as the guard in front says, or else false}
+   */
+  endsWithSession?: boolean;
+}
+
+const RULES: OptionRules<FetchResourceOptions> = { endsWithSession: BOOLEAN };
 
 /**
  * Lets a function respond to all requests for this resource and below it.
@@ -55,21 +76,25 @@ export class FetchResource extends Resource {
   /** @ignore */
   override isLeaf = true;
   readonly #answer: FetchFunction;
+  readonly #endsWithSession: boolean | undefined;
 
   /**
    * Makes a resource that calls a function.
    *
    * @param answer Called for each request of any method.
-   * @throws {TypeError} If it is not a function.
+   * @throws {TypeError} If it is not a function, or an option is of the wrong kind
+   * or unknown.
    */
-  constructor(answer: FetchFunction) {
+  constructor(answer: FetchFunction, options: FetchResourceOptions = {}) {
     super();
+    checkOptions("mount a function", options, RULES);
     if (typeof answer !== "function") {
       throw new TypeError(
         `Cannot mount ${describe(answer)}: it is not a function`,
       );
     }
     this.#answer = answer;
+    this.#endsWithSession = options.endsWithSession;
   }
 
   /**
@@ -79,6 +104,9 @@ export class FetchResource extends Resource {
    * platform refuses to make such a Request. The response is a 501.
    */
   override render(request: SiteRequest): Response | Promise<Response> {
+    if (this.#endsWithSession !== undefined) {
+      setEndsWithSession(request, this.#endsWithSession);
+    }
     return this.#answer(
       requestFor(request),
       request.info as Deno.ServeHandlerInfo | undefined,

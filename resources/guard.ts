@@ -8,6 +8,7 @@ import { basicChallenge, parseBasic } from "../http/basic_credentials.ts";
 import { describe } from "../base/describe.ts";
 import { proceed } from "../base/maybe_promise.ts";
 import {
+  BOOLEAN,
   checkOptions,
   type OptionRules,
   required,
@@ -18,6 +19,7 @@ import { ORIGINS, refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { errorPage } from "./pages.ts";
+import { setEndsWithSession } from "./end_with_session.ts";
 import { giveBackSegment, renderBehind } from "./pass_on.ts";
 import type { PasswordCheck } from "./password_check.ts";
 
@@ -35,11 +37,21 @@ export interface GuardOptions {
    * @default {[]}
    */
   origins?: readonly string[];
+  /**
+   * Whether streamed bodies and WebSockets of the guarded resources end with the
+   * session of their request: at its end, after a login elsewhere, and at a stop.
+   * That concerns bodies of unknown length other than JSON. The events and sockets
+   * of sessions end with them in any case.
+   *
+   * @default {true}
+   */
+  endsWithSession?: boolean;
 }
 
 const RULES: OptionRules<GuardOptions> = {
   realm: required(STRING),
   origins: ORIGINS,
+  endsWithSession: BOOLEAN,
 };
 
 /**
@@ -83,6 +95,7 @@ const RULES: OptionRules<GuardOptions> = {
 export class Guard extends Resource {
   /** The name of the protected area; see {@linkcode GuardOptions.realm}. */
   readonly realm: string;
+  readonly #endsWithSession: boolean;
   readonly #resource: Resource;
   readonly #check: PasswordCheck;
   readonly #refusal: Resource;
@@ -122,6 +135,7 @@ export class Guard extends Resource {
       );
     }
     checkOptions("make a guard", options, RULES);
+    this.#endsWithSession = options.endsWithSession ?? true;
     this.#resource = resource;
     this.#check = check;
     this.#origins = [...options.origins ?? []];
@@ -177,6 +191,7 @@ export class Guard extends Resource {
     // An override may return another value for "no user", such as null.
     if (typeof user !== "string") return this.#refusal;
     request.user = user;
+    setEndsWithSession(request, this.#endsWithSession);
     return this.#resource;
   }
 }

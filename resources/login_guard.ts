@@ -9,6 +9,7 @@ import { describe } from "../base/describe.ts";
 import { proceed } from "../base/maybe_promise.ts";
 import {
   ABOVE_ZERO,
+  BOOLEAN,
   checkOptions,
   FUNCTION,
   type OptionRules,
@@ -21,6 +22,7 @@ import type { Rendered, SiteRequest } from "../request.ts";
 import { OPEN_VISIT } from "../request/internals.ts";
 import { Resource } from "../resource.ts";
 import { forbidden } from "./pages.ts";
+import { setEndsWithSession } from "./end_with_session.ts";
 import { giveBackSegment, renderBehind } from "./pass_on.ts";
 
 /** The options of a {@linkcode LoginGuard}; each may be left out. */
@@ -55,6 +57,15 @@ export interface LoginGuardOptions {
    * @default {[]}
    */
   origins?: readonly string[];
+  /**
+   * Whether streamed bodies and WebSockets of the guarded resources end with the
+   * session of their request: at its end, after a login elsewhere, and at a stop.
+   * That concerns bodies of unknown length other than JSON. The events and sockets
+   * of sessions end with them in any case.
+   *
+   * @default {true}
+   */
+  endsWithSession?: boolean;
 }
 
 const RULES: OptionRules<LoginGuardOptions> = {
@@ -65,6 +76,7 @@ const RULES: OptionRules<LoginGuardOptions> = {
   maxAge: ABOVE_ZERO,
   allow: FUNCTION,
   origins: ORIGINS,
+  endsWithSession: BOOLEAN,
 };
 
 /** The parameter of the login page's URL that holds the path to go back to. */
@@ -124,6 +136,7 @@ const MAX_NEXT = 2000;
  * ```
  */
 export class LoginGuard extends Resource {
+  readonly #endsWithSession: boolean;
   readonly #resource: Resource;
   readonly #maxAge: number;
   readonly #allow: LoginGuardOptions["allow"];
@@ -153,6 +166,7 @@ export class LoginGuard extends Resource {
     const { loginPath = "/login", maxAge = Infinity, allow } = options;
     // The path as browsers send it.
     const path = localPath(loginPath)!;
+    this.#endsWithSession = options.endsWithSession ?? true;
     this.#resource = resource;
     this.#maxAge = maxAge;
     this.#allow = allow;
@@ -201,6 +215,7 @@ export class LoginGuard extends Resource {
       return this.#refuse(request);
     }
     request.user = principal;
+    setEndsWithSession(request, this.#endsWithSession);
     request[OPEN_VISIT]().visitLater();
     if (this.#allow === undefined) return this.#resource;
     const verdict: unknown = this.#allow(principal, request);

@@ -41,3 +41,6 @@ export const COUNT_VISIT: unique symbol = Symbol("countVisit");
 
 /** Of a session: whether a request under way keeps it from idling out. */
 export const IS_HELD: unique symbol = Symbol("isHeld");
+
+/** Of a session: its streams and sockets. */
+export const STREAMS: unique symbol = Symbol("streams");

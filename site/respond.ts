@@ -4,8 +4,16 @@ import { dropUnsent } from "../http/open_stream.ts";
 import { isRendered } from "../http/response.ts";
 import type { SessionHeaders } from "../registry/visit.ts";
 import type { ErrorContext, Rendered, SiteRequest } from "../request.ts";
-import { ENTER, RESET, RESPOND, VISIT, WAIT } from "../request/internals.ts";
+import {
+  ENDS_WITH_SESSION,
+  ENTER,
+  RESET,
+  RESPOND,
+  VISIT,
+  WAIT,
+} from "../request/internals.ts";
 import type { Resource } from "../resource.ts";
+import { tieBody } from "./tie_body.ts";
 import { SITE_HEADERS, type SiteHeaders } from "./site_headers.ts";
 
 /** The parts of a site that sending a response uses. */
@@ -65,6 +73,7 @@ export function respond(
     request[RESET]();
     rendered = upgrade;
   }
+  if (request[ENDS_WITH_SESSION]) rendered = tieBody(rendered, request);
   const visit = request[VISIT];
   if (visit === undefined) return send(site, rendered, NO_SESSION, request);
   const finishing = visit.finish();

@@ -16,6 +16,8 @@ import type {
 import {
   type EndSessionsOptions,
   type EventStreamOptions,
+  FetchResource,
+  type FetchResourceOptions,
   FormTokens,
   type FormTokensOptions,
   Guard,
@@ -305,6 +307,7 @@ for (const Kind of [Guard, SessionGuard]) {
     {
       realm: { ...TEXT, text: ["a\nb", "é"], isRequired: true },
       origins: ORIGINS,
+      endsWithSession: FLAG,
     },
     { realm: "here" },
   );
@@ -317,7 +320,13 @@ entry<LoginGuardOptions>(
     maxAge: number(0, -1),
     allow: ACTION,
     origins: ORIGINS,
+    endsWithSession: FLAG,
   },
+);
+entry<FetchResourceOptions>(
+  "FetchResourceOptions",
+  (options) => new FetchResource(() => new Response(), options),
+  { endsWithSession: FLAG },
 );
 entry<SameOriginOptions>(
   "SameOriginOptions",
