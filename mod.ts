@@ -131,3 +131,4 @@ export {
   type SiteOptions,
   type SuspiciousSession,
 } from "./site.ts";
+export { Wrap } from "./resources/wrap.ts";

@@ -8,7 +8,7 @@ import type { Cookie } from "@std/http/cookie";
 import type { Clock } from "./base/clock.ts";
 import { describe } from "./base/describe.ts";
 import { proceed } from "./base/maybe_promise.ts";
-import { readBody } from "./http/body.ts";
+import { pipeBody, readBody } from "./http/body.ts";
 import {
   addressOf,
   type ConnectionInfo,
@@ -336,6 +336,18 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   /** Reads the body as bytes; errors as for {@linkcode SiteRequest.formData}. */
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
     return this.#read((body) => body.bytes());
+  }
+
+  /**
+   * Streams the body into a sink, without holding it in memory. The sink is closed at
+   * the end, or aborted with the error.
+   *
+   * @returns the number of bytes.
+   * @throws {HttpError} Rejects with 413 if the body has more than `maxBodyBytes`,
+   * with 400 if it breaks off. An error of the sink is thrown as it is.
+   */
+  pipeTo(sink: WritableStream<Uint8Array>): Promise<number> {
+    return pipeBody(this.request, this.site.maxBodyBytes, sink);
   }
 
   /**

@@ -128,6 +128,15 @@ export class Resource {
    */
   usesSession: boolean = true;
 
+  /**
+   * The most bytes of a body that its own code may read, 0 or more; Infinity for
+   * uploads that are streamed. It replaces the site's `maxBodyBytes`, for requests
+   * that are rendered here; `getChild()` reads by the site's.
+   *
+   * @default {undefined}
+   */
+  maxBodyBytes: number | undefined = undefined;
+
   readonly #children = new Map<string, Resource>();
 
   /** The children that were put here, in the order in which they were put. */

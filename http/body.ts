@@ -1,5 +1,22 @@
+import { atLeast, checkOptions } from "../base/options.ts";
 import { HttpError } from "./http_error.ts";
 import { watchStream } from "./watch_stream.ts";
+
+/** Limits that resources set for the bodies of their requests. */
+const limits = new WeakMap<Request, number>();
+
+const RULES = { maxBodyBytes: atLeast(0) };
+
+/**
+ * Sets the limit of a request's body in place of that of the site.
+ *
+ * @throws {TypeError} If it is not a number.
+ * @throws {RangeError} If it is negative or NaN.
+ */
+export function limitBody(request: Request, maxBodyBytes: number): void {
+  checkOptions("limit a body", { maxBodyBytes }, RULES);
+  limits.set(request, maxBodyBytes);
+}
 
 /**
  * Reads the body of a request, up to a limit.
@@ -7,6 +24,7 @@ import { watchStream } from "./watch_stream.ts";
  * Deno ensures that a body of a declared length is not longer. The bytes of other
  * bodies are counted as they arrive.
  *
+ * @param maxBytes The limit, unless {@linkcode limitBody} has set another.
  * @throws {HttpError} 413 if it is longer than the limit, 400 if `read` fails.
  * @throws {TypeError} If it has been read before.
  */
@@ -15,24 +33,16 @@ export async function readBody<T>(
   maxBytes: number,
   read: (body: Request | Response) => Promise<T>,
 ): Promise<T> {
-  if (request.bodyUsed) {
-    throw new TypeError("Cannot read the body: it has been read before");
-  }
+  refuseUsed(request);
+  maxBytes = limits.get(request) ?? maxBytes;
   const declared = request.headers.get("content-length");
   if (Number(declared ?? 0) > maxBytes) throw tooLarge(maxBytes);
   let body: Request | Response = request;
   if (declared === null && request.body !== null) {
-    let count = 0;
-    const counted = watchStream(request.body, {
-      onChunk: (chunk) => {
-        count += chunk.byteLength;
-        if (count > maxBytes) throw tooLarge(maxBytes);
-      },
-    });
     // A Request of a stream would need the option `duplex`; a Response does not.
     const type = request.headers.get("content-type");
     body = new Response(
-      counted,
+      countBytes(request.body, maxBytes),
       type === null ? {} : { headers: [["content-type", type]] },
     );
   }
@@ -43,6 +53,76 @@ export async function readBody<T>(
     throw new HttpError(400, "The body cannot be read as what it should be", {
       cause: error,
     });
+  }
+}
+
+/**
+ * Streams the body of a request into a sink, which is closed at the end, or aborted
+ * with the error. At no time more than a few chunks are in memory.
+ *
+ * @param maxBytes As for {@linkcode readBody}.
+ * @returns the number of bytes.
+ * @throws {HttpError} 413 if it is longer than the limit, 400 if it breaks off.
+ * @throws {TypeError} If it has been read before.
+ * @throws the error of the sink, if that fails.
+ */
+export async function pipeBody(
+  request: Request,
+  maxBytes: number,
+  sink: WritableStream<Uint8Array>,
+): Promise<number> {
+  maxBytes = limits.get(request) ?? maxBytes;
+  let count = 0;
+  let failure: unknown;
+  try {
+    refuseUsed(request);
+    if (Number(request.headers.get("content-length") ?? 0) > maxBytes) {
+      throw tooLarge(maxBytes);
+    }
+  } catch (error) {
+    await sink.abort(error);
+    throw error;
+  }
+  if (request.body === null) {
+    await sink.close();
+    return 0;
+  }
+  const counted = watchStream(request.body, {
+    onChunk: ({ byteLength }) => {
+      count += byteLength;
+      if (count > maxBytes) throw tooLarge(maxBytes);
+    },
+    onError: (error) => {
+      failure = error;
+    },
+  });
+  try {
+    await counted.pipeTo(sink);
+  } catch (error) {
+    // The sink of the application has errors of its own.
+    if (error !== failure || error instanceof HttpError) throw error;
+    throw new HttpError(400, "The body broke off", { cause: error });
+  }
+  return count;
+}
+
+function countBytes(
+  body: ReadableStream<Uint8Array>,
+  maxBytes: number,
+): ReadableStream<Uint8Array> {
+  let count = 0;
+  return watchStream(body, {
+    onChunk: ({ byteLength }) => {
+      count += byteLength;
+      if (count > maxBytes) throw tooLarge(maxBytes);
+    },
+  });
+}
+
+/** @throws {TypeError} If the body of a request has been read before. */
+function refuseUsed(request: Request): void {
+  if (request.bodyUsed) {
+    throw new TypeError("Cannot read the body: it has been read before");
   }
 }
 

@@ -52,7 +52,7 @@ export function noteInnerChanges(
         ),
       );
     } else {
-      const act = `keep the change inside "${key}"`;
+      const act = `keep the change inside ${describe(key)}`;
       const refusal = refuseLarge(
         { limit: maxBytes, texts: state.texts },
         { key, text: after, act, uid: session.uid },

@@ -1,4 +1,5 @@
 import { isPromiseLike, proceed } from "../base/maybe_promise.ts";
+import { limitBody } from "../http/body.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { ENTER, WAIT } from "../request/internals.ts";
 import type { Resource } from "../resource.ts";
@@ -17,8 +18,18 @@ export function renderBehind(
   request: SiteRequest,
 ): Rendered | Promise<Rendered> {
   return proceed(request[ENTER](resource), () => {
-    const rendered = resource.render(request);
+    const rendered = renderOwn(resource, request);
     if (isPromiseLike(rendered)) request[WAIT]();
     return rendered;
   });
+}
+
+/** Renders a resource that was entered, with its own limit for bodies. */
+export function renderOwn(
+  resource: Resource,
+  request: SiteRequest,
+): Rendered | Promise<Rendered> {
+  const { maxBodyBytes } = resource;
+  if (maxBodyBytes !== undefined) limitBody(request.request, maxBodyBytes);
+  return resource.render(request);
 }

@@ -2,7 +2,7 @@ import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { RouteWatch } from "../metrics/route_watch.ts";
 import type { SiteRequest } from "../request.ts";
-import { type Resource, UnsupportedMethod } from "../resource.ts";
+import { Resource, UnsupportedMethod } from "../resource.ts";
 import { answerError, type FailingSite } from "./answer_error.ts";
 import { respondWith } from "./respond.ts";
 import { asksForServer, SERVER_OPTIONS } from "./server_options.ts";
@@ -14,6 +14,17 @@ export interface AnsweringSite extends FailingSite {
   /** Observes routes; undefined where telemetry is off. */
   readonly routes: RouteWatch | undefined;
 }
+
+/** Stands for a resource that is absent, so that a Wrap sees the error. */
+class Absent extends Resource {
+  override usesSession = false;
+
+  override render(): never {
+    throw new HttpError(404, "There is nothing at this address.");
+  }
+}
+
+const ABSENT: Resource = new Absent();
 
 /** Methods that reach no resource: they are for proxies. */
 const REFUSED_METHODS: readonly string[] = ["TRACE", "CONNECT"];
@@ -47,9 +58,7 @@ function answerWith(
   resource: Resource | undefined,
   request: SiteRequest,
 ): MaybePromise<Response> {
-  if (resource === undefined) {
-    throw new HttpError(404, "There is nothing at this address.");
-  }
+  if (resource === undefined) return respondWith(site, ABSENT, request);
   if (site.routes !== undefined) site.routes.arrive(request, resource);
   return respondWith(site, resource, request);
 }

@@ -13,6 +13,7 @@ import {
   WAIT,
 } from "../request/internals.ts";
 import type { Resource } from "../resource.ts";
+import { renderWrapped } from "../resources/wrap.ts";
 import { tieBody } from "./tie_body.ts";
 import { SITE_HEADERS, type SiteHeaders } from "./site_headers.ts";
 
@@ -40,7 +41,7 @@ function renderAndRespond(
   resource: Resource,
   request: SiteRequest,
 ): MaybePromise<Response> {
-  const rendered = resource.render(request);
+  const rendered = renderWrapped(resource, request);
   const source = resource.constructor.name;
   if (!isPromiseLike(rendered)) return respond(site, rendered, source, request);
   request[WAIT]();

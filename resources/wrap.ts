@@ -1,0 +1,139 @@
+/**
+ * Code around a subtree.
+ *
+ * @module
+ */
+
+import { describe } from "../base/describe.ts";
+import { attempt, isPromiseLike, proceed } from "../base/maybe_promise.ts";
+import type { Rendered, SiteRequest } from "../request.ts";
+import { ENTER } from "../request/internals.ts";
+import { Resource } from "../resource.ts";
+import { giveBackSegment, renderBehind, renderOwn } from "./pass_on.ts";
+
+/** A method of a Wrap: calls its function around a rendering. */
+const RUN: unique symbol = Symbol("run");
+
+type Render = () => Rendered | Promise<Rendered>;
+type Around = (
+  request: SiteRequest,
+  next: Render,
+) => Rendered | Promise<Rendered>;
+
+/** What goes around the page of a request, the outermost first. */
+const wrapsOf = new WeakMap<SiteRequest, Wrap[]>();
+/** Whether there is a Wrap at all: most programs have none, and look nothing up. */
+let isUsed = false;
+
+/**
+ * Runs a function around the rendering of a resource and of all below it: for
+ * headers, timing, logging, caching or maintenance.
+ *
+ * The function runs once the walk has found the page of a request, absent pages
+ * included, and calls `next()` to render it. What it returns is sent. `next()` throws
+ * or rejects with the error of the page, and with {@linkcode HttpError} 404 if there is
+ * none; error pages themselves are not wrapped. It takes no segment of the path, and
+ * children that are put into it are never found. Wraps may be nested. Set `usesSession`
+ * to false if the function asks for no session: then pages without one cost a store
+ * nothing.
+ *
+ * Twisted has no such resource.
+ *
+ * @example Usage
+ * ```ts
+ * import { Redirect, Site, Wrap } from "@curfew/web";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const root = new Wrap(new Redirect("/tea"), async (request, next) => {
+ *   const begin = performance.now();
+ *   const rendered = await next();
+ *   const time = (performance.now() - begin).toFixed(1);
+ *   request.setHeader("server-timing", `page;dur=${time}`);
+ *   return rendered;
+ * });
+ * await using site = new Site(root);
+ * const response = await site.fetch(new Request("http://localhost/"));
+ * assertEquals(response.headers.has("server-timing"), true);
+ * ```
+ */
+export class Wrap extends Resource {
+  readonly #resource: Resource;
+  readonly #around: Around;
+
+  /**
+   * Puts a function around a resource.
+   *
+   * @param resource The resource to wrap.
+   * @param around Called for each request of any method.
+   * @throws {TypeError} If an argument is of the wrong kind.
+   */
+  constructor(
+    resource: Resource,
+    around: (
+      request: SiteRequest,
+      next: () => Rendered | Promise<Rendered>,
+    ) => Rendered | Promise<Rendered>,
+  ) {
+    super();
+    if (!(resource instanceof Resource)) {
+      throw new TypeError(
+        `Cannot wrap ${describe(resource)}: it is not a Resource`,
+      );
+    }
+    if (typeof around !== "function") {
+      throw new TypeError(
+        `Cannot wrap ${describe(resource)}: not a function: ${
+          describe(around)
+        }`,
+      );
+    }
+    this.#resource = resource;
+    this.#around = around;
+    isUsed = true;
+  }
+
+  /** Returns the wrapped resource; the walk goes on from there. */
+  override getChildWithDefault(_name: string, request: SiteRequest): Resource {
+    giveBackSegment(request);
+    const others = wrapsOf.get(request);
+    if (others === undefined) wrapsOf.set(request, [this]);
+    else others.push(this);
+    return this.#resource;
+  }
+
+  /** Calls the function around the wrapped resource, if the path ends here. */
+  override render(request: SiteRequest): Rendered | Promise<Rendered> {
+    return this[RUN](request, () => renderBehind(this.#resource, request));
+  }
+
+  /** @ignore */
+  [RUN](request: SiteRequest, render: Render): Rendered | Promise<Rendered> {
+    // The function may ask for the session even if the page does not.
+    const enter = () => request[ENTER](this);
+    const next = () => {
+      const rendered = attempt(render);
+      if (isPromiseLike(rendered)) {
+        return Promise.resolve(rendered).finally(enter);
+      }
+      enter();
+      return rendered;
+    };
+    return proceed(enter(), () => this.#around(request, next));
+  }
+}
+
+/** Renders the page that the walk has found, with the wraps on the way around it. */
+export function renderWrapped(
+  resource: Resource,
+  request: SiteRequest,
+): Rendered | Promise<Rendered> {
+  const wraps = isUsed ? wrapsOf.get(request) : undefined;
+  if (wraps === undefined) return renderOwn(resource, request);
+  // An error page is rendered without them.
+  wrapsOf.delete(request);
+  const render = wraps.reduceRight<Render>(
+    (next, wrap) => () => wrap[RUN](request, next),
+    () => renderBehind(resource, request),
+  );
+  return render();
+}
