@@ -5,18 +5,27 @@ import type { BreakerSite } from "./store_breaker.ts";
 /** Milliseconds before the second check; doubled before each further one. */
 const FIRST_PAUSE = 1000;
 
-/** The longest pause, in milliseconds. */
+/**
+ * The longest pause, in milliseconds, and the pause between two checks of a store
+ * that answers: its settings may be changed while the site runs.
+ */
 const LONGEST_PAUSE = 60_000;
 
 /**
- * Checks whether a store is safe to use. The check is repeated until the store
- * answers.
+ * Checks whether a store is safe to use, until it answers and then every minute.
+ *
+ * Only the first answer can refuse the store. Later findings are reported, each
+ * once while it lasts: a store that is found to be a replica may be one in the
+ * middle of a failover.
  */
 export class StoreHealth {
   readonly #site: BreakerSite;
   readonly #store: SessionStore;
   #timer: unknown = undefined;
   #refusal: RangeError | undefined = undefined;
+  /** What the last check has found, in words. */
+  #found: ReadonlySet<string> = new Set();
+  #hasAnswered = false;
   #isStopped = false;
 
   constructor(site: BreakerSite, store: SessionStore) {
@@ -37,9 +46,10 @@ export class StoreHealth {
    */
   run(pause: number = FIRST_PAUSE): MaybePromise<void> {
     const fail = (error: unknown) => this.#fail(error, pause);
+    if (this.#store.check === undefined) return;
     let warnings: MaybePromise<readonly string[]> | undefined;
     try {
-      warnings = this.#store.check?.();
+      warnings = this.#store.check();
     } catch (error) {
       return fail(error);
     }
@@ -55,23 +65,40 @@ export class StoreHealth {
 
   readonly #warn = (warnings: readonly string[] = []): void => {
     if (this.#isStopped) return;
-    for (const warning of warnings) {
-      this.#site.reportError(new Error(warning), {});
-    }
+    this.#hasAnswered = true;
+    this.#reportNew(warnings.map((warning) => new Error(warning)));
+    this.#checkAgain(LONGEST_PAUSE);
   };
+
+  /** Reports what the check before has not found. */
+  #reportNew(errors: readonly unknown[]): void {
+    const before = this.#found;
+    this.#found = new Set(errors.map(kindOf));
+    for (const error of errors) {
+      if (!before.has(kindOf(error))) this.#site.reportError(error, {});
+    }
+  }
+
+  #checkAgain(pause: number): void {
+    this.#timer = this.#site.clock.setTimeout(
+      () => void this.#runAgain(Math.min(2 * pause, LONGEST_PAUSE)),
+      pause,
+    );
+  }
 
   #fail(error: unknown, pause: number): void {
     if (this.#isStopped) return;
+    if (this.#hasAnswered) {
+      this.#reportNew([error]);
+      return this.#checkAgain(LONGEST_PAUSE);
+    }
     const isRefused = error instanceof RangeError;
     if (isRefused || pause === FIRST_PAUSE) this.#site.reportError(error, {});
     if (isRefused) {
       this.#refusal = error;
       throw error;
     }
-    this.#timer = this.#site.clock.setTimeout(
-      () => void this.#runAgain(Math.min(2 * pause, LONGEST_PAUSE)),
-      pause,
-    );
+    this.#checkAgain(pause);
   }
 
   async #runAgain(pause: number): Promise<void> {
@@ -81,4 +108,9 @@ export class StoreHealth {
       // The refusal has been reported, and stands.
     }
   }
+}
+
+/** Returns an error in words, without the figures, which differ each time. */
+function kindOf(error: unknown): string {
+  return String(error).replace(/\d+/g, "");
 }

@@ -123,8 +123,10 @@ Deno.test("Site over a store that is away when it begins checks it until it answ
     "Error: the database is away",
     "Error: The clock is 9 s behind",
   ]);
-  await pass(time, 600_000);
   assertEquals(counts.checks, 5);
+  // Then it is checked every minute; what it says is reported once.
+  await pass(time, 600_000);
+  assertEquals([counts.checks, node.errors.length], [15, 2]);
 });
 
 Deno.test("Site over a store that is away when it begins, and refuses later, answers 503 from then on", async () => {
@@ -278,3 +280,34 @@ testWithRedis(
     close();
   },
 );
+
+Deno.test("Site checks its store every minute, and reports each finding once while it lasts", async () => {
+  using time = new FakeTime();
+  let checks = 0;
+  let finding: string | RangeError | undefined = "The clock is 9 s behind";
+  await using node = nodeOf(checking(() => {
+    checks++;
+    if (finding instanceof RangeError) throw finding;
+    return finding === undefined ? [] : [finding];
+  }));
+  const reported = async (next: typeof finding) => {
+    finding = next;
+    node.errors.length = 0;
+    await pass(time, 60_000);
+    return node.errors.map((error) => (error as Error).message);
+  };
+  await pass(time, 1000);
+  assertEquals(checks, 1);
+  assertEquals(await reported("The clock is 8 s behind"), []);
+  assertEquals(await reported("maxmemory-policy is allkeys-lru"), [
+    "maxmemory-policy is allkeys-lru",
+  ]);
+  const refusal = new RangeError("Redis is a replica");
+  assertEquals(await reported(refusal), ["Redis is a replica"]);
+  assertEquals(await reported(refusal), []);
+  // A failover may pass: the site goes on.
+  assertEquals((await node.get("visit")).status, 200);
+  assertEquals(await reported(undefined), []);
+  assertEquals(await reported(refusal), ["Redis is a replica"]);
+  assertEquals(checks, 7);
+});

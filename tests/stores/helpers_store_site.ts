@@ -5,13 +5,17 @@
  */
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import type { SiteOptions } from "../../mod.ts";
 import type { SessionStore } from "../../stores/store.ts";
 import { SOON } from "../helpers_process.ts";
 import { after, cookieOf, Node } from "../helpers_store.ts";
 
 /** A node with pages that count visits, log in and log out. */
-export function makeNode(store: SessionStore): Node {
-  return new Node(store)
+export function makeNode(
+  store: SessionStore,
+  options: SiteOptions = {},
+): Node {
+  return new Node(store, options)
     .page("count", (request) => {
       const session = request.getSession();
       const count = (session.get<number>("count") ?? 0) + 1;
@@ -128,4 +132,44 @@ export async function assertSeenElsewhere(
   await stream;
   await (await other.get("count", cookie)).text();
   assertEquals([...node.errors, ...other.errors], []);
+}
+
+/** Fails unless sessions that vanish from a store end as lost, each once. */
+export async function assertLost(
+  stores: readonly [SessionStore, SessionStore],
+  empty: () => void | Promise<void>,
+): Promise<void> {
+  const billed: unknown[] = [];
+  const makeLosing = (store: SessionStore) => {
+    const node = makeNode(store, { sessionTimeout: 1 });
+    node.site.onEnd("bill", (uid) => void billed.push(uid));
+    return node.page("begin", (request) => {
+      const { uid } = request.getSession();
+      request.getSession().notifyOnExpire("bill", uid);
+      return uid;
+    });
+  };
+  await using node = makeLosing(stores[0]);
+  await using other = makeLosing(stores[1]);
+  await Promise.all([node.site.ready, other.site.ready]);
+  const uids: string[] = [];
+  for (let visitor = 0; visitor < 20; visitor++) {
+    const first = await node.get("begin");
+    uids.push(await first.text());
+    await (await other.get("who", cookieOf(first))).text();
+  }
+  await empty();
+  const ends = () => [...node.ends, ...other.ends];
+  // A site keeps no process alive.
+  const awake = setInterval(() => {}, 1000);
+  await becomes(() => ends().length >= uids.length, "the ends");
+  await becomes(() => billed.length >= uids.length, "the named callbacks");
+  // Time for an end to be delivered again.
+  await after(1500);
+  clearInterval(awake);
+  assertEquals(ends().map(({ uid }) => uid).sort(), uids.toSorted());
+  assertEquals(new Set(ends().map(({ reason }) => reason)), new Set(["lost"]));
+  assertEquals(billed.toSorted(), uids.toSorted());
+  const reports = [...node.errors, ...other.errors].map(String);
+  assert(reports.some((report) => /vanished from the store/.test(report)));
 }

@@ -7,6 +7,7 @@ import {
   openStore,
 } from "./helpers_redis_store.ts";
 import {
+  assertLost,
   assertOldTokensLogInApart,
   assertSeenElsewhere,
   assertShared,
@@ -32,6 +33,31 @@ testWithRedis(
     await using one = await openStore(() => connectNodeRedis(server));
     await using two = await openStore(() => connectIoredis(server));
     await assertSeenElsewhere(one.store, two.store);
+  },
+);
+
+testWithRedis(
+  "Sites over Redis end sessions as lost that FLUSHALL has taken away",
+  async () => {
+    await using server = await RedisServer.start();
+    await using one = await openStore(() => connectNodeRedis(server));
+    await using two = await openStore(() => connectIoredis(server));
+    await assertLost([one.store, two.store], async () => {
+      await server.cli("FLUSHALL");
+    });
+  },
+);
+
+testWithRedis(
+  "Sites over Redis end sessions as lost when an empty Redis replaces it",
+  async () => {
+    await using server = await RedisServer.start();
+    await using one = await openStore(() => connectNodeRedis(server));
+    await using two = await openStore(() => connectIoredis(server));
+    await assertLost([one.store, two.store], async () => {
+      await server.kill();
+      await server.restart();
+    });
   },
 );
 

@@ -4,6 +4,7 @@ import { SqliteStore } from "../../stores/sqlite_store.ts";
 import { makeFolder, SOON, testWith } from "../helpers_process.ts";
 import { cookieOf } from "../helpers_store.ts";
 import {
+  assertLost,
   assertOldTokensLogInApart,
   assertSeenElsewhere,
   assertShared,
@@ -31,6 +32,21 @@ testWith(
     using store = new SqliteStore({ path });
     using otherStore = new SqliteStore({ path });
     await assertSeenElsewhere(store, otherStore);
+  },
+);
+
+testWith(
+  ["read", "write"],
+  "Sites over one SqliteStore file end sessions as lost whose rows vanish",
+  async () => {
+    using folder = makeFolder();
+    const path = `${folder.path}/sessions.db`;
+    using store = new SqliteStore({ path });
+    using otherStore = new SqliteStore({ path });
+    using database = new DatabaseSync(path);
+    await assertLost([store, otherStore], () => {
+      database.exec("DELETE FROM sessionValue; DELETE FROM session");
+    });
   },
 );
 
