@@ -56,6 +56,8 @@ export type { SessionCookieOptions } from "./registry/session_cookie.ts";
 export type { StoredEndCounts } from "./registry/session_counts.ts";
 export {
   addSessionHeaders,
+  type HeaderTarget,
+  putSessionHeaders,
   type SessionHeaders,
 } from "./registry/session_headers.ts";
 export { TooManySessionsError } from "./registry/principal_sessions.ts";

@@ -47,4 +47,21 @@ export class HttpError extends Error {
     }
     this.status = status;
   }
+
+  /** The status again, under the name that Express and Fastify look for. */
+  get statusCode(): number {
+    return this.status;
+  }
+
+  /** Returns the response that Hono and others send for the error: a plain text. */
+  getResponse(): Response {
+    return new Response(this.message, {
+      status: this.status,
+      headers: {
+        "cache-control": "no-store",
+        "content-type": "text/plain; charset=utf-8",
+        "x-content-type-options": "nosniff",
+      },
+    });
+  }
 }

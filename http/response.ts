@@ -39,9 +39,11 @@ export function responseOf(
 }
 
 /** Returns whether headers keep a response out of caches that clients share. */
-export function isPrivate(headers: Headers): boolean {
+export function isPrivate(
+  headers: { get(name: string): string | null | undefined },
+): boolean {
   const own = headers.get("cache-control");
-  if (own === null) return false;
+  if (own === null || own === undefined) return false;
   // `private="x-name"` concerns that header only.
   return own.replace(/"[^"]*"/g, '""').split(",").some((directive) =>
     /^[\t ]*(private|no-store)[\t ]*$/i.test(directive)

@@ -55,6 +55,33 @@ export function headersOfLogout(
   };
 }
 
+/** Where session headers are put: `Headers`, or what a framework has like it. */
+export interface HeaderTarget {
+  /** Returns the value of a header; null or undefined if there is none. */
+  get(name: string): string | null | undefined;
+  /** Sets a header, in place of its values. */
+  set(name: string, value: string): void;
+  /** Adds a value to a header. */
+  append(name: string, value: string): void;
+}
+
+/**
+ * Puts the session's headers into those of a response. `Cache-Control` stays if
+ * it says `private` or `no-store` already, and so does `Clear-Site-Data`.
+ */
+export function putSessionHeaders(
+  target: HeaderTarget,
+  { setCookie, clearSiteData, cacheControl }: SessionHeaders,
+): void {
+  if (cacheControl !== undefined && !isPrivate(target)) {
+    target.set("cache-control", cacheControl);
+  }
+  if (setCookie !== undefined) target.append("set-cookie", setCookie);
+  if (clearSiteData !== undefined && !target.get("clear-site-data")) {
+    target.set("clear-site-data", clearSiteData);
+  }
+}
+
 /**
  * Returns a response with the session's headers, a new one unless there are
  * none: the handler may have kept its own for the next client.
@@ -63,7 +90,7 @@ export function addSessionHeaders(
   response: Response,
   added: SessionHeaders,
 ): Response {
-  const { setCookie, clearSiteData, cacheControl } = added;
+  const { setCookie, cacheControl } = added;
   const isCacheSaid = cacheControl === undefined ||
     isPrivate(response.headers);
   if (setCookie === undefined && isCacheSaid) return response;
@@ -71,11 +98,7 @@ export function addSessionHeaders(
   const headers = response.status === 101
     ? response.headers
     : new Headers(response.headers);
-  if (!isCacheSaid) headers.set("cache-control", cacheControl);
-  if (setCookie !== undefined) headers.append("set-cookie", setCookie);
-  if (clearSiteData !== undefined && !headers.has("clear-site-data")) {
-    headers.set("clear-site-data", clearSiteData);
-  }
+  putSessionHeaders(headers, added);
   if (response.status === 101) return response;
   const { body, status, statusText } = response;
   return new Response(body, { status, statusText, headers });

@@ -26,7 +26,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "stores/sqlite_store.ts",
   ],
   ["sessions.ts"],
-  ["request.ts"],
+  ["request.ts", "adapters"],
   ["resource.ts"],
   ["resources", "metrics"],
   ["site"],

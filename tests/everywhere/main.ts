@@ -10,6 +10,7 @@ import "./login_tests.ts";
 import "./tree_tests.ts";
 import "./stream_tests.ts";
 import "./store_tests.ts";
+import "./adapter_tests.ts";
 import "./runtime_tests.ts";
 import { runAll } from "./suite.ts";
 

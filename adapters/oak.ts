@@ -1,0 +1,89 @@
+/**
+ * Sessions in an oak application.
+ *
+ * @module
+ */
+
+import type { OpenVisit, Sessions } from "../sessions.ts";
+import { runInVisit } from "./run.ts";
+
+/** The parts of oak's `Context` that the middleware uses. */
+export interface OakContext {
+  /** The request. */
+  readonly request: {
+    /** The request as the runtime made it; undefined on Node. */
+    readonly source?: unknown;
+    /** The method. */
+    readonly method: string;
+    /** The URL. */
+    readonly url: URL;
+    /** The headers. */
+    readonly headers: Headers;
+    /** The address of the client. */
+    readonly ip: string;
+  };
+  /** The response. */
+  readonly response: { readonly headers: Headers };
+  /** What the middleware and handlers of a request share. */
+  // deno-lint-ignore no-explicit-any
+  readonly state: any;
+}
+
+/** The middleware of {@linkcode curfew}. */
+export type OakMiddleware = (
+  ctx: OakContext,
+  next: () => Promise<unknown>,
+) => Promise<void>;
+
+/**
+ * Makes the middleware that hands the visit of each request on as
+ * `ctx.state.visit`.
+ *
+ * The response sets the cookie, also that of an error: oak sends the `headers` of
+ * an error. It leaves once changes are written; if that fails, the client gets a
+ * 503.
+ *
+ * @param sessions The sessions, which several applications may share.
+ *
+ * @example Usage
+ * ```ts ignore
+ * import { Sessions } from "@curfew/web/sessions";
+ * import { curfew } from "@curfew/web/oak";
+ * import { Application } from "@oak/oak";
+ *
+ * const app = new Application();
+ * app.use(curfew(new Sessions({ sessionTimeout: 5 })));
+ * app.use((ctx) => {
+ *   ctx.response.body = ctx.state.visit.getSession().uid;
+ * });
+ * ```
+ */
+export function curfew(sessions: Sessions): OakMiddleware {
+  return async (ctx, next) => {
+    const { ip } = ctx.request;
+    const info = { remoteAddr: { transport: "tcp", hostname: ip } };
+    await runInVisit(sessions, requestOf(ctx), info, {
+      next(visit: OpenVisit) {
+        ctx.state.visit = visit;
+        return next();
+      },
+      headers: () => ctx.response.headers,
+      headersOfError,
+    });
+  };
+}
+
+function requestOf({ request }: OakContext): Request {
+  const { source, method, url, headers } = request;
+  return source as Request ?? new Request(url, { method, headers });
+}
+
+/** Returns the headers that oak sends with an error; they are made if need be. */
+function headersOfError(error: unknown): Headers | undefined {
+  if (!(error instanceof Error) || !Object.isExtensible(error)) {
+    return undefined;
+  }
+  const known = error as { headers?: unknown };
+  if (known.headers === undefined) known.headers = new Headers();
+  return known.headers instanceof Headers ? known.headers : undefined;
+}

@@ -1,0 +1,236 @@
+import { Sessions, type Visit } from "@curfew/web/sessions";
+import { MemoryStore } from "@curfew/web/stores/memory";
+import type { SessionStore } from "@curfew/web/stores/store";
+import { Client } from "./client.ts";
+import { type Answer, type Framework, FRAMEWORKS } from "./frameworks.ts";
+import { closing, equal, ok, test } from "./suite.ts";
+
+/** One behaviour that is the same in every framework. */
+type Behaviour = (framework: Framework) => Promise<void>;
+
+/** What the pages of the tests share. */
+class Desk {
+  /** Opens to the request for `/page/slow`. */
+  arrived = Promise.withResolvers<void>();
+  /** Lets the answer to `/page/slow` go on. */
+  gate = Promise.withResolvers<void>();
+
+  readonly answer: Answer = async (visit, path) => {
+    switch (path) {
+      case "/page/plain":
+        return new Response("plain");
+      case "/page/visit":
+        return new Response(visit.getSession().uid);
+      case "/page/look":
+        return new Response(`${visit.principal} ${visit.session?.uid}`);
+      case "/page/renew":
+        return new Response(visit.renewSession().uid);
+      case "/page/login":
+        return new Response(visit.logIn("alice").uid);
+      case "/page/logout":
+        visit.logOut();
+        return new Response("bye");
+      case "/page/throw":
+        visit.getSession();
+        throw new Error("broken");
+      case "/page/refuse":
+        visit.getSession();
+        return new Response("no", { status: 418 });
+      case "/page/slow": {
+        const { uid } = visit.getSession();
+        this.arrived.resolve();
+        await this.gate.promise;
+        return new Response(uid);
+      }
+      case "/page/stream":
+        visit.getSession();
+        return new Response(partsOf("one ", "two"));
+      case "/page/events": {
+        const events = visit.getSession().events(visit);
+        events.send({ data: "hello" });
+        return events.response;
+      }
+    }
+    return new Response("unknown", { status: 404 });
+  };
+}
+
+function partsOf(...parts: string[]): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    pull(controller) {
+      const part = parts.shift();
+      if (part === undefined) controller.close();
+      else controller.enqueue(new TextEncoder().encode(part));
+    },
+  });
+}
+
+/** Runs a test of an application with its sessions. */
+async function withApplication(
+  framework: Framework,
+  run: (client: () => Client, sessions: Sessions, desk: Desk) => Promise<void>,
+  store?: SessionStore,
+): Promise<void> {
+  const sessions = closing(
+    new Sessions({
+      onError: () => {},
+      ...store === undefined ? {} : { store },
+    }),
+  );
+  const desk = new Desk();
+  const { send, close } = await framework(sessions, desk.answer);
+  try {
+    await run(() => new Client(send), sessions, desk);
+  } finally {
+    await close();
+  }
+}
+
+const BEHAVIOURS: Record<string, Behaviour> = {
+  "sends no cookie where no session is asked for": (framework) =>
+    withApplication(framework, async (client, sessions) => {
+      const { text, setCookie, headers } = await client().send("/page/plain");
+      equal([text, setCookie, sessions.size], ["plain", null, 0]);
+      equal(headers.get("cache-control"), null);
+    }),
+  "makes a session, and sends its cookie": (framework) =>
+    withApplication(framework, async (client, sessions) => {
+      const { text, setCookie, headers } = await client().send("/page/visit");
+      ok(setCookie?.startsWith(`session=${text}`), `cookie ${setCookie}`);
+      equal(headers.get("cache-control"), "no-store");
+      equal(sessions.size, 1);
+    }),
+  "finds the session by its cookie": (framework) =>
+    withApplication(framework, async (client) => {
+      const visitor = client();
+      const first = await visitor.send("/page/visit");
+      const { text, setCookie, headers } = await visitor.send("/page/visit");
+      equal([text, setCookie], [first.text, null]);
+      equal(headers.get("cache-control"), "private");
+    }),
+  "sends the token of a renewal": (framework) =>
+    withApplication(framework, async (client) => {
+      const visitor = client();
+      const { text } = await visitor.send("/page/visit");
+      const before = visitor.cookie;
+      const renewed = await visitor.send("/page/renew");
+      equal(renewed.text, text);
+      ok(visitor.cookie !== before, "the token stays");
+      equal((await visitor.send("/page/look")).text, `undefined ${text}`);
+    }),
+  "logs in and out": (framework) =>
+    withApplication(framework, async (client, sessions) => {
+      const visitor = client();
+      await visitor.send("/page/visit");
+      const { text } = await visitor.send("/page/login");
+      equal((await visitor.send("/page/look")).text, `alice ${text}`);
+      const { setCookie } = await visitor.send("/page/logout");
+      ok(setCookie?.startsWith("session=;"), `cookie ${setCookie}`);
+      equal(sessions.size, 0);
+      equal(
+        (await visitor.send("/page/look")).text,
+        "undefined undefined",
+      );
+    }),
+  "leaves the cookie alone if the session ends while the request runs": (
+    framework,
+  ) =>
+    withApplication(framework, async (client, sessions, desk) => {
+      const visitor = client();
+      const { text } = await visitor.send("/page/visit");
+      const slow = visitor.send("/page/slow");
+      await desk.arrived.promise;
+      sessions.get(text)!.expire();
+      desk.gate.resolve();
+      equal([(await slow).text, (await slow).setCookie], [text, null]);
+    }),
+  "keeps the session of a client whose request fails": (framework) =>
+    withApplication(framework, async (client) => {
+      const visitor = client();
+      const { text } = await visitor.send("/page/visit");
+      const failed = await visitor.send("/page/throw");
+      equal([failed.status, failed.setCookie], [500, null]);
+      equal((await visitor.send("/page/visit")).text, text);
+    }),
+  "answers HEAD without making a session": (framework) =>
+    withApplication(framework, async (client, sessions) => {
+      const { status, setCookie } = await client().send("/page/visit", {
+        method: "HEAD",
+      });
+      equal([status, setCookie, sessions.size], [200, null, 0]);
+    }),
+  "streams a body, with the cookie before it": (framework) =>
+    withApplication(framework, async (client) => {
+      const { text, setCookie } = await client().send("/page/stream");
+      equal(text, "one two");
+      ok(setCookie !== null, "no cookie");
+    }),
+  "ends a stream of events with its session": (framework) =>
+    withApplication(framework, async (client, sessions) => {
+      const visitor = client();
+      const { text } = await visitor.send("/page/visit");
+      const response = await visitor.open("/page/events");
+      const received = response.text();
+      sessions.get(text)!.expire();
+      ok((await received).includes("event: end"), await received);
+    }),
+  "keeps two clients at once apart": (framework) =>
+    withApplication(framework, async (client) => {
+      const [alice, bob] = [client(), client()];
+      const answers = await Promise.all([
+        alice.send("/page/visit"),
+        bob.send("/page/visit"),
+      ]);
+      const again = await Promise.all([
+        alice.send("/page/visit"),
+        bob.send("/page/visit"),
+      ]);
+      equal(again.map(({ text }) => text), answers.map(({ text }) => text));
+      ok(answers[0]!.text !== answers[1]!.text, "they share a session");
+    }),
+  "sends the cookie with a page of another status": (framework) =>
+    withApplication(framework, async (client) => {
+      const { status, setCookie } = await client().send("/page/refuse");
+      equal(status, 418);
+      ok(setCookie !== null, "no cookie");
+    }),
+  "answers 404 for a page that is not there": (framework) =>
+    withApplication(framework, async (client) => {
+      const { status, setCookie } = await client().send("/other");
+      equal([status, setCookie], [404, null]);
+    }),
+  "answers 503 while the store is away, and keeps the cookie": (framework) => {
+    const store = new MemoryStore();
+    let isAway = false;
+    const shaky = new Proxy(store, {
+      get(target, name) {
+        const member = Reflect.get(target, name, target);
+        if (typeof member !== "function") return member;
+        return (...args: unknown[]) => {
+          if (isAway) return Promise.reject(new Error("the store is away"));
+          return member.apply(target, args);
+        };
+      },
+    });
+    return withApplication(framework, async (client) => {
+      const visitor = client();
+      const { text } = await visitor.send("/page/visit");
+      isAway = true;
+      const { status, setCookie } = await visitor.send("/page/visit");
+      equal([status, setCookie], [503, null]);
+      const stranger = await client().send("/page/visit");
+      equal([stranger.status, stranger.setCookie], [503, null]);
+      isAway = false;
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+      equal((await visitor.send("/page/visit")).text, text);
+    }, shaky);
+  },
+};
+
+for (const [name, framework] of Object.entries(FRAMEWORKS)) {
+  for (const [behaviour, run] of Object.entries(BEHAVIOURS)) {
+    test(`${name} ${behaviour}`, () => run(framework));
+  }
+}
+
+export type { Visit };
