@@ -13,6 +13,7 @@ import type {
   PrometheusMetricsOptions,
   SiteMetricsOptions,
 } from "../metrics/mod.ts";
+import { serve, type ServeOptions } from "../adapters/node.ts";
 import {
   type EndSessionsOptions,
   type EventStreamOptions,
@@ -421,6 +422,15 @@ entry<RedisStoreOptions>(
     touchThrottle: number(-1, Infinity),
   },
   { client: { send: () => Promise.resolve(undefined) } as never },
+);
+entry<ServeOptions>(
+  "ServeOptions",
+  (options) => serve(new Site(new Resource()), options),
+  {
+    port: { kind: ["8080", null], range: [-1, 0.5, 65536, NaN] },
+    hostname: TEXT,
+    onListen: { kind: [null, "print"] },
+  },
 );
 entry<StoreContractOptions>(
   "StoreContractOptions",

@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { equal, ok, test } from "./suite.ts";
+
+/** Deno reports no code of a process that it sent a signal. */
+const EXIT = "Deno" in globalThis ? null : 0;
+
+/** The server of node_server.ts, in a process of its own. */
+class Program {
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+  readonly exited: Promise<number | null>;
+  port = 0;
+
+  constructor(args: string[]) {
+    const path = fileURLToPath(new URL("node_server.ts", import.meta.url));
+    const isDeno = "Deno" in globalThis;
+    this.#child = spawn(
+      process.execPath,
+      [...isDeno ? ["run", "-A"] : [], path, ...args],
+      { stdio: ["ignore", "pipe", "inherit"] },
+    );
+    this.exited = new Promise((resolve) => this.#child.once("exit", resolve));
+    this.#lines = createInterface({ input: this.#child.stdout! })
+      [Symbol.asyncIterator]();
+  }
+
+  static async start(...args: string[]): Promise<Program> {
+    const program = new Program(args);
+    program.port = Number((await program.line()).split(" ")[1]);
+    return program;
+  }
+
+  /** Returns the next line that it prints. */
+  async line(): Promise<string> {
+    const { value, done } = await this.#lines.next();
+    return done ? "(nothing more)" : value;
+  }
+
+  get(path: string): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.port}${path}`);
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+}
+
+test("serve() serves a site, whose sessions end on time", async () => {
+  const program = await Program.start("--short");
+  const uid = await (await program.get("/logme")).text();
+  equal(await program.line(), `Session ${uid} has expired: idle`);
+  program.signal("SIGTERM");
+  equal([await program.line(), await program.exited], ["finished", EXIT]);
+});
+
+test("serve() lets running requests finish at SIGTERM, and ends the sessions", async () => {
+  const program = await Program.start();
+  const uid = await (await program.get("/logme")).text();
+  const slow = program.get("/slow");
+  equal(await program.line(), "slow");
+  program.signal("SIGTERM");
+  equal(await (await slow).text(), "done");
+  equal(await program.line(), `Session ${uid} has expired: shutdown`);
+  equal([await program.line(), await program.exited], ["finished", EXIT]);
+  const refused = await program.get("/logme").catch(() => undefined);
+  ok(refused === undefined, "it still listens");
+});
