@@ -13,3 +13,4 @@
 import "../persistence/stored_backend.ts";
 
 export type * from "./store.ts";
+export { STORE_CONTRACT } from "./store.ts";

@@ -59,6 +59,14 @@ import {
   MemoryStore,
   type MemoryStoreOptions,
 } from "../stores/memory_store.ts";
+import {
+  fromPg,
+  fromPGlite,
+  fromPostgres,
+  type PostgresClientOptions,
+  PostgresStore,
+  type PostgresStoreOptions,
+} from "../stores/postgres_store.ts";
 import { RedisStore, type RedisStoreOptions } from "../stores/redis_store.ts";
 import {
   SqliteStore,
@@ -432,6 +440,28 @@ entry<ServeOptions>(
     onListen: { kind: [null, "print"] },
   },
 );
+entry<PostgresStoreOptions>(
+  "PostgresStoreOptions",
+  (options) => new PostgresStore(options),
+  {
+    client: { ...object({ query: "SELECT" }), isRequired: true },
+    schema: text("", "a b", "1a", "A", "a".repeat(64)),
+    touchThrottle: number(-1, Infinity),
+  },
+  {
+    client: {
+      query: () => Promise.resolve(null),
+      run: () => Promise.resolve(),
+    } as never,
+  },
+);
+for (const adapt of [fromPg, fromPostgres, fromPGlite]) {
+  entry<PostgresClientOptions>(
+    `PostgresClientOptions of ${adapt.name}()`,
+    (options) => adapt({} as never, options),
+    { listen: FLAG },
+  );
+}
 entry<StoreContractOptions>(
   "StoreContractOptions",
   (options) => testStoreContract(() => fail(), options),

@@ -22,6 +22,7 @@ const FLOORS: readonly (readonly string[])[] = [
   [
     "stores/memory_store.ts",
     "stores/own_store.ts",
+    "stores/postgres_store.ts",
     "stores/redis_store.ts",
     "stores/sqlite_store.ts",
   ],

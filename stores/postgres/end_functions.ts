@@ -1,0 +1,213 @@
+/**
+ * The functions in the database for the ends of sessions.
+ *
+ * @module
+ */
+
+import { TAKE_UID } from "./session_functions.ts";
+
+/** The most sessions of one claim whose `due` is brought up to date. */
+const MOST_MOVED = 1000;
+
+/** The statements that make these functions. */
+export const END_FUNCTIONS: string = `
+CREATE FUNCTION @.notify_end(s @.curfew_session) RETURNS void
+LANGUAGE plpgsql AS $f$
+DECLARE
+  message text := json_build_array(s.uid, s.reason, s.at)::text;
+BEGIN
+  -- Postgres refuses longer ones. Notifications are hints.
+  IF octet_length(message) < 8000 THEN
+    PERFORM pg_notify('@channel', message);
+  END IF;
+END
+$f$;
+
+CREATE FUNCTION @.notify(message text) RETURNS text
+LANGUAGE plpgsql AS $f$
+BEGIN
+  PERFORM pg_notify('@channel', message);
+  RETURN '';
+END
+$f$;
+
+CREATE FUNCTION @.end_session(
+  wanted text, why_ended text, lease double precision
+) RETURNS text LANGUAGE plpgsql AS $f$
+DECLARE
+  s @.curfew_session;
+  now double precision;
+BEGIN
+  SELECT * INTO s FROM @.curfew_session WHERE uid = wanted FOR NO KEY UPDATE;
+  now := @.now_ms();
+  IF s.id IS NULL OR s.reason IS NOT NULL OR now >= s.deadline THEN
+    RETURN NULL;
+  END IF;
+  UPDATE @.curfew_session u SET
+    reason = why_ended, at = now, attempt = 1,
+    fence = gen_random_uuid()::text, due = now + lease
+  WHERE u.id = s.id RETURNING u.* INTO s;
+  PERFORM @.notify_end(s);
+  RETURN @.encode(s, now)::text;
+END
+$f$;
+
+CREATE FUNCTION @.next_in() RETURNS text LANGUAGE plpgsql AS $f$
+DECLARE
+  next double precision;
+BEGIN
+  SELECT min(due) INTO next FROM @.curfew_session;
+  RETURN greatest(0, coalesce(next, 'Infinity') - @.now_ms())::text;
+END
+$f$;
+
+CREATE FUNCTION @.claim_ends(
+  lease double precision, most integer
+) RETURNS text LANGUAGE plpgsql AS $f$
+DECLARE
+  s @.curfew_session;
+  now double precision := @.now_ms();
+  next double precision;
+  ends text[] := '{}';
+BEGIN
+  SELECT min(due) INTO next FROM @.curfew_session;
+  IF next <= now THEN
+    UPDATE @.curfew_session u SET due = u.deadline WHERE u.id IN (
+      SELECT id FROM @.curfew_session
+      WHERE due <= now AND reason IS NULL AND due < deadline
+      ORDER BY due LIMIT ${MOST_MOVED} FOR NO KEY UPDATE SKIP LOCKED
+    );
+    FOR s IN
+      SELECT * FROM @.curfew_session
+      WHERE due <= now AND (reason IS NOT NULL OR deadline <= now)
+      ORDER BY due, id LIMIT most FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+      UPDATE @.curfew_session u SET
+        reason = coalesce(u.reason, CASE
+          WHEN coalesce(u.authenticated_at, u.created_at) + u.absolute_timeout
+            <= u.deadline THEN '"absolute"' ELSE '"idle"' END),
+        at = coalesce(u.at, u.deadline),
+        attempt = coalesce(u.attempt, 0) + 1,
+        fence = gen_random_uuid()::text,
+        due = now + lease
+      WHERE u.id = s.id RETURNING u.* INTO s;
+      IF s.attempt = 1 THEN PERFORM @.notify_end(s); END IF;
+      ends := ends || @.encode(s, now)::text;
+    END LOOP;
+    SELECT min(due) INTO next FROM @.curfew_session;
+  END IF;
+  RETURN json_build_object(
+    'ends', array_to_json(ends::json[]),
+    -- What is due and not claimed is locked by a node that claims it now.
+    'nextIn', greatest(
+      CASE WHEN next <= now AND ends = '{}' THEN 5 ELSE 0 END,
+      coalesce(next, 'Infinity') - now
+    )
+  )::text;
+END
+$f$;
+
+CREATE FUNCTION @.renew_claim(
+  wanted text, held text, lease double precision
+) RETURNS text LANGUAGE plpgsql AS $f$
+BEGIN
+  UPDATE @.curfew_session SET due = @.now_ms() + lease
+    WHERE uid = wanted AND fence = held;
+  RETURN CASE WHEN found THEN '1' ELSE '' END;
+END
+$f$;
+
+CREATE FUNCTION @.acknowledge_end(wanted text, held text) RETURNS text
+LANGUAGE plpgsql AS $f$
+DECLARE
+  gone bigint;
+  now double precision;
+BEGIN
+  DELETE FROM @.curfew_session WHERE uid = wanted AND fence = held
+    RETURNING id INTO gone;
+  IF gone IS NULL THEN RETURN ''; END IF;
+  now := @.now_ms();
+  DELETE FROM @.curfew_session_value WHERE session = gone;${TAKE_UID}
+  RETURN '1';
+END
+$f$;
+
+CREATE FUNCTION @.release_end(
+  wanted text, held text, delay double precision, encoded text
+) RETURNS text LANGUAGE plpgsql AS $f$
+DECLARE
+  progress jsonb := encoded;
+  now double precision := @.now_ms();
+  before double precision;
+BEGIN
+  SELECT min(due) INTO before FROM @.curfew_session;
+  UPDATE @.curfew_session SET
+    due = now + delay, fence = NULL,
+    are_listeners_done = coalesce(
+      (progress->>'areListenersDone')::boolean, are_listeners_done
+    ),
+    callbacks = coalesce(progress->'callbacks', callbacks),
+    failing_since = CASE WHEN progress IS NULL THEN failing_since
+      ELSE coalesce(failing_since, now) END
+  WHERE uid = wanted AND fence = held;
+  IF NOT found THEN RETURN ''; END IF;
+  PERFORM @.notify_earlier(now + delay, before);
+  RETURN '1';
+END
+$f$;
+
+CREATE FUNCTION @.make_dead_letter(
+  wanted text, held text, error text, encoded text
+) RETURNS text LANGUAGE plpgsql AS $f$
+DECLARE
+  progress jsonb := encoded;
+  now double precision := @.now_ms();
+BEGIN
+  UPDATE @.curfew_session SET
+    due = 'Infinity', fence = NULL, why = error,
+    are_listeners_done = coalesce(
+      (progress->>'areListenersDone')::boolean, are_listeners_done
+    ),
+    callbacks = coalesce(progress->'callbacks', callbacks),
+    failing_since = CASE WHEN progress IS NULL THEN failing_since
+      ELSE coalesce(failing_since, now) END
+  WHERE uid = wanted AND fence = held;
+  RETURN CASE WHEN found THEN '1' ELSE '' END;
+END
+$f$;
+
+CREATE FUNCTION @.list_dead_letters() RETURNS text LANGUAGE plpgsql AS $f$
+BEGIN
+  RETURN (
+    SELECT json_agg(@.encode(s, @.now_ms()) ORDER BY s.at, s.id)::text
+    FROM @.curfew_session s WHERE s.due = 'Infinity' AND s.why IS NOT NULL
+  );
+END
+$f$;
+
+CREATE FUNCTION @.retry_dead_letter(wanted text) RETURNS text
+LANGUAGE plpgsql AS $f$
+BEGIN
+  UPDATE @.curfew_session SET due = @.now_ms(), why = NULL, failing_since = NULL
+    WHERE uid = wanted AND why IS NOT NULL;
+  IF NOT found THEN RETURN ''; END IF;
+  PERFORM pg_notify('@channel', '');
+  RETURN '1';
+END
+$f$;
+
+CREATE FUNCTION @.delete_dead_letter(wanted text) RETURNS text
+LANGUAGE plpgsql AS $f$
+DECLARE
+  gone bigint;
+  now double precision;
+BEGIN
+  DELETE FROM @.curfew_session WHERE uid = wanted AND why IS NOT NULL
+    RETURNING id INTO gone;
+  IF gone IS NULL THEN RETURN ''; END IF;
+  now := @.now_ms();
+  DELETE FROM @.curfew_session_value WHERE session = gone;${TAKE_UID}
+  RETURN '1';
+END
+$f$;
+`;

@@ -1,0 +1,193 @@
+import type { ChangeNotification, EndNotification } from "../store.ts";
+import { Watchers } from "../watchers.ts";
+import type { PostgresClient } from "./client.ts";
+
+/** Milliseconds before the store listens again; doubled for each further time. */
+const FIRST_PAUSE = 100;
+
+/** The longest pause, in milliseconds. */
+const LONGEST_PAUSE = 30_000;
+
+/**
+ * Milliseconds between two messages of this store to itself. A connection that
+ * only listens never notices that the network was cut, and a pooler may pass no
+ * message on: without its own message the store listens again.
+ */
+const TEST_EVERY = 10_000;
+
+/** Milliseconds in which a connection has closed whose server answers. */
+const CLOSING = 1000;
+
+/** Closes a connection. */
+type Close = () => Promise<void>;
+
+/** The connection that listens for notifications, open while there are watchers. */
+export class PostgresNotifications {
+  readonly #client: PostgresClient;
+  readonly #channel: string;
+  readonly #watchers = new Watchers();
+  /** The connection; one that is replaced closes by itself. */
+  #listening: Promise<Close> | undefined = undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #pause = FIRST_PAUSE;
+  #testTimer: ReturnType<typeof setTimeout> | undefined = undefined;
+  readonly #send: (message: string) => Promise<unknown>;
+  /** Begins the messages of this store to itself. */
+  readonly #name = `test ${crypto.randomUUID()}`;
+  #isHeard = true;
+  readonly #closing = new Set<Promise<void>>();
+
+  /** @param send Sends a message to the channel. */
+  constructor(
+    client: PostgresClient,
+    channel: string,
+    send: (message: string) => Promise<unknown>,
+  ) {
+    this.#client = client;
+    this.#channel = channel;
+    this.#send = send;
+  }
+
+  /** As {@linkcode SessionStore.watch}. */
+  async watch(
+    onEnd: (notification: EndNotification) => void,
+    onDueEarlier?: () => void,
+    onChange?: (notification: ChangeNotification) => void,
+  ): Promise<() => void> {
+    const removeWatcher = this.#watchers.add(onEnd, onDueEarlier, onChange);
+    const remove = () => {
+      removeWatcher();
+      if (this.#watchers.size === 0) this.#close();
+    };
+    try {
+      await (this.#listening ??= this.#listen());
+    } catch (error) {
+      remove();
+      throw error;
+    }
+    return remove;
+  }
+
+  /** Notifies the watchers of an end; used if no connection listens. */
+  notifyEnd(notification: EndNotification): void {
+    if (this.#client.listen === undefined) {
+      this.#watchers.notifyEnd(notification);
+    }
+  }
+
+  /** Notifies the watchers of a change; used if no connection listens. */
+  notifyChange(notification: ChangeNotification): void {
+    if (this.#client.listen === undefined) {
+      this.#watchers.notifyChange(notification);
+    }
+  }
+
+  /** Notifies the watchers of an earlier end; used if no connection listens. */
+  notifyDueEarlier(): void {
+    if (this.#client.listen === undefined) this.#watchers.notifyDueEarlier();
+  }
+
+  /** Stops all, and waits until the connection is closed. */
+  async stop(): Promise<void> {
+    this.#close();
+    const closed = Promise.all(this.#closing);
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, CLOSING);
+    await Promise.race([closed, late.promise]);
+    clearTimeout(timer);
+  }
+
+  #listen(): Promise<Close> {
+    if (this.#client.listen === undefined) {
+      return Promise.resolve(() => Promise.resolve());
+    }
+    const isCurrent = () => this.#listening === listening;
+    const listening = this.#client.listen(this.#channel, {
+      onMessage: (message) => isCurrent() && this.#read(message),
+      onGap: () => isCurrent() && this.#watchers.notifyDueEarlier(),
+      onLost: () => isCurrent() && this.#recover(),
+    });
+    listening.then(() => {
+      if (isCurrent()) this.#test(true);
+    }, () => {
+      if (isCurrent()) this.#listening = undefined;
+    });
+    return listening;
+  }
+
+  /** Sends a message to this store itself, and looks for it the next time. */
+  #test(isFirst: boolean): void {
+    if (!isFirst && !this.#isHeard) return this.#recover();
+    this.#isHeard = false;
+    // If the server is away, that is noticed by the calls of the store.
+    this.#send(this.#name).catch(() => {});
+    this.#testTimer = unrefTimer(() => this.#test(false), TEST_EVERY);
+  }
+
+  /** Listens again after a while; notifications may have been lost meanwhile. */
+  #recover(): void {
+    this.#close();
+    const again = async () => {
+      this.#timer = undefined;
+      if (this.#watchers.size === 0) return;
+      const listening = this.#listening = this.#listen();
+      try {
+        await listening;
+        this.#watchers.notifyDueEarlier();
+      } catch {
+        if (this.#listening === undefined) later();
+      }
+    };
+    const later = () => {
+      this.#timer = unrefTimer(again, this.#pause);
+      this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE);
+    };
+    later();
+  }
+
+  /**
+   * Reads a message: "" for an earlier deadline, a test of this store, or a list as JSON with the uid and
+   * version of a change, or with the uid, reason and time of an end.
+   */
+  #read(message: string): void {
+    if (message === "") return this.#watchers.notifyDueEarlier();
+    if (message === this.#name) {
+      this.#isHeard = true;
+      this.#pause = FIRST_PAUSE;
+      return;
+    }
+    try {
+      const [uid, what, at] = JSON.parse(message) as [string, unknown, unknown];
+      if (typeof what === "number") {
+        this.#watchers.notifyChange({ uid, version: what });
+      } else {
+        const reason = JSON.parse(String(what));
+        this.#watchers.notifyEnd({ uid, reason, at: Number(at) });
+      }
+    } catch {
+      // Not a message of a store.
+    }
+  }
+
+  #close(): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#testTimer);
+    this.#timer = this.#testTimer = undefined;
+    const listening = this.#listening;
+    if (listening === undefined) return;
+    this.#listening = undefined;
+    const closing = listening.then((close) => close()).catch(() => {})
+      .finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+  }
+}
+
+/** Sets a timer that keeps no process alive. */
+function unrefTimer(
+  callback: () => void,
+  delay: number,
+): ReturnType<typeof setTimeout> {
+  const timer = setTimeout(callback, delay);
+  (timer as { unref?(): void }).unref?.();
+  return timer;
+}

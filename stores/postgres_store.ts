@@ -1,0 +1,345 @@
+/**
+ * Sessions in PostgreSQL, for sites in many processes, on many machines.
+ *
+ * @module
+ */
+
+import "../persistence/stored_backend.ts";
+import {
+  decodeDeadLetter,
+  decodeEnd,
+  decodeSession,
+  decodeTimes,
+  encodeChanges,
+  type EncodedSession,
+  encodeNewSession,
+  encodeProgress,
+  encodeText,
+} from "./postgres/codec.ts";
+import { FunctionRunner, refuseUnfit } from "./postgres/function_runner.ts";
+import { PostgresNotifications } from "./postgres/notifications.ts";
+import {
+  checkedOptions,
+  type PostgresStoreOptions,
+} from "./postgres/options.ts";
+import { isMoreThanTimes } from "./record.ts";
+import type {
+  ChangeNotification,
+  Claimant,
+  ClaimedEnd,
+  Claims,
+  CommitConditions,
+  CommitTimes,
+  DeadLetter,
+  EndNotification,
+  EndProgress,
+  LoadedSession,
+  LoadOptions,
+  NewSession,
+  SessionChanges,
+  SessionStore,
+  SessionTimes,
+} from "./store.ts";
+
+export * from "./postgres/client.ts";
+export { migrationOf as postgresSchema } from "./postgres/schema.ts";
+export type { PostgresStoreOptions };
+
+/** Milliseconds by which clocks may differ before it is reported. */
+const CLOCK_TOLERANCE = 1000;
+
+/**
+ * A {@linkcode SessionStore} in PostgreSQL 14 or later.
+ *
+ * Each call is one statement, which runs a function of the store's own schema, by
+ * the server's clock. Ends are claimed by `FOR UPDATE SKIP LOCKED`, so that none
+ * is lost while no node runs. Notifications travel by `NOTIFY`, as hints; without
+ * them nodes look for ends once a second. It works beside other tables, and behind
+ * PgBouncer in any mode.
+ *
+ * A touch changes no index, so that Postgres can clean the page up by itself (a
+ * HOT update). It waits for the server's disk, as each write does.
+ *
+ * @example Usage
+ * ```ts ignore
+ * import pg from "npm:pg@8";
+ * import { Site } from "@curfew/web";
+ * import { fromPg, PostgresStore } from "@curfew/web/stores/postgres";
+ *
+ * const pool = new pg.Pool({ connectionString: "postgres://localhost/shop" });
+ * pool.on("error", console.error);
+ * const store = new PostgresStore({ client: fromPg(pool) });
+ * const site = new Site(root, { store });
+ * ```
+ */
+export class PostgresStore implements SessionStore, AsyncDisposable {
+  /** Milliseconds. */
+  readonly #touchThrottle: number;
+  readonly #runner: FunctionRunner;
+  readonly #notifications: PostgresNotifications;
+
+  /**
+   * Creates a store; nothing is sent yet.
+   *
+   * @param options See each option.
+   * @throws {TypeError} If an option is of the wrong kind, or unknown.
+   * @throws {RangeError} If an option is out of range.
+   */
+  constructor(options: PostgresStoreOptions) {
+    const { client, schema, touchThrottle } = checkedOptions(options);
+    this.#touchThrottle = Math.round(touchThrottle * 1000);
+    this.#runner = new FunctionRunner(client, schema);
+    this.#notifications = new PostgresNotifications(
+      client,
+      schema,
+      (message) => this.#runner.run("notify", "test the channel", [message]),
+    );
+  }
+
+  /** {@inheritDoc SessionStore.create} */
+  async create(session: NewSession): Promise<SessionTimes | undefined> {
+    const verb = `create session "${session.uid}"`;
+    const facts = this.#encode(
+      verb,
+      () => encodeNewSession(session, this.#touchThrottle),
+    );
+    const answer = await this.#runner.run("create_session", verb, [facts]);
+    if (answer === null) return undefined;
+    this.#notifications.notifyDueEarlier();
+    return decodeTimes(answer);
+  }
+
+  /** {@inheritDoc SessionStore.load} */
+  async load(
+    uid: string,
+    { tokenHash, touch, grace }: LoadOptions,
+  ): Promise<LoadedSession | undefined> {
+    const answer = await this.#runner.run(
+      "load_session",
+      `load session "${uid}"`,
+      [uid, tokenHash, touch ? 1 : 0, grace, this.#touchThrottle],
+    );
+    if (answer === null) return undefined;
+    const encoded = JSON.parse(answer) as EncodedSession;
+    return {
+      ...decodeSession(encoded),
+      touchedBefore: Number(encoded.before),
+    };
+  }
+
+  /** {@inheritDoc SessionStore.commit} */
+  async commit(
+    uid: string,
+    changes: SessionChanges,
+    conditions?: CommitConditions,
+  ): Promise<CommitTimes | undefined> {
+    const verb = `change session "${uid}"`;
+    const text = this.#encode(verb, () => encodeChanges(changes, conditions));
+    const answer = await this.#runner.run(
+      "commit_session",
+      verb,
+      [uid, text, this.#touchThrottle],
+    );
+    if (answer === null) return undefined;
+    const times = decodeTimes(answer);
+    if (times.isRefused !== true) {
+      this.#notifications.notifyDueEarlier();
+      if (isMoreThanTimes(changes)) {
+        this.#notifications.notifyChange({ uid, version: times.version });
+      }
+    }
+    return times;
+  }
+
+  /** {@inheritDoc SessionStore.end} */
+  async end(
+    uid: string,
+    reason: string,
+    { lease }: Claimant,
+  ): Promise<ClaimedEnd | undefined> {
+    const answer = await this.#runner.run(
+      "end_session",
+      `end session "${uid}"`,
+      [uid, encodeText(reason), lease],
+    );
+    if (answer === null) return undefined;
+    const end = decodeEnd(JSON.parse(answer));
+    this.#notify(end);
+    return end;
+  }
+
+  /**
+   * {@inheritDoc SessionStore.claim}
+   *
+   * It is one statement, whether or not there is something to claim.
+   */
+  async claim({ lease }: Claimant, limit: number): Promise<Claims> {
+    const answer = await this.#runner.run("claim_ends", "claim ends", [
+      lease,
+      limit,
+    ]);
+    const { ends, nextIn } = JSON.parse(answer!) as {
+      ends: EncodedSession[];
+      nextIn: number | string;
+    };
+    const claimed = ends.map(decodeEnd);
+    for (const end of claimed) {
+      if (end.attempt === 1) this.#notify(end);
+    }
+    return { ends: claimed, nextIn: Number(nextIn) };
+  }
+
+  /** {@inheritDoc SessionStore.renew} */
+  renew(uid: string, fence: string, lease: number): Promise<boolean> {
+    const verb = `renew the claim of session "${uid}"`;
+    return this.#isDone("renew_claim", verb, [uid, fence, lease]);
+  }
+
+  /** {@inheritDoc SessionStore.acknowledge} */
+  acknowledge(uid: string, fence: string): Promise<boolean> {
+    const verb = `acknowledge the end of session "${uid}"`;
+    return this.#isDone("acknowledge_end", verb, [uid, fence]);
+  }
+
+  /** {@inheritDoc SessionStore.release} */
+  async release(
+    uid: string,
+    fence: string,
+    delay: number,
+    progress?: EndProgress,
+  ): Promise<boolean> {
+    const verb = `release the end of session "${uid}"`;
+    const rest = encodeProgress(progress);
+    const values = [uid, fence, delay, rest];
+    const isDone = await this.#isDone("release_end", verb, values);
+    if (isDone) this.#notifications.notifyDueEarlier();
+    return isDone;
+  }
+
+  /** {@inheritDoc SessionStore.deadLetter} */
+  deadLetter(
+    uid: string,
+    fence: string,
+    why: string,
+    progress?: EndProgress,
+  ): Promise<boolean> {
+    const verb = `make a dead letter of the end of session "${uid}"`;
+    const values = [uid, fence, encodeText(why), encodeProgress(progress)];
+    return this.#isDone("make_dead_letter", verb, values);
+  }
+
+  /** Lists the dead letters, the earliest end first. */
+  async listDeadLetters(): Promise<DeadLetter[]> {
+    const verb = "list the dead letters";
+    const answer = await this.#runner.run("list_dead_letters", verb, []);
+    const letters = JSON.parse(answer ?? "[]") as EncodedSession[];
+    return letters.map(decodeDeadLetter);
+  }
+
+  /** {@inheritDoc SessionStore.retryDeadLetter} */
+  async retryDeadLetter(uid: string): Promise<boolean> {
+    const verb = `retry the end of session "${uid}"`;
+    const isDone = await this.#isDone("retry_dead_letter", verb, [uid]);
+    if (isDone) this.#notifications.notifyDueEarlier();
+    return isDone;
+  }
+
+  /** {@inheritDoc SessionStore.deleteDeadLetter} */
+  deleteDeadLetter(uid: string): Promise<boolean> {
+    const verb = `delete the dead letter of session "${uid}"`;
+    return this.#isDone("delete_dead_letter", verb, [uid]);
+  }
+
+  /** {@inheritDoc SessionStore.nextIn} */
+  async nextIn(): Promise<number> {
+    return Number(await this.#runner.run("next_in", "look for ends", []));
+  }
+
+  /** {@inheritDoc SessionStore.uidsOf} */
+  async uidsOf(principal: string): Promise<string[]> {
+    const verb = "list the sessions of a principal";
+    const values = [encodeText(principal)];
+    return JSON.parse(await this.#runner.run("uids_of", verb, values) ?? "[]");
+  }
+
+  /**
+   * {@inheritDoc SessionStore.watch}
+   *
+   * The first watcher takes a connection that listens, which all watchers share.
+   * A client that does not listen notifies only of what this store does.
+   */
+  async watch(
+    onEnd: (notification: EndNotification) => void,
+    onDueEarlier?: () => void,
+    onChange?: (notification: ChangeNotification) => void,
+  ): Promise<() => void> {
+    try {
+      return await this.#notifications.watch(onEnd, onDueEarlier, onChange);
+    } catch (error) {
+      throw this.#runner.failureTo("watch for ends", error);
+    }
+  }
+
+  /**
+   * {@inheritDoc SessionStore.check}
+   *
+   * It makes the schema if it is missing. It refuses a Postgres older than 14, a
+   * replica, transactions that are read-only or not "read committed", and a schema
+   * of a later version. It reports a clock that differs by more than a second, and
+   * writes that do not wait for the disk.
+   *
+   * @throws {RangeError} If it refuses Postgres.
+   */
+  async check(): Promise<readonly string[]> {
+    try {
+      const asked = Date.now();
+      const facts = await this.#runner.inspect();
+      const answered = Date.now();
+      refuseUnfit(facts);
+      await this.#runner.prepare();
+      const sentences: string[] = [];
+      const off = facts.now - (asked + answered) / 2;
+      if (Math.abs(off) > CLOCK_TOLERANCE + (answered - asked) / 2) {
+        sentences.push(
+          `The clock of Postgres is ${Math.round(Math.abs(off) / 1000)} s ${
+            off > 0 ? "ahead of" : "behind"
+          } this machine's: sessions end by the clock of Postgres, and times are shown by it`,
+        );
+      }
+      if (!facts.isDurable) {
+        sentences.push(
+          "Postgres does not wait for its disk: after a crash the last writes are lost, and sessions that ended since then are back: set fsync and synchronous_commit to on",
+        );
+      }
+      return sentences;
+    } catch (error) {
+      throw this.#runner.failureTo("check Postgres", error);
+    }
+  }
+
+  /** Stops all watching; the client stays open, as it is the user's. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#notifications.stop();
+  }
+
+  async #isDone(
+    name: string,
+    verb: string,
+    values: readonly (string | number | null)[],
+  ): Promise<boolean> {
+    return await this.#runner.run(name, verb, values) === "1";
+  }
+
+  #notify({ session: { uid }, reason, at }: ClaimedEnd): void {
+    this.#notifications.notifyEnd({ uid, reason, at });
+  }
+
+  #encode(verb: string, encode: () => string): string {
+    try {
+      return encode();
+    } catch (error) {
+      const { message } = error as Error;
+      throw new RangeError(`Cannot ${verb}: ${message}`, { cause: error });
+    }
+  }
+}
