@@ -15,7 +15,7 @@ export class TransferredError extends TypeError {}
  * symbol, or an instance of a class.
  */
 export function encodeValue(value: unknown): string {
-  if (isJson(value, DEPTH)) return `j${JSON.stringify(value)}`;
+  if (isJson(value, DEPTH, new Set())) return `j${JSON.stringify(value)}`;
   let found: ReturnType<typeof findUnstorable>;
   try {
     found = findUnstorable(value);
@@ -94,8 +94,8 @@ function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
-/** Whether JSON keeps a value unchanged. */
-function isJson(value: unknown, depth: number): boolean {
+/** Whether JSON keeps a value unchanged; it would make two of an object. */
+function isJson(value: unknown, depth: number, seen: Set<object>): boolean {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -108,16 +108,17 @@ function isJson(value: unknown, depth: number): boolean {
       return false;
   }
   if (value === null) return true;
-  if (depth === 0) return false;
+  if (depth === 0 || seen.has(value)) return false;
+  seen.add(value);
   if (Array.isArray(value)) {
     // Array.every() alone would pass over holes; the length is a key too.
     return Reflect.ownKeys(value).length === value.length + 1 &&
       Object.keys(value).length === value.length &&
       Object.getPrototypeOf(value) === Array.prototype &&
-      value.every((each) => isJson(each, depth - 1));
+      value.every((each) => isJson(each, depth - 1, seen));
   }
   return Object.getPrototypeOf(value) === Object.prototype &&
     !("toJSON" in value) && !Object.hasOwn(value, "__proto__") &&
     Reflect.ownKeys(value).length === Object.keys(value).length &&
-    Object.values(value).every((each) => isJson(each, depth - 1));
+    Object.values(value).every((each) => isJson(each, depth - 1, seen));
 }

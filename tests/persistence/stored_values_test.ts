@@ -1,11 +1,17 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { SessionEndedError } from "../../mod.ts";
+import { HttpError, SessionEndedError } from "../../mod.ts";
 import { MemoryStore } from "../../stores/memory_store.ts";
 import { SqliteStore } from "../../stores/sqlite_store.ts";
 import type { SessionStore } from "../../stores/store.ts";
 import { settle } from "../helpers_session.ts";
-import { asynchronous, cookieOf, Node, pass } from "../helpers_store.ts";
+import {
+  asynchronous,
+  BrokenStore,
+  cookieOf,
+  Node,
+  pass,
+} from "../helpers_store.ts";
 
 const KINDS: Record<string, () => SessionStore> = {
   "MemoryStore": () => new MemoryStore(),
@@ -383,5 +389,98 @@ for (
     );
     await pass(time, 1000);
     await updating;
+  });
+}
+
+for (const [kind, makeStore] of Object.entries(KINDS)) {
+  Deno.test(`Session.set() over ${kind} after the response began is written within a second`, async () => {
+    using time = new FakeTime();
+    const store = makeStore();
+    await using one = new Node(store).page("later", (request) => {
+      const session = request.getSession();
+      setTimeout(() => {
+        session.set("late", 1);
+        session.get<string[]>("cart")!.push("tea");
+      }, 5000);
+      session.set("cart", []);
+      return session.uid;
+    });
+    await using other = new Node(store).page("show", (request) => {
+      const session = request.getSession();
+      return `${session.get("late")} ${session.get<string[]>("cart")!.join()}`;
+    });
+    const cookie = cookieOf(await one.get("later"));
+    await pass(time, 4900);
+    assertEquals(await textOf(other.get("show", cookie)), "undefined ");
+    await pass(time, 1200);
+    assertEquals(await textOf(other.get("show", cookie)), "1 tea");
+    assertEquals(one.errors, []);
+  });
+
+  Deno.test(`Session.get() over ${kind} keeps what a value shares within itself`, async () => {
+    using _time = new FakeTime();
+    const store = makeStore();
+    await using one = new Node(store).page("", (request) => {
+      const tea = { name: "tea" };
+      const cart: { items: unknown[]; self?: unknown } = { items: [tea, tea] };
+      cart.self = cart;
+      request.getSession().set("cart", cart);
+      return "";
+    });
+    await using other = new Node(store).page("", (request) => {
+      const cart = request.getSession()
+        .get<{ items: unknown[]; self: unknown }>("cart")!;
+      return `${cart.items[0] === cart.items[1]} ${cart.self === cart}`;
+    });
+    const cookie = cookieOf(await one.get(""));
+    assertEquals(await textOf(other.get("", cookie)), "true true");
+  });
+}
+
+for (const how of ["throws", "hangs"] as const) {
+  Deno.test(`Session.set() after the response over a store that ${how} is reported, and written when the store is back`, async () => {
+    using time = new FakeTime();
+    const broken = new BrokenStore();
+    await using one = new Node(broken.store).page("", (request) => {
+      request.getSession();
+      return "";
+    });
+    await using other = new Node(broken.store).page(
+      "show",
+      (request) => String(request.getSession().get("late")),
+    );
+    const cookie = cookieOf(await one.get(""));
+    await pass(time, 100);
+    broken.how = how;
+    for (const session of one.site.sessions.values()) session.set("late", 1);
+    await pass(time, 3000);
+    assertMatch(String(one.errors[0]), /session store|away/);
+    broken.how = "works";
+    await pass(time, 5000);
+    assertEquals(await textOf(other.get("show", cookie)), "1");
+  });
+
+  Deno.test(`Session.update() over a store that ${how} rejects with a 503, and nothing is written later`, async () => {
+    using time = new FakeTime();
+    const broken = new BrokenStore();
+    await using one = new Node(broken.store).page("", (request) => {
+      request.getSession().set("count", 1);
+      return request.getSession().uid;
+    }).page("show", (request) => String(request.getSession().get("count")));
+    const first = await one.get("");
+    const session = one.site.sessions.get(await first.text())!;
+    await pass(time, 100);
+    broken.how = how;
+    const updating = assertRejects(
+      () => session.update("count", (count: number | undefined) => count! + 1),
+      HttpError,
+    );
+    await pass(time, 3000);
+    assertEquals((await updating).status, 503);
+    broken.how = "works";
+    await pass(time, 5000);
+    assertEquals(await textOf(one.get("show", cookieOf(first))), "1");
+    await session.update("count", (count: number | undefined) => count! + 1);
+    assertEquals(await textOf(one.get("show", cookieOf(first))), "2");
   });
 }
