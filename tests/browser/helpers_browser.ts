@@ -362,7 +362,8 @@ function findMissing(): string | undefined {
   return undefined;
 }
 
-function isCI(): boolean {
+/** Whether a test that lacks its browser fails. */
+export function isCI(): boolean {
   return Deno.permissions.querySync({ name: "env" }).state === "granted" &&
     Deno.env.get("CI") === "true";
 }

@@ -1,7 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { site as chat } from "../../examples/chat_socket.ts";
 import { site as counter } from "../../examples/events.ts";
 import { Resource } from "../../mod.ts";
+import { Deployed } from "./helpers_deploy.ts";
 import { browserTest, EVIL, pages, sayUid, textOf } from "./helpers_browser.ts";
 
 for (const scheme of ["http", "https"] as const) {
@@ -91,5 +92,67 @@ browserTest(
     assertEquals(event, "error");
     // The browser says so.
     visitor.complaints.length = 0;
+  },
+);
+
+browserTest(
+  "A browser goes on with events and sockets after a deploy, from the last event",
+  async ({ window }) => {
+    await using it = await Deployed.start();
+    const visitor = await window();
+    const counter = await visitor.tab(it.url("/counter/"));
+    const chat = await visitor.tab(it.url("/chat/"));
+    await chat.waitForFunction("socket.readyState === WebSocket.OPEN");
+    await counter.waitForFunction("counter.textContent >= 5");
+
+    await it.redeploy();
+
+    // Not from 1 again: the browser has sent the last id.
+    const counted = Number(await textOf(counter));
+    assert(counted >= 5, `counted ${counted}`);
+    await counter.waitForFunction(`counter.textContent > ${counted + 2}`);
+    await chat.waitForFunction("socket.readyState === WebSocket.OPEN");
+    assertEquals(await chat.locator("#said li").count(), 0);
+    // The streams of before ended whole.
+    const broken = visitor.complaints.filter((complaint) =>
+      complaint.includes("INCOMPLETE")
+    );
+    assertEquals(broken, []);
+    // The rest is of the time in which no program listened.
+    for (const page of [counter, chat]) await page.goto("about:blank");
+    visitor.complaints.length = 0;
+  },
+);
+
+browserTest(
+  "A browser sends the id of the last event, which is decoded",
+  async ({ serve, window }) => {
+    const seen: (string | undefined)[] = [];
+    const served = serve(
+      new Resource().putChild(
+        "",
+        pages({
+          "": (request) => {
+            request.getSession();
+            return '<!DOCTYPE html><title>Ids</title><script>new EventSource("/events")</script>';
+          },
+        }).children.get("")!,
+      ).putChild(
+        "events",
+        pages({
+          "": (request) => {
+            seen.push(request.getHeader("last-event-id"));
+            const events = request.session!.events(request);
+            events.send({ id: "Zürich 7", data: "", retry: 10 });
+            if (seen.length < 3) events.close();
+            else events.send("done");
+            return events.response;
+          },
+        }).children.get("")!,
+      ),
+    );
+    const page = await (await window()).tab(served.http("/"));
+    while (seen.length < 3) await page.waitForTimeout(20);
+    assertEquals(seen, [undefined, "Zürich 7", "Zürich 7"]);
   },
 );
