@@ -91,6 +91,7 @@ export {
   type SessionFactory,
   type SuspiciousToken,
 } from "./registry/sessions_options.ts";
+export type { SessionTransport } from "./registry/transport.ts";
 export { TooManySessionsError } from "./registry/session_registry.ts";
 export {
   type EndSessionsOptions,

@@ -711,8 +711,11 @@ export class SiteRequest implements RequestSession, VisitingRequest {
     const isPlain = typeof rendered === "string" &&
       (draft === undefined || draft.isUntouched) &&
       this.#delivery === undefined && this.method !== "HEAD" &&
-      added.clearSiteData === undefined;
+      added.clearSiteData === undefined && added.sessionToken === undefined;
     if (isPlain) return plainResponse(rendered, added);
+    if (added.sessionToken !== undefined) {
+      this.responseHeaders.set("session-token", added.sessionToken);
+    }
     if (added.clearSiteData !== undefined) {
       this.#openDraft().setDefault("clear-site-data", added.clearSiteData);
     }

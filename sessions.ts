@@ -50,6 +50,7 @@ import {
 export type { Clock } from "./base/clock.ts";
 export type { ConnectionInfo } from "./http/connection.ts";
 export type { TrustedProxy } from "./http/forwarded.ts";
+export type { SessionTransport } from "./registry/transport.ts";
 export { HttpError } from "./http/http_error.ts";
 export type { LogInOptions } from "./registry/log_in_options.ts";
 export type { SessionCookieOptions } from "./registry/session_cookie.ts";

@@ -42,7 +42,7 @@ import { OWNER } from "./session/internals.ts";
 import type { Clock } from "./base/clock.ts";
 import { CookieJar } from "./testing/cookie_jar.ts";
 import { describe } from "./base/describe.ts";
-import { checkOptions } from "./base/options.ts";
+import { checkOptions, oneOf, type OptionRules } from "./base/options.ts";
 import { TestClock } from "./testing/test_clock.ts";
 import { TestProcess } from "./testing/test_process.ts";
 import { toRequest, toURL } from "./testing/request_input.ts";
@@ -59,6 +59,22 @@ const UID_LENGTH = 32;
 /** Makes the site that is tested, with the options that the test needs. */
 export type SiteMaker = (options: SiteOptions) => Site;
 
+/** The options of a {@linkcode TestVisitor}. */
+export interface TestVisitorOptions {
+  /**
+   * How the visitor carries its token: in cookies, as a browser, or in the headers
+   * `Authorization` and `Session-Token`, as an application without cookies. The
+   * site needs the option `transport` for the second.
+   *
+   * @default {"cookie"}
+   */
+  transport?: "cookie" | "bearer";
+}
+
+const VISITOR_RULES: OptionRules<TestVisitorOptions> = {
+  transport: oneOf("cookie", "bearer"),
+};
+
 /**
  * A visitor of a site under test, with cookies as a browser would keep them.
  *
@@ -66,6 +82,9 @@ export type SiteMaker = (options: SiteOptions) => Site;
  */
 export class TestVisitor {
   readonly #testSite: TestSite;
+  readonly #isBearer: boolean;
+  /** The token of a visitor without cookies. */
+  #token: string | undefined = undefined;
   readonly #jar = new CookieJar();
   /** The URL of the last visit. */
   #url = toURL("/");
@@ -74,9 +93,13 @@ export class TestVisitor {
    * Makes a visitor without cookies.
    *
    * @param testSite The site to visit.
+   * @throws {TypeError} If an option is of the wrong kind, or unknown.
+   * @throws {RangeError} If the transport is neither of the two.
    */
-  constructor(testSite: TestSite) {
+  constructor(testSite: TestSite, options: TestVisitorOptions = {}) {
+    checkOptions("make a visitor", options, VISITOR_RULES);
     this.#testSite = testSite;
+    this.#isBearer = options.transport === "bearer";
   }
 
   /**
@@ -101,6 +124,7 @@ export class TestVisitor {
     const request = toRequest(input, init);
     const url = this.#url = new URL(request.url);
     const { clock, site } = this.#testSite;
+    if (this.#isBearer) return await this.#fetchByBearer(request);
     const cookie = this.#jar.headerFor(url, clock.now());
     if (cookie !== undefined && !request.headers.has("cookie")) {
       request.headers.set("cookie", cookie);
@@ -127,10 +151,23 @@ export class TestVisitor {
    */
   get session(): Session | undefined {
     const { site } = this.#testSite;
+    if (this.#isBearer) {
+      return site.getSession(this.#token?.slice(0, UID_LENGTH) ?? "");
+    }
     const headers = new Headers({ cookie: this.cookiesFor(this.#url) ?? "" });
     const isSecure = this.#url.protocol === "https:";
     const token = site.sessions[OWNER].cookie.tokensIn(headers, isSecure)[0];
     return site.getSession(token?.slice(0, UID_LENGTH) ?? "");
+  }
+
+  async #fetchByBearer(request: Request): Promise<Response> {
+    request.headers.set("session-transport", "bearer");
+    if (this.#token !== undefined && !request.headers.has("authorization")) {
+      request.headers.set("authorization", `Bearer ${this.#token}`);
+    }
+    const response = await this.#testSite.site.fetch(request);
+    this.#token = response.headers.get("session-token") ?? this.#token;
+    return response;
   }
 }
 
@@ -237,9 +274,14 @@ export class TestSite implements AsyncDisposable {
     return this.#first.fetch(input, init);
   }
 
-  /** Makes another visitor, without cookies. */
-  visitor(): TestVisitor {
-    return new TestVisitor(this);
+  /**
+   * Makes another visitor, without cookies.
+   *
+   * @throws {TypeError} If an option is of the wrong kind, or unknown.
+   * @throws {RangeError} If the transport is neither of the two.
+   */
+  visitor(options: TestVisitorOptions = {}): TestVisitor {
+    return new TestVisitor(this, options);
   }
 
   /**

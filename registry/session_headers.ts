@@ -8,6 +8,8 @@ import { clearSiteDataHeader } from "./sessions_options.ts";
 export interface SessionHeaders {
   /** The value of `Set-Cookie`, if the response sets or clears the cookie. */
   readonly setCookie: string | undefined;
+  /** The value of `Session-Token`, for a request whose token is no cookie. */
+  readonly sessionToken?: string;
   /** The value of `Clear-Site-Data`, after a logout where the options say so. */
   readonly clearSiteData: string | undefined;
   /** `"no-store"` with a cookie, `"private"` if a session was used. */
@@ -43,6 +45,11 @@ export function headersOfToken(
   };
 }
 
+/** Returns the headers that send a token to a client without cookies. */
+export function headersOfBearer(token: string): SessionHeaders {
+  return { ...NO_HEADERS, sessionToken: token, cacheControl: "no-store" };
+}
+
 /** Returns the headers that clear the cookie after a logout. */
 export function headersOfLogout(
   { cookie, options }: SessionRegistry,
@@ -71,12 +78,13 @@ export interface HeaderTarget {
  */
 export function putSessionHeaders(
   target: HeaderTarget,
-  { setCookie, clearSiteData, cacheControl }: SessionHeaders,
+  { setCookie, sessionToken, clearSiteData, cacheControl }: SessionHeaders,
 ): void {
   if (cacheControl !== undefined && !isPrivate(target)) {
     target.set("cache-control", cacheControl);
   }
   if (setCookie !== undefined) target.append("set-cookie", setCookie);
+  if (sessionToken !== undefined) target.set("session-token", sessionToken);
   if (clearSiteData !== undefined && !target.get("clear-site-data")) {
     target.set("clear-site-data", clearSiteData);
   }
@@ -90,10 +98,12 @@ export function addSessionHeaders(
   response: Response,
   added: SessionHeaders,
 ): Response {
-  const { setCookie, cacheControl } = added;
+  const { setCookie, sessionToken, cacheControl } = added;
   const isCacheSaid = cacheControl === undefined ||
     isPrivate(response.headers);
-  if (setCookie === undefined && isCacheSaid) return response;
+  const isSaid = isCacheSaid && setCookie === undefined &&
+    sessionToken === undefined;
+  if (isSaid) return response;
   // Deno finds the connection of an upgrade by the Response object.
   const headers = response.status === 101
     ? response.headers

@@ -15,6 +15,7 @@ import type { Session, SessionSite } from "../session.ts";
 import type { TrustedProxy } from "../http/forwarded.ts";
 import type { SessionStore } from "../stores/store.ts";
 import type { SessionCookieOptions } from "./session_cookie.ts";
+import type { SessionTransport } from "./transport.ts";
 
 /** A class of sessions. */
 export type SessionFactory = new (site: SessionSite, uid: string) => Session;
@@ -223,6 +224,20 @@ export interface SessionsOptions {
    * @default {10}
    */
   endLease?: number;
+  /**
+   * How tokens travel. With `"bearer"` a request carries its token in
+   * `Authorization: Bearer <token>`, and the response has `Session-Token: <token>`
+   * wherever a cookie would be set; cookies are neither read nor set. With `"both"`
+   * that holds for requests with `Authorization: Bearer` or with
+   * `Session-Transport: bearer`, and their cookies do not count; the others have the
+   * cookie.
+   *
+   * Browsers send no bearer token by themselves. So the rules about other sites do
+   * not apply to it, and neither do `sameSite` and the origins of guards.
+   *
+   * @default {"cookie"}
+   */
+  transport?: SessionTransport;
   /** The options of the session cookie. */
   cookie?: SessionCookieOptions;
   /**
@@ -303,6 +318,7 @@ export const SESSIONS_OPTION_RULES: OptionRules<SessionsOptions> = {
   store: having("a SessionStore", "load"),
   storeTimeout: atLeast(0.001),
   endLease: atLeast(0.1),
+  transport: oneOf("cookie", "bearer", "both"),
   cookie: OBJECT,
   shutdownTimeout: atLeast(0),
   cookieName: STRING,

@@ -37,6 +37,7 @@ import type { BackendVisit } from "./session_backend.ts";
 import { releaseHold } from "./release_hold.ts";
 import { sessionAs, type SessionType } from "./session_as.ts";
 import {
+  headersOfBearer,
   headersOfLogout,
   headersOfToken,
   NO_HEADERS,
@@ -45,6 +46,7 @@ import {
 } from "./session_headers.ts";
 import type { SessionRegistry } from "./session_registry.ts";
 import type { RequestFacts } from "./sessions_options.ts";
+import { type CarriedTokens, tokensOf } from "./transport.ts";
 import { isCookieKeptBack, type Prefetch, prefetchOf } from "./visit_kind.ts";
 
 export type { LogInOptions, SessionHeaders };
@@ -85,6 +87,8 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   /** The tokens of the request; undefined until they are read. */
   #lookups: readonly Lookup[] | undefined = undefined;
   #hasCookie = false;
+  /** Whether tokens travel in headers of their own, in place of the cookie. */
+  #isBearer = false;
   /** Whether the browser kept the cookie back, since another site asked. */
   #isCookieKeptBack = false;
   /** Whether the browser fetches in advance: for a page of this origin or not. */
@@ -212,7 +216,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   /** Reads, while the request can be read, what kind of visit it is. */
   #readKind(headers: Headers): void {
     this.#prefetch = prefetchOf(headers);
-    if (!this.#hasCookie) {
+    if (!this.#hasCookie && !this.#isBearer) {
       this.#isCookieKeptBack = isCookieKeptBack(
         this.#source.method,
         headers,
@@ -409,26 +413,26 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     const { request } = this.#source;
     const { cookie } = this.#registry;
     const isSecure = this.#isSecure;
-    let found: readonly string[];
-    let isLeaked = false;
+    let carried: CarriedTokens;
     try {
-      found = cookie.tokensIn(request.headers, isSecure);
-      this.#hasCookie = found.length > 0;
+      const transport = this.#registry.options.transport ?? "cookie";
+      carried = tokensOf(request.headers, { cookie, transport, isSecure });
+      this.#hasCookie = carried.hasCookie;
+      this.#isBearer = carried.isBearer;
       this.#readKind(request.headers);
-      if (found.length === 0 && !isSecure) {
-        // A token that was meant for https only: it is reported.
-        found = cookie.tokensIn(request.headers, true);
-        isLeaked = true;
-      }
     } catch (cause) {
       throw new TooLateForCookieError(
         "Cannot look for the session: the request can no longer be read; ask for it before Deno.upgradeWebSocket()",
         { cause },
       );
     }
-    return this.#lookups = found.length === 0
-      ? NO_LOOKUPS
-      : lookupsOf(found, this.#registry, isLeaked, !isLeaked && this.#mayTouch);
+    const { values, isLeaked } = carried;
+    return this.#lookups = values.length === 0 ? NO_LOOKUPS : lookupsOf(
+      values,
+      this.#registry,
+      isLeaked,
+      !isLeaked && this.#mayTouch,
+    );
   }
 
   #tryToJudge(): void {
@@ -705,6 +709,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     if (isLive) {
       const token = this.#newToken ?? this.#tokenToRepeat(session);
       if (token === undefined) return undefined;
+      if (this.#isBearer) return headersOfBearer(token);
       if (!isSecure) this.#registry.noteInsecureCookie(this.#source);
       return headersOfToken(this.#registry, session, token, isSecure);
     }

@@ -5,7 +5,7 @@
  */
 
 import { checkOptions, type OptionRules } from "../base/options.ts";
-import { refuseOtherOrigins } from "../http/same_origin.ts";
+import { refuseForeignChange } from "../http/same_origin.ts";
 import { watchSession } from "./session_clock_client.js";
 import { sessionClock } from "./session_clock_script.js";
 import type { Rendered, SiteRequest } from "../request.ts";
@@ -174,7 +174,7 @@ export class SessionClock extends Resource {
 
   /** Touches the session. */
   override render_POST(request: SiteRequest): Rendered {
-    refuseOtherOrigins(request);
+    refuseForeignChange(request, []);
     // getSession() would make a session for a client without one.
     return respond(
       request.session === undefined ? undefined : request.getSession(),
@@ -183,7 +183,7 @@ export class SessionClock extends Resource {
 
   /** Ends the session. */
   override render_DELETE(request: SiteRequest): Rendered {
-    refuseOtherOrigins(request);
+    refuseForeignChange(request, []);
     if (request.session !== undefined) request.logOut();
     return respond(request.session);
   }

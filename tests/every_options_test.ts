@@ -72,7 +72,7 @@ import {
   SqliteStore,
   type SqliteStoreOptions,
 } from "../stores/sqlite_store.ts";
-import { TestSite } from "../testing.ts";
+import { TestSite, TestVisitor, type TestVisitorOptions } from "../testing.ts";
 import {
   type StoreContractOptions,
   testStoreContract,
@@ -149,6 +149,7 @@ const SESSIONS_ROWS: Record<keyof Required<SessionsOptions>, Row> = {
   store: object({ load: true }),
   storeTimeout: number(0, -1),
   endLease: number(0),
+  transport: text("header", ""),
   cookie: OBJECT,
   shutdownTimeout: number(-1),
   cookieName: { ...TEXT, text: ["", "a b", "a=b", "__Host-a"] },
@@ -239,6 +240,11 @@ entry<SiteOptions>(
     cookieName: TEXT,
     headers: { kind: SITE_ROWS.headers.kind },
   },
+);
+entry<TestVisitorOptions>(
+  "TestVisitorOptions",
+  (options) => void new TestVisitor(undefined as never, options),
+  { transport: text("both", "header") },
 );
 entry<SessionCookieOptions>(
   "SessionCookieOptions",

@@ -327,6 +327,7 @@ function exampleOptions(): Required<Omit<SessionsOptions, "store">> {
     clearSiteData: ["cookies"],
     storeTimeout: 0.5,
     endLease: 1,
+    transport: "cookie",
     cookie: {},
     shutdownTimeout: 0,
     cookieName: "a",

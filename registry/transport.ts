@@ -1,0 +1,53 @@
+import type { SessionCookie } from "./session_cookie.ts";
+
+/**
+ * How tokens travel: `"cookie"`, in a header of their own (`"bearer"`), or in the
+ * way that each request chooses (`"both"`).
+ */
+export type SessionTransport = "cookie" | "bearer" | "both";
+
+/** The tokens that a request carries. */
+export interface CarriedTokens {
+  /** The texts in the place of a token; they may be anything. */
+  readonly values: readonly string[];
+  /** Whether the token travels in headers of its own, and the response's too. */
+  readonly isBearer: boolean;
+  /** Whether the request has a cookie of the session that counts. */
+  readonly hasCookie: boolean;
+  /** Whether the tokens were meant for https, and came over plain http. */
+  readonly isLeaked: boolean;
+}
+
+/** `Authorization: Bearer <token>` (RFC 6750, 2.1). */
+const BEARER = /^bearer +([^ ]+) *$/i;
+
+/** Returns the tokens of a request. */
+export function tokensOf(
+  headers: Headers,
+  { cookie, transport, isSecure }: {
+    readonly cookie: SessionCookie;
+    readonly transport: SessionTransport;
+    readonly isSecure: boolean;
+  },
+): CarriedTokens {
+  if (transport !== "cookie") {
+    const authorization = headers.get("authorization") ?? "";
+    // A page could read the token of its HttpOnly cookie if the cookie counted.
+    const isBearer = transport === "bearer" ||
+      /^bearer /i.test(authorization) ||
+      headers.get("session-transport")?.toLowerCase() === "bearer";
+    if (isBearer) {
+      const token = BEARER.exec(authorization)?.[1];
+      const values = token === undefined ? [] : [token];
+      return { values, isBearer, hasCookie: false, isLeaked: false };
+    }
+  }
+  const values = cookie.tokensIn(headers, isSecure);
+  const hasCookie = values.length > 0;
+  if (hasCookie || isSecure) {
+    return { values, isBearer: false, hasCookie, isLeaked: false };
+  }
+  // A token that was meant for https only: it is reported.
+  const leaked = cookie.tokensIn(headers, true);
+  return { values: leaked, isBearer: false, hasCookie, isLeaked: true };
+}
