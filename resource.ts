@@ -148,8 +148,8 @@ export class Resource {
    * Puts a child here, and replaces a child of the same name.
    *
    * @param name One segment of the path, decoded: it may contain a slash, which is
-   * `%2F` in a URL. `""` is the segment after a slash at the end: the page of the
-   * folder itself.
+   * `%2F` in a URL. To serve `/a/b`, put a resource as `"a"`, and the child into it as
+   * `"b"`. `""` is the segment after a slash at the end: the page of the folder itself.
    * @param child The resource, which may be in several places.
    * @returns this resource.
    * @throws {TypeError} If the name is not a string, or the child not a Resource.
