@@ -552,8 +552,9 @@ export class Session {
         (callback) => owner.run(callback, end, this),
       );
     }
-    // A session that was never started is not announced to the site's listeners.
-    if (wasStarted) owner.deliver(end);
+    // A session that was never started is not announced to the site's listeners,
+    // unless it is one of a store that this process has forgotten.
+    if (wasStarted || owner.hasRecord(this)) owner.deliver(end);
     this.#lazy?.listeners?.resolve(end);
   }
 

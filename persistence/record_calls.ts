@@ -39,6 +39,8 @@ export interface SessionWritesParts {
   readonly timeout: number;
   /** Whether a request under way uses a session. */
   isInRequest(session: Session): boolean;
+  /** Whether a session has ended here and not yet in the store. */
+  isEnding(session: Session): boolean;
   /** Called with a session that is live here and has ended in the store. */
   onOver(session: Session): void;
 }
@@ -98,6 +100,9 @@ export class RecordCalls {
         if (withoutTouches(changes) !== undefined) {
           state.setVersion(times.version, this.#clock.now());
           this.#parts.loader.noteWritten(session, state, operations);
+          if (changes.addedCallbacks !== undefined) {
+            state.areCallbacksUnsure = false;
+          }
           state.callbackIds = idsAfter(state.callbackIds, changes);
         }
         this.written(session, state, times, sentAt);
@@ -183,15 +188,27 @@ export class RecordCalls {
       this.#parts.loader.update(session, record, sentAt);
       state.operations = state.operations.filter((one) => later.includes(one));
       state.sent = undefined;
+      state.sending = [];
       return record;
     });
   }
 
-  /** Writes the changes of named callbacks that the record lacks. */
-  commitCallbacks(session: Session, state: StoredState): MaybePromise<void> {
+  /**
+   * Writes what the record of a session lacks before its end: named callbacks, and
+   * values for the process that delivers the end.
+   */
+  commitLast(
+    session: Session,
+    state: StoredState,
+    hasValues: boolean,
+  ): MaybePromise<void> {
     const own = state.callbacks ?? {};
+    const values = hasValues ? state.values : undefined;
     const unsure = callbackChangesOf(state.unsure?.changes ?? {});
-    const changes = joinCallbacks(unsure, own);
+    const changes = {
+      ...joinCallbacks(unsure, own),
+      ...values === undefined ? {} : { values },
+    };
     if (Object.keys(changes).length === 0) return;
     state.callbacks = undefined;
     const failed = (error: unknown): never => {
@@ -201,10 +218,13 @@ export class RecordCalls {
     return this.call(session, state, {
       ask: () => this.#parts.store.commit(session.uid, changes),
       done: (times) => {
+        if (hasValues) state.values = undefined;
         if (times !== undefined) return;
         // The session has ended elsewhere. Callbacks of a write whose outcome is
         // unknown may have been called there.
-        callHere(session, remainingCallbacks(own));
+        if (state.areCallbacksUnsure) {
+          this.reportLost(session, own, "it has ended");
+        } else callHere(session, remainingCallbacks(own));
         this.reportLost(session, unsure, "it has ended");
       },
       failed,

@@ -53,6 +53,7 @@ export class RecordCreation {
     const wasInDoubt = state.isInDoubt;
     /** Takes over the record of an earlier call, which may lack later changes. */
     const takeOver = (): MaybePromise<void> => {
+      state.isInDoubt = false;
       state.isCreated = true;
       putBack(state, changes);
       state.unsure = { changes: {}, operations: [], version: -1 };
@@ -63,8 +64,8 @@ export class RecordCreation {
     };
     const created = (times: SessionTimes | undefined): MaybePromise<void> => {
       state.sent = undefined;
-      state.isInDoubt = false;
       if (times !== undefined) {
+        state.isInDoubt = state.areCallbacksUnsure = false;
         state.isCreated = true;
         state.setVersion(times.version, this.#registry.clock.now());
         state.access = { ...access, tokens };
@@ -78,6 +79,7 @@ export class RecordCreation {
           hash === tokens[0]?.key
         );
         if (isOwn) return takeOver();
+        state.isInDoubt = false;
         throw new Error(
           `Cannot keep session "${session.uid}": the store refuses its uid`,
         );
@@ -85,6 +87,7 @@ export class RecordCreation {
     };
     const failed = (error: unknown): never => {
       state.sent = undefined;
+      if (changes.addedCallbacks !== undefined) state.areCallbacksUnsure = true;
       putBack(state, changes);
       throw error;
     };

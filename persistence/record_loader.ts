@@ -123,7 +123,8 @@ export class RecordLoader {
   refresh(session: Session, record: StoredSession, sentAt: number): void {
     const state = this.#states.get(session);
     if (state === undefined) return;
-    if (record.version === state.version && !state.isStale) return;
+    const isKnown = record.version === state.version && !state.isStale;
+    if (isKnown && !state.hasStepped(record, sentAt)) return;
     if (state.isOld(record, sentAt)) return;
     const isFirst = state.version === -1;
     this.#refreshTimeouts(session, state, record, isFirst);
@@ -180,6 +181,8 @@ export class RecordLoader {
       access.apply(operation, now, now + this.#registry.renewalGrace);
     }
     state.access = access;
+    // The tokens that it replaces fade from now on, as in the record.
+    this.applyAccess(session, state);
   }
 
   /** Sets the times of a session to those of its record. */

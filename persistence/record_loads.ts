@@ -138,6 +138,7 @@ export class RecordLoads {
     if (state === undefined || !session.isActive) return;
     claims.checks.confirm(session);
     this.#parts.loader.update(session, record, sentAt);
+    state.noteTouch(record);
     lookup.loaded = record;
     lookup.drops = state.drops;
   }

@@ -185,6 +185,15 @@ export class RecordWriter {
     return state?.isCreated === false && state.writing !== undefined;
   }
 
+  /** Drops the values that are not written, and reports them. */
+  dropValues(session: Session): void {
+    const state = this.#parts.loader.stateOf(session);
+    if (state?.values === undefined) return;
+    const { values } = state;
+    state.values = undefined;
+    this.#writes.reportLost(session, { values });
+  }
+
   /** Whether a session has no record yet. */
   isUnwritten(session: Session): boolean {
     return this.#parts.loader.stateOf(session)?.isCreated === false;
@@ -199,7 +208,10 @@ export class RecordWriter {
     if (state?.callbacks === undefined) return [];
     const callbacks = remainingCallbacks(state.callbacks);
     state.callbacks = undefined;
-    return callbacks;
+    if (!state.areCallbacksUnsure) return callbacks;
+    // The record may have them: its creation was sent, and not answered.
+    this.#writes.reportLost(session, { addedCallbacks: callbacks });
+    return [];
   }
 
   /**
@@ -234,7 +246,9 @@ export class RecordWriter {
   /** Ensures that the store has what the end of a session needs. */
   prepareEnd(session: Session): MaybePromise<void> {
     const state = this.#parts.loader.stateOf(session);
-    if (state !== undefined) return this.#writes.prepareEnd(session, state);
+    if (state === undefined) return;
+    const hasValues = !this.#visits.areSuperseded(session);
+    return this.#writes.prepareEnd(session, state, hasValues);
   }
 
   /**
@@ -386,9 +400,6 @@ export class RecordWriter {
     for (const session of this.#waiting()) {
       if (this.#parts.breakers.of(session.uid).isOpen) {
         this.#waitForStore(session);
-      } else if (this.#visits.areSuperseded(session)) {
-        // The changes may be theirs: a request that is answered decides.
-        this.#saveIn(REPEAT_AFTER);
       } else this.saveSoon(session);
     }
   }

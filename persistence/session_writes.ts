@@ -128,17 +128,26 @@ export class SessionWrites {
     });
   }
 
-  /** Ensures that the store has a session and its named callbacks. */
-  prepareEnd(session: Session, state: StoredState): MaybePromise<void> {
+  /** Ensures that the store has a session, its named callbacks and values. */
+  prepareEnd(
+    session: Session,
+    state: StoredState,
+    hasValues: boolean,
+  ): MaybePromise<void> {
     return state.whenIdle(() => {
       const creating = state.isInDoubt && !state.isCreated
         ? this.#create(session, state, false)
         : undefined;
       return proceed(
         creating,
-        () => this.#calls.commitCallbacks(session, state),
+        () => this.#calls.commitLast(session, state, hasValues),
       );
     });
+  }
+
+  /** Reports changes of a session that has ended. */
+  reportLost(session: Session, changes: SessionChanges): void {
+    this.#calls.reportLost(session, changes, "it has ended");
   }
 
   /** Replaces a value by what is computed from it, in one step. */
@@ -213,15 +222,12 @@ export class SessionWrites {
       this.#drop(session, state, { changes, operations });
       throw unkept();
     }
-    if (isRequest && options.isSuperseded?.()) {
-      return this.#refuse(session, state);
+    if (options.isSuperseded?.()) {
+      return isRequest
+        ? this.#refuse(session, state)
+        : this.#saveAccess(session, state, options);
     }
-    const touchedAt = session.lastModified * 1000;
-    const ahead = touchedAt - state.touchedAt;
-    const isLogin = state.operations.some(({ kind }) => kind === "login");
-    const touch = ahead > TOUCH_SLACK || ahead > 0 && isLogin
-      ? { idle: Math.max(0, this.#clock.now() - touchedAt) }
-      : options.extra;
+    const touch = this.#touchOf(session, state) ?? options.extra;
     const { operations, inner } = state;
     const changes = takeChanges(session, state, this.#grace);
     if (changes === undefined && touch === undefined) return;
@@ -287,6 +293,9 @@ export class SessionWrites {
     };
     const decideAnew = (): MaybePromise<void> => {
       if (++tries === MAX_TRIES) throw new RefusedError();
+      // A load that is answered now must not take their place.
+      state.sent = changes;
+      state.sending = operations;
       return proceed(
         this.#calls.reload(session, state, { changes, operations }),
         (record): MaybePromise<void> => {
@@ -317,17 +326,60 @@ export class SessionWrites {
     };
     const failed = (error: unknown): never => {
       const facts = withoutTouches(changes);
+      state.sent = undefined;
+      state.sending = [];
       if (isRequest || error instanceof RefusedError) {
         const why = isRequest ? undefined : "others have changed it since";
         this.#drop(session, state, { changes: facts ?? {}, operations }, why);
       } else if (facts !== undefined) {
         this.#unsure.keep(state, { changes: facts, operations, version });
+        // The end of the session was delivered without them, or with them.
+        if (!session.isActive && !this.#parts.isEnding(session)) {
+          this.#calls.reportLost(session, facts, "it has ended");
+        }
       }
       throw error instanceof RefusedError ? error.answer : error;
     };
     const sending = attempt(send);
     if (!isPromiseLike(sending)) return;
     return state.track(sending.then(undefined, failed));
+  }
+
+  /**
+   * Writes the logins and renewals only. The other changes may be those of a
+   * superseded request: the next request that is answered decides about them.
+   */
+  #saveAccess(
+    session: Session,
+    state: StoredState,
+    options: WriteOptions,
+  ): MaybePromise<void> {
+    const { operations, values, callbacks, inner } = state;
+    const { sessionTimeout, absoluteTimeout } = state;
+    if (operations.length === 0) return;
+    const touch = this.#touchOf(session, state);
+    const { access } = this.#takeAll(session, state);
+    const others = {
+      values,
+      callbacks,
+      inner,
+      sessionTimeout,
+      absoluteTimeout,
+    };
+    Object.assign(state, others);
+    if (access === undefined) return;
+    const changes = { ...touch, access };
+    const write = { changes, operations, inner: undefined };
+    return this.#commit(session, state, write, options);
+  }
+
+  /** Returns the touch to write; the record may be behind by a little. */
+  #touchOf(session: Session, state: StoredState): SessionChanges | undefined {
+    const touchedAt = session.lastModified * 1000;
+    const ahead = touchedAt - state.touchedAt;
+    const isLogin = state.operations.some(({ kind }) => kind === "login");
+    if (ahead <= 0 || ahead <= TOUCH_SLACK && !isLogin) return undefined;
+    return { idle: Math.max(0, this.#clock.now() - touchedAt) };
   }
 
   /** Takes all changes that wait to be written. */

@@ -98,6 +98,7 @@ export class StoredBackend implements StoreBackend {
       loader,
       timeout,
       isInRequest: (session) => this.#visits.has(session),
+      isEnding: (session) => this.#claimsOf(session).isUnwritten(session.uid),
       onOver: (session) => this.#claimsOf(session).requestCheck(session),
     }, this.#visits);
     const turns = new Turns(clock);
@@ -189,6 +190,10 @@ export class StoredBackend implements StoreBackend {
     if (!this.#writer.isInStore(session)) return true;
     this.#claimsOf(session).requestCheck(session);
     return false;
+  }
+
+  hasRecord(session: Session): boolean {
+    return this.#loader.stateOf(session)?.isCreated === true;
   }
 
   isUnderCheck(session: Session): boolean {

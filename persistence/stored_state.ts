@@ -1,6 +1,7 @@
 import { type MaybePromise, settleAll } from "../base/maybe_promise.ts";
 import type { AccessOperation, AccessState } from "../session/access.ts";
 import type {
+  LoadedSession,
   SessionChanges,
   SessionTimes,
   StoredCallback,
@@ -10,6 +11,9 @@ import type { ReadValues } from "./read_values.ts";
 
 /** The most loads at once whose touches can be taken back. */
 const MAX_UNTOUCHES = 16;
+
+/** Milliseconds by which a clock must be set for its times to be read again. */
+const STEP = 500;
 
 /** A write whose outcome is unknown, since the store did not answer. */
 export interface UnsureWrite {
@@ -59,6 +63,8 @@ export class StoredState {
   description: string | undefined = undefined;
   /** Changes of named callbacks to write. */
   callbacks: CallbackChanges | undefined = undefined;
+  /** Whether a creation without an answer may have written callbacks. */
+  areCallbacksUnsure = false;
   /** The ids of the named callbacks in the record, as far as they are known. */
   callbackIds: ReadonlySet<string> = new Set();
   /** The named callbacks that this process knows of, by id. */
@@ -87,6 +93,11 @@ export class StoredState {
     return version < this.version && sentAt < this.#versionAt;
   }
 
+  /** Whether a clock was set, so that times taken over before are wrong. */
+  hasStepped({ now }: SessionTimes, sentAt: number): boolean {
+    return Math.abs(now - sentAt - this.storeAhead) > STEP;
+  }
+
   /** Takes over the times of a record that was requested at `sentAt`. */
   setTimes(times: SessionTimes, sentAt: number): void {
     this.touchedAt = times.touchedAt + sentAt - times.now;
@@ -99,6 +110,12 @@ export class StoredState {
     return new Set([...maps, this.values].flatMap((values) => [
       ...values?.keys() ?? [],
     ]));
+  }
+
+  /** Notes that a load has touched the session. */
+  noteTouch({ touchedAt, touchedBefore }: LoadedSession): void {
+    // Another touch of the same millisecond may have been taken back.
+    if (touchedAt !== touchedBefore) this.#untouches.delete(touchedAt);
   }
 
   /**

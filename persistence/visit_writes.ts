@@ -113,13 +113,20 @@ export class VisitWrites {
       this.#parts.loader.settleTouch(session);
     }
     for (const uid of uidsOf(visit)) {
-      write(() => this.#parts.claims.of(uid).writeEnd(uid));
+      write(() => this.#writeEnd(uid));
     }
     if (writes.length === 0) return this.#checkWritten(visit);
-    return settleAll(writes).then(
-      () => this.#checkWritten(visit),
-      (error) => this.#fail(visit, error),
-    );
+    return settleAll(writes)
+      // Another request may have ended the session meanwhile.
+      .then(() => Promise.all(uidsOf(visit).map((uid) => this.#writeEnd(uid))))
+      .then(
+        () => this.#checkWritten(visit),
+        (error) => this.#fail(visit, error),
+      );
+  }
+
+  #writeEnd(uid: string): MaybePromise<void> {
+    return this.#parts.claims.of(uid).writeEnd(uid);
   }
 
   /** Refuses to acknowledge dropped changes and unwritten logouts. */
@@ -135,6 +142,16 @@ export class VisitWrites {
         "You may still be logged in: please try to log out again.",
       );
     }
+    const session = visit.ownSession;
+    if (isUnwritten && session !== undefined) {
+      // They were to be written with the end.
+      this.#parts.writer.dropValues(session);
+      const lookup = visit.lookups.find(({ uid }) => uid === session.uid);
+      const drops = this.#parts.loader.stateOf(session)?.drops;
+      if (lookup?.loaded !== undefined && lookup.drops !== drops) {
+        throw unkept();
+      }
+    }
     const isDropped = visit.operations.some((operation) =>
       this.#parts.loader.isDropped(operation)
     );
@@ -145,6 +162,7 @@ export class VisitWrites {
     const session = visit.ownSession;
     this.#parts.breakers.of(session?.uid ?? "").report(error, { session });
     if (session !== undefined && this.#parts.writer.isUnwritten(session)) {
+      this.#parts.writer.dropValues(session);
       this.#registry.end(session, "evicted");
     }
     throw error instanceof HttpError ? error : unkept(error);

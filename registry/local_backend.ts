@@ -49,6 +49,10 @@ export class LocalBackend implements SessionBackend {
     return false;
   }
 
+  hasRecord(): boolean {
+    return false;
+  }
+
   deliver(end: SessionEnd): void {
     for (const callback of this.#registry.delivery.callbacks()) {
       this.#registry.run(callback, end, end.session);

@@ -60,6 +60,8 @@ export interface SessionBackend {
   mayExpire(session: Session): boolean;
   /** Whether the deadline of a session has passed as far as this process can tell. */
   isUnderCheck(session: Session): boolean;
+  /** Whether a store keeps a session. */
+  hasRecord(session: Session): boolean;
   /** Delivers an end to the listeners of all sessions. */
   deliver(end: SessionEnd): void;
   /** Keeps the session of a request that has to be waited for; returns the release. */

@@ -234,6 +234,10 @@ export class SessionRegistry implements SessionOwner {
     return this.backend.isUnderCheck(session);
   }
 
+  hasRecord(session: Session): boolean {
+    return this.backend.hasRecord(session);
+  }
+
   /** Takes a session out of the Map and the index. */
   remove(session: Session): void {
     if (this.sessions.get(session.uid) === session) {

@@ -644,7 +644,9 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   ): void {
     for (const session of sessions) {
       // A deadline that has passed came first.
-      if (session === undefined || session.checkExpired()) continue;
+      session?.checkExpired();
+      // Over a store the visitor may have prolonged the session elsewhere.
+      if (!session?.isActive) continue;
       this.#registry.end(session, reason);
     }
   }

@@ -169,7 +169,8 @@ export class SessionAccess implements AccessState {
         return this.#issueRenewal(operation.key, by.generation, now);
       }
       case "login":
-        return this.#logIn(operation, now, until);
+        // It is decided by the time of the login, however late it is written.
+        return this.#logIn(operation, Math.min(now, operation.at), until);
     }
   }
 

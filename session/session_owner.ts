@@ -43,6 +43,8 @@ export interface OwnerOf<Session, End> {
   mayExpire(session: Session): boolean;
   /** Returns whether the deadline has passed as far as this process can tell. */
   isUnderCheck(session: Session): boolean;
+  /** Whether a store keeps the session, also if this process has forgotten it. */
+  hasRecord(session: Session): boolean;
   /** Takes an ended session out of the registry. */
   remove(session: Session): void;
   /** Delivers an end to the listeners of all sessions. */

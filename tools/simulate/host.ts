@@ -127,6 +127,8 @@ export class Host {
   #busy = 0;
   /** Milliseconds that it has slept, during which its timers stood still. */
   #slept = 0;
+  /** When it slept: its monotonic clock does not tell. */
+  readonly sleeps: { readonly from: number; readonly to: number }[] = [];
   /** When it stood still, slept or was cut off, in simulated milliseconds. */
   readonly troubles: { readonly from: number; readonly to: number }[] = [];
 
@@ -179,7 +181,9 @@ export class Host {
 
   /** Sleeps, while its monotonic clock and its timers stand still. */
   sleep(milliseconds: number): void {
+    const { now } = this.schedule;
     this.freeze(milliseconds);
+    this.sleeps.push({ from: now, to: this.stoppedUntil });
     this.#slept += milliseconds;
   }
 

@@ -76,6 +76,7 @@ export class Model {
       if (moments.length > 1 && !truth.clock.wasSet(0, Infinity)) {
         this.#fail(18, `${this.#name(uid)} is revived`);
       }
+      if (moments.length > 1) return;
       for (const [key, value] of after.values) this.#judgeValue(key, value);
       return;
     }
@@ -112,9 +113,12 @@ export class Model {
     const named = token!.slice(0, 32);
     const statuses = truth.statusesIn(token!, arrivedAt, at);
     const [first] = truth.recordsIn(named, arrivedAt, at);
-    // A late answer does not tell that another process has touched the session.
-    const isOld = ask.step.isHead &&
-      (first?.record?.deadline ?? 0) < truth.clock.at(at) + TOUCH_SLACK;
+    // A late answer does not tell that another process has touched the session, and
+    // a deadline is earlier here by the time that the answer took.
+    const known = ask.step.isHead
+      ? first?.record
+      : truth.lastOf(named) ?? first?.record;
+    const isOld = (known?.deadline ?? 0) < truth.clock.at(this.#later(at));
     if (uid !== named) {
       if (isOld) return;
       const isOpening = [...statuses].every((each) => OPENING.has(each));
@@ -168,11 +172,15 @@ export class Model {
       ? undefined
       : truth.statusesIn(token, ask.arrivedAt, at);
     this.#judgeCookie(ask, statuses);
-    const wasRecognized = left !== undefined && token?.startsWith(left.uid) &&
-      [...truth.statusesIn(token, ask.arrivedAt, left.at)].every((each) =>
+    const isRecognized = (until: number) =>
+      left !== undefined && token?.startsWith(left.uid) === true &&
+      [...truth.statusesIn(token, ask.arrivedAt, until)].every((each) =>
         RECOGNIZED.has(each)
       );
-    if (wasRecognized && !life.endedAt.has(left.uid)) {
+    if (
+      left !== undefined && isRecognized(left.at) &&
+      !life.endedAt.has(left.uid)
+    ) {
       life.endedAt.set(left.uid, left.at);
     }
     if (status === 503) {
@@ -181,9 +189,15 @@ export class Model {
       const isOpening = statuses === undefined ||
         [...statuses].every((each) => OPENING.has(each));
       // A superseded request drops what others have set and not yet written.
-      const uid = ask.got?.uid;
+      const uid = ask.got?.uid ?? token?.slice(0, 32);
       const isAlone = uid === undefined || !this.#hasOther(ask, uid);
-      if (isCalm && isOpening && isAlone && ask.step.action !== "endAll") {
+      // A login by a token that is replaced meanwhile may have no place any more.
+      const isReplaced = statuses?.has("previous") &&
+        ask.step.action === "login";
+      if (
+        isCalm && isOpening && isAlone && !isReplaced &&
+        ask.step.action !== "endAll"
+      ) {
         this.#fail(0, `${name} is answered 503, and nothing has failed`);
       }
     }
@@ -191,7 +205,10 @@ export class Model {
     for (const write of ask.writes) {
       if (!write.isLate) this.#judgeAcknowledged(write);
     }
-    if (wasRecognized && !truth.wasOver(left.uid, left.at, at)) {
+    if (
+      left !== undefined && isRecognized(this.#later(left.at)) &&
+      !truth.wasOver(left.uid, left.at, at)
+    ) {
       this.#fail(18, `${name} has logged out, and the session lives on`);
     }
   }
@@ -399,7 +416,10 @@ export class Model {
       wire.losses.some((loss) =>
         loss.life === life && loss.at >= from && loss.at <= call.at &&
         (loss.uid === uid || loss.uid === "")
-      ) || truth.clock.wasSet(from, call.at);
+      ) || truth.clock.wasSet(from, call.at) ||
+      call.life.host.sleeps.some((sleep) =>
+        sleep.to >= from && sleep.from <= call.at
+      );
     before.push(call);
     if (!isExcused) {
       this.#fail(
@@ -425,7 +445,14 @@ export class Model {
       if (!names || ask.step.isHead && ask.loggedIn === undefined) continue;
       latest = Math.max(latest, this.#accessUntil(ask, uid));
       const isVisit = ask.got?.uid === uid && ask.status === 200;
-      if (isVisit && clock.at(ask.arrivedAt) + timeout - 1 > end.at) {
+      const drift = plan.drifts.every((rate) => rate === 1)
+        ? 1
+        : 1 + (ask.answeredAt! - ask.arrivedAt + timeout) * 0.004;
+      const isLeft = asks.some(({ life }) => life.endedAt.has(uid));
+      if (
+        isVisit && !isLeft &&
+        clock.at(ask.arrivedAt) + timeout - drift > end.at
+      ) {
         if (end.at > clock.at(ask.answeredAt!)) {
           this.#fail(2, `${this.#name(uid)} ends early, after ${ask.name}`);
         }
@@ -433,6 +460,7 @@ export class Model {
     }
     const { slow, slowest } = plan.rates;
     const slack = TOUCH_SLACK + (slow > 0 ? slowest + 2000 : 0);
+    if (this.#world.hosts.some(({ wall }) => wall.wasSet(0, Infinity))) return;
     if (end.at > clock.at(latest) + timeout + slack) {
       this.#fail(
         2,

@@ -9,6 +9,9 @@ import type { Plan } from "./plan.ts";
 /** The keys of the values that handlers set. */
 export const KEYS: readonly string[] = ["a", "b"];
 
+/** How often a named callback fails at most, for each session and process. */
+const MAX_FAILURES = 3;
+
 /** What a program tells the world of. */
 export interface ProgramWorld {
   readonly plan: Plan;
@@ -207,7 +210,9 @@ export class Program {
     const call = `bill ${argument}`;
     const count = (this.#calls.get(call) ?? 0) + 1;
     this.#calls.set(call, count);
-    if (this.#world.draw(`${call} ${count}`) < this.#world.plan.failures) {
+    const isFailing =
+      this.#world.draw(`${call} ${count}`) < this.#world.plan.failures;
+    if (isFailing && count <= MAX_FAILURES) {
       this.#world.say(`${life.name} fails to ${call}`);
       throw new Error("The bill cannot be sent");
     }

@@ -78,7 +78,8 @@ export function changesOf(
     must(
       12,
       isLogin
-        ? generation === after.loginGeneration
+        ? generation >= before.generation &&
+          generation <= after.loginGeneration
         : generation >= before.generation &&
           generation <= before.generation + 1,
       `a token of generation ${generation} is issued at ${before.generation}`,

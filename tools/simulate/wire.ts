@@ -117,8 +117,9 @@ export class Wire {
     };
     const sentAt = life.host.now;
     if (there.isLost) lose(mishaps.draw(`${life.name}${name}`) < 0.3);
-    else if (there.isDoubled) {
-      // The client of the store has sent it again after a lost answer.
+    else if (there.isDoubled && name !== "commit") {
+      // The client of the store has sent it again after a lost answer. It must not
+      // do so with commits: see docs/protocol.md.
       schedule.add(sentAt + there.delay, () => arrive(false));
       schedule.add(
         sentAt + there.delay + 5 + mishaps.draw(`again ${name}`) * 200,

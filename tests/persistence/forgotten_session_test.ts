@@ -1,0 +1,196 @@
+// Sessions that end in a process which no longer has them, or has them otherwise
+// than the store: the store is told, with what was changed before the end.
+
+import { assert, assertEquals } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import type { Session } from "../../mod.ts";
+import { MemoryStore } from "../../stores/memory_store.ts";
+import {
+  after,
+  asynchronous,
+  BentStore,
+  cookieOf,
+  Node,
+  pass,
+  uidOf,
+} from "../helpers_store.ts";
+
+const LOOK = { tokenHash: "", touch: false, grace: 0 };
+
+const pages: { session?: Session } = {};
+
+function makeNode(
+  store: ConstructorParameters<typeof Node>[0],
+  options: ConstructorParameters<typeof Node>[1] = {},
+): Node {
+  const node = new Node(store, options)
+    .page("visit", (request) => {
+      pages.session = request.getSession();
+      return "";
+    })
+    .page("look", (request) => String(request.session?.get("note")))
+    .page("login", (request) => request.logIn("alice").uid)
+    .page("slow-login", async (request) => {
+      request.logIn("alice");
+      await after(3000);
+      return "";
+    })
+    .page("slow-logout", async (request) => {
+      request.session;
+      await after(70_000);
+      request.logOut();
+      return "";
+    })
+    .page("set", (request) => {
+      request.getSession().set("note", "first");
+      return "";
+    })
+    .page("set-and-logout", (request) => {
+      request.getSession().set("note", "before the end");
+      request.logOut();
+      return "";
+    })
+    .page("bill", async (request) => {
+      request.getSession().notifyOnExpire("bill", 1);
+      await after(500);
+      return "";
+    })
+    .page("logout", (request) => {
+      request.logOut();
+      return "";
+    });
+  node.site.onEnd("bill", () => {});
+  return node;
+}
+
+async function newCookie(answer: Response | Promise<Response>) {
+  const response = await answer;
+  await response.body?.cancel();
+  return cookieOf(response);
+}
+
+async function statusOf(answer: Response | Promise<Response>): Promise<number> {
+  const response = await answer;
+  await response.body?.cancel();
+  return response.status;
+}
+
+Deno.test("Session.expire() ends a session that another process keeps, in this process too", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  await using one = makeNode(asynchronous(inner));
+  await using other = makeNode(asynchronous(inner));
+  const cookie = await newCookie(one.get("visit"));
+  const { session } = pages;
+  for (let visits = 0; visits < 3; visits++) {
+    await pass(time, 40_000);
+    await statusOf(other.get("visit", cookie));
+  }
+  assertEquals(one.site.sessions.size, 0);
+  session!.expire();
+  await pass(time, 100);
+  assertEquals(inner.load(uidOf(cookie), LOOK), undefined);
+  assertEquals([...one.reasons, ...other.reasons], ["logout"]);
+});
+
+Deno.test("RequestSession.logOut() ends a session whose deadline has passed in this process only", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const options = { renewalGrace: 600 };
+  await using one = makeNode(asynchronous(inner), options);
+  await using other = makeNode(asynchronous(inner), options);
+  const cookie = await newCookie(one.get("visit"));
+  const login = await newCookie(other.get("login", cookie));
+  const logout = statusOf(one.get("slow-logout", cookie));
+  await pass(time, 40_000);
+  await statusOf(other.get("visit", login));
+  await pass(time, 31_000);
+  assertEquals(await logout, 200);
+  assertEquals(inner.load(uidOf(cookie), LOOK), undefined);
+});
+
+Deno.test("A value that a request sets before its logout is in the record that ends", async () => {
+  using _time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  await using node = makeNode(bent.store);
+  const cookie = await newCookie(node.get("visit"));
+  let value: unknown;
+  bent.bends.end = (act, ...args) => {
+    value = inner.load(uidOf(cookie), LOOK)?.values.get("note");
+    return act(...args);
+  };
+  assertEquals(await statusOf(node.get("set-and-logout", cookie)), 200);
+  assertEquals(value, 'j"before the end"');
+});
+
+Deno.test("A touch that is taken back takes no visit of the same millisecond along", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  await using node = makeNode(asynchronous(inner));
+  const cookie = await newCookie(node.get("visit"));
+  for (let visits = 0; visits < 3; visits++) {
+    await pass(time, 40_000);
+    await statusOf(node.get("look", cookie));
+    await statusOf(node.get("visit", cookie));
+  }
+  await pass(time, 40_000);
+  await statusOf(node.get("look", cookie));
+  const record = inner.load(uidOf(cookie), LOOK)!;
+  assertEquals(record.deadline - record.now, 20_000);
+});
+
+Deno.test("A login beside another one counts, though it is answered after renewalGrace", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const options = { renewalGrace: 1 };
+  await using one = makeNode(asynchronous(inner), options);
+  await using other = makeNode(asynchronous(inner), options);
+  const cookie = await newCookie(one.get("visit"));
+  await newCookie(other.get("login", cookie));
+  const joined = newCookie(one.get("slow-login", cookie));
+  await pass(time, 4000);
+  const login = await joined;
+  assertEquals(uidOf(login), uidOf(cookie));
+  assertEquals(await statusOf(one.get("visit", login)), 200);
+  assertEquals(pages.session?.uid, uidOf(cookie));
+});
+
+Deno.test("A named callback is reported if the session ends before its write is answered", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  await using node = makeNode(bent.store, { sessionTimeout: 1 });
+  const cookie = await newCookie(node.get("visit"));
+  await pass(time, 600);
+  bent.bends.commit = () => new Promise(() => {});
+  const bill = statusOf(node.get("bill", cookie));
+  await pass(time, 5000);
+  await bill;
+  const messages = node.errors.map(String);
+  assert(
+    messages.some((text) => text.includes('callback "bill"')),
+    messages.join("\n"),
+  );
+});
+
+Deno.test("A token expires by the clock of the store, though the clock here is set back", async () => {
+  using time = new FakeTime();
+  let offset = 0;
+  const inner = new MemoryStore();
+  const clock = {
+    now: () => Date.now() + offset,
+    setTimeout: (callback: () => void, delay: number) =>
+      setTimeout(callback, delay),
+    clearTimeout: (id: unknown) => clearTimeout(id as number),
+  };
+  await using one = makeNode(asynchronous(inner), { clock });
+  one.page("renew", (request) => request.renewSession().uid);
+  const cookie = await newCookie(one.get("set"));
+  const renewed = await newCookie(one.get("renew", cookie));
+  await statusOf(one.get("visit", renewed));
+  offset = -3_600_000;
+  await pass(time, 11_000);
+  const look = await one.get("look", cookie);
+  assertEquals(await look.text(), "undefined");
+});
