@@ -24,11 +24,11 @@ import { EndDelivery } from "./end_delivery.ts";
 import { EndRetries, type NamedCall } from "./end_retries.ts";
 import { Eviction } from "./eviction.ts";
 import { HangWatch } from "./hang_watch.ts";
+import { FirstReports } from "./first_reports.ts";
 import { PrincipalSessions } from "./principal_sessions.ts";
 import type { SessionBackend } from "./session_backend.ts";
 import { SessionDescriptions } from "./session_descriptions.ts";
 import { SessionCookie } from "./session_cookie.ts";
-import { ClaimedHttps } from "./claimed_https.ts";
 import type {
   RequestFacts,
   SessionsOptions,
@@ -57,6 +57,7 @@ export class SessionRegistry implements SessionOwner {
   readonly queue: ExpiryQueue<Expiring>;
   readonly delivery: EndDelivery = new EndDelivery();
   readonly streamLimits: StreamLimits;
+  readonly firstReports: FirstReports;
   /** Milliseconds that a replaced token still counts. */
   readonly renewalGrace: number;
   readonly maxCallbacks: number;
@@ -70,7 +71,6 @@ export class SessionRegistry implements SessionOwner {
   /** Made when first needed, so that a session costs no more without. */
   #startCallbacks: Set<{ readonly callback: SessionStartCallback }> | undefined;
   readonly #pending = new PendingPromises<Session>();
-  readonly #claimedHttps = new ClaimedHttps();
   readonly #hangs: HangWatch<Session>;
 
   constructor(
@@ -81,6 +81,10 @@ export class SessionRegistry implements SessionOwner {
     this.site = site;
     this.clock = site.clock;
     this.options = options;
+    this.firstReports = new FirstReports(
+      options,
+      (error, context) => site.reportError(error, context),
+    );
     this.streamLimits = {
       perSession: options.maxStreamsPerSession ?? 32,
       perSite: options.maxStreams ?? 10_000,
@@ -312,13 +316,6 @@ export class SessionRegistry implements SessionOwner {
     const entry = { callback };
     (this.#startCallbacks ??= new Set()).add(entry);
     return () => void this.#startCallbacks?.delete(entry);
-  }
-
-  /** Notes that a request over plain http gets the cookie without `Secure`. */
-  noteInsecureCookie(request: RequestFacts): void {
-    const { trustProxy = false } = this.options;
-    const error = this.#claimedHttps.check(request, trustProxy !== false);
-    if (error !== undefined) this.site.reportError(error, { request });
   }
 
   /** Reports a token that its sender should not have. */

@@ -165,6 +165,15 @@ export interface SessionsOptions {
    */
   maxSessionBytes?: number;
   /**
+   * Whether the first principal that a request finds assigned to its session is
+   * reported to `onError`: an assignment is no login, as it leaves the token that
+   * others may know. Turn it off in programs that assign principals from
+   * elsewhere, in another process for example.
+   *
+   * @default {true}
+   */
+  reportsAssignedPrincipals?: boolean;
+  /**
    * Seconds that a replaced token still counts, 0 or more.
    *
    * After a renewal it opens the session for so long, counted from the first
@@ -308,6 +317,7 @@ export const SESSIONS_OPTION_RULES: OptionRules<SessionsOptions> = {
   maxStreamsPerSession: atLeast(1),
   maxStreams: atLeast(1),
   maxSessionBytes: atLeast(0),
+  reportsAssignedPrincipals: BOOLEAN,
   renewalGrace: atLeast(0),
   onSuspiciousSession: FUNCTION,
   endsInsecureSessions: BOOLEAN,

@@ -105,6 +105,11 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   #token = "";
   #key = "";
   #generation = 0;
+  /** The principal that the session had when the request got it. */
+  #principal: string | undefined = undefined;
+  #hasLoggedIn = false;
+  /** Whether the request has asked for its session. */
+  #isAskedFor = false;
   /** The `absoluteTimeout` of the session when the request arrived. */
   #absoluteTimeout = Infinity;
   /** Whether the token was one of a session when the request arrived. */
@@ -227,6 +232,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   /** The live session while the request's token may use it; creates none. */
   get session(): Session | undefined {
+    this.#isAskedFor = true;
     if (!this.#isJudged) {
       if (this.#isFinished) return undefined;
       this.#judge();
@@ -302,6 +308,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     const { remember } = options;
     this.#mustNotBeFinished();
     if (!this.#isJudged) this.#judge();
+    this.#hasLoggedIn = true;
     const session = this.#logInHere(principal, remember !== undefined) ??
       this.#logInAnew(principal, remember !== undefined);
     this.#loggedInAs = principal;
@@ -487,6 +494,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#key = lookup.key;
     this.#generation = token.generation;
     this.#absoluteTimeout = session.absoluteTimeout;
+    this.#principal = session.principal;
     this.#isRecognized = true;
     const access = session[ACCESS];
     if (access === undefined || token.generation <= access.generation) return;
@@ -569,6 +577,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#isTransient = false;
     this.#isNew = false;
     this.#isTouched = false;
+    this.#principal = session.principal;
     this.#token = session.uid + secret;
     this.#key = secret === "" ? "" : this.#registry.backend.keyOf(secret);
     this.#generation = 0;
@@ -684,11 +693,21 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     if (this.#isTransient) return this.#registry.end(session, "evicted");
     // A superseded request may not apply the timeouts.
     if (this.#isSuperseded(session)) return;
+    this.#notePrincipal(session);
     try {
       session.startCheckingExpiration();
     } catch (error) {
       session.site.reportError(error, { request: this.#source, session });
     }
+  }
+
+  /** Reports a principal that was assigned in place of a login. */
+  #notePrincipal(session: Session): void {
+    const { principal } = session;
+    if (principal === this.#principal || principal === undefined) return;
+    const hasIt = this.#isAskedFor || this.#isTouched || this.#isNew;
+    if (!hasIt || this.#hasLoggedIn || !session.isActive) return;
+    this.#registry.firstReports.noteAssignedPrincipal(session, this.#source);
   }
 
   #fail(error: unknown): never {
@@ -712,7 +731,9 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
       const token = this.#newToken ?? this.#tokenToRepeat(session);
       if (token === undefined) return undefined;
       if (this.#isBearer) return headersOfBearer(token);
-      if (!isSecure) this.#registry.noteInsecureCookie(this.#source);
+      if (!isSecure) {
+        this.#registry.firstReports.noteInsecureCookie(this.#source);
+      }
       return headersOfToken(this.#registry, session, token, isSecure);
     }
     if (!this.#hasLoggedOut || !this.#hasCookie) return undefined;

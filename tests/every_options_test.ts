@@ -142,6 +142,7 @@ const SESSIONS_ROWS: Record<keyof Required<SessionsOptions>, Row> = {
   maxStreamsPerSession: number(0),
   maxStreams: number(0, -1),
   maxSessionBytes: number(-1),
+  reportsAssignedPrincipals: FLAG,
   renewalGrace: number(-1),
   onSuspiciousSession: ACTION,
   endsInsecureSessions: FLAG,

@@ -321,6 +321,7 @@ function exampleOptions(): Required<Omit<SessionsOptions, "store">> {
     maxStreamsPerSession: 1,
     maxStreams: 1,
     maxSessionBytes: 0,
+    reportsAssignedPrincipals: true,
     renewalGrace: 0,
     onSuspiciousSession: () => {},
     endsInsecureSessions: true,

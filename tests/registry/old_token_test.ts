@@ -39,7 +39,11 @@ function nodeOf(
   store: SessionStore | undefined,
   options: SiteOptions = {},
 ): Node {
-  const node = new Node(store, options)
+  const node = new Node(store, {
+    // The page "assign" does what should be reported.
+    reportsAssignedPrincipals: false,
+    ...options,
+  })
     .page("visit", (request) => request.getSession().uid)
     .page("who", ({ session }) => session?.principal ?? "nobody")
     .page("renew", (request) => request.renewSession().uid)

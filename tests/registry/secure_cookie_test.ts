@@ -1,4 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { Site } from "../../mod.ts";
+import { Leaf } from "../helpers_http.ts";
+import { testWith } from "../helpers_process.ts";
+import { Visitor } from "../helpers_sockets.ts";
 import { cookiesOf } from "../helpers_session.ts";
 import { CROSS_SITE, Stage, testVisits } from "../helpers_visits.ts";
 
@@ -194,3 +198,31 @@ Deno.test("A request over https that says https is not reported", () => {
   it.enter({ ...CLAIM, url: "https://localhost/" });
   assertEquals(it.errors.all, []);
 });
+
+testWith(
+  ["net"],
+  "A request that makes a session and opens a socket may say https",
+  async () => {
+    const errors: unknown[] = [];
+    await using site = new Site(
+      new Leaf((request) => {
+        const { socket, response } = request.getSession().socket(request);
+        socket.onmessage = ({ data }) => socket.send(data);
+        return response;
+      }),
+      { onError: (error) => void errors.push(error) },
+    );
+    await using server = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen() {} },
+      site.fetch,
+    );
+    const visitor = new Visitor(`ws://127.0.0.1:${server.addr.port}/`, {
+      origin: `https://127.0.0.1:${server.addr.port}`,
+    });
+    await visitor.opened;
+    const [session] = site.sessions.values();
+    session!.expire();
+    await visitor.closed;
+    assertEquals(errors, []);
+  },
+);

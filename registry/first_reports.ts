@@ -1,0 +1,84 @@
+import { describe } from "../base/describe.ts";
+import type { Session } from "../session.ts";
+import type {
+  RequestFacts,
+  SessionErrorContext,
+  SessionsOptions,
+} from "./sessions_options.ts";
+
+/** Matches the protocol of a `Forwarded` or an `X-Forwarded-Proto` header. */
+const HTTPS = /(?:^|[=,\s"])(?:https|wss)(?:$|[;,\s"])/i;
+
+/** Reports faults of the program or of its deployment, each once. */
+export class FirstReports {
+  readonly #options: Readonly<SessionsOptions>;
+  readonly #report: (error: Error, context: SessionErrorContext) => void;
+  #hasHttps = false;
+  #hasPrincipal = false;
+
+  /** @param report Hands an error to `onError`; must not throw. */
+  constructor(
+    options: Readonly<SessionsOptions>,
+    report: (error: Error, context: SessionErrorContext) => void,
+  ) {
+    this.#options = options;
+    this.#report = report;
+  }
+
+  /**
+   * Notes a request over plain http that is sent the cookie without `Secure`:
+   * the browser may have sent the request over https.
+   */
+  noteInsecureCookie(request: RequestFacts): void {
+    if (this.#hasHttps) return;
+    const { trustProxy = false } = this.#options;
+    const header = tryToFindClaim(request.request, trustProxy !== false);
+    if (header === undefined) return;
+    this.#hasHttps = true;
+    const error = new Error(
+      `Cannot mark the session cookie Secure: a request that came over http says https by its header "${header}"; set trustProxy if the proxy in front sets that header, or else cookie.secure`,
+    );
+    this.#report(error, { request });
+  }
+
+  /** Notes a session that got its principal during a request, and no new token. */
+  noteAssignedPrincipal(session: Session, request: RequestFacts): void {
+    const { reportsAssignedPrincipals = true } = this.#options;
+    if (this.#hasPrincipal || !reportsAssignedPrincipals) return;
+    this.#hasPrincipal = true;
+    const error = new Error(
+      `Cannot replace the token of session "${session.uid}" at its login: the principal ${
+        describe(session.principal)
+      } was assigned during a request; call request.logIn() there, or turn reportsAssignedPrincipals off`,
+    );
+    this.#report(error, { request, session });
+  }
+}
+
+/** Returns the header by which a request says https. */
+function findClaim(
+  request: Request,
+  isProxyTrusted: boolean,
+): string | undefined {
+  const { headers } = request;
+  for (const name of isProxyTrusted ? [] : ["x-forwarded-proto", "forwarded"]) {
+    if (HTTPS.test(headers.get(name) ?? "")) return name;
+  }
+  const origin = URL.parse(headers.get("origin") ?? "");
+  if (origin?.protocol !== "https:") return undefined;
+  const host = headers.get("host") ?? URL.parse(request.url)?.host;
+  return origin.host === host ? "origin" : undefined;
+}
+
+/** As `findClaim`; undefined if the connection has been upgraded. */
+function tryToFindClaim(
+  request: Request,
+  isProxyTrusted: boolean,
+): string | undefined {
+  try {
+    return findClaim(request, isProxyTrusted);
+  } catch {
+    // Deno lets nothing be read of the request any more.
+    return undefined;
+  }
+}
