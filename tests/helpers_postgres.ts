@@ -16,6 +16,12 @@ export interface PostgresServerOptions {
    * its disk, and the tests are faster.
    */
   readonly settings?: Readonly<Record<string, string>>;
+  /**
+   * The folder for the folder of its data.
+   *
+   * @default the folder of the system
+   */
+  readonly folder?: string;
 }
 
 /**
@@ -89,7 +95,11 @@ export class PostgresServer implements AsyncDisposable {
   static async start(
     options: PostgresServerOptions = {},
   ): Promise<PostgresServer> {
-    const server = new PostgresServer(Deno.makeTempDirSync(), options);
+    const { folder: dir } = options;
+    const server = new PostgresServer(
+      Deno.makeTempDirSync(dir === undefined ? {} : { dir }),
+      options,
+    );
     try {
       await server.#run("initdb", [
         ...["--username", "curfew", "--auth", "trust", "--no-sync"],
@@ -162,14 +172,16 @@ export class PostgresServer implements AsyncDisposable {
     await this.#end("SIGINT");
   }
 
-  /** Kills it with all processes of its connections. */
+  /** Kills it with the processes of its connections. */
   async kill(): Promise<void> {
-    // The others of its processes end by themselves when this one is gone.
+    const { stdout } = new Deno.Command("pgrep", {
+      args: ["-P", `${this.pid}`],
+    }).outputSync();
+    const children = new TextDecoder().decode(stdout).trim().split("\n")
+      .filter((text) => text !== "").map(Number);
     await this.#end("SIGKILL");
     // They hold the shared memory until they have ended.
-    for (let tries = 0; tries < 200 && this.#isInUse(); tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    while (children.some(isRunning)) await pause(10);
   }
 
   /** Lets a replica take writes. */
@@ -203,23 +215,6 @@ export class PostgresServer implements AsyncDisposable {
     child.kill(signal);
     await child.status;
     if (signal !== "SIGKILL") await this.#log;
-  }
-
-  #isInUse(): boolean {
-    try {
-      Deno.connect({ hostname: "127.0.0.1", port: this.port })
-        .then((connection) => connection.close(), () => {});
-      return this.#hasProcesses();
-    } catch {
-      return false;
-    }
-  }
-
-  #hasProcesses(): boolean {
-    const { stdout } = new Deno.Command("pgrep", {
-      args: ["-f", this.#folder],
-    }).outputSync();
-    return stdout.length > 0;
   }
 
   async #run(program: string, args: readonly string[]): Promise<void> {
@@ -268,4 +263,17 @@ function userFor(folder: string): { uid?: number; gid?: number } {
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    Deno.statSync(`/proc/${pid}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

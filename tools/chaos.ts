@@ -2,12 +2,12 @@
  * Tests that the ends of sessions are delivered once and on time, with none lost
  * and none early, while the processes of a site are killed and the store fails.
  *
- *     deno task chaos [redis|sqlite] [--processes=4] [--sessions=20000] [--seconds=150]
- *     deno task chaos races [redis|sqlite] [--races=10000]
+ *     deno task chaos [redis|sqlite|postgres] [--processes=4] [--sessions=20000] [--seconds=150]
+ *     deno task chaos races [redis|sqlite|postgres] [--races=10000]
  *
  * The first command sends requests to nodes, each a process. Nodes are killed
- * (`kill -9`) and started again. Redis is killed and started again, and its
- * connections are cut. The clients record their requests by their own clock, and
+ * (`kill -9`) and started again. Redis or Postgres is killed and started again, and
+ * its connections are cut. The clients record their requests by their own clock, and
  * each node logs its deliveries. The second command lets slow requests write while
  * another node ends their session. All programs run on this machine, and their
  * files are removed at the end. Exits with 1 after an error.
@@ -16,7 +16,12 @@
  */
 
 import { parseArgs } from "node:util";
-import { type Backend, openSqlite, startRedis } from "./chaos/backend.ts";
+import {
+  type Backend,
+  type BackendKind,
+  BACKENDS,
+  openBackend,
+} from "./chaos/backend.ts";
 import { causeFaults, type FaultOptions } from "./chaos/faults.ts";
 import { Fleet } from "./chaos/fleet.ts";
 import { describeRaces, race } from "./chaos/races.ts";
@@ -25,7 +30,7 @@ import { type Observations, runClients } from "./chaos/clients.ts";
 
 /** The options of a run; times in seconds. */
 export interface ChaosOptions {
-  readonly kind: "redis" | "sqlite";
+  readonly kind: BackendKind;
   readonly processes: number;
   /** The number of clients; some get several sessions. */
   readonly sessions: number;
@@ -113,14 +118,12 @@ async function withFleet<T>(
     "processes" | "sessionTimeout" | "endLease" | "storeTimeout"
   >,
   act: (fleet: Fleet, backend: Backend) => Promise<T>,
-  kind: "redis" | "sqlite",
+  kind: BackendKind,
 ): Promise<T> {
   const { processes, sessionTimeout, endLease, storeTimeout } = options;
   const folder = await Deno.makeTempDir({ prefix: "curfew-chaos-" });
   try {
-    await using backend = kind === "redis"
-      ? await startRedis()
-      : openSqlite(folder);
+    await using backend = await openBackend(kind, folder);
     await using fleet = new Fleet(folder, {
       kind,
       location: backend.location,
@@ -139,7 +142,7 @@ async function withFleet<T>(
 
 /** Runs races between slow requests and logouts. */
 export async function races(
-  kind: "redis" | "sqlite",
+  kind: BackendKind,
   count: number,
 ): Promise<Awaited<ReturnType<typeof race>>> {
   const options = { ...DEFAULTS, processes: 2 };
@@ -169,7 +172,7 @@ async function main(): Promise<boolean> {
       races: { type: "string", default: "10000" },
     },
   });
-  const kind = positionals.includes("sqlite") ? "sqlite" : "redis";
+  const kind = BACKENDS.find((kind) => positionals.includes(kind)) ?? "redis";
   if (positionals.includes("races")) {
     const outcome = await races(kind, Number(values.races));
     say(`${kind}\n${describeRaces(outcome)}`);
@@ -178,7 +181,7 @@ async function main(): Promise<boolean> {
   const options = {
     ...DEFAULTS,
     kind,
-    processes: Number(values.processes ?? (kind === "redis" ? 4 : 3)),
+    processes: Number(values.processes ?? (kind === "sqlite" ? 3 : 4)),
     sessions: Number(values.sessions ?? DEFAULTS.sessions),
     seconds: Number(values.seconds ?? DEFAULTS.seconds),
   } as const;

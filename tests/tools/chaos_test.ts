@@ -2,11 +2,13 @@
 
 import { assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { chaos, type ChaosOptions, races } from "../../tools/chaos.ts";
+import type { BackendKind } from "../../tools/chaos/backend.ts";
 import { Proxy } from "../../tools/chaos/proxy.ts";
 import type { Delivery } from "../../tools/chaos/reports.ts";
 import { SeenSession } from "../../tools/chaos/seen_session.ts";
 import { type Evidence, judge } from "../../tools/chaos/verdict.ts";
 import { testWith } from "../helpers_process.ts";
+import { testWithPostgres } from "../helpers_postgres.ts";
 import { testWithRedis } from "../helpers_redis.ts";
 
 const SOME: Omit<ChaosOptions, "kind"> = {
@@ -22,7 +24,7 @@ const SOME: Omit<ChaosOptions, "kind"> = {
 
 const PERMISSIONS = ["net", "read", "write", "run", "env", "sys"] as const;
 
-async function assertPromise(kind: "redis" | "sqlite"): Promise<void> {
+async function assertPromise(kind: BackendKind): Promise<void> {
   const { verdict } = await chaos({ ...SOME, kind });
   const { lost, early, unexcused, revived, wrongs } = verdict;
   assertEquals({ lost, early, unexcused, revived, wrongs }, {
@@ -45,6 +47,19 @@ testWith(
   PERMISSIONS,
   "Site over a SqliteStore delivers each end once and on time, though processes are killed",
   () => assertPromise("sqlite"),
+);
+
+testWithPostgres(
+  "Site over a PostgresStore delivers each end once and on time, through kills, restarts and cuts",
+  () => assertPromise("postgres"),
+);
+
+testWithPostgres(
+  "Site over a PostgresStore undoes no logout by a slow request, in 200 races",
+  async () => {
+    const { revived, isGood } = await races("postgres", 200);
+    assertEquals({ revived, isGood }, { revived: 0, isGood: true });
+  },
 );
 
 testWithRedis(

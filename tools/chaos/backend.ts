@@ -1,10 +1,17 @@
 import { DatabaseSync } from "node:sqlite";
+import { PostgresServer } from "../../tests/helpers_postgres.ts";
 import { RedisServer } from "../../tests/helpers_redis.ts";
 import { type Cut, Proxy } from "./proxy.ts";
 
+/** The kinds of stores. */
+export const BACKENDS = ["redis", "sqlite", "postgres"] as const;
+
+/** A kind of store. */
+export type BackendKind = typeof BACKENDS[number];
+
 /** The program or file that stores the sessions, and its faults. */
 export interface Backend extends AsyncDisposable {
-  readonly kind: "redis" | "sqlite";
+  readonly kind: BackendKind;
   /** The URL or path for the nodes. */
   readonly location: string;
   /** Cuts the connections of all nodes; undefined without connections. */
@@ -15,6 +22,21 @@ export interface Backend extends AsyncDisposable {
   readonly restart?: (pause: number) => Promise<void>;
   /** Returns the number of sessions, including those with an end to deliver. */
   countSessions(): Promise<number>;
+}
+
+/** Opens a store; the caller removes the folder. */
+export async function openBackend(
+  kind: BackendKind,
+  folder: string,
+): Promise<Backend> {
+  switch (kind) {
+    case "redis":
+      return await startRedis();
+    case "sqlite":
+      return openSqlite(folder);
+    case "postgres":
+      return await startPostgres();
+  }
 }
 
 /** A folder in memory, on Linux. */
@@ -29,7 +51,7 @@ const MEMORY = "/dev/shm";
  * is in memory that survives the process: only processes are killed, and the speed
  * of the disk does not matter.
  */
-export async function startRedis(): Promise<Backend> {
+async function startRedis(): Promise<Backend> {
   const folder = await Deno.makeTempDir({ dir: MEMORY });
   const server = await RedisServer.start({
     settings: [
@@ -60,8 +82,41 @@ export async function startRedis(): Promise<Backend> {
   };
 }
 
+/**
+ * Starts a Postgres behind a proxy. It waits for its disk before each reply, which
+ * is in memory here, as for Redis.
+ */
+async function startPostgres(): Promise<Backend> {
+  const server = await PostgresServer.start({
+    folder: MEMORY,
+    settings: { fsync: "on", "max_connections": "100" },
+  });
+  const proxy = new Proxy(server.port);
+  return {
+    kind: "postgres",
+    location: `postgres://curfew@127.0.0.1:${proxy.port}/postgres`,
+    cut: (how) => proxy.cut(how),
+    mend: () => proxy.mend(),
+    async restart(pause) {
+      await server.kill();
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      await server.restart();
+    },
+    async countSessions() {
+      const [row] = await server.sql(
+        "SELECT count(*)::integer AS n FROM curfew.curfew_session",
+      );
+      return (row as { n: number }).n;
+    },
+    async [Symbol.asyncDispose]() {
+      await proxy[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
 /** Returns a backend with a database file in a folder; the caller removes it. */
-export function openSqlite(folder: string): Backend {
+function openSqlite(folder: string): Backend {
   const path = `${folder}/sessions.db`;
   return {
     kind: "sqlite",

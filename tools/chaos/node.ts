@@ -16,12 +16,13 @@ import {
   type SiteRequest,
 } from "../../mod.ts";
 import type { SessionStore } from "../../stores/store.ts";
+import type { BackendKind } from "./backend.ts";
 import { beginLine, doneLine } from "./reports.ts";
 
 /** The settings of a node. */
 export interface NodeSettings {
   /** The kind of store. */
-  readonly kind: "redis" | "sqlite";
+  readonly kind: BackendKind;
   /** The URL of the store, or the path of its file. */
   readonly location: string;
   /** The path of the log, to which the node appends. */
@@ -90,6 +91,7 @@ async function openStore(settings: NodeSettings): Promise<SessionStore> {
     const { SqliteStore } = await import("../../stores/sqlite_store.ts");
     return new SqliteStore({ path: settings.location });
   }
+  if (settings.kind === "postgres") return await openPostgres(settings);
   const { createClient } = await import("redis");
   const { fromNodeRedis, RedisStore } = await import(
     "../../stores/redis_store.ts"
@@ -103,6 +105,23 @@ async function openStore(settings: NodeSettings): Promise<SessionStore> {
   // The site starts even if Redis cannot be reached now.
   await Promise.race([client.connect().catch(() => {}), pause(1000)]);
   return new RedisStore({ client: fromNodeRedis(client) });
+}
+
+async function openPostgres(
+  { location, storeTimeout }: NodeSettings,
+): Promise<SessionStore> {
+  const { default: pg } = await import("pg");
+  const { fromPg, PostgresStore } = await import(
+    "../../stores/postgres_store.ts"
+  );
+  const pool = new pg.Pool({
+    connectionString: location,
+    max: 8,
+    connectionTimeoutMillis: storeTimeout * 1000,
+    "query_timeout": storeTimeout * 1000,
+  });
+  pool.on("error", () => {});
+  return new PostgresStore({ client: fromPg(pool) });
 }
 
 async function serve(settings: NodeSettings): Promise<void> {
