@@ -17,7 +17,7 @@ import config from "../deno.json" with { type: "json" };
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
 /** The parts of the published package that a program on npm cannot use. */
-const LEFT_OUT = ["deno.lock", "docs", "examples", "tools"];
+const LEFT_OUT = ["docs", "examples", "tools"];
 
 /** The packages of `@std` that the product imports; tests import more. */
 const STD = ["html", "http", "media_types"];
