@@ -58,6 +58,7 @@ class ErrorPage extends Resource {
 <meta name="color-scheme" content="light dark">
 <title>${this.#code} - ${escape(this.#brief)}</title>
 <style>
+:root { color-scheme: light dark }
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 15vh auto 2rem; padding: 0 1rem }
 p { white-space: pre-wrap; overflow-wrap: anywhere }
 </style>

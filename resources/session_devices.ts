@@ -1,0 +1,132 @@
+/**
+ * A page where users see and end their sessions: "Where you are signed in".
+ *
+ * @module
+ */
+
+import { checkOptions, type OptionRules, stringThat } from "../base/options.ts";
+import { HttpError } from "../http/http_error.ts";
+import { refuseForeignChange } from "../http/same_origin.ts";
+import type { SiteRequest } from "../request.ts";
+import { Resource } from "../resource.ts";
+import { devicesPage } from "./session_devices_page.ts";
+
+/** The options of {@linkcode SessionDevices}. */
+export interface SessionDevicesOptions {
+  /**
+   * The address of the page after a user has signed out here, from the root of the
+   * site: `"/login"`, for example.
+   *
+   * @default {"/"}
+   */
+  readonly signedOutPage?: string;
+}
+
+const RULES: OptionRules<SessionDevicesOptions> = {
+  signedOutPage: stringThat(
+    'a path such as "/login"',
+    // Two slashes would be another host.
+    (path) => /^\/(?![/\\])/.test(path),
+  ),
+};
+
+/**
+ * A page where users see their sessions in all processes, and sign out of one, or
+ * of all others.
+ *
+ * Put it behind any guard, or anywhere: it shows the sessions of the principal that
+ * has logged in, or of the guard's user, and answers 403 to others. The option `describe` of the sessions
+ * gives each a text about its device. The page runs no script.
+ *
+ * A form names a session by its uid, and only sessions of the same principal end,
+ * as `"revoked"`; this one by `logOut()`. Posts of other origins are refused.
+ *
+ * @example Usage
+ * ```ts
+ * import { Resource, type SiteRequest } from "@curfew/web";
+ * import { SessionDevices } from "@curfew/web/devices";
+ * import { TestSite } from "@curfew/web/testing";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * class Login extends Resource {
+ *   override render_GET(request: SiteRequest): string {
+ *     return request.logIn("alice").uid;
+ *   }
+ * }
+ *
+ * const root = new Resource()
+ *   .putChild("login", new Login())
+ *   .putChild("devices", new SessionDevices());
+ * await using testSite = new TestSite(root, {
+ *   describe: ({ request }) => request.headers.get("user-agent") ?? "",
+ * });
+ * await testSite.fetch("/login", { headers: { "user-agent": "Firefox" } });
+ * const page = await testSite.fetch("/devices");
+ * assertStringIncludes(await page.text(), "Firefox");
+ * ```
+ */
+export class SessionDevices extends Resource {
+  readonly #signedOutPage: string;
+
+  /**
+   * Makes the page.
+   *
+   * @throws {TypeError} If an option is of the wrong kind, or unknown.
+   * @throws {RangeError} If the address is not a path of this site.
+   */
+  constructor(options: SessionDevicesOptions = {}) {
+    super();
+    checkOptions("make the page of devices", options, RULES);
+    this.#signedOutPage = options.signedOutPage ?? "/";
+  }
+
+  /** Shows the sessions, that of the request first, then the last active. */
+  override async render_GET(request: SiteRequest): Promise<string> {
+    const principal = principalOf(request);
+    const here = request.session?.uid;
+    const sessions = await request.sessions.list(principal);
+    const isHere = (uid: string) => Number(uid === here);
+    return devicesPage(
+      sessions.toSorted((one, other) =>
+        isHere(other.uid) - isHere(one.uid) ||
+        other.lastModified - one.lastModified
+      ),
+      here,
+    );
+  }
+
+  /** Ends one session, by the field `uid`, or all others, by `others`. */
+  override async render_POST(request: SiteRequest): Promise<Response> {
+    refuseForeignChange(request, []);
+    principalOf(request);
+    const form = await request.formData();
+    // A login or a logout may have taken the session away meanwhile.
+    const principal = principalOf(request);
+    const { session, sessions } = request;
+    if (form.has("others")) {
+      const isOwn = session !== undefined && session.principal === principal;
+      await sessions.endSessions(principal, isOwn ? { except: session } : {});
+      return request.redirect(request.url.pathname, 303);
+    }
+    const uid = form.get("uid");
+    if (uid === session?.uid) {
+      request.logOut();
+      return request.redirect(this.#signedOutPage, 303);
+    }
+    const own = await sessions.list(principal);
+    if (own.some((info) => info.uid === uid)) await sessions.end(String(uid));
+    // A session that is over already is as the user wants it.
+    return request.redirect(request.url.pathname, 303);
+  }
+}
+
+/**
+ * Returns the principal, or the user whom a guard has authenticated.
+ *
+ * @throws {HttpError} 403 if the visitor has not logged in.
+ */
+function principalOf(request: SiteRequest): string {
+  const principal = request.principal ?? request.user;
+  if (principal !== undefined) return principal;
+  throw new HttpError(403, "This page is for users who are signed in.");
+}

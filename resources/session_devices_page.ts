@@ -1,0 +1,95 @@
+/**
+ * The page of {@linkcode SessionDevices}.
+ *
+ * @module
+ */
+
+import { escape } from "@std/html";
+import { visible } from "../base/visible_text.ts";
+import type { SessionInfo } from "../registry/session_info.ts";
+import { outsideText } from "./outside_text.ts";
+
+/**
+ * Writes the page.
+ *
+ * @param sessions The sessions of the user, in the order in which to show them.
+ * @param here The uid of the session of the request.
+ */
+export function devicesPage(
+  sessions: readonly SessionInfo[],
+  here: string | undefined,
+): string {
+  const items = sessions.map((session) =>
+    itemOf(session, session.uid === here)
+  );
+  const hasOthers = sessions.some(({ uid }) => uid !== here);
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Where you are signed in</title>
+<style>
+:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
+body { max-width: 40rem; margin: 2rem auto; padding: 0 1rem }
+ul { list-style: none; padding: 0 }
+li { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center;
+  justify-content: space-between; padding: 0.75rem 0;
+  border-top: 1px solid color-mix(in srgb, currentColor 25%, transparent) }
+li > div { flex: 1 1 14rem; min-width: 0; overflow-wrap: anywhere }
+p { margin: 0 }
+button { font: inherit; min-height: 2.75rem; padding: 0 1rem }
+</style>
+</head>
+<body>
+<main>
+<h1>Where you are signed in</h1>
+<ul>
+${items.join("\n")}
+</ul>
+${hasOthers ? OTHERS : ""}</main>
+</body>
+</html>
+`;
+}
+
+const OTHERS = `<form method="post">
+<button name="others" value="1">Sign out of all other devices</button>
+</form>
+`;
+
+function itemOf(session: SessionInfo, isHere: boolean): string {
+  const { uid, description, authenticatedAt, createdAt, lastModified } =
+    session;
+  const name = description || "Unknown device";
+  const label = isHere
+    ? "Sign out here"
+    : `Sign out of ${visible(name)}, signed in ${
+      textOf(authenticatedAt ?? createdAt)
+    }`;
+  return `<li>
+<div>
+<p><strong>${outsideText(name)}</strong>${isHere ? " (this device)" : ""}</p>
+<p>Signed in ${timeOf(authenticatedAt ?? createdAt)}${
+    isHere ? "" : `, last active ${timeOf(lastModified)}`
+  }</p>
+</div>
+<form method="post">
+<button name="uid" value="${escape(uid)}" aria-label="${
+    escape(label)
+  }">Sign out</button>
+</form>
+</li>`;
+}
+
+/** Writes a time, given in UNIX seconds. */
+function timeOf(seconds: number): string {
+  const iso = new Date(seconds * 1000).toISOString();
+  return `<time datetime="${iso}">${textOf(seconds)}</time>`;
+}
+
+/** Writes a time as text, in UTC. */
+function textOf(seconds: number): string {
+  const iso = new Date(seconds * 1000).toISOString();
+  return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
+}
