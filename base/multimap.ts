@@ -12,6 +12,11 @@ export class Multimap<K, V> {
     return [...this.#values.get(key) ?? []];
   }
 
+  /** Iterates over the values of a key, without a copy. */
+  values(key: K): Iterable<V> {
+    return this.#values.get(key) ?? [];
+  }
+
   /** Returns the number of values of a key. */
   count(key: K): number {
     return this.#values.get(key)?.size ?? 0;

@@ -3,6 +3,8 @@ import { IdleOrder, type Idler } from "../timing/idle_order.ts";
 
 /** A session that can be evicted. */
 export interface Evictable extends Idler {
+  /** Its key among all sessions. */
+  readonly uid: string;
   /** The time of its creation, in UNIX seconds. */
   readonly createdAt: number;
 }
@@ -13,6 +15,8 @@ export interface EvictionOptions<T> {
   readonly max: number;
   /** Says whether a session is in use, and is evicted only if no other can be. */
   readonly isHeld: (item: T) => boolean;
+  /** Finds a session of an owner who has very many, which goes before others'. */
+  readonly findInCrowd: () => T | undefined;
   /** Ends a session; must not throw. */
   readonly evict: (item: T) => void;
   /** Where the time comes from. */
@@ -96,9 +100,18 @@ export class Eviction<T extends Evictable> {
     this.#prepare(size);
     if (size < max) return undefined;
     if (this.#order === undefined) this.#enter(Infinity);
-    const longestIdle = this.#order?.takeLongestIdle(clock.now());
+    const longestIdle = this.#takeLongestIdle(clock.now());
     // If the order has none, the oldest session goes.
     return longestIdle ?? this.#all.values().next().value;
+  }
+
+  #takeLongestIdle(now: number): T | undefined {
+    const { findInCrowd } = this.#options;
+    for (;;) {
+      const item = this.#order?.takeLongestIdle(now, findInCrowd);
+      // One of a crowd has not been taken out of the order when it left.
+      if (item === undefined || this.#all.get(item.uid) === item) return item;
+    }
   }
 
   #prepare(size: number): void {

@@ -2,7 +2,12 @@ import { describe } from "../base/describe.ts";
 import { Multimap } from "../base/multimap.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { Session } from "../session.ts";
-import type { SessionsOptions } from "./sessions_options.ts";
+import { IS_HELD } from "../session/internals.ts";
+import { Crowds } from "./crowds.ts";
+import { MAX_SESSIONS, type SessionsOptions } from "./sessions_options.ts";
+
+/** How many sessions of a crowd are compared, to evict one. */
+const SAMPLE = 64;
 
 /**
  * A principal has as many sessions as it may: thrown at a login where
@@ -21,6 +26,7 @@ export class TooManySessionsError extends HttpError {
 /** The sessions of each principal, and the limit of their number. */
 export class PrincipalSessions {
   readonly #sessions = new Multimap<string, Session>();
+  readonly #crowds: Crowds;
   /** Principals whose oldest session is being evicted. */
   readonly #evicting = new Set<string>();
   readonly #options: Readonly<SessionsOptions>;
@@ -33,6 +39,7 @@ export class PrincipalSessions {
   ) {
     this.#options = options;
     this.#evict = evict;
+    this.#crowds = new Crowds(options.maxSessions ?? MAX_SESSIONS);
   }
 
   /** Returns the live sessions of a principal, the first to get it first. */
@@ -44,12 +51,37 @@ export class PrincipalSessions {
 
   /** Adds a session. */
   add(principal: string, session: Session): void {
+    const before = this.#sessions.count(principal);
     this.#sessions.add(principal, session);
+    this.#noteCount(principal, before);
   }
 
   /** Removes a session. */
   remove(principal: string, session: Session): void {
+    const before = this.#sessions.count(principal);
     this.#sessions.remove(principal, session);
+    this.#noteCount(principal, before);
+  }
+
+  /**
+   * Returns a session of the principal with the most sessions, if these are very
+   * many: one of its oldest, the longest idle of those that no request uses.
+   */
+  findInCrowd(): Session | undefined {
+    const principal = this.#crowds.find();
+    if (principal === undefined) return undefined;
+    let best: Session | undefined;
+    let compared = 0;
+    for (const session of this.#sessions.values(principal)) {
+      if (best === undefined || isBetterGone(session, best)) best = session;
+      if (++compared === SAMPLE) break;
+    }
+    return best;
+  }
+
+  #noteCount(principal: string, before: number): void {
+    const count = this.#sessions.count(principal);
+    if (count !== before) this.#crowds.note(principal, count, before);
   }
 
   /**
@@ -84,6 +116,12 @@ export class PrincipalSessions {
     }
     this.#evicting.delete(principal);
   }
+}
+
+/** Returns whether a session is to be evicted before another. */
+function isBetterGone(session: Session, other: Session): boolean {
+  if (session[IS_HELD] !== other[IS_HELD]) return other[IS_HELD];
+  return session.lastModified < other.lastModified;
 }
 
 /** The time of the login in UNIX seconds; that of the creation without one. */

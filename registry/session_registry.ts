@@ -29,10 +29,11 @@ import { PrincipalSessions } from "./principal_sessions.ts";
 import type { SessionBackend } from "./session_backend.ts";
 import { SessionDescriptions } from "./session_descriptions.ts";
 import { SessionCookie } from "./session_cookie.ts";
-import type {
-  RequestFacts,
-  SessionsOptions,
-  SuspiciousToken,
+import {
+  MAX_SESSIONS,
+  type RequestFacts,
+  type SessionsOptions,
+  type SuspiciousToken,
 } from "./sessions_options.ts";
 
 export { TooManySessionsError } from "./principal_sessions.ts";
@@ -110,7 +111,8 @@ export class SessionRegistry implements SessionOwner {
       (session) => this.end(session, "evicted"),
     );
     this.#eviction = new Eviction(this.sessions, {
-      max: options.maxSessions ?? 2_000_000,
+      max: options.maxSessions ?? MAX_SESSIONS,
+      findInCrowd: () => this.#principals.findInCrowd(),
       clock: this.clock,
       isHeld: (session) => session[IS_HELD],
       evict: (session) => this.#evict(session),

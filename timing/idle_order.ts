@@ -76,9 +76,15 @@ export class IdleOrder<T extends Idler> {
    * Removes the item that has been idle longest, and returns it.
    *
    * @param now UNIX milliseconds.
+   * @param findFirst Finds the item that goes before the other ones with an owner;
+   * it is not removed.
    */
-  takeLongestIdle(now: number): T | undefined {
-    return this.#take(this.#anonymous, now) ?? this.#take(this.#owned, now);
+  takeLongestIdle(
+    now: number,
+    findFirst: () => T | undefined = () => undefined,
+  ): T | undefined {
+    return this.#take(this.#anonymous, now) ?? findFirst() ??
+      this.#take(this.#owned, now);
   }
 
   #take(wheel: TimingWheel<T>, now: number): T | undefined {
