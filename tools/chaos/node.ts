@@ -108,7 +108,7 @@ async function openStore(settings: NodeSettings): Promise<SessionStore> {
 }
 
 async function openPostgres(
-  { location, storeTimeout }: NodeSettings,
+  { location }: NodeSettings,
 ): Promise<SessionStore> {
   const { default: pg } = await import("pg");
   const { fromPg, PostgresStore } = await import(
@@ -117,8 +117,8 @@ async function openPostgres(
   const pool = new pg.Pool({
     connectionString: location,
     max: 8,
-    connectionTimeoutMillis: storeTimeout * 1000,
-    "query_timeout": storeTimeout * 1000,
+    connectionTimeoutMillis: 2000,
+    "query_timeout": 4000,
   });
   pool.on("error", () => {});
   return new PostgresStore({ client: fromPg(pool) });
