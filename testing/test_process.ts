@@ -29,11 +29,15 @@ export class TestProcess implements Clock {
   }
 
   /** Sets a timer, which is cancelled when the process dies. */
-  setTimeout(callback: () => void, delay: number): unknown {
+  setTimeout<Args extends unknown[]>(
+    callback: (...args: Args) => void,
+    delay: number,
+    ...args: Args
+  ): unknown {
     if (this.#hasDied) return undefined;
     const id = this.#clock.setTimeout(() => {
       this.#timers.delete(id);
-      callback();
+      callback(...args);
     }, delay);
     this.#timers.add(id);
     return id;

@@ -472,7 +472,8 @@ browserTest(
     asked = 0;
     await look(tabs.at(-1)!);
     for (const tab of tabs) await waitForText(tab, WARNING);
-    assert(asked < 15, `${asked} requests`);
+    // On a busy machine this takes some rounds of questions.
+    assert(asked < tabs.length, `${asked} requests`);
 
     await served.clock.advance(30);
     await look(tabs.at(-1)!);
