@@ -36,6 +36,7 @@ import {
   HOLDS,
   IS_HELD,
   IS_OBSERVED,
+  IS_STREAMING,
   OPEN_ACCESS,
   OWNER,
   RESTORE,
@@ -1031,6 +1032,11 @@ export class Session {
   /** @ignore */
   get [IS_OBSERVED](): boolean {
     return this.#lazy !== undefined && areObserved(this.#lazy);
+  }
+
+  /** @ignore */
+  get [IS_STREAMING](): boolean {
+    return (this.#lazy?.streams?.size ?? 0) > 0;
   }
 
   /** UNIX milliseconds of the last touch. */

@@ -58,6 +58,8 @@ export interface EndClaimsParts {
   readonly quietTurns: Turns;
   /** Called with each change of a session, in any process. */
   readonly onChange: (notification: ChangeNotification) => void;
+  /** Called at each poll: every second, unless the store notifies reliably. */
+  readonly onRound: () => void;
 }
 
 /**
@@ -308,7 +310,8 @@ export class EndClaims {
    * @returns the milliseconds until the next round.
    */
   #runRound(): MaybePromise<number> {
-    const { breaker } = this.#parts;
+    const { breaker, onRound } = this.#parts;
+    onRound();
     const checked = this.checks.all();
     const quiet = [...this.#quiet.keys()];
     const conclude = (next: number): MaybePromise<number> => {

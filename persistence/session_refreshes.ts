@@ -1,9 +1,11 @@
 import type { SessionRegistry } from "../registry/session_registry.ts";
-import { IS_OBSERVED } from "../session/internals.ts";
+import { IS_OBSERVED, IS_STREAMING } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { ChangeNotification } from "../stores/store.ts";
 import { Alarm } from "../timing/alarm.ts";
 import type { RecordLoader } from "./record_loader.ts";
+import type { StoreBreaker } from "./store_breaker.ts";
+import type { PerPart } from "./store_parts.ts";
 
 /**
  * Milliseconds from a notification to the load. Several changes cost one load, and
@@ -18,9 +20,20 @@ const REFRESH_AFTER = 100;
  */
 const MAX_UNOBSERVED = 10;
 
+/**
+ * Milliseconds between two sweeps: sessions with open streams are loaded though no
+ * change was notified, since a notification may be lost.
+ */
+const SWEEP_EVERY = 1000;
+
+/** How many sessions a sweep looks at, and how many it loads. */
+const SWEEP_SIZE = 1000;
+const MAX_SWEPT = 100;
+
 /** The objects that refreshes use. */
 export interface SessionRefreshesParts {
   readonly loader: RecordLoader;
+  readonly breakers: PerPart<StoreBreaker>;
   /** Loads a session; rejects if the store does not answer. */
   reload(session: Session): Promise<void>;
 }
@@ -32,6 +45,9 @@ export class SessionRefreshes {
   readonly #alarm: Alarm;
   /** The versions that other processes have written. */
   readonly #due = new Map<Session, number>();
+  /** Where the next sweep goes on. */
+  #rest: Iterator<Session> | undefined = undefined;
+  #sweptAt = -Infinity;
   #isStopped = false;
 
   constructor(registry: SessionRegistry, parts: SessionRefreshesParts) {
@@ -47,6 +63,24 @@ export class SessionRefreshes {
     if (!this.#isBehind(session, version)) return;
     this.#due.set(session, Math.max(version, this.#due.get(session) ?? 0));
     this.#alarm.setFor(this.#registry.clock.now() + REFRESH_AFTER);
+  }
+
+  /** Loads some sessions with open streams, at most once a second. */
+  sweep(): void {
+    const now = this.#registry.clock.now();
+    // A round of the poll may come a little early.
+    if (this.#isStopped || now - this.#sweptAt < 0.9 * SWEEP_EVERY) return;
+    this.#sweptAt = now;
+    const sessions = this.#rest ??= this.#registry.sessions.values();
+    let loads = 0;
+    for (let index = 0; index < SWEEP_SIZE && loads < MAX_SWEPT; index++) {
+      const { done, value: session } = sessions.next();
+      if (done) return void (this.#rest = undefined);
+      if (!session[IS_STREAMING]) continue;
+      if (this.#parts.breakers.of(session.uid).isOpen) continue;
+      loads++;
+      this.#parts.reload(session).catch(() => {});
+    }
   }
 
   /** Loads no more. */

@@ -117,6 +117,7 @@ export class StoredBackend implements StoreBackend {
           turns,
           quietTurns,
           onChange: (notification) => this.#refreshes.note(notification),
+          onRound: () => this.#refreshes.sweep(),
         }),
     );
     const visits = this.#visits;
@@ -131,6 +132,7 @@ export class StoredBackend implements StoreBackend {
     });
     this.#refreshes = new SessionRefreshes(registry, {
       loader,
+      breakers,
       reload: (session) => this.values.reload(session),
     });
     // The program registers its callbacks in this turn; claims begin after it.

@@ -33,6 +33,9 @@ export const DETACH: unique symbol = Symbol("detach");
 /** Of a session: whether something in this process waits for its end. */
 export const IS_OBSERVED: unique symbol = Symbol("isObserved");
 
+/** Of a session: whether streams or sockets of it are open. */
+export const IS_STREAMING: unique symbol = Symbol("isStreaming");
+
 /** Of a session: closes streams whose token counts no longer, and restarts timeouts. */
 export const ACCESS_CHANGED: unique symbol = Symbol("accessChanged");
 

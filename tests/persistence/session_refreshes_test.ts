@@ -139,3 +139,24 @@ Deno.test("A change of a session costs other processes one load, and its own pro
   const loads = (calls: string[]) => calls.filter((call) => call === "load");
   assertEquals([loads(one.calls).length, loads(other.calls).length], [2, 1]);
 });
+
+Deno.test("Session closes a stream whose token another process has superseded, though the notification is lost", async () => {
+  using time = new FakeTime();
+  const inner = Object.assign(new MemoryStore(), {
+    isNotifyingReliably: false,
+  });
+  const bent = new BentStore(inner);
+  bent.bends.watch = (act, onEnd, onDueEarlier) => act(onEnd, onDueEarlier);
+  await using one = roleNode(bent.store);
+  await using other = roleNode(bent.inner);
+  const cookie = cookieOf(await one.get("begin"));
+  const stream = await one.get("stream", cookie);
+  let isClosed = false;
+  const reading = stream.text().then(() => isClosed = true);
+  await pass(time, 3000);
+  assertEquals(isClosed, false);
+  await other.get("login?as=alice", cookie);
+  await pass(time, 1100);
+  assertEquals(isClosed, true);
+  await reading;
+});
