@@ -45,6 +45,10 @@ import {
 } from "../mod.ts";
 import { SessionMonitor, type SessionMonitorOptions } from "../monitor/mod.ts";
 import {
+  SessionDevices,
+  type SessionDevicesOptions,
+} from "../resources/session_devices.ts";
+import {
   ScriptDirectory,
   type ScriptDirectoryOptions,
   StaticFile,
@@ -241,6 +245,11 @@ entry<SiteOptions>(
     cookieName: TEXT,
     headers: { kind: SITE_ROWS.headers.kind },
   },
+);
+entry<SessionDevicesOptions>(
+  "SessionDevicesOptions",
+  (options) => void new SessionDevices(options),
+  { signedOutPage: text("", "login", "//evil.example/", "/\\evil.example/") },
 );
 entry<TestVisitorOptions>(
   "TestVisitorOptions",
