@@ -49,7 +49,11 @@ export {
   type UnixAddress,
   type UnixListenOptions,
 } from "./listen.ts";
-export { policies, type SessionPolicy } from "./policies.ts";
+export {
+  policies,
+  type SessionPolicy,
+  type SessionPolicyName,
+} from "./policies.ts";
 export {
   type ConnectionInfo,
   type Cookie,

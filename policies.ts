@@ -12,18 +12,44 @@ export type SessionPolicy = Pick<
   "sessionTimeout" | "absoluteTimeout" | "cookie" | "clearSiteData"
 >;
 
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** The names of the {@linkcode policies}. */
+export type SessionPolicyName =
+  | "owaspHighValue"
+  | "owaspLowRisk"
+  | "nistAal2"
+  | "nist4Aal1"
+  | "nist4Aal2"
+  | "nist4Aal3"
+  | "asvs5Level1"
+  | "asvs5Level2"
+  | "asvs5Level3";
+
 /**
  * Policies for sessions: plain objects to spread into the options of a site.
  *
- * - `owaspHighValue`: 5 minutes idle, 4 hours in total, SameSite=Strict. At the
- *   logout the browser deletes all data of the site. The OWASP Session Management
- *   Cheat Sheet recommends 2 to 5 minutes idle for high-value applications, and 4
- *   to 8 hours in total.
- * - `owaspLowRisk`: 30 minutes idle, 8 hours in total. The cheat sheet recommends
- *   15 to 30 minutes idle for low-risk applications.
- * - `nistAal2`: 30 minutes idle, 12 hours in total. Then the user has to
- *   authenticate again, by NIST SP 800-63B, revision 3, section 4.2.3. Revision 4
- *   allows longer sessions.
+ * | policy | idle | in total | from |
+ * | --- | --- | --- | --- |
+ * | `owaspHighValue` | 5 min | 4 h | OWASP Session Management Cheat Sheet: 2 to 5 minutes for high-value applications, 4 to 8 hours in total; SameSite=Strict, and the browser deletes all data at the logout |
+ * | `owaspLowRisk` | 30 min | 8 h | the same: 15 to 30 minutes for low-risk applications |
+ * | `nist4Aal1` | 30 d | 30 d | NIST SP 800-63B-4, 2.1.3: 30 days in total; no limit of idle time is required |
+ * | `nist4Aal2` | 1 h | 24 h | NIST SP 800-63B-4, 2.2.3 |
+ * | `nist4Aal3` | 15 min | 12 h | NIST SP 800-63B-4, 2.3.3 |
+ * | `nistAal2` | 30 min | 12 h | NIST SP 800-63B, revision 3, 4.2.3, which revision 4 replaces |
+ * | `asvs5Level1` | 15 min | none | OWASP ASVS 5, 3.3.1 and 14.3.1; level 1 asks for no timeouts |
+ * | `asvs5Level2` | 1 h | 24 h | OWASP ASVS 5, 7.3.1 and 7.3.2, with the values of NIST's AAL2, as 7.1.1 has it |
+ * | `asvs5Level3` | 15 min | 12 h | the same, with those of AAL3 |
+ *
+ * After the total time the user has to log in again. The policies of NIST's
+ * revision 4 and of ASVS set `cookie.secure` (5.1.1 and 3.3.1), so they need https,
+ * or localhost. Those of ASVS have the browser clear what it stores of the site at a
+ * logout (14.3.1).
+ *
+ * A policy sets options, and that is not all that a standard asks: see the table of
+ * requirements in SECURITY.md.
  *
  * @example Usage
  * ```ts
@@ -34,21 +60,67 @@ export type SessionPolicy = Pick<
  * assertEquals(site.makeSession().sessionTimeout, 300);
  * ```
  */
-export const policies: Readonly<
-  Record<"owaspHighValue" | "owaspLowRisk" | "nistAal2", SessionPolicy>
-> = {
+export const policies: Readonly<Record<SessionPolicyName, SessionPolicy>> = {
   owaspHighValue: {
-    sessionTimeout: 5 * 60,
-    absoluteTimeout: 4 * 60 * 60,
+    sessionTimeout: 5 * MINUTE,
+    absoluteTimeout: 4 * HOUR,
     cookie: { sameSite: "Strict" },
     clearSiteData: ["cache", "cookies", "storage"],
   },
   owaspLowRisk: {
-    sessionTimeout: 30 * 60,
-    absoluteTimeout: 8 * 60 * 60,
+    sessionTimeout: 30 * MINUTE,
+    absoluteTimeout: 8 * HOUR,
   },
   nistAal2: {
-    sessionTimeout: 30 * 60,
-    absoluteTimeout: 12 * 60 * 60,
+    sessionTimeout: 30 * MINUTE,
+    absoluteTimeout: 12 * HOUR,
+  },
+  nist4Aal1: {
+    // 2.1.3: "An inactivity timeout MAY be applied, but is not required".
+    sessionTimeout: 30 * DAY,
+    // 2.1.3: "SHOULD be no more than 30 days".
+    absoluteTimeout: 30 * DAY,
+    // 5.1.1: "accessible only on secure (i.e., HTTPS) sessions".
+    cookie: { secure: true },
+  },
+  nist4Aal2: {
+    // 2.2.3: "SHOULD be no more than 1 hour".
+    sessionTimeout: HOUR,
+    // 2.2.3: "SHOULD be no more than 24 hours".
+    absoluteTimeout: DAY,
+    // 5.1.1.
+    cookie: { secure: true },
+  },
+  nist4Aal3: {
+    // 2.3.3: "SHOULD be no more than 15 minutes".
+    sessionTimeout: 15 * MINUTE,
+    // 2.3.3: "SHALL be no more than 12 hours".
+    absoluteTimeout: 12 * HOUR,
+    // 5.1.1.
+    cookie: { secure: true },
+  },
+  asvs5Level1: {
+    // 3.3.1: cookies have the Secure attribute, and a prefix.
+    cookie: { secure: true },
+    // 14.3.1: data of the user is cleared when the session is over.
+    clearSiteData: ["cache", "storage"],
+  },
+  asvs5Level2: {
+    // 7.3.1, with NIST SP 800-63B-4, 2.2.3.
+    sessionTimeout: HOUR,
+    // 7.3.2, with the same.
+    absoluteTimeout: DAY,
+    // 3.3.1 and 14.3.1.
+    cookie: { secure: true },
+    clearSiteData: ["cache", "storage"],
+  },
+  asvs5Level3: {
+    // 7.3.1, with NIST SP 800-63B-4, 2.3.3.
+    sessionTimeout: 15 * MINUTE,
+    // 7.3.2, with the same.
+    absoluteTimeout: 12 * HOUR,
+    // 3.3.1 and 14.3.1.
+    cookie: { secure: true },
+    clearSiteData: ["cache", "storage"],
   },
 };

@@ -17,6 +17,10 @@ for (
     ["owaspHighValue", 5 * MINUTE, 4 * HOUR],
     ["owaspLowRisk", 30 * MINUTE, 8 * HOUR],
     ["nistAal2", 30 * MINUTE, 12 * HOUR],
+    ["nist4Aal2", HOUR, 24 * HOUR],
+    ["nist4Aal3", 15 * MINUTE, 12 * HOUR],
+    ["asvs5Level2", HOUR, 24 * HOUR],
+    ["asvs5Level3", 15 * MINUTE, 12 * HOUR],
   ] as const
 ) {
   Deno.test(`policies.${name} has sessions end after ${idle} s idle, and ${absolute} s in all`, () => {
@@ -175,3 +179,50 @@ Deno.test("SiteOptions.sessionTimeout slides with the visits", () => {
 
   assertEquals(session.end?.reason, "idle");
 });
+
+Deno.test("policies.nist4Aal1 ends a session after 30 days, however it is visited", () => {
+  const clock = new ManualClock();
+  using site = siteOf({ clock, ...policies.nist4Aal1 });
+  const session = site.makeSession();
+  for (let day = 1; day < 30; day++) {
+    clock.advance(24 * HOUR * 1000);
+    session.touch();
+  }
+  assert(session.isActive);
+  clock.advance(24 * HOUR * 1000);
+  assertEquals(session.end?.reason, "absolute");
+});
+
+for (
+  const name of [
+    "nist4Aal1",
+    "nist4Aal2",
+    "nist4Aal3",
+    "asvs5Level1",
+    "asvs5Level2",
+    "asvs5Level3",
+  ] as const
+) {
+  Deno.test(`policies.${name} has the cookie secure, also behind a proxy that is not trusted`, () => {
+    using site = siteOf({ clock: new ManualClock(), ...policies[name] });
+    const response = visit(site);
+    assert(cookieOf(response).startsWith("__Host-session="));
+    assert(response.headers.get("set-cookie")!.includes("; Secure"));
+  });
+}
+
+for (const name of ["asvs5Level1", "asvs5Level2", "asvs5Level3"] as const) {
+  Deno.test(`policies.${name} has the browser clear what it stores at a logout`, () => {
+    using site = siteOf(
+      { clock: new ManualClock(), ...policies[name] },
+      (request) => {
+        request.getSession();
+        request.logOut();
+        return "";
+      },
+    );
+    const cookie = `__Host-session=${"0".repeat(64)}`;
+    const { headers } = visit(site, cookie);
+    assertEquals(headers.get("clear-site-data"), '"cache", "storage"');
+  });
+}
