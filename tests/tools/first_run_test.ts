@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import config from "../../deno.json" with { type: "json" };
 import { ROOT, testWith } from "../helpers_process.ts";
 
 /**
@@ -30,3 +31,11 @@ testWith(
     }
   },
 );
+
+Deno.test("deno.json imports no npm package for all: `deno task` downloads those first", () => {
+  const fromNpm = Object.entries(config.imports)
+    .filter(([, target]) => target.startsWith("npm:"))
+    .map(([name]) => name);
+  // The product's own.
+  assertEquals(fromNpm, ["srvx/node"]);
+});
