@@ -20,6 +20,7 @@ import { Alarm } from "../timing/alarm.ts";
 import { noteInnerChanges } from "./inner_changes.ts";
 import { ReadValues } from "./read_values.ts";
 import {
+  callbackChangesOf,
   idOfCallback,
   idsAfter,
   joinCallbacks,
@@ -201,10 +202,14 @@ export class RecordWriter {
 
   /**
    * Returns the named callbacks of a session that were not sent to the store, and
-   * sends them no more.
+   * sends them no more. Reports those of a write whose outcome is unknown.
    */
   takeCallbacks(session: Session): readonly StoredCallback[] {
     const state = this.#parts.loader.stateOf(session);
+    if (state?.unsure !== undefined) {
+      // Another process may call them, or not.
+      this.#writes.reportLost(session, callbackChangesOf(state.unsure.changes));
+    }
     if (state?.callbacks === undefined) return [];
     const callbacks = remainingCallbacks(state.callbacks);
     state.callbacks = undefined;

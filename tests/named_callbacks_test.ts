@@ -398,3 +398,28 @@ Deno.test("Sessions.listDeadLetters() rejects if the store fails", async () => {
     "away",
   );
 });
+
+for (const answer of ["nothing", "an error"]) {
+  Deno.test(`A named callback is reported whose write got ${answer} before the session ended elsewhere`, async () => {
+    using time = new FakeTime();
+    const bent = new BentStore(asynchronous(new MemoryStore()));
+    await using one = nodeOf(bent.store);
+    one.page("in", (request) => request.getSession().uid);
+    const uid = await (await one.get("in")).text();
+    const session = one.site.sessions.get(uid)!;
+    bent.bends.commit = () =>
+      answer === "nothing"
+        ? new Promise(() => {})
+        : Promise.reject(new Error("away"));
+    session.notifyOnExpire("free", 7);
+    await pass(time, 1);
+    await bent.inner.end(uid, "logout", { owner: "other", lease: 60_000 });
+    await pass(time, 20_000);
+    bent.bends.commit = undefined;
+    await pass(time, 20_000);
+    const isReported = one.errors.some((error) =>
+      /callback "free"/.test(String(error))
+    );
+    assert(isReported || one.freed.length > 0, String(one.errors));
+  });
+}
