@@ -63,11 +63,7 @@ class Fleet implements AsyncDisposable {
     const { clock } = this;
     const store = this.#wrap(this.#watched(this.nodes.length));
     const node = new Node(store, { clock, sessionTimeout: 60, ...options });
-    node.page("visit", (request) => {
-      const session = request.getSession();
-      session.principal = "bob";
-      return session.uid;
-    });
+    node.page("visit", (request) => request.logIn("bob").uid);
     this.nodes.push(node);
     return node;
   }
