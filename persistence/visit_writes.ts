@@ -112,17 +112,28 @@ export class VisitWrites {
       );
       this.#parts.loader.settleTouch(session);
     }
-    for (const uid of uidsOf(visit)) {
-      write(() => this.#writeEnd(uid));
-    }
+    const unwritten = this.#unwrittenOf(visit);
+    for (const uid of unwritten) write(() => this.#writeEnd(uid));
     if (writes.length === 0) return this.#checkWritten(visit);
     return settleAll(writes)
-      // Another request may have ended the session meanwhile.
-      .then(() => Promise.all(uidsOf(visit).map((uid) => this.#writeEnd(uid))))
+      .then(() => {
+        // Another request may have ended the session meanwhile.
+        const others = this.#unwrittenOf(visit).filter((uid) =>
+          !unwritten.includes(uid)
+        );
+        return Promise.all(others.map((uid) => this.#writeEnd(uid)));
+      })
       .then(
         () => this.#checkWritten(visit),
         (error) => this.#fail(visit, error),
       );
+  }
+
+  /** Returns the uids of the sessions of a request whose ends are not written. */
+  #unwrittenOf(visit: BackendVisit): string[] {
+    return uidsOf(visit).filter((uid) =>
+      this.#parts.claims.of(uid).isUnwritten(uid)
+    );
   }
 
   #writeEnd(uid: string): MaybePromise<void> {
@@ -131,9 +142,7 @@ export class VisitWrites {
 
   /** Refuses to acknowledge dropped changes and unwritten logouts. */
   #checkWritten(visit: BackendVisit): void {
-    const isUnwritten = uidsOf(visit).some((uid) =>
-      this.#parts.claims.of(uid).isUnwritten(uid)
-    );
+    const isUnwritten = this.#unwrittenOf(visit).length > 0;
     // An end by another request of the session counts too: that one cannot be told
     // apart from an end by this one after an await.
     if (isUnwritten) {
