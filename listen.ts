@@ -18,6 +18,7 @@ import type {
 import { checkListenOptions } from "./program/listen_options.ts";
 import { RestartingServer } from "./program/restarting_server.ts";
 import { countRequests, countRunning } from "./program/running_requests.ts";
+import { onceOnSignal } from "./program/stop_signals.ts";
 import type { Site } from "./site.ts";
 
 export type {
@@ -241,33 +242,6 @@ async function exitForRestart(): Promise<void> {
   );
   await Promise.all(stops);
   Deno.exit();
-}
-
-/**
- * Returns the signals that ask a server to stop: Ctrl-C, a terminal that closes, a
- * supervisor. Windows has no SIGTERM.
- */
-function stopSignals(): readonly Deno.Signal[] {
-  const both: Deno.Signal[] = ["SIGINT", "SIGHUP"];
-  return Deno.build.os === "windows" ? both : [...both, "SIGTERM"];
-}
-
-/**
- * Calls back at the first signal to stop; the next one has its default effect.
- *
- * @returns a function that removes the listeners.
- */
-function onceOnSignal(callback: () => void): () => void {
-  const signals = stopSignals();
-  const listener = () => {
-    ignore();
-    callback();
-  };
-  const ignore = () => {
-    for (const signal of signals) Deno.removeSignalListener(signal, listener);
-  };
-  for (const signal of signals) Deno.addSignalListener(signal, listener);
-  return ignore;
 }
 
 function readEndpoint(description: string): ListenOptions {

@@ -58,6 +58,7 @@ export function curfew(sessions: Sessions): H3Middleware {
       },
       headers: () => targetOf(value, res),
       headersOfError: () => res.errHeaders,
+      sent: () => value,
     });
   };
 }

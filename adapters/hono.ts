@@ -54,6 +54,7 @@ export function curfew(sessions: Sessions): HonoMiddleware {
         return next();
       },
       headers: () => targetOf(c),
+      sent: () => c.res,
     });
   };
 }

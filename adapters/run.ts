@@ -1,4 +1,5 @@
 import type { MaybePromise } from "../base/maybe_promise.ts";
+import { dropUnsent, type StreamedRequest } from "../http/open_stream.ts";
 import {
   type ConnectionInfo,
   type HeaderTarget,
@@ -15,6 +16,8 @@ export interface HandlerRun {
   headers(): HeaderTarget;
   /** Returns the headers of the response for an error; undefined if it has none. */
   headersOfError?(error: unknown): HeaderTarget | undefined;
+  /** Returns the value that is sent, where it is known: streams that are not are closed. */
+  sent?(): unknown;
 }
 
 /**
@@ -31,7 +34,7 @@ export async function runInVisit(
   sessions: Sessions,
   request: Request,
   info: ConnectionInfo | undefined,
-  { next, headers, headersOfError }: HandlerRun,
+  { next, headers, headersOfError, sent }: HandlerRun,
 ): Promise<unknown> {
   const opening = sessions.open(request, info);
   const visit = opening instanceof Promise ? await opening : opening;
@@ -42,10 +45,12 @@ export async function runInVisit(
     value = await running;
   } catch (error) {
     const target = headersOfError?.(error);
+    dropUnsent(visit as StreamedRequest);
     if (target === undefined) await visit.abandon();
     else putSessionHeaders(target, await visit.finish());
     throw error;
   }
+  if (sent !== undefined) dropUnsent(visit as StreamedRequest, sent());
   const finishing = visit.finish();
   const added = finishing instanceof Promise ? await finishing : finishing;
   if (added.cacheControl !== undefined) putSessionHeaders(headers(), added);

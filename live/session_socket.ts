@@ -16,6 +16,7 @@ import {
   TOO_BIG,
   TRY_AGAIN,
 } from "./close_codes.ts";
+import { isLarger } from "./message_size.ts";
 import { ignoreUpgrade } from "./upgrade_watch.ts";
 import type { OpenStream } from "../http/open_stream.ts";
 import {
@@ -310,17 +311,4 @@ export class TiedSocket implements SessionSocket, OpenStream {
     if (this.#timer !== undefined) this.#parts.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
-}
-
-/** Returns whether a message has more than so many bytes. */
-function isLarger(data: unknown, bytes: number): boolean {
-  if (typeof data === "string") {
-    // A character takes one to three bytes.
-    if (data.length * 3 <= bytes) return false;
-    return data.length > bytes || new TextEncoder().encode(data).length > bytes;
-  }
-  const size = data instanceof Blob
-    ? data.size
-    : (data as ArrayBuffer).byteLength;
-  return size > bytes;
 }

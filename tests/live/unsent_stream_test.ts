@@ -1,5 +1,6 @@
 // Streams whose response is not sent: the request failed, or has another answer.
 
+import { Hono } from "hono";
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import {
   type EventStream,
@@ -8,6 +9,8 @@ import {
   type SiteRequest,
   type StreamRequest,
 } from "../../mod.ts";
+import { curfew } from "../../adapters/hono.ts";
+import type { Visit } from "../../sessions.ts";
 import { MemoryStore } from "../../stores/memory_store.ts";
 import { testWith } from "../helpers_process.ts";
 import { Visitor } from "../helpers_sockets.ts";
@@ -198,3 +201,34 @@ testWith(
     assertEquals((await client.closed).code, 1011);
   },
 );
+
+for (
+  const [what, isSent, answer] of [
+    ["throws", false, () => {
+      throw new Error("no database");
+    }],
+    ["answers by text", false, () => new Response("no stream")],
+    ["returns its response", true, ({ response }) => response],
+    [
+      "returns its body in a Response of its own",
+      true,
+      ({ response }) => new Response(response.body, response),
+    ],
+  ] as [string, boolean, (events: EventStream) => Response][]
+) {
+  Deno.test(`Session.events() is ${isSent ? "open" : "closed"} when a handler of Hono ${what}`, async () => {
+    await using sessions = new Sessions({ clock: new ManualClock() });
+    let opened: EventStream | undefined;
+    const app = new Hono<{ Variables: { visit: Visit } }>();
+    app.use(curfew(sessions));
+    app.onError((_, c) => c.text("failed", 500));
+    app.get("/", (c) => {
+      const { visit } = c.var;
+      opened = visit.getSession().events(visit);
+      return answer(opened);
+    });
+    const response = await app.request("/");
+    assertEquals(opened!.isOpen, isSent);
+    await response.body?.cancel();
+  });
+}
