@@ -142,24 +142,16 @@ export class VisitWrites {
 
   /** Refuses to acknowledge dropped changes and unwritten logouts. */
   #checkWritten(visit: BackendVisit): void {
-    const isUnwritten = this.#unwrittenOf(visit).length > 0;
+    const session = visit.ownSession;
     // An end by another request of the session counts too: that one cannot be told
     // apart from an end by this one after an await.
-    if (isUnwritten) {
+    if (this.#unwrittenOf(visit).length > 0) {
+      // Values were to be written with the end.
+      if (session !== undefined) this.#parts.writer.dropValues(session);
       throw new HttpError(
         503,
         "You may still be logged in: please try to log out again.",
       );
-    }
-    const session = visit.ownSession;
-    if (isUnwritten && session !== undefined) {
-      // They were to be written with the end.
-      this.#parts.writer.dropValues(session);
-      const lookup = visit.lookups.find(({ uid }) => uid === session.uid);
-      const drops = this.#parts.loader.stateOf(session)?.drops;
-      if (lookup?.loaded !== undefined && lookup.drops !== drops) {
-        throw unkept();
-      }
     }
     const isDropped = visit.operations.some((operation) =>
       this.#parts.loader.isDropped(operation)
