@@ -667,6 +667,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
 
   /** @ignore */
   [WAIT](): void {
+    if (this.#sessionless !== undefined && this.#visit === undefined) return;
     const { mustLoad } = this.site.sessions[OWNER].backend;
     // The token counts as it was when the request arrived, so look it up now.
     if (this.#isLoaded || !mustLoad) this[OPEN_VISIT]().wait();

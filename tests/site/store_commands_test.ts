@@ -216,6 +216,22 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
   });
 }
 
+for (
+  const [kind, makeStore] of [
+    ["the Map", () => undefined] as const,
+    ...Object.entries(KINDS),
+  ]
+) {
+  Deno.test(`A response over ${kind} that used no session is not private`, async () => {
+    using _time = new FakeTime();
+    await using node = new Node(makeStore());
+    node.root.putChild("visit", page).putChild("image", image);
+    const cookie = cookieOf(await node.get("visit"));
+    const response = await node.get("image", cookie);
+    assertEquals(response.headers.get("cache-control"), null);
+  });
+}
+
 class Sessionless extends Page {
   override usesSession = false;
 }
