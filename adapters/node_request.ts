@@ -63,7 +63,10 @@ class NodeRequest {
     const { headers, socket, originalUrl, url = "/" } = this.#incoming;
     const host = headers["host"] ?? headers[":authority"] ?? "localhost";
     const scheme = socket.encrypted === true ? "https" : "http";
-    return `${scheme}://${host}${originalUrl ?? url}`;
+    const target = originalUrl ?? url;
+    // A proxy may send a whole URL; Deno shows OPTIONS * as a path too.
+    if (/^https?:\/\//i.test(target)) return target;
+    return `${scheme}://${host}${target === "*" ? "/*" : target}`;
   }
 
   get headers(): NodeHeaders {

@@ -1,6 +1,33 @@
 import { type Cookie, setCookie } from "@std/http/cookie";
 import { describe } from "../base/describe.ts";
+import {
+  BOOLEAN,
+  checkOptions,
+  listOf,
+  NUMBER,
+  oneOf,
+  type OptionRules,
+  required,
+  STRING,
+} from "../base/options.ts";
 import { isSpace, trimSpace } from "../base/white_space.ts";
+
+const RULES: OptionRules<Cookie> = {
+  name: required(STRING),
+  value: required(STRING),
+  expires: {
+    kind: "a Date or a number",
+    isKind: (value) => value instanceof Date || typeof value === "number",
+  },
+  maxAge: NUMBER,
+  domain: STRING,
+  path: STRING,
+  secure: BOOLEAN,
+  httpOnly: BOOLEAN,
+  partitioned: BOOLEAN,
+  sameSite: oneOf("Strict", "Lax", "None"),
+  unparsed: listOf("a list of attributes", STRING),
+};
 
 /** Matches a name that a cookie can have: a token of RFC 9110. */
 export const COOKIE_NAME = /^[!#$%&'*+.^`|~\w-]+$/;
@@ -59,9 +86,12 @@ function find(
 /**
  * Returns the value of a `Set-Cookie` header.
  *
+ * @throws {TypeError} If an attribute is of the wrong kind, or unknown.
+ * @throws {RangeError} If `sameSite` is none of the three.
  * @throws {SyntaxError} If no cookie can have the name or the value.
  */
 export function serializeCookie(cookie: Cookie): string {
+  checkOptions("set a cookie", cookie, RULES);
   if (cookie.name === "") {
     throw new SyntaxError("Cannot set a cookie: its name is empty");
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { visible } from "../base/visible_text.ts";
 import { describe } from "../base/describe.ts";
 import {
   checkOptions,
@@ -217,7 +218,9 @@ export class PrometheusMetrics extends Resource {
   }
 
   #count({ session, reason, at, lateness }: SessionEnd): void {
-    this.#ended.set(reason, (this.#ended.get(reason) ?? 0) + 1);
+    // A program without types may end a session for any reason.
+    const shown = visible(reason) as SessionEndReason;
+    this.#ended.set(shown, (this.#ended.get(shown) ?? 0) + 1);
     // Negative if the clock was set back.
     this.#duration.add(Math.max(0, at - session.createdAt));
     if (lateness !== undefined) this.#lateness.add(lateness);

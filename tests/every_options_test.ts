@@ -15,6 +15,7 @@ import type {
 } from "../metrics/mod.ts";
 import { serve, type ServeOptions } from "../adapters/node.ts";
 import {
+  type Cookie,
   type EndSessionsOptions,
   type EventStreamOptions,
   FetchResource,
@@ -40,6 +41,7 @@ import {
   type SessionSocketOptions,
   Site,
   type SiteOptions,
+  SiteRequest,
   type TcpListenOptions,
   type UnixListenOptions,
 } from "../mod.ts";
@@ -199,6 +201,12 @@ const STREAM_REQUEST = {
   site: { stopSignal: new AbortController().signal },
 };
 
+/** A site that is closed at once. */
+function withSite<T>(act: (site: Site) => T): T {
+  using site = new Site(root);
+  return act(site);
+}
+
 /** Sessions without timers, for the options of a single session. */
 function withSession<T>(act: (sessions: Sessions) => T): T {
   using sessions = new Sessions({ sessionTimeout: Infinity });
@@ -272,6 +280,27 @@ entry<SessionKeyOptions<unknown, unknown>>(
   "SessionKeyOptions",
   (options) => new SessionKey("key", options),
   { schema: object({ "~standard": {} }), default: ACTION },
+);
+entry<Cookie>(
+  "Cookie",
+  (cookie) =>
+    withSite((site) =>
+      new SiteRequest(site, new Request("http://localhost/")).addCookie(cookie)
+    ),
+  {
+    name: { ...TEXT, text: ["a b"], isRequired: true },
+    value: { ...TEXT, isRequired: true },
+    expires: { kind: ["tomorrow", null, {}] },
+    maxAge: { kind: ["1", null] },
+    domain: { ...TEXT, text: ["a;b"] },
+    path: TEXT,
+    secure: FLAG,
+    httpOnly: FLAG,
+    partitioned: FLAG,
+    sameSite: text("strict", ""),
+    unparsed: texts(),
+  },
+  { name: "a", value: "b" },
 );
 entry<LogInOptions>(
   "LogInOptions",

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { connect } from "node:net";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -43,6 +44,19 @@ class Program {
     return fetch(`http://127.0.0.1:${this.port}${path}`);
   }
 
+  /** Sends a request line as it is, and returns the status line. */
+  send(line: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(this.port, "127.0.0.1");
+      socket.on("error", reject);
+      socket.once("data", (data) => {
+        resolve(data.toString().split("\r\n", 1)[0]!);
+        socket.destroy();
+      });
+      socket.write(`${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    });
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
   }
@@ -67,4 +81,17 @@ test("serve() lets running requests finish at SIGTERM, and ends the sessions", a
   equal([await program.line(), await program.exited], ["finished", EXIT]);
   const refused = await program.get("/logme").catch(() => undefined);
   ok(refused === undefined, "it still listens");
+});
+
+test("serve() takes OPTIONS * and whole URLs for targets", async () => {
+  const program = await Program.start();
+  const statuses = [];
+  for (
+    const target of ["OPTIONS *", "GET http://x/logme", "GET http://y/logme"]
+  ) {
+    statuses.push((await program.send(target)).split(" ")[1]);
+  }
+  equal(statuses, ["204", "200", "400"]);
+  program.signal("SIGTERM");
+  await program.exited;
 });
