@@ -43,3 +43,21 @@ if (await hasWrk()) {
 } else {
   Deno.test({ name: `${what} (ignored: needs wrk)`, ignore: true, fn() {} });
 }
+
+testWith(
+  ["run", "read", "net", "env", "sys"],
+  "bench/adapters.ts measures each framework",
+  async () => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "bench/adapters.ts", "20", "1"],
+      cwd: ROOT,
+      env: { NO_COLOR: "1" },
+    }).output();
+    const decoder = new TextDecoder();
+    assertEquals(code, 0, decoder.decode(stderr));
+    const text = decoder.decode(stdout);
+    for (const name of ["Hono", "h3", "oak", "Express", "Fastify"]) {
+      assertMatch(text, new RegExp(`^${name}: -?[\\d.]+ `, "m"));
+    }
+  },
+);
