@@ -121,10 +121,11 @@ CREATE FUNCTION @.acknowledge_end(wanted text, held text) RETURNS text
 LANGUAGE plpgsql AS $f$
 DECLARE
   gone bigint;
+  last double precision;
   now double precision;
 BEGIN
   DELETE FROM @.curfew_session WHERE uid = wanted AND fence = held
-    RETURNING id INTO gone;
+    RETURNING id, deadline INTO gone, last;
   IF gone IS NULL THEN RETURN ''; END IF;
   now := @.now_ms();
   DELETE FROM @.curfew_session_value WHERE session = gone;${TAKE_UID}
@@ -200,10 +201,11 @@ CREATE FUNCTION @.delete_dead_letter(wanted text) RETURNS text
 LANGUAGE plpgsql AS $f$
 DECLARE
   gone bigint;
+  last double precision;
   now double precision;
 BEGIN
   DELETE FROM @.curfew_session WHERE uid = wanted AND why IS NOT NULL
-    RETURNING id INTO gone;
+    RETURNING id, deadline INTO gone, last;
   IF gone IS NULL THEN RETURN ''; END IF;
   now := @.now_ms();
   DELETE FROM @.curfew_session_value WHERE session = gone;${TAKE_UID}

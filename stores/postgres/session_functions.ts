@@ -9,7 +9,7 @@
  * @module
  */
 
-import { UID_TAKEN_FOR } from "../record.ts";
+import { LONGEST_TAKEN, UID_TAKEN_FOR } from "../record.ts";
 
 /** Functions that others use. */
 const SHARED = `
@@ -329,9 +329,10 @@ END
 $f$;
 `;
 
-/** What keeps the uid of an acknowledged session taken. */
+/** What keeps the uid of a session taken that had the deadline `last`. */
 export const TAKE_UID = `
-  INSERT INTO @.curfew_taken_uid (uid, free_at) VALUES (wanted, now + ${UID_TAKEN_FOR})
+  INSERT INTO @.curfew_taken_uid (uid, free_at) VALUES (wanted,
+    greatest(now, least(last, now + ${LONGEST_TAKEN})) + ${UID_TAKEN_FOR})
     ON CONFLICT (uid) DO UPDATE SET free_at = excluded.free_at;
   -- Two for each that is added, so that they become fewer.
   DELETE FROM @.curfew_taken_uid WHERE uid IN (
