@@ -1,11 +1,11 @@
 import { escape } from "@std/html";
-import { outsideText } from "../resources/outside_text.ts";
 import { durationText } from "../base/duration_text.ts";
 import type { Session } from "../session.ts";
 import { count } from "./charts.ts";
 import {
   type MonitorParts,
   type MonitorView,
+  principalText,
   queryOf,
   shortUid,
 } from "./page_parts.ts";
@@ -82,7 +82,7 @@ export function confirmPage(
     `<header><h1>${escape(title)}</h1></header>
 <main class="alone"><section aria-labelledby="confirm-title"><h2 id="confirm-title">End this session?</h2>
 <dl class="facts"><dt>Session</dt><dd><code>${uid}</code></dd><dt>Principal</dt><dd>${
-      principal === undefined ? "none" : outsideText(principal)
+      principal === undefined ? "none" : principalText(principal)
     }</dd><dt>Age</dt><dd>${
       durationText(now - createdAt)
     }</dd><dt>Requests</dt><dd>${count(visits)}</dd><dt>Ends in</dt><dd>${

@@ -168,7 +168,7 @@ function rowOf(
   }><th scope="row"><code title="${escape(uid)}">${
     shortUid(uid)
   }</code></th><td class="who">${
-    principal === undefined ? `<i>none</i>` : outsideText(principal)
+    principal === undefined ? `<i>none</i>` : principalText(principal)
   }</td>${sinceCell(createdAt, now, "age")}<td class="requests">${
     count(visits)
   }</td><td class="left"><span data-until="${expiresAt}">${
@@ -176,6 +176,12 @@ function rowOf(
   }</span>${barOf(part, times)}</td><td><a class="end" href="${
     escape(queryOf(view, { end: uid }))
   }">End<span class="unseen"> session ${shortUid(uid)}</span></a></td></tr>`;
+}
+
+/** Returns a principal for the page; quoted if spaces could hide it. */
+export function principalText(principal: string): string {
+  const isPlain = principal !== "" && principal === principal.trim();
+  return outsideText(isPlain ? principal : `"${principal}"`);
 }
 
 /** Returns the part of the time since the last touch that is left, from 0 to 1. */
@@ -229,7 +235,7 @@ function endRowOf(end: PastEnd, now: number | undefined): string {
   const { uid, principal, reason, at, lasted, lateness } = end;
   const who = principal === undefined
     ? ""
-    : `<span class="who">${outsideText(principal)}</span>`;
+    : `<span class="who">${principalText(principal)}</span>`;
   return `<tr><th scope="row"><code title="${escape(uid)}">${
     shortUid(uid)
   }</code>${who}</th><td><span class="reason ${classOf(reason)}">${
