@@ -255,6 +255,8 @@ function makeSite(folder: string, options: SiteOptions): Site {
     notFoundPage: new Page((request) => `nothing at ${request.prepath.length}`),
     serverErrorPage: new Page(() => "sorry"),
     onError: (error) => {
+      // A request over http may say https: a report, once, and no failure.
+      if (/^Error: Cannot mark the session cookie/.test(String(error))) return;
       const text = error instanceof Error ? error.stack : undefined;
       tally.errors.push(text ?? String(error));
       tally.errors.splice(SHOWN);
