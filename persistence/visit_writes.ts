@@ -162,6 +162,8 @@ export class VisitWrites {
   #fail(visit: BackendVisit, error: unknown): never {
     const session = visit.ownSession;
     this.#parts.breakers.of(session?.uid ?? "").report(error, { session });
+    // They are not to be written with its end.
+    if (session?.isActive === false) this.#parts.writer.dropValues(session);
     if (session !== undefined && this.#parts.writer.isUnwritten(session)) {
       this.#parts.writer.dropValues(session);
       this.#registry.end(session, "evicted");

@@ -664,7 +664,11 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     const { clock, renewalGrace } = this.#registry;
     const now = clock.now();
     const access = session[OPEN_ACCESS]();
-    if (!access.apply(operation, now, now + renewalGrace)) return false;
+    // Over a store the grace begins when the change is written.
+    const until = this.#registry.backend.mustLoad
+      ? Infinity
+      : now + renewalGrace;
+    if (!access.apply(operation, now, until)) return false;
     this.#operations = [...this.#operations, operation];
     this.#registry.changed(session, { kind: "access", operation });
     session[ACCESS_CHANGED]();
@@ -725,6 +729,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     const isSecure = this.#isSecure;
     const session = this.#session;
     const isLive = session !== undefined && session.isActive &&
+      !this.#registry.isUnderCheck(session) &&
       !this.#isTransient &&
       !this.#isSuperseded(session);
     if (isLive) {
