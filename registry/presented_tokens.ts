@@ -19,7 +19,7 @@ const MAX_COOKIES = 4;
 
 const TOKEN = /^[\da-f]{64}$/;
 
-/** Returns the lookups of the last well-formed tokens, the last token first. */
+/** Returns the lookups of the first four different tokens that have the form. */
 export function lookupsOf(
   values: readonly string[],
   registry: SessionRegistry,
