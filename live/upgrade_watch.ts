@@ -18,6 +18,8 @@ export function watchUpgrade(
   request: Request,
   onUpgrade: UpgradeCallback,
 ): void {
+  // Other runtimes upgrade no requests.
+  if (typeof Deno === "undefined") return;
   callbacks.set(request, onUpgrade);
   const { upgradeWebSocket } = Deno;
   if (watching.has(upgradeWebSocket)) return;

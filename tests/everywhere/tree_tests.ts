@@ -1,4 +1,11 @@
-import { Resource, Session, Site, type SiteRequest } from "@curfew/web";
+import {
+  FetchResource,
+  Guard,
+  Resource,
+  Session,
+  Site,
+  type SiteRequest,
+} from "@curfew/web";
 import { TestClock } from "@curfew/web/testing";
 import { Client } from "./client.ts";
 import { closing, equal, ok, test } from "./suite.ts";
@@ -99,4 +106,17 @@ test("an error of a resource is reported and answered 500", async () => {
   );
   const { status, text } = await new Client(site.fetch).send("/broken");
   equal([status, text.includes("secret"), errors.length], [500, false, 1]);
+});
+
+test("a guard and a mounted application answer a request for an upgrade", async () => {
+  const app = new FetchResource(() => new Response("no sockets here"));
+  const site = closing(
+    new Site(new Guard(app, () => true, { realm: "r" })),
+  );
+  const response = await site.fetch(
+    new Request("http://localhost/", {
+      headers: { authorization: `Basic ${btoa("a:b")}`, upgrade: "websocket" },
+    }),
+  );
+  equal(await response.text(), "no sockets here");
 });
