@@ -56,7 +56,8 @@ export type { RedisPart, RedisStoreOptions };
  * rejection whose cause is the client's error.
  *
  * Redis answers before its replicas have a write. A failover may lose the last
- * writes: an end is delivered twice, or a logout is undone.
+ * writes: an end is delivered twice, or a logout is undone. The option `replicas`
+ * lets the creations and ends of sessions wait.
  *
  * A session without values takes some 430 bytes of Redis, its indexes included.
  * Values longer than 64 characters make it half as big again, unless the setting
@@ -104,7 +105,11 @@ export class RedisStore implements SessionStore, AsyncDisposable {
     const { due } = shards.all[0]!;
     const channel = new NotificationChannel(client, prefix, due);
     this.#channel = channel;
-    const runner = this.#runner = new ScriptRunner(client, channel);
+    const runner = this.#runner = new ScriptRunner(
+      client,
+      channel,
+      checked.replicas,
+    );
     const ends = this.#ends = new RedisEnds(runner, shards);
     const claims = new RedisClaims(runner, shards.all);
     const notifications = this.#notifications = new RedisNotifications(
@@ -140,7 +145,9 @@ export class RedisStore implements SessionStore, AsyncDisposable {
         ],
       }),
     );
-    return list.length === 0 ? undefined : decodeTimes(list);
+    if (list.length === 0) return undefined;
+    await this.#runner.replicate(`create session "${uid}"`, key);
+    return decodeTimes(list);
   }
 
   /** {@inheritDoc SessionStore.load} */

@@ -473,6 +473,7 @@ entry<RedisStoreOptions>(
     prefix: text("a{b", "a}b"),
     shards: number(0, -1, 1.5, Infinity),
     touchThrottle: number(-1, Infinity),
+    replicas: number(-1, 0.5),
   },
   { client: { send: () => Promise.resolve(undefined) } as never },
 );

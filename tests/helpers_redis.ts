@@ -18,6 +18,8 @@ export interface RedisServerOptions {
   readonly program?: string;
   /** Settings as arguments, such as `"--appendonly", "yes"`. */
   readonly settings?: readonly string[];
+  /** The path of a file of settings, which a sentinel writes to. */
+  readonly configuration?: string;
 }
 
 /**
@@ -111,8 +113,10 @@ export class RedisServer implements AsyncDisposable {
   /** Starts it once more, after it was stopped or killed, with what it kept. */
   async restart(): Promise<void> {
     const { program = "redis-server", settings = [] } = this.#options;
+    const { configuration } = this.#options;
     const child = new Deno.Command(program, {
       args: [
+        ...configuration === undefined ? [] : [configuration],
         ...["--port", `${this.port}`, "--bind", "127.0.0.1"],
         ...["--dir", this.#folder, "--save", ""],
         ...settings,
@@ -126,7 +130,7 @@ export class RedisServer implements AsyncDisposable {
     const log = new Response(others).text();
     this.#output = Promise.all([log, child.status]);
     for await (const text of lines.pipeThrough(new TextDecoderStream())) {
-      if (/ready to accept connections/i.test(text)) return;
+      if (/ready to accept connections|Sentinel ID is/i.test(text)) return;
     }
     throw new Error(`Cannot start ${program}:\n${await log}`);
   }

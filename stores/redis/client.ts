@@ -85,9 +85,38 @@ export interface NodeRedisCluster {
   readonly masters: readonly unknown[];
 }
 
+/** The members of a sentinel client of `npm:redis` that {@linkcode fromNodeRedis} uses. */
+export interface NodeRedisSentinel {
+  /** Sends a command to the primary. */
+  sendCommand(
+    isReadonly: boolean | undefined,
+    args: string[],
+    options?: { typeMapping?: Record<never, never> },
+  ): Promise<unknown>;
+  /** Listens to a channel of the primary. */
+  subscribe(
+    channel: string,
+    listener: (message: string) => void,
+  ): Promise<unknown>;
+  /** Stops listening to a channel. */
+  unsubscribe(
+    channel: string,
+    // deno-lint-ignore no-explicit-any -- some clients declare it for bytes
+    listener: (message: any) => void,
+  ): Promise<unknown>;
+  /** Listens to an event: "topology-change" tells of another primary. */
+  // deno-lint-ignore no-explicit-any -- the argument is that of the event
+  on(event: string, listener: (event: any) => void): unknown;
+  /** Stops listening to an event. */
+  // deno-lint-ignore no-explicit-any -- the argument is that of the event
+  off(event: string, listener: (event: any) => void): unknown;
+  /** Returns the primary. */
+  getMasterNode(): unknown;
+}
+
 /**
- * Adapts a client or a cluster of `npm:redis`, version 5 or 6, connected or about
- * to be.
+ * Adapts a client, a cluster or a sentinel client of `npm:redis`, version 5 or 6,
+ * connected or about to be.
  *
  * The store listens over a connection of its own, a duplicate of the client; its
  * errors are events of the client. While Redis is away, the client keeps commands
@@ -105,12 +134,31 @@ export interface NodeRedisCluster {
  * const store = new RedisStore({ client: fromNodeRedis(client) });
  * ```
  *
- * @param client The result of `createClient` or `createCluster`.
+ * @param client The result of `createClient`, `createCluster` or `createSentinel`.
  */
 export function fromNodeRedis(
-  client: NodeRedisClient | NodeRedisCluster,
+  client: NodeRedisClient | NodeRedisCluster | NodeRedisSentinel,
 ): RedisClient {
-  return "masters" in client ? fromCluster(client) : fromSingle(client);
+  if ("masters" in client) return fromCluster(client);
+  return "getMasterNode" in client ? fromSentinel(client) : fromSingle(client);
+}
+
+/** A sentinel client has a listening connection itself, to the primary. */
+function fromSentinel(sentinel: NodeRedisSentinel): RedisClient {
+  return {
+    send: (args) => sentinel.sendCommand(false, [...args], UNMAPPED),
+    async subscribe(channel, onMessage, onGap) {
+      const onChange = ({ type }: { readonly type?: unknown }) => {
+        if (type === "MASTER_CHANGE") onGap();
+      };
+      await sentinel.subscribe(channel, onMessage);
+      sentinel.on("topology-change", onChange);
+      return async () => {
+        sentinel.off("topology-change", onChange);
+        await sentinel.unsubscribe(channel, onMessage);
+      };
+    },
+  };
 }
 
 /** Keeps the client's own mapping of types from the replies to the store. */

@@ -57,6 +57,7 @@ export class RedisEnds {
       }),
     );
     if (now === undefined) return undefined;
+    await this.#runner.replicate(`end session "${uid}"`, key);
     return decodeEnd(uid, fieldsOf(textsOf(fields)), numberOf(now));
   }
 

@@ -38,6 +38,18 @@ export interface RedisStoreOptions {
    * @default {0}
    */
   readonly touchThrottle?: number;
+  /**
+   * Replicas of Redis that must have a new session, or the end of one, before the
+   * call is answered (`WAIT`), 0 or more. If they do not have it within a second,
+   * the call rejects, and its request is answered 503.
+   *
+   * A failover then loses no session and undoes no logout, as long as one of these
+   * replicas takes over. The connection waits meanwhile, with the commands behind:
+   * about as long as a round trip to the replica. Other writes are not waited for.
+   *
+   * @default {0}
+   */
+  readonly replicas?: number;
 }
 
 const RULES: OptionRules<RedisStoreOptions> = {
@@ -49,6 +61,7 @@ const RULES: OptionRules<RedisStoreOptions> = {
   prefix: stringThat("a string without braces", (value) => !/[{}]/.test(value)),
   shards: wholeAtLeast(1),
   touchThrottle: SECONDS,
+  replicas: wholeAtLeast(0),
 };
 
 /**
@@ -61,6 +74,7 @@ export function checkedOptions(
   options: RedisStoreOptions,
 ): Required<RedisStoreOptions> {
   checkOptions("create the store", options, RULES);
-  const { client, prefix = "curfew", shards = 1, touchThrottle = 0 } = options;
-  return { client, prefix, shards, touchThrottle };
+  const { client, prefix = "curfew", shards = 1 } = options;
+  const { touchThrottle = 0, replicas = 0 } = options;
+  return { client, prefix, shards, touchThrottle, replicas };
 }
