@@ -62,6 +62,15 @@ function serveDesk() {
   };
 }
 
+/** Opens the desk, and waits until the clock has its first answer. */
+async function openDesk(firefox: Firefox, url: string): Promise<FirefoxTab> {
+  const tab = await firefox.tab(url);
+  await tab.until(
+    "performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/clock'))",
+  );
+  return tab;
+}
+
 const DIALOG =
   "document.querySelector('.session-clock')?.shadowRoot.querySelector('dialog')";
 
@@ -82,7 +91,7 @@ firefoxTest(
   "Firefox shows the clock's warning, and stays by the keyboard",
   async (firefox) => {
     await using it = serveDesk();
-    const tab = await firefox.tab(it.url);
+    const tab = await openDesk(firefox, it.url);
     await it.clock.advance(15);
     await look(tab);
     await says(tab, "You will be signed out in");
@@ -97,7 +106,7 @@ firefoxTest(
   "Firefox keeps the page covered at the end, however often Escape is pressed",
   async (firefox) => {
     await using it = serveDesk();
-    const tab = await firefox.tab(it.url);
+    const tab = await openDesk(firefox, it.url);
     await it.clock.advance(30);
     await look(tab);
     await says(tab, "You have been signed out");
@@ -115,7 +124,7 @@ firefoxTest(
   "Firefox warns, counts and covers the page while the site is silent",
   async (firefox) => {
     await using it = serveDesk();
-    const tab = await firefox.tab(it.url);
+    const tab = await openDesk(firefox, it.url);
     await it.clock.advance(25);
     await look(tab);
     await says(tab, "You will be signed out in");
