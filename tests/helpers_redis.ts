@@ -177,7 +177,7 @@ export class RedisServer implements AsyncDisposable {
   }
 }
 
-/** Three masters that are one cluster, without replicas. */
+/** Three primaries that are one cluster, each with a replica or without. */
 export class RedisCluster implements AsyncDisposable {
   /** The nodes. */
   readonly servers: readonly RedisServer[];
@@ -190,12 +190,16 @@ export class RedisCluster implements AsyncDisposable {
    * Starts one, all of whose slots are served once it is there.
    *
    * @param settings As for a single Redis, for each node.
+   * @param replicas The replicas of each primary, 0 or 1.
    */
-  static async start(settings: readonly string[] = []): Promise<RedisCluster> {
+  static async start(
+    settings: readonly string[] = [],
+    replicas: number = 0,
+  ): Promise<RedisCluster> {
     const servers: RedisServer[] = [];
     const cluster = new RedisCluster(servers);
     try {
-      for (let i = 0; i < 3; i++) {
+      for (let i = 0; i < 3 * (1 + replicas); i++) {
         const ofCluster = [
           ...["--cluster-enabled", "yes", "--cluster-node-timeout", "15000"],
           // Otherwise 10,000 above the port, which may be no port at all.
@@ -206,7 +210,10 @@ export class RedisCluster implements AsyncDisposable {
         );
       }
       const addresses = servers.map(({ port }) => `127.0.0.1:${port}`);
-      await runCli("--cluster", "create", ...addresses, "--cluster-yes");
+      await runCli(
+        ...["--cluster", "create", ...addresses, "--cluster-yes"],
+        ...["--cluster-replicas", `${replicas}`],
+      );
       await Promise.all(servers.map(untilServed));
       return cluster;
     } catch (error) {

@@ -10,6 +10,14 @@
  */
 export interface RedisClient {
   /**
+   * Whether a command that names no key, such as `WAIT`, goes to the node that has
+   * the key of {@linkcode RedisClient.send}; if not, it may go to any node.
+   *
+   * @default {true}
+   */
+  readonly routesByKey?: boolean;
+
+  /**
    * Sends one command.
    *
    * @param args The command and its arguments.
@@ -257,6 +265,7 @@ export interface IoredisSubscriber {
  */
 export function fromIoredis(client: IoredisClient): RedisClient {
   return {
+    routesByKey: !client.isCluster,
     send: ([command = "", ...args]) => client.call(command, args),
     async subscribe(channel, onMessage, onGap) {
       const subscriber = duplicateOf(client);

@@ -46,6 +46,7 @@ export interface RedisStoreOptions {
    * A failover then loses no session and undoes no logout, as long as one of these
    * replicas takes over. The connection waits meanwhile, with the commands behind:
    * about as long as a round trip to the replica. Other writes are not waited for.
+   * A cluster of `npm:ioredis` cannot wait.
    *
    * @default {0}
    */
@@ -76,5 +77,10 @@ export function checkedOptions(
   checkOptions("create the store", options, RULES);
   const { client, prefix = "curfew", shards = 1 } = options;
   const { touchThrottle = 0, replicas = 0 } = options;
+  if (replicas > 0 && client.routesByKey === false) {
+    throw new RangeError(
+      "Cannot create the store: replicas needs a client that sends WAIT to the node of a key, and a cluster of ioredis does not: use npm:redis",
+    );
+  }
   return { client, prefix, shards, touchThrottle, replicas };
 }

@@ -57,6 +57,8 @@ Deno.test("RedisStore refuses options of the wrong kind, out of range, or unknow
     assertThrows(open({ touchThrottle }), RangeError, `${touchThrottle}`);
   }
   assertThrows(open({ prefix: "a{b}" }), RangeError, '"a{b}"');
+  const cluster = { ...NO_CLIENT, routesByKey: false };
+  assertThrows(open({ client: cluster, replicas: 1 }), RangeError, "WAIT");
   assertThrows(open({ shards: "2" }), TypeError, '"2"');
   assertThrows(open({ touchGranularity: 1 }), TypeError, '"touchGranularity"');
 });
