@@ -1,5 +1,7 @@
 import { describe } from "../base/describe.ts";
 
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
+
 /**
  * An error whose reason the client may see. The site answers with a page of its
  * status, and does not report it.
@@ -27,16 +29,26 @@ export class HttpError extends Error {
   override name = "HttpError";
   /** The status of the page, from 400 to 599. */
   readonly status: number;
+  /** The headers of the page, by name; empty by default. */
+  readonly headers: Readonly<Record<string, string>>;
 
   /**
    * Makes the error that a resource throws.
    *
    * @param status The status of the page.
    * @param message The text of the page.
-   * @param options A cause, which the client does not see.
+   * @param options A cause, which the client does not see, and headers of the page:
+   * `{ headers: { "retry-after": "60" } }`, for example.
    * @throws {RangeError} If the status is not from 400 to 599.
+   * @throws {TypeError} If a name or a value cannot be in a header.
    */
-  constructor(status: number, message: string, options?: ErrorOptions) {
+  constructor(
+    status: number,
+    message: string,
+    options: ErrorOptions & {
+      readonly headers?: Readonly<Record<string, string>>;
+    } = {},
+  ) {
     super(message, options);
     if (!Number.isInteger(status) || status < 400 || status > 599) {
       throw new RangeError(
@@ -46,6 +58,10 @@ export class HttpError extends Error {
       );
     }
     this.status = status;
+    const { headers } = options;
+    this.headers = headers === undefined
+      ? NO_HEADERS
+      : Object.freeze(Object.fromEntries(new Headers(headers)));
   }
 
   /** The status again, under the name that Express and Fastify look for. */
@@ -61,6 +77,7 @@ export class HttpError extends Error {
         "cache-control": "no-store",
         "content-type": "text/plain; charset=utf-8",
         "x-content-type-options": "nosniff",
+        ...this.headers,
       },
     });
   }

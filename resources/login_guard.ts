@@ -35,6 +35,13 @@ export interface LoginGuardOptions {
    */
   loginPath?: string;
   /**
+   * Whether visitors without a login are sent to the login page. False is for an
+   * API: each of them gets a 401.
+   *
+   * @default {true}
+   */
+  redirects?: boolean;
+  /**
    * Seconds since the login after which the visitor has to log in again, above 0:
    * for pages that need a recent login. A principal that was assigned, without a
    * login, has to log in too.
@@ -73,6 +80,7 @@ const RULES: OptionRules<LoginGuardOptions> = {
     "a path of this host",
     (path) => !path.includes("#") && localPath(path) !== undefined,
   ),
+  redirects: BOOLEAN,
   maxAge: ABOVE_ZERO,
   allow: FUNCTION,
   origins: ORIGINS,
@@ -97,8 +105,9 @@ const MAX_NEXT = 2000;
  * Other visitors get a 303 to the login page. A GET has its own path in the
  * parameter `next`; {@linkcode LoginGuard.returnPath} reads it. Requests that are
  * not for a page, as those of scripts, images, streams and sockets, get a 401 with
- * a JSON body (RFC 9457), and so do clients that prefer JSON, and methods other
- * than GET, HEAD and POST. Neither makes or touches a session.
+ * a JSON body (RFC 9457), and so do clients that prefer JSON, clients that carry their
+ * token in headers, and methods other than GET, HEAD and POST. Neither makes or
+ * touches a session.
  *
  * As {@linkcode SameOrigin}, it refuses requests of other origins whose method is
  * not GET, HEAD or OPTIONS.
@@ -138,6 +147,7 @@ const MAX_NEXT = 2000;
 export class LoginGuard extends Resource {
   readonly #endsWithSession: boolean;
   readonly #resource: Resource;
+  readonly #redirects: boolean;
   readonly #maxAge: number;
   readonly #allow: LoginGuardOptions["allow"];
   readonly #origins: readonly string[];
@@ -168,6 +178,7 @@ export class LoginGuard extends Resource {
     const path = localPath(loginPath)!;
     this.#endsWithSession = options.endsWithSession ?? true;
     this.#resource = resource;
+    this.#redirects = options.redirects ?? true;
     this.#maxAge = maxAge;
     this.#allow = allow;
     this.#origins = [...options.origins ?? []];
@@ -238,7 +249,7 @@ export class LoginGuard extends Resource {
   #refuse(request: SiteRequest): Resource {
     request.user = undefined;
     if (this.#isLoginPage(request)) return this.#resource;
-    return isForPage(request)
+    return this.#redirects && isForPage(request)
       ? new LoginRedirect(this.#locationFor(request))
       : this.#unauthorized;
   }
@@ -290,7 +301,7 @@ class LoginNeeded extends Resource {
     this.#loginPath = loginPath;
   }
 
-  override render(): Response {
+  override render(request: SiteRequest): Response {
     const problem = {
       title: "Unauthorized",
       status: 401,
@@ -301,8 +312,10 @@ class LoginNeeded extends Resource {
       headers: {
         "content-type": "application/problem+json",
         "cache-control": "no-store",
-        // A 401 has to name a scheme; browsers ask for no password by this one.
-        "www-authenticate": `Cookie form-action="${this.#loginPath}"`,
+        // A 401 has to name a scheme; browsers ask for no password by these.
+        "www-authenticate": carriesToken(request)
+          ? "Bearer"
+          : `Cookie form-action="${this.#loginPath}"`,
       },
     });
   }
@@ -315,6 +328,7 @@ const PAGE_METHODS: readonly string[] = ["GET", "HEAD", "POST"];
 function isForPage(request: SiteRequest): boolean {
   if (!PAGE_METHODS.includes(request.method)) return false;
   if (request.getHeader("upgrade") !== undefined) return false;
+  if (carriesToken(request)) return false;
   const accept = request.getHeader("accept") ?? "";
   if (/html/i.test(accept)) {
     return accepts(request, "text/html", "application/json") === "text/html";
@@ -323,6 +337,12 @@ function isForPage(request: SiteRequest): boolean {
   if (/^[^*]|,\s*[^*\s]/.test(accept)) return false;
   const mode = request.getHeader("sec-fetch-mode");
   return mode === undefined || mode === "navigate";
+}
+
+/** Returns whether the client carries its token in headers, as no browser does. */
+function carriesToken(request: SiteRequest): boolean {
+  return request.getHeader("session-transport") !== undefined ||
+    /^bearer /i.test(request.getHeader("authorization") ?? "");
 }
 
 /**

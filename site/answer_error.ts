@@ -37,8 +37,8 @@ interface Failure {
   /** Whether the error is for the client, and is not reported. */
   readonly isExpected: boolean;
   readonly status: number;
-  /** The `Allow` header, if the error is about the method. */
-  readonly allow?: string;
+  /** Headers of its page: `Allow`, if the error is about the method. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** The page of the application, if it has one. */
   readonly ownPage: Resource | undefined;
   readonly defaultPage: Resource;
@@ -105,7 +105,9 @@ function attempt(
 ): MaybePromise<Response | undefined> {
   const [first, ...others] = attempts;
   request[RESET](failure.status);
-  if (failure.allow !== undefined) request.setHeader("allow", failure.allow);
+  for (const [name, value] of Object.entries(failure.headers ?? {})) {
+    request.setHeader(name, value);
+  }
   if (others.length === 0) return first!();
 
   const goOn = () => attempt(site, failure, others, request);
@@ -158,13 +160,14 @@ function failureOf(site: FailingSite, error: unknown): Failure {
       ownPage: undefined,
       defaultPage: methodPage(status),
     };
-    return status === 405 ? { ...failure, allow } : failure;
+    return status === 405 ? { ...failure, headers: { allow } } : failure;
   }
   if (error instanceof HttpError) {
-    const { message, status } = error;
+    const { headers, message, status } = error;
     return {
       isExpected: true,
       status,
+      headers,
       ownPage: status === 404 ? site.notFoundPage : undefined,
       defaultPage: httpErrorPage(status, message),
     };

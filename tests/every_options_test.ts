@@ -371,6 +371,7 @@ entry<LoginGuardOptions>(
   (options) => new LoginGuard(root, options),
   {
     loginPath: text("login", "//evil.example", "https://evil.example/", "/#a"),
+    redirects: FLAG,
     maxAge: number(0, -1),
     allow: ACTION,
     origins: ORIGINS,

@@ -193,6 +193,13 @@ for (
     ["an image", { accept: "image/avif,image/webp,*/*;q=0.8" }, 401],
     ["a style", { accept: "text/css,*/*;q=0.1" }, 401],
     ["events", { accept: "text/event-stream" }, 401],
+    ["anything by bearer token", { authorization: "bearer abc" }, 401],
+    ["HTML by bearer token", {
+      authorization: "Bearer abc",
+      accept: "text/html",
+    }, 401],
+    ["a token in a header", { "session-transport": "bearer" }, 401],
+    ["a page by password", { authorization: "Basic YTpi" }, 303],
     ["a socket", { upgrade: "websocket", connection: "upgrade" }, 401],
   ] as [string, Record<string, string>, number][]
 ) {
@@ -232,6 +239,22 @@ for (
   Deno.test(`LoginGuard answers ${status} to a stranger's ${method}`, async () => {
     const seen = await turnedAway("/members/a", { method });
     assertEquals([seen.status, seen.location], [status, location]);
+  });
+}
+
+Deno.test("LoginGuard names the scheme of tokens to a client that carries one", async () => {
+  const { response } = await turnedAway("/members", {
+    headers: { authorization: "Bearer abc" },
+  });
+  assertEquals(response.headers.get("www-authenticate"), "Bearer");
+});
+
+for (const method of ["GET", "HEAD", "POST", "PUT"]) {
+  Deno.test(`LoginGuard that does not redirect answers 401 to a stranger's ${method}`, async () => {
+    const headers = { accept: "text/html", "sec-fetch-mode": "navigate" };
+    const init = { method, headers };
+    const seen = await turnedAway("/members/a", init, { redirects: false });
+    assertEquals([seen.status, seen.location], [401, null]);
   });
 }
 

@@ -7,6 +7,7 @@ import {
   assertInstanceOf,
   assertMatch,
   assertStringIncludes,
+  assertThrows,
 } from "@std/assert";
 import {
   errorPage,
@@ -430,4 +431,57 @@ Deno.test("SiteOptions.notFoundPage may answer a Response of another status unre
 
   assertEquals((await site.visit("/nowhere")).status, 200);
   assert(site.errors.length === 0);
+});
+
+const BUSY = { "Retry-After": "60", "www-authenticate": "Bearer" };
+
+function busy(): never {
+  throw new HttpError(503, "Busy", { headers: BUSY });
+}
+
+for (
+  const [what, options] of [
+    ["the site's page", {}],
+    ["errorPage", { errorPage: () => "busy" }],
+    ["a Response of errorPage", {
+      errorPage: () => new Response("busy", { status: 503 }),
+    }],
+    ["a page in place of an errorPage that throws", {
+      errorPage: () => {
+        throw new Error("broken");
+      },
+      onError() {},
+    }],
+  ] as [string, SiteOptions][]
+) {
+  Deno.test(`HttpError.headers are on ${what}`, async () => {
+    await using site = new WatchedSite(new Leaf(busy), options);
+    const { headers, status } = await site.visit();
+    assertEquals(status, 503);
+    assertEquals(headers.get("retry-after"), "60");
+    assertEquals(headers.get("www-authenticate"), "Bearer");
+  });
+}
+
+Deno.test("HttpError.headers are on the response of getResponse()", () => {
+  const error = new HttpError(503, "Busy", { headers: BUSY });
+  const { headers } = error.getResponse();
+  assertEquals(headers.get("retry-after"), "60");
+  assertEquals(headers.get("cache-control"), "no-store");
+});
+
+Deno.test("HttpError.headers are empty without the option", () => {
+  assertEquals(new HttpError(404, "Gone").headers, {});
+});
+
+Deno.test("HttpError refuses headers that cannot be sent", () => {
+  for (const headers of [{ "a b": "c" }, { a: "b\nc" }]) {
+    assertThrows(() => new HttpError(503, "Busy", { headers }), TypeError);
+  }
+});
+
+Deno.test("HttpError keeps its cause beside its headers", () => {
+  const cause = new Error("database");
+  const error = new HttpError(503, "Busy", { cause, headers: BUSY });
+  assertEquals(error.cause, cause);
 });
