@@ -143,8 +143,8 @@ export interface StorePart
  *
  * **A session is over** once `end()` was called or its deadline has passed, whether
  * or not the end was claimed. From then on it is absent for `load()` and `commit()`,
- * for ever: nothing revives it, and its uid stays taken until a minute after the
- * acknowledgement. **An end** stays until it is acknowledged or becomes a dead
+ * for ever: nothing revives it, and its uid stays taken, as `create()` says.
+ * **An end** stays until it is acknowledged or becomes a dead
  * letter; it can be claimed again whenever its lease runs out.
  *
  * **Texts** are any strings of JavaScript, with NUL and lone surrogates: principals,

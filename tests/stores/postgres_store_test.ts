@@ -20,6 +20,7 @@ import {
   accessOf,
   callbackOf,
   claimDue,
+  LONG,
   LOOK,
   NODE,
   OTHER_NODE,
@@ -414,5 +415,41 @@ testWithPostgres(
     await store[Symbol.asyncDispose]();
     assertInstanceOf(store, PostgresStore);
     await pool.end();
+  },
+);
+
+testWithPostgres(
+  "PostgresStore keeps a uid taken until a minute after the deadline, and no longer",
+  async () => {
+    await using server = await PostgresServer.start();
+    await using opened = await openStore(() => connectPg(server));
+    const { store } = opened;
+    const deadlines = new Map<string, number>();
+    for (
+      const [uid, sessionTimeout] of [["hour", LONG], [
+        "never",
+        Infinity,
+      ]] as const
+    ) {
+      const made = await store.create(sessionOf(uid, { sessionTimeout }));
+      deadlines.set(uid, made!.deadline);
+      const { fence } = (await store.end(uid, "logout", NODE))!;
+      await store.acknowledge(uid, fence);
+    }
+    const rows = await server.sql(
+      'SELECT uid, free_at AS "freeAt", curfew.now_ms() AS now FROM curfew.curfew_taken_uid',
+    ) as { uid: string; freeAt: number; now: number }[];
+    const freeAt = new Map(rows.map((row) => [row.uid, row.freeAt]));
+    assertEquals(freeAt.get("hour"), deadlines.get("hour")! + 60_000);
+    const week = 7 * 24 * LONG;
+    assertLess(freeAt.get("never")!, rows[0]!.now + week + 60_001);
+    await server.sql("UPDATE curfew.curfew_taken_uid SET free_at = 0");
+    assertEquals((await store.create(sessionOf("hour")))?.version, 1);
+    const { fence } = (await store.end("hour", "logout", NODE))!;
+    await store.acknowledge("hour", fence);
+    const [left] = await server.sql(
+      "SELECT count(*)::integer AS n FROM curfew.curfew_taken_uid",
+    ) as { n: number }[];
+    assertEquals(left?.n, 1);
   },
 );
