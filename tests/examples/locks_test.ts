@@ -1,7 +1,9 @@
 // The lock server, over sockets.
 
 import { assertEquals } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
 import { site } from "../../examples/locks.ts";
+import { cookieOf } from "../helpers_http.ts";
 import { testWith } from "../helpers_process.ts";
 import { Client, Served } from "./helpers_served.ts";
 
@@ -129,4 +131,24 @@ locksTest("refuses to lock for a page of another site", async (served) => {
   });
   await response.body?.cancel();
   assertEquals(response.status, 403);
+});
+
+Deno.test("locks frees a document half a minute after the last visit", async () => {
+  using time = new FakeTime();
+  const lock = async (cookie = "") =>
+    await site.fetch(
+      new Request("http://localhost/locks/menu", {
+        method: "PUT",
+        headers: { cookie },
+      }),
+    );
+  const first = cookieOf(await lock());
+  time.tick(20_000);
+  await lock(first);
+  time.tick(29_999);
+  const other = cookieOf(await lock());
+  assertEquals((await lock(other)).status, 409);
+  time.tick(1);
+  assertEquals((await lock(other)).status, 204);
+  for (const session of site.sessions.values()) session.expire();
 });
