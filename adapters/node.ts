@@ -15,6 +15,7 @@ import {
   STRING,
 } from "../base/options.ts";
 import type { ConnectionInfo } from "../sessions.ts";
+import { NodeUpgrades } from "./node_upgrade.ts";
 import { connectionOfNode, type NodeIncoming } from "./node_request.ts";
 
 /** What is served: a `Site`, or an object with these parts of one. */
@@ -123,6 +124,15 @@ class Serving implements NodeServer {
       site.fetch(request, connectionOf(request))
     );
     this.#server = createServer(handler as RequestListener);
+    const upgrades = new NodeUpgrades((request, info) =>
+      site.fetch(request, info)
+    );
+    this.#server.on("upgrade", (incoming, stream, head) => {
+      upgrades.handle(incoming, stream, head).catch((error) => {
+        site.reportError?.(error, {});
+        stream.destroy();
+      });
+    });
     for (const signal of SIGNALS) process.once(signal, this.#onSignal);
     this.ready = this.#listen(options);
     this.ready.catch(() => this.#forgetSignals());

@@ -18,6 +18,7 @@ import {
 } from "./close_codes.ts";
 import { isLarger } from "./message_size.ts";
 import { ignoreUpgrade } from "./upgrade_watch.ts";
+import { upgradeRequest } from "./upgrades.ts";
 import type { OpenStream } from "../http/open_stream.ts";
 import {
   type OriginatingRequest,
@@ -169,7 +170,7 @@ export class TiedSocket implements SessionSocket, OpenStream {
     }
     refuseOtherOrigins(request, origins);
     ignoreUpgrade(request.request);
-    const { socket, response } = Deno.upgradeWebSocket(
+    const { socket, response } = upgradeRequest(
       request.request,
       // Deno sends the ping after half of the time.
       { ...upgrade, idleTimeout: 2 * idleTimeout },

@@ -12,6 +12,7 @@ import "./stream_tests.ts";
 import "./store_tests.ts";
 import "./adapter_tests.ts";
 import "./node_server_tests.ts";
+import "./socket_tests.ts";
 import "./runtime_tests.ts";
 import { runAll } from "./suite.ts";
 

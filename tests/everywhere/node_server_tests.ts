@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { equal, ok, test } from "./suite.ts";
+import { closing, equal, ok, test } from "./suite.ts";
 
 /** Deno reports no code of a process that it sent a signal. */
 const EXIT = "Deno" in globalThis ? null : 0;
@@ -29,7 +29,7 @@ class Program {
   }
 
   static async start(...args: string[]): Promise<Program> {
-    const program = new Program(args);
+    const program = closing(new Program(args));
     program.port = Number((await program.line()).split(" ")[1]);
     return program;
   }
@@ -55,6 +55,12 @@ class Program {
       });
       socket.write(`${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
     });
+  }
+
+  /** Ends the process, if a test has failed before it did. */
+  async close(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.exited;
   }
 
   signal(name: NodeJS.Signals): void {
@@ -91,7 +97,8 @@ test("serve() takes OPTIONS * and whole URLs for targets", async () => {
   ) {
     statuses.push((await program.send(target)).split(" ")[1]);
   }
-  equal(statuses, ["204", "200", "400"]);
+  // Bun answers OPTIONS * itself.
+  equal(statuses, ["Bun" in globalThis ? "400" : "204", "200", "400"]);
   program.signal("SIGTERM");
   await program.exited;
 });

@@ -1,0 +1,52 @@
+/** The options of an upgrade that the platforms know. */
+export interface UpgradeOptions {
+  /** The subprotocol that the response names. */
+  readonly protocol?: string;
+  /** Seconds of silence after which the connection is taken to be lost. */
+  readonly idleTimeout?: number;
+}
+
+/** Upgrades a request to a WebSocket, as `Deno.upgradeWebSocket` does. */
+export type Upgrade = (
+  request: Request,
+  options: UpgradeOptions,
+) => { readonly socket: WebSocket; readonly response: Response };
+
+/** What upgrades the requests of servers that are not Deno's. */
+const upgrades = new WeakMap<object, Upgrade>();
+
+/** Notes how a request can be upgraded; a server does before it is handled. */
+export function offerUpgrade(request: Request, upgrade: Upgrade): void {
+  upgrades.set(request, upgrade);
+}
+
+/**
+ * Upgrades a request by what its server offers.
+ *
+ * @throws {TypeError} If the server offers nothing, and the runtime is not Deno.
+ */
+export function upgradeRequest(
+  request: Request,
+  options: UpgradeOptions,
+): ReturnType<Upgrade> {
+  const upgrade = upgradeOf(request) ?? globalThis.Deno?.upgradeWebSocket;
+  if (upgrade === undefined) {
+    throw new TypeError(
+      "Cannot open a socket: this server upgrades no requests; on Node and Bun serve the site by serve() of @curfew/web/node",
+    );
+  }
+  return upgrade(request, options);
+}
+
+/** Finds the offer for a request, or for the request that it inherits from. */
+function upgradeOf(request: Request): Upgrade | undefined {
+  for (
+    let object: object | null = request;
+    object !== null;
+    object = Object.getPrototypeOf(object)
+  ) {
+    const upgrade = upgrades.get(object);
+    if (upgrade !== undefined) return upgrade;
+  }
+  return undefined;
+}
