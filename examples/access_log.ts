@@ -9,12 +9,27 @@
 // A stream takes the lines too: (await Deno.open("access.log", { append: true,
 // create: true })).writable, with --allow-write=access.log.
 
-import { listen, Resource, Site } from "../mod.ts";
+import { Resource, Site } from "../mod.ts";
 import { StaticData } from "../resources/static.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 const root = new Resource();
-root.putChild("", new StaticData("You are in the log.", "text/plain"));
+root.putChild(
+  "",
+  new StaticData(
+    page(
+      "Access log",
+      `<p>You are in the log.</p>
+<p>The terminal shows the line of this request. Try
+<a href="nothing">a page that does not exist</a>.</p>`,
+    ),
+    "text/html; charset=utf-8",
+  ),
+);
 
 export const site = new Site(root, { accessLog: (line) => console.log(line) });
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) {
+  serve(site, "Visit / and /nothing, and read the log here");
+}

@@ -5,7 +5,9 @@
 // Visit http://localhost:8080/green: the kettle takes five seconds. Others are
 // answered meanwhile: http://localhost:8080/coffee in one second, by a 404.
 
-import { listen, Resource, Site } from "../mod.ts";
+import { Resource, Site } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 function wait(seconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
@@ -18,7 +20,12 @@ class Cup extends Resource {
 
   override async render_GET(): Promise<string> {
     await wait(5);
-    return `Here is your ${this.tea} tea.`;
+    return page(
+      `A cup of ${this.tea} tea`,
+      `<p>Here is your ${this.tea} tea.</p>
+<p>Try <a href="black">black</a>, <a href="green">green</a>, or
+<a href="coffee">coffee</a>, which there is not.</p>`,
+    );
   }
 }
 
@@ -32,4 +39,6 @@ class Kitchen extends Resource {
 
 export const site = new Site(new Kitchen());
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) {
+  serve(site, "Visit /green and wait for five seconds; /coffee takes one");
+}

@@ -6,15 +6,17 @@
 // session, what you hear does not. After half a minute of silence your socket
 // is closed, with the reason.
 
-import { listen, Resource, Site, type SiteRequest } from "../mod.ts";
+import { Resource, Site, type SiteRequest } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 class ChatPage extends Resource {
   override render_GET(request: SiteRequest): string {
     request.getSession();
-    return `<!DOCTYPE html>
-<html lang="en">
-<meta name="viewport" content="width=device-width">
-<title>Chat</title>
+    return page(
+      "Chat",
+      `<p>Open this page in a second browser, and talk. After half a minute of
+silence you are out.</p>
 <form id="form">
 <label>Say <input id="text" autocomplete="off" autofocus></label>
 </form>
@@ -39,8 +41,8 @@ form.onsubmit = () => {
   }
   return false;
 };
-</script>
-</html>`;
+</script>`,
+    );
   }
 }
 
@@ -69,4 +71,4 @@ root.putChild("chat", new Chat());
 
 export const site = new Site(root, { sessionTimeout: 30 });
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit / in two browsers, and talk");

@@ -5,14 +5,10 @@
 // Visit http://localhost:8080/ and wait for ten seconds: a bar counts down from 20.
 // Stay, sign out, or let it end.
 
-import {
-  listen,
-  Resource,
-  SessionClock,
-  Site,
-  type SiteRequest,
-} from "../mod.ts";
+import { Resource, SessionClock, Site, type SiteRequest } from "../mod.ts";
 import { StaticData } from "../resources/static.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 const SCRIPT = `
 import { signOut, stay, subscribe } from "./clock/client.js";
@@ -27,7 +23,7 @@ subscribe(({ status, secondsLeft, isReachable, failed }) => {
   bar.hidden = status !== "warning";
   left.textContent = secondsLeft + " s left";
   note.textContent = failed ? "That has failed" : isReachable ? "" : "Offline";
-  document.querySelector("main").hidden = status === "ended";
+  document.querySelector("#desk").hidden = status === "ended";
   document.querySelector("#ended").hidden = status !== "ended";
 }, { lead: 20 });
 `;
@@ -35,19 +31,18 @@ subscribe(({ status, secondsLeft, isReachable, failed }) => {
 class DeskPage extends Resource {
   override render_GET(request: SiteRequest): string {
     request.getSession();
-    return `<!DOCTYPE html>
-<html lang="en">
-<meta name="viewport" content="width=device-width">
-<title>Desk</title>
-<p id="bar" role="status" hidden>
+    return page(
+      "Your desk",
+      `<p id="bar" role="status" hidden>
   <span id="left"></span>
   <button id="stay">Stay</button> <button id="leave">Sign out</button>
 </p>
 <p id="note" role="status"></p>
-<main><h1>Your desk</h1></main>
+<p id="desk">Wait for ten seconds: a bar counts down. Stay, sign out, or let it
+end.</p>
 <p id="ended" hidden>You have been signed out. <a href="">Begin again</a></p>
-<script src="desk.js" type="module"></script>
-</html>`;
+<script src="desk.js" type="module"></script>`,
+    );
   }
 }
 
@@ -58,4 +53,4 @@ root.putChild("clock", new SessionClock());
 
 export const site = new Site(root, { sessionTimeout: 30 });
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit / and wait for ten seconds");

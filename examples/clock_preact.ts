@@ -5,14 +5,10 @@
 // Visit http://localhost:8080/ and wait for ten seconds: the bar counts down from
 // 20. In React and its kin the hook is the same.
 
-import {
-  listen,
-  Resource,
-  SessionClock,
-  Site,
-  type SiteRequest,
-} from "../mod.ts";
+import { Resource, SessionClock, Site, type SiteRequest } from "../mod.ts";
 import { StaticData } from "../resources/static.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 const APP = `
 import { h, render } from "preact";
@@ -42,16 +38,15 @@ render(h(SessionBar), document.querySelector("#app"));
 class AppPage extends Resource {
   override render_GET(request: SiteRequest): string {
     request.getSession();
-    return `<!DOCTYPE html>
-<html lang="en">
-<meta name="viewport" content="width=device-width">
-<title>Application</title>
+    return page(
+      "Application",
+      `<p>Wait for ten seconds: the bar counts down.</p>
 <div id="app"></div>
 <script type="importmap">
 { "imports": { "preact": "./preact.js", "preact/hooks": "./hooks.js" } }
 </script>
-<script src="app.js" type="module"></script>
-</html>`;
+<script src="app.js" type="module"></script>`,
+    );
   }
 }
 
@@ -82,4 +77,4 @@ root.putChild("clock", new SessionClock());
 
 export const site = new Site(root, { sessionTimeout: 30 });
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit / and wait for ten seconds");

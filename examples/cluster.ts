@@ -5,10 +5,10 @@
 //   redis-server --appendonly yes
 //   deno run --allow-net=127.0.0.1 \
 //     --allow-env=REDIS_EMIT_DIAGNOSTICS,REDIS_DEBUG_MAINTENANCE \
-//     examples/cluster.ts tcp:8081:interface=127.0.0.1
+//     examples/cluster.ts --port 8081
 //
-// and in another terminal the same with tcp:8082. Visit http://127.0.0.1:8081/ and
-// then http://127.0.0.1:8082/: it is one session, since cookies ignore the port.
+// and in another terminal the same with --port 8082. Visit http://localhost:8081/ and
+// then http://localhost:8082/: it is one session, since cookies ignore the port.
 // Visit only the first, kill it (kill -9), and stay away for ten seconds: the
 // second process delivers the end. The callback takes three seconds here. Kill the
 // process that prints "begins" before it prints "is done", and start it again: one
@@ -18,17 +18,13 @@
 // You choose the client. This one is npm:redis, which reads these two variables.
 
 import { createClient } from "redis";
-import { listen, Resource, Site, type SiteRequest } from "../mod.ts";
+import { Resource, Site, type SiteRequest } from "../mod.ts";
 import { fromNodeRedis, RedisStore } from "../stores/redis_store.ts";
-
-const [
-  endpoint = "tcp:8081:interface=127.0.0.1",
-  url = "redis://127.0.0.1:6379",
-  sessionTimeout = "10",
-] = Deno.args;
+import { page } from "./page.ts";
+import { readOption, serve } from "./serve.ts";
 
 const client = createClient({
-  url,
+  url: readOption("redis") ?? "redis://127.0.0.1:6379",
   // While Redis is away, requests are answered 503 at once.
   disableOfflineQueue: true,
   commandOptions: { timeout: 1500 },
@@ -41,7 +37,11 @@ class Home extends Resource {
     const session = request.getSession();
     const visits = (session.get<number>("visits") ?? 0) + 1;
     session.set("visits", visits);
-    return `Visit ${visits} of session ${session.uid}, answered at ${request.rootURL}`;
+    return page(
+      "Your visits",
+      `<p>Visit ${visits} of session ${session.uid}, answered at ${request.rootURL}</p>
+<p>Visit the other process, or stay away for ten seconds.</p>`,
+    );
   }
 }
 
@@ -50,7 +50,7 @@ root.putChild("", new Home());
 
 const site = new Site(root, {
   store: new RedisStore({ client: fromNodeRedis(client), prefix: "example" }),
-  sessionTimeout: Number(sessionTimeout),
+  sessionTimeout: Number(readOption("timeout") ?? 10),
   endLease: 2,
 });
 
@@ -63,7 +63,7 @@ site.notifyOnSessionEnd(async ({ uid, reason, session }) => {
 });
 
 await site.ready;
-const server = listen(site, endpoint);
+const server = serve(site, "Visit /, and the same page of another process");
 await server.finished;
 await site.close();
 // The open connection would keep the process alive.

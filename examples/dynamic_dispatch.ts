@@ -6,7 +6,9 @@
 // of it: http://localhost:8080/2028/2. There is no http://localhost:8080/later
 // and no thirteenth month.
 
-import { listen, Resource, Site } from "../mod.ts";
+import { Resource, Site } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 class Month extends Resource {
   constructor(readonly year: number, readonly month: number) {
@@ -15,7 +17,11 @@ class Month extends Resource {
 
   override render_GET(): string {
     const lastDay = new Date(Date.UTC(this.year, this.month, 0));
-    return `${this.year}/${this.month} has ${lastDay.getUTCDate()} days.`;
+    return page(
+      `${this.year}/${this.month}`,
+      `<p>${this.year}/${this.month} has ${lastDay.getUTCDate()} days.</p>
+<p>Try <a href="13">the thirteenth month</a>, which there is not.</p>`,
+    );
   }
 }
 
@@ -32,7 +38,12 @@ class Year extends Resource {
 
   override render_GET(): string {
     const isLeap = new Date(Date.UTC(this.year, 1, 29)).getUTCDate() === 29;
-    return `${this.year} has ${isLeap ? 366 : 365} days.`;
+    return page(
+      `${this.year}`,
+      `<p>${this.year} has ${isLeap ? 366 : 365} days.</p>
+<p>Try <a href="${this.year}/2">its February</a>, or
+<a href="${this.year + 1}">the year after it</a>.</p>`,
+    );
   }
 }
 
@@ -44,4 +55,6 @@ class Calendar extends Resource {
 
 export const site = new Site(new Calendar());
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) {
+  serve(site, "Visit /2028, another year, and a month of it, /2028/2");
+}

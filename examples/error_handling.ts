@@ -6,7 +6,9 @@
 // http://localhost:8080/coffee, which is not there. http://localhost:8080/broken
 // fails: the visitor sees an apology, and the terminal shows the error.
 
-import { forbidden, listen, notFound, Resource, Site } from "../mod.ts";
+import { forbidden, notFound, Resource, Site } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 class Broken extends Resource {
   override render_GET(): string {
@@ -16,11 +18,26 @@ class Broken extends Resource {
 
 class Apology extends Resource {
   override render_GET(): string {
-    return "<h1>We are sorry</h1><p>Something broke. Please try again later.";
+    return page(
+      "We are sorry",
+      "<p>Something broke. Please try again later.</p>",
+    );
+  }
+}
+
+class Front extends Resource {
+  override render_GET(): string {
+    return page(
+      "Errors",
+      `<p>Try <a href="staff">a page that you may not see</a>,
+<a href="coffee">a page that is not there</a>, and
+<a href="broken">a page that fails</a>.</p>`,
+    );
   }
 }
 
 const root = new Resource();
+root.putChild("", new Front());
 root.putChild("staff", forbidden("Staff Only", "Our cats are very shy."));
 root.putChild("broken", new Broken());
 
@@ -29,4 +46,4 @@ export const site = new Site(root, {
   serverErrorPage: new Apology(),
 });
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit /staff, /coffee and /broken");

@@ -7,15 +7,17 @@
 // Reload it, in another tab too, and it lasts ten seconds more. Where a store
 // keeps the sessions, restart the program: the page goes on counting by itself.
 
-import { listen, Resource, Site, type SiteRequest } from "../mod.ts";
+import { Resource, Site, type SiteRequest } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 class CounterPage extends Resource {
   override render_GET(request: SiteRequest): string {
     request.getSession();
-    return `<!DOCTYPE html>
-<html lang="en">
-<meta name="viewport" content="width=device-width">
-<title>Counter</title>
+    return page(
+      "Counter",
+      `<p>Wait for ten seconds: your session ends. Reload the page before, in
+another tab too, and it lasts ten seconds more.</p>
 <p id="counter"></p>
 <script>
 let events;
@@ -37,8 +39,8 @@ function listen() {
   };
 }
 listen();
-</script>
-</html>`;
+</script>`,
+    );
   }
 }
 
@@ -64,4 +66,4 @@ root.putChild("events", new CounterEvents());
 
 export const site = new Site(root, { sessionTimeout: 10 });
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit / and wait for ten seconds");

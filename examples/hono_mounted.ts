@@ -6,7 +6,9 @@
 // and sees them without that prefix. http://localhost:8080/ is a resource.
 
 import { Hono } from "hono";
-import { FetchResource, listen, Resource, Site } from "../mod.ts";
+import { FetchResource, Resource, Site } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 const api = new Hono();
 api.get("/teas/:name", (c) => c.json({ tea: c.req.param("name") }));
@@ -14,7 +16,11 @@ api.post("/teas", async (c) => c.json(await c.req.json(), 201));
 
 class Front extends Resource {
   override render_GET(): string {
-    return '<a href="api/teas/green">Green tea</a>';
+    return page(
+      "Tea",
+      `<p>Try <a href="api/teas/green">green tea</a>: Hono answers all paths below
+/api.</p>`,
+    );
   }
 }
 
@@ -24,4 +30,6 @@ root.putChild("api", new FetchResource(api.fetch));
 
 export const site = new Site(root);
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) {
+  serve(site, "Visit / and /api/teas/green, which Hono answers");
+}

@@ -7,12 +7,21 @@
 // that you have left, and the timer is cleared. (Deno may warn once of its own
 // request.signal, which does no harm.)
 
-import { listen, Resource, Site, type SiteRequest } from "../mod.ts";
+import { Resource, Site, type SiteRequest } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
+
+const ANSWER = page(
+  "Slow page",
+  `<p>Sorry to keep you waiting.</p>
+<p>Reload the page, and press Stop within five seconds: the terminal says that you
+have left.</p>`,
+);
 
 class SlowPage extends Resource {
   override render_GET(request: SiteRequest): Promise<string> {
     const { promise, resolve } = Promise.withResolvers<string>();
-    const timer = setTimeout(() => resolve("Sorry to keep you waiting."), 5000);
+    const timer = setTimeout(() => resolve(ANSWER), 5000);
 
     // request.signal tells of the same, for a fetch() or a database that takes it.
     request.finished.then(
@@ -29,4 +38,6 @@ class SlowPage extends Resource {
 
 export const site = new Site(new Resource().putChild("", new SlowPage()));
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) {
+  serve(site, "Visit / and wait, or press Stop within five seconds");
+}

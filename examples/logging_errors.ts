@@ -7,7 +7,9 @@
 // your session ends a second later, its callback fails, and the terminal shows the
 // session and the error.
 
-import { listen, Resource, Site, type SiteRequest } from "../mod.ts";
+import { Resource, Site, type SiteRequest } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 class Teas extends Resource {
   override getChild(name: string): Resource {
@@ -24,7 +26,11 @@ class Late extends Resource {
         throw new Error("The goodbye could not be sent");
       });
     }
-    return "See you.";
+    return page(
+      "See you",
+      `<p>Your session ends in a second, and its callback fails. Read the terminal,
+and try <a href="teas/chai">a page that fails</a>.</p>`,
+    );
   }
 }
 
@@ -43,4 +49,6 @@ export const site = new Site(root, {
   },
 });
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) {
+  serve(site, "Visit /late and /teas/chai, and read the errors here");
+}

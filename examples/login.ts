@@ -8,8 +8,10 @@
 
 import { escape } from "@std/html";
 import { timingSafeEqual } from "node:crypto";
-import { HttpError, listen, LoginGuard, Resource, Site } from "../mod.ts";
+import { HttpError, LoginGuard, Resource, Site } from "../mod.ts";
 import type { SiteRequest } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 const how = { name: "PBKDF2", hash: "SHA-256", iterations: 600_000 }; // by OWASP
 
@@ -36,16 +38,16 @@ function countAttempt(who: string, now: number): void {
   attempts.set(who, entry);
 }
 
-const page = (title: string, body: string) =>
-  `<!DOCTYPE html><html lang="en"><title>${title}</title><h1>${title}</h1>
-<form method="post">${body}</form></html>`;
+const formPage = (title: string, form: string) =>
+  page(title, `<form method="post">${form}</form>`);
 
 class Login extends Resource {
   override render_GET(): string {
-    const form = `<label>Name <input name="name"></label>
+    const form = `<p>Log in as alice, with the password "open sesame".</p>
+<label>Name <input name="name"></label>
 <label>Password <input name="password" type="password"></label>
 <button>Log in</button>`;
-    return page("Log in", form);
+    return formPage("Log in", form);
   }
 
   override async render_POST(request: SiteRequest): Promise<Response> {
@@ -67,10 +69,11 @@ class Login extends Resource {
 class Members extends Resource {
   override render_GET({ principal = "", site }: SiteRequest): string {
     const { length } = site.sessionsOf(principal);
-    const buttons = `<p>You are logged in ${length} times.</p>
+    const buttons = `<p>You are logged in ${length} times: try another
+browser.</p>
 <button name="end" value="this">Log out</button>
 <button name="end" value="others">Log out everywhere else</button>`;
-    return page(`Hello ${escape(principal)}`, buttons);
+    return formPage(`Hello ${escape(principal)}`, buttons);
   }
 
   override async render_POST(request: SiteRequest): Promise<Response> {
@@ -86,4 +89,6 @@ class Members extends Resource {
 const root = new Resource().putChild("", new Members());
 root.putChild("login", new Login());
 export const site = new Site(new LoginGuard(root));
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) {
+  serve(site, 'Visit / and log in as alice, with "open sesame"');
+}

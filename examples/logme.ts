@@ -5,7 +5,8 @@
 // Visit http://localhost:8080/logme. Keep visiting it to keep your session;
 // stay away for five seconds to see it expire.
 
-import { listen, Resource, Session, Site, type SiteRequest } from "../mod.ts";
+import { Resource, Session, Site, type SiteRequest } from "../mod.ts";
+import { serve } from "./serve.ts";
 
 class ShortSession extends Session {
   override sessionTimeout = 5;
@@ -35,4 +36,6 @@ root.putChild("logme", new ExpirationLogger());
 export const site = new Site(root);
 site.sessionFactory = ShortSession;
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) {
+  serve(site, "Visit /logme, then stay away for five seconds");
+}

@@ -13,8 +13,10 @@
 // session.made, session.ended, session.duration and session.end.lateness. Without
 // the second variable they go to a collector at http://localhost:4318.
 
-import { listen, Resource, Session, Site, type SiteRequest } from "../mod.ts";
+import { Resource, Session, Site, type SiteRequest } from "../mod.ts";
 import { PrometheusMetrics } from "../metrics/mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 class ShortSession extends Session {
   override sessionTimeout = 30;
@@ -30,7 +32,11 @@ class Product extends Resource {
 
   override render_GET(request: SiteRequest): string {
     request.getSession().set("last seen", this.#name);
-    return "Would you like some?";
+    return page(
+      "Tea",
+      `<p>Would you like some?</p>
+<p>Now see <a href="/metrics">the metrics</a>: one session was made.</p>`,
+    );
   }
 }
 
@@ -46,4 +52,4 @@ root.putChild("shop", new Shop());
 // Every client can read this page: in production, let only the collector reach it.
 root.putChild("metrics", new PrometheusMetrics(site));
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit /shop/tea, and then /metrics");

@@ -13,7 +13,6 @@
 
 import {
   Guard,
-  listen,
   passwordCheck,
   Resource,
   Session,
@@ -21,6 +20,8 @@ import {
   type SiteRequest,
 } from "../mod.ts";
 import { SessionMonitor } from "../monitor/mod.ts";
+import { page } from "./page.ts";
+import { readOption, serve } from "./serve.ts";
 
 class MinuteSession extends Session {
   override sessionTimeout = 60;
@@ -28,7 +29,12 @@ class MinuteSession extends Session {
 
 class Page extends Resource {
   override render_GET(request: SiteRequest): string {
-    return `You are in session ${request.getSession().uid}.`;
+    return page(
+      "Your session",
+      `<p>You are in session ${request.getSession().uid}.</p>
+<p>Open <a href="monitor">the monitor</a> in another tab, as "admin" with the
+password "open sesame", or <a href="login?as=Ada">log in as Ada</a>.</p>`,
+    );
   }
 }
 
@@ -78,7 +84,7 @@ export function makeCrowd(count: number): () => void {
 }
 
 if (import.meta.main) {
-  const [, count] = /^--crowd=(\d+)$/.exec(Deno.args[0] ?? "") ?? [];
+  const count = readOption("crowd");
   if (count !== undefined) makeCrowd(Number(count));
-  listen(site, "tcp:8080");
+  serve(site, 'Visit /, and /monitor as admin, with "open sesame"');
 }

@@ -10,7 +10,9 @@
 // a million bytes is a 413.
 
 import { escape } from "@std/html";
-import { HttpError, listen, Resource, Site, type SiteRequest } from "../mod.ts";
+import { HttpError, Resource, Site, type SiteRequest } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 class Sum extends Resource {
   override async render_POST(request: SiteRequest): Promise<Response> {
@@ -28,14 +30,23 @@ class Length extends Resource {
 
 class Upload extends Resource {
   override render_GET(): string {
-    return `<form method="post" enctype="multipart/form-data">
-<input name="file" type="file"><button>Upload</button></form>`;
+    return page(
+      "Upload",
+      `<p>Choose a file. More than a million bytes are refused.</p>
+<form method="post" enctype="multipart/form-data">
+<label>File <input name="file" type="file"></label> <button>Upload</button>
+</form>`,
+    );
   }
 
   override async render_POST(request: SiteRequest): Promise<string> {
     const file = (await request.formData()).get("file");
     if (!(file instanceof File)) throw new HttpError(400, "Choose a file.");
-    return `${escape(file.name)} has ${file.size} bytes.`;
+    return page(
+      "Uploaded",
+      `<p>${escape(file.name)} has ${file.size} bytes.</p>
+<p><a href="">Upload another file</a></p>`,
+    );
   }
 }
 
@@ -46,4 +57,4 @@ root.putChild("file", new Upload());
 
 export const site = new Site(root, { maxBodyBytes: 1_000_000 });
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit /file and upload a file");

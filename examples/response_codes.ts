@@ -5,12 +5,18 @@
 // Visit http://localhost:8080/ with `curl -i`: the status is 402. At
 // http://localhost:8080/tea it is 503, on a page that Curfew writes.
 
-import { HttpError, listen, Resource, Site, type SiteRequest } from "../mod.ts";
+import { HttpError, Resource, Site, type SiteRequest } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 class Payment extends Resource {
   override render_GET(request: SiteRequest): string {
     request.setResponseCode(402);
-    return "Please swipe your credit card.";
+    return page(
+      "Payment required",
+      `<p>Please swipe your credit card.</p>
+<p>The status of this page is 402. Try <a href="tea">tea</a>, which is a 503.</p>`,
+    );
   }
 }
 
@@ -29,4 +35,4 @@ root.putChild("tea", new Teapot());
 
 export const site = new Site(root);
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit / and /tea, and look at the status");

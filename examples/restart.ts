@@ -1,18 +1,20 @@
 // A restart: sessions in a file outlive the process, and so do the named callbacks
 // of their ends. A seat is booked for as long as the session of its visitor lasts.
 //
-//   deno run --allow-net=127.0.0.1:8080 --allow-read=sessions.db,seats.db \
+//   deno run --allow-net=127.0.0.1 --allow-read=sessions.db,seats.db \
 //     --allow-write=sessions.db,seats.db examples/restart.ts
 //
-// Visit http://127.0.0.1:8080/book?seat=7: the seat is yours as long as you come
+// Visit http://localhost:8080/book?seat=7: the seat is yours as long as you come
 // back within a minute. Stop the server with Ctrl-C, or kill it, stay away for two
 // minutes, and start it again: it prints at once that the seat is free, why, and
 // how late that is. If you come back in time, you keep the seat, however often the
 // server restarts.
 
 import { DatabaseSync } from "node:sqlite";
-import { listen, Resource, Site, type SiteRequest } from "../mod.ts";
+import { Resource, Site, type SiteRequest } from "../mod.ts";
 import { SqliteStore } from "../stores/sqlite_store.ts";
+import { page } from "./page.ts";
+import { readOption, serve } from "./serve.ts";
 
 /** The booked seats, in a file of the program itself. */
 const seats = new DatabaseSync("seats.db");
@@ -26,9 +28,13 @@ const list = seats.prepare("SELECT seat FROM taken WHERE uid = ?");
 class Seats extends Resource {
   override render_GET(request: SiteRequest): string {
     const rows = list.all(request.getSession().uid);
-    return `You have ${
-      rows.map(({ seat }) => `seat ${seat}`).join(", ") || "no seat"
-    }.`;
+    const taken = rows.map(({ seat }) => `seat ${seat}`).join(", ");
+    return page(
+      "Your seats",
+      `<p>You have ${taken || "no seat"}.</p>
+<p><a href="book?seat=7">Book seat 7</a>, stop the program, stay away for two minutes,
+and start it again.</p>`,
+    );
   }
 }
 
@@ -36,11 +42,19 @@ class Book extends Resource {
   override render_GET(request: SiteRequest): string {
     const session = request.getSession();
     const seat = Number.parseInt(request.query.get("seat") ?? "1");
-    if (take.run(seat, session.uid).changes === 0) return "It is taken.";
+    if (take.run(seat, session.uid).changes === 0) {
+      return page(
+        "Taken",
+        `<p>It is taken.</p><p><a href="./">Your seats</a></p>`,
+      );
+    }
     // A function would be lost with the process. The name and the seat are stored
     // with the session.
     session.notifyOnExpire("free the seat", seat);
-    return `Seat ${seat} is yours.`;
+    return page(
+      "Booked",
+      `<p>Seat ${seat} is yours.</p><p><a href="./">Your seats</a></p>`,
+    );
   }
 }
 
@@ -50,7 +64,7 @@ root.putChild("book", new Book());
 
 const site = new Site(root, {
   store: new SqliteStore({ path: "sessions.db" }),
-  sessionTimeout: Number(Deno.args[1] ?? 60),
+  sessionTimeout: Number(readOption("timeout") ?? 60),
 });
 
 // Registered at the start, before ends are delivered. If the process dies in the
@@ -61,4 +75,4 @@ site.onEnd("free the seat", (seat, { uid, reason, lateness }) => {
   console.log(`Seat ${seat} is free: ${reason}, delivered ${late} s late.`);
 });
 
-listen(site, Deno.args[0] ?? "tcp:8080:interface=127.0.0.1");
+serve(site, "Visit /book?seat=7, and stop the program");

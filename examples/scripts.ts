@@ -7,11 +7,12 @@
 // is another. Change one and reload: it is loaded anew. Put one beside them, and
 // it is there.
 
-import { listen, Site } from "../mod.ts";
+import { Site } from "../mod.ts";
 import { ScriptDirectory } from "../resources/static.ts";
+import { serve } from "./serve.ts";
 
 const folder = new URL("./scripts", import.meta.url);
 
 export const site = new Site(new ScriptDirectory(folder));
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit /clock and /greeting/Ada");

@@ -6,12 +6,19 @@
 // browser, or a private window, sees another. Visit
 // http://localhost:8080/expire, and then the first page again: a new uid.
 
-import { listen, Resource, Site, type SiteRequest } from "../mod.ts";
+import { Resource, Site, type SiteRequest } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 class ShowSession extends Resource {
   override render_GET(request: SiteRequest): string {
     // The uid is safe to show: it names the session, and opens nothing.
-    return `Your session is ${request.getSession().uid}.`;
+    return page(
+      "Your session",
+      `<p>Your session is ${request.getSession().uid}.</p>
+<p>Reload the page, open it in another browser, or <a href="expire">end your
+session</a>.</p>`,
+    );
   }
 }
 
@@ -19,7 +26,11 @@ class LogOut extends Resource {
   override render_GET(request: SiteRequest): string {
     // It creates no session for a visitor who has none.
     request.logOut();
-    return "Your session has ended.";
+    return page(
+      "Goodbye",
+      `<p>Your session has ended.</p>
+<p>Go back to <a href="./">the first page</a>: it shows a new session.</p>`,
+    );
   }
 }
 
@@ -29,4 +40,4 @@ root.putChild("expire", new LogOut());
 
 export const site = new Site(root);
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit / and reload it, and then /expire");

@@ -6,13 +6,10 @@
 // 20. Open a second tab: what you choose in one counts in both. See what the
 // script asks for: curl http://localhost:8080/clock.
 
-import {
-  listen,
-  Resource,
-  SessionClock,
-  Site,
-  type SiteRequest,
-} from "../mod.ts";
+import { Resource, SessionClock, Site, type SiteRequest } from "../mod.ts";
+import { StaticData } from "../resources/static.ts";
+import { style } from "./page.ts";
+import { serve } from "./serve.ts";
 
 class DeskPage extends Resource {
   override render_GET(request: SiteRequest): string {
@@ -21,10 +18,13 @@ class DeskPage extends Resource {
     request.setHeader("content-security-policy", "default-src 'self'");
     return `<!DOCTYPE html>
 <html lang="en">
-<meta name="viewport" content="width=device-width">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Desk</title>
+<link rel="stylesheet" href="style.css">
 <main>
 <h1>Your desk</h1>
+<p>Wait for ten seconds: a dialog counts down. A second tab shows it too.</p>
 <label>Notes <textarea autofocus></textarea></label>
 </main>
 <script src="clock/script.js" data-lead="20" defer></script>
@@ -34,8 +34,9 @@ class DeskPage extends Resource {
 
 const root = new Resource();
 root.putChild("", new DeskPage());
+root.putChild("style.css", new StaticData(style, "text/css"));
 root.putChild("clock", new SessionClock());
 
 export const site = new Site(root, { sessionTimeout: 30 });
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit / and wait for ten seconds");

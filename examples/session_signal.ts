@@ -7,31 +7,43 @@
 // http://localhost:8080/leave meanwhile in another tab: the first tab says at once
 // that it was stopped.
 
-import { listen, Resource, Site, type SiteRequest } from "../mod.ts";
-
-/** The URL of a slow service. */
-const service = "http://localhost:8080/service";
+import { Resource, Site, type SiteRequest } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 class SlowPage extends Resource {
-  /** The URL to fetch; tests set another one. */
-  service: string = service;
+  /** The URL of a slow service. */
+  service = "http://localhost:8080/service";
 
   override async render_GET(request: SiteRequest): Promise<string> {
     const { signal } = request.getSession();
     try {
       const response = await fetch(this.service, { signal });
-      return `It answered: ${await response.text()}`;
+      return answerPage(`It answered: ${await response.text()}`);
     } catch (error) {
       if (!signal.aborted) throw error;
-      return `It was stopped: ${signal.reason.end.reason}`;
+      return answerPage(`It was stopped: ${signal.reason.end.reason}`);
     }
   }
+}
+
+function answerPage(text: string): string {
+  return page(
+    "The slow service",
+    `<p>${text}</p>
+<p>Reload the page, and visit <a href="leave" target="_blank">the way out</a>
+within ten seconds.</p>`,
+  );
 }
 
 class LeavePage extends Resource {
   override render_GET(request: SiteRequest): string {
     request.logOut();
-    return "You have left.";
+    return page(
+      "Goodbye",
+      `<p>You have left.</p>
+<p>The page in the other tab was stopped. <a href="./">Begin again</a></p>`,
+    );
   }
 }
 
@@ -48,12 +60,16 @@ class SlowService extends Resource {
   }
 }
 
-export const page = new SlowPage();
+export const slowPage = new SlowPage();
 const root = new Resource();
-root.putChild("", page);
+root.putChild("", slowPage);
 root.putChild("leave", new LeavePage());
 root.putChild("service", new SlowService());
 
 export const site = new Site(root);
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) {
+  const hint = "Visit /, and within ten seconds /leave in another tab";
+  const { port } = serve(site, hint).addr;
+  slowPage.service = `http://localhost:${port}/service`;
+}

@@ -7,13 +7,9 @@
 // is shown: try http://localhost:8080/tea.
 
 import { escape } from "@std/html";
-import {
-  listen,
-  Resource,
-  type Session,
-  Site,
-  type SiteRequest,
-} from "../mod.ts";
+import { Resource, type Session, Site, type SiteRequest } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 class Visits {
   count = 0;
@@ -33,10 +29,15 @@ class CountVisits extends Resource {
     const visits = request.getSession().getComponent(Visits);
     visits.count++;
     const path = request.postpath.join("/");
-    return `Visit ${visits.count} since ${visits.since}, now /${escape(path)}.`;
+    return page(
+      "Your visits",
+      `<p>Visit ${visits.count} since ${visits.since}, now /${escape(path)}.</p>
+<p>Reload the page, open it in another browser, or go to
+<a href="/tea">another path</a>.</p>`,
+    );
   }
 }
 
 export const site = new Site(new CountVisits());
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit / and reload it, and then /tea");

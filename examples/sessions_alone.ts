@@ -6,6 +6,8 @@
 // for five seconds to see it expire.
 
 import { type ConnectionInfo, Sessions, type Visit } from "../sessions.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 export const sessions: Sessions = new Sessions({ sessionTimeout: 5 });
 
@@ -16,7 +18,13 @@ function answer(visit: Visit): Response {
       console.log("Session", uid, "has expired.");
     });
   }
-  return new Response(`Your session is ${session.uid}.`);
+  const html = page(
+    "Your session",
+    `<p>Your session is ${session.uid}.</p>
+<p>Stay away for five seconds, and the terminal says that it has expired.</p>`,
+  );
+  const headers = { "content-type": "text/html; charset=utf-8" };
+  return new Response(html, { headers });
 }
 
 export function handler(
@@ -26,4 +34,6 @@ export function handler(
   return sessions.serve(request, answer, info);
 }
 
-if (import.meta.main) Deno.serve({ port: 8080 }, handler);
+if (import.meta.main) {
+  serve(handler, "Visit /, then stay away for five seconds");
+}

@@ -6,7 +6,9 @@
 // from each visit. Stay away for longer, and you are a new visitor. Visit
 // http://localhost:8080/remember: now you may stay away for an hour.
 
-import { listen, Resource, Session, Site, type SiteRequest } from "../mod.ts";
+import { Resource, Session, Site, type SiteRequest } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 class ShortSession extends Session {
   override sessionTimeout = 10;
@@ -15,7 +17,12 @@ class ShortSession extends Session {
 class Welcome extends Resource {
   override render_GET(request: SiteRequest): string {
     const { uid, sessionTimeout } = request.getSession();
-    return `Session ${uid} ends after ${sessionTimeout} seconds away.`;
+    return page(
+      "Short session",
+      `<p>Session ${uid} ends after ${sessionTimeout} seconds away.</p>
+<p>Stay away for that long and reload the page, or
+<a href="remember">be remembered</a>.</p>`,
+    );
   }
 }
 
@@ -23,7 +30,11 @@ class Remember extends Resource {
   override render_GET(request: SiteRequest): string {
     // This session only; it counts as soon as the visitor has the answer.
     request.getSession().sessionTimeout = 60 * 60;
-    return "You are remembered for an hour.";
+    return page(
+      "Remembered",
+      `<p>You are remembered for an hour.</p>
+<p>See <a href="./">your session</a>.</p>`,
+    );
   }
 }
 
@@ -33,4 +44,6 @@ root.putChild("remember", new Remember());
 
 export const site = new Site(root, { sessionFactory: ShortSession });
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) {
+  serve(site, "Visit / and stay away for ten seconds, or visit /remember");
+}

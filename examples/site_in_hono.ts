@@ -9,6 +9,8 @@
 
 import { Hono } from "hono";
 import { Resource, Site, type SiteRequest } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 class Counter {
   count = 0;
@@ -16,7 +18,12 @@ class Counter {
 
 class Visits extends Resource {
   override render_GET(request: SiteRequest): string {
-    return `Visit ${++request.getSession(Counter).count}`;
+    return page(
+      "Your visits",
+      `<p>Visit ${++request.getSession(Counter).count}</p>
+<p>Try <a href="/legacy/visits">the mounted site</a> and
+<a href="/whole/visits">the route</a>.</p>`,
+    );
   }
 }
 
@@ -28,8 +35,12 @@ export const site = new Site(root);
 
 // What Deno.serve knows of the connection is Hono's env.
 export const app = new Hono<{ Bindings: Deno.ServeHandlerInfo }>();
-app.get("/", (c) => c.text("Hono's own page"));
+const links =
+  `<p>The site answers <a href="/legacy/visits">/legacy/visits</a>.</p>`;
+app.get("/", (c) => c.html(page("Hono's own page", links)));
 app.mount("/legacy", site.fetch);
 app.all("/whole/*", (c) => site.fetch(c.req.raw, c.env));
 
-if (import.meta.main) Deno.serve({ port: 8080 }, app.fetch);
+if (import.meta.main) {
+  serve(app.fetch, "Visit /legacy/visits and /whole/visits");
+}

@@ -6,11 +6,12 @@
 // stylesheet beside it. http://localhost:8080/teas/ lists a folder. Change a
 // file and reload.
 
-import { listen, Site } from "../mod.ts";
+import { Site } from "../mod.ts";
 import { StaticFile } from "../resources/static.ts";
+import { serve } from "./serve.ts";
 
 const folder = new URL("./files", import.meta.url);
 
 export const site = new Site(new StaticFile(folder, { listing: true }));
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit / and /teas/");

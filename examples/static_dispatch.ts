@@ -7,24 +7,30 @@
 // http://localhost:8080/tea sends you to the second, and there is no
 // http://localhost:8080/coffee.
 
-import { listen, Redirect, Resource, Site } from "../mod.ts";
+import { Redirect, Resource, Site } from "../mod.ts";
 import { StaticData } from "../resources/static.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
-function page(html: string): Resource {
-  return new StaticData(html, "text/html; charset=utf-8");
+function teaPage(body: string): Resource {
+  return new StaticData(
+    page("Tea", `<p>${body}</p>`),
+    "text/html; charset=utf-8",
+  );
 }
 
 const teas = new Resource();
 // The child "" is the folder itself, after the slash at the end.
-teas.putChild("", page('<a href="green">Green</a>, <a href="black">black</a>'));
-teas.putChild("green", page("Green tea takes two minutes."));
-teas.putChild("black", page("Black tea takes four minutes."));
+const links = 'Try <a href="green">green</a> or <a href="black">black</a> tea.';
+teas.putChild("", teaPage(links));
+teas.putChild("green", teaPage("Green tea takes two minutes."));
+teas.putChild("black", teaPage("Black tea takes four minutes."));
 
 const root = new Resource();
-root.putChild("", page('What about <a href="teas/">tea</a>?'));
+root.putChild("", teaPage('What about <a href="teas/">tea</a>?'));
 root.putChild("teas", teas);
 root.putChild("tea", new Redirect("/teas/"));
 
 export const site = new Site(root);
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit / and /teas/green");

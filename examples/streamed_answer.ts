@@ -5,17 +5,21 @@
 // Visit http://localhost:8080/ and watch the clock, or see what it is made of:
 // curl --no-buffer http://localhost:8080/events. Ctrl-C ends the streams too.
 
-import { listen, Resource, Site, type SiteRequest } from "../mod.ts";
+import { Resource, Site, type SiteRequest } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 class ClockPage extends Resource {
   override render_GET(): string {
-    return `<!DOCTYPE html>
-<title>Clock</title>
+    return page(
+      "Clock",
+      `<p>The time comes once a second. Stop the program: the clock stops too.</p>
 <p id="clock"></p>
 <script>
 const events = new EventSource("events");
 events.onmessage = ({ data }) => clock.textContent = data;
-</script>`;
+</script>`,
+    );
   }
 }
 
@@ -43,4 +47,4 @@ root.putChild("events", new ClockEvents());
 
 export const site = new Site(root);
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit / and watch the clock");

@@ -5,7 +5,9 @@
 // Visit http://localhost:8080/ and http://127.0.0.1:8080/: the same server, two
 // sites. Any other name is a 421: curl -i -H "Host: other" localhost:8080
 
-import { errorPage, listen, NameVirtualHost, Resource, Site } from "../mod.ts";
+import { errorPage, NameVirtualHost, Resource, Site } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 class Sign extends Resource {
   override isLeaf = true;
@@ -15,7 +17,11 @@ class Sign extends Resource {
   }
 
   override render_GET(): string {
-    return this.text;
+    return page(
+      "Tea",
+      `<p>${this.text}</p>
+<p>Try the other host: localhost, or 127.0.0.1.</p>`,
+    );
   }
 }
 
@@ -25,4 +31,6 @@ hosts.addHost("127.0.0.1", new Sign("Black tea is served here."));
 
 export const site = new Site(hosts);
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) {
+  serve(site, "Visit /, and the same port of http://127.0.0.1");
+}

@@ -114,7 +114,10 @@ testWith(
     const { success } = await second.status;
     assertEquals(success, false);
     const said = (await second.stderr.rest()).join("\n");
-    assertMatch(said, /Cannot listen on 0\.0\.0\.0:8080: Address.* in use/);
+    assertMatch(
+      said,
+      /^Cannot listen on localhost:8080: Address already in use; .*$/,
+    );
   },
 );
 

@@ -26,7 +26,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "stores/redis_store.ts",
     "stores/sqlite_store.ts",
   ],
-  ["sessions.ts", "commands"],
+  ["sessions.ts"],
   ["request.ts", "adapters"],
   ["resource.ts"],
   ["resources", "metrics"],

@@ -2,13 +2,18 @@
 
 import { escape } from "@std/html";
 import { Resource, type SiteRequest } from "../../mod.ts";
+import { page } from "../page.ts";
 
 class Greeting extends Resource {
   override isLeaf = true;
 
   override render_GET(request: SiteRequest): string {
     const [name = "stranger"] = request.postpath;
-    return `Hello, ${escape(name)}.`;
+    return page(
+      "Greeting",
+      `<p>Hello, ${escape(name)}.</p>
+<p>Try <a href="/greeting/Ada">another name</a>.</p>`,
+    );
   }
 }
 

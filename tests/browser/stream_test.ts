@@ -3,7 +3,7 @@ import { site as chat } from "../../examples/chat_socket.ts";
 import { site as counter } from "../../examples/events.ts";
 import { Resource } from "../../mod.ts";
 import { Deployed } from "./helpers_deploy.ts";
-import { browserTest, EVIL, pages, sayUid, textOf } from "./helpers_browser.ts";
+import { browserTest, EVIL, pages, sayUid } from "./helpers_browser.ts";
 
 for (const scheme of ["http", "https"] as const) {
   browserTest(
@@ -16,7 +16,10 @@ for (const scheme of ["http", "https"] as const) {
       await served.clock.advance(10);
 
       await page.waitForFunction("counter.textContent.includes('ended')");
-      assertEquals(await textOf(page), "Your session has ended: idle");
+      assertEquals(
+        await page.innerText("#counter"),
+        "Your session has ended: idle",
+      );
       assertEquals(served.site.sessions.size, 0);
     },
   );
@@ -108,7 +111,7 @@ browserTest(
     await it.redeploy();
 
     // Not from 1 again: the browser has sent the last id.
-    const counted = Number(await textOf(counter));
+    const counted = Number(await counter.innerText("#counter"));
     assert(counted >= 5, `counted ${counted}`);
     await counter.waitForFunction(`counter.textContent > ${counted + 2}`);
     await chat.waitForFunction("socket.readyState === WebSocket.OPEN");

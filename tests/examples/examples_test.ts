@@ -11,6 +11,7 @@ import { site as basics } from "../../examples/session_basics.ts";
 import { site as store } from "../../examples/session_store.ts";
 import { site as short } from "../../examples/short_session.ts";
 import type { Site } from "../../mod.ts";
+import { firstParagraph } from "./helpers_pages.ts";
 
 /** A browser with one site's cookies. */
 class Visitor {
@@ -21,7 +22,7 @@ class Visitor {
     this.#site = site;
   }
 
-  /** What the visitor sees at a path. */
+  /** What the first paragraph says that the visitor sees at a path. */
   async see(path: string): Promise<string> {
     const response = await this.#site.fetch(
       new Request(`http://localhost${path}`, {
@@ -32,7 +33,7 @@ class Visitor {
     for (const set of response.headers.getSetCookie()) {
       this.#cookie = set.split(";", 1)[0]!;
     }
-    return await response.text();
+    return firstParagraph(await response.text());
   }
 }
 

@@ -2,12 +2,18 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { site as mounted } from "../../examples/hono_mounted.ts";
 import { app, site as inner } from "../../examples/site_in_hono.ts";
 import { cookieOf } from "../helpers_http.ts";
+import { firstParagraph } from "./helpers_pages.ts";
 
 const ignore = Deno.permissions.querySync({ name: "net" }).state !== "granted";
 
 /** Visits the application, and ends the sessions that a test has left. */
 async function visit(path: string, cookie = ""): Promise<Response> {
   return await app.request(path, { headers: { cookie } });
+}
+
+/** What the first paragraph of a page says. */
+async function read(response: Response): Promise<string> {
+  return firstParagraph(await response.text());
 }
 
 function leaving(): Disposable {
@@ -54,13 +60,13 @@ Deno.test("hono_mounted leaves the rest of the tree to resources", async () => {
 Deno.test("site_in_hono serves the tree below /legacy, which is off its path", async () => {
   using _ = leaving();
 
-  assertEquals(await (await visit("/legacy/visits")).text(), "Visit 1");
+  assertEquals(await read(await visit("/legacy/visits")), "Visit 1");
 });
 
 Deno.test("site_in_hono hands the path over whole to a route", async () => {
   using _ = leaving();
 
-  assertEquals(await (await visit("/whole/visits")).text(), "Visit 1");
+  assertEquals(await read(await visit("/whole/visits")), "Visit 1");
 });
 
 Deno.test("site_in_hono counts a visitor's visits at both places", async () => {
@@ -69,7 +75,7 @@ Deno.test("site_in_hono counts a visitor's visits at both places", async () => {
 
   const second = await visit("/whole/visits", cookieOf(first));
 
-  assertEquals(await second.text(), "Visit 2");
+  assertEquals(await read(second), "Visit 2");
 });
 
 Deno.test("site_in_hono has the site's 404 where the tree ends", async () => {
@@ -81,7 +87,7 @@ Deno.test("site_in_hono has the site's 404 where the tree ends", async () => {
 });
 
 Deno.test("site_in_hono leaves other paths to Hono", async () => {
-  assertEquals(await (await visit("/")).text(), "Hono's own page");
+  assertStringIncludes(await (await visit("/")).text(), "Hono's own page");
   assertEquals(await (await visit("/legacyx")).text(), "404 Not Found");
 });
 
@@ -96,7 +102,7 @@ Deno.test("site_in_hono serves over the wire", { ignore }, async () => {
     const response = await fetch(
       `http://127.0.0.1:${server.addr.port}/${path}/visits`,
     );
-    assertEquals(await response.text(), "Visit 1", path);
+    assertEquals(await read(response), "Visit 1", path);
   }
 
   await server.shutdown();

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { handler, sessions } from "../../examples/sessions_alone.ts";
 import { Console } from "./helpers_console.ts";
+import { firstParagraph } from "./helpers_pages.ts";
 
 /** Visits the handler; returns the uid that it shows, and the cookie. */
 async function visit(cookie = ""): Promise<{ uid: string; cookie: string }> {
@@ -10,7 +11,7 @@ async function visit(cookie = ""): Promise<{ uid: string; cookie: string }> {
     new Request("http://localhost/", { headers }),
   );
   const [, uid] = /^Your session is ([\da-f]{32})\.$/
-    .exec(await response.text()) ?? [];
+    .exec(firstParagraph(await response.text())) ?? [];
   assert(uid !== undefined);
   const [set = cookie] = response.headers.getSetCookie();
   return { uid, cookie: set.split(";", 1)[0]! };

@@ -17,14 +17,15 @@ import {
   runDeno,
   testWith,
 } from "../helpers_process.ts";
+import { firstParagraph } from "./helpers_pages.ts";
 import { RedisServer, testWithRedis } from "../helpers_redis.ts";
 
-/** The permissions that an example asks for at its top; any port will do. */
+/** The permissions that an example asks for at its top. */
 function permissionsOf(example: string): string[] {
   const [top = ""] = Deno.readTextFileSync(new URL(example, ROOT))
     .split("\n\n");
   return [...top.matchAll(/--allow-\S+/g)]
-    .map(([permission]) => permission.replace(/(127\.0\.0\.1):\d+/, "$1"));
+    .map(([permission]) => permission);
 }
 
 function run(example: string, args: string[], cwd: string | URL): Program {
@@ -42,7 +43,7 @@ async function visit(url: string, cookie = ""): Promise<[string, string]> {
   const response = await fetch(url, { headers: { cookie } });
   const text = await response.text();
   assertEquals(response.status, 200, text);
-  return [text, cookie === "" ? cookieOf(response) : cookie];
+  return [firstParagraph(text), cookie === "" ? cookieOf(response) : cookie];
 }
 
 async function nextMatch(lines: Lines, pattern: RegExp): Promise<string> {
@@ -62,7 +63,7 @@ testWith(
     using folder = makeFolder();
     // Long enough for it to die before the time comes.
     const timeout = 3;
-    const args = ["tcp:0:interface=127.0.0.1", `${timeout}`];
+    const args = ["--port=0", `--timeout=${timeout}`];
     let visitedAt: number;
     {
       await using before = run(RESTART, args, folder.path);
@@ -95,7 +96,7 @@ testWith(
   "restart keeps the seats of visitors who come back in time",
   async () => {
     using folder = makeFolder();
-    const args = ["tcp:0:interface=127.0.0.1"];
+    const args = ["--port=0"];
     let cookie = "";
     for (const signal of ["SIGTERM", "SIGKILL", "SIGTERM"] as const) {
       await using program = run(RESTART, args, folder.path);
@@ -120,7 +121,7 @@ testWithRedis(
       run(
         "examples/cluster.ts",
         // Time for three visits, be the machine stalled for seconds.
-        ["tcp:0:interface=127.0.0.1", redis.url, "5"],
+        ["--port=0", `--redis=${redis.url}`, "--timeout=5"],
         ROOT,
       );
     await using first = start();

@@ -27,6 +27,7 @@ import type { Site } from "../../mod.ts";
 import { login } from "../helpers_guard.ts";
 import { captureConsole, cookieOf, withCookieOf } from "../helpers_http.ts";
 import { testWith } from "../helpers_process.ts";
+import { firstParagraph } from "./helpers_pages.ts";
 
 /** When the tests of clocks begin. */
 const NOON = "2026-11-24T12:00:00Z";
@@ -56,6 +57,15 @@ async function see(
   const response = await visit(site, path, init);
   assertEquals(response.status, 200);
   return await response.text();
+}
+
+/** What the first paragraph of a page says. */
+async function read(
+  site: Site,
+  path: string,
+  init?: RequestInit,
+): Promise<string> {
+  return firstParagraph(await see(site, path, init));
 }
 
 /** The heading of a page with that status. */
@@ -161,14 +171,14 @@ Deno.test("static_dispatch has no coffee", async () => {
 // dynamic_dispatch
 
 Deno.test("dynamic_dispatch knows every year", async () => {
-  assertEquals(await see(dynamicDispatch, "/2027"), "2027 has 365 days.");
-  assertEquals(await see(dynamicDispatch, "/2028"), "2028 has 366 days.");
+  assertEquals(await read(dynamicDispatch, "/2027"), "2027 has 365 days.");
+  assertEquals(await read(dynamicDispatch, "/2028"), "2028 has 366 days.");
 });
 
 Deno.test("dynamic_dispatch knows the months of a year", async () => {
-  assertEquals(await see(dynamicDispatch, "/2027/2"), "2027/2 has 28 days.");
-  assertEquals(await see(dynamicDispatch, "/2028/2"), "2028/2 has 29 days.");
-  assertEquals(await see(dynamicDispatch, "/2028/12"), "2028/12 has 31 days.");
+  assertEquals(await read(dynamicDispatch, "/2027/2"), "2027/2 has 28 days.");
+  assertEquals(await read(dynamicDispatch, "/2028/2"), "2028/2 has 29 days.");
+  assertEquals(await read(dynamicDispatch, "/2028/12"), "2028/12 has 31 days.");
 });
 
 for (
@@ -234,7 +244,7 @@ Deno.test("handling_posts says what was wished for, escaped", async () => {
 // other_bodies
 
 Deno.test("other_bodies sums what comes as JSON", async () => {
-  assertEquals(await see(otherBodies, "/json", post("[1, 2, 3]")), "6");
+  assertEquals(await read(otherBodies, "/json", post("[1, 2, 3]")), "6");
 });
 
 for (const body of ["[1, 2", "{}", ""]) {
@@ -249,7 +259,7 @@ for (const body of ["[1, 2", "{}", ""]) {
 Deno.test("other_bodies counts the bytes that were put", async () => {
   const init = { method: "PUT", body: new Uint8Array(1_000_000) };
 
-  assertEquals(await see(otherBodies, "/bytes", init), "1000000 bytes\n");
+  assertEquals(await read(otherBodies, "/bytes", init), "1000000 bytes\n");
 });
 
 Deno.test("other_bodies answers 413 to more than a million bytes", async () => {
@@ -267,7 +277,7 @@ Deno.test("other_bodies takes a file", async () => {
   form.set("file", new File(["leaves"], "<tea>.txt"));
 
   assertEquals(
-    await see(otherBodies, "/file", post(form)),
+    await read(otherBodies, "/file", post(form)),
     "&lt;tea&gt;.txt has 6 bytes.",
   );
 });
@@ -284,7 +294,7 @@ Deno.test("other_bodies answers 400 to a form without a file", async () => {
 testWith(["read"], "scripts serves clock.resource.ts as /clock", async () => {
   const { site } = await import("../../examples/scripts.ts");
 
-  assertMatch(await see(site, "/clock"), /^It is .* GMT\.$/);
+  assertMatch(await read(site, "/clock"), /^It is .* GMT\.$/);
 });
 
 testWith(
@@ -293,9 +303,9 @@ testWith(
   async () => {
     const { site } = await import("../../examples/scripts.ts");
 
-    assertEquals(await see(site, "/greeting"), "Hello, stranger.");
-    assertEquals(await see(site, "/greeting/Ada"), "Hello, Ada.");
-    assertEquals(await see(site, "/greeting/%3Cb%3E"), "Hello, &lt;b&gt;.");
+    assertEquals(await read(site, "/greeting"), "Hello, stranger.");
+    assertEquals(await read(site, "/greeting/Ada"), "Hello, Ada.");
+    assertEquals(await read(site, "/greeting/%3Cb%3E"), "Hello, &lt;b&gt;.");
   },
 );
 
@@ -310,7 +320,7 @@ testWith(["read"], "scripts serves no sources", async () => {
 Deno.test("asynchronous_answer has the tea after five seconds", async () => {
   using time = new FakeTime();
   let hasAnswered = false;
-  const page = see(asynchronousAnswer, "/green")
+  const page = read(asynchronousAnswer, "/green")
     .finally(() => hasAnswered = true);
 
   await time.tickAsync(4999);
@@ -373,7 +383,7 @@ Deno.test("streamed_answer stops its clock when the visitor leaves", async () =>
 Deno.test("interrupted_answer says that the page was sent", async () => {
   using time = new FakeTime();
   using log = captureLog();
-  const page = see(interruptedAnswer, "/");
+  const page = read(interruptedAnswer, "/");
 
   await time.tickAsync(5000);
 
@@ -433,13 +443,13 @@ Deno.test("access_log prints a line for each request", async () => {
   using _ = new FakeTime(NOON);
   using log = captureLog();
 
-  assertEquals(await see(accessLog, "/"), "You are in the log.");
+  assertEquals(await read(accessLog, "/"), "You are in the log.");
   await seeError(accessLog, "/nothing", 404);
 
   assertEquals(log.lines.length, 2);
-  assertEquals(
-    log.lines[0],
-    '- - - [24/Nov/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 19 "-" "-"',
+  assertMatch(
+    String(log.lines[0]),
+    /^- - - \[24\/Nov\/2026:12:00:00 \+0000\] "GET \/ HTTP\/1\.1" 200 \d+ "-" "-"$/,
   );
   assertStringIncludes(String(log.lines[1]), '"GET /nothing HTTP/1.1" 404 ');
 });
@@ -461,7 +471,7 @@ for (const path of ["/basic", "/session"]) {
     using _ = leaving(authentication);
 
     assertEquals(
-      await see(authentication, path, login("alice", "open sesame")),
+      await read(authentication, path, login("alice", "open sesame")),
       "The treasure is yours, alice.",
     );
   });
@@ -489,7 +499,7 @@ Deno.test("authentication at /session remembers who has logged in", async () => 
 
   assert(cookieOf(response).startsWith("session="));
   assertEquals(
-    await see(authentication, "/session", withCookieOf(response)),
+    await read(authentication, "/session", withCookieOf(response)),
     "The treasure is yours, alice.",
   );
 });

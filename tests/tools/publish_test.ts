@@ -14,7 +14,6 @@ const PUBLISHED = [
   "adapters",
   "base",
   "cli.ts",
-  "commands",
   "deno.json",
   "docs",
   "examples",

@@ -11,9 +11,7 @@ export interface Seams extends Disposable {
  * Replaces the random numbers and the clock of the process by simulated ones, as
  * FakeTime does. Timers of the process throw: all timers are those of a `Clock`.
  */
-export function replaceGlobals(
-  clock: { now(): number; monotonic(): number },
-): Seams {
+export function replaceGlobals(now: () => number): Seams {
   const { getRandomValues, randomUUID } = crypto;
   const { random } = Math;
   const { now: dateNow } = Date;
@@ -40,8 +38,8 @@ export function replaceGlobals(
     ) as ReturnType<typeof randomUUID>;
   };
   Math.random = () => numbers.next();
-  Date.now = () => Math.floor(clock.now());
-  performance.now = () => clock.monotonic();
+  Date.now = () => Math.floor(now());
+  performance.now = () => now();
   globalThis.setTimeout = Object.assign(() => {
     throw new Error("Cannot set a timer of the process in a simulation");
   }, setTimeout) as typeof setTimeout;

@@ -9,7 +9,6 @@ import type { AskStep, Plan, Step, TroubleStep } from "./plan.ts";
 import { Program, type ProgramWorld, statusOf } from "./program.ts";
 import { Schedule } from "./schedule.ts";
 import type { Seams } from "./seams.ts";
-import type { StoreClock } from "./stores.ts";
 import { Truth } from "./truth.ts";
 import { Wire } from "./wire.ts";
 
@@ -33,17 +32,14 @@ export interface RunOptions {
   /** Whether the log shows the calls of the store too. */
   readonly isVerbose?: boolean;
   /** Makes the store, whose clock is given. */
-  makeStore(clock: StoreClock): SessionStore;
+  makeStore(clock: { now(): number }): SessionStore;
 }
 
 /** Milliseconds that the world goes on when all ends have been told. */
 const AFTERWARDS = 1500;
 
 /** The simulated time, set by the world that runs. */
-export const simulated: { now: () => number; monotonic: () => number } = {
-  now: () => 0,
-  monotonic: () => 0,
-};
+export const simulated: { now: () => number } = { now: () => 0 };
 
 /** Simulates a plan. */
 export async function runPlan(
@@ -73,11 +69,7 @@ export class World implements ProgramWorld {
   constructor({ seed, plan, mishaps, isVerbose, makeStore }: RunOptions) {
     this.plan = plan;
     const { schedule } = this;
-    const clock: StoreClock = {
-      now: () => this.#storeClock.at(schedule.now),
-      monotonic: () => schedule.now,
-    };
-    Object.assign(simulated, clock);
+    simulated.now = () => this.#storeClock.at(schedule.now);
     this.truth = new Truth(this.#storeClock);
     this.#mishaps = new Mishaps(seed, plan.rates, mishaps);
     this.model = new Model(this);
@@ -85,7 +77,7 @@ export class World implements ProgramWorld {
       schedule,
       mishaps: this.#mishaps,
       truth: this.truth,
-      store: makeStore(clock),
+      store: makeStore({ now: () => this.#storeClock.at(schedule.now) }),
       isDirect: plan.isDirect,
       say: (text) => this.say(text),
       sayCall: isVerbose === true
