@@ -2,7 +2,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { SqliteStore } from "../../stores/sqlite_store.ts";
 import { makeFolder, SOON, testWith } from "../helpers_process.ts";
-import { cookieOf } from "../helpers_store.ts";
+import { cookieOf, Node } from "../helpers_store.ts";
+import { BlockedClock } from "../helpers_time.ts";
 import {
   assertLost,
   assertOldTokensLogInApart,
@@ -134,5 +135,42 @@ testWith(
     const [error] = node.errors as [Error];
     assertStringIncludes((error.cause as Error).message, "was deleted");
     Deno.renameSync(`${path}.old`, path);
+  },
+);
+
+testWith(
+  ["read", "write"],
+  "Sites over a SqliteStore deliver each end once while the clock is set forward",
+  async () => {
+    using folder = makeFolder();
+    const path = `${folder.path}/sessions.db`;
+    const clock = new BlockedClock();
+    using store = new SqliteStore({ path, clock });
+    using otherStore = new SqliteStore({ path, clock });
+    const uids: string[] = [];
+    const make = (store: SqliteStore) => {
+      const node = new Node(store, { clock, sessionTimeout: 2 })
+        .page("visit", (request) => request.getSession().uid);
+      node.site.notifyOnSessionEnd(async ({ uid }) => {
+        uids.push(uid);
+        await clock.wait(3000);
+      });
+      return node;
+    };
+    const nodes = [make(store), make(otherStore)];
+    const made = [];
+    for (let i = 0; i < 10; i++) {
+      made.push(await (await nodes[0]!.get("visit")).text());
+    }
+    await clock.pass(2500);
+    assertEquals(uids.length, 10);
+    clock.dateChange = 30_000;
+    await clock.pass(8000);
+    assertEquals(uids.toSorted(), made.toSorted());
+    for (const { site } of nodes) {
+      const closed = site.close();
+      await clock.pass(10_000);
+      await closed;
+    }
   },
 );
