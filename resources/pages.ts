@@ -8,8 +8,14 @@ import { escape } from "@std/html";
 import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 import { describe } from "../base/describe.ts";
 import { errorFormatFor } from "../http/error_format.ts";
+import { htmlPage } from "../http/html_page.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
+
+/** A detail may be a stack, whose lines stay apart. */
+const STYLE = `body { padding-top: 15vh }
+p { white-space: pre-wrap }
+`;
 
 /** The page of {@linkcode errorPage}: the same for every path and method. */
 class ErrorPage extends Resource {
@@ -50,27 +56,14 @@ class ErrorPage extends Resource {
   }
 
   #html(): string {
-    return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${this.#code} - ${escape(this.#brief)}</title>
-<style>
-:root { color-scheme: light dark }
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 15vh auto 2rem; padding: 0 1rem }
-p { white-space: pre-wrap; overflow-wrap: anywhere }
-</style>
-</head>
-<body>
-<main>
+    return htmlPage({
+      title: `${this.#code} - ${this.#brief}`,
+      style: STYLE,
+      body: `<main>
 <h1>${escape(this.#brief)}</h1>
 <p>${escape(this.#detail)}</p>
-</main>
-</body>
-</html>
-`;
+</main>`,
+    });
   }
 
   /** Writes the problem as RFC 9457 has it: its title is that of the status. */

@@ -5,6 +5,7 @@
  */
 
 import { checkOptions, type OptionRules } from "../base/options.ts";
+import { TOKENS } from "../http/html_page.ts";
 import { refuseForeignChange } from "../http/same_origin.ts";
 import { watchSession } from "./session_clock_client.js";
 import { sessionClock } from "./session_clock_script.js";
@@ -150,7 +151,9 @@ export class SessionClock extends Resource {
     this.putChild(
       "script.js",
       new StaticData(
-        compact(`(${sessionClock})(${watchSession});\n`),
+        compact(
+          `(${sessionClock})(${watchSession}, ${JSON.stringify(TOKENS)});\n`,
+        ),
         JAVASCRIPT,
       ),
     );

@@ -4,8 +4,9 @@
  * browsers, so it cannot use anything outside of it.
  *
  * @param {Function} watchSession As in `session_clock_client.js`.
+ * @param {string} tokens The declarations that all pages share.
  */
-export function sessionClock(watchSession) {
+export function sessionClock(watchSession, tokens) {
   const { dataset, src } = document.currentScript;
   const url = new URL(".", src).href.slice(0, -1);
   const clock = watchSession(url);
@@ -42,22 +43,22 @@ export function sessionClock(watchSession) {
   // A Content-Security-Policy allows a constructed stylesheet, and no inline one.
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`
-    dialog { color-scheme: light dark; color: CanvasText; background: Canvas;
-      font: 1rem/1.5 system-ui, sans-serif; max-width: min(26rem, 100vw - 2rem); padding: 1.5rem;
-      border: 1px solid GrayText; border-radius: .75rem; box-sizing: border-box }
+    dialog { ${tokens} color: var(--text); background: var(--sheet);
+      font: var(--font); max-width: min(26rem, 100vw - 2rem); padding: 1.5rem;
+      border: 1px solid var(--edge); border-radius: .75rem; box-sizing: border-box }
     dialog::backdrop { background: rgb(0 0 0 / .5) }
-    dialog.cover::backdrop { background: light-dark(#f2f3f5, #101214) }
+    dialog.cover::backdrop { background: var(--page, Canvas) }
     h2 { font-size: 1.25rem; line-height: 1.3; margin: 0 0 .5rem }
     p { margin: 0 0 1rem }
     p:empty, [hidden] { display: none }
     button { font: inherit; min-height: 2.75rem; padding: .5rem 1.25rem;
       margin-inline-end: .75rem; border: 1px solid transparent;
       border-radius: .5rem; cursor: pointer }
-    #first { background: light-dark(#1a56c4, #9cc2ff);
-      color: light-dark(#fff, #0b1a33); font-weight: 600 }
+    #first { background: var(--accent); color: var(--on-accent);
+      font-weight: 600 }
     #second { background: none; color: inherit; text-decoration: underline;
       padding-inline: .5rem }
-    button:focus-visible { outline: 3px solid CanvasText; outline-offset: 2px }
+    button:focus-visible { outline: 3px solid var(--text); outline-offset: 2px }
     output { position: absolute; width: 1px; height: 1px; overflow: hidden;
       clip-path: inset(50%) }
     @media (prefers-reduced-motion: no-preference) {

@@ -6,6 +6,7 @@
 
 import { escape } from "@std/html";
 import { visible } from "../base/visible_text.ts";
+import { htmlPage } from "../http/html_page.ts";
 import type { SessionInfo } from "../registry/session_info.ts";
 import { outsideText } from "./outside_text.ts";
 
@@ -23,35 +24,26 @@ export function devicesPage(
     itemOf(session, session.uid === here)
   );
   const hasOthers = sessions.some(({ uid }) => uid !== here);
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Where you are signed in</title>
-<style>
-:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
-body { max-width: 40rem; margin: 2rem auto; padding: 0 1rem }
-ul { list-style: none; padding: 0 }
-li { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center;
-  justify-content: space-between; padding: 0.75rem 0;
-  border-top: 1px solid color-mix(in srgb, currentColor 25%, transparent) }
-li > div { flex: 1 1 14rem; min-width: 0; overflow-wrap: anywhere }
-p { margin: 0 }
-button { font: inherit; min-height: 2.75rem; padding: 0 1rem }
-</style>
-</head>
-<body>
-<main>
+  return htmlPage({
+    title: "Where you are signed in",
+    style: STYLE,
+    body: `<main>
 <h1>Where you are signed in</h1>
 <ul>
 ${items.join("\n")}
 </ul>
-${hasOthers ? OTHERS : ""}</main>
-</body>
-</html>
-`;
+${hasOthers ? OTHERS : ""}</main>`,
+  });
 }
+
+const STYLE = `ul { list-style: none; margin: 0 0 1.5rem; padding: 0 1rem;
+  background: var(--sheet); border: 1px solid var(--line); border-radius: .75rem }
+li { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center;
+  justify-content: space-between; padding: .75rem 0 }
+li + li { border-top: 1px solid var(--line) }
+li > div { flex: 1 1 14rem; min-width: 0 }
+p + p { color: var(--quiet) }
+`;
 
 const OTHERS = `<form method="post">
 <button name="others" value="1">Sign out of all other devices</button>

@@ -7,11 +7,31 @@
 import { basename } from "node:path";
 import { escape } from "@std/html";
 import { visible } from "../../base/visible_text.ts";
+import { htmlPage } from "../../http/html_page.ts";
 import { outsideText } from "../outside_text.ts";
 import type { FoundFile } from "./file_tree.ts";
 
 /** Units of size, each a thousand times the one before. */
 const UNITS: readonly string[] = ["B", "kB", "MB", "GB", "TB"];
+
+/** On a phone, the time of a file breaks into two lines before its name does. */
+const STYLE = `body { max-width: 60rem }
+table { width: 100%; border-collapse: collapse; background: var(--sheet);
+  border: 1px solid var(--line) }
+th, td { padding: .5rem .75rem; text-align: left; vertical-align: top }
+th { font-weight: 400; font-size: .875rem; color: var(--quiet) }
+tr > :first-child { width: 100% }
+tr > :nth-child(2) { text-align: right }
+tbody tr { border-top: 1px solid var(--line) }
+tr > :not(:first-child) { white-space: nowrap; overflow-wrap: normal }
+td { font-variant-numeric: tabular-nums }
+p { padding: 1rem 0 }
+@media (max-width: 35rem) {
+  th, td { padding: .5rem }
+  tr > :nth-child(3) { white-space: normal }
+  span { white-space: nowrap }
+}
+`;
 
 /**
  * Writes the page: folders first, by name, with sizes and times (UTC).
@@ -27,33 +47,19 @@ export function directoryPage(
 ): string {
   const rows = entries.toSorted(compareEntries).map(rowOf);
   if (hasParent) rows.unshift(row(linkTo("../", "../")));
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${escape(visible(title))}</title>
-<style>
-:root { color-scheme: light dark; font-family: system-ui, sans-serif }
-body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-table { width: 100%; border-collapse: collapse }
-th, td { padding: 0.3rem 0.5rem; text-align: left }
-tbody tr { border-top: 1px solid color-mix(in srgb, currentColor 20%, transparent) }
-td:first-child { overflow-wrap: anywhere }
-td + td { white-space: nowrap; font-variant-numeric: tabular-nums }
-</style>
-</head>
-<body>
+  return htmlPage({
+    title: visible(title),
+    style: STYLE,
+    body: `<main>
 <h1>${outsideText(title)}</h1>
 <table>
-<thead><tr><th>Name</th><th>Size</th><th>Modified</th></tr></thead>
+<thead><tr><th scope="col">Name</th><th scope="col">Size</th><th scope="col">Modified (UTC)</th></tr></thead>
 <tbody>
 ${rows.join("\n")}
 </tbody>
-</table>
-</body>
-</html>
-`;
+</table>${rows.length === 0 ? "\n<p>This folder is empty.</p>" : ""}
+</main>`,
+  });
 }
 
 function compareEntries(one: FoundFile, other: FoundFile): number {
@@ -95,5 +101,6 @@ function formatSize(bytes: number): string {
 
 function formatTime(time: Date): string {
   const iso = time.toISOString();
-  return `<time datetime="${iso}">${iso.slice(0, 16).replace("T", " ")}</time>`;
+  const [day, clock] = [iso.slice(0, 10), iso.slice(11, 16)];
+  return `<time datetime="${iso}"><span>${day}</span> <span>${clock}</span></time>`;
 }
