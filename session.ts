@@ -27,6 +27,7 @@ import {
   latenessOf,
   type SessionEndReason,
 } from "./session/end_reason.ts";
+import type { EndedHold, Hold, HoldOptions } from "./session/hold.ts";
 import {
   ACCESS,
   ACCESS_CHANGED,
@@ -76,8 +77,11 @@ import type { StandardSchemaV1 } from "./session/standard_schema.ts";
 
 export { checkPrincipal, SessionKey };
 export type {
+  EndedHold,
   EventStream,
   EventStreamOptions,
+  Hold,
+  HoldOptions,
   NamedCallbackOptions,
   ServerEvent,
   SessionChange,
@@ -106,6 +110,12 @@ export interface SessionEnd {
   readonly lateness: number | undefined;
   /** How often this end has been delivered, from 1; more only over a store. */
   readonly attempt: number;
+  /**
+   * The hold that has ended, if the callback is that of a hold: then `session` and
+   * `uid` are the hold's own, and the reason is `"absolute"` at its own deadline,
+   * or that of the end of its session.
+   */
+  readonly hold?: EndedHold;
 }
 
 /** A session that is going to end, as callbacks get it. */
@@ -619,6 +629,56 @@ export class Session {
       if (isWanted) this.site[OWNER].run(callback, end, this);
     });
     return () => void (isWanted = false);
+  }
+
+  /**
+   * Holds a key for this session: a lock, a seat, a lease.
+   *
+   * The hold ends with the session, or after its own `seconds`; then the callback
+   * `then` is called. Over a store the key is held in all processes. The session's
+   * own hold of the key is renewed, with the new options. What waits to be written
+   * for the session is written first.
+   *
+   * @param key 1 to 200 characters.
+   * @returns undefined if the key is held by another, or if the callback of the
+   * last hold of it has not succeeded yet.
+   * @throws {TypeError} Rejects if an option is of a wrong kind, if no callback has
+   * the name `then`, or if the store has no holds.
+   * @throws {RangeError} Rejects if the key is empty, too long or not well-formed,
+   * if the seconds are not above 0, or if the session has `maxCallbacks` callbacks.
+   * @throws {SessionEndedError} Rejects if the session has ended.
+   * @throws {HttpError} Rejects with 503 if the store fails. The key may be held
+   * then, until its deadline, or for 30 s.
+   *
+   * @example Usage
+   * ```ts
+   * import { Sessions } from "@curfew/web/sessions";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using sessions = new Sessions();
+   * const free: number[] = [];
+   * sessions.onEnd("free", (seat) => free.push(seat as number));
+   * const ann = sessions.create();
+   * const bob = sessions.create();
+   *
+   * await ann.hold("seat 12", { seconds: 600, then: "free", argument: 12 });
+   * assertEquals(await bob.hold("seat 12", { seconds: 600 }), undefined);
+   * ann.expire();
+   * assertEquals(free, [12]);
+   * ```
+   */
+  hold(key: string, options: HoldOptions = {}): Promise<Hold | undefined> {
+    return this.site[OWNER].holds.hold(this, key, options);
+  }
+
+  /**
+   * Releases a key that this session holds; its callback is not called.
+   *
+   * @returns false if the session does not hold it: then the hold has ended.
+   * @throws {HttpError} Rejects with 503 if the store fails.
+   */
+  release(key: string): Promise<boolean> {
+    return this.site[OWNER].holds.release(this, key);
   }
 
   /**

@@ -38,6 +38,8 @@ import {
 import { OWNER } from "./session/internals.ts";
 import {
   type EndSessionsOptions,
+  type Hold,
+  type HoldOptions,
   type NamedEndCallback,
   Session,
   type SessionComponent,
@@ -73,9 +75,12 @@ export type { SessionInfo } from "./registry/session_info.ts";
 export type { UndeliveredEnd } from "./registry/undelivered_end.ts";
 export { TooLateForCookieError } from "./registry/visit.ts";
 export {
+  type EndedHold,
   type EndSessionsOptions,
   type EventStream,
   type EventStreamOptions,
+  type Hold,
+  type HoldOptions,
   type NamedCallbackOptions,
   type NamedEndCallback,
   type ServerEvent,
@@ -422,6 +427,47 @@ export class Sessions
    */
   onEnd(name: string, callback: NamedEndCallback): void {
     this.#registry.delivery.register(name, callback);
+  }
+
+  /**
+   * Holds a key without a session, for a job for example. Each call is a holder of
+   * its own: renew the hold by `hold.renew()`.
+   *
+   * @param key 1 to 200 characters.
+   * @param options As of {@linkcode Session.hold}; `seconds` are needed.
+   * @returns undefined if the key is held.
+   * @throws As {@linkcode Session.hold}, and a TypeError without `seconds`.
+   *
+   * @example Usage
+   * ```ts
+   * import { Sessions } from "@curfew/web/sessions";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using sessions = new Sessions();
+   * {
+   *   await using hold = await sessions.hold("report", { seconds: 60 });
+   *   if (hold !== undefined) {
+   *     // Write the report, with hold.fence.
+   *   }
+   *   assertEquals(await sessions.hold("report", { seconds: 60 }), undefined);
+   * }
+   * ```
+   */
+  hold(
+    key: string,
+    options: HoldOptions & { readonly seconds: number },
+  ): Promise<Hold | undefined> {
+    return this.#registry.holds.lease(key, options);
+  }
+
+  /**
+   * Releases a hold by its fencing number; its callback is not called.
+   *
+   * @returns false if it has ended, or was renewed meanwhile.
+   * @throws {HttpError} Rejects with 503 if the store fails.
+   */
+  release(key: string, fence: number): Promise<boolean> {
+    return this.#registry.holds.releaseLease(key, fence);
   }
 
   /** Returns the sessions of a principal that are live in this process. */

@@ -1,8 +1,9 @@
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { DETACH } from "../session/internals.ts";
-import type { SessionEnd, SessionEndReason } from "../session.ts";
+import { Session, type SessionEnd, type SessionEndReason } from "../session.ts";
 import type { ClaimedEnd } from "../stores/store.ts";
 import type { ClaimedEnds } from "./claimed_ends.ts";
+import { endedHoldOf } from "./hold_records.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { UnwrittenEnds } from "./unwritten_ends.ts";
 
@@ -67,16 +68,21 @@ export class ClaimedSessions {
       loader.refresh(own.session, claim.session, cameAt);
       return this.deliver(own);
     }
-    const session = this.#registry.build(uid);
+    const held = endedHoldOf(claim.session);
+    const session = held === undefined
+      ? this.#registry.build(uid)
+      : new Session(this.#registry.site, uid);
     loader.restore(session, claim.session, cameAt);
-    const isDue = reason === "idle" || reason === "absolute";
+    const isDue = (reason === "idle" || reason === "absolute") &&
+      (held === undefined || held.reason === undefined);
     const end: SessionEnd = {
       session,
       uid,
-      reason,
+      reason: held?.reason ?? reason,
       at: (now - late) / 1000,
       lateness: isDue ? Math.max(0, Math.round(late)) / 1000 : undefined,
       attempt: claim.attempt,
+      ...held === undefined ? {} : { hold: held.hold },
     };
     session[DETACH](end);
     this.deliver(end);

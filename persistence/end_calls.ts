@@ -50,7 +50,9 @@ export function callsOf(
   delivery: EndDelivery,
 ): EndCall[] | Error {
   const calls: EndCall[] = [];
-  for (const callback of claim.areListenersDone ? [] : delivery.callbacks()) {
+  // Listeners are for the ends of sessions.
+  const isDone = claim.areListenersDone || end.hold !== undefined;
+  for (const callback of isDone ? [] : delivery.callbacks()) {
     calls.push({ make: () => callback(end), callback: undefined });
   }
   const { named } = delivery;

@@ -41,6 +41,7 @@ import { undeliveredEndOf } from "./undelivered_end.ts";
 import { SessionList } from "./session_list.ts";
 import { StoreHealth } from "./store_health.ts";
 import { PerPart } from "./store_parts.ts";
+import { StoredHolds } from "./stored_holds.ts";
 import { StoredValues } from "./stored_values.ts";
 import { VisitWrites } from "./visit_writes.ts";
 import { VisitsUnderWay } from "./visits_under_way.ts";
@@ -56,6 +57,7 @@ export class StoredBackend implements StoreBackend {
   readonly mustLoad = true;
   readonly isLimitingWrites = true;
   readonly values: StoredValues;
+  readonly holds: StoredHolds;
   readonly #registry: SessionRegistry;
   readonly #clock: Clock;
   readonly #health: StoreHealth;
@@ -131,6 +133,7 @@ export class StoredBackend implements StoreBackend {
       ...parts,
       onAbsent: (session) => this.#claimsOf(session).requestCheck(session),
     });
+    this.holds = new StoredHolds(clock, parts);
     this.#refreshes = new SessionRefreshes(registry, {
       loader,
       breakers,

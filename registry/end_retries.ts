@@ -36,6 +36,7 @@ interface FailedCall extends NamedCall {
   readonly since: number;
   readonly attempt: number;
   readonly error: unknown;
+  readonly onDone: (() => void) | undefined;
 }
 
 /**
@@ -74,9 +75,14 @@ export class EndRetries {
     this.#registry = registry;
   }
 
-  /** Calls a named callback. Its errors are reported; it may be called again. */
-  call(end: SessionEnd, call: NamedCall): void {
-    this.#call({ ...call, end, since: NaN, attempt: 0, error: undefined });
+  /**
+   * Calls a named callback. Its errors are reported; it may be called again.
+   *
+   * @param onDone Called when it has succeeded, or its dead letter is gone.
+   */
+  call(end: SessionEnd, call: NamedCall, onDone?: () => void): void {
+    const first = { since: NaN, attempt: 0, error: undefined };
+    this.#call({ ...call, ...first, end, onDone });
   }
 
   /** Lists the ends with callbacks that are not called any more. */
@@ -101,14 +107,15 @@ export class EndRetries {
     const calls = this.#letters.get(uid);
     if (calls === undefined) return false;
     this.#letters.delete(uid);
-    for (const { end, name, argument } of calls) {
-      this.call(end, { name, argument });
+    for (const { end, name, argument, onDone } of calls) {
+      this.call(end, { name, argument }, onDone);
     }
     return true;
   }
 
   /** Forgets the callbacks of an end; returns false if there are none. */
   delete(uid: string): boolean {
+    for (const { onDone } of this.#letters.get(uid) ?? []) onDone?.();
     return this.#letters.delete(uid);
   }
 
@@ -133,8 +140,9 @@ export class EndRetries {
       const callback = this.#registry.namedCallbacks.get(name);
       const attempt = Math.max(end.attempt, call.attempt + 1);
       const result = callback?.(argument, { ...end, attempt });
-      if (!isPromiseLike(result)) return;
-      this.#registry.watch(Promise.resolve(result).catch(failed), session);
+      if (!isPromiseLike(result)) return call.onDone?.();
+      const settled = Promise.resolve(result).then(call.onDone, failed);
+      this.#registry.watch(settled, session);
     } catch (error) {
       failed(error);
     }
@@ -163,7 +171,7 @@ export class EndRetries {
     this.#report(`${nameOf(name, uid)}: it is kept as a dead letter`, call);
     if (this.#letters.size <= MAX_LETTERS) return;
     const [oldest] = this.#letters.keys();
-    this.#letters.delete(oldest!);
+    this.delete(oldest!);
     this.#registry.site.reportError(
       new Error(
         `Cannot keep the dead letter of session "${oldest}": there are more than ${MAX_LETTERS}`,

@@ -6,6 +6,7 @@ import type {
   SessionEnd,
   SessionEndReason,
 } from "../session.ts";
+import { LocalHolds } from "./local_holds.ts";
 import { LocalCallbacks } from "./local_callbacks.ts";
 import type { SessionBackend } from "./session_backend.ts";
 import type { SessionRegistry } from "./session_registry.ts";
@@ -19,10 +20,16 @@ export class LocalBackend implements SessionBackend {
   readonly values: undefined = undefined;
   readonly #registry: SessionRegistry;
   readonly #named: LocalCallbacks;
+  /** Made when first needed. */
+  #holds: LocalHolds | undefined;
 
   constructor(registry: SessionRegistry) {
     this.#registry = registry;
     this.#named = new LocalCallbacks(registry);
+  }
+
+  get holds(): LocalHolds {
+    return this.#holds ??= new LocalHolds(this.#registry);
   }
 
   keyOf(secret: string): string {
@@ -114,6 +121,7 @@ export class LocalBackend implements SessionBackend {
     for (const session of this.#registry.sessions.values()) {
       this.#registry.end(session, "shutdown");
     }
+    this.#holds?.halt();
   }
 
   async close(): Promise<void> {}

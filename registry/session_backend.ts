@@ -8,6 +8,7 @@ import type {
   SessionOwner,
 } from "../session.ts";
 import type { AccessOperation } from "../session/access.ts";
+import type { HoldBackend } from "./hold_backend.ts";
 import type { Lookup } from "./lookup.ts";
 import type { SessionInfo } from "./session_info.ts";
 import type { UndeliveredEnd } from "./undelivered_end.ts";
@@ -54,6 +55,8 @@ export interface SessionBackend {
   created(session: Session): void;
   /** The values of stored sessions; undefined without a store. */
   readonly values: SessionOwner["values"];
+  /** The holds of keys. */
+  readonly holds: HoldBackend;
   /** Notes a change; throws a TypeError if it cannot be kept. */
   changed(session: Session, change: SessionChange): void;
   /** Whether a session whose deadline has passed here may end now. */

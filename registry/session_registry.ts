@@ -24,6 +24,7 @@ import { EndDelivery } from "./end_delivery.ts";
 import { EndRetries, type NamedCall } from "./end_retries.ts";
 import { Eviction } from "./eviction.ts";
 import { HangWatch } from "./hang_watch.ts";
+import { Holds } from "./holds.ts";
 import { FirstReports } from "./first_reports.ts";
 import { PrincipalSessions } from "./principal_sessions.ts";
 import type { SessionBackend } from "./session_backend.ts";
@@ -64,6 +65,7 @@ export class SessionRegistry implements SessionOwner {
   readonly maxCallbacks: number;
   /** The named callbacks that no store keeps, and that have failed. */
   readonly retries: EndRetries = new EndRetries(this);
+  readonly holds: Holds = new Holds(this);
   readonly descriptions: SessionDescriptions = new SessionDescriptions(this);
   isClosed = false;
 

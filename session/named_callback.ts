@@ -19,6 +19,8 @@ export interface NamedCallbackOptions {
   key?: string;
 }
 
+const ACT = "notify on expire";
+
 const RULES: OptionRules<NamedCallbackOptions> = { key: STRING };
 
 /** A callback of a session that is registered by its name. */
@@ -52,14 +54,23 @@ export function namedCallbackOf(
       }`,
     );
   }
-  checkOptions("notify on expire", options, RULES);
+  checkOptions(ACT, options, RULES);
   const { key } = options;
   if (key === undefined) {
     const call = textOfCall(name, argument);
-    return { name, argument: copyOf(name, argument), key: call, call };
+    return {
+      name,
+      argument: copyOfArgument(ACT, { name, argument }),
+      key: call,
+      call,
+    };
   }
   // The first letter keeps a key of the caller apart from one that is made.
-  const kept = { name, argument: copyOf(name, argument), key: `k${key}` };
+  const kept = {
+    name,
+    argument: copyOfArgument(ACT, { name, argument }),
+    key: `k${key}`,
+  };
   try {
     return { ...kept, call: textOfCall(name, argument) };
   } catch {
@@ -84,14 +95,23 @@ export function checkCallbackCount(
   );
 }
 
-function copyOf(name: string, argument: unknown): unknown {
+/**
+ * Returns a copy of the argument of a named callback.
+ *
+ * @param act What the caller does with it, for the error.
+ * @throws {TypeError} If it cannot be cloned.
+ */
+export function copyOfArgument(
+  act: string,
+  { name, argument }: Pick<NamedCallback, "name" | "argument">,
+): unknown {
   try {
     return structuredClone(argument);
   } catch (cause) {
     throw new TypeError(
-      `Cannot notify on expire: the argument for ${
-        describe(name)
-      } cannot be cloned: ${describe(argument)}`,
+      `Cannot ${act}: the argument for ${describe(name)} cannot be cloned: ${
+        describe(argument)
+      }`,
       { cause },
     );
   }

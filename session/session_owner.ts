@@ -1,5 +1,6 @@
 import type { StreamLimits } from "../live/session_streams.ts";
 import type { SessionEndReason } from "./end_reason.ts";
+import type { Hold, HoldOptions } from "./hold.ts";
 import type { NamedCallbacks } from "./named_callback.ts";
 import type { SessionChange } from "./session_change.ts";
 import type { StoredValuesOf } from "./session_values.ts";
@@ -28,6 +29,15 @@ export interface OwnerOf<Session, End> {
   readonly namedCallbacks: NamedCallbacks<End>;
   /** The values of sessions that are in a store; undefined without a store. */
   readonly values: StoredValuesOf<Session> | undefined;
+  /** The holds of keys. */
+  readonly holds: {
+    hold(
+      session: Session,
+      key: string,
+      options: HoldOptions,
+    ): Promise<Hold | undefined>;
+    release(session: Session, key: string): Promise<boolean>;
+  };
   /** The most callbacks of one kind that a session may have. */
   readonly maxCallbacks: number;
   /** Calls a callback of `onEnd`, also again if it fails. */

@@ -7,6 +7,7 @@
 
 import "../persistence/stored_backend.ts";
 import { systemClock } from "../base/clock.ts";
+import { fenceAfter } from "../base/fence.ts";
 import { Multimap } from "../base/multimap.ts";
 import { checkOptions, having, type OptionRules } from "../base/options.ts";
 import { DueQueue } from "./due_queue.ts";
@@ -20,6 +21,7 @@ import {
   commitRecord,
   createRecord,
   dueReasonOf,
+  givesWay,
   loadRecord,
   type SessionRecord,
   timesOf,
@@ -115,6 +117,7 @@ export class MemoryStore implements SessionStore {
     this.#watchers.notifyDueEarlier()
   );
   #claims = 0;
+  #lastFence = 0;
 
   /**
    * Creates an empty store.
@@ -137,12 +140,22 @@ export class MemoryStore implements SessionStore {
     const now = this.#clock.now();
     const { uid } = session;
     if (this.#entries.has(uid) || this.#taken.has(uid, now)) return undefined;
-    const record = createRecord(session, { now });
-    const entry: Entry = { record, row: 0, end: undefined };
-    this.#entries.set(uid, entry);
-    this.#index(record);
-    entry.row = this.#queue.add(entry, record.deadline, now);
-    return timesOf(record, now);
+    return this.#add(createRecord(session, { now }), now);
+  }
+
+  /** {@inheritDoc SessionStore.take} */
+  take(session: NewSession, replaces?: number): SessionTimes | undefined {
+    const now = this.#clock.now();
+    const { uid } = session;
+    const former = this.#entries.get(uid);
+    if (former !== undefined) {
+      const isOver = this.#find(uid, now) === undefined;
+      if (!givesWay(former.record, isOver, replaces)) return undefined;
+      this.#entries.delete(uid);
+      this.#queue.remove(former.row);
+    }
+    const version = this.#lastFence = fenceAfter(this.#lastFence, now);
+    return this.#add({ ...createRecord(session, { now }), version }, now);
   }
 
   /** {@inheritDoc SessionStore.load} */
@@ -314,6 +327,14 @@ export class MemoryStore implements SessionStore {
     this.#entries.delete(uid);
     this.#queue.remove(entry.row);
     return true;
+  }
+
+  #add(record: SessionRecord, now: number): SessionTimes {
+    const entry: Entry = { record, row: 0, end: undefined };
+    this.#entries.set(record.uid, entry);
+    this.#index(record);
+    entry.row = this.#queue.add(entry, record.deadline, now);
+    return timesOf(record, now);
   }
 
   #find(uid: string, now: number): Entry | undefined {

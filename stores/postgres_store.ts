@@ -109,6 +109,23 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
     return decodeTimes(answer);
   }
 
+  /** {@inheritDoc SessionStore.take} */
+  async take(
+    session: NewSession,
+    replaces?: number,
+  ): Promise<SessionTimes | undefined> {
+    const verb = `take "${session.uid}"`;
+    const facts = this.#encode(
+      verb,
+      () => encodeNewSession(session, this.#touchThrottle),
+    );
+    const values = [facts, replaces ?? null];
+    const answer = await this.#runner.run("take_hold", verb, values);
+    if (answer === null) return undefined;
+    this.#notifications.notifyDueEarlier();
+    return decodeTimes(answer);
+  }
+
   /** {@inheritDoc SessionStore.load} */
   async load(
     uid: string,

@@ -193,6 +193,18 @@ export function commitRecord(
   }, options);
 }
 
+/**
+ * Returns whether a hold gives way to a new one of its uid: it is the one to
+ * replace, or is over and has nothing left to call.
+ */
+export function givesWay(
+  record: Pick<SessionRecord, "version" | "callbacks">,
+  isOver: boolean,
+  replaces: number | undefined,
+): boolean {
+  return isOver ? record.callbacks.length === 0 : record.version === replaces;
+}
+
 /** Returns whether changes raise the version: touches alone do not. */
 export function isMoreThanTimes(changes: SessionChanges): boolean {
   const { idle: _, takenBack: __, ...others } = changes;

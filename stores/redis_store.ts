@@ -21,8 +21,19 @@ import {
   fieldsOf,
   isGrowing,
 } from "./redis/record_codec.ts";
-import { CHANNEL, failureTo, ScriptRunner } from "./redis/script_runner.ts";
-import { COMMIT, COMMIT_SMALL, CREATE, LOAD } from "./redis/session_scripts.ts";
+import {
+  CHANNEL,
+  failureTo,
+  type ScriptCall,
+  ScriptRunner,
+} from "./redis/script_runner.ts";
+import {
+  COMMIT,
+  COMMIT_SMALL,
+  CREATE,
+  LOAD,
+  TAKE,
+} from "./redis/session_scripts.ts";
 import { type RedisPart, ShardGroup } from "./redis/shard_group.ts";
 import { Shards } from "./redis/shards.ts";
 import type {
@@ -132,16 +143,30 @@ export class RedisStore implements SessionStore, AsyncDisposable {
 
   /** {@inheritDoc SessionStore.create} */
   async create(session: NewSession): Promise<SessionTimes | undefined> {
-    const { uid, age, idle, loginAge } = session;
-    const { sessionTimeout, absoluteTimeout, principal } = session;
-    const { key, takenKey, name, shard } = this.#shards.placeOf(uid);
+    const { uid } = session;
+    const { key, takenKey, shard } = this.#shards.placeOf(uid);
     const list = textsOf(
       await this.#runner.run(CREATE, `create session "${uid}"`, {
         keys: [key, shard.due, shard.principals, takenKey],
+        args: [...this.#argumentsOf(session), ...encodeFacts(session)],
+      }),
+    );
+    return list.length === 0 ? undefined : decodeTimes(list);
+  }
+
+  /** {@inheritDoc SessionStore.take} */
+  async take(
+    session: NewSession,
+    replaces?: number,
+  ): Promise<SessionTimes | undefined> {
+    const { uid } = session;
+    const { key, shard } = this.#shards.placeOf(uid);
+    const list = textsOf(
+      await this.#runner.run(TAKE, `take "${uid}"`, {
+        keys: [key, shard.due, shard.principals, shard.fence],
         args: [
-          ...[name, this.#touchThrottle, CHANNEL],
-          ...[age, idle, loginAge, sessionTimeout, absoluteTimeout],
-          ...[encodePrincipal(principal), ...encodeFacts(session)],
+          ...this.#argumentsOf(session),
+          ...[replaces, ...encodeFacts(session)],
         ],
       }),
     );
@@ -317,6 +342,17 @@ export class RedisStore implements SessionStore, AsyncDisposable {
         ? error
         : failureTo("check Redis", error);
     }
+  }
+
+  /** Returns the arguments of a creation before the fields. */
+  #argumentsOf(session: NewSession): ScriptCall["args"] {
+    const { uid, age, idle, loginAge, principal } = session;
+    const { sessionTimeout, absoluteTimeout } = session;
+    return [
+      ...[this.#shards.placeOf(uid).name, this.#touchThrottle, CHANNEL],
+      ...[age, idle, loginAge, sessionTimeout, absoluteTimeout],
+      encodePrincipal(principal),
+    ];
   }
 
   /** Stops all watching; the client stays open, as it is the user's. */

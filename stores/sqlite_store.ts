@@ -6,9 +6,11 @@
 
 import "../persistence/stored_backend.ts";
 import type { Clock } from "../base/clock.ts";
+import { fenceAfter } from "../base/fence.ts";
 import {
   commitRecord,
   createRecord,
+  givesWay,
   isMoreThanTimes,
   loadRecord,
   type SessionRecord,
@@ -109,18 +111,28 @@ export class SqliteStore implements SessionStore, Disposable {
   create(session: NewSession): SessionTimes | undefined {
     const times = this.#database.write("create a session in", () => {
       const now = this.#clock.now();
+      return this.#insert(createRecord(session, this.#optionsAt(now)), now);
+    });
+    if (times !== undefined) this.#ends.notifications.notifyDue(times.deadline);
+    return times;
+  }
+
+  /** {@inheritDoc SessionStore.take} */
+  take(session: NewSession, replaces?: number): SessionTimes | undefined {
+    const times = this.#database.write("take a hold in", () => {
+      const { uid } = session;
+      const row = this.#statements.selectFacts.get(uid) as Row | undefined;
+      const now = this.#clock.now();
+      if (row !== undefined) {
+        if (!givesWay(recordOf(row), isOver(row, now), replaces)) {
+          return undefined;
+        }
+        this.#statements.deleteHold.run(row.id);
+      }
+      this.#statements.freeUid.run(uid);
+      const { number } = this.#statements.nextFence.get(fenceAfter(0, now))!;
       const record = createRecord(session, this.#optionsAt(now));
-      const { uid, isSecure, createdAt } = record;
-      const { changes, lastInsertRowid } = this.#statements.insert.run({
-        ...columnsOf(record),
-        uid,
-        isSecure: isSecure ? 1 : 0,
-        createdAt,
-        now,
-      });
-      if (changes === 0) return undefined;
-      this.#setValues(lastInsertRowid, record.values);
-      return timesOf(record, now);
+      return this.#insert({ ...record, version: Number(number) }, now);
     });
     if (times !== undefined) this.#ends.notifications.notifyDue(times.deadline);
     return times;
@@ -324,6 +336,21 @@ export class SqliteStore implements SessionStore, Disposable {
 
   #optionsAt(now: number): { now: number; touchThrottle: number } {
     return { now, touchThrottle: this.#touchThrottle };
+  }
+
+  /** Writes a new record, unless its uid is taken. */
+  #insert(record: SessionRecord, now: number): SessionTimes | undefined {
+    const { uid, isSecure, createdAt } = record;
+    const { changes, lastInsertRowid } = this.#statements.insert.run({
+      ...columnsOf(record),
+      uid,
+      isSecure: isSecure ? 1 : 0,
+      createdAt,
+      now,
+    });
+    if (changes === 0) return undefined;
+    this.#setValues(lastInsertRowid, record.values);
+    return timesOf(record, now);
   }
 
   /** Writes a record, unless another process has changed it since it was read. */

@@ -187,6 +187,26 @@ export interface SessionStore {
   create(session: NewSession): MaybePromise<SessionTimes | undefined>;
 
   /**
+   * Stores the session of a hold, whose uid is used again and again. A store
+   * without this method has no holds.
+   *
+   * The `version` of the session is its fencing number: it is greater than every
+   * version that a session of the uid has been taken with, also when the store has
+   * lost its data, as long as its clock does not go back.
+   *
+   * @param replaces The version of a hold that lives, in whose place this one comes.
+   * @returns its times; undefined, and nothing is changed, if the uid is taken: by
+   * a hold that lives and has another version than `replaces`, or by one that is
+   * over and has callbacks left. One that is over and has no callbacks is
+   * forgotten, whether or not its end was claimed, and so is the time for which
+   * an acknowledged uid stays taken.
+   */
+  take?(
+    session: NewSession,
+    replaces?: number,
+  ): MaybePromise<SessionTimes | undefined>;
+
+  /**
    * Loads a session, and touches it if asked to.
    *
    * A token that counts and whose generation is later than `generation` takes

@@ -29,6 +29,7 @@ import { CREATE_TESTS } from "./contract_create.ts";
 import { CROWD_TESTS } from "./contract_crowds.ts";
 import { DURABLE_TESTS } from "./contract_durable.ts";
 import { END_TESTS } from "./contract_ends.ts";
+import { HOLD_TESTS } from "./contract_holds.ts";
 import { LOAD_TESTS } from "./contract_load.ts";
 import { PART_TESTS } from "./contract_parts.ts";
 import { RECORD_TESTS } from "./contract_records.ts";
@@ -142,6 +143,7 @@ export function testStoreContract(
     ...CROWD_TESTS,
     ...WATCH_TESTS,
     ...PART_TESTS,
+    ...HOLD_TESTS,
     ...isDurable ? DURABLE_TESTS : {},
     ...options.version === undefined ? {} : versionTests(options.version),
   };

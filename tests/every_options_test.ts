@@ -57,6 +57,7 @@ import {
   type StaticFileOptions,
 } from "../resources/static.ts";
 import {
+  type HoldOptions,
   type NamedCallbackOptions,
   Sessions,
   type SessionsOptions,
@@ -327,6 +328,20 @@ entry<NamedCallbackOptions>(
       sessions.create().notifyOnExpire("free", 7, options);
     }),
   { key: TEXT },
+);
+entry<HoldOptions>(
+  "HoldOptions",
+  (options) =>
+    withSession(async (sessions) => {
+      sessions.onEnd("free", () => {});
+      await sessions.create().hold("a", options);
+    }),
+  {
+    seconds: number(0, -1, NaN),
+    then: { kind: [5, null, {}] },
+    argument: { kind: [() => {}] },
+  },
+  { then: "free" },
 );
 entry<EventStreamOptions>(
   "EventStreamOptions",

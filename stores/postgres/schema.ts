@@ -12,6 +12,7 @@
  */
 
 import { END_FUNCTIONS } from "./end_functions.ts";
+import { HOLD_FUNCTIONS } from "./hold_functions.ts";
 import { SESSION_FUNCTIONS } from "./session_functions.ts";
 
 /**
@@ -29,6 +30,7 @@ import { SESSION_FUNCTIONS } from "./session_functions.ts";
  * - `tokens` has [hash, generation, until] of each; null stands for Infinity.
  * - `callbacks` has [id, name, argument] of each, as JSON texts.
  * - Texts may be longer than an index takes: only a part of a principal is in one.
+ * - `curfew_hold_fence` has one row, with the last fencing number of all holds.
  * - A third of each page is left free for touches.
  */
 const STEPS: readonly string[] = [
@@ -43,7 +45,7 @@ CREATE TABLE @.curfew_session (
   touched_before double precision NOT NULL,
   deadline double precision NOT NULL,
   due double precision NOT NULL,
-  version integer NOT NULL DEFAULT 1,
+  version bigint NOT NULL DEFAULT 1,
   generation integer NOT NULL,
   login_generation integer NOT NULL,
   is_renewal_due boolean NOT NULL,
@@ -80,7 +82,11 @@ CREATE TABLE @.curfew_taken_uid (
   free_at double precision NOT NULL
 );
 CREATE INDEX curfew_taken_uid_by_time ON @.curfew_taken_uid (free_at);
-` + SESSION_FUNCTIONS + END_FUNCTIONS,
+CREATE TABLE @.curfew_hold_fence (
+  id integer PRIMARY KEY,
+  number bigint NOT NULL
+);
+` + SESSION_FUNCTIONS + HOLD_FUNCTIONS + END_FUNCTIONS,
 ];
 
 /** The version of the schema that this package needs. */

@@ -254,7 +254,7 @@ BEGIN
   IF s.id IS NULL OR s.reason IS NOT NULL OR now >= s.deadline THEN
     RETURN NULL;
   END IF;
-  IF (changes->>'version')::integer <> s.version
+  IF (changes->>'version')::bigint <> s.version
       OR now >= (changes->>'until')::double precision THEN
     RETURN @.times_of(s, now, true);
   END IF;

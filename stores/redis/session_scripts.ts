@@ -12,16 +12,10 @@ import {
   TOKENS,
 } from "./script.ts";
 
-/**
- * Stores a new session. KEYS: session, due, principals, taken. ARGV: uid, touch
- * throttle, channel, age, idle, login age or "", session timeout, absolute
- * timeout, "=" and principal or "", fields and their values.
- */
-export const CREATE: RedisScript = new RedisScript(
-  GROWS + NOW + DEADLINE + PLACE + PUBLISH + MEMBER + SET_FIELDS + `
-local key, due, principals, taken = unpack(KEYS)
-local uid, throttle = ARGV[1], tonumber(ARGV[2])
-if redis.call('EXISTS', key, taken) > 0 then return {} end
+const CREATE_PARTS = GROWS + NOW + DEADLINE + PLACE + PUBLISH + MEMBER +
+  SET_FIELDS;
+
+const CREATE_TEXT = `
 local before = next_of(due)
 local principal = string.sub(ARGV[9], 2)
 if ARGV[9] ~= '' then redis.call('ZCARD', principals) end
@@ -32,7 +26,7 @@ local authenticated = ARGV[6] ~= '' and text(now - ARGV[6])
 local deadline = deadline_of(touched, ARGV[7], throttle,
   absolute_end_of(created, authenticated, ARGV[8]))
 redis.call('HSET', key, 't', text(touched), 'd', text(deadline),
-  'a', text(created), 'v', '1')
+  'a', text(created), 'v', version)
 if authenticated then redis.call('HSET', key, 'e', authenticated) end
 if ARGV[7] ~= 'inf' then redis.call('HSET', key, 'i', ARGV[7]) end
 if ARGV[8] ~= 'inf' then redis.call('HSET', key, 'x', ARGV[8]) end
@@ -44,8 +38,41 @@ end
 if place(due, uid, deadline, before) then
   publish(ARGV[3], { next_line('earlier', due, deadline) })
 end
-return { text(now), text(created), text(touched), text(deadline), '1' }
-`,
+return { text(now), text(created), text(touched), text(deadline), version }
+`;
+
+/**
+ * Stores a new session. KEYS: session, due, principals, taken. ARGV: uid, touch
+ * throttle, channel, age, idle, login age or "", session timeout, absolute
+ * timeout, "=" and principal or "", fields and their values.
+ */
+export const CREATE: RedisScript = new RedisScript(
+  CREATE_PARTS + `
+local key, due, principals, taken = unpack(KEYS)
+local uid, throttle, version = ARGV[1], tonumber(ARGV[2]), '1'
+if redis.call('EXISTS', key, taken) > 0 then return {} end
+` + CREATE_TEXT,
+);
+
+/**
+ * Stores a hold. KEYS: session, due, principals, fence. ARGV: those of
+ * {@linkcode CREATE}, and before the fields the version to replace or "".
+ */
+export const TAKE: RedisScript = new RedisScript(
+  CREATE_PARTS + `
+local key, due, principals, fence = unpack(KEYS)
+local uid, throttle = ARGV[1], tonumber(ARGV[2])
+local d, r, v, c = unpack(redis.call('HMGET', key, 'd', 'r', 'v', 'c'))
+if d and (r or now >= tonumber(d)) then
+  if c then return {} end
+elseif d and v ~= ARGV[10] then return {} end
+table.remove(ARGV, 10)
+local last = tonumber(redis.call('GET', fence) or 0)
+local version = text(math.max(last + 1, now))
+redis.call('SET', fence, version)
+redis.call('DEL', key)
+redis.call('ZREM', due, uid)
+` + CREATE_TEXT,
 );
 
 /**

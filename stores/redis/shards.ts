@@ -12,6 +12,8 @@ export interface Shard {
   readonly due: string;
   /** Sorted set of principals with the uids of their sessions. */
   readonly principals: string;
+  /** The last fencing number of the holds. */
+  readonly fence: string;
   /** Sorted set of the uids of dead letters by when they became so. */
   readonly deadLetters: string;
 }
@@ -46,6 +48,7 @@ export class Shards {
         taken: `${tag}:z:`,
         due: `${tag}:due`,
         principals: `${tag}:principals`,
+        fence: `${tag}:fence`,
         // The key of version 0.1.0, whose dead letters are listed too.
         deadLetters: `${tag}:aside`,
       };

@@ -26,6 +26,7 @@ export const APPLICATION_ID = 0x43524657;
  *   and by steady time; null if no lease holds, or steady time is unknown.
  * - `endNotification` is for other processes, which read its new rows.
  * - `takenUid` has the uids of sessions that were acknowledged of late.
+ * - `holdFence` has one row, with the last fencing number of all holds.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -107,4 +108,5 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE session ADD COLUMN description TEXT;
 `,
   "CREATE INDEX takenUidByTime ON takenUid (freeAt)",
+  "CREATE TABLE holdFence (id INTEGER PRIMARY KEY, number INTEGER NOT NULL) STRICT",
 ];

@@ -5,6 +5,9 @@ import type { SqliteDatabase } from "./database.ts";
 export type Statements = Readonly<
   Record<
     | "insert"
+    | "nextFence"
+    | "deleteHold"
+    | "freeUid"
     | "select"
     | "selectFacts"
     | "selectDue"
@@ -76,6 +79,12 @@ export function prepareStatements(database: SqliteDatabase): Statements {
       SELECT ${all.map((name) => `:${name}`)}, :deadline
       WHERE NOT EXISTS (SELECT 1 FROM takenUid WHERE uid = :uid AND freeAt > :now)
       ON CONFLICT DO NOTHING`),
+    nextFence: database.prepare(`
+      INSERT INTO holdFence (id, number) VALUES (1, ?)
+      ON CONFLICT DO UPDATE SET number = max(number + 1, excluded.number)
+      RETURNING number`),
+    freeUid: database.prepare("DELETE FROM takenUid WHERE uid = ?"),
+    deleteHold: database.prepare("DELETE FROM session WHERE id = ?"),
     select: database.prepare(`${SELECT} WHERE uid = ?`),
     selectFacts: database.prepare(
       "SELECT *, NULL AS pairs FROM session WHERE uid = ?",

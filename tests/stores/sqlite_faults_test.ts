@@ -87,7 +87,7 @@ fileTest("SqliteStore says that the database is locked", (path) => {
 fileTest(
   "SqliteStore says that the database is full, and changes nothing",
   (path) => {
-    using store = new SqliteStore({ path, maxSize: 200_000 });
+    using store = new SqliteStore({ path, maxSize: 208_000 });
     store.create(sessionOf("a"));
     const values = new Map([["key", "x".repeat(150_000)]]);
     const full = /^Cannot commit a session to ".*": it is full: /;

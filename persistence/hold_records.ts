@@ -1,0 +1,110 @@
+/**
+ * The record of a hold: a session without tokens, whose uid is made of the key,
+ * and whose version is the fencing number until it ends.
+ *
+ * @module
+ */
+
+import type { HeldKey, NewHold } from "../registry/hold_backend.ts";
+import type { EndedHold } from "../session/hold.ts";
+import type { SessionEndReason } from "../session.ts";
+import type {
+  LoadedSession,
+  NewSession,
+  SessionChanges,
+  StoredSession,
+} from "../stores/store.ts";
+import { encodeStorable } from "./value_codec.ts";
+
+/** The uids of sessions are hex digits, so that no cookie names a hold. */
+const PREFIX = "hold:";
+
+/** Returns the uid of the hold of a key. */
+export function uidOfHold(key: string): string {
+  return PREFIX + encodeURIComponent(key);
+}
+
+/**
+ * Returns the record of a new hold.
+ *
+ * @throws {TypeError} If no store can keep the argument of its callback.
+ */
+export function recordOfHold(hold: NewHold): NewSession {
+  const { key, holder, id, length, callback } = hold;
+  const uid = uidOfHold(key);
+  return {
+    uid,
+    tokens: [],
+    generation: 0,
+    loginGeneration: 0,
+    isRenewalDue: false,
+    isRemembered: false,
+    isSecure: false,
+    principal: undefined,
+    sessionTimeout: Infinity,
+    absoluteTimeout: length,
+    values: valuesOf({ id, ...holder === undefined ? {} : { holder } }),
+    callbacks: callback === undefined ? [] : [{
+      id: "then",
+      name: callback.name,
+      argument: encodeStorable(callback.argument, "keep the argument", uid),
+    }],
+    age: 0,
+    idle: 0,
+    loginAge: undefined,
+  };
+}
+
+/**
+ * Returns the change that ends a hold at the time of its load.
+ *
+ * @param reason Undefined to call nothing.
+ */
+export function endOfHold(
+  record: LoadedSession,
+  reason: SessionEndReason | undefined,
+): SessionChanges {
+  const absoluteTimeout = Math.max(0, record.now - record.createdAt);
+  if (reason === undefined) {
+    return { absoluteTimeout, removedCallbacks: record.callbacks };
+  }
+  const values = valuesOf({ reason, fence: record.version });
+  return { absoluteTimeout, values };
+}
+
+/** Returns the hold of a record, except for its end. */
+export function heldKeyOf(
+  key: string,
+  { values, version }: StoredSession,
+): Omit<HeldKey, "until"> {
+  const holder = read(values, "holder") as string | undefined;
+  return { key, holder, id: read(values, "id") as string, fence: version };
+}
+
+/**
+ * Returns the hold that has ended, and the reason if its session ended it;
+ * undefined if a session has ended.
+ */
+export function endedHoldOf(
+  { uid, values, version }: StoredSession,
+): { hold: EndedHold; reason: SessionEndReason | undefined } | undefined {
+  if (!uid.startsWith(PREFIX)) return undefined;
+  const key = decodeURIComponent(uid.slice(PREFIX.length));
+  const fence = read(values, "fence") as number | undefined ?? version;
+  const holder = read(values, "holder") as string | undefined;
+  const reason = read(values, "reason") as SessionEndReason | undefined;
+  return { hold: { key, fence, holder }, reason };
+}
+
+function valuesOf(values: Readonly<Record<string, unknown>>) {
+  return new Map(
+    Object.entries(values).map((
+      [key, value],
+    ) => [key, `j${JSON.stringify(value)}`]),
+  );
+}
+
+function read(values: ReadonlyMap<string, string>, key: string): unknown {
+  const text = values.get(key);
+  return text === undefined ? undefined : JSON.parse(text.slice(1));
+}

@@ -1,0 +1,181 @@
+import type { Clock } from "../base/clock.ts";
+import { describe } from "../base/describe.ts";
+import {
+  attempt,
+  isPromiseLike,
+  type MaybePromise,
+  proceed,
+} from "../base/maybe_promise.ts";
+import type {
+  HeldKey,
+  HoldBackend,
+  NewHold,
+} from "../registry/hold_backend.ts";
+import type { Session, SessionEndReason } from "../session.ts";
+import type {
+  LoadedSession,
+  NewSession,
+  SessionStore,
+  SessionTimes,
+} from "../stores/store.ts";
+import {
+  endOfHold,
+  heldKeyOf,
+  recordOfHold,
+  uidOfHold,
+} from "./hold_records.ts";
+import { NO_TOKEN } from "./record_calls.ts";
+import type { RecordLoader } from "./record_loader.ts";
+import type { RecordWriter } from "./record_writer.ts";
+import type { StoreBreaker } from "./store_breaker.ts";
+import type { PerPart } from "./store_parts.ts";
+import { unkept } from "./unkept.ts";
+
+/** The objects that holds use. */
+export interface StoredHoldsParts {
+  readonly store: SessionStore;
+  readonly breakers: PerPart<StoreBreaker>;
+  readonly loader: RecordLoader;
+  readonly writer: RecordWriter;
+}
+
+/**
+ * Holds in a store, as sessions of their own: their ends are claimed and delivered
+ * like those of other sessions.
+ */
+export class StoredHolds implements HoldBackend {
+  readonly #clock: Clock;
+  readonly #parts: StoredHoldsParts;
+
+  constructor(clock: Clock, parts: StoredHoldsParts) {
+    this.#clock = clock;
+    this.#parts = parts;
+  }
+
+  take(hold: NewHold, replaces?: number): MaybePromise<HeldKey | undefined> {
+    const { key, holder, id } = hold;
+    const { store } = this.#parts;
+    if (store.take === undefined) {
+      throw new TypeError(
+        `Cannot hold ${describe(key)}: the store has no method take()`,
+      );
+    }
+    const record = recordOfHold(hold);
+    const sentAt = this.#clock.now();
+    return proceed(
+      this.#call(key, () => store.take!(record, replaces), (times) => {
+        // The caller does not get the hold any more.
+        if (times !== undefined) this.#drop(record, times);
+      }),
+      (times) => {
+        if (times === undefined) return undefined;
+        const { version, deadline, now } = times;
+        const until = sentAt + deadline - now;
+        return { key, holder, id, fence: version, until };
+      },
+    );
+  }
+
+  find(key: string): MaybePromise<HeldKey | undefined> {
+    return proceed(this.#load(key), (found) => found?.held);
+  }
+
+  end(
+    key: string,
+    isMeant: (held: HeldKey) => boolean,
+    reason: SessionEndReason | undefined,
+  ): MaybePromise<HeldKey | undefined> {
+    const { store } = this.#parts;
+    return proceed(this.#load(key), (found): MaybePromise<
+      HeldKey | undefined
+    > => {
+      if (found === undefined || !isMeant(found.held)) return undefined;
+      const { held, record } = found;
+      const changes = endOfHold(record, reason);
+      const conditions = { version: record.version };
+      return proceed(
+        this.#call(key, () => store.commit(record.uid, changes, conditions)),
+        (times) => times === undefined || times.isRefused ? undefined : held,
+      );
+    });
+  }
+
+  keep(session: Session): MaybePromise<void> {
+    const { writer, breakers } = this.#parts;
+    return guarded(
+      () => writer.flush(session),
+      (error) => breakers.of(session.uid).report(error, { session }),
+    );
+  }
+
+  isLasting(session: Session): MaybePromise<boolean> {
+    const { loader, store, breakers } = this.#parts;
+    if (loader.stateOf(session) === undefined) return false;
+    const breaker = breakers.of(session.uid);
+    return guarded(
+      () =>
+        proceed(
+          breaker.call(() => store.load(session.uid, NO_TOKEN)),
+          (record) => record !== undefined,
+        ),
+      (error) => breaker.report(error, { session }),
+    );
+  }
+
+  #load(
+    key: string,
+  ): MaybePromise<{ held: HeldKey; record: LoadedSession } | undefined> {
+    const { store } = this.#parts;
+    const sentAt = this.#clock.now();
+    return proceed(
+      this.#call(key, () => store.load(uidOfHold(key), NO_TOKEN)),
+      (record) => {
+        if (record === undefined) return undefined;
+        const until = sentAt + record.deadline - record.now;
+        return { held: { ...heldKeyOf(key, record), until }, record };
+      },
+    );
+  }
+
+  /** Releases a hold; if that fails, its deadline ends it. */
+  #drop({ uid, callbacks }: NewSession, { version }: SessionTimes): void {
+    const { store, breakers } = this.#parts;
+    const changes = { absoluteTimeout: 0, removedCallbacks: callbacks };
+    const dropping = attempt(() =>
+      breakers.of(uid).call(() => store.commit(uid, changes, { version }))
+    );
+    if (isPromiseLike(dropping)) dropping.catch(() => {});
+  }
+
+  #call<T>(
+    key: string,
+    ask: () => MaybePromise<T>,
+    onLate?: (answer: T) => void,
+  ): MaybePromise<T> {
+    const breaker = this.#parts.breakers.of(uidOfHold(key));
+    return guarded(
+      () => breaker.call(ask, onLate),
+      (error) => breaker.report(error, {}),
+    );
+  }
+}
+
+/**
+ * Reports a failure, and answers 503 instead. Whether the store has made the change
+ * is unknown then; a hold ends at its deadline.
+ */
+function guarded<T>(
+  act: () => MaybePromise<T>,
+  report: (error: unknown) => void,
+): MaybePromise<T> {
+  const fail = (error: unknown): never => {
+    report(error);
+    throw unkept(error);
+  };
+  try {
+    const answer = act();
+    return isPromiseLike(answer) ? Promise.resolve(answer).catch(fail) : answer;
+  } catch (error) {
+    return fail(error);
+  }
+}

@@ -1,0 +1,215 @@
+import { attempt, type MaybePromise, proceed } from "../base/maybe_promise.ts";
+import { describe } from "../base/describe.ts";
+import { randomId } from "../base/random_id.ts";
+import { HttpError } from "../http/http_error.ts";
+import {
+  checkHold,
+  checkHoldKey,
+  type Hold,
+  type HoldOptions,
+} from "../session/hold.ts";
+import { namedCallbackOf } from "../session/named_callback.ts";
+import {
+  type Session,
+  type SessionChange,
+  SessionEndedError,
+} from "../session.ts";
+import type { EndDelivery } from "./end_delivery.ts";
+import type { HeldKey, HoldBackend, NewHold } from "./hold_backend.ts";
+
+/** The name of the callback by which a session ends its holds. */
+const CALLBACK = "@curfew/hold";
+
+/**
+ * Milliseconds until a hold without a deadline ends, while its session does not
+ * have the callback yet that ends it: this process may die in between.
+ */
+const PROVISIONAL = 30_000;
+
+/** The argument of the callback by which a session ends one hold. */
+type Bond = Pick<HeldKey, "key" | "id">;
+
+/** The members of the registry that holds use. */
+export interface HoldingRegistry {
+  readonly backend: { readonly holds: HoldBackend };
+  readonly delivery: EndDelivery;
+  readonly namedCallbacks: ReadonlyMap<string, unknown>;
+  readonly isClosed: boolean;
+  changed(session: Session, change: SessionChange): void;
+}
+
+/**
+ * The holds of keys by sessions and by the program.
+ *
+ * The backend gives a key to one holder. A hold of a session ends by a named
+ * callback of the session, which is written after the hold was taken.
+ */
+export class Holds {
+  readonly #registry: HoldingRegistry;
+
+  constructor(registry: HoldingRegistry) {
+    this.#registry = registry;
+    // Each process may have to deliver the end of a session with holds.
+    registry.delivery.register(
+      CALLBACK,
+      (bond, { reason }) => {
+        const { key, id } = bond as Bond;
+        const { holds } = registry.backend;
+        return proceed(
+          holds.end(key, (held) => held.id === id, reason),
+          () => {},
+        );
+      },
+    );
+  }
+
+  /** Holds a key for a session, or renews its hold. */
+  async hold(
+    session: Session,
+    key: string,
+    options: HoldOptions,
+  ): Promise<Hold | undefined> {
+    const wanted = this.#holdOf(key, options, session.uid);
+    const { holds } = this.#registry.backend;
+    mustLive(session);
+    const hasDeadline = wanted.length < Infinity;
+    const first = hasDeadline ? wanted : { ...wanted, length: PROVISIONAL };
+    let held = await holds.take(first);
+    let former: HeldKey | undefined;
+    if (held === undefined) {
+      former = await holds.find(key);
+      if (former?.holder !== session.uid) return undefined;
+      held = await holds.take(first, former.fence);
+      if (held === undefined) return undefined;
+    }
+    let isComplete = hasDeadline;
+    try {
+      mustLive(session);
+      this.#bind(session, held);
+      if (former !== undefined) this.#unbind(session, former);
+      await holds.keep(session);
+      isComplete ||= !await holds.isLasting(session);
+    } catch (error) {
+      // A hold that the session had before ends at its deadline.
+      if (former === undefined) await this.#drop(held);
+      throw error;
+    }
+    if (!isComplete) held = await holds.take(wanted, held.fence);
+    if (held === undefined) return undefined;
+    return this.#holdFor(
+      held,
+      session,
+      (seconds) => this.hold(session, key, { ...options, ...seconds }),
+    );
+  }
+
+  /** Releases the hold that a session has of a key; false if it has none. */
+  async release(session: Session, key: string): Promise<boolean> {
+    checkHoldKey("release", key);
+    return await this.#release(
+      key,
+      ({ holder }) => holder === session.uid,
+      session,
+    );
+  }
+
+  /** Holds a key without a session. */
+  async lease(
+    key: string,
+    options: HoldOptions,
+    replaces?: number,
+  ): Promise<Hold | undefined> {
+    const wanted = this.#holdOf(key, options, undefined);
+    if (wanted.length === Infinity) {
+      throw new TypeError(
+        `Cannot hold ${
+          describe(key)
+        }: a hold without a session needs "seconds"`,
+      );
+    }
+    const { holds } = this.#registry.backend;
+    const held = await holds.take(wanted, replaces);
+    if (held === undefined) return undefined;
+    return this.#holdFor(
+      held,
+      undefined,
+      (seconds) => this.lease(key, { ...options, ...seconds }, held.fence),
+    );
+  }
+
+  /** Releases the hold of a fencing number; false if it is no more. */
+  async releaseLease(key: string, fence: number): Promise<boolean> {
+    checkHoldKey("release", key);
+    return await this.#release(key, (held) => held.fence === fence, undefined);
+  }
+
+  #holdFor(
+    held: HeldKey,
+    session: Session | undefined,
+    renew: (seconds: HoldOptions) => Promise<Hold | undefined>,
+  ): Hold {
+    const { key, fence, until } = held;
+    const release = () =>
+      this.#release(key, (held) => held.fence === fence, session);
+    return {
+      key,
+      fence,
+      expiresAt: until / 1000,
+      release,
+      renew: (seconds) => renew(seconds === undefined ? {} : { seconds }),
+      [Symbol.asyncDispose]: async () => void await release(),
+    };
+  }
+
+  async #release(
+    key: string,
+    isMeant: (held: HeldKey) => boolean,
+    session: Session | undefined,
+  ): Promise<boolean> {
+    const { holds } = this.#registry.backend;
+    const released = await holds.end(key, isMeant, undefined);
+    if (released === undefined) return false;
+    if (session?.isActive) this.#unbind(session, released);
+    return true;
+  }
+
+  /** Releases a hold that its caller does not get; at worst its deadline ends it. */
+  async #drop({ key, id }: HeldKey): Promise<void> {
+    const { holds } = this.#registry.backend;
+    const dropping = attempt((): MaybePromise<unknown> =>
+      holds.end(key, (held) => held.id === id, undefined)
+    );
+    await Promise.resolve(dropping).catch(() => {});
+  }
+
+  #bind(session: Session, { key, id }: Bond, isRemoved = false): void {
+    const callback = namedCallbackOf(this.#registry.namedCallbacks, {
+      name: CALLBACK,
+      argument: { key, id },
+      options: undefined,
+    });
+    this.#registry.changed(session, { kind: "callback", callback, isRemoved });
+  }
+
+  #unbind(session: Session, bond: Bond): void {
+    this.#bind(session, bond, true);
+  }
+
+  #holdOf(
+    key: string,
+    options: HoldOptions,
+    holder: string | undefined,
+  ): NewHold {
+    const { namedCallbacks, isClosed } = this.#registry;
+    checkHold(key, options, namedCallbacks);
+    if (isClosed) throw new HttpError(503, "The sessions are closed");
+    const { seconds = Infinity, then, argument } = options;
+    const callback = then === undefined ? undefined : { name: then, argument };
+    const length = Math.ceil(seconds * 1000);
+    return { key, holder, id: randomId(), length, callback };
+  }
+}
+
+function mustLive({ end }: Session): void {
+  if (end !== undefined) throw new SessionEndedError(end);
+}

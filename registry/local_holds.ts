@@ -1,0 +1,131 @@
+import { fenceAfter } from "../base/fence.ts";
+import { DETACH } from "../session/internals.ts";
+import { copyOfArgument } from "../session/named_callback.ts";
+import type { Expiring } from "../session/session_warnings.ts";
+import { Session, type SessionEnd, type SessionEndReason } from "../session.ts";
+import type { HeldKey, HoldBackend, NewHold } from "./hold_backend.ts";
+import type { SessionRegistry } from "./session_registry.ts";
+
+/** A hold in this process, which ends at its deadline. */
+interface LocalHold extends Expiring {
+  readonly held: HeldKey;
+  readonly callback: NewHold["callback"];
+  /** Its entry in the queue of deadlines; 0 for none. */
+  entry: number;
+  /** Whether its callback is being called. */
+  isEnding: boolean;
+}
+
+/** Holds in the memory of this process, which end with it. */
+export class LocalHolds implements HoldBackend {
+  readonly #registry: SessionRegistry;
+  readonly #holds = new Map<string, LocalHold>();
+  #lastFence = 0;
+
+  constructor(registry: SessionRegistry) {
+    this.#registry = registry;
+  }
+
+  take(hold: NewHold, replaces?: number): HeldKey | undefined {
+    const { key, holder, id, length } = hold;
+    const callback = hold.callback && {
+      name: hold.callback.name,
+      argument: copyOfArgument(`hold "${key}"`, hold.callback),
+    };
+    const former = this.#find(key);
+    if (former !== undefined) {
+      const isReplaced = former.held.fence === replaces && !former.isEnding;
+      if (!isReplaced) return undefined;
+      this.#remove(former);
+    }
+    const { queue, clock } = this.#registry;
+    const now = clock.now();
+    const fence = this.#lastFence = fenceAfter(this.#lastFence, now);
+    const held = { key, holder, id, fence, until: now + length };
+    const kept: LocalHold = {
+      held,
+      callback,
+      entry: 0,
+      isEnding: false,
+      checkExpired: (now: number) => {
+        if (now >= held.until) this.#end(kept, "absolute", held.until);
+      },
+    };
+    this.#holds.set(key, kept);
+    if (length < Infinity) kept.entry = queue.add(kept, held.until, now);
+    return held;
+  }
+
+  find(key: string): HeldKey | undefined {
+    const kept = this.#find(key);
+    return kept?.isEnding === false ? kept.held : undefined;
+  }
+
+  end(
+    key: string,
+    isMeant: (held: HeldKey) => boolean,
+    reason: SessionEndReason | undefined,
+  ): HeldKey | undefined {
+    const held = this.find(key);
+    if (held === undefined || !isMeant(held)) return undefined;
+    const kept = this.#holds.get(key)!;
+    if (reason === undefined) this.#remove(kept);
+    else this.#end(kept, reason, this.#registry.clock.now());
+    return held;
+  }
+
+  keep(): void {}
+
+  isLasting(): boolean {
+    return true;
+  }
+
+  /** Ends all holds. */
+  halt(): void {
+    const now = this.#registry.clock.now();
+    for (const kept of [...this.#holds.values()]) {
+      if (!kept.isEnding) this.#end(kept, "shutdown", now);
+    }
+  }
+
+  /** Finds a hold; a timer that is late prolongs none. */
+  #find(key: string): LocalHold | undefined {
+    const kept = this.#holds.get(key);
+    if (kept?.isEnding === false) kept.checkExpired(this.#registry.clock.now());
+    return this.#holds.get(key);
+  }
+
+  #end(kept: LocalHold, reason: SessionEndReason, at: number): void {
+    const { callback, held } = kept;
+    const { key, fence, holder } = held;
+    this.#leaveQueue(kept);
+    if (callback === undefined) return this.#remove(kept);
+    kept.isEnding = true;
+    const registry = this.#registry;
+    const uid = `hold:${encodeURIComponent(key)}`;
+    const session = new Session(registry.site, uid);
+    const late = registry.clock.now() - at;
+    const end: SessionEnd = {
+      session,
+      uid,
+      reason,
+      at: at / 1000,
+      lateness: reason === "absolute" ? Math.round(late) / 1000 : undefined,
+      attempt: 1,
+      hold: { key, fence, holder },
+    };
+    session[DETACH](end);
+    registry.retries.call(end, callback, () => this.#remove(kept));
+  }
+
+  #remove(kept: LocalHold): void {
+    this.#leaveQueue(kept);
+    const { key } = kept.held;
+    if (this.#holds.get(key) === kept) this.#holds.delete(key);
+  }
+
+  #leaveQueue(kept: LocalHold): void {
+    if (kept.entry !== 0) this.#registry.queue.remove(kept.entry);
+    kept.entry = 0;
+  }
+}

@@ -1,0 +1,134 @@
+import { describe } from "../base/describe.ts";
+import {
+  ABOVE_ZERO,
+  checkOptions,
+  type OptionRule,
+  type OptionRules,
+  STRING,
+} from "../base/options.ts";
+
+/** The most characters of a key: databases index no text that is much longer. */
+const MAX_KEY = 200;
+
+/** The options of `session.hold()` and `sessions.hold()`. */
+export interface HoldOptions {
+  /**
+   * Seconds after which the hold ends by itself, if it is not renewed. Infinity
+   * is for holds of sessions only, which then end with their session.
+   *
+   * @default {Infinity}
+   */
+  seconds?: number;
+  /**
+   * The name of a callback of `sessions.onEnd()`. It is called when the hold ends
+   * without a release, once for all processes, and again if it fails. The key stays
+   * taken until it has succeeded.
+   *
+   * @default {undefined}
+   */
+  then?: string;
+  /**
+   * The argument of the callback; a copy is made now.
+   *
+   * @default {undefined}
+   */
+  argument?: unknown;
+}
+
+const ANY: OptionRule = { kind: "any value", isKind: () => true };
+
+const RULES: OptionRules<HoldOptions> = {
+  seconds: ABOVE_ZERO,
+  then: STRING,
+  argument: ANY,
+};
+
+/**
+ * A key that is held: a lock, a seat, a lease.
+ *
+ * With `await using`, the hold is released at the end of the block.
+ */
+export interface Hold extends AsyncDisposable {
+  /** The key. */
+  readonly key: string;
+  /**
+   * The fencing number: greater than that of every earlier hold of the key, in
+   * all processes. Send it with each write to what the key protects, and refuse a
+   * write there whose number is lower than the last one: its holder was too slow.
+   */
+  readonly fence: number;
+  /** When the hold ends without a renewal, in UNIX seconds; or Infinity. */
+  readonly expiresAt: number;
+  /**
+   * Releases the hold; its callback is not called.
+   *
+   * @returns false if it has ended, or was renewed meanwhile.
+   * @throws {HttpError} Rejects with 503 if the store fails.
+   */
+  release(): Promise<boolean>;
+  /**
+   * Renews the hold, from now on.
+   *
+   * @param seconds By default as many as before.
+   * @returns the hold with a greater fencing number; undefined if it has ended.
+   * @throws {RangeError} Rejects if the seconds are not above 0.
+   * @throws {HttpError} Rejects with 503 if the store fails.
+   */
+  renew(seconds?: number): Promise<Hold | undefined>;
+}
+
+/** The hold that an end is about, as callbacks get it. */
+export interface EndedHold {
+  /** The key. */
+  readonly key: string;
+  /** The fencing number. */
+  readonly fence: number;
+  /** The uid of the session that had the hold; undefined for a hold without one. */
+  readonly holder: string | undefined;
+}
+
+/**
+ * Checks the key and the options of a hold.
+ *
+ * @throws {TypeError} If the key is no string, an option is of a wrong kind, or no
+ * callback has the name.
+ * @throws {RangeError} If the key is empty, too long or not well-formed, or if an
+ * option is out of range.
+ */
+export function checkHold(
+  key: string,
+  options: HoldOptions,
+  callbacks: ReadonlyMap<string, unknown>,
+): void {
+  checkHoldKey("hold", key);
+  checkOptions(`hold ${describe(key)}`, options, RULES);
+  const { then } = options;
+  if (then !== undefined && !callbacks.has(then)) {
+    throw new TypeError(
+      `Cannot hold ${
+        describe(key)
+      }: the callback is not registered by onEnd(): ${describe(then)}`,
+    );
+  }
+}
+
+/**
+ * Checks the key of a hold.
+ *
+ * @throws {TypeError} If it is no string.
+ * @throws {RangeError} If it is empty, too long or not well-formed.
+ */
+export function checkHoldKey(verb: string, key: string): void {
+  if (typeof key !== "string") {
+    throw new TypeError(
+      `Cannot ${verb} a key: the key is not a string: ${describe(key)}`,
+    );
+  }
+  if (key === "" || key.length > MAX_KEY || !key.isWellFormed()) {
+    throw new RangeError(
+      `Cannot ${verb} a key: the key is not well-formed, or not 1 to ${MAX_KEY} characters long: ${
+        describe(key.slice(0, MAX_KEY))
+      }`,
+    );
+  }
+}
