@@ -1,5 +1,4 @@
 import { attempt, type MaybePromise, proceed } from "../base/maybe_promise.ts";
-import { describe } from "../base/describe.ts";
 import { randomId } from "../base/random_id.ts";
 import { HttpError } from "../http/http_error.ts";
 import {
@@ -120,13 +119,6 @@ export class Holds {
     replaces?: number,
   ): Promise<Hold | undefined> {
     const wanted = this.#holdOf(key, options, undefined);
-    if (wanted.length === Infinity) {
-      throw new TypeError(
-        `Cannot hold ${
-          describe(key)
-        }: a hold without a session needs "seconds"`,
-      );
-    }
     const { holds } = this.#registry.backend;
     const held = await holds.take(wanted, replaces);
     if (held === undefined) return undefined;
@@ -201,7 +193,8 @@ export class Holds {
     holder: string | undefined,
   ): NewHold {
     const { namedCallbacks, isClosed } = this.#registry;
-    checkHold(key, options, namedCallbacks);
+    const isLease = holder === undefined;
+    checkHold(key, options, { callbacks: namedCallbacks, isLease });
     if (isClosed) throw new HttpError(503, "The sessions are closed");
     const { seconds = Infinity, then, argument } = options;
     const callback = then === undefined ? undefined : { name: then, argument };

@@ -3,8 +3,8 @@ import {
   ABOVE_ZERO,
   checkOptions,
   type OptionRule,
-  type OptionRules,
-  STRING,
+  required,
+  stringThat,
 } from "../base/options.ts";
 
 /** The most characters of a key: databases index no text that is much longer. */
@@ -37,11 +37,16 @@ export interface HoldOptions {
 
 const ANY: OptionRule = { kind: "any value", isKind: () => true };
 
-const RULES: OptionRules<HoldOptions> = {
-  seconds: ABOVE_ZERO,
-  then: STRING,
-  argument: ANY,
-};
+const LEASE_SECONDS: OptionRule = required({
+  ...ABOVE_ZERO,
+  kind: "a finite number of seconds above 0",
+  isInRange: (value: number) => value > 0 && value < Infinity,
+});
+
+const KEY: OptionRule = required(stringThat(
+  `a well-formed text of 1 to ${MAX_KEY} characters`,
+  (key) => key !== "" && key.length <= MAX_KEY && key.isWellFormed(),
+));
 
 /**
  * A key that is held: a lock, a seat, a lease.
@@ -90,6 +95,7 @@ export interface EndedHold {
 /**
  * Checks the key and the options of a hold.
  *
+ * @param isLease Whether the hold has no session, so that it needs a deadline.
  * @throws {TypeError} If the key is no string, an option is of a wrong kind, or no
  * callback has the name.
  * @throws {RangeError} If the key is empty, too long or not well-formed, or if an
@@ -98,18 +104,20 @@ export interface EndedHold {
 export function checkHold(
   key: string,
   options: HoldOptions,
-  callbacks: ReadonlyMap<string, unknown>,
+  { callbacks, isLease }: {
+    readonly callbacks: ReadonlyMap<unknown, unknown>;
+    readonly isLease: boolean;
+  },
 ): void {
   checkHoldKey("hold", key);
-  checkOptions(`hold ${describe(key)}`, options, RULES);
-  const { then } = options;
-  if (then !== undefined && !callbacks.has(then)) {
-    throw new TypeError(
-      `Cannot hold ${
-        describe(key)
-      }: the callback is not registered by onEnd(): ${describe(then)}`,
-    );
-  }
+  checkOptions(`hold ${describe(key)}`, options, {
+    seconds: isLease ? LEASE_SECONDS : ABOVE_ZERO,
+    then: {
+      kind: "the name of a callback of onEnd()",
+      isKind: (name) => callbacks.has(name),
+    },
+    argument: ANY,
+  });
 }
 
 /**
@@ -119,16 +127,5 @@ export function checkHold(
  * @throws {RangeError} If it is empty, too long or not well-formed.
  */
 export function checkHoldKey(verb: string, key: string): void {
-  if (typeof key !== "string") {
-    throw new TypeError(
-      `Cannot ${verb} a key: the key is not a string: ${describe(key)}`,
-    );
-  }
-  if (key === "" || key.length > MAX_KEY || !key.isWellFormed()) {
-    throw new RangeError(
-      `Cannot ${verb} a key: the key is not well-formed, or not 1 to ${MAX_KEY} characters long: ${
-        describe(key.slice(0, MAX_KEY))
-      }`,
-    );
-  }
+  checkOptions(`${verb} a key`, { key }, { key: KEY });
 }

@@ -338,7 +338,7 @@ entry<HoldOptions>(
     }),
   {
     seconds: number(0, -1, NaN),
-    then: { kind: [5, null, {}] },
+    then: { kind: [5, null, {}, "nothing"] },
     argument: { kind: [() => {}] },
   },
   { then: "free" },

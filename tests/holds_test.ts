@@ -278,7 +278,7 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
     await assertRejects(
       () => session.hold("a", { then }),
       TypeError,
-      'Cannot hold "a": the callback is not registered by onEnd(): "nothing"',
+      'Cannot hold "a": then is not the name of a callback of onEnd(): "nothing"',
     );
     const argument = () => {};
     await assertRejects(
@@ -289,7 +289,7 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
     await assertRejects(
       () => sessions.hold("a", {} as never),
       TypeError,
-      'Cannot hold "a": a hold without a session needs "seconds"',
+      'Cannot hold "a": seconds is not a finite number of seconds above 0',
     );
     assert(await session.hold("a".repeat(200)));
     assert(await session.hold("Käse/\0 ?"));

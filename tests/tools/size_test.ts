@@ -15,7 +15,7 @@ async function sizeOf(entry: string): Promise<number> {
   return (await new Response(zipped).bytes()).length / 1024;
 }
 
-for (const [entry, limit] of [["sessions.ts", 28], ["mod.ts", 60]] as const) {
+for (const [entry, limit] of [["sessions.ts", 29], ["mod.ts", 60]] as const) {
   testWith(
     ["run"],
     `${entry} is at most ${limit} KiB, minified and gzipped`,
