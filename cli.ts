@@ -1,33 +1,35 @@
 /**
- * The program: serves a folder of files and scripts, with sessions.
+ * The program: serves a folder of files and scripts, with sessions, and looks after
+ * the sessions that a site has in a store.
  *
  * ```sh
  * deno run --allow-net --allow-read jsr:@curfew/web/cli serve --path ./site
+ * deno run --allow-read --allow-write jsr:@curfew/web/cli sessions list --store sqlite:./sessions.db
  * ```
  *
- * The program serves the files of the folder, and the resources that its scripts
+ * `serve` serves the files of the folder, and the resources that its scripts
  * export: `clock.resource.ts` as `/clock`, as `ScriptDirectory` describes. Scripts
- * import Curfew by the name and version with which the program was started.
- * `--help` lists the options. A log file or a Unix socket needs `--allow-write`
- * too, and scripts may need more. If the `deno.json` has a set of permissions, as
- * Curfew's own has, `-P` grants them.
+ * import Curfew by the name and version with which the program was started. A log
+ * file or a Unix socket needs `--allow-write` too, and scripts may need more. If the
+ * `deno.json` has a set of permissions, as Curfew's own has, `-P` grants them. Ctrl-C
+ * lets running requests finish, and ends the sessions.
  *
- * Ctrl-C lets running requests finish, and ends the sessions. Then the program
- * exits with 0. It exits with 1 if it cannot serve, and with 2 if the command line
- * is not valid.
+ * `sessions` lists, shows and ends sessions, and lists, retries and deletes dead
+ * letters, in SQLite, Redis or PostgreSQL. It loads the client of a server,
+ * `npm:redis` or `npm:pg`, only for such a store.
  *
- * From Twisted's `twist web`.
+ * `--help` lists the options of each command. The program exits with 0 after
+ * success, with 1 after a failure, and with 2 if the command line is not valid.
+ *
+ * `serve` is from Twisted's `twist web`.
  *
  * @module
  */
 
 import config from "./deno.json" with { type: "json" };
-import {
-  helpText,
-  parseCommandLine,
-  type ServeOptions,
-  UsageError,
-} from "./program/cli_options.ts";
+import { manageSessions } from "./commands/manage_sessions.ts";
+import { parseCommandLine, type ServeOptions } from "./program/cli_options.ts";
+import { UsageError } from "./program/command_line.ts";
 import { describe } from "./base/describe.ts";
 import { visible } from "./base/visible_text.ts";
 import { type HttpServer, listen } from "./listen.ts";
@@ -55,11 +57,20 @@ import { type SessionFactory, Site, type SiteOptions } from "./site.ts";
  */
 export async function main(args: readonly string[]): Promise<number> {
   try {
-    const options = parseCommandLine(args);
-    if (options === "help") console.log(helpText());
-    else if (options === "version") console.log(`curfew ${config.version}`);
-    else await serve(options);
-    return 0;
+    const task = parseCommandLine(args);
+    switch (task.act) {
+      case "print":
+        console.log(task.text);
+        return 0;
+      case "print version":
+        console.log(`curfew ${config.version}`);
+        return 0;
+      case "serve":
+        await serve(task.options);
+        return 0;
+      case "sessions":
+        return await manageSessions(task.options) ? 0 : 1;
+    }
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const isUsage = error instanceof UsageError;

@@ -46,6 +46,8 @@ interface Delivery extends LeasedEnd {
   triedAt: number;
   /** When a call failed first, in UNIX milliseconds of the store. */
   failingSince: number | undefined;
+  /** Tells the store the outcome; undefined until all calls have been made. */
+  finish: ((fence: string) => MaybePromise<boolean>) | undefined;
   readonly isDone: PromiseWithResolvers<void>;
 }
 
@@ -157,6 +159,7 @@ export class ClaimedEnds {
       acceptedAt: this.#clock.now(),
       triedAt: Infinity,
       failingSince: claim.failingSince,
+      finish: undefined,
       renewal: undefined,
       end: undefined,
       calls: [],
@@ -220,7 +223,9 @@ export class ClaimedEnds {
 
   #leave(delivery: Delivery, delay = 0): MaybePromise<void> {
     this.#lose(delivery);
-    const { claim, failingSince, calls, end } = delivery;
+    const { claim, failingSince, calls, end, finish } = delivery;
+    // All its callbacks have been called: it is not left to another process.
+    if (finish !== undefined) return this.#leases.conclude(claim, finish);
     const hasFailed = end !== undefined && failingSince !== undefined;
     const progress = hasFailed ? progressOf(calls) : undefined;
     return this.#leases.release(claim, delay, progress);
@@ -306,6 +311,7 @@ export class ClaimedEnds {
     act: (fence: string) => MaybePromise<boolean>,
   ): void {
     const { claim } = delivery;
+    delivery.finish = act;
     const again = () => {
       this.#later(delivery, PAUSE, () => this.#finish(delivery, as, act));
     };

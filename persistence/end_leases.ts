@@ -82,6 +82,14 @@ export class EndLeases<T extends LeasedEnd> {
     );
   }
 
+  /** Concludes a claimed end, whose callbacks have been called, for good. */
+  conclude(
+    { fence }: ClaimedEnd,
+    act: (fence: string) => MaybePromise<boolean>,
+  ): MaybePromise<void> {
+    return this.#tend(() => act(fence));
+  }
+
   get #renewEvery(): number {
     return this.#parts.lease * RENEW_AFTER;
   }

@@ -5,6 +5,7 @@ import {
 } from "../base/maybe_promise.ts";
 import type { Lookup } from "../registry/lookup.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
+import { ACCESS, FIND_TOKEN } from "../session/internals.ts";
 import type { LoadedSession, SessionStore } from "../stores/store.ts";
 import type { EndClaims } from "./end_claims.ts";
 import { NO_TOKEN } from "./record_calls.ts";
@@ -53,14 +54,15 @@ export class RecordLoads {
     if (loads.some(isPromiseLike)) return Promise.all(loads).then(() => {});
   }
 
-  /** Whether tokens open several sessions, by the records that were loaded. */
+  /** Whether tokens open several sessions, whose records were loaded. */
   #areInConflict(lookups: readonly Lookup[]): boolean {
-    const opened = lookups.filter(({ loaded, key }) =>
-      loaded?.tokens.some(({ hash, generation, until }) =>
-        hash === key && loaded.now < until &&
-        generation >= loaded.loginGeneration
-      )
-    );
+    const { sessions, clock } = this.#registry;
+    const opened = lookups.filter(({ uid, key }) => {
+      const session = sessions.get(uid);
+      const token = session?.[FIND_TOKEN](key);
+      return token !== undefined && clock.now() < token.until &&
+        token.generation >= (session?.[ACCESS]?.loginGeneration ?? 0);
+    });
     return new Set(opened.map(({ uid }) => uid)).size > 1;
   }
 

@@ -169,7 +169,7 @@ export class SessionWrites {
     isWanted: () => boolean,
     tries = 1,
   ): MaybePromise<void> {
-    return proceed(
+    const touching = proceed(
       this.#calls.send(session, state, {
         changes: { idle: 0 },
         conditions: { version: state.version },
@@ -186,6 +186,8 @@ export class SessionWrites {
         );
       },
     );
+    // Other writes wait, also while the record is loaded.
+    return isPromiseLike(touching) ? state.track(touching) : touching;
   }
 
   /** Keeps waiting changes for later; they overwrite no newer ones. */

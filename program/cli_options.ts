@@ -1,6 +1,19 @@
-import { parseArgs } from "node:util";
 import { describe } from "../base/describe.ts";
+import {
+  type CommandSyntax,
+  type Option,
+  type Options,
+  optionsHelp,
+  readCommandLine,
+  UsageError,
+} from "./command_line.ts";
 import { parseEndpoint } from "./endpoint.ts";
+import {
+  parseSessionsOptions,
+  SESSIONS,
+  sessionsHelp,
+  type SessionsOptions,
+} from "./sessions_options.ts";
 
 /** The options of the command `serve`. */
 export interface ServeOptions {
@@ -22,21 +35,7 @@ export interface ServeOptions {
   readonly trustProxy: boolean;
 }
 
-/** Thrown for a command line that is not valid. */
-export class UsageError extends Error {
-  override name = "UsageError";
-}
-
-/** An option of the command line. */
-interface Option {
-  readonly short?: string;
-  /** The placeholder for the value; undefined if the option takes none. */
-  readonly value?: string;
-  readonly isRepeatable?: boolean;
-  readonly help: readonly string[];
-}
-
-const OPTIONS: ReadonlyMap<string, Option> = new Map<string, Option>([
+const OPTIONS: Options = new Map<string, Option>([
   ["path", { value: "FOLDER", help: ["The folder to serve (default: .)"] }],
   ["listen", {
     value: "ENDPOINT",
@@ -69,30 +68,31 @@ const OPTIONS: ReadonlyMap<string, Option> = new Map<string, Option>([
     help: ["Show errors in responses, for development only"],
   }],
   ["trust-proxy", { help: ["Trust the reverse proxy (X-Forwarded-For)"] }],
-  ["help", { short: "h", help: ["Print this"] }],
-  ["version", { help: ["Print the version"] }],
 ]);
 
-/** The column at which the help of each option begins. */
-const HELP_COLUMN = 33;
+/** The parsed command line: what the program is to do. */
+export type Task =
+  | { readonly act: "print"; readonly text: string }
+  | { readonly act: "print version" }
+  | { readonly act: "serve"; readonly options: ServeOptions }
+  | { readonly act: "sessions"; readonly options: SessionsOptions };
 
-/** Returns the output of `--help`, at most 80 columns wide. */
-export function helpText(): string {
-  const options = [...OPTIONS].flatMap(([name, { short, value, help }]) => {
-    const flag = `${short === undefined ? "   " : `-${short},`} --${name}`;
-    const title = `  ${flag}${value === undefined ? "" : ` ${value}`}`;
-    return help.map((line, index) =>
-      (index === 0 ? title : "").padEnd(HELP_COLUMN) + line
-    );
-  });
+const COMMANDS: ReadonlyMap<string, CommandSyntax> = new Map([
+  ["serve", { failure: "Cannot serve", options: OPTIONS }],
+  ["sessions", SESSIONS],
+]);
+
+/** Returns the output of `serve --help`, at most 80 columns wide. */
+function serveHelp(): string {
   return `Usage: curfew serve [OPTIONS]
+       curfew sessions COMMAND --store STORE [OPTIONS]
 
 Serves a folder until Ctrl-C: its files, and the resources that its scripts
 export. The resource of clock.resource.ts is served as /clock. Names that begin
-with a dot are not served.
+with a dot are not served. "curfew sessions --help" explains the other command.
 
 Options:
-${options.join("\n")}
+${optionsHelp(OPTIONS)}
 
 Run Deno with --allow-net and --allow-read; for a Unix socket or a log file with
 --allow-write too.`;
@@ -104,38 +104,19 @@ Run Deno with --allow-net and --allow-read; for a Unix socket or a log file with
  * @throws {UsageError} If it is not valid; the message shows the option and the
  * value.
  */
-export function parseCommandLine(
-  args: readonly string[],
-): ServeOptions | "help" | "version" {
-  const { positionals, tokens } = parseArgs({
-    args: [...args],
-    options: Object.fromEntries(
-      [...OPTIONS].map(([name, { short, value }]) => {
-        const type = value === undefined ? "boolean" : "string";
-        return [name, short === undefined ? { type } : { type, short }];
-      }),
-    ),
-    allowPositionals: true,
-    // The messages of the strict mode do not show the value.
-    strict: false,
-    tokens: true,
-  });
-  const options = tokens.filter((token) => token.kind === "option");
-  for (const flag of ["help", "version"] as const) {
-    if (options.some(({ name }) => name === flag)) return flag;
+export function parseCommandLine(args: readonly string[]): Task {
+  const line = readCommandLine(args, COMMANDS);
+  const isSessions = line.command === "sessions";
+  if (line.question === "version") return { act: "print version" };
+  if (line.question === "help") {
+    return { act: "print", text: isSessions ? sessionsHelp() : serveHelp() };
   }
-  const values = new Map<string, string[]>();
-  for (const token of options) {
-    const value = valueOf(token, values.has(token.name));
-    values.set(token.name, [...values.get(token.name) ?? [], value]);
+  if (isSessions) {
+    return { act: "sessions", options: parseSessionsOptions(line) };
   }
-  const [command, extra] = positionals;
-  if (command === undefined) throw new UsageError("Cannot run: no command");
-  if (command !== "serve") {
-    throw new UsageError(`Cannot run ${describe(command)}: no such command`);
-  }
+  const { values, operands: [extra] } = line;
   if (extra !== undefined) refuse(`unexpected argument ${describe(extra)}`);
-  return {
+  const options: ServeOptions = {
     path: values.get("path")?.[0] ?? ".",
     endpoints: (values.get("listen") ?? ["tcp:8080"]).map(checkEndpoint),
     indexNames: values.get("index") ?? ["index.html", "index.htm"],
@@ -145,36 +126,7 @@ export function parseCommandLine(
     displayTracebacks: values.has("display-tracebacks"),
     trustProxy: values.has("trust-proxy"),
   };
-}
-
-/** An option as parseArgs returns it. */
-interface OptionToken {
-  readonly name: string;
-  /** The name with its dashes. */
-  readonly rawName: string;
-  readonly value: string | undefined;
-  /** Whether the value follows an equals sign. */
-  readonly inlineValue: boolean | undefined;
-}
-
-/** Returns the value of an option, or "" if the option takes none. */
-function valueOf(token: OptionToken, isRepeated: boolean): string {
-  const { name, rawName, value, inlineValue } = token;
-  const option = OPTIONS.get(name);
-  if (option === undefined) return refuse(`unknown option ${rawName}`);
-  if (option.value === undefined) {
-    return value === undefined
-      ? ""
-      : refuse(`${rawName} takes no value: ${describe(value)}`);
-  }
-  if (!value) return refuse(`${rawName} needs a value, ${option.value}`);
-  if (!inlineValue && /^-./.test(value)) {
-    refuse(`${rawName} needs a value, ${option.value}, not ${describe(value)}`);
-  }
-  if (isRepeated && !option.isRepeatable) {
-    refuse(`${rawName} is given twice: ${describe(value)}`);
-  }
-  return value;
+  return { act: "serve", options };
 }
 
 function checkEndpoint(description: string): string {

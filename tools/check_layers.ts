@@ -26,7 +26,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "stores/redis_store.ts",
     "stores/sqlite_store.ts",
   ],
-  ["sessions.ts"],
+  ["sessions.ts", "commands"],
   ["request.ts", "adapters"],
   ["resource.ts"],
   ["resources", "metrics"],

@@ -11,6 +11,8 @@
  * each with as many seeds. `--seed` is the first seed; alone it prints its log, and
  * with `--calls` the calls of the store too.
  *
+ * `--first` ends at the first seed that fails, and names the promise.
+ *
  * For a seed that fails it prints the shortest log that still fails, and the
  * command that replays it. Exits with 1 then.
  *
@@ -58,7 +60,7 @@ export interface Simulation {
 /** Simulates many seeds of one mode. */
 export async function simulate(options: SimulateOptions): Promise<Simulation> {
   const { mode, store, seed: first, seeds, isStopping = false } = options;
-  using seams = replaceGlobals(() => simulated.now());
+  using seams = replaceGlobals(simulated);
   using makers = storeMaker(store);
   const failures: Failure[] = [];
   const sums = { asks: 0, sessions: 0, events: 0, mishaps: 0 };
@@ -85,7 +87,7 @@ export async function simulatePart(
   part: Part = WHOLE,
   isVerbose = false,
 ): Promise<Run> {
-  using seams = replaceGlobals(() => simulated.now());
+  using seams = replaceGlobals(simulated);
   using makers = storeMaker(store);
   const plan = partOf(planOf(seed, mode), part);
   const mishaps = part.mishaps === undefined
@@ -130,6 +132,7 @@ async function main(): Promise<number> {
       steps: { type: "string" },
       mishaps: { type: "string" },
       calls: { type: "boolean", default: false },
+      first: { type: "boolean", default: false },
     },
   });
   const { mode, seed = "1", seeds, steps, mishaps } = values;
@@ -153,10 +156,18 @@ async function main(): Promise<number> {
       store,
       seed: Number(seed),
       seeds: Number(seeds ?? 1000),
+      isStopping: values.first,
     };
     const { failures, sums } = await simulate(options);
     const seconds = (performance.now() - began) / 1000;
     failed += failures.length;
+    if (values.first) {
+      for (const { seed, run } of failures) {
+        const { promise, text } = run.violations[0]!;
+        console.log(`Seed ${seed}: promise ${promise}, ${text.split("\n")[0]}`);
+      }
+      continue;
+    }
     console.log(
       `${mode}: ${options.seeds} seeds, ${failures.length} failed; ` +
         `${sums.asks} requests, ${sums.sessions} sessions, ` +

@@ -116,11 +116,14 @@ export class SqliteEnds {
   /** As {@linkcode SessionStore.acknowledge}. */
   acknowledge(uid: string, fence: string): boolean {
     return this.#database.write("acknowledge an end in", () => {
-      const row = this.#statements.selectFacts.get(uid) as Row | undefined;
-      if (!isOne(this.#statements.acknowledge.run(uid, fence))) return false;
+      const row = this.#statements.acknowledge.get(uid, fence);
+      if (row === undefined) return false;
       const now = this.#clock.now();
       this.#statements.freeUids.run(now);
-      this.#statements.takeUid.run(uid, uidTakenUntil(now, row!.deadline));
+      this.#statements.takeUid.run(
+        uid,
+        uidTakenUntil(now, row.deadline as number),
+      );
       return true;
     });
   }

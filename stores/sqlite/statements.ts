@@ -121,7 +121,9 @@ export function prepareStatements(database: SqliteDatabase): Statements {
     renew: database.prepare(`
       UPDATE session SET due = ?, leasedAt = ?, leaseSteadyAt = ?
       WHERE ${IS_CLAIMED}`),
-    acknowledge: database.prepare(`DELETE FROM session WHERE ${IS_CLAIMED}`),
+    acknowledge: database.prepare(
+      `DELETE FROM session WHERE ${IS_CLAIMED} RETURNING deadline`,
+    ),
     takeUid: database.prepare(`
       INSERT INTO takenUid (uid, freeAt) VALUES (?, ?)
       ON CONFLICT DO UPDATE SET freeAt = excluded.freeAt`),

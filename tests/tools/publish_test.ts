@@ -14,6 +14,7 @@ const PUBLISHED = [
   "adapters",
   "base",
   "cli.ts",
+  "commands",
   "deno.json",
   "docs",
   "examples",

@@ -11,7 +11,9 @@ export interface Seams extends Disposable {
  * Replaces the random numbers and the clock of the process by simulated ones, as
  * FakeTime does. Timers of the process throw: all timers are those of a `Clock`.
  */
-export function replaceGlobals(now: () => number): Seams {
+export function replaceGlobals(
+  clock: { now(): number; monotonic(): number },
+): Seams {
   const { getRandomValues, randomUUID } = crypto;
   const { random } = Math;
   const { now: dateNow } = Date;
@@ -38,8 +40,8 @@ export function replaceGlobals(now: () => number): Seams {
     ) as ReturnType<typeof randomUUID>;
   };
   Math.random = () => numbers.next();
-  Date.now = () => Math.floor(now());
-  performance.now = () => now();
+  Date.now = () => Math.floor(clock.now());
+  performance.now = () => clock.monotonic();
   globalThis.setTimeout = Object.assign(() => {
     throw new Error("Cannot set a timer of the process in a simulation");
   }, setTimeout) as typeof setTimeout;

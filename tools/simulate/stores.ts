@@ -5,9 +5,15 @@ import type { SessionStore } from "../../stores/store.ts";
 /** The stores that can be simulated. */
 export type StoreKind = "memory" | "sqlite";
 
+/** The clock of a store. */
+export interface StoreClock {
+  now(): number;
+  monotonic(): number;
+}
+
 /** Makes a store for each run, and closes the last one at the end. */
 export interface StoreMaker extends Disposable {
-  make(clock: { now(): number }): SessionStore;
+  make(clock: StoreClock): SessionStore;
 }
 
 /** Returns the maker of a kind of stores. */
@@ -29,6 +35,7 @@ export function storeMaker(kind: StoreKind): StoreMaker {
         path: ":memory:",
         clock: {
           now: () => clock.now(),
+          monotonic: () => clock.monotonic(),
           // It polls for other connections, and there are none.
           setTimeout: () => 0,
           clearTimeout: () => {},

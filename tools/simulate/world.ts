@@ -9,6 +9,7 @@ import type { AskStep, Plan, Step, TroubleStep } from "./plan.ts";
 import { Program, type ProgramWorld, statusOf } from "./program.ts";
 import { Schedule } from "./schedule.ts";
 import type { Seams } from "./seams.ts";
+import type { StoreClock } from "./stores.ts";
 import { Truth } from "./truth.ts";
 import { Wire } from "./wire.ts";
 
@@ -32,14 +33,17 @@ export interface RunOptions {
   /** Whether the log shows the calls of the store too. */
   readonly isVerbose?: boolean;
   /** Makes the store, whose clock is given. */
-  makeStore(clock: { now(): number }): SessionStore;
+  makeStore(clock: StoreClock): SessionStore;
 }
 
 /** Milliseconds that the world goes on when all ends have been told. */
 const AFTERWARDS = 1500;
 
 /** The simulated time, set by the world that runs. */
-export const simulated: { now: () => number } = { now: () => 0 };
+export const simulated: { now: () => number; monotonic: () => number } = {
+  now: () => 0,
+  monotonic: () => 0,
+};
 
 /** Simulates a plan. */
 export async function runPlan(
@@ -69,7 +73,11 @@ export class World implements ProgramWorld {
   constructor({ seed, plan, mishaps, isVerbose, makeStore }: RunOptions) {
     this.plan = plan;
     const { schedule } = this;
-    simulated.now = () => this.#storeClock.at(schedule.now);
+    const clock: StoreClock = {
+      now: () => this.#storeClock.at(schedule.now),
+      monotonic: () => schedule.now,
+    };
+    Object.assign(simulated, clock);
     this.truth = new Truth(this.#storeClock);
     this.#mishaps = new Mishaps(seed, plan.rates, mishaps);
     this.model = new Model(this);
@@ -77,7 +85,7 @@ export class World implements ProgramWorld {
       schedule,
       mishaps: this.#mishaps,
       truth: this.truth,
-      store: makeStore({ now: () => this.#storeClock.at(schedule.now) }),
+      store: makeStore(clock),
       isDirect: plan.isDirect,
       say: (text) => this.say(text),
       sayCall: isVerbose === true
