@@ -55,6 +55,7 @@ export class RecordCreation {
     const takeOver = (): MaybePromise<void> => {
       state.isInDoubt = false;
       state.isCreated = true;
+      if (changes.addedCallbacks !== undefined) state.areCallbacksUnsure = true;
       putBack(state, changes);
       state.unsure = { changes: {}, operations: [], version: -1 };
       return proceed(

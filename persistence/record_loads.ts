@@ -44,7 +44,10 @@ export class RecordLoads {
   load(lookups: readonly Lookup[]): MaybePromise<void> {
     if (lookups.length < 2) return this.#loadAll(lookups, true);
     return proceed(this.#loadAll(lookups, false), () => {
-      if (!this.#areInConflict(lookups)) return this.#loadAll(lookups, true);
+      // The request is answered 503 if one of them could not be looked up.
+      const hasFailed = lookups.some(({ failure }) => failure !== undefined);
+      if (hasFailed || this.#areInConflict(lookups)) return;
+      return this.#loadAll(lookups, true);
     });
   }
 

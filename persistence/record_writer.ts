@@ -273,14 +273,16 @@ export class RecordWriter {
     if (isPromiseLike(touching)) touching.catch(this.#reporter(session));
   }
 
-  /** Builds the change that takes back the touch of a load. */
+  /** Builds the change that takes back the touch of a load, unless it counts. */
   untouch(
     session: Session,
     loaded: LoadedSession,
+    isKept: boolean,
   ): SessionChanges | undefined {
     const { touchedAt, touchedBefore } = loaded;
-    if (touchedAt === touchedBefore) return undefined;
     const state = this.#parts.loader.stateOf(session);
+    if (isKept) state?.keepTouch(loaded);
+    if (isKept || touchedAt === touchedBefore) return undefined;
     return state?.untouch(touchedAt, touchedBefore);
   }
 

@@ -193,6 +193,8 @@ export class SessionWrites {
   /** Keeps waiting changes for later; they overwrite no newer ones. */
   postpone(session: Session, state: StoredState): void {
     if (!state.isCreated || !session.isActive) return;
+    // The outcome of an earlier write is being determined.
+    if (state.writing !== undefined) return;
     const { operations } = state;
     const changes = takeChanges(session, state, this.#grace);
     if (changes !== undefined) {

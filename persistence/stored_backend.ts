@@ -208,6 +208,8 @@ export class StoredBackend implements StoreBackend {
 
   deliver(end: SessionEnd): void {
     this.#claims.of(end.uid).deliver(end);
+    // At a deadline no request holds the session.
+    if (end.lateness === undefined) this.#visits.end(end);
   }
 
   /** Extends the deadline in the store while a request is under way. */

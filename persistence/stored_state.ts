@@ -81,6 +81,8 @@ export class StoredState {
   writing: Promise<void> | undefined = undefined;
   /** Touches of loads to take back, each with the touch before it. */
   readonly #untouches = new Map<number, number>();
+  /** The last touch of a load that counts, in UNIX milliseconds of the store. */
+  #keptAt = -Infinity;
 
   /** Sets the version, as it was answered now. */
   setVersion(version: number, now: number): void {
@@ -90,7 +92,7 @@ export class StoredState {
 
   /** Whether an answer is older than what is known: it has overtaken another. */
   isOld({ version }: SessionTimes, sentAt: number): boolean {
-    return version < this.version && sentAt < this.#versionAt;
+    return version < this.version && sentAt <= this.#versionAt;
   }
 
   /** Whether a clock was set, so that times taken over before are wrong. */
@@ -112,6 +114,11 @@ export class StoredState {
     ]));
   }
 
+  /** Notes that the touch of a load counts, and is not taken back. */
+  keepTouch({ touchedAt }: LoadedSession): void {
+    this.#keptAt = Math.max(this.#keptAt, touchedAt);
+  }
+
   /** Notes that a load has touched the session. */
   noteTouch({ touchedAt, touchedBefore }: LoadedSession): void {
     // Another touch of the same millisecond may have been taken back.
@@ -127,7 +134,7 @@ export class StoredState {
     let to = before;
     for (;;) {
       const earlier = this.#untouches.get(to);
-      if (earlier === undefined || earlier >= to) break;
+      if (earlier === undefined || earlier >= to || to <= this.#keptAt) break;
       to = earlier;
     }
     this.#untouches.delete(touchedAt);

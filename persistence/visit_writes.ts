@@ -99,9 +99,9 @@ export class VisitWrites {
     }
     if (session !== undefined) {
       const loaded = lookup?.loaded;
-      const extra = loaded === undefined || visit.wasTouched
+      const extra = loaded === undefined
         ? undefined
-        : this.#parts.writer.untouch(session, loaded);
+        : this.#parts.writer.untouch(session, loaded, visit.wasTouched);
       const drops = loaded === undefined ? undefined : lookup?.drops;
       write(() =>
         this.#parts.writer.flush(session, {

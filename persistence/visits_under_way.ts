@@ -1,5 +1,6 @@
 import type { BackendVisit } from "../registry/session_backend.ts";
-import type { Session } from "../session.ts";
+import { DETACH } from "../session/internals.ts";
+import type { Session, SessionEnd } from "../session.ts";
 
 /** The requests that have to be waited for. */
 export class VisitsUnderWay {
@@ -23,6 +24,17 @@ export class VisitsUnderWay {
   remove(visit: BackendVisit): void {
     this.#waiting.delete(visit);
     this.#visits.delete(visit);
+  }
+
+  /**
+   * Ends a session for the requests that have another object of it: this process
+   * forgot the session meanwhile, and loaded it again.
+   */
+  end(end: SessionEnd): void {
+    for (const { ownSession } of this.#visits) {
+      if (ownSession?.uid !== end.uid || !ownSession.isActive) continue;
+      if (ownSession !== end.session) ownSession[DETACH](end);
+    }
   }
 
   /** Whether the handler of a request that has a session has not answered yet. */

@@ -94,7 +94,7 @@ export class Model {
     for (const key of KEYS) {
       const value = after.values.get(key);
       if (value === before.values.get(key)) continue;
-      if (value === undefined) this.#judgeDeletion(uid, key);
+      if (value === undefined) this.#judgeDeletion(uid, key, call.life);
       else this.#judgeValue(key, value, before);
     }
   }
@@ -127,7 +127,8 @@ export class Model {
         .every((each) => OPENING.has(each));
       if (
         isOpening && ask.left === undefined && ask.got === undefined &&
-        !life.host.wall.wasSet(0, at) && !this.#isHiddenHere(ask, named, at)
+        !life.host.wall.wasSet(0, at) && !truth.clock.wasSet(0, at) &&
+        !this.#isHiddenHere(ask, named, at)
       ) {
         this.#fail(12, `${ask.name} does not see the session of its token`);
       }
@@ -316,7 +317,8 @@ export class Model {
     const { ask } = write;
     // A session whose creation failed is created once more for its end.
     // A clock that is set forward makes the program give up earlier than the store.
-    const isEarly = ask.life.host.wall.wasSet(write.at, Infinity);
+    const isEarly = ask.life.host.wall.wasSet(write.at, Infinity) ||
+      this.#world.truth.clock.wasSet(write.at, Infinity);
     if (
       ask.status === 503 && !write.isLate && before !== undefined && !isEarly
     ) {
@@ -347,14 +349,17 @@ export class Model {
     );
   }
 
-  #judgeDeletion(uid: string, key: string): void {
+  #judgeDeletion(uid: string, key: string, life: Life): void {
     const { now } = this.#world.schedule;
     const deletion = this.#writes.find((write) =>
       write.value === undefined && write.uid === uid && write.key === key &&
+      write.ask.life === life &&
       write.at <= now && !this.#deletions.has(write) &&
       (write.ask.answeredAt ?? Infinity) >= now
     );
+    // A store whose clock is set back makes writes that it should refuse.
     if (deletion === undefined) {
+      if (this.#world.truth.clock.wasSet(0, Infinity)) return;
       this.#fail(17, `"${key}" of ${this.#name(uid)} is deleted once more`);
     } else this.#deletions.add(deletion);
   }
