@@ -3,6 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { ROOT, testWith } from "../helpers_process.ts";
+import { readDocuments } from "./helpers_documents.ts";
 
 /** What a run of the benchmarks writes: it may not have been made yet. */
 const MEASURED = "../../bench/results.json";
@@ -11,19 +12,6 @@ const MEASURED = "../../bench/results.json";
 interface Block {
   readonly line: number;
   readonly info: string;
-}
-
-/** The documents by their paths in the checkout. */
-function readDocuments(): Map<string, string> {
-  const documents = new Map<string, string>();
-  for (const folder of ["", "docs/"]) {
-    for (const { name } of Deno.readDirSync(new URL(folder, ROOT))) {
-      if (!name.endsWith(".md")) continue;
-      const path = folder + name;
-      documents.set(path, Deno.readTextFileSync(new URL(path, ROOT)));
-    }
-  }
-  return documents;
 }
 
 /** The lines of a document outside its blocks of code, and the blocks. */

@@ -1,0 +1,62 @@
+/**
+ * What the documents name though it is not of this repository: headers, and what
+ * other libraries, systems and versions have.
+ *
+ * @module
+ */
+
+/** The names by document; those of `*` may be in each. */
+export const FOREIGN: Readonly<Record<string, readonly string[]>> = {
+  "*": [
+    // HTTP.
+    ...["Accept", "Allow", "Authorization", "ETag", "Forwarded", "Host"],
+    ...["HttpOnly", "Lax", "Origin", "SameSite", "Secure", "Vary"],
+    "Authorization: Bearer",
+    // Members of web types, and @std/testing.
+    ...["request.request.body", "FakeTime"],
+  ],
+  "CHANGELOG.md": [
+    // What 0.1.0 had, and Twisted has.
+    ...["store.listAside()", "AsideEnd", "EndNews", "sessionCookie"],
+    ...["session.lateness", "site.makePassingSession()"],
+  ],
+  "README.md": ["regenerate()", "saveUninitialized"],
+  "SECURITY.md": ["LimitNOFILE"],
+  "docs/deploying.md": [
+    ...["masterPoolSize", "redisOptions: { commandTimeout: 2000 }"],
+    "sessions.db",
+  ],
+  "docs/frameworks.md": ["request.visit"],
+  "docs/from_express_session.md": [
+    ...["req.sessionID", "req.session.cart = cart", "store.all(callback)"],
+  ],
+  "docs/from_twisted.md": [
+    ...["HTTPAuthSessionWrapper", "NoResource()", "request.content.read()"],
+    ...["request.notifyFinish()", "request.write()", "resource.Resource"],
+    ...["script.ResourceScript", "server.NOT_DONE_YET", "static.Data"],
+    ...["wsgi.WSGIResource", ".resource.ts"],
+  ],
+  "docs/logins.md": ["api.example.com", "app.example.com"],
+  "docs/performance.md": ["getCookies", "ResponseInit"],
+  "docs/resources.md": ["page.html.br", "page.html.gz", "page.html.zst"],
+  "docs/scale.md": ["eu.shop.example"],
+  // A file that SessionClock serves.
+  "docs/session_clock.md": ["client.js"],
+  "docs/sessions.md": ["Cart", "new Cart(session)"],
+  "docs/twisted_features.md": [
+    ...["add-header", "ignore-ext", "logfile", "mime-type"],
+    ...["resource-script", "wsgi"],
+    ...["ASISProcessor", "DirectoryLister", "DummyChannel", "DummyRequest"],
+    ...["EncodingResourceWrapper", "GzipEncoderFactory"],
+    ...["HTTPAuthSessionWrapper", "NoResource", "PythonScript", "Registry"],
+    ...["ResourceScriptDirectory", "URLPath", "childNotFound", "client.Agent"],
+    ...["contentTypes", "defaultType", "getChildForRequest"],
+    ...["getClientAddress", "getPassword", "getUser", "ignoredExts"],
+    ...["logFormatter", "loseConnection", "notifyFinish", "prePathURL"],
+    ...["proxiedLogFormatter", "proxy.ReverseProxyResource", "redirectTo"],
+    ...["rememberRootURL", "requestFactory", "resource.ErrorPage"],
+    ...["rewrite.RewriterResource", "setHost", "sibLink", "static.Data"],
+    ...["twisted.web", "twisted.web.template", "util.DeferredResource"],
+    ...["util.formatFailure", "vhost.VHostMonsterResource"],
+  ],
+};
