@@ -7,22 +7,47 @@
 import { assertLess } from "@std/assert";
 import type { Clock } from "../mod.ts";
 
+/** The text that the reference of {@linkcode assertQuick} reads. */
+const REFERENCE = "a&".repeat(5 * 2 ** 20);
+
+/** What {@linkcode assertQuick} takes for the time of its reference, in ms. */
+const REFERENCE_TIME = 10;
+
+/** Reads 10 MiB, one character after the other. */
+function readReference(): number {
+  let sum = 0;
+  for (let at = 0; at < REFERENCE.length; at++) {
+    sum = (sum + REFERENCE.charCodeAt(at)) | 0;
+  }
+  return sum;
+}
+
+/** Returns the milliseconds that an act takes. */
+async function timeOf(act: () => unknown): Promise<number> {
+  const began = performance.now();
+  await act();
+  return performance.now() - began;
+}
+
 /**
  * Fails unless an act takes less than so many milliseconds, one of five times at
- * least: on a busy machine any may be interrupted, and what is slow always takes
- * longer.
+ * least, on a machine that reads a text of 10 MiB in 10. It is measured beside
+ * that: a slower or busier machine gives it as much more time.
  */
 export async function assertQuick(
   limit: number,
   act: () => unknown,
 ): Promise<void> {
-  let took = Infinity;
-  for (let times = 0; times < 5 && took >= limit; times++) {
-    const began = performance.now();
-    await act();
-    took = performance.now() - began;
+  let ratio = Infinity;
+  const most = limit / REFERENCE_TIME;
+  for (let times = 0; times < 5 && ratio >= most; times++) {
+    const before = await timeOf(readReference);
+    const took = await timeOf(act);
+    const after = await timeOf(readReference);
+    // A faster machine is not asked for more.
+    ratio = took / Math.max(REFERENCE_TIME, (before + after) / 2);
   }
-  assertLess(took, limit);
+  assertLess(ratio, most);
 }
 
 /** When a {@linkcode BlockedClock} begins: 2026-01-01, in UNIX milliseconds. */

@@ -570,7 +570,7 @@ const BOMBS: [string, () => [string, string], number][] = [
 ];
 
 for (const [what, make, expected] of BOMBS) {
-  Deno.test(`SiteRequest takes 100 ms at most for 10 MiB of ${what}`, async () => {
+  Deno.test(`SiteRequest takes the time of reading 100 MiB at most for 10 MiB of ${what}`, async () => {
     const [type, text] = make();
     const body = new TextEncoder().encode(text);
     assertLessOrEqual(body.length, LENGTH);
