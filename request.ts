@@ -80,7 +80,8 @@ export { TooLateForCookieError };
 // Resources take these keys from here.
 
 /**
- * A value that a resource renders; text is HTML unless a type was set.
+ * A value that a resource renders; text is HTML unless a type was set. A `String`
+ * object, as templates of Hono make, is sent as its text.
  *
  * `Uint8Array` without a type argument is accepted as programs write it. Bytes in
  * shared memory cannot be sent: the response is a 500.

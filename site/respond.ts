@@ -62,6 +62,11 @@ export function respond(
   request: SiteRequest,
 ): MaybePromise<Response> {
   if (!isRendered(rendered)) {
+    const value: unknown = rendered;
+    // A template of Hono is such an object, and TypeScript takes it for a string.
+    if (value instanceof String) {
+      return respond(site, String(value), source, request);
+    }
     throw new TypeError(
       `Cannot send what ${source} rendered for ${request.method}: neither text, bytes, a stream nor a Response: ${
         describe(rendered)

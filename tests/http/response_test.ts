@@ -26,6 +26,12 @@ const BYTES = new TextEncoder().encode("bytes");
 for (
   const [kind, body, text, type] of [
     ["text", () => "text", "text", "text/html; charset=utf-8"],
+    [
+      "a String, as templates are",
+      () => Object("text"),
+      "text",
+      "text/html; charset=utf-8",
+    ],
     ["no text", () => "", "", "text/html; charset=utf-8"],
     ["bytes", () => BYTES, "bytes", null],
     ["a view of bytes", () => BYTES.subarray(1, 4), "yte", null],
