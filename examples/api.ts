@@ -13,7 +13,6 @@
 
 import {
   HttpError,
-  listen,
   LoginGuard,
   passwordCheck,
   type Rendered,
@@ -23,6 +22,8 @@ import {
   type SiteRequest,
   Wrap,
 } from "../mod.ts";
+import { StaticData } from "../resources/static.ts";
+import { serve } from "./serve.ts";
 
 const isPassword = passwordCheck({ alice: "open sesame" });
 const notesOf = new Map<string, Map<string, string>>();
@@ -92,18 +93,17 @@ function limit(request: SiteRequest, next: () => Rendered | Promise<Rendered>) {
   const calls = request.getSession(Calls);
   const minute = Math.floor(request.site.clock.now() / 60_000);
   if (calls.minute !== minute) Object.assign(calls, { minute, count: 0 });
-  if (++calls.count > 60) {
-    const headers = { "retry-after": "60" };
-    throw new HttpError(429, "Try again in a minute.", { headers });
-  }
-  return next();
+  if (++calls.count <= 60) return next();
+  const headers = { "retry-after": "60" };
+  throw new HttpError(429, "Try again in a minute.", { headers });
 }
 
-const notes = new LoginGuard(new Wrap(new Notes(), limit), {
-  redirects: false,
-});
-const root = new Resource().putChild("login", new Login())
-  .putChild("notes", notes);
+const notes = new Wrap(new Notes(), limit);
+const paths = JSON.stringify({ login: "/login", notes: "/notes" });
+const root = new Resource()
+  .putChild("", new StaticData(paths, "application/json"))
+  .putChild("login", new Login())
+  .putChild("notes", new LoginGuard(notes, { redirects: false }));
 
 export const site = new Site(new SameOrigin(root), {
   transport: "both",
@@ -116,4 +116,4 @@ export const site = new Site(new SameOrigin(root), {
   },
 });
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit / and log in as alice, by curl");

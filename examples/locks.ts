@@ -9,13 +9,14 @@
 import {
   type EventStream,
   HttpError,
-  listen,
   Resource,
   SameOrigin,
   type Session,
   Site,
   type SiteRequest,
 } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 /** The session that each document is locked by. */
 const owners = new Map<string, Session | undefined>(
@@ -74,15 +75,13 @@ class LockEvents extends Resource {
   }
 }
 
-class Page extends Resource {
+class DocumentsPage extends Resource {
   override render_GET(request: SiteRequest): string {
-    return `<!DOCTYPE html>
-<html lang="en">
-<meta name="viewport" content="width=device-width">
-<title>Documents</title>
-<main><h1>Documents</h1>
+    return page(
+      "Documents",
+      `<p>Lock one, and look at this page in another browser.</p>
 <ul id="list"></ul>
-<p id="state" role="status"></p></main>
+<p id="state" role="status"></p>
 <script>
 const me = "${request.getSession().uid}";
 const events = new EventSource("events");
@@ -101,12 +100,12 @@ function line([name, owner]) {
   item.append(name, " ", button);
   return item;
 }
-</script>
-</html>`;
+</script>`,
+    );
   }
 }
 
-const root = new Resource().putChild("", new Page())
+const root = new Resource().putChild("", new DocumentsPage())
   .putChild("locks", new Locks()).putChild("events", new LockEvents());
 export const site = new Site(new SameOrigin(root), { sessionTimeout: 30 });
 
@@ -116,4 +115,4 @@ site.notifyOnSessionEnd(({ session }) => {
   }
 });
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit / in two browsers, and lock");

@@ -9,7 +9,6 @@ import { escape } from "@std/html";
 import {
   FormTokens,
   HttpError,
-  listen,
   LoginGuard,
   passwordCheck,
   Resource,
@@ -18,6 +17,8 @@ import {
   Site,
   type SiteRequest,
 } from "../mod.ts";
+import { page } from "./page.ts";
+import { serve } from "./serve.ts";
 
 const prices = new Map([["green tea", 4], ["black tea", 3], ["mint tea", 2]]);
 const cart = new SessionKey("cart", { default: (): string[] => [] });
@@ -35,14 +36,11 @@ abstract class FormPage extends Resource {
 
   override async render_GET(request: SiteRequest): Promise<string> {
     const session = request.getSession();
-    return `<!DOCTYPE html>
-<html lang="en"><meta name="viewport" content="width=device-width">
-<title>${this.title}</title><main><h1>${this.title}</h1>
-<p role="status">${escape(session.take(flash) ?? "")}</p>
+    const form = `<p role="status">${escape(session.take(flash) ?? "")}</p>
 <form method="post">
 <input type="hidden" name="token" value="${await tokens.make(session.uid)}">
-${this.form(session)}</form>
-</main></html>`;
+${this.form(session)}</form>`;
+    return page(this.title, form);
   }
 
   override async render_POST(request: SiteRequest): Promise<Response> {
@@ -59,7 +57,8 @@ class Teas extends FormPage {
     const teas = [...prices].map(([tea, price]) =>
       `<li>${tea}, ${price} euros <button name="tea" value="${tea}">Add</button>`
     );
-    return `<ul>${teas.join("")}</ul>
+    return `<p>Put a tea into your cart, and order it.</p>
+<ul>${teas.join("")}</ul>
 <p>Your cart: ${session.get(cart).join(", ") || "empty"}.
 <a href="/order">Order</a></p>`;
   }
@@ -76,7 +75,8 @@ class Teas extends FormPage {
 class Login extends FormPage {
   title = "Log in";
   form(): string {
-    return `<label>Name <input name="name"></label>
+    return `<p>Log in as alice, with the password "open sesame".</p>
+<label>Name <input name="name"></label>
 <label>Password <input name="password" type="password"></label> <button>Log in</button>`;
   }
   submit(request: SiteRequest, form: FormData): string {
@@ -115,4 +115,4 @@ site.notifyOnSessionEnd(({ session }) => {
   if (name) cartOf.set(name, session.get(cart).concat(cartOf.get(name) ?? []));
 });
 
-if (import.meta.main) listen(site, "tcp:8080");
+if (import.meta.main) serve(site, "Visit / and order tea as alice");

@@ -25,7 +25,7 @@ browserTest(
     await page.reload();
     assertEquals(await statusOf(page), "");
 
-    await page.click("text=Order");
+    await page.click("a:text-is('Order')");
     assertEquals(new URL(page.url()).pathname, "/login");
     assertEquals(await accessViolationsOf(page), []);
     await page.fill("[name=name]", "alice");
@@ -44,7 +44,7 @@ browserTest(
     await page.click("text=Log out");
     assert((await textOf(page)).includes("Your cart: empty"));
     await page.click("li:has-text('mint tea') button");
-    await page.click("text=Order");
+    await page.click("a:text-is('Order')");
     await page.fill("[name=name]", "alice");
     await page.fill("[name=password]", "open sesame");
     await page.click("button");
