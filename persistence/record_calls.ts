@@ -190,6 +190,8 @@ export class RecordCalls {
       state.isStale = true;
       state.operations = [...operations, ...later];
       this.#parts.loader.update(session, record, sentAt);
+      // An answer that others have overtaken decides nothing anew.
+      this.#parts.loader.applyAccess(session, state);
       state.operations = state.operations.filter((one) => later.includes(one));
       state.sent = undefined;
       state.sending = [];

@@ -535,7 +535,9 @@ export class Model {
     if (this.#world.wasSet(life, arrivedAt, at)) return true;
     return asks.some((other) =>
       other.life === life &&
-        (other.left?.uid === uid && other.left.at <= at ||
+        (other.left !== undefined && other.left.at <= at &&
+            (other.left.uid === uid ||
+              other.tokens.some((token) => token.startsWith(uid))) ||
           other.loggedIn !== undefined && other.loggedIn.at <= at &&
             ((other.answeredAt ?? Infinity) >= arrivedAt ||
               other.loggedIn.uid !== uid) &&
