@@ -61,3 +61,28 @@ testWith(
     }
   },
 );
+
+testWith(
+  ["run", "read", "write", "net", "env", "sys"],
+  "bench/ends/run.ts counts the ends that are told, and those lost by a kill",
+  async () => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "-A", "bench/ends/run.ts", "--only=in memory"],
+        ...["--sessions=50", "--spread=2", "--lead=4"],
+      ],
+      cwd: ROOT,
+      env: { NO_COLOR: "1" },
+    }).output();
+    const decoder = new TextDecoder();
+    assertEquals(code, 0, decoder.decode(stderr));
+    const [calm = "", killed = ""] = [
+      ...decoder.decode(stdout).matchAll(/^\| Curfew, in memory .*$/gm),
+    ].map(([row]) => row);
+    assertMatch(calm, /^\| Curfew, in memory \| 50 \| 0 \| 0 \| 0 \| /);
+    assertMatch(
+      killed,
+      /^\| Curfew, in memory \| \d+ \| [1-9]\d* \| 0 \| 0 \|/,
+    );
+  },
+);

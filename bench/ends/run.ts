@@ -1,0 +1,91 @@
+/**
+ * Measures how reliably the end of a session is told: by Curfew, and by other ways.
+ *
+ *     deno task bench:ends [--sessions=10000] [--spread=20] [--lead=12] [--only=NAME] [--write]
+ *
+ * Each contender makes the same number of sessions with the same deadlines, which are
+ * spread over some seconds, the first so many seconds (`--lead`) after the start; and a
+ * teller prints a line for each end that it learns of. That is measured twice: calm,
+ * and with the process that made the sessions killed halfway and started again a
+ * second later. Where processes can share the work, there are two.
+ *
+ * A contender whose programs are missing is left out by name. The packages of npm are
+ * installed into `bench/.peers/ends`. `--write` writes the tables and the picture.
+ *
+ * A teller is a program that takes `make` or `listen`, the number of sessions, the
+ * first deadline and the spread in milliseconds, and the address of its store. It
+ * prints `made ID DEADLINE` for each session, then `ready`, and `told ID TIME` for
+ * each end.
+ *
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+import { describeMachine, programVersions } from "../machine.ts";
+import { pathOf } from "../programs.ts";
+import { CONTENDERS } from "./contenders.ts";
+import { measure } from "./measure.ts";
+import { PACKAGES } from "./packages.ts";
+import { pictureOf } from "./picture.ts";
+import { type Row, tablesOf } from "./report.ts";
+
+const { values } = parseArgs({
+  args: Deno.args,
+  options: {
+    sessions: { type: "string", default: "10000" },
+    spread: { type: "string", default: "20" },
+    lead: { type: "string", default: "12" },
+    only: { type: "string", default: "" },
+    write: { type: "boolean", default: false },
+  },
+});
+const plan = {
+  sessions: Number(values.sessions),
+  spread: Number(values.spread) * 1000,
+  lead: Number(values.lead) * 1000,
+};
+if (!Object.values(plan).every((value) => value > 0 && value < 1e9)) {
+  throw new RangeError("Cannot measure: --sessions, --spread and --lead count");
+}
+
+const rows: Row[] = [];
+const leftOut: string[] = [];
+for (const contender of CONTENDERS) {
+  const { name, isOurs } = contender;
+  if (!name.toLowerCase().includes(values.only.toLowerCase())) continue;
+  const missing = await contender.missing();
+  if (missing !== undefined) {
+    leftOut.push(`${name} (${missing})`);
+    continue;
+  }
+  console.error(`${name} ...`);
+  try {
+    const calm = await measure(contender, { ...plan, isKilled: false });
+    const killed = await measure(contender, { ...plan, isKilled: true });
+    rows.push({ name, isOurs, calm, killed });
+  } catch (error) {
+    // The others are measured all the same.
+    leftOut.push(`${name} (${(error as Error).message})`);
+  }
+}
+
+const versions = Object.entries({ ...await programVersions(), ...PACKAGES })
+  .map(([name, version]) => `${name} ${version}`).join(", ");
+const report = `${tablesOf(rows)}
+
+Left out: ${leftOut.join(", ") || "none"}.
+
+${
+  plan.sessions.toLocaleString("en")
+} sessions, whose deadlines are spread over ${values.spread} s.
+Measured on ${await describeMachine()}, with ${versions}.`;
+console.log(report);
+if (values.write) {
+  const path = pathOf("ends/results.md");
+  const head =
+    "# Ends that are told\n\nWritten by `deno task bench:ends --write`.";
+  await Deno.writeTextFile(path, `${head}\n\n${report}\n`);
+  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", path] })
+    .output();
+  await Deno.writeTextFile(pathOf("ends/ends.svg"), pictureOf(rows));
+}
