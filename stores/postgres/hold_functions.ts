@@ -15,7 +15,7 @@ DECLARE
   wanted text := encoded::jsonb->>'uid';
   s @.curfew_session;
   now double precision;
-  fence bigint;
+  next bigint;
 BEGIN
   SELECT * INTO s FROM @.curfew_session WHERE uid = wanted FOR UPDATE;
   now := @.now_ms();
@@ -32,8 +32,8 @@ BEGIN
   IF @.create_session(encoded) IS NULL THEN RETURN NULL; END IF;
   INSERT INTO @.curfew_hold_fence AS f (id, number) VALUES (1, now)
     ON CONFLICT (id) DO UPDATE SET number = greatest(f.number + 1, excluded.number)
-    RETURNING number INTO fence;
-  UPDATE @.curfew_session SET version = fence WHERE uid = wanted
+    RETURNING number INTO next;
+  UPDATE @.curfew_session SET version = next WHERE uid = wanted
     RETURNING * INTO s;
   RETURN @.times_of(s, @.now_ms());
 END
