@@ -13,7 +13,7 @@ import type {
   PrometheusMetricsOptions,
   SiteMetricsOptions,
 } from "../metrics/mod.ts";
-import { serve, type ServeOptions } from "../adapters/node.ts";
+import type { ServeOptions } from "../adapters/node.ts";
 import {
   type Cookie,
   type EndSessionsOptions,
@@ -495,7 +495,11 @@ entry<RedisStoreOptions>(
 );
 entry<ServeOptions>(
   "ServeOptions",
-  (options) => serve(new Site(new Resource()), options),
+  async (options) => {
+    // Imported here, since the package of its sockets reads the environment.
+    const { serve } = await import("../adapters/node.ts");
+    serve(new Site(new Resource()), options);
+  },
   {
     port: { kind: ["8080", null], range: [-1, 0.5, 65536, NaN] },
     hostname: TEXT,
@@ -578,7 +582,13 @@ function buckets(): Row {
   };
 }
 
-const NEEDS: readonly Deno.PermissionName[] = ["net", "read", "write", "sys"];
+const NEEDS: readonly Deno.PermissionName[] = [
+  "env",
+  "net",
+  "read",
+  "write",
+  "sys",
+];
 
 for (const { name, use, rows, base } of ENTRIES) {
   const attempt = async (options: unknown): Promise<unknown> => {

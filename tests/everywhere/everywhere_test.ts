@@ -3,15 +3,16 @@ import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { packForNpm } from "../../tools/npm.ts";
 import { ROOT, systemTest, testWith } from "../helpers_process.ts";
-import runtimes from "./runtimes.json" with { type: "json" };
+import packages from "./runtimes.json" with { type: "json" };
 
 const HERE = new URL(".", import.meta.url);
-const LIST = JSON.stringify(runtimes);
+const LIST = JSON.stringify(packages);
 
-/** Where the runtimes lie, for all checkouts that need the same versions. */
-const RUNTIMES = `${tmpdir()}/curfew-runtimes-${
-  createHash("sha256").update(LIST).digest("hex").slice(0, 16)
-}`;
+/** Returns where the runtimes lie, for all checkouts that need the same versions. */
+function runtimesFolder(): string {
+  const hash = createHash("sha256").update(LIST).digest("hex");
+  return `${tmpdir()}/curfew-runtimes-${hash.slice(0, 16)}`;
+}
 
 const NAMES = ["node22", "node24", "node26", "bun"] as const;
 
@@ -26,7 +27,8 @@ function prepare(): Promise<string> {
 }
 
 async function prepareAll(): Promise<string> {
-  await installRuntimes();
+  const runtimes = runtimesFolder();
+  await installRuntimes(runtimes);
   const folder = await Deno.makeTempDir({ prefix: "curfew-everywhere-" });
   globalThis.addEventListener("unload", () => {
     Deno.removeSync(folder, { recursive: true });
@@ -42,10 +44,10 @@ async function prepareAll(): Promise<string> {
     "./curfew.tgz",
   );
   const modules = `${folder}/node_modules`;
-  for await (const { name } of Deno.readDir(`${RUNTIMES}/node_modules`)) {
+  for await (const { name } of Deno.readDir(`${runtimes}/node_modules`)) {
     if (name.startsWith(".") || await exists(`${modules}/${name}`)) continue;
     await Deno.symlink(
-      `${RUNTIMES}/node_modules/${name}`,
+      `${runtimes}/node_modules/${name}`,
       `${modules}/${name}`,
     );
   }
@@ -57,12 +59,12 @@ async function prepareAll(): Promise<string> {
   return folder;
 }
 
-async function installRuntimes(): Promise<void> {
-  if (await read(`${RUNTIMES}/installed`) === LIST) return;
-  await Deno.mkdir(RUNTIMES, { recursive: true });
-  await Deno.writeTextFile(`${RUNTIMES}/package.json`, LIST);
-  await run(RUNTIMES, "npm", "install", "--no-audit", "--no-fund");
-  await Deno.writeTextFile(`${RUNTIMES}/installed`, LIST);
+async function installRuntimes(runtimes: string): Promise<void> {
+  if (await read(`${runtimes}/installed`) === LIST) return;
+  await Deno.mkdir(runtimes, { recursive: true });
+  await Deno.writeTextFile(`${runtimes}/package.json`, LIST);
+  await run(runtimes, "npm", "install", "--no-audit", "--no-fund");
+  await Deno.writeTextFile(`${runtimes}/installed`, LIST);
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -102,8 +104,8 @@ async function tryToRun(
 /** Returns the path of a runtime's program. */
 function programOf(name: string): string {
   return name === "bun"
-    ? `${RUNTIMES}/node_modules/bun/bin/bun.exe`
-    : `${RUNTIMES}/node_modules/${name}/bin/node`;
+    ? `${runtimesFolder()}/node_modules/bun/bin/bun.exe`
+    : `${runtimesFolder()}/node_modules/${name}/bin/node`;
 }
 
 /** Fails with the lines of the tests that failed, or the output if none ran. */
