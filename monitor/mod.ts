@@ -4,7 +4,7 @@
  * @module
  */
 
-export type { MonitoredSite } from "./monitored_site.ts";
+export type { MonitoredSessions, MonitoredSite } from "./monitored_site.ts";
 export {
   SessionMonitor,
   type SessionMonitorOptions,

@@ -1,19 +1,36 @@
 import type { Clock } from "../base/clock.ts";
 import type { CountedSite } from "../registry/session_counts.ts";
+import type { SessionInfo } from "../registry/session_info.ts";
 import type { ErrorContext } from "../request.ts";
-import type { OWNER } from "../session/internals.ts";
-import type { Session, SessionOwner } from "../session.ts";
+import type {
+  EndSessionsOptions,
+  Session,
+  SessionEndReason,
+} from "../session.ts";
+
+/** The sessions of a site, as a monitor uses them. `Sessions` is one. */
+export interface MonitoredSessions extends ReadonlyMap<string, Session> {
+  /** Lists the sessions of a principal, in every process. */
+  list(principal: string): Promise<SessionInfo[]>;
+  /** Returns the sessions of a principal that are live in this process. */
+  sessionsOf(principal: string): Session[];
+  /** Ends a session, in whatever process it is live. */
+  end(uid: string, reason?: SessionEndReason): Promise<boolean>;
+  /** Ends the sessions of a principal, in every process. */
+  endSessions(
+    principal: string,
+    options?: EndSessionsOptions,
+  ): number | Promise<number>;
+}
 
 /** The members of a site that a monitor uses. `Site` has them. */
 export interface MonitoredSite extends CountedSite {
   /** The source of time. */
   readonly clock: Clock;
-  /** The live sessions by uid. */
-  readonly sessions: ReadonlyMap<string, Session>;
+  /** The sessions; as a Map, those that are live in this process. */
+  readonly sessions: MonitoredSessions;
   /** Returns the live session with a uid, without touching it. */
   getSession(uid: string): Session | undefined;
-  /** @ignore */
-  readonly [OWNER]: SessionOwner;
   /** Passes an error to `onError`. */
   reportError(error: unknown, context: ErrorContext): void;
 }

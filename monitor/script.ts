@@ -12,16 +12,24 @@ export const MONITOR_SCRIPT: string = String.raw`"use strict";
   if (events === undefined) return;
 
   // Milliseconds that rows stay unchanged, so that the viewer can read them.
-  const ROWS_STAY = 2500;
-  const ENDED_STAY = 1500;
+  // The first to end change all the time.
+  const ROWS_STAY = document.querySelector(".by-soonest") ? 1000 : 2500;
+  const ENDED_STAY = 1000;
+  // Milliseconds without the stream, and without a message, until the page is old.
+  const DOWN_FOR = 2000;
+  const SILENT_FOR = 25_000;
   const LITTLE_LEFT = 0.2;
   const [live, rows, announcement, dialog] = ["live", "rows", "announcement", "confirm"].map(byId);
+  const main = document.querySelector("main");
   const canHover = matchMedia("(hover: hover)").matches;
   const parts = new Map();
   // Seconds by which the server's clock is ahead.
   let ahead = now - Date.now() / 1000;
   let rowsAt = 0;
   let boot;
+  let heardAt = Date.now();
+  // The stream is not open yet.
+  let downAt = Date.now();
 
   const durationText = (seconds) => {
     if (seconds === Infinity) return "never";
@@ -46,10 +54,32 @@ export const MONITOR_SCRIPT: string = String.raw`"use strict";
       bar.closest("tr").classList.toggle("low", part < LITTLE_LEFT);
     }
   };
-  const areRowsInUse = () =>
-    dialog.open || rows.matches(":focus-within") || (canHover && rows.matches(":hover")) ||
-    Date.now() < rowsAt + ROWS_STAY;
+  const arePointedAt = () =>
+    dialog.open || rows.matches(":focus-within") || (canHover && rows.matches(":hover"));
+  const areRowsInUse = () => arePointedAt() || Date.now() < rowsAt + ROWS_STAY;
+  const dropEnded = () => {
+    if (arePointedAt()) return;
+    for (const row of all("#rows .over")) {
+      if (Date.now() > Number(row.dataset.over) + ENDED_STAY) row.remove();
+    }
+  };
+  const isStale = () => {
+    const now = Date.now();
+    return now > heardAt + SILENT_FOR || (downAt !== undefined && now > downAt + DOWN_FOR);
+  };
+  const showState = () => {
+    const isOld = isStale();
+    main.classList.toggle("stale", isOld);
+    if (!isOld && downAt !== undefined) return;
+    live.className = isOld ? "live off" : "live on";
+    const since = new Date(heardAt).toLocaleTimeString();
+    const isOver = source.readyState === EventSource.CLOSED;
+    show(live, !isOld ? "Live" : "Not live since " + since + (isOver ? ": reload the page" : ": reconnecting"));
+  };
   const apply = () => {
+    showState();
+    if (main.classList.contains("stale")) return;
+    dropEnded();
     for (const [id, html] of parts) {
       if (id === "rows") {
         if (areRowsInUse()) continue;
@@ -64,6 +94,7 @@ export const MONITOR_SCRIPT: string = String.raw`"use strict";
     const row = rows.querySelector('[data-uid="' + uid + '"]');
     if (row === null || row.className === "over") return;
     row.className = "over";
+    row.dataset.over = Date.now();
     // Once a row only: a constant flow of ends would delay the rows for ever.
     const now = Date.now();
     if (now > rowsAt + ROWS_STAY) rowsAt = now - ROWS_STAY + ENDED_STAY;
@@ -76,20 +107,20 @@ export const MONITOR_SCRIPT: string = String.raw`"use strict";
 
   const source = new EventSource(events);
   source.onopen = () => {
-    live.className = "live on";
-    show(live, "Live");
+    heardAt = Date.now();
+    downAt = undefined;
+    showState();
   };
   source.onerror = () => {
-    live.className = "live off";
-    const isOver = source.readyState === EventSource.CLOSED;
-    show(live, isOver ? "Not live: reload the page" : "Reconnecting");
+    downAt ??= Date.now();
   };
   source.onmessage = ({ data }) => {
     const message = JSON.parse(data);
     // A restarted server has new form tokens.
     if (boot !== undefined && boot !== message.boot) return location.reload();
     boot = message.boot;
-    ahead = message.now - Date.now() / 1000;
+    heardAt = Date.now();
+    ahead = message.now - heardAt / 1000;
     for (const [id, html] of Object.entries(message.parts)) parts.set(id, html);
     message.ended.forEach(markEnded);
     if (message.announcement !== "") show(announcement, message.announcement);
@@ -104,7 +135,7 @@ export const MONITOR_SCRIPT: string = String.raw`"use strict";
     event.preventDefault();
     const row = link.closest("tr");
     const { uid } = row.dataset;
-    const principal = row.cells[1].querySelector("i") ? "" : row.cells[1].textContent;
+    const principal = row.cells[1].querySelector("a")?.textContent ?? "";
     dialog.querySelector("[name=uid]").value = uid;
     show(byId("confirm-uid"), uid);
     show(byId("confirm-principal"), principal === "" ? "" : " of " + principal);

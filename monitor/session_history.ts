@@ -53,6 +53,9 @@ export class SessionHistory {
   /** The number of all ends. */
   endCount = 0;
 
+  /** Whether a session has begun or ended. */
+  hasBegun = false;
+
   readonly #clock: Clock;
   readonly #ends: PastEnd[];
   /** A ring: each minute is at its number modulo {@linkcode MINUTES}. */
@@ -88,6 +91,7 @@ export class SessionHistory {
   }
 
   #minute(): ChangingMinute {
+    this.hasBegun = true;
     const number = this.#now();
     const minute = this.#minutes[number % MINUTES];
     if (minute?.number === number) return minute;

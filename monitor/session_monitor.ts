@@ -11,19 +11,15 @@ import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { StaticData } from "../resources/files/static_data.ts";
 import { FormTokens } from "../resources/form_tokens.ts";
-import { OWNER } from "../session/internals.ts";
 import type { MonitoredSite } from "./monitored_site.ts";
-import { confirmPage, monitorPage } from "./page.ts";
-import {
-  type MonitorView,
-  PAGE_SIZE,
-  queryOf,
-  sharedParts,
-  viewParts,
-} from "./page_parts.ts";
+import { confirmAllPage, confirmPage } from "./confirm_page.ts";
+import { type ListedPage, ListedSessions } from "./listed_sessions.ts";
+import { type MonitorView, queryOf, viewOf } from "./monitor_view.ts";
+import { monitorPage, type PageFrame } from "./page.ts";
+import { sharedParts } from "./page_parts.ts";
 import { MONITOR_SCRIPT } from "./script.ts";
 import { SessionHistory } from "./session_history.ts";
-import { MAX_LISTED, ORDERS, SessionListing } from "./session_listing.ts";
+import { listedParts, principalText, shortUid } from "./session_rows.ts";
 import { MONITOR_ICON, MONITOR_STYLE } from "./style.ts";
 import { MonitorViewers } from "./viewers.ts";
 
@@ -39,8 +35,8 @@ export interface SessionMonitorOptions {
 
 const RULES: OptionRules<SessionMonitorOptions> = { title: STRING };
 
-/** The most characters of a search. */
-const MAX_SEARCH = 64;
+/** Matches the uid of a session. */
+const UID = /^[\da-f]{32}$/;
 
 /** Allows only files of the monitor itself, and no inline script or style. */
 const POLICY =
@@ -50,10 +46,13 @@ const POLICY =
  * A page for administrators with the live sessions of a site. It shows the time
  * that each session has left, its requests in this process
  * ({@linkcode Session.visits}), and the last ends with their reasons. It can end
- * a session.
+ * a session, or all sessions of a principal.
+ *
+ * Over a store the counts, the charts and the list are of this process. The page of
+ * a principal lists its sessions in all processes, and ends them there.
  *
  * **Put a guard before it.** The page shows the principals, and a viewer can end
- * any session, for the reason `"revoked"`. It shows uids, which give no access,
+ * any sessions, for the reason `"revoked"`. It shows uids, which give no access,
  * and never tokens. It neither makes nor touches sessions, those of its viewers
  * included. A {@linkcode SessionGuard} or a {@linkcode LoginGuard} before it
  * touches the viewer's session when the viewer opens a page, but not by the
@@ -70,8 +69,9 @@ const POLICY =
  * time, and the first 1,000 of an order. To list them it examines 5,000 sessions
  * in one turn of the event loop. One listing is made at a time, and viewers who
  * request the same listing share it. A listing is cached for 2 seconds or for 20
- * times as long as it took, if that is longer. There can be 32 viewers at the
- * same time; without viewers the monitor only counts.
+ * times as long as it took, if that is longer. A principal's sessions are read from
+ * the store, and cached in the same way. There can be 32 viewers at the same time;
+ * without viewers the monitor only counts.
  *
  * Twisted has no such page.
  *
@@ -97,7 +97,7 @@ export class SessionMonitor extends Resource {
   readonly #site: MonitoredSite;
   readonly #title: string;
   readonly #history: SessionHistory;
-  readonly #listing: SessionListing;
+  readonly #listed: ListedSessions;
   readonly #viewers: MonitorViewers;
   readonly #tokens = new FormTokens();
 
@@ -113,8 +113,8 @@ export class SessionMonitor extends Resource {
     this.#site = site;
     this.#title = options.title ?? "Sessions";
     this.#history = new SessionHistory(site);
-    this.#listing = new SessionListing(site.sessions, site.clock);
-    this.#viewers = new MonitorViewers(site, this.#history, this.#listing);
+    this.#listed = new ListedSessions(site, this.#history);
+    this.#viewers = new MonitorViewers(site, this.#history, this.#listed);
     this.putChild("monitor.css", new Asset(MONITOR_STYLE, "text/css"));
     this.putChild("monitor.js", new Asset(MONITOR_SCRIPT, "text/javascript"));
     this.putChild("icon.svg", new Asset(MONITOR_ICON, "image/svg+xml"));
@@ -129,11 +129,14 @@ export class SessionMonitor extends Resource {
     return name === "" ? this : undefined;
   }
 
-  /** Returns the page, or a form that confirms the end of the session `?end=`. */
+  /**
+   * Returns the page, or a form that confirms the end of the session `?end=`, or
+   * of all sessions of a principal.
+   */
   override async render_GET(request: SiteRequest): Promise<Rendered> {
     secure(request);
     const view = viewOf(request);
-    const common = {
+    const frame: PageFrame = {
       title: this.#title,
       links: {
         style: request.childLink("monitor.css"),
@@ -143,41 +146,72 @@ export class SessionMonitor extends Resource {
       },
       view,
       token: await this.#tokens.make(request.user ?? ""),
+      now: this.#site.clock.now() / 1000,
     };
-    const { clock, sessions } = this.#site;
-    const uid = request.query.get("end");
-    const session = uid === null ? undefined : this.#site.getSession(uid);
-    if (session !== undefined) {
-      return confirmPage({ ...common, now: clock.now() / 1000 }, session);
-    }
-    const listing = await this.#listing.list(view);
-    const now = clock.now() / 1000;
+    const form = await this.#form(frame, request);
+    if (form !== undefined) return form;
+    const listed = await this.#listed.list(view);
+    const now = this.#site.clock.now() / 1000;
+    const { size } = this.#site.sessions;
     return monitorPage({
-      ...common,
+      ...frame,
       now,
       parts: {
-        ...sharedParts(sessions.size, this.#history, now),
-        ...viewParts(sessions, { view, listing, now }),
+        ...sharedParts(size, this.#history, now),
+        ...listedParts(listed, { view, now }),
       },
-      endedUid: this.#endedUid(request),
+      hasStore: this.#listed.hasStore,
+      notice: noticeOf(request.query.get("ended"), view, {
+        listed,
+        isLive: (uid) => this.#site.sessions.has(uid),
+      }),
     });
   }
 
-  /** Ends a session if the form has the token of this viewer. */
+  /**
+   * Ends a session, or all of a principal, if the form has the token of this
+   * viewer.
+   */
   override async render_POST(request: SiteRequest): Promise<Rendered> {
     secure(request);
     refuseOtherOrigins(request);
     const form = await request.formData();
-    const uid = String(form.get("uid"));
     if (!await this.#tokens.isValid(form.get("token"), request.user ?? "")) {
       throw new HttpError(
         403,
         "The page is out of date: go back, reload it, and try again",
       );
     }
-    const session = this.#site.getSession(uid);
-    if (session !== undefined) this.#site[OWNER].end(session, "revoked");
-    return request.redirect(queryOf(viewOf(request), { ended: uid }), 303);
+    const { sessions } = this.#site;
+    const view = viewOf(request);
+    const { principal } = view;
+    const isAll = form.has("all") && principal !== undefined;
+    const uid = String(form.get("uid"));
+    try {
+      if (isAll) await sessions.endSessions(principal, { reason: "revoked" });
+      else if (UID.test(uid)) await sessions.end(uid, "revoked");
+    } finally {
+      if (principal !== undefined) this.#listed.forget(principal);
+    }
+    const ended = isAll ? "all" : uid;
+    return request.redirect(queryOf(view, { ended }), 303);
+  }
+
+  /** Returns the form that confirms an end, if the request is for one. */
+  async #form(
+    frame: PageFrame,
+    request: SiteRequest,
+  ): Promise<string | undefined> {
+    const uid = request.query.get("end");
+    const { principal } = frame.view;
+    if (uid === null) return undefined;
+    if (uid === "all" && principal !== undefined) {
+      const { total } = await this.#listed.list(frame.view);
+      const isOwn = request.principal === principal;
+      return total === 0 ? undefined : confirmAllPage(frame, { total, isOwn });
+    }
+    const session = await this.#listed.find(uid, frame.view);
+    return session && confirmPage(frame, session);
   }
 
   #openEvents(request: SiteRequest): Rendered {
@@ -186,14 +220,31 @@ export class SessionMonitor extends Resource {
     request.setHeader("content-type", "text/event-stream");
     return this.#viewers.open(viewOf(request), request);
   }
+}
 
-  #endedUid(request: SiteRequest): string | undefined {
-    const uid = request.query.get("ended");
-    return uid !== null && /^[\da-f]{32}$/.test(uid) &&
-        !this.#site.sessions.has(uid)
-      ? uid
-      : undefined;
+/**
+ * Returns what the viewer has just ended, as HTML: only if it is over.
+ *
+ * @param ended The uid of a session, or `"all"`.
+ */
+function noticeOf(
+  ended: string | null,
+  { principal }: MonitorView,
+  { listed, isLive }: {
+    readonly listed: ListedPage;
+    readonly isLive: (uid: string) => boolean;
+  },
+): string | undefined {
+  if (ended === "all" && principal !== undefined) {
+    return listed.total > 0 || listed.isPartial
+      ? undefined
+      : `All sessions of ${principalText(principal)} have ended.`;
   }
+  const isOver = ended !== null && UID.test(ended) && !isLive(ended) &&
+    !listed.sessions.some(({ uid }) => uid === ended);
+  return isOver
+    ? `Session <code>${shortUid(ended)}</code> has ended.`
+    : undefined;
 }
 
 /** A file of the page. */
@@ -224,19 +275,6 @@ class Events extends Resource {
     request.setHeader("content-type", "text/event-stream");
     return "";
   }
-}
-
-/** Reads a view from a query; an invalid value becomes the default. */
-function viewOf({ query }: SiteRequest): MonitorView {
-  const order = query.get("order");
-  const page = Number(query.get("page"));
-  const isPage = Number.isInteger(page) && page >= 1 &&
-    page <= MAX_LISTED / PAGE_SIZE;
-  return {
-    order: ORDERS.find((known) => known === order) ?? "newest",
-    search: (query.get("q") ?? "").trim().slice(0, MAX_SEARCH),
-    page: isPage ? page : 1,
-  };
 }
 
 /** Sets headers that forbid caches, frames and foreign content. */

@@ -1,30 +1,24 @@
+import { TOKENS } from "../http/html_page.ts";
+
 /** The stylesheet of the page, light and dark, for small and large screens. */
 export const MONITOR_STYLE: string = `:root {
-  color-scheme: light dark;
-  --page: #f4f5f7; --sheet: #fff; --line: #e3e6ea; --faint: #eef0f3;
-  --edge: #868f9c; --text: #1a1f27; --quiet: #59626f; --link: #1d57c4; --danger: #b91c1c;
-  --made: #1a7f4b; --idle: #64748b; --logout: #2563eb; --absolute: #8b3fd1;
-  --evicted: #b45309; --revoked: #d02c2c; --shutdown: #334155;
+${TOKENS}
+  --made: light-dark(#1a7f4b, #4ac984); --idle: light-dark(#64748b, #8b9bb0);
+  --logout: light-dark(#2563eb, #6aa5ff); --absolute: light-dark(#8b3fd1, #c08aff);
+  --evicted: light-dark(#b45309, #f0b04a); --revoked: light-dark(#d02c2c, #ff7b72);
+  --shutdown: light-dark(#334155, #cfd6df);
   --mono: ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", monospace;
-  font: 14px/1.45 system-ui, sans-serif;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --page: #0e1116; --sheet: #161b22; --line: #2a313b; --faint: #20262f;
-    --edge: #6d7887; --text: #e7eaef; --quiet: #9ba6b4; --link: #7fb0ff; --danger: #ff8078;
-    --made: #4ac984; --idle: #8b9bb0; --logout: #6aa5ff; --absolute: #c08aff;
-    --evicted: #f0b04a; --revoked: #ff7b72; --shutdown: #cfd6df;
-  }
+  font: .875rem/1.45 system-ui, sans-serif;
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text); }
 h1, h2, p, ul, dl, dd { margin: 0; padding: 0; }
-h1 { font-size: 20px; letter-spacing: -0.01em; }
-h2 { font-size: 14px; }
-a { color: var(--link); }
-code { font: 13px var(--mono); }
+h1 { font-size: 1.25rem; letter-spacing: -0.01em; overflow-wrap: anywhere; min-width: 0; }
+h2 { font-size: .875rem; overflow-wrap: anywhere; }
+a { color: var(--accent); }
+code { font: .8125rem var(--mono); }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; border-radius: 3px; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 3px; }
 
 header, main { max-width: 1320px; margin: 0 auto; padding: 0 20px; }
 header { display: flex; align-items: center; justify-content: space-between; gap: 12px; padding-block: 18px 14px; }
@@ -34,22 +28,27 @@ main.alone { grid-template-columns: minmax(0, 520px); }
 section, .counts > div { background: var(--sheet); border: 1px solid var(--line); border-radius: 10px; }
 section { padding: 14px 16px 16px; min-width: 0; }
 section > h2 { margin-bottom: 10px; }
-.notice { grid-column: 1 / -1; order: -3; padding: 10px 16px; border: 1px solid var(--made); border-radius: 10px; background: var(--sheet); }
+.scope { grid-column: 1 / -1; color: var(--quiet); }
+.notice { grid-column: 1 / -1; overflow-wrap: anywhere; padding: 10px 16px; border: 1px solid var(--made); border-radius: 10px; background: var(--sheet); }
 
-.live { display: flex; align-items: center; gap: 7px; color: var(--quiet); font-size: 13px; }
+.live { display: flex; align-items: center; gap: 7px; color: var(--quiet); font-size: .8125rem; }
 .live::before { content: ""; width: 8px; height: 8px; border-radius: 50%; background: var(--idle); }
 .live.on::before { background: var(--made); }
 .live.off::before { background: var(--evicted); }
+.live { flex: none; max-width: 60%; }
+.live::before { flex: none; forced-color-adjust: none; }
+/* What is shown may be out of date: it is grey, and its times stand still. */
+.stale { --text: var(--quiet); --accent: var(--quiet); color: var(--quiet); filter: grayscale(1); }
 
 .counts { grid-column: 1 / -1; display: grid; grid-template-columns: repeat(4, 1fr); gap: 16px; }
 .counts > div { padding: 12px 16px; }
-.counts dt { color: var(--quiet); font-size: 13px; }
-.counts dd { font-size: 26px; font-weight: 600; letter-spacing: -0.02em; line-height: 1.25; font-variant-numeric: tabular-nums; }
+.counts dt { color: var(--quiet); font-size: .8125rem; }
+.counts dd { font-size: 1.625rem; font-weight: 600; letter-spacing: -0.02em; line-height: 1.25; font-variant-numeric: tabular-nums; }
 
 .head { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 8px 16px; margin-bottom: 10px; }
 form[role=search] { display: flex; gap: 8px; align-items: center; }
 form[role=search] label { color: var(--quiet); }
-input[type=search] { width: 190px; min-width: 0; }
+input[type=search] { width: 212px; min-width: 0; }
 input[type=search], button, .button { font: inherit; color: inherit; background: var(--sheet); border: 1px solid var(--line); border-radius: 7px; padding: 5px 11px; }
 input[type=search] { background: var(--page); border-color: var(--edge); }
 input::placeholder { color: var(--quiet); opacity: 1; }
@@ -60,7 +59,7 @@ button.danger:hover { background: #991616; }
 
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 400; }
-thead th { color: var(--quiet); font-size: 12px; padding: 6px 8px; border-bottom: 1px solid var(--line); white-space: nowrap; }
+thead th { color: var(--quiet); font-size: .75rem; padding: 6px 8px; border-bottom: 1px solid var(--line); white-space: nowrap; }
 thead a { color: inherit; }
 thead [aria-sort] a { color: var(--text); font-weight: 600; }
 thead [aria-sort=ascending] a::after { content: " \\2191"; }
@@ -70,14 +69,22 @@ tbody tr:last-child > * { border-bottom: 0; }
 th:first-child { padding-left: 0; }
 td:last-child, thead th:last-child { padding-right: 0; text-align: right; }
 #sessions { table-layout: fixed; }
-#sessions th:nth-child(1) { width: 92px; }
-#sessions th:nth-child(3) { width: 98px; }
-#sessions th:nth-child(4) { width: 94px; }
-#sessions th:nth-child(5) { width: 31%; }
-#sessions th:nth-child(6) { width: 52px; }
+#sessions .uid { width: 92px; }
+#sessions .age { width: 90px; }
+#sessions .requests { width: 84px; }
+#sessions .left { width: 27%; }
+#sessions .act { width: 52px; }
+#sessions tbody > tr > * { vertical-align: baseline; }
 #sessions .requests { text-align: right; }
 #sessions tbody tr:hover { background: linear-gradient(var(--faint), var(--faint)); }
 .who { overflow: hidden; text-overflow: ellipsis; }
+.who i, .requests i { color: var(--quiet); }
+.who a { color: inherit; text-decoration-color: var(--edge); text-underline-offset: 2px; }
+.who a:hover { text-decoration-color: currentColor; }
+/* A long principal takes two lines, and all that it needs while it is pointed at. */
+#sessions td.who { white-space: normal; overflow-wrap: anywhere; }
+#sessions td.who > :is(a, bdi) { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
+#sessions td.who > :is(:focus, :active) { -webkit-line-clamp: none; }
 .who i { color: var(--quiet); font-style: normal; }
 .left { display: table-cell; }
 .left span { display: inline-block; width: 98px; }
@@ -89,23 +96,35 @@ td:last-child, thead th:last-child { padding-right: 0; text-align: right; }
 .over :is(code, td) { color: var(--quiet); }
 .over code, .over .who { text-decoration: line-through; }
 .end { display: inline-block; padding: 2px 4px; margin: -2px -4px; color: var(--danger); }
+.subject { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 16px; margin-bottom: 10px; color: var(--quiet); }
+.subject .button { color: var(--danger); margin-left: auto; }
+.orders { display: none; flex-wrap: wrap; gap: 4px 14px; margin-bottom: 8px; }
+.orders a { padding: 4px 0; }
+.orders [aria-current] { color: var(--text); font-weight: 600; text-decoration: none; }
+.none { color: var(--quiet); }
+table:has(.nothing:only-child) thead, .orders:has(+ table .nothing:only-child) { display: none; }
 .nothing td { color: var(--quiet); text-align: left; padding: 18px 0; white-space: normal; }
 .paging { display: flex; justify-content: center; gap: 16px; padding-top: 12px; color: var(--quiet); }
 
-.minutes { display: block; width: 100%; height: 132px; }
+.chart { display: flex; gap: 8px; }
+.scale { display: flex; flex-direction: column; justify-content: space-between; text-align: right; line-height: 1; }
+.minutes { display: block; flex: 1; min-width: 0; height: 144px; }
+.minutes .whole { fill: transparent; }
+.minutes g:hover .whole { fill: var(--faint); }
+.line { stroke: var(--line); stroke-width: 1; vector-effect: non-scaling-stroke; }
 .axis { stroke: var(--idle); stroke-width: 1; vector-effect: non-scaling-stroke; }
-.scale { display: flex; justify-content: space-between; color: var(--quiet); font-size: 12px; margin-top: 4px; }
-.legend { display: flex; flex-wrap: wrap; gap: 3px 14px; list-style: none; font-size: 13px; margin-top: 10px; }
-.legend li::before, .reason::before { content: ""; display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin-right: 6px; background: var(--kind); }
+.times { display: flex; justify-content: space-between; margin-top: 6px; }
+.scale, .times { color: var(--quiet); font-size: .75rem; font-variant-numeric: tabular-nums; }
+.legend { display: flex; flex-wrap: wrap; gap: 3px 14px; list-style: none; font-size: .8125rem; margin-top: 10px; }
+.legend li::before, .reason::before { content: ""; display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin-right: 6px; background: var(--kind); forced-color-adjust: none; }
 .legend b { font-weight: 600; font-variant-numeric: tabular-nums; }
-.legend .none { color: var(--quiet); }
 .made { --kind: var(--made); } .idle { --kind: var(--idle); } .logout { --kind: var(--logout); }
 .absolute { --kind: var(--absolute); } .evicted { --kind: var(--evicted); }
 .revoked { --kind: var(--revoked); } .shutdown { --kind: var(--shutdown); }
 .lost { --kind: var(--shutdown); }
-.minutes rect { fill: var(--kind); }
+.minutes rect { fill: var(--kind, transparent); }
 
-.ends { font-size: 13px; }
+.ends { font-size: .8125rem; }
 .ends th, .ends td { padding: 5px 4px; }
 .ends th:first-child { padding-left: 0; }
 .ends td:last-child, .ends thead th:last-child { padding-right: 0; }
@@ -113,7 +132,7 @@ td:last-child, thead th:last-child { padding-right: 0; text-align: right; }
 .ends tbody th .who { margin-left: 8px; color: var(--quiet); }
 .ends tbody tr:nth-child(n + 13) { display: none; }
 .ends tbody tr:nth-child(12) > * { border-bottom: 0; }
-.spread { font-size: 13px; }
+.spread { font-size: .8125rem; }
 .spread tbody th, .spread td { border: 0; padding: 2px 0; }
 .spread tbody th { width: 92px; color: var(--quiet); }
 .spread .number { width: 76px; }
@@ -123,34 +142,35 @@ td:last-child, thead th:last-child { padding-right: 0; text-align: right; }
 .buttons { display: flex; justify-content: flex-end; gap: 10px; margin-top: 18px; }
 dialog { width: min(440px, calc(100vw - 32px)); color: inherit; background: var(--sheet); border: 1px solid var(--line); border-radius: 12px; padding: 20px; }
 dialog::backdrop { background: #0008; }
-dialog h2 { font-size: 17px; margin-bottom: 8px; }
+dialog h2 { font-size: 1.0625rem; margin-bottom: 8px; }
 dialog p { overflow-wrap: anywhere; }
 
 @media (max-width: 1140px) {
   main { grid-template-columns: minmax(0, 1fr); }
 }
 @media (max-width: 680px) {
-  #sessions .age { display: none; }
+  #sessions:not(.by-newest, .by-oldest) .age { display: none; }
+  .orders { display: flex; }
 }
 @media (max-width: 560px) {
   header, main { padding-inline: 12px; }
   .counts { grid-template-columns: 1fr 1fr; gap: 10px; }
   .counts > div { padding: 9px 12px; }
-  .counts dd { font-size: 22px; }
+  .counts dd { font-size: 1.375rem; }
   main { gap: 10px; }
-  .side { display: contents; }
-  .counts, .minutes-box { order: -2; }
-  .ends-box { order: -1; }
+  .side { gap: 10px; }
   .ends tbody tr:nth-child(n + 6) { display: none; }
   section { padding: 12px; }
   form[role=search] { flex: 1 1 100%; }
   form[role=search] label { position: absolute; clip-path: inset(50%); }
-  input[type=search] { flex: 1; font-size: 16px; }
+  input[type=search] { flex: 1; width: 0; font-size: 1rem; }
   .ends .lasted { display: none; }
-  #sessions th:nth-child(1) { width: 68px; }
-  #sessions th:nth-child(4) { width: 82px; }
-  #sessions th:nth-child(5) { width: 92px; }
-  #sessions th:nth-child(6) { width: 32px; }
+  #sessions[class] .age, #sessions:not(.by-busiest) .requests, #sessions.by-busiest .left { display: none; }
+  #sessions .uid { width: 68px; }
+  #sessions .requests { width: 82px; }
+  #sessions .left { width: 92px; }
+  #sessions .act { width: 38px; }
+  .orders a { padding: 8px 0; }
   #sessions :is(th, td) { padding-inline: 5px; }
   #sessions :is(th, td):first-child { padding-left: 0; }
   #sessions :is(th, td):last-child { padding-right: 0; }
@@ -160,10 +180,10 @@ dialog p { overflow-wrap: anywhere; }
   .end { padding: 8px; margin: -8px; }
 }
 @media (max-width: 374px) {
-  #sessions th:nth-child(4) { width: 72px; }
-  #sessions th:nth-child(5) { width: 60px; }
-  #sessions thead .requests, .left span { white-space: normal; }
-  #sessions thead th { font-size: 11px; overflow: hidden; text-overflow: ellipsis; }
+  #sessions .requests { width: 72px; }
+  #sessions .left { width: 72px; }
+  .left span { white-space: normal; }
+  #sessions thead th { font-size: .6875rem; overflow: hidden; text-overflow: ellipsis; }
 }
 @media (prefers-reduced-motion: reduce) {
   .bar rect { transition: none; }

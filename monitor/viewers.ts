@@ -4,16 +4,12 @@ import type { Rendered, SiteRequest } from "../request.ts";
 import type { SessionEndReason } from "../session.ts";
 import { Alarm } from "../timing/alarm.ts";
 import type { MonitoredSite } from "./monitored_site.ts";
-import {
-  type MonitorParts,
-  type MonitorView,
-  sharedParts,
-  type ViewParts,
-  viewParts,
-} from "./page_parts.ts";
+import type { ListedSessions } from "./listed_sessions.ts";
+import type { MonitorView } from "./monitor_view.ts";
+import { type MonitorParts, sharedParts } from "./page_parts.ts";
+import { listedParts } from "./session_rows.ts";
 import { openViewerStream, type ViewerStream } from "./viewer_stream.ts";
 import type { SessionHistory } from "./session_history.ts";
-import type { SessionListing } from "./session_listing.ts";
 
 /** The most viewers at the same time. */
 export const MAX_VIEWERS = 32;
@@ -70,7 +66,7 @@ interface Viewer {
 export class MonitorViewers {
   readonly #site: MonitoredSite;
   readonly #history: SessionHistory;
-  readonly #listing: SessionListing;
+  readonly #listed: ListedSessions;
   readonly #viewers = new Set<Viewer>();
   readonly #updates: Alarm;
   readonly #ends: Alarm;
@@ -80,11 +76,11 @@ export class MonitorViewers {
   constructor(
     site: MonitoredSite,
     history: SessionHistory,
-    listing: SessionListing,
+    listed: ListedSessions,
   ) {
     this.#site = site;
     this.#history = history;
-    this.#listing = listing;
+    this.#listed = listed;
     this.#updates = new Alarm(site.clock, () => {
       this.#ringIn(this.#updates, UPDATE_EVERY);
       this.#update([...this.#viewers], true);
@@ -155,7 +151,12 @@ export class MonitorViewers {
       const { size } = this.#site.sessions;
       const shared = sharedParts(size, this.#history, undefined);
       for (const viewer of ready) {
-        const listed = isFull ? await this.#list(viewer.view) : {};
+        const listed = isFull
+          ? listedParts(await this.#listed.list(viewer.view), {
+            view: viewer.view,
+            now: undefined,
+          })
+          : {};
         const { stream } = viewer;
         if (stream.isReady && stream.mayLook()) {
           this.#send(viewer, { ...shared, ...listed });
@@ -164,11 +165,6 @@ export class MonitorViewers {
     } catch (error) {
       this.#site.reportError(error, {});
     }
-  }
-
-  async #list(view: MonitorView): Promise<ViewParts> {
-    const listing = await this.#listing.list(view);
-    return viewParts(this.#site.sessions, { view, listing, now: undefined });
   }
 
   #send(viewer: Viewer, parts: Partial<MonitorParts>): void {

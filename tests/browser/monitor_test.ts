@@ -106,7 +106,7 @@ browserTest(
     const visitor = await browser.window({ httpCredentials: ADMIN });
     const page = await visitor.tab();
     await openMonitor(page, served);
-    assertStringIncludes(await page.innerText("#rows"), "There is no session.");
+    assertStringIncludes(await page.innerText("#rows"), "No sessions yet");
 
     const [ada] = makeSessions(served, "ada");
     await served.clock.advance(5);
@@ -181,6 +181,81 @@ browserTest(
       [[ada!.uid, "revoked"]],
     );
     assertEquals(grace!.isActive, true);
+  },
+);
+
+browserTest(
+  "SessionMonitor replaces a row whose session has ended after a second",
+  async (browser) => {
+    const served = serveMonitor(browser);
+    const [ada] = makeSessions(served, "ada", "grace");
+    const visitor = await browser.window({ httpCredentials: ADMIN });
+    const page = await visitor.tab();
+    await page.goto(served.https("/monitor/?order=soonest"));
+    await page.waitForSelector("#live:text-is('Live')");
+    await page.mouse.move(0, 0);
+    ada!.expire();
+    await served.clock.advance(1);
+    await page.waitForSelector(`#rows [data-uid="${ada!.uid}"]`, {
+      state: "detached",
+    });
+    assertEquals(await page.locator("#rows tr").count(), 1);
+  },
+);
+
+browserTest(
+  "SessionMonitor filters by a principal, and ends all its sessions",
+  async (browser) => {
+    const served = serveMonitor(browser);
+    const [one, other, grace] = makeSessions(served, "ada", "ada", "grace");
+    const visitor = await browser.window({ httpCredentials: ADMIN });
+    const page = await visitor.tab();
+    await openMonitor(page, served);
+
+    await page.click("#rows td.who a:has-text('ada') >> nth=0");
+    await page.getByText("Sessions of ada").waitFor();
+    assertEquals(await page.locator("#rows tr").count(), 2);
+    await page.click("text=End all");
+    assertEquals(await accessViolationsOf(page), []);
+    await page.click("button.danger");
+
+    const notice = page.locator(".notice");
+    await notice.waitFor();
+    assertEquals(
+      await notice.innerText(),
+      "All sessions of ada have ended.",
+    );
+    // So screen readers read it.
+    assertEquals(
+      await page.evaluate("document.activeElement.className"),
+      "notice",
+    );
+    assertEquals([one, other, grace].map((session) => session!.isActive), [
+      false,
+      false,
+      true,
+    ]);
+  },
+);
+
+browserTest(
+  "SessionMonitor greys what it shows while it cannot be reached, and says since when",
+  async (browser) => {
+    const served = serveMonitor(browser);
+    makeSessions(served, "ada");
+    const visitor = await browser.window({ httpCredentials: ADMIN });
+    const page = await visitor.tab();
+    await openMonitor(page, served);
+    await page.route("**/events*", (route) => route.fulfill({ status: 204 }));
+    served.site.stopStreams();
+
+    await page.waitForSelector("main.stale");
+    assertStringIncludes(await page.innerText("#live"), "Not live since");
+    const left = await page.innerText("#rows .left");
+    // Times stand still; they are shown anew each second.
+    await page.waitForTimeout(1100);
+    assertEquals(await page.innerText("#rows .left"), left);
+    assertEquals(await accessViolationsOf(page), []);
   },
 );
 
@@ -283,6 +358,9 @@ for (const [name, viewport] of Object.entries(SIZES)) {
         await openMonitor(page, served);
         assertEquals(await accessViolationsOf(page), []);
         assertLessOrEqual(await overflowOf(page), 0);
+        await page.emulateMedia({ forcedColors: "active" });
+        assertEquals(await accessViolationsOf(page), []);
+        await page.emulateMedia({ forcedColors: "none" });
 
         await page.click("a.end");
         assertEquals(await accessViolationsOf(page), []);

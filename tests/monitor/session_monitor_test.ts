@@ -152,7 +152,32 @@ Deno.test("SessionMonitor shows the live sessions, the newest first", async () =
 
 Deno.test("SessionMonitor says that there is none", async () => {
   await using watched = new Watched();
+  assertStringIncludes(await watched.see(), "No sessions yet: they appear");
+  watched.site.makeSession().expire();
   assertStringIncludes(await watched.see(), "There is no session.");
+});
+
+Deno.test("SessionMonitor says in a sentence that there is nothing to draw", async () => {
+  await using watched = new Watched({ sessionTimeout: 1 });
+  const { clock, site } = watched;
+  const empty = await watched.see();
+  assertStringIncludes(empty, "No session has started or ended in the last");
+  assertStringIncludes(empty, "No session has reached its deadline yet.");
+  assertFalse(empty.includes("<svg"));
+
+  site.makeSession();
+  clock.advance(1000);
+
+  const page = await watched.see();
+  assertStringIncludes(page, '<svg class="minutes"');
+  assertStringIncludes(page, '<table class="spread"');
+});
+
+Deno.test("SessionMonitor calls a session without a principal anonymous", async () => {
+  await using watched = new Watched();
+  const { uid } = watched.site.makeSession();
+  assertStringIncludes(await watched.see(), "<i>anonymous</i>");
+  assertStringIncludes(await watched.see(`?end=${uid}`), "<i>anonymous</i>");
 });
 
 Deno.test("SessionMonitor shows the uid shortened, the principal, the age, the requests and the time left", async () => {
@@ -202,7 +227,8 @@ Deno.test("SessionMonitor escapes a principal", async () => {
   watched.site.makeSession().principal = `<script>"&'`;
   const page = await watched.see();
   assertFalse(page.includes(`<script>"`));
-  assertEquals(page.split("&lt;script&gt;&quot;&amp;&#39;").length, 3);
+  // Each is the text and the title of a link.
+  assertEquals(page.split("&lt;script&gt;&quot;&amp;&#39;").length, 5);
 });
 
 Deno.test("SessionMonitor escapes what was searched for", async () => {
@@ -237,16 +263,38 @@ Deno.test("SessionMonitor counts what was made and has ended, by reason and minu
   clock.advance(61_000);
   site.makeSession();
   const page = await watched.see();
-  assertStringIncludes(page, "2 made, 1 ended, at most 1 in a minute");
+  assertStringIncludes(page, "2 started, 1 in a minute at most; 1 ended");
+  assertStringIncludes(page, "<title>1 min ago: 1 started, 1 revoked</title>");
+  assertStringIncludes(page, "<title>this minute: 1 started</title>");
   assertEquals(page.match(/<rect class="made"/g)?.length, 2);
   assertEquals(page.match(/<rect class="revoked"/g)?.length, 1);
+});
+
+Deno.test("SessionMonitor draws starts and ends each to a scale of their own", async () => {
+  await using watched = new Watched();
+  const { site } = watched;
+  for (let i = 0; i < 170; i++) site.makeSession();
+  for (const session of [...site.sessions.values()].slice(0, 3)) {
+    session.expire();
+  }
+  const page = await watched.see();
+  assertStringIncludes(
+    page,
+    "<span>200</span><span>0</span><span>5</span>",
+  );
+  const heights = [...page.matchAll(/class="(made|logout)".*?height="(\S+)"/g)]
+    .map(([, kind, height]) => [kind, Number(height)]);
+  assertEquals(heights, [["made", 49.3], ["logout", 34.8]]);
 });
 
 Deno.test("SessionMonitor forgets what was an hour ago", async () => {
   await using watched = new Watched({ sessionTimeout: Infinity });
   watched.site.makeSession();
   watched.clock.advance(3_600_000);
-  assertStringIncludes(await watched.see(), "0 made, 0 ended");
+  assertStringIncludes(
+    await watched.see(),
+    "No session has started or ended in the last hour.",
+  );
 });
 
 Deno.test("SessionMonitor orders by age and by what ends first", async () => {
@@ -275,7 +323,7 @@ Deno.test("SessionMonitor orders by requests, of equals those made first", async
   assertEquals(uidsIn(page), [b, d, a, c]);
   assertStringIncludes(
     page,
-    '<th scope="col" class="requests" aria-sort="descending"><a href="?order=busiest" title="Most first">Requests</a></th>',
+    '<th scope="col" class="requests" aria-sort="descending"><a href="?order=busiest" title="Busiest first">Requests</a></th>',
   );
 });
 
@@ -369,6 +417,30 @@ Deno.test("SessionMonitor keeps a listing for 2 seconds, less what has ended", a
   assertEquals(uidsIn(await watched.see()), []);
   clock.advance(60_000);
   assertEquals(uidsIn(await watched.see()), [other.uid]);
+});
+
+Deno.test("SessionMonitor puts others in the place of the dead, by their deadlines of now", async () => {
+  await using watched = new Watched();
+  const { clock, site } = watched;
+  const sessions = Array.from({ length: 60 }, (_, i) => {
+    const session = site.makeSession();
+    session.sessionTimeout = 100 + i;
+    session.startCheckingExpiration();
+    return session;
+  });
+  const uids = uidsOf(sessions);
+  assertEquals(
+    uidsIn(await watched.see("?order=soonest")),
+    uids.slice(0, 50),
+  );
+  for (const session of sessions.slice(0, 20)) session.expire();
+  clock.advance(1500);
+  sessions[20]!.touch();
+
+  const page = await watched.see("?order=soonest");
+
+  assertEquals(uidsIn(page), [uids[21], uids[20], ...uids.slice(22)]);
+  assertStringIncludes(page, "1 to 40 of 40");
 });
 
 Deno.test("SessionListing looks at 5,000 sessions in one turn", async () => {
