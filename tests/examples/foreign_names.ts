@@ -19,6 +19,8 @@ export const FOREIGN: Readonly<Record<string, readonly string[]>> = {
     // What 0.1.0 had, and Twisted has.
     ...["store.listAside()", "AsideEnd", "EndNews", "sessionCookie"],
     ...["session.lateness", "site.makePassingSession()"],
+    // A path of a site.
+    "/clock/client.js",
   ],
   "README.md": ["regenerate()", "saveUninitialized"],
   "SECURITY.md": ["LimitNOFILE"],
@@ -37,6 +39,8 @@ export const FOREIGN: Readonly<Record<string, readonly string[]>> = {
     ...["wsgi.WSGIResource", ".resource.ts"],
   ],
   "docs/logins.md": ["api.example.com", "app.example.com"],
+  "docs/operating.md": ["curfew.curfew_schema", "rdb"],
+  "docs/protocol.md": ["autoResendUnfulfilledCommands: false"],
   "docs/performance.md": ["getCookies", "ResponseInit"],
   "docs/resources.md": ["page.html.br", "page.html.gz", "page.html.zst"],
   "docs/scale.md": ["eu.shop.example"],
