@@ -715,8 +715,38 @@ export class Session {
   notifyBeforeEnd(
     seconds: number,
     callback: SessionWarningCallback,
+  ): () => void;
+  /**
+   * Registers a callback of `sessions.onWarning()` by its name.
+   *
+   * Over a store it is called once for all processes, also after a restart, and
+   * again if it fails, as a callback of `onEnd` is. It has a key as a callback of
+   * {@linkcode Session.notifyOnExpire} has: the seconds, the name and the argument.
+   * It comes a second after it was registered at the earliest. If the timeout
+   * becomes shorter, it may miss the next end. Over a store a failure to register
+   * it is reported to `onError`.
+   *
+   * @throws {TypeError} If no callback has the name, or the argument cannot be kept.
+   * @throws {RangeError} If the session has `maxCallbacks` named callbacks.
+   */
+  notifyBeforeEnd(
+    seconds: number,
+    name: string,
+    argument?: unknown,
+    options?: NamedCallbackOptions,
+  ): () => void;
+  notifyBeforeEnd(
+    seconds: number,
+    callback: SessionWarningCallback | string,
+    argument?: unknown,
+    options?: NamedCallbackOptions,
   ): () => void {
     const lead = leadOf(seconds);
+    if (typeof callback === "string") {
+      if (this.#end !== undefined) return () => {};
+      const warning = { name: callback, argument, options };
+      return this.site[OWNER].warnings.add(this, lead, warning);
+    }
     checkCallback("notify before the end", callback);
     if (this.#end !== undefined) return () => {};
     const { queue, maxCallbacks } = this.site[OWNER];

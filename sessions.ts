@@ -47,6 +47,7 @@ import {
   type SessionEndReason,
   type SessionSite,
   type SessionStartCallback,
+  type SessionWarning,
 } from "./session.ts";
 
 export type { Clock } from "./base/clock.ts";
@@ -427,6 +428,24 @@ export class Sessions
    */
   onEnd(name: string, callback: NamedEndCallback): void {
     this.#registry.delivery.register(name, callback);
+  }
+
+  /**
+   * Registers a callback by name, for `session.notifyBeforeEnd(60, name, argument)`.
+   *
+   * Register it when the program starts. It is called again if it fails, as a
+   * callback of {@linkcode Sessions.onEnd} is, unless a visit or the end comes first.
+   *
+   * @param name The name; it is stored with the session.
+   * @param callback Called with the argument and the warning.
+   * @throws {TypeError} If the callback is not a function.
+   * @throws {Error} If the name is taken.
+   */
+  onWarning(
+    name: string,
+    callback: (argument: unknown, warning: SessionWarning) => unknown,
+  ): void {
+    this.#registry.warnings.register(name, callback);
   }
 
   /**

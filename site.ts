@@ -32,6 +32,7 @@ import {
   type SessionEndCallback,
   type SessionOwner,
   type SessionStartCallback,
+  type SessionWarning,
 } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 import { lineWriter, logDelivery } from "./site/access_log.ts";
@@ -273,6 +274,14 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   /** Registers a callback by name; see {@linkcode Sessions.onEnd}. */
   onEnd(name: string, callback: NamedEndCallback): void {
     this.sessions.onEnd(name, callback);
+  }
+
+  /** Registers a callback by name; see {@linkcode Sessions.onWarning}. */
+  onWarning(
+    name: string,
+    callback: (argument: unknown, warning: SessionWarning) => unknown,
+  ): void {
+    this.sessions.onWarning(name, callback);
   }
 
   /**

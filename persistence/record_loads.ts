@@ -6,6 +6,7 @@ import {
 import type { Lookup } from "../registry/lookup.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { ACCESS, FIND_TOKEN } from "../session/internals.ts";
+import type { Session } from "../session.ts";
 import type { LoadedSession, SessionStore } from "../stores/store.ts";
 import type { EndClaims } from "./end_claims.ts";
 import { NO_TOKEN } from "./record_calls.ts";
@@ -14,6 +15,7 @@ import type { RecordWriter } from "./record_writer.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import type { StoreHealth } from "./store_health.ts";
 import type { PerPart } from "./store_parts.ts";
+import { unkept } from "./unkept.ts";
 
 /** The objects that loads use. */
 export interface RecordLoadsParts {
@@ -55,6 +57,32 @@ export class RecordLoads {
     if (lookups.length === 1) return this.#load(lookups[0]!, isUse);
     const loads = lookups.map((lookup) => this.#load(lookup, isUse));
     if (loads.some(isPromiseLike)) return Promise.all(loads).then(() => {});
+  }
+
+  /**
+   * Finds a session that lives, and loads it if it is not in this process.
+   *
+   * @throws {HttpError} 503 if the store does not answer.
+   */
+  find(uid: string): MaybePromise<Session | undefined> {
+    const lookup: Lookup = {
+      token: uid,
+      uid,
+      key: "",
+      isLeaked: false,
+      isTouch: false,
+      failure: undefined,
+      loaded: undefined,
+      drops: 0,
+    };
+    return proceed(this.#load(lookup, false), () => {
+      if (lookup.failure !== undefined) throw unkept(lookup.failure.cause);
+      const live = this.#registry.sessions.get(uid);
+      if (live === undefined || !live.isActive) return undefined;
+      const isKnown = lookup.loaded !== undefined ||
+        !this.#parts.writer.isInStore(live);
+      return isKnown ? live : undefined;
+    });
   }
 
   /** Whether tokens open several sessions, whose records were loaded. */

@@ -322,6 +322,13 @@ export class RecordWriter {
     return settleAll(writes);
   }
 
+  /** Returns whether a session has the named callback of a key, written or not. */
+  hasCallback(session: Session, key: string): boolean {
+    const state = this.#parts.loader.stateOf(session);
+    return state !== undefined &&
+      callbackIdsOf(state).has(idOfCallback({ key }));
+  }
+
   #noteCallback(
     session: Session,
     state: StoredState,
@@ -338,10 +345,7 @@ export class RecordWriter {
       ? { removedCallbacks: [one] }
       : { addedCallbacks: [one] };
     const changes = joinCallbacks(state.callbacks ?? {}, later);
-    const before = state.sent === undefined
-      ? state.callbackIds
-      : idsAfter(state.callbackIds, state.sent);
-    const ids = idsAfter(before, state.callbacks ?? {});
+    const ids = callbackIdsOf(state);
     if (!isRemoved && !ids.has(one.id)) {
       const { maxCallbacks } = this.#registry;
       checkCallbackCount("notify on expire", session, ids.size, maxCallbacks);
@@ -441,4 +445,13 @@ function setPending(
   (state.values ??= new Map()).set(key, text);
   if (text === undefined) state.texts.delete(key);
   else state.texts.set(key, text);
+}
+
+/** Returns the ids of the named callbacks of a session, once all is written. */
+function callbackIdsOf(state: StoredState): ReadonlySet<string> {
+  const { callbackIds, sent, callbacks = {} } = state;
+  return idsAfter(
+    sent === undefined ? callbackIds : idsAfter(callbackIds, sent),
+    callbacks,
+  );
 }

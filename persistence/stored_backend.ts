@@ -169,6 +169,14 @@ export class StoredBackend implements StoreBackend {
     return this.#loads.load(lookups);
   }
 
+  find(uid: string): MaybePromise<Session | undefined> {
+    return this.#loads.find(uid);
+  }
+
+  hasCallback(session: Session, key: string): boolean {
+    return this.#writer.hasCallback(session, key);
+  }
+
   newUid(): string {
     const { refusal } = this.#health;
     const breakers = this.#breakers;

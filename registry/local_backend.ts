@@ -60,6 +60,14 @@ export class LocalBackend implements SessionBackend {
     return false;
   }
 
+  find(uid: string): Session | undefined {
+    return this.#registry.get(uid);
+  }
+
+  hasCallback(session: Session, key: string): boolean {
+    return this.#named.has(session, key);
+  }
+
   deliver(end: SessionEnd): void {
     for (const callback of this.#registry.delivery.callbacks()) {
       this.#registry.run(callback, end, end.session);

@@ -16,6 +16,11 @@ export class LocalCallbacks {
     this.#owner = owner;
   }
 
+  /** Returns whether a session has the callback of a key. */
+  has(session: Session, key: string): boolean {
+    return this.#kept.get(session)?.has(key) === true;
+  }
+
   /** Adds, replaces or removes a callback of a session. */
   change(
     session: Session,

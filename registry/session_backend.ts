@@ -55,6 +55,10 @@ export interface SessionBackend {
   created(session: Session): void;
   /** The values of stored sessions; undefined without a store. */
   readonly values: SessionOwner["values"];
+  /** Finds a session that lives, in any process; it is not touched. */
+  find(uid: string): MaybePromise<Session | undefined>;
+  /** Whether a session of this process has the named callback of a key. */
+  hasCallback(session: Session, key: string): boolean;
   /** The holds of keys. */
   readonly holds: HoldBackend;
   /** Notes a change; throws a TypeError if it cannot be kept. */

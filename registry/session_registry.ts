@@ -25,6 +25,7 @@ import { EndRetries, type NamedCall } from "./end_retries.ts";
 import { Eviction } from "./eviction.ts";
 import { HangWatch } from "./hang_watch.ts";
 import { Holds } from "./holds.ts";
+import { NamedWarnings } from "./named_warnings.ts";
 import { FirstReports } from "./first_reports.ts";
 import { PrincipalSessions } from "./principal_sessions.ts";
 import type { SessionBackend } from "./session_backend.ts";
@@ -66,6 +67,7 @@ export class SessionRegistry implements SessionOwner {
   /** The named callbacks that no store keeps, and that have failed. */
   readonly retries: EndRetries = new EndRetries(this);
   readonly holds: Holds = new Holds(this);
+  readonly warnings: NamedWarnings = new NamedWarnings(this);
   readonly descriptions: SessionDescriptions = new SessionDescriptions(this);
   isClosed = false;
 

@@ -1,7 +1,7 @@
 import type { StreamLimits } from "../live/session_streams.ts";
 import type { SessionEndReason } from "./end_reason.ts";
 import type { Hold, HoldOptions } from "./hold.ts";
-import type { NamedCallbacks } from "./named_callback.ts";
+import type { NamedCallbackOptions, NamedCallbacks } from "./named_callback.ts";
 import type { SessionChange } from "./session_change.ts";
 import type { StoredValuesOf } from "./session_values.ts";
 import type { Expiring } from "./session_warnings.ts";
@@ -37,6 +37,18 @@ export interface OwnerOf<Session, End> {
       options: HoldOptions,
     ): Promise<Hold | undefined>;
     release(session: Session, key: string): Promise<boolean>;
+  };
+  /** Warnings by name. */
+  readonly warnings: {
+    add(
+      session: Session,
+      lead: number,
+      warning: {
+        readonly name: string;
+        readonly argument: unknown;
+        readonly options: NamedCallbackOptions | undefined;
+      },
+    ): () => void;
   };
   /** The most callbacks of one kind that a session may have. */
   readonly maxCallbacks: number;

@@ -1,0 +1,226 @@
+import { checkCallback } from "../base/callback.ts";
+import { describe } from "../base/describe.ts";
+import { type MaybePromise, proceed } from "../base/maybe_promise.ts";
+import { randomId } from "../base/random_id.ts";
+import {
+  type NamedCallback,
+  namedCallbackOf,
+  type NamedCallbackOptions,
+} from "../session/named_callback.ts";
+import type {
+  Session,
+  SessionChange,
+  SessionEnd,
+  SessionWarning,
+} from "../session.ts";
+import type { HeldKey, HoldBackend } from "./hold_backend.ts";
+import type { EndDelivery } from "./end_delivery.ts";
+
+/** The name under which a session keeps its warnings, and by which holds wake them. */
+const CALLBACK = "@curfew/warning";
+
+/**
+ * Milliseconds until the first wake, at least. The session is written by then, if
+ * the request that registers the warning takes no longer.
+ */
+const FIRST = 1000;
+
+/** Milliseconds until a session whose deadline is far, or never, is looked at again. */
+const LONGEST = 3_600_000;
+
+/**
+ * Milliseconds by which two readings of one deadline may differ, since each process
+ * has a clock of its own.
+ */
+const SAME = 500;
+
+/** A callback that `onWarning` has registered. */
+type Callback = (argument: unknown, warning: SessionWarning) => unknown;
+
+/** What a session is warned by. */
+export interface NamedWarning {
+  readonly name: string;
+  readonly argument: unknown;
+  readonly options: NamedCallbackOptions | undefined;
+}
+
+/** The argument of a hold that wakes a warning. */
+interface Wake {
+  readonly uid: string;
+  /** The key of the callback in the session. */
+  readonly key: string;
+  readonly lead: number;
+  readonly name: string;
+  readonly argument: unknown;
+  /** The deadline that was warned of, in UNIX milliseconds; 0 for none. */
+  readonly warnedOf: number;
+  /** Which of its two keys the hold has: its own stays taken while it is called. */
+  readonly slot: 0 | 1;
+}
+
+/** The members of the registry that warnings use. */
+export interface WarningRegistry {
+  readonly clock: { now(): number };
+  readonly site: { reportError(error: unknown, context: object): void };
+  readonly backend: {
+    readonly holds: HoldBackend;
+    keyOf(secret: string): string;
+    find(uid: string): MaybePromise<Session | undefined>;
+    hasCallback(session: Session, key: string): boolean;
+  };
+  readonly delivery: EndDelivery;
+  readonly namedCallbacks: ReadonlyMap<string, unknown>;
+  changed(session: Session, change: SessionChange): void;
+}
+
+/**
+ * Warnings by name, which outlive the process.
+ *
+ * A session keeps each as a named callback, which does nothing at its end. A hold
+ * without a session ends when the warning is due; the process that delivers this
+ * end looks at the session. If a visit has postponed the deadline, it takes the
+ * next hold; if not, it takes one that ends at the deadline, and calls the callback.
+ * So no store has a second due time for a session, and a visit writes nothing more.
+ */
+export class NamedWarnings {
+  readonly #registry: WarningRegistry;
+  readonly #callbacks = new Map<string, Callback>();
+
+  constructor(registry: WarningRegistry) {
+    this.#registry = registry;
+    registry.delivery.register(
+      CALLBACK,
+      (wake, end) => isWake(end) ? this.#wake(wake as Wake) : undefined,
+    );
+  }
+
+  /**
+   * Registers a callback by name.
+   *
+   * @throws {TypeError} If the callback is not a function.
+   * @throws {Error} If the name is taken.
+   */
+  register(name: string, callback: Callback): void {
+    checkCallback(`register ${describe(name)}`, callback);
+    if (this.#callbacks.has(name)) {
+      throw new Error(
+        `Cannot register ${describe(name)}: there is one already`,
+      );
+    }
+    this.#callbacks.set(name, callback);
+  }
+
+  /**
+   * Has a session warned, `lead` milliseconds before its end.
+   *
+   * @returns a function that takes the warning back.
+   */
+  add(session: Session, lead: number, warning: NamedWarning): () => void {
+    const { name, argument } = warning;
+    if (!this.#callbacks.has(name)) {
+      throw new TypeError(
+        `Cannot notify before the end: the callback is not registered by onWarning(), and not a function: ${
+          describe(name)
+        }`,
+      );
+    }
+    const callback = this.#callbackOf(lead, warning);
+    this.#change(session, callback, false);
+    const { uid } = session;
+    const { key } = callback;
+    const wake = { uid, key, lead, name, argument, warnedOf: 0 };
+    this.#begin(session, { ...wake, slot: 0 });
+    return () => {
+      if (session.isActive) this.#change(session, callback, true);
+    };
+  }
+
+  #change(session: Session, callback: NamedCallback, isRemoved: boolean): void {
+    this.#registry.changed(session, { kind: "callback", callback, isRemoved });
+  }
+
+  #callbackOf(
+    lead: number,
+    { name, argument, options }: NamedWarning,
+  ): NamedCallback {
+    // Apart from the keys of callbacks for the end.
+    const key = options?.key;
+    return namedCallbackOf(this.#registry.namedCallbacks, {
+      name: CALLBACK,
+      argument: { lead, name, ...argument === undefined ? {} : { argument } },
+      options: key === undefined
+        ? options
+        : { ...options, key: `${CALLBACK} ${key}` },
+    });
+  }
+
+  /** Takes the first hold, unless there is one already. */
+  #begin(session: Session, wake: Wake): void {
+    const { clock, backend, site } = this.#registry;
+    const due = session.expiresAt * 1000 - wake.lead - clock.now();
+    const other = { ...wake, slot: 1 } as const;
+    const failed = (error: unknown) => site.reportError(error, { session });
+    try {
+      const began = proceed(
+        backend.holds.find(this.#keyOf(other)),
+        (held): MaybePromise<unknown> =>
+          held === undefined && this.#take(wake, Math.max(due, FIRST)),
+      );
+      Promise.resolve(began).catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #take(wake: Wake, delay: number): MaybePromise<HeldKey | undefined> {
+    return this.#registry.backend.holds.take({
+      key: this.#keyOf(wake),
+      holder: undefined,
+      id: randomId(),
+      length: Math.ceil(Math.min(delay, LONGEST)),
+      callback: { name: CALLBACK, argument: wake },
+    });
+  }
+
+  #keyOf({ uid, key, slot }: Wake): string {
+    return `${CALLBACK} ${uid} ${this.#registry.backend.keyOf(key)} ${slot}`;
+  }
+
+  /** Looks at a session at the end of a hold: it may have to be warned now. */
+  async #wake(wake: Wake): Promise<void> {
+    const { backend, clock } = this.#registry;
+    const session = await backend.find(wake.uid);
+    if (session === undefined || !backend.hasCallback(session, wake.key)) {
+      return;
+    }
+    const next = { ...wake, slot: wake.slot === 0 ? 1 : 0 } as const;
+    const deadline = session.expiresAt * 1000;
+    const left = deadline - clock.now();
+    if (Math.abs(deadline - wake.warnedOf) < SAME) {
+      // A request under way holds the session beyond its deadline.
+      return void await this.#take(next, Math.max(left, FIRST));
+    }
+    if (left > wake.lead) return void await this.#take(next, left - wake.lead);
+    // If this is called again after a failure, the hold is there already.
+    await this.#take({ ...next, warnedOf: deadline }, Math.max(left, FIRST));
+    const callback = this.#callbacks.get(wake.name);
+    if (callback === undefined) {
+      throw new Error(
+        `No callback is registered by onWarning() as ${describe(wake.name)}`,
+      );
+    }
+    await callback(wake.argument, warningOf(session));
+  }
+}
+
+/** Whether a hold has ended at its time, and the program does not stop. */
+function isWake({ hold, reason }: SessionEnd): boolean {
+  return hold !== undefined && reason === "absolute";
+}
+
+function warningOf(session: Session): SessionWarning {
+  const { uid, expiresAt, authenticatedAt, createdAt } = session;
+  const end = (authenticatedAt ?? createdAt) + session.absoluteTimeout;
+  const reason = expiresAt > end - 0.001 ? "absolute" : "idle";
+  return { session, uid, reason, expiresAt };
+}

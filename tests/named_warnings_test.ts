@@ -1,0 +1,271 @@
+// Warnings by name: session.notifyBeforeEnd(60, "warn", argument).
+
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import type { Session } from "../sessions.ts";
+import { MemoryStore } from "../stores/memory_store.ts";
+import { SqliteStore } from "../stores/sqlite_store.ts";
+import type { SessionStore } from "../stores/store.ts";
+import { PostgresServer, testWithPostgres } from "./helpers_postgres.ts";
+import { RedisServer, testWithRedis } from "./helpers_redis.ts";
+import { asynchronous, cookieOf, Node, pass } from "./helpers_store.ts";
+
+const KINDS: Record<string, () => SessionStore | undefined> = {
+  "without a store": () => undefined,
+  "over MemoryStore": () => new MemoryStore(),
+  "over a store that is waited for": () => asynchronous(new MemoryStore()),
+  // It does not poll often, since minutes pass in these tests.
+  "over SqliteStore": () =>
+    new SqliteStore({ path: ":memory:", pollInterval: 3600 }),
+};
+
+/** A node whose callback "warn" notes the warnings, and may fail. */
+function nodeOf(store: SessionStore | undefined, options = {}) {
+  const node = new Node(store, { sessionTimeout: 600, ...options });
+  const warned: string[] = [];
+  let failures = 0;
+  const { sessions } = node.site;
+  sessions.onWarning(
+    "warn",
+    (argument, { session, uid, reason, expiresAt }) => {
+      if (failures-- > 0) throw new Error("the mail is away");
+      assertEquals(session.uid, uid);
+      const left = Math.round(expiresAt - Date.now() / 1000);
+      warned.push(`${argument} ${reason} ${left}`);
+    },
+  );
+  const register = (session: Session) =>
+    session.notifyBeforeEnd(60, "warn", "a@b");
+  node.page("in", (request) => {
+    const session = request.getSession();
+    register(session);
+    return session.uid;
+  });
+  return Object.assign(node, {
+    warned,
+    /** What went wrong, beside the advice about a database in memory. */
+    failures: () =>
+      node.errors.filter((error) => !String(error).includes("is in memory")),
+    register,
+    sessions,
+    fail: (times: number) => void (failures = times),
+  });
+}
+
+for (const [kind, makeStore] of Object.entries(KINDS)) {
+  Deno.test(`Session.notifyBeforeEnd() by name ${kind} warns before the end, once`, async () => {
+    using time = new FakeTime();
+    await using node = nodeOf(makeStore());
+    const cookie = cookieOf(await node.get("in"));
+    await node.get("in", cookie); // again: it is the same warning
+    await pass(time, 539_000);
+    assertEquals(node.warned, []);
+    await pass(time, 8_000);
+    assertEquals(node.warned.length, 1);
+    assertMatch(node.warned[0]!, /^a@b idle (5\d|60)$/);
+    await pass(time, 120_000);
+    assertEquals(node.warned.length, 1);
+    // The ends of holds are none of sessions.
+    assertEquals(node.reasons, ["idle"]);
+    await pass(time, 700_000);
+    assertEquals(node.warned.length, 1);
+    assertEquals(node.failures(), []);
+  });
+
+  Deno.test(`Session.notifyBeforeEnd() by name ${kind} follows visits, and warns again`, async () => {
+    using time = new FakeTime();
+    await using node = nodeOf(makeStore());
+    const cookie = cookieOf(await node.get("in"));
+    await pass(time, 300_000);
+    await node.get("in", cookie);
+    await pass(time, 500_000);
+    assertEquals(node.warned, []);
+    await pass(time, 48_000);
+    assertEquals(node.warned.length, 1);
+    await node.get("in", cookie); // just in time
+    await pass(time, 530_000);
+    assertEquals(node.warned.length, 1);
+    await pass(time, 20_000);
+    assertEquals(node.warned.length, 2);
+    assertEquals(node.reasons, []);
+    await pass(time, 100_000);
+    assertEquals(node.reasons, ["idle"]);
+    assertEquals(node.failures(), []);
+  });
+
+  Deno.test(`Session.notifyBeforeEnd() by name ${kind} is taken back`, async () => {
+    using time = new FakeTime();
+    await using node = nodeOf(makeStore());
+    const cookie = cookieOf(await node.get("in"));
+    node.page("back", (request) => {
+      node.register(request.getSession())();
+      return "";
+    });
+    await node.get("back", cookie);
+    await pass(time, 700_000);
+    assertEquals(node.warned, []);
+    assertEquals(node.reasons, ["idle"]);
+    assertEquals(node.failures(), []);
+  });
+
+  Deno.test(`Session.notifyBeforeEnd() by name ${kind} says nothing after a logout`, async () => {
+    using time = new FakeTime();
+    await using node = nodeOf(makeStore());
+    const uid = await (await node.get("in")).text();
+    await pass(time, 10_000);
+    await node.sessions.end(uid, "logout");
+    await pass(time, 700_000);
+    assertEquals(node.warned, []);
+    assertEquals(node.reasons, ["logout"]);
+    assertEquals(node.failures(), []);
+  });
+
+  Deno.test(`Session.notifyBeforeEnd() by name ${kind} is called again if it fails`, async () => {
+    using time = new FakeTime();
+    await using node = nodeOf(makeStore());
+    await node.get("in");
+    node.fail(3);
+    await pass(time, 530_000);
+    await pass(time, 50_000);
+    assertEquals(node.warned.length, 1);
+    await pass(time, 100_000);
+    assertEquals(node.warned.length, 1);
+    assertEquals(node.reasons, ["idle"]);
+  });
+
+  Deno.test(`Session.notifyBeforeEnd() by name ${kind} warns of an absolute end, which a visit does not postpone`, async () => {
+    using time = new FakeTime();
+    await using node = nodeOf(makeStore(), {
+      sessionTimeout: 500,
+      absoluteTimeout: 600,
+    });
+    const cookie = cookieOf(await node.get("in"));
+    await pass(time, 300_000);
+    await node.get("in", cookie);
+    await pass(time, 230_000);
+    assertEquals(node.warned, []);
+    await pass(time, 18_000);
+    assertEquals(node.warned.length, 1);
+    assertMatch(node.warned[0]!, /^a@b absolute/);
+    await node.get("in", cookie);
+    await pass(time, 60_000);
+    assertEquals(node.warned.length, 1);
+    assertEquals(node.reasons, ["absolute"]);
+  });
+
+  Deno.test(`Session.notifyBeforeEnd() ${kind} refuses names that are not registered, and too many warnings`, async () => {
+    using _time = new FakeTime();
+    await using node = nodeOf(makeStore(), { maxCallbacks: 3 });
+    const session = node.sessions.create();
+    assertThrows(
+      () => session.notifyBeforeEnd(60, "toString"),
+      TypeError,
+      'not registered by onWarning(), and not a function: "toString"',
+    );
+    assertThrows(() => session.notifyBeforeEnd(0, "warn"), RangeError);
+    for (const argument of [1, 2, 3, 3]) {
+      session.notifyBeforeEnd(60, "warn", argument);
+    }
+    assertThrows(() => session.notifyBeforeEnd(60, "warn", 4), RangeError);
+    session.notifyBeforeEnd(60, "warn", 3)();
+    session.notifyBeforeEnd(60, "warn", 4);
+  });
+}
+
+for (const how of ["restart", "another process"]) {
+  Deno.test(`Session.notifyBeforeEnd() by name outlives its process: ${how}`, async () => {
+    using time = new FakeTime();
+    const store = new MemoryStore();
+    const first = nodeOf(store);
+    await using other = nodeOf(store);
+    const cookie = cookieOf(await first.get("in"));
+    await pass(time, 100_000);
+    if (how === "restart") {
+      await other.site.close();
+      await first.site.close();
+    } else {
+      await first.site.close();
+      await other.get("in", cookie);
+    }
+    await pass(time, 100_000);
+    await using last = how === "restart" ? nodeOf(store) : other;
+    await pass(time, how === "restart" ? 335_000 : 430_000);
+    assertEquals(last.warned, []);
+    await pass(time, 15_000);
+    assertEquals(last.warned.length, 1);
+    await pass(time, 70_000);
+    assertEquals(last.warned.length, 1);
+    assertEquals(last.reasons, ["idle"]);
+    assertEquals(last.errors, []);
+  });
+}
+
+Deno.test("Session.notifyBeforeEnd() by name warns once for several processes", async () => {
+  using time = new FakeTime();
+  const store = new MemoryStore();
+  await using one = nodeOf(store);
+  await using two = nodeOf(store);
+  const cookie = cookieOf(await one.get("in"));
+  await two.get("in", cookie);
+  await one.get("in", cookie);
+  await pass(time, 560_000);
+  assertEquals([...one.warned, ...two.warned].length, 1);
+  await pass(time, 60_000);
+  assertEquals([...one.warned, ...two.warned].length, 1);
+  assertEquals([...one.errors, ...two.errors], []);
+});
+
+Deno.test("Sessions.onWarning() refuses a name that is taken", async () => {
+  await using node = nodeOf(undefined);
+  assertThrows(
+    () => node.sessions.onWarning("warn", () => {}),
+    Error,
+    'Cannot register "warn": there is one already',
+  );
+});
+
+/** Has a session warned by a process that did not make it, in real time. */
+async function warnsElsewhere(
+  first: SessionStore,
+  second: SessionStore,
+): Promise<void> {
+  await using other = new Node(second, { sessionTimeout: 4 });
+  const warned = Promise.withResolvers<[unknown, number]>();
+  other.site.onWarning("warn", (argument, { expiresAt }) => {
+    warned.resolve([argument, expiresAt - Date.now() / 1000]);
+  });
+  {
+    await using node = nodeOf(first, { sessionTimeout: 4 });
+    node.page("soon", (request) => {
+      request.getSession().notifyBeforeEnd(2, "warn", { mail: "a@b" });
+      return "";
+    });
+    await node.get("soon");
+  }
+  const [argument, left] = await warned.promise;
+  assertEquals(argument, { mail: "a@b" });
+  assert(left <= 2 && left > 0, `${left} s are left`);
+}
+
+testWithRedis("Session.notifyBeforeEnd() by name is over Redis", async () => {
+  const { connectNodeRedis, openStore } = await import(
+    "./stores/helpers_redis_store.ts"
+  );
+  await using server = await RedisServer.start();
+  await using one = await openStore(() => connectNodeRedis(server));
+  await using two = await openStore(() => connectNodeRedis(server));
+  await warnsElsewhere(one.store, two.store);
+});
+
+testWithPostgres(
+  "Session.notifyBeforeEnd() by name is over Postgres",
+  async () => {
+    const { connectPg, openStore } = await import(
+      "./stores/helpers_postgres_store.ts"
+    );
+    await using server = await PostgresServer.start();
+    await using one = await openStore(() => connectPg(server));
+    await using two = await openStore(() => connectPg(server));
+    await warnsElsewhere(one.store, two.store);
+  },
+);
