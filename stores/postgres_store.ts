@@ -92,7 +92,7 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
     this.#notifications = new PostgresNotifications(
       client,
       schema,
-      (message) => this.#runner.run("notify", "test the channel", [message]),
+      (messages) => this.#runner.run("notify", "notify nodes", [messages]),
     );
   }
 
@@ -138,10 +138,11 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
     );
     if (answer === null) return undefined;
     const encoded = JSON.parse(answer) as EncodedSession;
-    return {
-      ...decodeSession(encoded),
-      touchedBefore: Number(encoded.before),
-    };
+    const session = decodeSession(encoded);
+    if (encoded.isChanged) {
+      this.#notifications.notifyChange({ uid, version: session.version });
+    }
+    return { ...session, touchedBefore: Number(encoded.before) };
   }
 
   /** {@inheritDoc SessionStore.commit} */
@@ -181,7 +182,7 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
     );
     if (answer === null) return undefined;
     const end = decodeEnd(JSON.parse(answer));
-    this.#notify(end);
+    this.#notifications.notifyEnd({ uid, reason, at: end.at });
     return end;
   }
 
@@ -201,7 +202,10 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
     };
     const claimed = ends.map(decodeEnd);
     for (const end of claimed) {
-      if (end.attempt === 1) this.#notify(end);
+      if (end.attempt === 1) {
+        const { session: { uid }, reason, at } = end;
+        this.#notifications.notifyEndHere({ uid, reason, at });
+      }
     }
     return { ends: claimed, nextIn: Number(nextIn) };
   }
@@ -345,10 +349,6 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
     values: readonly (string | number | null)[],
   ): Promise<boolean> {
     return await this.#runner.run(name, verb, values) === "1";
-  }
-
-  #notify({ session: { uid }, reason, at }: ClaimedEnd): void {
-    this.#notifications.notifyEnd({ uid, reason, at });
   }
 
   #encode(verb: string, encode: () => string): string {

@@ -49,6 +49,8 @@ export interface EncodedSession {
   readonly row: Row;
   readonly now: Time;
   readonly before: Time | null;
+  /** Whether the load has put a token into effect; null for other calls. */
+  readonly isChanged: boolean | null;
   readonly values: readonly [string, string][] | null;
 }
 

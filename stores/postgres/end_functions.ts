@@ -23,10 +23,20 @@ BEGIN
 END
 $f$;
 
-CREATE FUNCTION @.notify(message text) RETURNS text
+-- Sends messages in a transaction of their own, which does not wait for the disk:
+-- Postgres commits transactions that notify one after another.
+CREATE FUNCTION @.notify(messages text) RETURNS text
 LANGUAGE plpgsql AS $f$
+DECLARE
+  message text;
 BEGIN
-  PERFORM pg_notify('@channel', message);
+  PERFORM set_config('synchronous_commit', 'off', true);
+  FOR message IN SELECT json_array_elements_text(messages::json) LOOP
+    -- Postgres refuses longer ones. Notifications are hints.
+    IF octet_length(message) < 8000 THEN
+      PERFORM pg_notify('@channel', message);
+    END IF;
+  END LOOP;
   RETURN '';
 END
 $f$;
@@ -47,7 +57,6 @@ BEGIN
     reason = why_ended, at = now, attempt = 1,
     fence = gen_random_uuid()::text, due = now + lease
   WHERE u.id = s.id RETURNING u.* INTO s;
-  PERFORM @.notify_end(s);
   RETURN @.encode(s, now)::text;
 END
 $f$;

@@ -31,17 +31,20 @@ export class PostgresNotifications {
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #pause = FIRST_PAUSE;
   #testTimer: ReturnType<typeof setTimeout> | undefined = undefined;
-  readonly #send: (message: string) => Promise<unknown>;
+  readonly #send: (messages: string) => Promise<unknown>;
+  /** Messages to send; one statement at a time sends all that there are. */
+  #outbox: string[] = [];
+  #sending: Promise<void> | undefined = undefined;
   /** Begins the messages of this store to itself. */
   readonly #name = `test ${crypto.randomUUID()}`;
   #isHeard = true;
   readonly #closing = new Set<Promise<void>>();
 
-  /** @param send Sends a message to the channel. */
+  /** @param send Sends messages to the channel: a list of texts, as JSON. */
   constructor(
     client: PostgresClient,
     channel: string,
-    send: (message: string) => Promise<unknown>,
+    send: (messages: string) => Promise<unknown>,
   ) {
     this.#client = client;
     this.#channel = channel;
@@ -68,18 +71,29 @@ export class PostgresNotifications {
     return remove;
   }
 
-  /** Notifies the watchers of an end; used if no connection listens. */
+  /** Notifies all nodes of an end. */
   notifyEnd(notification: EndNotification): void {
+    if (this.#client.listen === undefined) {
+      this.#watchers.notifyEnd(notification);
+    }
+    const { uid, reason, at } = notification;
+    this.#post(JSON.stringify([uid, JSON.stringify(reason), at]));
+  }
+
+  /** Notifies this node of an end, of which the database notifies the others. */
+  notifyEndHere(notification: EndNotification): void {
     if (this.#client.listen === undefined) {
       this.#watchers.notifyEnd(notification);
     }
   }
 
-  /** Notifies the watchers of a change; used if no connection listens. */
+  /** Notifies all nodes of a change. */
   notifyChange(notification: ChangeNotification): void {
     if (this.#client.listen === undefined) {
       this.#watchers.notifyChange(notification);
     }
+    const { uid, version } = notification;
+    this.#post(JSON.stringify([uid, version]));
   }
 
   /** Notifies the watchers of an earlier end; used if no connection listens. */
@@ -90,11 +104,30 @@ export class PostgresNotifications {
   /** Stops all, and waits until the connection is closed. */
   async stop(): Promise<void> {
     this.#close();
-    const closed = Promise.all(this.#closing);
+    const closed = Promise.all([...this.#closing, this.#sending]);
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(late.resolve, CLOSING);
     await Promise.race([closed, late.promise]);
     clearTimeout(timer);
+  }
+
+  /** Sends a message after those before it. Messages that fail are hints lost. */
+  #post(message: string): void {
+    this.#outbox.push(message);
+    this.#sending ??= this.#sendAll();
+  }
+
+  async #sendAll(): Promise<void> {
+    while (this.#outbox.length > 0) {
+      const messages = JSON.stringify(this.#outbox);
+      this.#outbox = [];
+      try {
+        await this.#send(messages);
+      } catch {
+        // The server is away: its nodes look for ends when it is back.
+      }
+    }
+    this.#sending = undefined;
   }
 
   #listen(): Promise<Close> {
@@ -119,8 +152,7 @@ export class PostgresNotifications {
   #test(isFirst: boolean): void {
     if (!isFirst && !this.#isHeard) return this.#recover();
     this.#isHeard = false;
-    // If the server is away, that is noticed by the calls of the store.
-    this.#send(this.#name).catch(() => {});
+    this.#post(this.#name);
     this.#testTimer = unrefTimer(() => this.#test(false), TEST_EVERY);
   }
 

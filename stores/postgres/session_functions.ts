@@ -35,10 +35,12 @@ CREATE FUNCTION @.times_of(
 $f$;
 
 CREATE FUNCTION @.encode(
-  s @.curfew_session, now double precision, before double precision DEFAULT NULL
+  s @.curfew_session, now double precision,
+  before double precision DEFAULT NULL, is_changed boolean DEFAULT NULL
 ) RETURNS json LANGUAGE sql STABLE AS $f$
   SELECT json_build_object(
-    'row', row_to_json(s), 'now', now, 'before', before, 'values', (
+    'row', row_to_json(s), 'now', now, 'before', before,
+    'isChanged', is_changed, 'values', (
       SELECT json_agg(json_build_array(v.key, v.value))
       FROM @.curfew_session_value v WHERE v.session = s.id
     )
@@ -70,13 +72,6 @@ BEGIN
     );
   DELETE FROM @.curfew_session_value v USING jsonb_array_elements(changes) pair
     WHERE v.session = id AND v.key = pair->>0 AND pair->>1 IS NULL;
-END
-$f$;
-
-CREATE FUNCTION @.notify_change(s @.curfew_session) RETURNS void
-LANGUAGE plpgsql AS $f$
-BEGIN
-  PERFORM pg_notify('@channel', json_build_array(s.uid, s.version)::text);
 END
 $f$;
 
@@ -186,9 +181,8 @@ BEGIN
       touched_at = s.touched_at, touched_before = s.touched_before,
       deadline = s.deadline
     WHERE u.id = s.id;
-    PERFORM @.notify_change(s);
   END IF;
-  RETURN @.encode(s, now, before)::text;
+  RETURN @.encode(s, now, before, is_changed)::text;
 END
 $f$;
 
@@ -313,7 +307,6 @@ BEGIN
     PERFORM @.set_values(s.id, changes->'values');
   END IF;
   IF s.due < former_due THEN PERFORM @.notify_earlier(s.due, before); END IF;
-  IF changes->>'raise' = '1' THEN PERFORM @.notify_change(s); END IF;
   RETURN @.times_of(s, now);
 END
 $f$;
