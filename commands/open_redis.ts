@@ -6,6 +6,7 @@ import {
   textsOf,
 } from "../stores/redis/encoding.ts";
 import { type Shard, Shards } from "../stores/redis/shards.ts";
+import { inTime } from "../stores/redis/time_limit.ts";
 import {
   fromNodeRedis,
   type NodeRedisClient,
@@ -57,7 +58,6 @@ export async function openRedis(
 ): Promise<OpenedStore> {
   const redis = await importClient<RedisModule>("npm:redis@^6.0.0");
   const settings = {
-    commandOptions: { timeout: ANSWER_TIMEOUT },
     // A lost connection is a failure of the command.
     disableOfflineQueue: true,
     socket: { connectTimeout: CONNECT_TIMEOUT, reconnectStrategy: false },
@@ -76,8 +76,14 @@ export async function openRedis(
     : redis.createClient({ url, ...settings });
   connection.on("error", () => {});
   try {
-    await connection.connect();
-    const client = fromNodeRedis(connection);
+    // The client has no limit for the first answer, and none for a sent command.
+    await inTime(connection.connect(), "connect", CONNECT_TIMEOUT);
+    const adapted = fromNodeRedis(connection);
+    const client: RedisClient = {
+      ...adapted,
+      send: (args, key) =>
+        inTime(adapted.send(args, key), `run ${args[0]}`, ANSWER_TIMEOUT),
+    };
     const shards = await readShards(client, prefix);
     const store = new RedisStore({ client, prefix, shards });
     const all = new Shards(prefix, shards).all;

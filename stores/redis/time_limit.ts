@@ -8,13 +8,18 @@ const LIMIT = 5000;
  * a node until that is back.
  *
  * @param verb What Redis does, for the error.
+ * @param limit Milliseconds.
  * @throws {Error} If there is no answer within the limit.
  */
-export async function inTime<T>(answer: Promise<T>, verb: string): Promise<T> {
+export async function inTime<T>(
+  answer: Promise<T>,
+  verb: string,
+  limit: number = LIMIT,
+): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    late.reject(new Error(`Cannot ${verb}: no answer in ${LIMIT / 1000} s`));
-  }, LIMIT);
+    late.reject(new Error(`Cannot ${verb}: no answer in ${limit / 1000} s`));
+  }, limit);
   try {
     return await Promise.race([answer, late.promise]);
   } finally {

@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import pg from "pg";
-import { createClient } from "redis";
+import { createClient, createCluster } from "redis";
 import { main } from "../../cli.ts";
 import { Sessions } from "../../sessions.ts";
 import { fromPg, PostgresStore } from "../../stores/postgres_store.ts";
@@ -17,7 +17,7 @@ import { SqliteStore } from "../../stores/sqlite_store.ts";
 import type { SessionStore } from "../../stores/store.ts";
 import { PostgresServer, testWithPostgres } from "../helpers_postgres.ts";
 import { testWith } from "../helpers_process.ts";
-import { RedisServer, testWithRedis } from "../helpers_redis.ts";
+import { RedisCluster, RedisServer, testWithRedis } from "../helpers_redis.ts";
 
 /** Runs a command of `curfew sessions`. */
 async function run(
@@ -395,6 +395,46 @@ for (const scheme of ["redis", "postgres"]) {
   );
 }
 
+testWith(
+  ["net", "read", "env", "sys"],
+  "curfew sessions gives up on a Redis that does not answer",
+  async () => {
+    using mute = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const url = `redis://127.0.0.1:${mute.addr.port}`;
+    const running = run("list", "--store", url);
+    using _connection = await mute.accept();
+    const { code, stderr } = await running;
+
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "no answer in 5 s");
+  },
+);
+
+testWithRedis("curfew sessions works on a cluster", async () => {
+  await using cluster = await RedisCluster.start();
+  const { url } = cluster.servers[1]!;
+  const client = createCluster({ rootNodes: [{ url }] });
+  client.on("error", () => {});
+  await client.connect();
+  const adapted = fromNodeRedis(client);
+  const place = new RedisStore({ client: adapted, shards: 4, prefix: "shop" });
+  await using sessions = new Sessions({ store: place, onError: () => {} });
+  await sessions.ready;
+  sessions.onEnd("tidy", () => {});
+  const uids = await fill(sessions, ["alice", "bob", "carol", "alice", "dan"]);
+  const store = ["--store", url, "--cluster", "--prefix=shop"];
+
+  const listed: { uid: string }[] = await runJson("list", ...store);
+  assertEquals(listed.map(({ uid }) => uid), uids);
+  assertEquals(
+    (await run("end", "--principal=alice", ...store)).stdout,
+    "Ended 2 sessions",
+  );
+  assertEquals((await runJson("list", ...store)).length, 3);
+  await sessions.close();
+  client.destroy();
+});
+
 // Command lines.
 
 testWith(["env"], "curfew sessions --help explains each command", async () => {
@@ -409,13 +449,36 @@ testWith(["env"], "curfew sessions --help explains each command", async () => {
   }
 });
 
+testWith(
+  ["env"],
+  "curfew sessions takes the store of CURFEW_STORE, if it may read that",
+  async () => {
+    const before = Deno.env.get("CURFEW_STORE");
+    try {
+      Deno.env.set("CURFEW_STORE", "mysql://u:geheim@h/d");
+      assertStringIncludes(
+        (await run("list")).stderr,
+        '$CURFEW_STORE: a store is sqlite:FILE, redis://HOST or postgres://HOST/DATABASE, not "mysql://u:***@h/d"',
+      );
+      Deno.env.delete("CURFEW_STORE");
+      assertEquals(await run("list"), {
+        code: 2,
+        stdout: "",
+        stderr:
+          "Cannot run sessions: no store: name one by --store; see --help",
+      });
+    } finally {
+      if (before !== undefined) Deno.env.set("CURFEW_STORE", before);
+    }
+  },
+);
+
 const SQLITE = "--store=sqlite:./none.db";
 
 for (
   const [args, said] of [
     [[SQLITE], "no command: one of list, show, end,"],
     [["dance", SQLITE], '"dance" is no command of it'],
-    [["list"], "no store: name one by --store"],
     [["list", "--store=mysql://u:geheim@h/d"], 'not "mysql://u:***@h/d"'],
     [["list", "--store=redis://u:a/b@c@h:x"], 'not a URL: "redis://u:***@h:x"'],
     [["list", "--store=sqlite:"], "sqlite: is followed by a file"],
