@@ -18,6 +18,7 @@ import type { Rendered, SiteRequest } from "../request.ts";
 import { HAS_NAMED_CHILD } from "../request/internals.ts";
 import { Resource } from "../resource.ts";
 import { notFound } from "./pages.ts";
+import { renderBehind } from "./pass_on.ts";
 
 /** The options of a {@linkcode ScriptDirectory}. */
 export interface ScriptDirectoryOptions {
@@ -110,6 +111,9 @@ export class ScriptDirectory extends Resource {
    */
   static readonly sources: RegExp = SOURCE;
 
+  /** False unless the fallback uses the session: scripts are asked for themselves. */
+  override usesSession: boolean = false;
+
   readonly #scripts: ScriptTree;
   readonly #loader: ScriptLoader;
   /** The resources of scripts that were found. */
@@ -136,6 +140,7 @@ export class ScriptDirectory extends Resource {
     );
     this.#loader = new ScriptLoader((options.loadTimeout ?? 10) * 1000);
     this.#fallback = options.fallback;
+    this.usesSession = options.fallback?.usesSession ?? false;
   }
 
   /**
@@ -186,7 +191,7 @@ export class ScriptDirectory extends Resource {
     // This resource may be the child "", where the path ends with the slash.
     if (request.prepath.at(-1) !== "") return addSlash(request);
     const index = await this.getChild("", request) ?? notFound();
-    return index.render(request);
+    return renderBehind(index, request);
   }
 }
 

@@ -113,6 +113,22 @@ for (const [name, make] of DOORS) {
     }
   });
 
+  Deno.test(`${name} refuses sockets that pages of other origins open`, async () => {
+    for (const [origin, isOwnOrigin] of ORIGINS) {
+      const headers = { ...alice.headers, upgrade: "websocket", origin };
+      const status = await ask(make(), "GET", headers);
+      assertEquals([origin, status], [origin, isOwnOrigin ? 200 : 403]);
+    }
+    const headers = {
+      ...alice.headers,
+      upgrade: "websocket",
+      "sec-fetch-site": "cross-site",
+      origin: PARTNER,
+    };
+    assertEquals(await ask(make(), "GET", headers), 403);
+    assertEquals(await ask(make({ origins: [PARTNER] }), "GET", headers), 200);
+  });
+
   Deno.test(`${name} lets in the origins of its option`, async () => {
     const root = make({ origins: [PARTNER] });
     for (

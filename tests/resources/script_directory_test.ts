@@ -10,7 +10,9 @@ import {
 } from "@std/assert";
 import { Resource } from "../../mod.ts";
 import { ScriptDirectory, StaticFile } from "../../resources/static.ts";
-import { Leaf, Page, WatchedSite } from "../helpers_http.ts";
+import { MemoryStore } from "../../stores/memory_store.ts";
+import { TestSite } from "../../testing.ts";
+import { cookieOf, Leaf, Page, WatchedSite } from "../helpers_http.ts";
 import { type Folder, makeFolder, testWith } from "../helpers_process.ts";
 
 /** A test with a folder of scripts, and a site of it. */
@@ -854,4 +856,61 @@ testWith(
       assertEquals(await textOf(site, "/page"), "page");
       site.errors.length = 0;
     }),
+);
+
+// Sessions.
+
+testWith(
+  ["read", "write"],
+  "ScriptDirectory asks the store for no session, except for scripts that use it",
+  async () => {
+    using folder = makeFolder({
+      "page.resource.js": script(`request.getSession().isActive`),
+    });
+    const store = new MemoryStore();
+    await using site = new WatchedSite(new ScriptDirectory(folder.path), {
+      store,
+    });
+    const cookie = cookieOf(await site.visit("/page"));
+    let loads = 0;
+    const load = store.load.bind(store);
+    store.load = (...args) => {
+      loads++;
+      return load(...args);
+    };
+
+    const none = await site.visit("/none", { headers: { cookie } });
+    assertEquals([none.status, loads], [404, 0]);
+    const page = await site.visit("/page", { headers: { cookie } });
+    assertEquals([await page.text(), loads], ["true", 1]);
+  },
+);
+
+testWith(
+  ["read", "write"],
+  'ScriptDirectory as the child "" lets its index say whether it touches the session',
+  async () => {
+    using folder = makeFolder({
+      "index.resource.js": `
+import { Resource } from "@curfew/web";
+class Poll extends Resource {
+  touchesSession = false;
+  render_GET(request) {
+    return request.getSession().uid;
+  }
+}
+export const resource = new Poll();
+`,
+    });
+    const root = new Resource()
+      .putChild("", new ScriptDirectory(folder.path))
+      .putChild("visit", new Leaf((request) => request.getSession().uid));
+    await using site = new TestSite(root, { sessionTimeout: 60 });
+    await site.fetch("/visit");
+    await site.advance(40);
+    await site.fetch("/");
+    await site.advance(40);
+
+    assertEquals(site.ends.map(({ reason }) => reason), ["idle"]);
+  },
 );
