@@ -32,6 +32,23 @@ export const FOREIGN: Readonly<Record<string, readonly string[]>> = {
   "docs/from_express_session.md": [
     ...["req.sessionID", "req.session.cart = cart", "store.all(callback)"],
   ],
+  "docs/from_hono_sessions.md": [
+    ...["CookieStore", "encryptionKey", "expireAfterSeconds"],
+    ...["autoExtendExpiration", "sessionCookieName", "cookieOptions"],
+    ...["session.forget(key)", "session.flash(key, value)"],
+    ...["session.deleteSession()", "session.sessionValid()"],
+    ...["store: CookieStore"],
+  ],
+  "docs/from_spring.md": [
+    ...["HttpSession", "session.getId()", "getAttribute", "setAttribute"],
+    ...["session.invalidate()", "request.changeSessionId()"],
+    ...["setMaxInactiveInterval(900)", "HttpSessionListener.sessionCreated"],
+    ...["HttpSessionListener.sessionDestroyed", "SessionDeletedEvent"],
+    ...["HttpSessionBindingListener.valueUnbound", "SessionExpiredEvent"],
+    ...["findByPrincipalName(name)", "SessionRegistry.getAllSessions"],
+    ...["maximumSessions(1)", "maxSessionsPreventsLogin(true)"],
+    ...["server.servlet.session.timeout", "Serializable"],
+  ],
   "docs/from_twisted.md": [
     ...["HTTPAuthSessionWrapper", "NoResource()", "request.content.read()"],
     ...["request.notifyFinish()", "request.write()", "resource.Resource"],
@@ -41,6 +58,7 @@ export const FOREIGN: Readonly<Record<string, readonly string[]>> = {
   "docs/logins.md": ["api.example.com", "app.example.com"],
   "docs/operating.md": ["curfew.curfew_schema", "rdb"],
   "docs/protocol.md": ["autoResendUnfulfilledCommands: false"],
+  "docs/platforms.md": ["sessionAffinity", "volume"],
   "docs/performance.md": ["getCookies", "ResponseInit"],
   "docs/resources.md": ["page.html.br", "page.html.gz", "page.html.zst"],
   "docs/scale.md": ["eu.shop.example"],

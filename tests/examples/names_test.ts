@@ -25,6 +25,9 @@ const CLASSES: Record<string, readonly string[]> = {
   visit: ["Visit", "OpenVisit"],
 };
 
+const ADVICE =
+  "Correct the names, or add those of other projects to foreign_names.ts";
+
 /** Returns what of a text leads nowhere. */
 type Check = (text: string) => string[];
 
@@ -54,7 +57,7 @@ testWith(["read"], "The documents name tasks that exist", () => {
     matchesOf(text, /deno task ([a-z][a-z:]*[a-z])/g)
       .filter((task) => !(task in config.tasks))
   );
-  assertEquals(missing, []);
+  assertEquals(missing, [], ADVICE);
 });
 
 testWith(["read"], "The documents name files that exist", () => {
@@ -70,7 +73,7 @@ testWith(["read"], "The documents name files that exist", () => {
       !files.some((file) => file === path || file.endsWith(`/${path}`))
     );
   });
-  assertEquals(missing, []);
+  assertEquals(missing, [], ADVICE);
 });
 
 testWith(["read"], "The documents name options of programs that exist", () => {
@@ -79,7 +82,7 @@ testWith(["read"], "The documents name options of programs that exist", () => {
     spansOf(text).flatMap((span) => matchesOf(span, /(?:^| )--([a-z][a-z-]*)/g))
       .filter((flag) => !/^(allow|unstable)-/.test(flag) && !words.has(flag))
   );
-  assertEquals(missing, []);
+  assertEquals(missing, [], ADVICE);
 });
 
 testWith(
@@ -99,7 +102,7 @@ testWith(
       return (text) =>
         spansOf(text).filter((span) => !isKnown(span, api, isWord));
     });
-    assertEquals(missing, []);
+    assertEquals(missing, [], ADVICE);
   },
 );
 
@@ -115,7 +118,7 @@ testWith(
         !exports.get(specifier)?.has(name)
       ).map(({ specifier, name }) => `${name} of ${specifier}`),
     ]);
-    assertEquals(missing, []);
+    assertEquals(missing, [], ADVICE);
   },
 );
 
