@@ -11,28 +11,19 @@ import {
   HttpError,
   Resource,
   SameOrigin,
-  type Session,
   Site,
   type SiteRequest,
 } from "../mod.ts";
 import { page } from "./page.ts";
 import { serve } from "./serve.ts";
 
-/** The session that each document is locked by. */
-const owners = new Map<string, Session | undefined>(
-  ["budget", "menu", "plan"].map((name) => [name, undefined]),
-);
+/** The uid of the session that each document is locked by, or "". */
+const owners = new Map(["budget", "menu", "plan"].map((name) => [name, ""]));
 const watchers = new Set<EventStream>();
 
-function setOwner(name: string, owner: Session | undefined): void {
+function setOwner(name: string, owner: string): void {
   owners.set(name, owner);
-  for (const events of watchers) events.send(describeLocks());
-}
-
-/** Returns each document with the uid of its owner, as JSON. */
-function describeLocks(): string {
-  const locks = [...owners].map(([name, owner]) => [name, owner?.uid ?? ""]);
-  return JSON.stringify(locks);
+  for (const events of watchers) events.send(JSON.stringify([...owners]));
 }
 
 class Locks extends Resource {
@@ -46,19 +37,26 @@ class Lock extends Resource {
     super();
   }
 
-  override render_PUT(request: SiteRequest): Response {
+  override async render_PUT(request: SiteRequest): Promise<Response> {
     const session = request.getSession();
-    const owner = owners.get(this.name);
-    if (owner === undefined) setOwner(this.name, session);
-    else if (owner !== session) throw new HttpError(409, "It is locked.");
-    return new Response(null, { status: 204 });
+    // Over a store of sessions, the session holds the lock in all processes.
+    const hold = await session.hold(this.name, {
+      then: "free",
+      argument: this.name,
+    });
+    if (hold === undefined) throw new HttpError(409, "It is locked.");
+    if (session.isActive) setOwner(this.name, session.uid);
+    // A program that writes the document sends this number with it, so that a
+    // server which has seen a greater one refuses the text.
+    return Response.json({ fence: hold.fence });
   }
 
-  override render_DELETE(request: SiteRequest): Response {
-    if (owners.get(this.name) !== request.getSession()) {
-      throw new HttpError(409, "It is not yours.");
-    }
-    setOwner(this.name, undefined);
+  override async render_DELETE(request: SiteRequest): Promise<Response> {
+    const { session } = request;
+    const isReleased = await session?.release(this.name);
+    if (!isReleased) throw new HttpError(409, "It is not yours.");
+    // The next owner may have come already.
+    if (owners.get(this.name) === session?.uid) setOwner(this.name, "");
     return new Response(null, { status: 204 });
   }
 }
@@ -70,7 +68,7 @@ class LockEvents extends Resource {
     if (events === undefined) return new Response(null, { status: 204 });
     watchers.add(events);
     events.signal.addEventListener("abort", () => watchers.delete(events));
-    events.send(describeLocks());
+    events.send(JSON.stringify([...owners]));
     return events.response;
   }
 }
@@ -109,10 +107,7 @@ const root = new Resource().putChild("", new DocumentsPage())
   .putChild("locks", new Locks()).putChild("events", new LockEvents());
 export const site = new Site(new SameOrigin(root), { sessionTimeout: 30 });
 
-site.notifyOnSessionEnd(({ session }) => {
-  for (const [name, owner] of owners) {
-    if (owner === session) setOwner(name, undefined);
-  }
-});
+// However a session ends, its locks are free.
+site.onEnd("free", (name) => setOwner(name as string, ""));
 
 if (import.meta.main) serve(site, "Visit / in two browsers, and lock");

@@ -56,15 +56,15 @@ function locksTest(
 
 locksTest("gives a document to one session at a time", async (served) => {
   const [one, two] = [new Editor(served), new Editor(served)];
-  assertEquals(await one.lock("menu"), 204);
-  assertEquals(await one.lock("menu"), 204); // again: it is a visit
+  assertEquals(await one.lock("menu"), 200);
+  assertEquals(await one.lock("menu"), 200); // again: it is a visit
   assertEquals(await two.lock("menu"), 409);
   assertEquals(await two.release("menu"), 409);
-  assertEquals(await two.lock("plan"), 204);
+  assertEquals(await two.lock("plan"), 200);
 
   assertEquals(await one.release("menu"), 204);
 
-  assertEquals(await two.lock("menu"), 204);
+  assertEquals(await two.lock("menu"), 200);
 });
 
 locksTest("gives a document to one of many who ask at once", async (served) => {
@@ -72,7 +72,18 @@ locksTest("gives a document to one of many who ask at once", async (served) => {
   const statuses = await Promise.all(
     editors.map((editor) => editor.lock("budget")),
   );
-  assertEquals(statuses.filter((status) => status === 204).length, 1);
+  assertEquals(statuses.filter((status) => status === 200).length, 1);
+});
+
+locksTest("gives each owner a greater number", async (served) => {
+  const [one, two] = [new Editor(served), new Editor(served)];
+  const fences: number[] = [];
+  for (const editor of [one, two, one]) {
+    const response = await editor.fetch("/locks/plan", { method: "PUT" });
+    fences.push((await response.json()).fence);
+    await editor.release("plan");
+  }
+  assertEquals(fences, [...new Set(fences)].sort((a, b) => a - b));
 });
 
 for (const reason of ["idle", "logout"] as const) {
@@ -86,8 +97,8 @@ for (const reason of ["idle", "logout"] as const) {
 
       [...site.sessions.values()][0]!.expire(reason);
 
-      assertEquals(await two.lock("menu"), 204);
-      assertEquals(await two.lock("plan"), 204);
+      assertEquals(await two.lock("menu"), 200);
+      assertEquals(await two.lock("plan"), 200);
       assertEquals(await one.lock("budget"), 409);
     },
   );
@@ -149,6 +160,6 @@ Deno.test("locks frees a document half a minute after the last visit", async () 
   const other = cookieOf(await lock());
   assertEquals((await lock(other)).status, 409);
   time.tick(1);
-  assertEquals((await lock(other)).status, 204);
+  assertEquals((await lock(other)).status, 200);
   for (const session of site.sessions.values()) session.expire();
 });
