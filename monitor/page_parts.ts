@@ -56,7 +56,7 @@ function countsPart(
   return countOf("Live now", count(active)) +
     countOf("Started in the last hour", count(made)) +
     countOf("Ended in the last hour", count(ended)) +
-    countOf("Deadlines met within (99 %)", quantileText(lateness, 0.99));
+    countOf("Deadlines met within (99&nbsp;%)", quantileText(lateness, 0.99));
 }
 
 function countOf(name: string, value: string): string {

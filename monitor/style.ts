@@ -85,7 +85,6 @@ td:last-child, thead th:last-child { padding-right: 0; text-align: right; }
 #sessions td.who { white-space: normal; overflow-wrap: anywhere; }
 #sessions td.who > :is(a, bdi) { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
 #sessions td.who > :is(:focus, :active) { -webkit-line-clamp: none; }
-.who i { color: var(--quiet); font-style: normal; }
 .left { display: table-cell; }
 .left span { display: inline-block; width: 98px; }
 .left .bar { width: calc(100% - 102px); }
@@ -180,6 +179,7 @@ dialog p { overflow-wrap: anywhere; }
   .end { padding: 8px; margin: -8px; }
 }
 @media (max-width: 374px) {
+  input[type=search], form[role=search] button { padding-inline: 7px; }
   #sessions .requests { width: 72px; }
   #sessions .left { width: 72px; }
   .left span { white-space: normal; }
