@@ -81,7 +81,7 @@ td:last-child, thead th:last-child { padding-right: 0; text-align: right; }
 .who i, .requests i { color: var(--quiet); }
 .who a { color: inherit; text-decoration-color: var(--edge); text-underline-offset: 2px; }
 .who a:hover { text-decoration-color: currentColor; }
-/* A long principal takes two lines, and all that it needs while it is pointed at. */
+/* A long principal takes two lines, and all that it needs while it has the focus. */
 #sessions td.who { white-space: normal; overflow-wrap: anywhere; }
 #sessions td.who > :is(a, bdi) { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
 #sessions td.who > :is(:focus, :active) { -webkit-line-clamp: none; }

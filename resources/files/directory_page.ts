@@ -57,7 +57,7 @@ export function directoryPage(
 <tbody>
 ${rows.join("\n")}
 </tbody>
-</table>${rows.length === 0 ? "\n<p>This folder is empty.</p>" : ""}
+</table>${entries.length === 0 ? "\n<p>This folder is empty.</p>" : ""}
 </main>`,
   });
 }

@@ -422,6 +422,15 @@ test("StaticFile lists sizes and times", async () => {
   assertStringIncludes(text, "<span>2020-02-03</span> <span>04:05</span>");
 });
 
+test("StaticFile says that a folder is empty", async () => {
+  await using site = new FileSite({ "a/b.txt": "" }, { listing: true });
+  Deno.removeSync(site.folder.at("a/b.txt"));
+  const says = async (path: string) =>
+    (await (await site.visit(path)).text()).includes("This folder is empty.");
+
+  assertEquals([await says("/"), await says("/a/")], [false, true]);
+});
+
 test("StaticFile lists with a way up below the root only", async () => {
   await using site = new FileSite({ "a/b.txt": "" }, { listing: true });
 
