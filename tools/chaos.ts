@@ -4,12 +4,14 @@
  *
  *     deno task chaos [redis|sqlite|postgres] [--processes=4] [--sessions=20000] [--seconds=150]
  *     deno task chaos races [redis|sqlite|postgres] [--races=10000]
+ *     deno task chaos seats [redis|sqlite|postgres] [--races=10000]
  *
  * The first command sends requests to nodes, each a process. Nodes are killed
  * (`kill -9`) and started again. Redis or Postgres is killed and started again, and
  * its connections are cut. The clients record their requests by their own clock, and
  * each node logs its deliveries. The second command lets slow requests write while
- * another node ends their session. All programs run on this machine, and their
+ * another node ends their session. In the third one two buyers at two nodes race for
+ * each seat, which a hold protects, while nodes are killed. All programs run on this machine, and their
  * files are removed at the end. Exits with 1 after an error.
  *
  * @module
@@ -25,6 +27,7 @@ import {
 import { causeFaults, type FaultOptions } from "./chaos/faults.ts";
 import { Fleet } from "./chaos/fleet.ts";
 import { describeRaces, race } from "./chaos/races.ts";
+import { describeSeats, raceForSeats, type SeatRaces } from "./chaos/seats.ts";
 import { describeVerdict, judge, type Verdict } from "./chaos/verdict.ts";
 import { type Observations, runClients } from "./chaos/clients.ts";
 
@@ -117,7 +120,7 @@ async function withFleet<T>(
     ChaosOptions,
     "processes" | "sessionTimeout" | "endLease" | "storeTimeout"
   >,
-  act: (fleet: Fleet, backend: Backend) => Promise<T>,
+  act: (fleet: Fleet, backend: Backend, folder: string) => Promise<T>,
   kind: BackendKind,
 ): Promise<T> {
   const { processes, sessionTimeout, endLease, storeTimeout } = options;
@@ -134,7 +137,7 @@ async function withFleet<T>(
     });
     const nodes = Array.from({ length: processes }, (_, node) => node);
     await Promise.all(nodes.map((node) => fleet.start(node)));
-    return await act(fleet, backend);
+    return await act(fleet, backend, folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -149,6 +152,19 @@ export async function races(
   return await withFleet(
     options,
     (fleet, backend) => race({ count, fleet, backend }),
+    kind,
+  );
+}
+
+/** Runs races between the buyers of seats. */
+export async function seats(
+  kind: BackendKind,
+  options: { readonly count: number; readonly killEvery: number },
+): Promise<SeatRaces> {
+  return await withFleet(
+    { ...DEFAULTS, processes: 3, sessionTimeout: 8, endLease: 4 },
+    (fleet, backend, folder) =>
+      raceForSeats({ ...options, folder, fleet, backend }),
     kind,
   );
 }
@@ -176,6 +192,12 @@ async function main(): Promise<boolean> {
   if (positionals.includes("races")) {
     const outcome = await races(kind, Number(values.races));
     say(`${kind}\n${describeRaces(outcome)}`);
+    return outcome.isGood;
+  }
+  if (positionals.includes("seats")) {
+    const count = Number(values.races);
+    const outcome = await seats(kind, { count, killEvery: 3000 });
+    say(`${kind}\n${describeSeats(outcome)}`);
     return outcome.isGood;
   }
   const options = {

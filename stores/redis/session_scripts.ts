@@ -67,9 +67,9 @@ if d and (r or now >= tonumber(d)) then
   if c then return {} end
 elseif d and v ~= ARGV[10] then return {} end
 table.remove(ARGV, 10)
-local last = tonumber(redis.call('GET', fence) or 0)
+local last = tonumber(redis.call('HGET', fence, 'n') or 0)
 local version = text(math.max(last + 1, now))
-redis.call('SET', fence, version)
+redis.call('HSET', fence, 'n', version)
 redis.call('DEL', key)
 redis.call('ZREM', due, uid)
 ` + CREATE_TEXT,

@@ -12,7 +12,7 @@ export interface Shard {
   readonly due: string;
   /** Sorted set of principals with the uids of their sessions. */
   readonly principals: string;
-  /** The last fencing number of the holds. */
+  /** Hash whose field `n` is the last fencing number of the holds. */
   readonly fence: string;
   /** Sorted set of the uids of dead letters by when they became so. */
   readonly deadLetters: string;

@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import type { SiteOptions } from "../../mod.ts";
+import type { SessionEnd, SiteOptions } from "../../mod.ts";
 import type { SessionStore } from "../../stores/store.ts";
 import { SOON } from "../helpers_process.ts";
 import { after, cookieOf, Node } from "../helpers_store.ts";
@@ -172,4 +172,46 @@ export async function assertLost(
   assertEquals(billed.toSorted(), uids.toSorted());
   const reports = [...node.errors, ...other.errors].map(String);
   assert(reports.some((report) => /vanished from the store/.test(report)));
+}
+
+/**
+ * Fails unless nodes with stores over the same records give a key to one holder,
+ * and call the callback of a hold once and on time, though its node is gone.
+ */
+export async function assertHeld(
+  store: SessionStore,
+  otherStore: SessionStore,
+): Promise<void> {
+  const calls: SessionEnd[] = [];
+  const called = Promise.withResolvers<void>();
+  await using node = new Node(store);
+  await using other = new Node(otherStore);
+  for (const { site } of [node, other]) {
+    site.onEnd("free", (_, end) => {
+      calls.push(end);
+      called.resolve();
+    });
+  }
+  const { sessions } = node.site;
+  const taker = other.site.sessions.create();
+  const session = sessions.create();
+  const hold = await session.hold("seat", { seconds: 0.5, then: "free" });
+  assertEquals(await taker.hold("seat"), undefined);
+  await node.site.close();
+  const awake = setInterval(() => {}, 1000);
+  await called.promise;
+  const { reason, lateness, hold: ended } = calls[0]!;
+  assertEquals(reason, "absolute");
+  assert(lateness! < SOON / 1000, `${lateness} s late`);
+  const { uid } = session;
+  assertEquals(ended, { key: "seat", fence: hold!.fence, holder: uid });
+  let next: Awaited<ReturnType<typeof taker.hold>>;
+  while (next === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    next = await taker.hold("seat");
+  }
+  clearInterval(awake);
+  assert(next.fence > hold!.fence);
+  assertEquals(calls.length, 1);
+  assertEquals([...node.errors, ...other.errors], []);
 }

@@ -36,6 +36,7 @@ import {
   pause,
 } from "./helpers_postgres_store.ts";
 import {
+  assertHeld,
   assertOldTokensLogInApart,
   assertSeenElsewhere,
   assertShared,
@@ -342,6 +343,7 @@ testWithPostgres(
     await using first = await openStore(() => connectPg(server));
     await using second = await openStore(() => connectPg(server));
     await assertShared(first.store, second.store);
+    await assertHeld(first.store, second.store);
     await assertOldTokensLogInApart(first.store, second.store);
     await assertSeenElsewhere(first.store, second.store);
   },

@@ -121,6 +121,8 @@ testWithRedis(
       await store.commit(uid, {}, { version: 0 });
     }
     assertEquals((await store.uidsOf("bob")).length, 3);
+    const { version } = (await store.take(sessionOf("hold:a")))!;
+    assert(await store.take(sessionOf("hold:a"), version));
     const { fence } = (await store.end("a", "logout", NODE))!;
     assertEquals(await notified.promise, "a");
     assert(await store.renew("a", fence, 1000));

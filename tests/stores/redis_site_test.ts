@@ -7,6 +7,7 @@ import {
   openStore,
 } from "./helpers_redis_store.ts";
 import {
+  assertHeld,
   assertLost,
   assertOldTokensLogInApart,
   assertSeenElsewhere,
@@ -22,6 +23,17 @@ testWithRedis(
     await using one = await openStore(() => connectNodeRedis(server));
     await using two = await openStore(() => connectIoredis(server));
     await assertShared(one.store, two.store);
+  },
+);
+
+testWithRedis(
+  "Sites over Redis hold keys for each other, and call what a hold has left behind",
+  async () => {
+    const settings = ["--appendonly", "yes"];
+    await using server = await RedisServer.start({ settings });
+    await using one = await openStore(() => connectNodeRedis(server));
+    await using two = await openStore(() => connectIoredis(server));
+    await assertHeld(one.store, two.store);
   },
 );
 

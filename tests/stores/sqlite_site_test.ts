@@ -6,6 +6,7 @@ import { makeFolder, SOON, testWith } from "../helpers_process.ts";
 import { cookieOf, Node } from "../helpers_store.ts";
 import { BlockedClock } from "../helpers_time.ts";
 import {
+  assertHeld,
   assertLost,
   assertOldTokensLogInApart,
   assertSeenElsewhere,
@@ -22,6 +23,18 @@ testWith(
     using store = new SqliteStore({ path });
     using otherStore = new SqliteStore({ path });
     await assertShared(store, otherStore);
+  },
+);
+
+testWith(
+  ["read", "write"],
+  "Sites over one SqliteStore file hold keys for each other, and call what a hold has left behind",
+  async () => {
+    using folder = makeFolder();
+    const path = `${folder.path}/sessions.db`;
+    using store = new SqliteStore({ path });
+    using otherStore = new SqliteStore({ path });
+    await assertHeld(store, otherStore);
   },
 );
 

@@ -1,10 +1,12 @@
 // Chaos for a few seconds: `deno task chaos` has it for minutes.
 
 import { assertEquals, assertGreater, assertMatch } from "@std/assert";
-import { chaos, type ChaosOptions, races } from "../../tools/chaos.ts";
+import { chaos, type ChaosOptions, races, seats } from "../../tools/chaos.ts";
 import type { BackendKind } from "../../tools/chaos/backend.ts";
 import { Proxy } from "../../tools/chaos/proxy.ts";
 import type { Delivery } from "../../tools/chaos/reports.ts";
+import type { SeatAct } from "../../tools/chaos/seat_sale.ts";
+import { judgeSeat } from "../../tools/chaos/seats.ts";
 import { SeenSession } from "../../tools/chaos/seen_session.ts";
 import { type Evidence, judge } from "../../tools/chaos/verdict.ts";
 import { testWith } from "../helpers_process.ts";
@@ -78,6 +80,72 @@ testWith(
     assertEquals({ revived, isGood }, { revived: 0, isGood: true });
   },
 );
+
+/** Buyers race for some seats, while nodes are killed. */
+async function assertSeats(kind: BackendKind): Promise<void> {
+  const races = await seats(kind, { count: 150, killEvery: 1500 });
+  const { doubleSales, lost, wronglyFreed, wrongFences, isGood } = races;
+  assertEquals({ doubleSales, lost, wronglyFreed, wrongFences, isGood }, {
+    doubleSales: 0,
+    lost: 0,
+    wronglyFreed: 0,
+    wrongFences: 0,
+    isGood: true,
+  });
+  assertGreater(races.freed, 0);
+}
+
+testWithRedis(
+  "Session.hold() over a RedisStore sells each seat once, though nodes are killed",
+  () => assertSeats("redis"),
+);
+
+testWith(
+  PERMISSIONS,
+  "Session.hold() over a SqliteStore sells each seat once, though nodes are killed",
+  () => assertSeats("sqlite"),
+);
+
+testWithPostgres(
+  "Session.hold() over a PostgresStore sells each seat once, though nodes are killed",
+  () => assertSeats("postgres"),
+);
+
+/** What is found in the file of a seat. */
+function judgedSeat(text: string) {
+  const races = {
+    doubleSales: 0,
+    lost: 0,
+    wronglyFreed: 0,
+    wrongFences: 0,
+    freedTwice: 0,
+    freed: 0,
+  };
+  const lines = text.split(", ").map((line) => {
+    const [act, fence] = line.split(" ");
+    return { act: act as SeatAct, fence: Number(fence) };
+  });
+  judgeSeat(lines, races);
+  return races;
+}
+
+Deno.test("judgeSeat() finds each thing that is wrong with a seat", () => {
+  const good = judgedSeat("held 1, free 1, held 3, sold 3, released 3");
+  assertEquals(good, {
+    doubleSales: 0,
+    lost: 0,
+    wronglyFreed: 0,
+    wrongFences: 0,
+    freedTwice: 0,
+    freed: 1,
+  });
+  assertEquals(judgedSeat("held 1, free 1").lost, 1);
+  assertEquals(judgedSeat("held 1, sold 1, sold 2").doubleSales, 1);
+  assertEquals(judgedSeat("held 2, sold 2, held 1").wrongFences, 1);
+  assertEquals(judgedSeat("held 2, held 3, free 2").wronglyFreed, 1);
+  assertEquals(judgedSeat("held 2, released 2, free 2").wronglyFreed, 1);
+  assertEquals(judgedSeat("held 2, free 2, free 2").freedTwice, 1);
+});
 
 /** A client at 1000 with a timeout of 10 s, and the deliveries of the end. */
 function evidenceOf(

@@ -18,6 +18,7 @@ import {
 import type { SessionStore } from "../../stores/store.ts";
 import type { BackendKind } from "./backend.ts";
 import { beginLine, doneLine } from "./reports.ts";
+import { freeSeat, sellSeat } from "./seat_sale.ts";
 
 /** The settings of a node. */
 export interface NodeSettings {
@@ -52,7 +53,7 @@ class Page extends Resource {
 }
 
 /** Returns the tree of pages. Each response begins with the uid. */
-function pages(): Resource {
+function pages(folder: string): Resource {
   return new Resource()
     .putChild("visit", new Page((request) => request.getSession().uid))
     .putChild("count", new Page((request) => count(request.getSession())))
@@ -65,6 +66,15 @@ function pages(): Resource {
       }),
     )
     .putChild("who", new Page((request) => request.session?.uid ?? "none"))
+    .putChild(
+      "seat",
+      new Page((request) => {
+        const { query } = request;
+        const seat = query.get("seat") ?? "";
+        const how = query.get("how") ?? "";
+        return sellSeat(request.getSession(), { folder, seat, how });
+      }),
+    )
     .putChild(
       "leave",
       new Page((request) => {
@@ -126,12 +136,13 @@ async function openPostgres(
 
 async function serve(settings: NodeSettings): Promise<void> {
   const { sessionTimeout, endLease, storeTimeout, work } = settings;
+  const folder = settings.log.slice(0, settings.log.lastIndexOf("/"));
   const log = Deno.openSync(settings.log, { append: true, create: true });
   const encoder = new TextEncoder();
   const write = (line: string) => {
     log.writeSync(encoder.encode(line));
   };
-  const site = new Site(pages(), {
+  const site = new Site(pages(folder), {
     store: await openStore(settings),
     sessionTimeout,
     endLease,
@@ -143,6 +154,7 @@ async function serve(settings: NodeSettings): Promise<void> {
     await pause(Math.random() * work);
     write(doneLine(end, Date.now()));
   });
+  site.onEnd("free", (seat, end) => freeSeat(folder, seat as string, end));
   Deno.serve({
     hostname: "127.0.0.1",
     port: 0,
