@@ -9,7 +9,9 @@ body {
   overflow-wrap: anywhere;
   padding: 2rem 1rem;
 }
-button, input { font: inherit; padding: 0.2em 0.6em; }`;
+button, input, textarea { font: inherit; max-width: 100%; padding: 0.2em 0.6em; }
+input, textarea { box-sizing: border-box; }
+label { display: block; margin: 0.6rem 0; }`;
 
 /**
  * Returns a whole page.
