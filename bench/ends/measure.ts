@@ -34,6 +34,9 @@ const AFTERWARDS = 3000;
 /** Milliseconds until a killed process is started again. */
 const RESTART = 1000;
 
+/** Milliseconds in which a process has made its sessions. */
+const START = 180_000;
+
 /** How often the lead is doubled for sessions that take longer to make. */
 const RETRIES = 3;
 
@@ -164,12 +167,16 @@ class TellerProcess {
       stderr: "piped",
     }).spawn();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.ready = promise;
+    // One that does not start would stop all others.
+    const timer = setTimeout(() => {
+      reject(new Error(`Cannot measure: ${command} does not start`));
+    }, START);
+    this.ready = promise.finally(() => clearTimeout(timer));
     const errors = new Response(this.#child.stderr).text();
     this.#output = this.#read(times, resolve).then(async () =>
       reject(new Error(`Cannot measure: ${command} ended: ${await errors}`))
     );
-    promise.catch(() => {});
+    this.ready.catch(() => {});
   }
 
   /** Kills the process, and waits for the lines that it had printed. */

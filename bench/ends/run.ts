@@ -10,7 +10,8 @@
  * second later. Where processes can share the work, there are two.
  *
  * A contender whose programs are missing is left out by name. The packages of npm are
- * installed into `bench/.peers/ends`. `--write` writes the tables and the picture.
+ * installed into `bench/.peers/ends`. `--write` writes the results, the tables and the
+ * picture; with `--only` the results of the others stay as they are.
  *
  * A teller is a program that takes `make` or `listen`, the number of sessions, the
  * first deadline and the spread in milliseconds, and the address of its store. It
@@ -29,6 +30,8 @@ import { PACKAGES } from "./packages.ts";
 import { pictureOf } from "./picture.ts";
 import { type Row, tablesOf } from "./report.ts";
 
+const RESULTS = pathOf("ends/results.json");
+
 const { values } = parseArgs({
   args: Deno.args,
   options: {
@@ -45,10 +48,12 @@ const plan = {
   lead: Number(values.lead) * 1000,
 };
 if (!Object.values(plan).every((value) => value > 0 && value < 1e9)) {
-  throw new RangeError("Cannot measure: --sessions, --spread and --lead count");
+  throw new RangeError(
+    "Cannot measure: --sessions, --spread and --lead must be above 0",
+  );
 }
 
-const rows: Row[] = [];
+const measured: Row[] = [];
 const leftOut: string[] = [];
 for (const contender of CONTENDERS) {
   const { name, isOurs } = contender;
@@ -62,13 +67,14 @@ for (const contender of CONTENDERS) {
   try {
     const calm = await measure(contender, { ...plan, isKilled: false });
     const killed = await measure(contender, { ...plan, isKilled: true });
-    rows.push({ name, isOurs, calm, killed });
+    measured.push({ name, isOurs, calm, killed });
   } catch (error) {
     // The others are measured all the same.
     leftOut.push(`${name} (${(error as Error).message})`);
   }
 }
 
+const rows = values.write ? merge(readRows(), measured) : measured;
 const versions = Object.entries({ ...await programVersions(), ...PACKAGES })
   .map(([name, version]) => `${name} ${version}`).join(", ");
 const report = `${tablesOf(rows)}
@@ -78,9 +84,13 @@ Left out: ${leftOut.join(", ") || "none"}.
 ${
   plan.sessions.toLocaleString("en")
 } sessions, whose deadlines are spread over ${values.spread} s.
-Measured on ${await describeMachine()}, with ${versions}.`;
+Measured on ${await describeMachine()}, with ${versions}.
+The load of the machine was ${
+  Deno.loadavg()[2]!.toFixed(1)
+}, other programs included.`;
 console.log(report);
 if (values.write) {
+  await Deno.writeTextFile(RESULTS, `${JSON.stringify(rows, null, 2)}\n`);
   const path = pathOf("ends/results.md");
   const head =
     "# Ends that are told\n\nWritten by `deno task bench:ends --write`.";
@@ -88,4 +98,20 @@ if (values.write) {
   await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", path] })
     .output();
   await Deno.writeTextFile(pathOf("ends/ends.svg"), pictureOf(rows));
+}
+
+function readRows(): Row[] {
+  try {
+    return JSON.parse(Deno.readTextFileSync(RESULTS));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return [];
+  }
+}
+
+/** Returns the rows in the order of the contenders, the new ones if there are both. */
+function merge(old: readonly Row[], measured: readonly Row[]): Row[] {
+  return CONTENDERS.flatMap(({ name }) =>
+    [...measured, ...old].find((row) => row.name === name) ?? []
+  );
 }

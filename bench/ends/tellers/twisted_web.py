@@ -19,7 +19,7 @@ def say(line):
 
 
 def make():
-    site = Site(Resource(), sessionFactory=None)
+    site = Site(Resource())
     site.sessionFactory = TimedSession
     for index in range(int(count)):
         deadline = first + index * spread / count
