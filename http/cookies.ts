@@ -39,8 +39,9 @@ export const DOMAIN = /^\.?[a-z\d]([a-z\d.-]*[a-z\d])?$/i;
  * Finds the value of the last cookie of a name in a `Cookie` header.
  *
  * It reads the header as getCookies of `@std/http` does, but makes no object of
- * all cookies, and trims only SP and HTAB around a name (RFC 6265bis). getCookies
- * trims every Unicode space. A browser sees no prefix in a name that begins with
+ * all cookies, and trims SP and HTAB, and nothing else, around a name and a value
+ * (RFC 6265bis). getCookies trims every Unicode space around a name, and nothing
+ * around a value. A browser sees no prefix in a name that begins with
  * the byte A0, so a subdomain can set a cookie that getCookies reads as
  * `__Host-session`.
  */
@@ -75,7 +76,8 @@ function find(
       const equals = pair.indexOf("=");
       const key = equals === -1 ? pair : pair.slice(0, equals);
       if (trimSpace(key) === name) {
-        return { value: equals === -1 ? "" : pair.slice(equals + 1), begin };
+        const value = equals === -1 ? "" : trimSpace(pair.slice(equals + 1));
+        return { value, begin };
       }
     }
     end = begin - 1;

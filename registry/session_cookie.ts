@@ -1,6 +1,5 @@
 import type { Cookie } from "@std/http/cookie";
 import { describe } from "../base/describe.ts";
-import { trimSpace } from "../base/white_space.ts";
 import {
   BOOLEAN,
   checkOptions,
@@ -144,7 +143,7 @@ export class SessionCookie {
     const header = headers.get("cookie");
     return header === null
       ? NONE
-      : findCookies(header, this.#variant(isSecure).name).map(trimSpace);
+      : findCookies(header, this.#variant(isSecure).name);
   }
 
   /**

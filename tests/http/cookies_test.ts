@@ -35,10 +35,14 @@ function evened(text: string): string {
   return text.replace(/[\v\f\xa0]/g, "\x80");
 }
 
-/** What getCookies says, or the error if it refuses a pair without a name. */
+/**
+ * What getCookies says, without the SP and HTAB around the value, which it leaves;
+ * or the error if it refuses a pair without a name.
+ */
 function byStd(header: string, name: string): string | undefined | Error {
   try {
-    return getCookies(new Headers({ cookie: header }))[name];
+    return getCookies(new Headers({ cookie: header }))[name]
+      ?.replace(/^[ \t]+|[ \t]+$/g, "");
   } catch (error) {
     return error as Error;
   }
@@ -101,12 +105,21 @@ for (const space of [" ", "\t", " \t \t"]) {
   Deno.test(`findCookie() passes over ${JSON.stringify(space)} around a name`, () => {
     assertEquals(findCookie(`a=1;${space}session${space}=1`, "session"), "1");
   });
+
+  Deno.test(`findCookie() passes over ${JSON.stringify(space)} around a value`, () => {
+    const header = `a=1; session=${space}1${space}2${space}; b=3`;
+    assertEquals(findCookie(header, "session"), `1${space}2`);
+  });
 }
 
 Deno.test("findCookie() finds a name that begins with a no-break space by that name only", () => {
   const header = "\xa0session=1";
   assertEquals(findCookie(header, "\xa0session"), "1");
   assertEquals(findCookie(header, "session"), undefined);
+});
+
+Deno.test("findCookie() takes a no-break space for a part of a value", () => {
+  assertEquals(findCookie("a=\xa01\xa0", "a"), "\xa01\xa0");
 });
 
 Deno.test("findCookie() finds a cookie beside one without a name", () => {
