@@ -723,8 +723,9 @@ export class Session {
    * again if it fails, as a callback of `onEnd` is. It has a key as a callback of
    * {@linkcode Session.notifyOnExpire} has: the seconds, the name and the argument.
    * It comes a second after it was registered at the earliest. If the timeout
-   * becomes shorter, it may miss the next end. Over a store a failure to register
-   * it is reported to `onError`.
+   * becomes shorter, it may miss the next end. A registration costs two calls to a
+   * store, and a failure of them is reported to `onError`: register it once, at the
+   * login for example.
    *
    * @throws {TypeError} If no callback has the name, or the argument cannot be kept.
    * @throws {RangeError} If the session has `maxCallbacks` named callbacks.
