@@ -70,7 +70,7 @@ for (const contender of CONTENDERS) {
     measured.push({ name, isOurs, calm, killed });
   } catch (error) {
     // The others are measured all the same.
-    leftOut.push(`${name} (${(error as Error).message})`);
+    leftOut.push(`${name} (${(error as Error).message.split("\n", 1)})`);
   }
 }
 
@@ -92,8 +92,7 @@ console.log(report);
 if (values.write) {
   await Deno.writeTextFile(RESULTS, `${JSON.stringify(rows, null, 2)}\n`);
   const path = pathOf("ends/results.md");
-  const head =
-    "# Ends that are told\n\nWritten by `deno task bench:ends --write`.";
+  const head = "# Ends that are told\n\nMeasured by `deno task bench:ends`.";
   await Deno.writeTextFile(path, `${head}\n\n${report}\n`);
   await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", path] })
     .output();
