@@ -808,7 +808,8 @@ export class Session {
    *
    * @param request The request to answer.
    * @param options The options of the stream.
-   * @throws {TypeError} If an option is no number.
+   * @throws {TypeError} If the request is neither a SiteRequest nor a visit, or an
+   * option is no number.
    * @throws {RangeError} If an option is not above 0.
    *
    * @example Usage
@@ -861,6 +862,7 @@ export class Session {
    * @param options The options of the socket.
    * @throws {HttpError} 400 if the request asks for no WebSocket, 403 if it comes
    * from a page of another origin that the options do not name.
+   * @throws {TypeError} If the request is neither a SiteRequest nor a visit.
    *
    * @example Usage
    * ```ts

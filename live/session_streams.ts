@@ -1,4 +1,5 @@
 import { type Clock, LONGEST_DELAY } from "../base/clock.ts";
+import { describe } from "../base/describe.ts";
 import { HttpError } from "../http/http_error.ts";
 import { EventStream, type EventStreamOptions } from "./event_stream.ts";
 import {
@@ -167,7 +168,7 @@ export class SessionStreams {
     request: StreamRequest,
     options: EventStreamOptions,
   ): EventStream {
-    this.#checkRoom(request.site.stopSignal);
+    this.#checkRoom(request);
     const stream: EventStream = new EventStream({
       clock: this.#session.site.clock,
       ...this.#partsOf(() => stream, request),
@@ -184,7 +185,7 @@ export class SessionStreams {
   ): SessionSocket {
     const session = this.#session;
     const { clock } = session.site;
-    this.#checkRoom(request.site.stopSignal);
+    this.#checkRoom(request);
     const stream: TiedSocket = new TiedSocket(request, {
       clock,
       ...this.#partsOf(() => stream, request),
@@ -202,8 +203,19 @@ export class SessionStreams {
     return stream;
   }
 
-  /** @throws {HttpError} 429 or 503 if there are as many streams as are allowed. */
-  #checkRoom(stopSignal: AbortSignal): void {
+  /**
+   * @throws {HttpError} 429 or 503 if there are as many streams as are allowed.
+   * @throws {TypeError} If the request is of the platform or of a framework.
+   */
+  #checkRoom(request: StreamRequest): void {
+    const stopSignal = request?.site?.stopSignal;
+    if (stopSignal === undefined) {
+      throw new TypeError(
+        `Cannot open a stream: the request is neither a SiteRequest nor a visit: ${
+          describe(request)
+        }`,
+      );
+    }
     const { perSession, perSite } = this.#owner.streamLimits;
     if (this.#open.size >= perSession) {
       throw new HttpError(

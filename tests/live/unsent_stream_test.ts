@@ -1,7 +1,7 @@
 // Streams whose response is not sent: the request failed, or has another answer.
 
 import { Hono } from "hono";
-import { assert, assertEquals, assertFalse } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import {
   type EventStream,
   type Rendered,
@@ -232,3 +232,22 @@ for (
     await response.body?.cancel();
   });
 }
+
+Deno.test("Session.events() and socket() refuse the request of the platform", async () => {
+  await using sessions = new Sessions({ clock: new ManualClock() });
+  const errors: unknown[] = [];
+  await sessions.serve(new Request("http://localhost/"), (visit) => {
+    const session = visit.getSession();
+    const request = visit.request as unknown as StreamRequest;
+    for (const name of ["events", "socket"] as const) {
+      errors.push(assertThrows(() => session[name](request), TypeError));
+    }
+    return new Response();
+  });
+  assertEquals(
+    errors.map(String),
+    Array(2).fill(
+      'TypeError: Cannot open a stream: the request is neither a SiteRequest nor a visit: an object "Request"',
+    ),
+  );
+});
