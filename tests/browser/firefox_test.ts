@@ -141,15 +141,15 @@ firefoxTest(
     const counter = await firefox.tab(it.url("/counter/"));
     const chat = await firefox.tab(it.url("/chat/"));
     await chat.until("socket.readyState === WebSocket.OPEN");
-    await counter.until("document.querySelector('p').textContent >= 5");
+    await counter.until("counter.textContent >= 5");
 
     await it.redeploy();
 
     const counted = Number(
-      await counter.evaluate("document.querySelector('p').textContent"),
+      await counter.evaluate("counter.textContent"),
     );
     await counter.until(
-      `document.querySelector('p').textContent > ${counted + 2}`,
+      `counter.textContent > ${counted + 2}`,
     );
     await chat.until("socket.readyState === WebSocket.OPEN");
     assertEquals(await chat.evaluate("said.textContent"), "");
