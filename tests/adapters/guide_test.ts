@@ -2,11 +2,6 @@
 // Router, and called as the documentation of the others says.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import {
-  createContext,
-  createStaticHandler,
-  RouterContextProvider,
-} from "react-router";
 import { Sessions, type Visit } from "../../sessions.ts";
 import { ROOT, testWith } from "../helpers_process.ts";
 
@@ -91,6 +86,9 @@ testWith(
   ["read", "env"],
   "The guide's middleware serves React Router",
   async () => {
+    // Imported here, since React reads the environment.
+    const { createContext, createStaticHandler, RouterContextProvider } =
+      await import("react-router");
     await using sessions = new Sessions();
     const visitContext = createContext<Visit>();
     const { middleware } = shown(sessions, visitContext);
