@@ -27,7 +27,20 @@ export async function manageSessions(
   options: SessionsOptions,
 ): Promise<boolean> {
   const url = storeOf(options, storeOfEnvironment());
-  await using opened = await open(url, options);
+  const opened = await open(url, options);
+  // Node 22 has no `await using`.
+  try {
+    return await manage(opened, url, options);
+  } finally {
+    await opened[Symbol.asyncDispose]();
+  }
+}
+
+async function manage(
+  opened: OpenedStore,
+  url: StoreUrl,
+  options: SessionsOptions,
+): Promise<boolean> {
   const print = (value: unknown, text: () => string) =>
     console.log(options.json ? JSON.stringify(value, null, 2) : text());
   switch (options.command) {
