@@ -30,8 +30,9 @@ export interface HoldBackend {
   /**
    * Takes a hold.
    *
-   * @param replaces The fencing number of the hold in whose place it comes.
-   * @returns undefined if the key is held.
+   * @param replaces The fencing number of the hold in whose place it comes; that
+   * must live. Without it the key must be free.
+   * @returns undefined if that is not so.
    */
   take(hold: NewHold, replaces?: number): MaybePromise<HeldKey | undefined>;
   /** Finds the hold of a key. */

@@ -63,19 +63,29 @@ export class Holds {
   }
 
   /** Holds a key for a session, or renews its hold. */
-  async hold(
+  hold(
     session: Session,
     key: string,
     options: HoldOptions,
+  ): Promise<Hold | undefined> {
+    return this.#hold(session, options, { key });
+  }
+
+  /** @param renewed The hold of the session to renew, and no other. */
+  async #hold(
+    session: Session,
+    options: HoldOptions,
+    { key, renewed }: { readonly key: string; readonly renewed?: HeldKey },
   ): Promise<Hold | undefined> {
     const wanted = this.#holdOf(key, options, session.uid);
     const { holds } = this.#registry.backend;
     mustLive(session);
     const hasDeadline = wanted.length < Infinity;
     const first = hasDeadline ? wanted : { ...wanted, length: PROVISIONAL };
-    let held = await holds.take(first);
-    let former: HeldKey | undefined;
+    let former = renewed;
+    let held = await holds.take(first, former?.fence);
     if (held === undefined) {
+      if (renewed !== undefined) return undefined;
       former = await holds.find(key);
       if (former?.holder !== session.uid) return undefined;
       held = await holds.take(first, former.fence);
@@ -95,10 +105,11 @@ export class Holds {
     }
     if (!isComplete) held = await holds.take(wanted, held.fence);
     if (held === undefined) return undefined;
+    const own = { key, renewed: held };
     return this.#holdFor(
       held,
       session,
-      (seconds) => this.hold(session, key, { ...options, ...seconds }),
+      (seconds) => this.#hold(session, { ...options, ...seconds }, own),
     );
   }
 

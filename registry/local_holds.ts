@@ -33,11 +33,12 @@ export class LocalHolds implements HoldBackend {
       argument: copyOfArgument(`hold "${key}"`, hold.callback),
     };
     const former = this.#find(key);
-    if (former !== undefined) {
-      const isReplaced = former.held.fence === replaces && !former.isEnding;
-      if (!isReplaced) return undefined;
-      this.#remove(former);
-    }
+    const live = former?.isEnding === false ? former.held.fence : undefined;
+    const isFree = replaces === undefined
+      ? former === undefined
+      : live === replaces;
+    if (!isFree) return undefined;
+    if (former !== undefined) this.#remove(former);
     const { queue, clock } = this.#registry;
     const now = clock.now();
     const fence = this.#lastFence = fenceAfter(this.#lastFence, now);

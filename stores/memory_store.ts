@@ -148,9 +148,9 @@ export class MemoryStore implements SessionStore {
     const now = this.#clock.now();
     const { uid } = session;
     const former = this.#entries.get(uid);
+    const isOver = this.#find(uid, now) === undefined;
+    if (!givesWay(former?.record, isOver, replaces)) return undefined;
     if (former !== undefined) {
-      const isOver = this.#find(uid, now) === undefined;
-      if (!givesWay(former.record, isOver, replaces)) return undefined;
       this.#entries.delete(uid);
       this.#queue.remove(former.row);
     }

@@ -194,15 +194,18 @@ export function commitRecord(
 }
 
 /**
- * Returns whether a hold gives way to a new one of its uid: it is the one to
- * replace, or is over and has nothing left to call.
+ * Returns whether a hold gives way to a new one of its uid: it lives and is the
+ * one to replace, or there is none to replace and it has nothing left to call.
+ *
+ * @param record Undefined if there is no hold of the uid.
  */
 export function givesWay(
-  record: Pick<SessionRecord, "version" | "callbacks">,
+  record: Pick<SessionRecord, "version" | "callbacks"> | undefined,
   isOver: boolean,
   replaces: number | undefined,
 ): boolean {
-  return isOver ? record.callbacks.length === 0 : record.version === replaces;
+  if (replaces !== undefined) return !isOver && record?.version === replaces;
+  return record === undefined || isOver && record.callbacks.length === 0;
 }
 
 /** Returns whether changes raise the version: touches alone do not. */

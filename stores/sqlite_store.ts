@@ -123,16 +123,15 @@ export class SqliteStore implements SessionStore, Disposable {
       const { uid } = session;
       const row = this.#statements.selectFacts.get(uid) as Row | undefined;
       const now = this.#clock.now();
-      if (row !== undefined) {
-        if (!givesWay(recordOf(row), isOver(row, now), replaces)) {
-          return undefined;
-        }
-        this.#statements.deleteHold.run(row.id);
-      }
+      const record = row && recordOf(row);
+      const hasEnded = row === undefined || isOver(row, now);
+      if (!givesWay(record, hasEnded, replaces)) return undefined;
+      if (row !== undefined) this.#statements.deleteHold.run(row.id);
       this.#statements.freeUid.run(uid);
       const { number } = this.#statements.nextFence.get(fenceAfter(0, now))!;
-      const record = createRecord(session, this.#optionsAt(now));
-      return this.#insert({ ...record, version: Number(number) }, now);
+      const version = Number(number);
+      const hold = createRecord(session, this.#optionsAt(now));
+      return this.#insert({ ...hold, version }, now);
     });
     if (times !== undefined) this.#ends.notifications.notifyDue(times.deadline);
     return times;

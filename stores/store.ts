@@ -194,10 +194,11 @@ export interface SessionStore {
    * version that a session of the uid has been taken with, also when the store has
    * lost its data, as long as its clock does not go back.
    *
-   * @param replaces The version of a hold that lives, in whose place this one comes.
-   * @returns its times; undefined, and nothing is changed, if the uid is taken: by
-   * a hold that lives and has another version than `replaces`, or by one that is
-   * over and has callbacks left. One that is over and has no callbacks is
+   * @param replaces The version of a hold that must live; this one comes in its
+   * place. Without it the uid must be free.
+   * @returns its times; undefined, and nothing is changed, if that is not so. The
+   * uid is taken by a hold that lives, or by one that is over and has callbacks
+   * left. One that is over and has no callbacks is
    * forgotten, whether or not its end was claimed, and so is the time for which
    * an acknowledged uid stays taken.
    */

@@ -147,6 +147,17 @@ export const HOLD_TESTS: ContractTests = {
     await take(store);
   },
 
+  async "take() replaces no hold that is over, and none that there is not"(
+    { store },
+  ) {
+    if (store.take === undefined) return;
+    absent(await tryToTake(store, {}, 5), "take() without a former hold");
+    const { version } = await take(store);
+    await commit(store, "hold:a", { absoluteTimeout: 0 }, { version });
+    absent(await tryToTake(store, {}, version), "take() of one that is over");
+    await take(store);
+  },
+
   async "take() gives one of many callers the hold"({ store, subject }) {
     if (store.take === undefined) return;
     const second = await subject.second?.() ?? store;

@@ -73,6 +73,7 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
     const bob = node.sessions.create();
     const first = await ann.hold("seat", { seconds: 10 });
     await pass(time, 10_000);
+    assertEquals(await first!.renew(), undefined);
     const second = await bob.hold("seat", { seconds: 10 });
     assert(second!.fence > first!.fence);
     assertEquals(await ann.release("seat"), false);
@@ -259,6 +260,9 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
       await using third = await sessions.hold("job", { seconds: 10 });
       assert(third);
     }
+    const late = await sessions.hold("job", { seconds: 10 });
+    await pass(time, 10_000);
+    assertEquals(await late!.renew(), undefined);
     const fourth = await sessions.hold("job", { seconds: 10 });
     assertEquals(await sessions.release("job", fourth!.fence), true);
     assertEquals(await sessions.release("job", fourth!.fence), false);

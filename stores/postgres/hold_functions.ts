@@ -16,15 +16,17 @@ DECLARE
   s @.curfew_session;
   now double precision;
   next bigint;
+  is_live boolean;
 BEGIN
   SELECT * INTO s FROM @.curfew_session WHERE uid = wanted FOR UPDATE;
   now := @.now_ms();
+  is_live := s.id IS NOT NULL AND s.reason IS NULL AND now < s.deadline;
+  IF replaces IS NOT NULL THEN
+    IF NOT is_live OR s.version <> replaces::bigint THEN RETURN NULL; END IF;
+  ELSIF is_live OR s.callbacks <> '[]' THEN
+    RETURN NULL;
+  END IF;
   IF s.id IS NOT NULL THEN
-    IF s.reason IS NOT NULL OR now >= s.deadline THEN
-      IF s.callbacks <> '[]' THEN RETURN NULL; END IF;
-    ELSIF s.version IS DISTINCT FROM replaces::bigint THEN
-      RETURN NULL;
-    END IF;
     DELETE FROM @.curfew_session_value WHERE session = s.id;
     DELETE FROM @.curfew_session WHERE id = s.id;
   END IF;

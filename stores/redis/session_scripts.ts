@@ -63,9 +63,10 @@ export const TAKE: RedisScript = new RedisScript(
 local key, due, principals, fence = unpack(KEYS)
 local uid, throttle = ARGV[1], tonumber(ARGV[2])
 local d, r, v, c = unpack(redis.call('HMGET', key, 'd', 'r', 'v', 'c'))
-if d and (r or now >= tonumber(d)) then
-  if c then return {} end
-elseif d and v ~= ARGV[10] then return {} end
+local is_live = d and not r and now < tonumber(d)
+if ARGV[10] ~= '' then
+  if not is_live or v ~= ARGV[10] then return {} end
+elseif is_live or c then return {} end
 table.remove(ARGV, 10)
 local last = tonumber(redis.call('HGET', fence, 'n') or 0)
 local version = text(math.max(last + 1, now))
