@@ -1,4 +1,4 @@
-import { attempt, type MaybePromise, proceed } from "../base/maybe_promise.ts";
+import { proceed } from "../base/maybe_promise.ts";
 import { randomId } from "../base/random_id.ts";
 import { HttpError } from "../http/http_error.ts";
 import {
@@ -95,7 +95,7 @@ export class Holds {
     try {
       mustLive(session);
       this.#bind(session, held);
-      if (former !== undefined) this.#unbind(session, former);
+      if (former !== undefined) this.#bind(session, former, true);
       await holds.keep(session);
       isComplete ||= !await holds.isLasting(session);
     } catch (error) {
@@ -172,19 +172,20 @@ export class Holds {
     const { holds } = this.#registry.backend;
     const released = await holds.end(key, isMeant, undefined);
     if (released === undefined) return false;
-    if (session?.isActive) this.#unbind(session, released);
+    if (session?.isActive) this.#bind(session, released, true);
     return true;
   }
 
   /** Releases a hold that its caller does not get; at worst its deadline ends it. */
   async #drop({ key, id }: HeldKey): Promise<void> {
-    const { holds } = this.#registry.backend;
-    const dropping = attempt((): MaybePromise<unknown> =>
-      holds.end(key, (held) => held.id === id, undefined)
-    );
-    await Promise.resolve(dropping).catch(() => {});
+    try {
+      await this.#release(key, (held) => held.id === id, undefined);
+    } catch {
+      // The store fails.
+    }
   }
 
+  /** Gives a session the callback that ends a hold, or takes it back. */
   #bind(session: Session, { key, id }: Bond, isRemoved = false): void {
     const callback = namedCallbackOf(this.#registry.namedCallbacks, {
       name: CALLBACK,
@@ -192,10 +193,6 @@ export class Holds {
       options: undefined,
     });
     this.#registry.changed(session, { kind: "callback", callback, isRemoved });
-  }
-
-  #unbind(session: Session, bond: Bond): void {
-    this.#bind(session, bond, true);
   }
 
   #holdOf(

@@ -33,11 +33,7 @@ export class LocalHolds implements HoldBackend {
       argument: copyOfArgument(`hold "${key}"`, hold.callback),
     };
     const former = this.#find(key);
-    const live = former?.isEnding === false ? former.held.fence : undefined;
-    const isFree = replaces === undefined
-      ? former === undefined
-      : live === replaces;
-    if (!isFree) return undefined;
+    if (former?.isEnding || former?.held.fence !== replaces) return undefined;
     if (former !== undefined) this.#remove(former);
     const { queue, clock } = this.#registry;
     const now = clock.now();
