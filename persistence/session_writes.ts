@@ -309,6 +309,10 @@ export class SessionWrites {
             throw new RefusedError();
           }
           if (record === undefined) throw new RefusedError();
+          // Its own access is that of before: the load leaves an ended one alone.
+          if (!session.isActive && operations.length > 0) {
+            throw new RefusedError();
+          }
           const { loader } = this.#parts;
           changes = withoutOvertaken(session, changes, {
             inner,
