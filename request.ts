@@ -323,7 +323,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
 
   /**
    * Reads the body as JSON; errors as for {@linkcode SiteRequest.formData}. Arrays
-   * and objects nested deeper than 1,000 are refused with 400.
+   * and objects nested deeper than 1,000 are refused with 400, objects of more than 100,000
+   * members with 413.
    */
   json(): Promise<unknown> {
     return this.#read(readJson);

@@ -563,6 +563,15 @@ const BOMBS: [string, () => [string, string], number][] = [
   ["deep arrays", () => ["application/json", fill("[")], 400],
   ["deep objects", () => ["application/json", fill('{"a":')], 400],
   [
+    "different names in one object",
+    () => {
+      let text = "{";
+      for (let at = 0; text.length < LENGTH - 30; at++) text += `"${at}k":1,`;
+      return ["application/json", `${text}"last":1}`];
+    },
+    413,
+  ],
+  [
     "an escape in a string",
     () => ["application/json", fill("\\\\", '"').replace("\\", '"')],
     400,
@@ -722,4 +731,29 @@ Deno.test("SiteRequest.formData() reads the rest of a form with too many fields,
 
   assertEquals(response.status, 413);
   assertEquals(taken, text.length);
+});
+
+Deno.test("SiteRequest.json() reads objects of 100,000 members, and many of them", async () => {
+  const entries = Array.from({ length: 100_000 }, (_, at) => [`k${at}`, at]);
+  const one = JSON.stringify(Object.fromEntries(entries));
+  await using site = new WatchedSite(async (request) => {
+    const read = await request.json() as Record<string, number>[];
+    return `${read.length} ${Object.keys(read[1]!).length} ${
+      read[1]!["k99999"]
+    }`;
+  });
+  const response = await site.fetch(
+    post(`[${one},${one}]`, "application/json"),
+  );
+  assertEquals(await response.text(), "2 100000 99999");
+});
+
+Deno.test("SiteRequest.json() counts no colon in a string", async () => {
+  const text = JSON.stringify([":".repeat(200_000)]);
+  await using site = new WatchedSite(async (request) => {
+    const [read] = await request.json() as string[];
+    return String(read!.length);
+  });
+  const response = await site.fetch(post(text, "application/json"));
+  assertEquals(await response.text(), "200000");
 });
