@@ -101,7 +101,7 @@ testWithPgBouncer(
       crowd: 300,
       races: 300,
       leaveOut:
-        /^watch\(\) notifies of (an end by another node|a deadline|an earlier)/,
+        /^watch\(\) notifies of (an end by another node|a deadline|an earlier)|^take\(\) notifies/,
     });
   },
 );
