@@ -151,7 +151,9 @@ export class RedisStore implements SessionStore, AsyncDisposable {
         args: [...this.#argumentsOf(session), ...encodeFacts(session)],
       }),
     );
-    return list.length === 0 ? undefined : decodeTimes(list);
+    if (list.length === 0) return undefined;
+    await this.#runner.replicate(`create session "${uid}"`, key);
+    return decodeTimes(list);
   }
 
   /** {@inheritDoc SessionStore.take} */
@@ -171,7 +173,7 @@ export class RedisStore implements SessionStore, AsyncDisposable {
       }),
     );
     if (list.length === 0) return undefined;
-    await this.#runner.replicate(`create session "${uid}"`, key);
+    await this.#runner.replicate(`take "${uid}"`, key);
     return decodeTimes(list);
   }
 

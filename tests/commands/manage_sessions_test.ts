@@ -94,7 +94,15 @@ const PLACES = [
   {
     kind: "SQLite",
     test: (name: string, fn: () => Promise<void>) =>
-      testWith(["read", "write", "env"], name, fn),
+      testWith(["read", "write", "env"], name, async () => {
+        // Nothing else keeps the process alive: the timers of sessions do not.
+        const alive = setInterval(() => {}, 1000);
+        try {
+          await fn();
+        } finally {
+          clearInterval(alive);
+        }
+      }),
     open: onSqlite,
   },
   { kind: "Redis", test: testWithRedis, open: onRedis },

@@ -379,7 +379,8 @@ testWithPostgres("PostgresStore keeps touches out of its indexes", async () => {
   console.log(`${hot} of ${all} touches were HOT updates`);
   assertGreater(all, count * 20);
   assertGreater(hot, 0.9 * all);
-  assertLess(last, 4 * before + 100_000);
+  // Without HOT each of 3,000 touches would leave a row of its own.
+  assertLess(last, 10 * before + 200_000);
 });
 
 testWithPostgres(

@@ -66,6 +66,11 @@ testWithRedis(
       'Cannot create session "a" for sure: 0 of 1 replicas have it after 1 s',
     );
     await assertRejects(
+      () => store.take!(sessionOf("hold:a")),
+      Error,
+      'Cannot take "hold:a" for sure',
+    );
+    await assertRejects(
       () => store.end("1", "logout", NODE),
       Error,
       'Cannot end session "1" for sure',
