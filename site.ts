@@ -46,7 +46,6 @@ import {
   type SuspiciousSession,
 } from "./site/site_options.ts";
 import { SITE_HEADERS, SiteHeaders } from "./site/site_headers.ts";
-import { WorkerConflict } from "./site/worker_conflict.ts";
 
 export type {
   ErrorPageCallback,
@@ -114,9 +113,10 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   readonly #report: ErrorReporter<ErrorContext>;
   readonly #log: ((line: string) => void) | undefined;
   readonly #hosts: HostCheck;
-  readonly #conflict: WorkerConflict;
   readonly #stop = new GuardedAbort((error) => this.reportError(error, {}));
   #routes: RouteWatch | undefined = undefined;
+  /** Stops listening for other workers. */
+  #stopListening: Promise<() => void> | undefined = undefined;
   #isClosed = false;
 
   /**
@@ -156,7 +156,6 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
     this.sessions = options.sessions ?? makeSessions(this, options);
     const report = (error: unknown) => this.reportError(error, {});
     this.#log = options.accessLog && lineWriter(options.accessLog, report);
-    this.#conflict = new WorkerConflict(this.sessions.options, report);
     observeSite(this, options.meter, (routes) => {
       this.#routes = routes;
     });
@@ -205,7 +204,12 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
 
   /** Reports once if another worker of this process serves the site too. */
   listenForSiblings(): void {
-    if (!this.#isClosed) this.#conflict.listen();
+    const { cookieName = "session", store } = this.sessions.options;
+    if (this.#isClosed || store !== undefined) return;
+    this.#stopListening ??= import("./site/worker_conflict.ts").then(
+      ({ listenForWorkers }) =>
+        listenForWorkers(cookieName, (error) => this.reportError(error, {})),
+    );
   }
 
   /**
@@ -337,7 +341,7 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
 
   #shut(): void {
     this.#isClosed = true;
-    this.#conflict.close();
+    this.#stopListening?.then((stop) => stop());
     this.stopStreams();
   }
 }

@@ -1,7 +1,6 @@
 import type { CountedSite } from "../registry/session_counts.ts";
 import type { ErrorContext } from "../request.ts";
 import { isTelemetryOn, loadTelemetry, type Meter } from "./open_telemetry.ts";
-import { SpanNames } from "./route_spans.ts";
 import type { RouteWatch } from "./route_watch.ts";
 import { SiteMetrics } from "./site_metrics.ts";
 
@@ -24,7 +23,10 @@ export function observeSite(
 ): void {
   if (meter !== undefined) new SiteMetrics(site, { meter });
   if (!isTelemetryOn()) return;
-  loadTelemetry().then(({ metrics, trace }) => {
+  Promise.all([
+    loadTelemetry(),
+    import("./route_spans.ts"),
+  ]).then(([{ metrics, trace }, { SpanNames }]) => {
     if (meter === undefined) {
       new SiteMetrics(site, { meter: metrics.getMeter("@curfew/web") });
     }

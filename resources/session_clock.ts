@@ -5,14 +5,11 @@
  */
 
 import { checkOptions, type OptionRules } from "../base/options.ts";
-import { TOKENS } from "../http/html_page.ts";
 import { refuseForeignChange } from "../http/same_origin.ts";
-import { watchSession } from "./session_clock_client.js";
-import { sessionClock } from "./session_clock_script.js";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import type { EventStream, Session } from "../session.ts";
-import { StaticData } from "./files/static_data.ts";
+import type { ClockScript } from "./session_clock_files.ts";
 
 /** The options of a {@linkcode SessionClock}. */
 export interface SessionClockOptions {
@@ -49,13 +46,6 @@ export interface SessionClockState {
   /** The principal of the session; null without one. */
   readonly principal: string | null;
 }
-
-const JAVASCRIPT = "text/javascript; charset=utf-8";
-
-/** The module for pages with a view of their own. */
-const CLIENT = `const url = new URL(".", import.meta.url).href.slice(0, -1);
-export const { subscribe, look, stay, signOut } = (${watchSession})(url);
-`;
 
 /** Milliseconds between two checks of the deadline. */
 const CHECK_EVERY = 1000;
@@ -148,16 +138,9 @@ export class SessionClock extends Resource {
     super();
     checkOptions("make a session clock", options, RULES);
     this.#lead = (options.warnBefore ?? 60) * 1000;
-    this.putChild(
-      "script.js",
-      new StaticData(
-        compact(
-          `(${sessionClock})(${watchSession}, ${JSON.stringify(TOKENS)});\n`,
-        ),
-        JAVASCRIPT,
-      ),
-    );
-    this.putChild("client.js", new StaticData(compact(CLIENT), JAVASCRIPT));
+    for (const name of ["script.js", "client.js"] as const) {
+      this.putChild(name, new Script(name));
+    }
   }
 
   /** Returns this resource for a path that ends with a slash. */
@@ -218,6 +201,24 @@ export class SessionClock extends Resource {
   }
 }
 
+/** A script, which is loaded at the first request for it. */
+class Script extends Resource {
+  override usesSession = false;
+  readonly #name: ClockScript;
+  #resource: Promise<Resource> | undefined = undefined;
+
+  constructor(name: ClockScript) {
+    super();
+    this.#name = name;
+  }
+
+  override async render(request: SiteRequest): Promise<Rendered> {
+    this.#resource ??= import("./session_clock_files.ts")
+      .then(({ makeClockScript }) => makeClockScript(this.#name));
+    return (await this.#resource).render(request);
+  }
+}
+
 function respond(session: Session | undefined): Response {
   return Response.json(stateOf(session), {
     headers: { "cache-control": "no-store" },
@@ -245,13 +246,4 @@ function stateOf(session: Session | undefined): SessionClockState {
     session: session.uid,
     principal,
   };
-}
-
-/** Returns a script without its comments and indentation. */
-function compact(script: string): string {
-  return script.replace(/^ *\/\*\*[^]*?\*\/\n/gm, "").replace(
-    /^ *\/\/.*\n/gm,
-    "",
-  )
-    .replace(/^ +/gm, "");
 }

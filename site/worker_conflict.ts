@@ -1,67 +1,43 @@
 import { describe } from "../base/describe.ts";
 
-/** The options of sessions that decide whether workers conflict. */
-export interface WorkerOptions {
-  readonly cookieName?: string;
-  readonly store?: unknown;
-}
-
 /**
- * Finds out whether another worker of this process serves the same sessions from
- * its own memory. Each of the workers reports that once.
+ * Listens for other workers of this process that serve the same sessions from
+ * their own memory. Each of the workers reports that once.
  *
- * Listening does not keep the process alive. Other processes are not found.
+ * Listening does not keep the process alive. Other processes are not found. Few
+ * sites need this module, so a site loads it when it listens.
+ *
+ * @param cookieName The name of the session cookie.
+ * @param report Receives the conflict, and the error if listening fails.
+ * @returns a function that stops listening.
  */
-export class WorkerConflict {
-  readonly #name: string | undefined;
-  readonly #report: (error: unknown) => void;
-  #isListening = false;
-  #isClosed = false;
-  #close: () => void = () => {};
-
-  /**
-   * @param options The options of the sessions; with a store there is no conflict.
-   * @param report Receives the conflict, and the error if listening fails.
-   */
-  constructor(options: WorkerOptions, report: (error: unknown) => void) {
-    const { cookieName = "session", store } = options;
-    this.#name = store === undefined ? cookieName : undefined;
-    this.#report = report;
-  }
-
-  /** Begins to listen. */
-  listen(): void {
-    if (this.#isListening || this.#name === undefined) return;
-    this.#isListening = true;
-    const name = this.#name;
+export async function listenForWorkers(
+  cookieName: string,
+  report: (error: unknown) => void,
+): Promise<() => void> {
+  try {
     // The global BroadcastChannel has no unref(), and would keep the process.
-    import("node:worker_threads").then(({ BroadcastChannel }) => {
-      if (this.#isClosed) return;
-      const channel = new BroadcastChannel(`@curfew/web ${name}`);
-      this.#close = () => channel.close();
-      let isAlone = true;
-      channel.onmessage = (event) => {
-        const { data } = event as MessageEvent;
-        // A worker that started later has not received the message of this one.
-        if (data === "who is there") channel.postMessage("a sibling");
-        if (isAlone) this.#report(new Error(CONFLICT));
-        isAlone = false;
-      };
-      channel.unref();
-      channel.postMessage("who is there");
-    }).catch((cause) => {
-      this.#report(
-        new Error(`Cannot listen for workers that serve ${describe(name)}`, {
-          cause,
-        }),
-      );
-    });
-  }
-
-  /** Stops listening. */
-  close(): void {
-    this.#isClosed = true;
-    this.#close();
+    const { BroadcastChannel } = await import("node:worker_threads");
+    const channel = new BroadcastChannel(`@curfew/web ${cookieName}`);
+    let isAlone = true;
+    channel.onmessage = (event) => {
+      const { data } = event as MessageEvent;
+      // A worker that started later has not received the message of this one.
+      if (data === "who is there") channel.postMessage("a sibling");
+      if (isAlone) report(new Error(CONFLICT));
+      isAlone = false;
+    };
+    channel.unref();
+    channel.postMessage("who is there");
+    return () => channel.close();
+  } catch (cause) {
+    report(
+      new Error(
+        `Cannot listen for workers that serve ${describe(cookieName)}`,
+        { cause },
+      ),
+    );
+    return () => {};
   }
 }
 
