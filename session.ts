@@ -1175,8 +1175,11 @@ export class Session {
   }
 
   #setDueReason(deadline: number): void {
-    const absolute = this.#startedAt + this.absoluteTimeout * 1000;
-    this.#dueReason = absolute <= deadline ? "absolute" : "idle";
+    const { absoluteTimeout } = this;
+    this.#dueReason = absoluteTimeout !== Infinity &&
+        this.#startedAt + absoluteTimeout * 1000 <= deadline
+      ? "absolute"
+      : "idle";
   }
 
   #followDeadline(deadline: number, now: number): void {

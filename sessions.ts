@@ -36,18 +36,18 @@ import {
   type SessionsOptions,
 } from "./registry/sessions_options.ts";
 import { OWNER } from "./session/internals.ts";
-import {
-  type EndSessionsOptions,
-  type Hold,
-  type HoldOptions,
-  type NamedEndCallback,
+import type {
+  EndSessionsOptions,
+  Hold,
+  HoldOptions,
+  NamedEndCallback,
   Session,
-  type SessionComponent,
-  type SessionEndCallback,
-  type SessionEndReason,
-  type SessionSite,
-  type SessionStartCallback,
-  type SessionWarning,
+  SessionComponent,
+  SessionEndCallback,
+  SessionEndReason,
+  SessionSite,
+  SessionStartCallback,
+  SessionWarning,
 } from "./session.ts";
 
 export type { Clock } from "./base/clock.ts";
@@ -271,8 +271,6 @@ export class Sessions
     ReadonlyMap<string, Session>,
     AsyncDisposable,
     Disposable {
-  /** The class of the sessions that are made from now on. */
-  sessionFactory: SessionFactory;
   /** The options that it was made with. */
   readonly options: Readonly<SessionsOptions>;
 
@@ -295,7 +293,6 @@ export class Sessions
     checkOptions("make sessions", options, SESSIONS_OPTION_RULES);
     storeTimeoutOf(options);
     this.options = { ...options };
-    this.sessionFactory = options.sessionFactory ?? Session;
     this.#clock = options.clock ?? systemClock;
     this.#report = errorReporter(options.onError);
     const { store } = options;
@@ -307,6 +304,15 @@ export class Sessions
           ? new LocalBackend(registry)
           : this.#stored = makeStoreBackend(registry, store),
     );
+  }
+
+  /** The class of the sessions that are made from now on. */
+  get sessionFactory(): SessionFactory {
+    return this.#registry.factoryHolder.sessionFactory;
+  }
+
+  set sessionFactory(sessionFactory: SessionFactory) {
+    this.#registry.factoryHolder.sessionFactory = sessionFactory;
   }
 
   /** The source of the time. */

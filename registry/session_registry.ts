@@ -34,6 +34,7 @@ import { SessionCookie } from "./session_cookie.ts";
 import {
   MAX_SESSIONS,
   type RequestFacts,
+  type SessionFactory,
   type SessionsOptions,
   type SuspiciousToken,
 } from "./sessions_options.ts";
@@ -69,6 +70,8 @@ export class SessionRegistry implements SessionOwner {
   readonly holds: Holds = new Holds(this);
   readonly warnings: NamedWarnings = new NamedWarnings(this);
   readonly descriptions: SessionDescriptions = new SessionDescriptions(this);
+  /** Where the class of new sessions stands: with a site, or here. */
+  factoryHolder: { sessionFactory: SessionFactory };
   isClosed = false;
 
   readonly #principals: PrincipalSessions;
@@ -86,6 +89,7 @@ export class SessionRegistry implements SessionOwner {
     this.site = site;
     this.clock = site.clock;
     this.options = options;
+    this.factoryHolder = { sessionFactory: options.sessionFactory ?? Session };
     this.firstReports = new FirstReports(
       options,
       (error, context) => site.reportError(error, context),

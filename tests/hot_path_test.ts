@@ -198,3 +198,15 @@ Deno.test("Session.expire() uses no Promise and no AbortController if nobody wai
   site.makeSession();
   assertEquals(countUses(() => session.expire()), {});
 });
+
+// V8 keeps an object whose property became an accessor in a dictionary, and each
+// use of any of its members costs ten nanoseconds more.
+Deno.test("Site and its sessions have no accessors of their own", () => {
+  using site = siteOf();
+  for (const object of [site, site.sessions, site.makeSession()]) {
+    const accessors = Reflect.ownKeys(object).filter((key) =>
+      !Object.hasOwn(Object.getOwnPropertyDescriptor(object, key)!, "value")
+    );
+    assertEquals(accessors, [], object.constructor.name);
+  }
+});
