@@ -3,7 +3,7 @@
  * fail, and checks the promises of the design after each step.
  *
  *     deno task simulate [--seeds=N] [--mode=calm|crash|loss|slow|clock|all]
- *                        [--store=memory|sqlite] [--seed=S]
+ *                        [--store=memory|sqlite|redis] [--seed=S]
  *
  * Each seed is a world of its own: processes that crash, freeze, sleep and close,
  * a network that loses, delays and repeats messages, clocks that are set, browsers
@@ -60,14 +60,14 @@ export interface Simulation {
 /** Simulates many seeds of one mode. */
 export async function simulate(options: SimulateOptions): Promise<Simulation> {
   const { mode, store, seed: first, seeds, isStopping = false } = options;
-  using seams = replaceGlobals(simulated);
-  using makers = storeMaker(store);
+  await using maker = await storeMaker(store);
+  using seams = replaceGlobals(simulated, maker.hasTimers === true);
   const failures: Failure[] = [];
   const sums = { asks: 0, sessions: 0, events: 0, mishaps: 0 };
   let count = 0;
   for (let seed = first; seed < first + seeds; seed++) {
     const plan = planOf(seed, mode);
-    const run = await runPlan({ seed, plan, makeStore: makers.make }, seams);
+    const run = await runPlan({ seed, plan, maker }, seams);
     count++;
     sums.asks += run.asks;
     sums.sessions += run.sessions;
@@ -87,16 +87,13 @@ export async function simulatePart(
   part: Part = WHOLE,
   isVerbose = false,
 ): Promise<Run> {
-  using seams = replaceGlobals(simulated);
-  using makers = storeMaker(store);
+  await using maker = await storeMaker(store);
+  using seams = replaceGlobals(simulated, maker.hasTimers === true);
   const plan = partOf(planOf(seed, mode), part);
   const mishaps = part.mishaps === undefined
     ? undefined
     : new Set(part.mishaps);
-  return await runPlan(
-    { seed, plan, mishaps, isVerbose, makeStore: makers.make },
-    seams,
-  );
+  return await runPlan({ seed, plan, mishaps, isVerbose, maker }, seams);
 }
 
 /** Describes a failed seed by the shortest log that fails, and how to replay it. */

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers";
+import type { SimulatedTime } from "./seams.ts";
 
 /** An event that will happen. */
 interface Event {
@@ -42,6 +43,23 @@ export class Schedule {
       index = parent;
     }
     heap[index] = event;
+  }
+
+  /** Returns timers that happen at their simulated times. */
+  timers(): Pick<SimulatedTime, "setTimeout" | "clearTimeout"> {
+    const pending = new Set<number>();
+    let last = 0;
+    return {
+      setTimeout: (callback, delay) => {
+        const id = ++last;
+        pending.add(id);
+        this.add(this.now + delay, () => {
+          if (pending.delete(id)) callback();
+        });
+        return id;
+      },
+      clearTimeout: (id) => void pending.delete(id as number),
+    };
   }
 
   /**

@@ -7,17 +7,29 @@ export interface Seams extends Disposable {
   begin(seed: number): void;
 }
 
+/** The time that is put in the place of the process's. */
+export interface SimulatedTime {
+  now(): number;
+  monotonic(): number;
+  setTimeout(callback: () => void, delay: number): number;
+  clearTimeout(id: unknown): void;
+}
+
 /**
  * Replaces the random numbers and the clock of the process by simulated ones, as
- * FakeTime does. Timers of the process throw: all timers are those of a `Clock`.
+ * FakeTime does.
+ *
+ * @param hasTimers Whether timers of the process are simulated, as those of a
+ * store's connections. If not they throw: all timers are those of a `Clock`.
  */
 export function replaceGlobals(
-  clock: { now(): number; monotonic(): number },
+  clock: SimulatedTime,
+  hasTimers: boolean,
 ): Seams {
   const { getRandomValues, randomUUID } = crypto;
   const { random } = Math;
   const { now: dateNow } = Date;
-  const { setTimeout } = globalThis;
+  const { setTimeout, clearTimeout } = globalThis;
   const performanceNow = performance.now;
   let numbers = new Random(0);
   let drawn = 0;
@@ -42,9 +54,11 @@ export function replaceGlobals(
   Math.random = () => numbers.next();
   Date.now = () => Math.floor(clock.now());
   performance.now = () => clock.monotonic();
-  globalThis.setTimeout = Object.assign(() => {
+  globalThis.setTimeout = Object.assign((callback: () => void, delay = 0) => {
+    if (hasTimers) return clock.setTimeout(callback, delay);
     throw new Error("Cannot set a timer of the process in a simulation");
   }, setTimeout) as typeof setTimeout;
+  if (hasTimers) globalThis.clearTimeout = (id) => clock.clearTimeout(id);
   return {
     begin(seed) {
       numbers = new Random(seed);
@@ -59,6 +73,7 @@ export function replaceGlobals(
       Date.now = dateNow;
       performance.now = performanceNow;
       globalThis.setTimeout = setTimeout;
+      globalThis.clearTimeout = clearTimeout;
     },
   };
 }

@@ -1,9 +1,10 @@
-import { MemoryStore } from "../../stores/memory_store.ts";
-import { SqliteStore } from "../../stores/sqlite_store.ts";
-import type { SessionStore } from "../../stores/store.ts";
+import type { SessionStore, StoredSession } from "../../stores/store.ts";
 
 /** The stores that can be simulated. */
-export type StoreKind = "memory" | "sqlite";
+export const STORE_KINDS = ["memory", "sqlite", "redis"] as const;
+
+/** One of {@linkcode STORE_KINDS}. */
+export type StoreKind = typeof STORE_KINDS[number];
 
 /** The clock of a store. */
 export interface StoreClock {
@@ -11,39 +12,55 @@ export interface StoreClock {
   monotonic(): number;
 }
 
-/** Makes a store for each run, and closes the last one at the end. */
-export interface StoreMaker extends Disposable {
-  make(clock: StoreClock): SessionStore;
+/** A store that is simulated. */
+export interface SimulatedStore {
+  /** Whether it is reached over a network in any case. */
+  readonly isRemote: boolean;
+  /** Returns the store as one program has it; several may share one object. */
+  open(): SessionStore;
+  /** Returns the record of a session; undefined if it is over. */
+  peek(
+    uid: string,
+  ): StoredSession | undefined | Promise<StoredSession | undefined>;
 }
 
-/** Returns the maker of a kind of stores. */
-export function storeMaker(kind: StoreKind): StoreMaker {
-  if (kind === "memory") {
-    return {
-      make: (clock) => new MemoryStore({ clock }),
-      [Symbol.dispose]() {},
-    };
+/** Makes a store for each run, and closes the last one at the end. */
+export interface StoreMaker extends AsyncDisposable {
+  /** Whether the store sets timers of the process, which are simulated then. */
+  readonly hasTimers?: boolean;
+  /** Makes an empty store. */
+  make(
+    clock: StoreClock,
+    seed: number,
+  ): SimulatedStore | Promise<SimulatedStore>;
+}
+
+/**
+ * Returns the maker of a kind of stores.
+ *
+ * @throws {RangeError} If there is no such kind.
+ */
+export async function storeMaker(kind: StoreKind): Promise<StoreMaker> {
+  switch (kind) {
+    case "memory":
+      return (await import("./stores/memory.ts")).MEMORY;
+    case "sqlite":
+      return new (await import("./stores/sqlite.ts")).SqliteMaker();
+    case "redis":
+      return await (await import("./stores/redis.ts")).redisMaker();
+    default:
+      throw new RangeError(`Cannot simulate the store "${kind}"`);
   }
-  if (kind !== "sqlite") {
-    throw new RangeError(`Cannot simulate the store "${kind}"`);
-  }
-  let last: SqliteStore | undefined;
+}
+
+/** Returns a store that all programs share. */
+export function shared(store: SessionStore): SimulatedStore {
   return {
-    make(clock) {
-      last?.close();
-      return last = new SqliteStore({
-        path: ":memory:",
-        clock: {
-          now: () => clock.now(),
-          monotonic: () => clock.monotonic(),
-          // It polls for other connections, and there are none.
-          setTimeout: () => 0,
-          clearTimeout: () => {},
-        },
-      });
-    },
-    [Symbol.dispose]() {
-      last?.close();
-    },
+    isRemote: false,
+    open: () => store,
+    peek: (uid) => store.load(uid, LOOK),
   };
 }
+
+/** Loads a record, and changes nothing. */
+export const LOOK = { tokenHash: "", touch: false, grace: 0 } as const;

@@ -1,8 +1,13 @@
-import { isPromiseLike } from "../../base/maybe_promise.ts";
-import type { ClaimedEnd, SessionStore } from "../../stores/store.ts";
+import { isPromiseLike, type MaybePromise } from "../../base/maybe_promise.ts";
+import type {
+  ClaimedEnd,
+  SessionStore,
+  StoredSession,
+} from "../../stores/store.ts";
 import type { Life } from "./host.ts";
 import type { Mishaps } from "./mishaps.ts";
 import type { Schedule } from "./schedule.ts";
+import type { SimulatedStore } from "./stores.ts";
 import type { Truth } from "./truth.ts";
 
 /** Milliseconds after which a program is told that its connection is lost. */
@@ -15,12 +20,17 @@ export interface StoreCall {
   readonly life: Life;
 }
 
+/** A call with what is called: a store, or a part of one. */
+interface TargetedCall extends StoreCall {
+  readonly target: object;
+}
+
 /** The parts of the simulated network. */
 export interface WireParts {
   readonly schedule: Schedule;
   readonly mishaps: Mishaps;
   readonly truth: Truth;
-  readonly store: SessionStore;
+  readonly store: SimulatedStore;
   /** Whether programs call the store without a network. */
   readonly isDirect: boolean;
   say(text: string): void;
@@ -60,29 +70,48 @@ export class Wire {
 
   /** Returns the store as a program sees it. */
   storeFor(life: Life): SessionStore {
-    const { store, isDirect } = this.#parts;
+    const { store: { isRemote, open }, isDirect } = this.#parts;
+    const store = open();
+    const proxies = new Map(
+      (store.parts ?? []).map((part) => [part, this.#proxyOf(part, life)]),
+    );
+    const members: Record<string, unknown> = {
+      isNotifyingReliably: isDirect && store.isNotifyingReliably === true,
+      parts: [...proxies.values()],
+      partOf: (uid: string) => proxies.get(store.partOf!(uid)),
+      // It looks at the settings of a server, and there is none.
+      ...isRemote ? { check: undefined } : {},
+    };
+    const proxy = this.#proxyOf(store, life);
     return new Proxy(store, {
-      get: (target, name) => {
-        if (name === "isNotifyingReliably") {
-          return isDirect && store.isNotifyingReliably === true;
-        }
+      get: (_, name) =>
+        Object.hasOwn(members, name)
+          ? members[name as string]
+          : Reflect.get(proxy, name, proxy),
+    });
+  }
+
+  /** Returns an object whose methods are called over the network. */
+  #proxyOf<T extends object>(target: T, life: Life): T {
+    return new Proxy(target, {
+      get: (_, name) => {
         const member: unknown = Reflect.get(target, name, target);
         if (typeof member !== "function" || typeof name !== "string") {
           return member;
         }
         if (name === "watch") {
           return (...listeners: readonly (Member | undefined)[]) =>
-            this.#watch(life, listeners);
+            this.#watch(target, life, listeners);
         }
         return (...args: unknown[]) => {
-          const call = { name, args, life };
-          return isDirect ? this.#apply(call) : this.#send(call);
+          const call = { target, name, args, life };
+          return this.#parts.isDirect ? this.#apply(call) : this.#send(call);
         };
       },
     });
   }
 
-  #send(call: StoreCall): Promise<unknown> {
+  #send(call: TargetedCall): Promise<unknown> {
     const { schedule, mishaps } = this.#parts;
     const { life, name } = call;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
@@ -105,6 +134,8 @@ export class Wire {
       } catch (thrown) {
         error = thrown;
       }
+      // It may be lost on its way back.
+      if (isPromiseLike(answer)) answer.then(() => {}, () => {});
       if (!isLast) return;
       const back = mishaps.next(`${name}>${life.name}`);
       if (back.isLost) return lose(mishaps.draw(`${life.name}${name}`) < 0.3);
@@ -130,25 +161,23 @@ export class Wire {
   }
 
   /** Makes a call at the store, and notes what it has changed. */
-  #apply(call: StoreCall): unknown {
-    const { store, truth } = this.#parts;
-    const { name, args } = call;
-    const answer = (store[name as keyof SessionStore] as Member).apply(
-      store,
+  #apply(call: TargetedCall): unknown {
+    const { target, name, args } = call;
+    const answer = (Reflect.get(target, name) as Member).apply(
+      target,
       [...args],
     );
-    if (isPromiseLike(answer)) {
-      return answer.then((value) => this.#note(call, value));
-    }
-    if (name === "acknowledge" && answer === true) {
-      truth.acknowledged.add(args[0] as string);
-    }
-    return this.#note(call, answer);
+    return isPromiseLike(answer)
+      ? answer.then((value) => this.#note(call, value))
+      : this.#note(call, answer);
   }
 
   #note(call: StoreCall, answer: unknown): unknown {
     const { store, schedule, truth, onChange, sayCall } = this.#parts;
     const { name, args } = call;
+    if (name === "acknowledge" && answer === true) {
+      truth.acknowledged.add(args[0] as string);
+    }
     sayCall?.(
       `  ${call.life.name} ${name} ${describe(args)} -> ${describe(answer)}`,
     );
@@ -165,18 +194,27 @@ export class Wire {
       touched.add(end.session.uid);
       truth.noteEnd(end, schedule.now);
     }
-    for (const uid of touched) {
-      const record = store.load(uid, { tokenHash: "", touch: false, grace: 0 });
-      if (isPromiseLike(record)) continue;
+    const noteRecord = (uid: string, record: StoredSession | undefined) => {
       // A session that was never made is not noted.
-      if (record === undefined && !truth.moments.has(uid)) continue;
+      if (record === undefined && !truth.moments.has(uid)) return;
       if (truth.note(uid, schedule.now, record)) onChange(uid, call);
+    };
+    const waits: Promise<void>[] = [];
+    for (const uid of touched) {
+      const record = store.peek(uid);
+      if (isPromiseLike(record)) {
+        waits.push(record.then((record) => noteRecord(uid, record)));
+      } else noteRecord(uid, record);
     }
-    return answer;
+    return waits.length === 0 ? answer : Promise.all(waits).then(() => answer);
   }
 
-  #watch(life: Life, listeners: readonly (Member | undefined)[]): () => void {
-    const { store, schedule, mishaps, isDirect } = this.#parts;
+  #watch(
+    target: object,
+    life: Life,
+    listeners: readonly (Member | undefined)[],
+  ): MaybePromise<() => void> {
+    const { schedule, mishaps, isDirect } = this.#parts;
     const tell = (channel: string, act: () => void) => {
       if (isDirect) return life.happen(schedule.now, act);
       const fate = mishaps.next(`${channel}>${life.name}`);
@@ -190,14 +228,15 @@ export class Wire {
         ? undefined
         : (news: unknown) => tell(`news${index}`, () => listener(news))
     );
-    const unwatch = (store.watch as Member)
-      .apply(store, wrapped) as () => void;
+    const watching = (Reflect.get(target, "watch") as Member)
+      .apply(target, wrapped) as MaybePromise<() => void>;
     const stop = () => {
       life.unwatch.delete(stop);
-      unwatch();
+      if (isPromiseLike(watching)) watching.then((unwatch) => unwatch());
+      else watching();
     };
     life.unwatch.add(stop);
-    return stop;
+    return isPromiseLike(watching) ? watching.then(() => stop) : stop;
   }
 
   #noteLoss({ life, args, name }: StoreCall): void {

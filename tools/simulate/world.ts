@@ -1,5 +1,4 @@
 import type { Session, SessionEnd } from "../../session.ts";
-import type { SessionStore } from "../../stores/store.ts";
 import type { Ask, Write } from "./ask.ts";
 import { Client, requestOf, tokenOf, tokensFor } from "./clients.ts";
 import { Host, type Life, WallClock } from "./host.ts";
@@ -8,8 +7,8 @@ import { Model, type Violation } from "./model.ts";
 import type { AskStep, Plan, Step, TroubleStep } from "./plan.ts";
 import { Program, type ProgramWorld, statusOf } from "./program.ts";
 import { Schedule } from "./schedule.ts";
-import type { Seams } from "./seams.ts";
-import type { StoreClock } from "./stores.ts";
+import type { Seams, SimulatedTime } from "./seams.ts";
+import type { SimulatedStore, StoreClock, StoreMaker } from "./stores.ts";
 import { Truth } from "./truth.ts";
 import { Wire } from "./wire.ts";
 
@@ -32,17 +31,18 @@ export interface RunOptions {
   readonly mishaps?: ReadonlySet<string> | undefined;
   /** Whether the log shows the calls of the store too. */
   readonly isVerbose?: boolean;
-  /** Makes the store, whose clock is given. */
-  makeStore(clock: StoreClock): SessionStore;
+  readonly maker: StoreMaker;
 }
 
 /** Milliseconds that the world goes on when all ends have been told. */
 const AFTERWARDS = 1500;
 
 /** The simulated time, set by the world that runs. */
-export const simulated: { now: () => number; monotonic: () => number } = {
+export const simulated: SimulatedTime = {
   now: () => 0,
   monotonic: () => 0,
+  setTimeout: () => 0,
+  clearTimeout: () => {},
 };
 
 /** Simulates a plan. */
@@ -50,8 +50,15 @@ export async function runPlan(
   options: RunOptions,
   seams: Seams,
 ): Promise<Run> {
-  seams.begin(options.seed);
-  return await new World(options).run();
+  const { seed, maker } = options;
+  seams.begin(seed);
+  const clock: StoreClock = {
+    now: () => simulated.now(),
+    monotonic: () => simulated.monotonic(),
+  };
+  const store = await maker.make(clock, seed);
+  seams.begin(seed);
+  return await new World(options, store).run();
 }
 
 /** Hosts, clients, a store and a network, for one run. */
@@ -70,14 +77,17 @@ export class World implements ProgramWorld {
   readonly #names = new Map<string, string>();
   readonly #programs = new Map<Life, Program>();
 
-  constructor({ seed, plan, mishaps, isVerbose, makeStore }: RunOptions) {
-    this.plan = plan;
+  constructor(
+    { seed, plan, mishaps, isVerbose }: RunOptions,
+    store: SimulatedStore,
+  ) {
+    this.plan = store.isRemote ? { ...plan, isDirect: false } : plan;
     const { schedule } = this;
-    const clock: StoreClock = {
+    Object.assign(simulated, {
       now: () => this.#storeClock.at(schedule.now),
       monotonic: () => schedule.now,
-    };
-    Object.assign(simulated, clock);
+      ...schedule.timers(),
+    });
     this.truth = new Truth(this.#storeClock);
     this.#mishaps = new Mishaps(seed, plan.rates, mishaps);
     this.model = new Model(this);
@@ -85,8 +95,8 @@ export class World implements ProgramWorld {
       schedule,
       mishaps: this.#mishaps,
       truth: this.truth,
-      store: makeStore(clock),
-      isDirect: plan.isDirect,
+      store,
+      isDirect: this.plan.isDirect,
       say: (text) => this.say(text),
       sayCall: isVerbose === true
         ? (text) => this.say(this.#withNames(text))
