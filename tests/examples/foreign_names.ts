@@ -24,10 +24,6 @@ export const FOREIGN: Readonly<Record<string, readonly string[]>> = {
   ],
   "README.md": ["regenerate()", "saveUninitialized"],
   "SECURITY.md": ["LimitNOFILE"],
-  "docs/deploying.md": [
-    ...["masterPoolSize", "redisOptions: { commandTimeout: 2000 }"],
-    "sessions.db",
-  ],
   "docs/frameworks.md": ["request.visit"],
   "docs/from_express_session.md": [
     ...["req.sessionID", "req.session.cart = cart", "store.all(callback)"],
@@ -55,16 +51,26 @@ export const FOREIGN: Readonly<Record<string, readonly string[]>> = {
     ...["script.ResourceScript", "server.NOT_DONE_YET", "static.Data"],
     ...["wsgi.WSGIResource", ".resource.ts"],
   ],
-  "docs/logins.md": ["api.example.com", "app.example.com"],
+  "docs/forms.md": ["api.example.com", "app.example.com"],
   "docs/operating.md": ["curfew.curfew_schema", "rdb"],
   "docs/protocol.md": ["autoResendUnfulfilledCommands: false"],
   "docs/platforms.md": ["sessionAffinity", "volume"],
   "docs/performance.md": ["getCookies", "ResponseInit"],
+  "docs/redis.md": [
+    ...["commandTimeout: 2000", "redisOptions: { commandTimeout: 2000 }"],
+    "masterPoolSize",
+  ],
   "docs/resources.md": ["page.html.br", "page.html.gz", "page.html.zst"],
   "docs/scale.md": ["eu.shop.example"],
   // A file that SessionClock serves.
   "docs/session_clock.md": ["client.js"],
-  "docs/sessions.md": ["Cart", "new Cart(session)"],
+  "docs/session_data.md": ["Cart", "new Cart(session)"],
+  "tests/fixtures/0.1.0/README.md": [
+    ...["annaAgain", "oldTokens", "touchGranularity: 60"],
+  ],
+  "tools/std/README.md": [".d.ts", "publish.exclude", "runAll()", "restore()"],
+  "docs/write_a_store.md": ["documents.all()"],
+  "docs/get_started.md": ["main.js"],
   "docs/twisted_features.md": [
     ...["add-header", "ignore-ext", "logfile", "mime-type"],
     ...["resource-script", "wsgi"],

@@ -6,15 +6,24 @@
 
 import { ROOT } from "../helpers_process.ts";
 
-/** Returns the documents by their paths in the checkout. */
+/** Folders of other programs, and of the machine. */
+const NOT_OURS = /^(\..*|node_modules|scratch)$/;
+
+/** Returns all documents by their paths in the checkout. */
 export function readDocuments(): Map<string, string> {
-  const documents = new Map<string, string>();
-  for (const folder of ["", "docs/", "examples/"]) {
-    for (const { name } of Deno.readDirSync(new URL(folder, ROOT))) {
-      if (!name.endsWith(".md")) continue;
-      const path = folder + name;
-      documents.set(path, Deno.readTextFileSync(new URL(path, ROOT)));
-    }
-  }
-  return documents;
+  return new Map(
+    pathsIn("").map((path) => [
+      path,
+      Deno.readTextFileSync(new URL(path, ROOT)),
+    ]),
+  );
+}
+
+function pathsIn(folder: string): string[] {
+  return [...Deno.readDirSync(new URL(folder, ROOT))].flatMap((entry) => {
+    const path = folder + entry.name;
+    if (NOT_OURS.test(entry.name)) return [];
+    if (entry.isDirectory) return pathsIn(`${path}/`);
+    return path.endsWith(".md") ? [path] : [];
+  });
 }

@@ -17,7 +17,7 @@ import {
 /** A proxy: its program, and how it reads the configuration in the guide. */
 interface ProxyKind {
   readonly program: string;
-  /** The language of its block in docs/deploying.md. */
+  /** The language of its block in docs/proxies.md. */
   readonly language: string;
   /** Makes the block a whole configuration for a test. */
   configure(block: string, place: Place): string;
@@ -207,14 +207,12 @@ export class Proxy implements AsyncDisposable {
   }
 }
 
-/** Returns the block of docs/deploying.md about a proxy. */
+/** Returns the block of docs/proxies.md about a proxy. */
 function blockOf(language: string): string {
-  const guide = Deno.readTextFileSync(new URL("docs/deploying.md", ROOT));
-  const start = guide.indexOf("## Run behind a proxy");
-  const [, block] = new RegExp("^```" + language + "\n(.*?)^```$", "ms").exec(
-    guide.slice(start),
-  ) ?? [];
-  assert(block !== undefined, `docs/deploying.md has no block of ${language}`);
+  const guide = Deno.readTextFileSync(new URL("docs/proxies.md", ROOT));
+  const pattern = new RegExp("^```" + language + "\n(.*?)^```$", "ms");
+  const [, block] = pattern.exec(guide) ?? [];
+  assert(block !== undefined, `docs/proxies.md has no block of ${language}`);
   return block;
 }
 

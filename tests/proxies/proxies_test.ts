@@ -1,4 +1,4 @@
-// Real proxies in front of a site, set up as docs/deploying.md shows them.
+// Real proxies in front of a site, set up as docs/proxies.md shows them.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Resource, Site, type SiteRequest } from "../../mod.ts";

@@ -96,10 +96,10 @@ testWithRedis(
 );
 
 testWithRedis(
-  "RedisStore needs no more rights than deploying.md says",
+  "RedisStore needs no more rights than the guide names",
   async () => {
     await using server = await RedisServer.start();
-    const text = await Deno.readTextFile(new URL("docs/deploying.md", ROOT));
+    const text = await Deno.readTextFile(new URL("docs/redis.md", ROOT));
     const [, rule] = /^ACL (SETUSER [^`]*)/m.exec(text)!;
     await server.cli("ACL", ...rule!.trim().split(/\s+/));
     const url = server.url.replace("//", "//curfew:secret@");
