@@ -51,6 +51,7 @@ export {
 } from "./listen.ts";
 export {
   policies,
+  securityHeaders,
   type SessionPolicy,
   type SessionPolicyName,
 } from "./policies.ts";
@@ -77,10 +78,7 @@ export { Guard, type GuardOptions } from "./resources/guard.ts";
 export { LoginGuard, type LoginGuardOptions } from "./resources/login_guard.ts";
 export { NameVirtualHost } from "./resources/name_virtual_host.ts";
 export { errorPage, forbidden, notFound } from "./resources/pages.ts";
-export {
-  type PasswordCheck,
-  passwordCheck,
-} from "./resources/password_check.ts";
+export { type PasswordCheck, passwordCheck } from "./resources/basic_auth.ts";
 export { ParentRedirect, Redirect } from "./resources/redirect.ts";
 export { SameOrigin, type SameOriginOptions } from "./resources/same_origin.ts";
 export {
@@ -129,7 +127,6 @@ export {
   type Visit,
   type VisitHandler,
 } from "./sessions.ts";
-export { securityHeaders } from "./http/security_headers.ts";
 export {
   type ErrorPageCallback,
   Site,

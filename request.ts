@@ -7,30 +7,25 @@
 import type { Cookie } from "@std/http/cookie";
 import type { Clock } from "./base/clock.ts";
 import { describe } from "./base/describe.ts";
-import { proceed } from "./base/maybe_promise.ts";
-import { pipeBody, readBody } from "./http/body.ts";
+import { proceed } from "./base/promises.ts";
+import { pipeBody, readBody, readForm, readJson } from "./http/body.ts";
 import {
   addressOf,
   type ConnectionInfo,
+  type Forwarded,
+  forwardedBy,
   isSecureRequest,
   rootURLOf,
+  type TrustedProxy,
   urlOf,
 } from "./http/connection.ts";
 import { findCookie } from "./http/cookies.ts";
 import { Delivery, type DeliveryEnd } from "./http/delivery.ts";
-import {
-  type Forwarded,
-  forwardedBy,
-  type TrustedProxy,
-} from "./http/forwarded.ts";
-import { decodeHeader } from "./http/header_value.ts";
+import { decodeHeader } from "./http/headers.ts";
 import { OPENED_STREAMS, type OpenStream } from "./http/open_stream.ts";
 import { PathCursor, pathOf, queryOf } from "./http/path.ts";
-import { plainResponse } from "./http/plain_response.ts";
-import { readForm } from "./http/read_form.ts";
-import { readJson } from "./http/read_json.ts";
+import { plainResponse, responseOf } from "./http/response.ts";
 import { redirectTo } from "./http/redirect.ts";
-import { responseOf } from "./http/response.ts";
 import { ResponseDraft } from "./http/response_draft.ts";
 import { TOKEN_GENERATION } from "./live/session_streams.ts";
 import type { SessionType } from "./registry/session_as.ts";
@@ -318,7 +313,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * site's `maxBodyBytes`, or more fields or parts than its `maxFormFields`.
    */
   formData(): Promise<FormData> {
-    return this.#read((body) => readForm(body, this.site.maxFormFields));
+    const { maxBodyBytes, maxFormFields } = this.site;
+    return readForm(this.request, maxBodyBytes, maxFormFields);
   }
 
   /**
@@ -327,7 +323,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * members with 413.
    */
   json(): Promise<unknown> {
-    return this.#read(readJson);
+    return readJson(this.request, this.site.maxBodyBytes);
   }
 
   /** Reads the body as text; errors as for {@linkcode SiteRequest.formData}. */

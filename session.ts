@@ -4,10 +4,9 @@
  * @module
  */
 
-import { visible } from "./base/visible_text.ts";
-import { checkCallback } from "./base/callback.ts";
+import { describe, visible } from "./base/describe.ts";
+import { checkCallback } from "./base/promises.ts";
 import type { Clock } from "./base/clock.ts";
-import { describe } from "./base/describe.ts";
 import type {
   EventStream,
   EventStreamOptions,

@@ -4,12 +4,11 @@
  * @module
  */
 
-import { GuardedAbort } from "./base/abort.ts";
-import { checkCallback } from "./base/callback.ts";
+import { GuardedAbort } from "./base/guarded.ts";
+import { checkCallback, isPromiseLike } from "./base/promises.ts";
 import { type Clock, systemClock } from "./base/clock.ts";
 import { errorReporter } from "./base/error_reporter.ts";
-import { isPromiseLike } from "./base/maybe_promise.ts";
-import { nameSome } from "./base/name_some.ts";
+import { nameSome } from "./base/describe.ts";
 import { checkOptions } from "./base/options.ts";
 import type { ConnectionInfo } from "./http/connection.ts";
 import { HttpError } from "./http/http_error.ts";
@@ -51,8 +50,7 @@ import type {
 } from "./session.ts";
 
 export type { Clock } from "./base/clock.ts";
-export type { ConnectionInfo } from "./http/connection.ts";
-export type { TrustedProxy } from "./http/forwarded.ts";
+export type { ConnectionInfo, TrustedProxy } from "./http/connection.ts";
 export type { SessionTransport } from "./registry/transport.ts";
 export { HttpError } from "./http/http_error.ts";
 export type { LogInOptions } from "./registry/log_in_options.ts";

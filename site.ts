@@ -4,7 +4,7 @@
  * @module
  */
 
-import { GuardedAbort } from "./base/abort.ts";
+import { GuardedAbort } from "./base/guarded.ts";
 import type { Clock } from "./base/clock.ts";
 import { describe } from "./base/describe.ts";
 import { type ErrorReporter, errorReporter } from "./base/error_reporter.ts";

@@ -1,4 +1,4 @@
-import type { MaybePromise } from "../base/maybe_promise.ts";
+import type { MaybePromise } from "../base/promises.ts";
 import { dropUnsent, type StreamedRequest } from "../http/open_stream.ts";
 import {
   type ConnectionInfo,

@@ -1,4 +1,4 @@
-import { randomId } from "../base/random_id.ts";
+import { randomId } from "../base/ids.ts";
 import { Resource, type Session, Site } from "../mod.ts";
 import { OWNER } from "../session/internals.ts";
 import type { Candidate, Comparison } from "./inprocess_compare.ts";

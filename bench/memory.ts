@@ -10,7 +10,7 @@
  * @module
  */
 
-import { randomId } from "../base/random_id.ts";
+import { randomId } from "../base/ids.ts";
 import { Resource, Site } from "../mod.ts";
 import { printTable, spanOf } from "./table.ts";
 

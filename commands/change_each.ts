@@ -1,4 +1,4 @@
-import { randomId } from "../base/random_id.ts";
+import { randomId } from "../base/ids.ts";
 import type { MaybePromise, SessionStore } from "../stores/store.ts";
 import { Progress } from "./progress.ts";
 import { readInTurns } from "./read_in_turns.ts";

@@ -1,6 +1,5 @@
-import { describe } from "../base/describe.ts";
+import { describe, visible } from "../base/describe.ts";
 import { durationText } from "../base/duration_text.ts";
-import { visible } from "../base/visible_text.ts";
 import { decodeValue } from "../persistence/value_codec.ts";
 import type { UndeliveredEnd } from "../registry/undelivered_end.ts";
 import type { SessionInfo } from "../registry/session_info.ts";

@@ -56,6 +56,33 @@ export async function readBody<T>(
   }
 }
 
+/** Loads the code that only forms and JSON need, once. */
+let parsers: Promise<typeof import("./parsed_body.ts")> | undefined;
+
+/**
+ * Reads the body of a request as a form, as {@linkcode readBody} does.
+ *
+ * @throws {HttpError} 413 if it has more fields or parts than it may have.
+ */
+export function readForm(
+  request: Request,
+  maxBytes: number,
+  maxFields: number,
+): Promise<FormData> {
+  return readBody(request, maxBytes, async (body) => {
+    const { parseForm } = await (parsers ??= import("./parsed_body.ts"));
+    return await parseForm(body, maxFields);
+  });
+}
+
+/** Reads the body of a request as JSON, as {@linkcode readBody} does. */
+export function readJson(request: Request, maxBytes: number): Promise<unknown> {
+  return readBody(request, maxBytes, async (body) => {
+    const { parseJson } = await (parsers ??= import("./parsed_body.ts"));
+    return await parseJson(body);
+  });
+}
+
 /**
  * Streams the body of a request into a sink, which is closed at the end, or aborted
  * with the error. At no time more than a few chunks are in memory.

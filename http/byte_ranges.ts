@@ -1,4 +1,4 @@
-import { randomId } from "../base/random_id.ts";
+import { randomId } from "../base/ids.ts";
 
 /** A part of a body: from `start` up to but not including `end`. */
 export interface ByteRange {

@@ -10,7 +10,7 @@ import {
   required,
   STRING,
 } from "../base/options.ts";
-import { isSpace, trimSpace } from "../base/white_space.ts";
+import { isSpace, trimSpace } from "./headers.ts";
 
 const RULES: OptionRules<Cookie> = {
   name: required(STRING),

@@ -1,5 +1,4 @@
-import { GuardedAbort } from "../base/abort.ts";
-import { guardPromise } from "../base/guarded_promise.ts";
+import { GuardedAbort, guardPromise } from "../base/guarded.ts";
 import type { StreamWatcher } from "./watch_stream.ts";
 
 /** The outcome of a delivery. */

@@ -1,6 +1,6 @@
-import { escape } from "@std/html";
 import { describe } from "../base/describe.ts";
 import { HTML } from "./response.ts";
+import { escape } from "@std/html";
 
 const REDIRECTS: readonly unknown[] = [301, 302, 303, 307, 308];
 
@@ -36,4 +36,22 @@ function encodeUnprintable(text: string): string {
     /[^\x21-\x7e]/gu,
     (character) => encodeURIComponent(character),
   );
+}
+
+/** A host that no path can name. */
+const BASE = new URL("http://localhost");
+
+/**
+ * Returns a path of this host, with its query and fragment, as a browser would
+ * understand it; undefined if a browser would go elsewhere.
+ *
+ * Browsers take `\` for a slash, ignore tabs and line breaks, and fold dots, so
+ * `/\evil.example`, `/⇥/evil.example` and `/.//evil.example` lead to another host.
+ */
+export function localPath(text: string): string | undefined {
+  if (!text.startsWith("/")) return undefined;
+  const url = URL.parse(text, BASE);
+  if (url === null || url.origin !== BASE.origin) return undefined;
+  const path = url.pathname + url.search + url.hash;
+  return path.startsWith("//") ? undefined : path;
 }

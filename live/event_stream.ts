@@ -1,4 +1,4 @@
-import { GuardedAbort } from "../base/abort.ts";
+import { GuardedAbort } from "../base/guarded.ts";
 import { type Clock, LONGEST_DELAY } from "../base/clock.ts";
 import {
   ABOVE_ZERO,

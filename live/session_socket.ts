@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { guardListeners } from "../base/guarded_listeners.ts";
+import { guardListeners } from "../base/guarded.ts";
 import {
   ABOVE_ZERO,
   atLeast,

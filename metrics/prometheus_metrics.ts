@@ -4,8 +4,7 @@
  * @module
  */
 
-import { visible } from "../base/visible_text.ts";
-import { describe } from "../base/describe.ts";
+import { describe, visible } from "../base/describe.ts";
 import {
   checkOptions,
   listOf,

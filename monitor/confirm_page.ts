@@ -1,6 +1,6 @@
 import { escape } from "@std/html";
 import { durationText } from "../base/duration_text.ts";
-import { outsideText } from "../resources/outside_text.ts";
+import { outsideText } from "../http/html_page.ts";
 import { count } from "./charts.ts";
 import type { ListedSession } from "./listed_sessions.ts";
 import { queryOf } from "./monitor_view.ts";

@@ -1,7 +1,7 @@
 import { escape } from "@std/html";
 import { durationText } from "../base/duration_text.ts";
-import { visible } from "../base/visible_text.ts";
-import { outsideText } from "../resources/outside_text.ts";
+import { visible } from "../base/describe.ts";
+import { outsideText } from "../http/html_page.ts";
 import { barOf, count } from "./charts.ts";
 import type { ListedPage, ListedSession } from "./listed_sessions.ts";
 import {

@@ -1,5 +1,5 @@
-import { visible } from "../base/visible_text.ts";
-import { randomId } from "../base/random_id.ts";
+import { visible } from "../base/describe.ts";
+import { randomId } from "../base/ids.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import type { SessionEndReason } from "../session.ts";
 import { Alarm } from "../timing/alarm.ts";

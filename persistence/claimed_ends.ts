@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { textOfThrown } from "../base/describe.ts";
 import { durationText } from "../base/duration_text.ts";
-import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import { pauseAfter } from "../registry/end_retries.ts";
 import type { EndDelivery } from "../registry/end_delivery.ts";
 import type { StoredEndCounts } from "../registry/session_counts.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import { IS_OBSERVED } from "../session/internals.ts";
 import type { Session, SessionEndReason } from "../session.ts";
 import type { LoadedSession, SessionStore } from "../stores/store.ts";

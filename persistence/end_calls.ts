@@ -1,5 +1,5 @@
 import { describe } from "../base/describe.ts";
-import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import type { EndDelivery } from "../registry/end_delivery.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { OWNER } from "../session/internals.ts";

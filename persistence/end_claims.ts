@@ -4,7 +4,7 @@ import {
   type MaybePromise,
   proceed,
   settleAll,
-} from "../base/maybe_promise.ts";
+} from "../base/promises.ts";
 import type { StoredEndCounts } from "../registry/session_counts.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session, SessionEnd, SessionEndReason } from "../session.ts";

@@ -1,5 +1,5 @@
 import { type Clock, monotonic } from "../base/clock.ts";
-import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import type { ClaimedEnd, EndProgress, SessionStore } from "../stores/store.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 

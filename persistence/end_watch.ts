@@ -1,5 +1,4 @@
-import { callGuarded } from "../base/callback.ts";
-import { isPromiseLike } from "../base/maybe_promise.ts";
+import { callGuarded, isPromiseLike } from "../base/promises.ts";
 import type { SessionEndReason } from "../session.ts";
 import type { ChangeNotification } from "../stores/store.ts";
 import type { AnyPart } from "./store_parts.ts";

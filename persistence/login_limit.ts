@@ -1,5 +1,5 @@
 import { describe } from "../base/describe.ts";
-import { type MaybePromise, proceed } from "../base/maybe_promise.ts";
+import { type MaybePromise, proceed } from "../base/promises.ts";
 import { TooManySessionsError } from "../registry/principal_sessions.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { SessionStore } from "../stores/store.ts";

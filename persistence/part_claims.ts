@@ -1,9 +1,5 @@
 import { type Clock, monotonic } from "../base/clock.ts";
-import {
-  isPromiseLike,
-  type MaybePromise,
-  proceed,
-} from "../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionEndReason } from "../session.ts";
 import type { Claimant, ClaimedEnd, SessionStore } from "../stores/store.ts";
 import { SLICE, type Turns } from "../timing/turns.ts";

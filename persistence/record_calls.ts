@@ -1,9 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import {
-  isPromiseLike,
-  type MaybePromise,
-  proceed,
-} from "../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { AccessOperation } from "../session/access.ts";
 import type { Session } from "../session.ts";
 import type {

@@ -1,4 +1,4 @@
-import { type MaybePromise, proceed } from "../base/maybe_promise.ts";
+import { type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { OPEN_ACCESS } from "../session/internals.ts";
 import type { Session } from "../session.ts";

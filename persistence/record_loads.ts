@@ -1,8 +1,4 @@
-import {
-  isPromiseLike,
-  type MaybePromise,
-  proceed,
-} from "../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { Lookup } from "../registry/lookup.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { ACCESS, FIND_TOKEN } from "../session/internals.ts";

@@ -5,7 +5,7 @@ import {
   isPromiseLike,
   type MaybePromise,
   settleAll,
-} from "../base/maybe_promise.ts";
+} from "../base/promises.ts";
 import { LocalCallbacks } from "../registry/local_callbacks.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { DETACH, VALUES } from "../session/internals.ts";

@@ -4,7 +4,7 @@ import {
   isPromiseLike,
   type MaybePromise,
   proceed,
-} from "../base/maybe_promise.ts";
+} from "../base/promises.ts";
 import type { HttpError } from "../http/http_error.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { AccessOperation } from "../session/access.ts";

@@ -1,4 +1,4 @@
-import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import type { SessionStore } from "../stores/store.ts";
 import type { BreakerSite } from "./store_breaker.ts";
 

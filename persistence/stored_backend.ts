@@ -5,8 +5,8 @@ import {
   type MaybePromise,
   proceed,
   settleAll,
-} from "../base/maybe_promise.ts";
-import { randomId } from "../base/random_id.ts";
+} from "../base/promises.ts";
+import { randomId } from "../base/ids.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { Lookup } from "../registry/lookup.ts";
 import type { BackendVisit } from "../registry/session_backend.ts";

@@ -5,7 +5,7 @@ import {
   isPromiseLike,
   type MaybePromise,
   proceed,
-} from "../base/maybe_promise.ts";
+} from "../base/promises.ts";
 import type {
   HeldKey,
   HoldBackend,

@@ -1,4 +1,4 @@
-import { type MaybePromise, settleAll } from "../base/maybe_promise.ts";
+import { type MaybePromise, settleAll } from "../base/promises.ts";
 import type { AccessOperation, AccessState } from "../session/access.ts";
 import type {
   LoadedSession,

@@ -1,4 +1,4 @@
-import { proceed } from "../base/maybe_promise.ts";
+import { proceed } from "../base/promises.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session, SessionOwner } from "../session.ts";
 import type { SessionStore } from "../stores/store.ts";

@@ -1,8 +1,4 @@
-import {
-  isPromiseLike,
-  type MaybePromise,
-  proceed,
-} from "../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { AccessOperation } from "../session/access.ts";
 import type { Session } from "../session.ts";

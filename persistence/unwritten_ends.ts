@@ -1,8 +1,4 @@
-import {
-  isPromiseLike,
-  type MaybePromise,
-  proceed,
-} from "../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionEnd } from "../session.ts";
 import type { ClaimedEnd } from "../stores/store.ts";
 import type { RecordWriter } from "./record_writer.ts";

@@ -1,9 +1,5 @@
 import { describe } from "../base/describe.ts";
-import {
-  isPromiseLike,
-  type MaybePromise,
-  proceed,
-} from "../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { type Session, SessionEndedError } from "../session.ts";
 import type { CommitTimes } from "../stores/store.ts";

@@ -3,7 +3,7 @@ import {
   isPromiseLike,
   type MaybePromise,
   settleAll,
-} from "../base/maybe_promise.ts";
+} from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { BackendVisit } from "../registry/session_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";

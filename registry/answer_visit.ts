@@ -1,4 +1,4 @@
-import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import { dropUnsent, type StreamedRequest } from "../http/open_stream.ts";
 import { addSessionHeaders, type SessionHeaders } from "./session_headers.ts";
 

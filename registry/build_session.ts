@@ -1,5 +1,4 @@
-import { describe } from "../base/describe.ts";
-import { visible } from "../base/visible_text.ts";
+import { describe, visible } from "../base/describe.ts";
 import { Session, type SessionSite } from "../session.ts";
 import type { SessionFactory, SessionsOptions } from "./sessions_options.ts";
 

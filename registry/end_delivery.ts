@@ -1,4 +1,4 @@
-import { checkCallback } from "../base/callback.ts";
+import { checkCallback } from "../base/promises.ts";
 import { describe } from "../base/describe.ts";
 import type { NamedEndCallback, SessionEndCallback } from "../session.ts";
 

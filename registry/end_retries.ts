@@ -1,6 +1,6 @@
 import { describe } from "../base/describe.ts";
 import { textOfThrown } from "../base/describe.ts";
-import { isPromiseLike } from "../base/maybe_promise.ts";
+import { isPromiseLike } from "../base/promises.ts";
 import type { Clock } from "../base/clock.ts";
 import type { NamedEndCallback, Session, SessionEnd } from "../session.ts";
 import type { UndeliveredEnd } from "./undelivered_end.ts";

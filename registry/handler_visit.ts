@@ -1,11 +1,11 @@
 import { Delivery } from "../http/delivery.ts";
-import { decodeHeader } from "../http/header_value.ts";
+import { decodeHeader } from "../http/headers.ts";
 import {
   dropUnsent,
   OPENED_STREAMS,
   type OpenStream,
 } from "../http/open_stream.ts";
-import type { MaybePromise } from "../base/maybe_promise.ts";
+import type { MaybePromise } from "../base/promises.ts";
 import type { PlainRequest } from "./plain_request.ts";
 import type { SessionHeaders } from "./session_headers.ts";
 import type { SessionRegistry } from "./session_registry.ts";

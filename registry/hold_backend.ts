@@ -1,4 +1,4 @@
-import type { MaybePromise } from "../base/maybe_promise.ts";
+import type { MaybePromise } from "../base/promises.ts";
 import type { Session, SessionEndReason } from "../session.ts";
 
 /** A hold to take. */

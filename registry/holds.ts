@@ -1,5 +1,5 @@
-import { proceed } from "../base/maybe_promise.ts";
-import { randomId } from "../base/random_id.ts";
+import { proceed } from "../base/promises.ts";
+import { randomId } from "../base/ids.ts";
 import { HttpError } from "../http/http_error.ts";
 import {
   checkHold,

@@ -1,4 +1,4 @@
-import { fenceAfter } from "../base/fence.ts";
+import { fenceAfter } from "../base/ids.ts";
 import { DETACH } from "../session/internals.ts";
 import { copyOfArgument } from "../session/named_callback.ts";
 import type { Expiring } from "../session/session_warnings.ts";

@@ -1,7 +1,6 @@
-import { checkCallback } from "../base/callback.ts";
+import { checkCallback, type MaybePromise, proceed } from "../base/promises.ts";
 import { describe } from "../base/describe.ts";
-import { type MaybePromise, proceed } from "../base/maybe_promise.ts";
-import { randomId } from "../base/random_id.ts";
+import { randomId } from "../base/ids.ts";
 import {
   type NamedCallback,
   namedCallbackOf,

@@ -1,14 +1,12 @@
 import {
   addressOf,
   type ConnectionInfo,
-  isSecureRequest,
-  rootURLOf,
-} from "../http/connection.ts";
-import {
   type Forwarded,
   forwardedBy,
+  isSecureRequest,
+  rootURLOf,
   type TrustedProxy,
-} from "../http/forwarded.ts";
+} from "../http/connection.ts";
 import type { VisitingRequest } from "./visit.ts";
 
 /** The options that say which proxies are trusted; see `SessionsOptions`. */

@@ -1,4 +1,4 @@
-import { ID_LENGTH } from "../base/random_id.ts";
+import { ID_LENGTH } from "../base/ids.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { IssuedToken } from "../session/access.ts";
 import { ACCESS, FIND_TOKEN } from "../session/internals.ts";

@@ -1,5 +1,5 @@
 import { describe } from "../base/describe.ts";
-import { callGuarded } from "../base/callback.ts";
+import { callGuarded } from "../base/promises.ts";
 import type { Session, SessionChange } from "../session.ts";
 import type { RequestFacts } from "./sessions_options.ts";
 

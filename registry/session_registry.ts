@@ -1,13 +1,16 @@
-import { callGuarded, checkCallback } from "../base/callback.ts";
+import {
+  callGuarded,
+  checkCallback,
+  isPromiseLike,
+  PendingPromises,
+} from "../base/promises.ts";
 import type { Clock } from "../base/clock.ts";
-import { isPromiseLike } from "../base/maybe_promise.ts";
-import { PendingPromises } from "../base/pending_promises.ts";
 import { HttpError } from "../http/http_error.ts";
 import { ACCESS, IS_HELD, RESTORE } from "../session/internals.ts";
 import type { StreamLimits } from "../live/session_streams.ts";
 import type { Expiring } from "../session/session_warnings.ts";
-import { nameSome } from "../base/name_some.ts";
-import { randomId } from "../base/random_id.ts";
+import { nameSome } from "../base/describe.ts";
+import { randomId } from "../base/ids.ts";
 import {
   type EndSessionsOptions,
   type NamedEndCallback,

@@ -12,7 +12,7 @@ import {
   wholeAtLeast,
 } from "../base/options.ts";
 import type { Session, SessionSite } from "../session.ts";
-import type { TrustedProxy } from "../http/forwarded.ts";
+import type { TrustedProxy } from "../http/connection.ts";
 import type { SessionStore } from "../stores/store.ts";
 import type { SessionCookieOptions } from "./session_cookie.ts";
 import type { SessionTransport } from "./transport.ts";

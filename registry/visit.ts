@@ -1,8 +1,4 @@
-import {
-  isPromiseLike,
-  type MaybePromise,
-  proceed,
-} from "../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import { checkOptions } from "../base/options.ts";
 import { TOKEN_GENERATION } from "../live/session_streams.ts";
 import type { AccessOperation } from "../session/access.ts";
@@ -15,7 +11,7 @@ import {
   OPEN_ACCESS,
 } from "../session/internals.ts";
 import type { SessionHolder } from "../session/request_holds.ts";
-import { randomId } from "../base/random_id.ts";
+import { randomId } from "../base/ids.ts";
 import {
   checkPrincipal,
   type Session,

@@ -1,6 +1,5 @@
 import { describe } from "../base/describe.ts";
-import { namesWeakly } from "../http/entity_tags.ts";
-import { parseHttpDate } from "../http/http_date.ts";
+import { namesWeakly, parseHttpDate } from "../http/conditions.ts";
 import { HAS_SUCCEEDED } from "./internals.ts";
 
 /** The parts of a request that its validators use. `SiteRequest` is one. */

@@ -5,9 +5,8 @@
  */
 
 import { describe } from "../base/describe.ts";
-import { fromHex, toHex } from "../base/hex.ts";
+import { fromHex, randomId, toHex } from "../base/ids.ts";
 import { checkOptions, type OptionRules, STRING } from "../base/options.ts";
-import { randomId } from "../base/random_id.ts";
 
 /** The options of {@linkcode FormTokens}. */
 export interface FormTokensOptions {

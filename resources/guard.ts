@@ -4,9 +4,13 @@
  * @module
  */
 
-import { basicChallenge, parseBasic } from "../http/basic_credentials.ts";
+import {
+  basicChallenge,
+  parseBasic,
+  type PasswordCheck,
+} from "./basic_auth.ts";
 import { describe } from "../base/describe.ts";
-import { proceed } from "../base/maybe_promise.ts";
+import { proceed } from "../base/promises.ts";
 import {
   BOOLEAN,
   checkOptions,
@@ -21,7 +25,6 @@ import { Resource } from "../resource.ts";
 import { errorPage } from "./pages.ts";
 import { setEndsWithSession } from "./end_with_session.ts";
 import { giveBackSegment, renderBehind } from "./pass_on.ts";
-import type { PasswordCheck } from "./password_check.ts";
 
 /** The options of a {@linkcode Guard}. */
 export interface GuardOptions {

@@ -6,7 +6,7 @@
 
 import { accepts } from "@std/http/negotiation";
 import { describe } from "../base/describe.ts";
-import { proceed } from "../base/maybe_promise.ts";
+import { proceed } from "../base/promises.ts";
 import {
   ABOVE_ZERO,
   BOOLEAN,
@@ -15,7 +15,7 @@ import {
   type OptionRules,
   stringThat,
 } from "../base/options.ts";
-import { localPath } from "../http/local_path.ts";
+import { localPath } from "../http/redirect.ts";
 import { segmentsOf } from "../http/path.ts";
 import { ORIGINS, refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";

@@ -4,13 +4,13 @@
  * @module
  */
 
-import { escape } from "@std/html";
-import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 import { describe } from "../base/describe.ts";
-import { errorFormatFor } from "../http/error_format.ts";
 import { htmlPage } from "../http/html_page.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
+import { escape } from "@std/html";
+import { accepts } from "@std/http/negotiation";
+import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 
 /** A detail may be a stack, whose lines stay apart. */
 const STYLE = `body { padding-top: 15vh }
@@ -135,4 +135,26 @@ export function forbidden(
   detail: string = "You do not have access to this page.",
 ): Resource {
   return errorPage(403, brief, detail);
+}
+
+/** The formats in which an error can be described. */
+export type ErrorFormat = "html" | "json" | "text";
+
+/**
+ * Returns the format that a client likes best for the description of an error:
+ * HTML if it takes anything, text if it takes none of the formats.
+ *
+ * @param accept The `Accept` header, if there is one.
+ */
+export function errorFormatFor(accept: string | undefined): ErrorFormat {
+  if (accept === undefined) return "html";
+  const type = accepts(
+    { headers: new Headers({ accept }) },
+    "text/html",
+    "application/problem+json",
+    "application/json",
+    "text/plain",
+  );
+  if (type === "text/html") return "html";
+  return type?.endsWith("json") ? "json" : "text";
 }

@@ -1,4 +1,4 @@
-import { isPromiseLike, proceed } from "../base/maybe_promise.ts";
+import { isPromiseLike, proceed } from "../base/promises.ts";
 import { limitBody } from "../http/body.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { ENTER, WAIT } from "../request/internals.ts";

@@ -5,10 +5,9 @@
  */
 
 import { escape } from "@std/html";
-import { visible } from "../base/visible_text.ts";
-import { htmlPage } from "../http/html_page.ts";
+import { visible } from "../base/describe.ts";
+import { htmlPage, outsideText } from "../http/html_page.ts";
 import type { SessionInfo } from "../registry/session_info.ts";
-import { outsideText } from "./outside_text.ts";
 
 /**
  * Writes the page.

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { proceed } from "../base/maybe_promise.ts";
+import { proceed } from "../base/promises.ts";
 import type { SiteRequest } from "../request.ts";
 import { OPEN_VISIT } from "../request/internals.ts";
 import { Guard } from "./guard.ts";

@@ -5,7 +5,7 @@
  */
 
 import { describe } from "../base/describe.ts";
-import { attempt, isPromiseLike, proceed } from "../base/maybe_promise.ts";
+import { attempt, isPromiseLike, proceed } from "../base/promises.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { ENTER } from "../request/internals.ts";
 import { Resource } from "../resource.ts";

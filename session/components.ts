@@ -1,4 +1,4 @@
-import { isPromiseLike } from "../base/maybe_promise.ts";
+import { isPromiseLike } from "../base/promises.ts";
 
 /** A session, as far as its components need it. */
 export interface ReportingSession {

@@ -1,5 +1,4 @@
-import { GuardedAbort } from "../base/abort.ts";
-import { guardPromise } from "../base/guarded_promise.ts";
+import { GuardedAbort, guardPromise } from "../base/guarded.ts";
 
 /** The callbacks, the signal and the promise of one end; each is made when asked for. */
 export class EndListeners<End> {

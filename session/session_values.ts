@@ -1,5 +1,5 @@
 import { describe } from "../base/describe.ts";
-import { isPromiseLike } from "../base/maybe_promise.ts";
+import { isPromiseLike } from "../base/promises.ts";
 import { OWNER } from "./internals.ts";
 import type { SessionChange } from "./session_change.ts";
 import { type AnySessionKey, nameOf } from "./session_key.ts";

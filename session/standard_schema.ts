@@ -1,4 +1,4 @@
-import { visible } from "../base/visible_text.ts";
+import { visible } from "../base/describe.ts";
 
 /**
  * A schema of Zod, Valibot, ArkType or any other library of the Standard Schema

@@ -1,5 +1,4 @@
-import { describe } from "../base/describe.ts";
-import { visible } from "../base/visible_text.ts";
+import { describe, visible } from "../base/describe.ts";
 
 /** The part of a value that no store can keep. */
 export interface Unstorable {

@@ -1,4 +1,4 @@
-import { callGuarded } from "../base/callback.ts";
+import { callGuarded } from "../base/promises.ts";
 import type { Clock } from "../base/clock.ts";
 import type { DeliveryEnd } from "../http/delivery.ts";
 import type { ErrorContext, SiteRequest } from "../request.ts";

@@ -1,4 +1,4 @@
-import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { RouteWatch } from "../metrics/route_watch.ts";
 import type { SiteRequest } from "../request.ts";

@@ -1,8 +1,4 @@
-import {
-  isPromiseLike,
-  type MaybePromise,
-  proceed,
-} from "../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import { dropUnsent } from "../http/open_stream.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { Rendered, SiteRequest } from "../request.ts";

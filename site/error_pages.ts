@@ -1,6 +1,5 @@
 import { STATUS_TEXT, type StatusCode } from "@std/http/status";
-import { describe } from "../base/describe.ts";
-import { visible } from "../base/visible_text.ts";
+import { describe, visible } from "../base/describe.ts";
 import type { Resource } from "../resource.ts";
 import { errorPage, forbidden, notFound } from "../resources/pages.ts";
 

@@ -1,9 +1,5 @@
 import { describe } from "../base/describe.ts";
-import {
-  isPromiseLike,
-  type MaybePromise,
-  proceed,
-} from "../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { RouteWatch } from "../metrics/route_watch.ts";
 import type { SiteRequest } from "../request.ts";
 import { ENTER, PATH, WAIT } from "../request/internals.ts";

@@ -7,7 +7,7 @@
 
 import "../persistence/stored_backend.ts";
 import { systemClock } from "../base/clock.ts";
-import { fenceAfter } from "../base/fence.ts";
+import { fenceAfter } from "../base/ids.ts";
 import { Multimap } from "../base/multimap.ts";
 import { checkOptions, having, type OptionRules } from "../base/options.ts";
 import { DueQueue } from "./due_queue.ts";

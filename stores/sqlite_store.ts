@@ -6,7 +6,7 @@
 
 import "../persistence/stored_backend.ts";
 import type { Clock } from "../base/clock.ts";
-import { fenceAfter } from "../base/fence.ts";
+import { fenceAfter } from "../base/ids.ts";
 import {
   commitRecord,
   createRecord,

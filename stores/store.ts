@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { MaybePromise } from "../base/maybe_promise.ts";
+import type { MaybePromise } from "../base/promises.ts";
 import type {
   CommitConditions,
   CommitTimes,

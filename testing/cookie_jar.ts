@@ -1,4 +1,4 @@
-import { trimSpace } from "../base/white_space.ts";
+import { trimSpace } from "../http/headers.ts";
 
 /** The longest age of a cookie in milliseconds: 400 days (RFC 6265bis). */
 const LONGEST_AGE = 400 * 24 * 60 * 60 * 1000;

@@ -18,7 +18,7 @@ import {
 import { main } from "../cli.ts";
 import { FileSite, NEEDS_FILES } from "./helpers_files.ts";
 import { captureConsole } from "./helpers_http.ts";
-import { visible } from "../base/visible_text.ts";
+import { visible } from "../base/describe.ts";
 
 /** Matches what no log and no page may show as it came. */
 const UNSEEN =

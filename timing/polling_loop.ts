@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { isPromiseLike, type MaybePromise } from "../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import { Alarm } from "./alarm.ts";
 
 /**

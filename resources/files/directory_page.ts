@@ -6,9 +6,8 @@
 
 import { basename } from "node:path";
 import { escape } from "@std/html";
-import { visible } from "../../base/visible_text.ts";
-import { htmlPage } from "../../http/html_page.ts";
-import { outsideText } from "../outside_text.ts";
+import { visible } from "../../base/describe.ts";
+import { htmlPage, outsideText } from "../../http/html_page.ts";
 import type { FoundFile } from "./file_tree.ts";
 
 /** Units of size, each a thousand times the one before. */

@@ -1,5 +1,5 @@
-import type { MaybePromise } from "../../base/maybe_promise.ts";
-import { parseHttpDate } from "../../http/http_date.ts";
+import type { MaybePromise } from "../../base/promises.ts";
+import { namesStrongly, parseHttpDate } from "../../http/conditions.ts";
 import type { Rendered, SiteRequest } from "../../request.ts";
 import { HAS_SUCCEEDED } from "../../request/internals.ts";
 import {
@@ -9,7 +9,6 @@ import {
   type Piece,
   toMultipart,
 } from "../../http/byte_ranges.ts";
-import { namesStrongly } from "../../http/entity_tags.ts";
 import { HttpError } from "../../http/http_error.ts";
 
 /** A body of known length, with its metadata. */

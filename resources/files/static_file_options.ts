@@ -5,7 +5,7 @@ import {
   type OptionRules,
   stringThat,
 } from "../../base/options.ts";
-import { isHeaderValue } from "../../http/header_value.ts";
+import { isHeaderValue } from "../../http/headers.ts";
 import { isPlainName } from "./file_tree.ts";
 
 /** How a {@linkcode StaticFile} serves; every option may be left out. */

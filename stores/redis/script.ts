@@ -32,7 +32,7 @@
  * @module
  */
 
-import { toHex } from "../../base/hex.ts";
+import { toHex } from "../../base/ids.ts";
 
 import { MAX_TOKENS } from "../record.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { MaybePromise } from "../../base/maybe_promise.ts";
+import type { MaybePromise } from "../../base/promises.ts";
 import { PollingLoop } from "../../timing/polling_loop.ts";
 import { ManualClock, settle, START } from "../helpers_session.ts";
 

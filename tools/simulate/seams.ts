@@ -1,4 +1,4 @@
-import { randomId } from "../../base/random_id.ts";
+import { randomId } from "../../base/ids.ts";
 import { Random } from "./random.ts";
 
 /** Puts the globals back. */

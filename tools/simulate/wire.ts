@@ -1,4 +1,4 @@
-import { isPromiseLike, type MaybePromise } from "../../base/maybe_promise.ts";
+import { isPromiseLike, type MaybePromise } from "../../base/promises.ts";
 import type {
   ClaimedEnd,
   SessionStore,

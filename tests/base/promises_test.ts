@@ -5,8 +5,13 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { callGuarded, checkCallback } from "../../base/callback.ts";
-import { attempt, isPromiseLike, proceed } from "../../base/maybe_promise.ts";
+import {
+  attempt,
+  callGuarded,
+  checkCallback,
+  isPromiseLike,
+  proceed,
+} from "../../base/promises.ts";
 
 /** An object that can be awaited, and is no promise. */
 function thenable(

@@ -1,3 +1,22 @@
+/** Bytes in a uid, and in the secret of a token. */
+const ID_BYTES = 16;
+
+/** Hex digits in a uid, and in the secret of a token. */
+export const ID_LENGTH = 2 * ID_BYTES;
+
+/** Random bytes for many ids, since each call of getRandomValues() is costly. */
+const pool = new Uint8Array(256 * ID_BYTES);
+let drawn = pool.length;
+
+/** Returns 128 random bits as 32 lower-case hex digits. */
+export function randomId(): string {
+  if (drawn === pool.length) {
+    crypto.getRandomValues(pool);
+    drawn = 0;
+  }
+  return toHex(pool.subarray(drawn, drawn += ID_BYTES));
+}
+
 /** `Uint8Array.prototype.toHex`, which Node lacks up to version 24. */
 interface WithHex {
   toHex?(): string;
@@ -24,4 +43,12 @@ export function fromHex(digits: string): Uint8Array<ArrayBuffer> {
     bytes[index] = parseInt(digits.slice(2 * index, 2 * index + 2), 16);
   }
   return bytes;
+}
+
+/**
+ * Returns the fencing number after another one. It is a time if that is greater,
+ * so that numbers grow on when those before are lost.
+ */
+export function fenceAfter(last: number, now: number): number {
+  return Math.max(last + 1, Math.floor(now));
 }

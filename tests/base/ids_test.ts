@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { fromHex, toHex } from "../../base/hex.ts";
+import { fromHex, toHex } from "../../base/ids.ts";
 
 const BYTES = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 

@@ -1,0 +1,117 @@
+import { type Clock, LONGEST_DELAY } from "./clock.ts";
+import { describe } from "./describe.ts";
+
+/** A value that is available now, or a promise of it. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** Returns whether a value is a promise or another object with a `then` method. */
+export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null &&
+    typeof (value as { then?: unknown }).then === "function";
+}
+
+/** Calls `next` with a value: at once, or when its promise resolves. */
+export function proceed<T, R>(
+  value: MaybePromise<T>,
+  next: (value: T) => MaybePromise<R>,
+): MaybePromise<R> {
+  return isPromiseLike(value)
+    ? Promise.resolve(value as Promise<T>).then(next)
+    : next(value as T);
+}
+
+/**
+ * Waits until all promises have settled, and returns their values.
+ *
+ * @throws Rejects with the reason of the first rejected promise in the order of
+ * `promises`.
+ */
+export async function settleAll<T>(
+  promises: Iterable<T | PromiseLike<T>>,
+): Promise<Awaited<T>[]> {
+  const results = await Promise.allSettled(promises);
+  return results.map((result) => {
+    if (result.status === "rejected") throw result.reason;
+    return result.value;
+  });
+}
+
+/** Calls a function, and returns a rejected promise if it throws. */
+export function attempt<T>(act: () => MaybePromise<T>): MaybePromise<T> {
+  try {
+    return act();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** Promises to wait for before closing, each with its owner. */
+export class PendingPromises<T> {
+  readonly #owners = new Map<Promise<unknown>, T>();
+
+  /** Adds a promise that never rejects, and removes it when it is fulfilled. */
+  add(promise: Promise<unknown>, owner: T): void {
+    const pending = promise.finally(() => this.#owners.delete(pending));
+    this.#owners.set(pending, owner);
+  }
+
+  /**
+   * Waits for all promises, including those that are added meanwhile.
+   *
+   * @param seconds The longest wait; promises still pending then are dropped.
+   * @returns the owners of the dropped promises, each once.
+   */
+  async settle(clock: Clock, seconds: number): Promise<T[]> {
+    const isLate = Promise.withResolvers<void>();
+    const delay = seconds * 1000;
+    const timer = this.#owners.size === 0 || delay > LONGEST_DELAY
+      ? undefined
+      : clock.setTimeout(isLate.resolve, delay);
+    // Keeps the process alive, unlike other timers of a clock.
+    (timer as { ref?(): void } | undefined)?.ref?.();
+    await Promise.race([this.#settleAll(), isLate.promise]);
+    if (timer !== undefined) clock.clearTimeout(timer);
+    const late = new Set(this.#owners.values());
+    this.#owners.clear();
+    return [...late];
+  }
+
+  async #settleAll(): Promise<void> {
+    while (this.#owners.size > 0) await Promise.all(this.#owners.keys());
+  }
+}
+
+/**
+ * Checks that a callback is a function.
+ *
+ * @param act The action that needs the callback, for the message:
+ * `"notify on expire"`.
+ * @throws {TypeError} If the callback is not a function.
+ */
+export function checkCallback(act: string, callback: unknown): void {
+  if (typeof callback === "function") return;
+  throw new TypeError(
+    `Cannot ${act}: the callback is not a function: ${describe(callback)}`,
+  );
+}
+
+/**
+ * Calls a callback that may throw or reject.
+ *
+ * @param report Receives the error that the callback throws or rejects with.
+ * @returns a promise that never rejects, if the callback returned a promise;
+ * otherwise undefined.
+ */
+export function callGuarded(
+  callback: () => unknown,
+  report: (error: unknown) => void,
+): Promise<void> | undefined {
+  try {
+    const result = callback();
+    if (!isPromiseLike(result)) return undefined;
+    return Promise.resolve(result).then(() => {}, report);
+  } catch (error) {
+    report(error);
+    return undefined;
+  }
+}
