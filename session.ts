@@ -1128,7 +1128,7 @@ export class Session {
 
   /** @ignore */
   get [IS_STREAMING](): boolean {
-    return (this.#lazy?.streams?.size ?? 0) > 0;
+    return this.#lazy?.streams?.areOpen === true;
   }
 
   /** UNIX milliseconds of the last touch. */

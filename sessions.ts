@@ -17,6 +17,11 @@ import { HandlerVisit } from "./registry/handler_visit.ts";
 import { LocalBackend } from "./registry/local_backend.ts";
 import { END_SESSIONS_RULES } from "./registry/end_sessions_rules.ts";
 import type { LogInOptions } from "./registry/log_in_options.ts";
+import {
+  type PresenceCallback,
+  presenceOf,
+  type PresenceState,
+} from "./registry/presence.ts";
 import { PlainRequest } from "./registry/plain_request.ts";
 import type { StoredEndCounts } from "./registry/session_counts.ts";
 import { storeTimeoutOf } from "./registry/store_timeout.ts";
@@ -54,6 +59,11 @@ export type { ConnectionInfo, TrustedProxy } from "./http/connection.ts";
 export type { SessionTransport } from "./registry/transport.ts";
 export { HttpError } from "./http/http_error.ts";
 export type { LogInOptions } from "./registry/log_in_options.ts";
+export type {
+  PresenceCallback,
+  PresenceChange,
+  PresenceState,
+} from "./registry/presence.ts";
 export type { SessionCookieOptions } from "./registry/session_cookie.ts";
 export type { StoredEndCounts } from "./registry/session_counts.ts";
 export {
@@ -435,6 +445,52 @@ export class Sessions
   }
 
   /**
+   * Registers a callback for each visitor who comes, is away, or is offline.
+   *
+   * A visitor is all sessions of a principal, in all processes. He is `"present"`
+   * while a stream or a socket is open, and for `awayAfter` seconds after each
+   * visit and each closing; then he is `"away"`, and `"offline"` at the end of the
+   * last session. A page that reloads in that time changes nothing.
+   *
+   * One process calls the callback for each change, also if others die. A callback
+   * that fails is called again after 1, 2 and 4 s. The changes of one visitor come
+   * in order. If a process dies, its visitors are away up to a third of `awayAfter`
+   * earlier. Over a store, register it in every process, when the program starts;
+   * each present visitor costs about three calls to the store in `awayAfter`.
+   *
+   * @param callback Called with the principal and the state.
+   * @returns a function that takes the registration back.
+   * @throws {TypeError} If the callback is not a function.
+   *
+   * @example Usage
+   * ```ts
+   * import { Sessions } from "@curfew/web/sessions";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using sessions = new Sessions({ awayAfter: 30 });
+   * const changes: string[] = [];
+   * sessions.onPresence(({ principal, state }) => {
+   *   changes.push(`${principal} is ${state}`);
+   * });
+   * assertEquals(await sessions.presence("ann"), "offline");
+   * ```
+   */
+  onPresence(callback: PresenceCallback): () => void {
+    checkCallback("notify of presence", callback);
+    return this.#registry.openPresence().add(callback);
+  }
+
+  /**
+   * Looks up where a visitor is; see {@linkcode Sessions.onPresence}. Without a
+   * callback there, streams and sockets of other processes do not count.
+   *
+   * @throws Rejects if the store fails.
+   */
+  presence(principal: string): Promise<PresenceState> {
+    return presenceOf(this.#registry, principal);
+  }
+
+  /**
    * Registers a callback by name, for `session.notifyBeforeEnd(60, name, argument)`.
    *
    * Register it when the program starts. It is called again if it fails, as a
@@ -628,6 +684,7 @@ export class Sessions
       );
       this.reportError(error, {});
     }
+    await this.#registry.presence?.halt();
     await this.#registry.backend.close();
   }
 
@@ -640,6 +697,7 @@ export class Sessions
   [Symbol.dispose](): void {
     this.#registry.isClosed = true;
     this.stopStreams();
+    this.#registry.presence?.halt();
     this.#registry.backend.halt();
     this.#registry.stopCallbacks();
   }

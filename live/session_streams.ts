@@ -65,6 +65,8 @@ export interface StreamsOwner {
   /** Whether the sessions are in a store. */
   readonly isStored: boolean;
   readonly streamLimits: StreamLimits;
+  /** Called when a stream of a session has been opened, or closed. */
+  noteStreams?(session: StreamingSession): void;
 }
 
 const UNLIMITED: StreamsOwner = {
@@ -114,6 +116,11 @@ export class SessionStreams {
   /** The number of open streams. */
   get size(): number {
     return this.#open.size;
+  }
+
+  /** Whether streams are open, or bodies and sockets of mounted applications. */
+  get areOpen(): boolean {
+    return this.#open.size + this.#tied.size > 0;
   }
 
   /** Closes all streams, since the session has ended. */
@@ -281,6 +288,7 @@ export class SessionStreams {
     const generation = request[TOKEN_GENERATION]?.(session) ?? Infinity;
     this.#generations.set(stream, generation);
     keepStream(stream, streams, request.site.stopSignal);
+    this.#owner.noteStreams?.(session);
   }
 
   #drop(stream: OpenStream, stopSignal: AbortSignal): void {
@@ -291,6 +299,7 @@ export class SessionStreams {
     }
     this.#tied.delete(stream);
     dropStream(stream, this.#open, stopSignal);
+    this.#owner.noteStreams?.(this.#session);
   }
 
   readonly #touch = (): void => {

@@ -30,7 +30,7 @@ export function uidOfHold(key: string): string {
  * @throws {TypeError} If no store can keep the argument of its callback.
  */
 export function recordOfHold(hold: NewHold): NewSession {
-  const { key, holder, id, length, callback } = hold;
+  const { key, holder, id, length, isTouched = false, callback } = hold;
   const uid = uidOfHold(key);
   return {
     uid,
@@ -41,8 +41,8 @@ export function recordOfHold(hold: NewHold): NewSession {
     isRemembered: false,
     isSecure: false,
     principal: undefined,
-    sessionTimeout: Infinity,
-    absoluteTimeout: length,
+    sessionTimeout: isTouched ? length : Infinity,
+    absoluteTimeout: isTouched ? Infinity : length,
     values: valuesOf({ id, ...holder === undefined ? {} : { holder } }),
     callbacks: callback === undefined ? [] : [{
       id: "then",

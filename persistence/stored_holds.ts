@@ -76,6 +76,14 @@ export class StoredHolds implements HoldBackend {
     );
   }
 
+  touch(key: string, idle: number): MaybePromise<boolean> {
+    const { store } = this.#parts;
+    return proceed(
+      this.#call(key, () => store.commit(uidOfHold(key), { idle })),
+      (times) => times !== undefined,
+    );
+  }
+
   find(key: string): MaybePromise<HeldKey | undefined> {
     return proceed(this.#load(key), (found) => found?.held);
   }

@@ -10,6 +10,12 @@ export interface NewHold {
   readonly id: string;
   /** Milliseconds; Infinity for no deadline. */
   readonly length: number;
+  /**
+   * Whether they count from the last touch.
+   *
+   * @default {false}
+   */
+  readonly isTouched?: boolean;
   /** What is called when the hold ends without a release. */
   readonly callback: {
     readonly name: string;
@@ -35,6 +41,14 @@ export interface HoldBackend {
    * @returns undefined if that is not so.
    */
   take(hold: NewHold, replaces?: number): MaybePromise<HeldKey | undefined>;
+  /**
+   * Touches the hold of a key, for one whose length counts from that. An earlier
+   * touch than the last changes nothing.
+   *
+   * @param idle Milliseconds since the touch.
+   * @returns false if there is no hold.
+   */
+  touch(key: string, idle: number): MaybePromise<boolean>;
   /** Finds the hold of a key. */
   find(key: string): MaybePromise<HeldKey | undefined>;
   /**

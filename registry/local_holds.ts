@@ -8,7 +8,10 @@ import type { SessionRegistry } from "./session_registry.ts";
 
 /** A hold in this process, which ends at its deadline. */
 interface LocalHold extends Expiring {
-  readonly held: HeldKey;
+  held: HeldKey;
+  readonly length: number;
+  /** The reason of its end at the deadline. */
+  readonly due: "idle" | "absolute";
   readonly callback: NewHold["callback"];
   /** Its entry in the queue of deadlines; 0 for none. */
   entry: number;
@@ -28,6 +31,7 @@ export class LocalHolds implements HoldBackend {
 
   take(hold: NewHold, replaces?: number): HeldKey | undefined {
     const { key, holder, id, length } = hold;
+    const due = hold.isTouched ? "idle" : "absolute";
     const callback = hold.callback && {
       name: hold.callback.name,
       argument: copyOfArgument(`hold "${key}"`, hold.callback),
@@ -41,16 +45,30 @@ export class LocalHolds implements HoldBackend {
     const held = { key, holder, id, fence, until: now + length };
     const kept: LocalHold = {
       held,
+      length,
+      due,
       callback,
       entry: 0,
       isEnding: false,
       checkExpired: (now: number) => {
-        if (now >= held.until) this.#end(kept, "absolute", held.until);
+        const { until } = kept.held;
+        if (now >= until) this.#end(kept, due, until);
       },
     };
     this.#holds.set(key, kept);
     if (length < Infinity) kept.entry = queue.add(kept, held.until, now);
     return held;
+  }
+
+  touch(key: string, idle: number): boolean {
+    const kept = this.#find(key);
+    if (kept === undefined || kept.isEnding) return false;
+    const now = this.#registry.clock.now();
+    const until = now - idle + kept.length;
+    if (until <= kept.held.until) return true;
+    kept.held = { ...kept.held, until };
+    this.#registry.queue.move(kept.entry, until, now);
+    return true;
   }
 
   find(key: string): HeldKey | undefined {
@@ -107,7 +125,7 @@ export class LocalHolds implements HoldBackend {
       uid,
       reason,
       at: at / 1000,
-      lateness: reason === "absolute" ? Math.round(late) / 1000 : undefined,
+      lateness: reason === kept.due ? Math.round(late) / 1000 : undefined,
       attempt: 1,
       hold: { key, fence, holder },
     };

@@ -6,7 +6,12 @@ import {
 } from "../base/promises.ts";
 import type { Clock } from "../base/clock.ts";
 import { HttpError } from "../http/http_error.ts";
-import { ACCESS, IS_HELD, RESTORE } from "../session/internals.ts";
+import {
+  ACCESS,
+  IS_HELD,
+  IS_STREAMING,
+  RESTORE,
+} from "../session/internals.ts";
 import type { StreamLimits } from "../live/session_streams.ts";
 import type { Expiring } from "../session/session_warnings.ts";
 import { nameSome } from "../base/describe.ts";
@@ -29,6 +34,7 @@ import { Eviction } from "./eviction.ts";
 import { HangWatch } from "./hang_watch.ts";
 import { Holds } from "./holds.ts";
 import { NamedWarnings } from "./named_warnings.ts";
+import { Presence } from "./presence.ts";
 import { FirstReports } from "./first_reports.ts";
 import { PrincipalSessions } from "./principal_sessions.ts";
 import type { SessionBackend } from "./session_backend.ts";
@@ -75,6 +81,8 @@ export class SessionRegistry implements SessionOwner {
   readonly descriptions: SessionDescriptions = new SessionDescriptions(this);
   /** Where the class of new sessions stands: with a site, or here. */
   factoryHolder: { sessionFactory: SessionFactory };
+  /** Made when first needed: until then nothing is kept of it. */
+  presence: Presence | undefined = undefined;
   isClosed = false;
 
   readonly #principals: PrincipalSessions;
@@ -238,9 +246,18 @@ export class SessionRegistry implements SessionOwner {
     }
     if (!session.isActive) return;
     if (principal !== undefined) this.#principals.add(principal, session);
+    if (session[IS_STREAMING]) this.presence?.note(session);
     if (principal === undefined || before === undefined) {
       this.#eviction.note(session);
     }
+  }
+
+  openPresence(): Presence {
+    return this.presence ??= new Presence(this);
+  }
+
+  noteStreams(session: Session): void {
+    this.presence?.note(session);
   }
 
   mayExpire(session: Session): boolean {

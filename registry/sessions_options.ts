@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import {
+  ABOVE_ZERO,
   atLeast,
   BOOLEAN,
   FUNCTION,
@@ -129,6 +130,16 @@ export interface SessionsOptions {
    * @default {1000}
    */
   maxCallbacks?: number;
+  /**
+   * Seconds after the last visit, or after the last stream or socket has closed,
+   * after which a visitor is away; above 0. See `sessions.onPresence()`.
+   *
+   * Give all processes the same. With less than a reload of a page takes, visitors
+   * are told to be away while they are not.
+   *
+   * @default {10}
+   */
+  awayAfter?: number;
   /**
    * Describes the client of a request, for `sessions.list()`: its browser and its
    * address, for example. Called when a request makes a session, and at each login;
@@ -316,6 +327,7 @@ export const SESSIONS_OPTION_RULES: OptionRules<SessionsOptions> = {
   maxSessions: atLeast(1),
   maxSessionsPerPrincipal: atLeast(1),
   whenPrincipalIsFull: oneOf("end-oldest", "refuse"),
+  awayAfter: ABOVE_ZERO,
   describe: FUNCTION,
   maxCallbacks: atLeast(1),
   endRetryFor: atLeast(0),

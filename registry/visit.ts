@@ -717,8 +717,16 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   #headers(): SessionHeaders {
     this.#isFinished = true;
+    if (this.#registry.presence !== undefined) this.#notePresence();
     return this.#sent = this.#setCookie() ??
       (this.#session === undefined ? NO_HEADERS : PRIVATE);
+  }
+
+  #notePresence(): void {
+    const session = this.#session;
+    const isVisit = this.#isTouched || this.#isNew;
+    if (session === undefined || !isVisit || this.#isTransient) return;
+    if (!this.#isSuperseded(session)) this.#registry.presence?.note(session);
   }
 
   #setCookie(): SessionHeaders | undefined {

@@ -23,6 +23,8 @@ export interface OwnerOf<Session, End> {
   readonly isStored: boolean;
   /** The most streams that a session, and a site, may have open. */
   readonly streamLimits: StreamLimits;
+  /** Called when a stream of a session has been opened, or closed. */
+  noteStreams?(session: Session): void;
   /** Milliseconds that a replaced token still counts. */
   readonly renewalGrace: number;
   /** The callbacks that `onEnd` has registered. */

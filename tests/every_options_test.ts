@@ -144,6 +144,7 @@ const SESSIONS_ROWS: Record<keyof Required<SessionsOptions>, Row> = {
   maxSessionsPerPrincipal: number(0),
   whenPrincipalIsFull: text("evict", ""),
   describe: ACTION,
+  awayAfter: number(0),
   maxCallbacks: number(0),
   endRetryFor: number(-1),
   maxStreamsPerSession: number(0),

@@ -314,6 +314,7 @@ function exampleOptions(): Required<Omit<SessionsOptions, "store">> {
     absoluteTimeout: 1,
     maxSessions: 1,
     maxSessionsPerPrincipal: 1,
+    awayAfter: 10,
     describe: () => "",
     maxCallbacks: 1,
     endRetryFor: 0,
