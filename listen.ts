@@ -8,17 +8,20 @@ import { LONGEST_DELAY } from "./base/clock.ts";
 import { describe } from "./base/describe.ts";
 import { countUntaken } from "./http/open_stream.ts";
 import { type CertificateFiles, parseEndpoint } from "./program/endpoint.ts";
-import type {
-  HttpServer,
-  ListenOptions,
-  NetAddress,
-  TcpListenOptions,
-  UnixAddress,
-} from "./program/http_server.ts";
-import { checkListenOptions } from "./program/listen_options.ts";
+import {
+  checkListenOptions,
+  type HttpServer,
+  type ListenOptions,
+  type NetAddress,
+  type TcpListenOptions,
+  type UnixAddress,
+} from "./program/listen_options.ts";
 import { RestartingServer } from "./program/restarting_server.ts";
-import { countRequests, countRunning } from "./program/running_requests.ts";
-import { onceOnSignal } from "./program/stop_signals.ts";
+import {
+  countRequests,
+  countRunning,
+  onceOnSignal,
+} from "./program/server_stop.ts";
 import type { Site } from "./site.ts";
 
 export type {
@@ -28,7 +31,7 @@ export type {
   TcpListenOptions,
   UnixAddress,
   UnixListenOptions,
-} from "./program/http_server.ts";
+} from "./program/listen_options.ts";
 
 /**
  * Milliseconds for the clients of streams and sockets to take what was sent

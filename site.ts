@@ -13,8 +13,8 @@ import type { ConnectionInfo } from "./http/connection.ts";
 import { HostCheck } from "./http/host_check.ts";
 import { HttpError } from "./http/http_error.ts";
 import { BREAK_STREAMS, SessionsLiveOn } from "./http/open_stream.ts";
-import { observeSite } from "./metrics/observe_site.ts";
-import type { RouteWatch } from "./metrics/route_watch.ts";
+import { observeSite } from "./metrics/site_metrics.ts";
+import type { RouteWatch } from "./metrics/route_spans.ts";
 import type { StoredEndCounts } from "./registry/session_counts.ts";
 import type { SessionFactory } from "./registry/sessions_options.ts";
 import {
@@ -38,9 +38,9 @@ import type { Sessions } from "./sessions.ts";
 import { lineWriter, logDelivery } from "./site/access_log.ts";
 import { answer } from "./site/answer.ts";
 import { answerError, type ErrorPageCallback } from "./site/answer_error.ts";
-import { makeSessions } from "./site/make_sessions.ts";
 import {
   checkGivenSessions,
+  makeSessions,
   SITE_OPTION_RULES,
   type SiteOptions,
   type SuspiciousSession,

@@ -1,3 +1,5 @@
+import type { Clock } from "../base/clock.ts";
+
 /** A stream that is open until the client leaves, the session ends, or the site stops. */
 export interface OpenStream {
   /** Whether the session is in a store, so that another process can continue it. */
@@ -17,6 +19,21 @@ export interface OpenStream {
   isSentBy(rendered: unknown): boolean;
   /** The 101 of a socket: Deno can send no other response after the upgrade. */
   readonly upgrade?: Response;
+}
+
+/** The parts of its session that a stream uses. */
+export interface StreamParts {
+  readonly clock: Clock;
+  /** Whether the session is in a store. */
+  readonly isStored: boolean;
+  /** Called once, when the stream is closed or closing, by either side. */
+  readonly onClosed: () => void;
+  /** Called at the closing if the client still has to take it, or to answer. */
+  readonly onUntaken: () => void;
+  /** Called later, when the client has done so, or has left. */
+  readonly onTaken: () => void;
+  /** Receives the errors of listeners, and of bodies; must not throw. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** A request's member that lists the streams that were opened to answer it. */

@@ -1,12 +1,12 @@
 import { GuardedAbort } from "../base/guarded.ts";
-import { type Clock, LONGEST_DELAY } from "../base/clock.ts";
+import { LONGEST_DELAY } from "../base/clock.ts";
 import {
   ABOVE_ZERO,
   checkOptions,
   type OptionRules,
   SECONDS,
 } from "../base/options.ts";
-import { markSelfClosing } from "../http/open_stream.ts";
+import { markSelfClosing, type StreamParts } from "../http/open_stream.ts";
 import { formatEvent, type ServerEvent } from "./server_event.ts";
 
 export type { ServerEvent };
@@ -48,21 +48,6 @@ const RULES: OptionRules<EventStreamOptions> = {
   reconnectWithin: SECONDS,
 };
 
-/** The parts of its session that a stream of events uses. */
-export interface EventStreamParts {
-  readonly clock: Clock;
-  /** Whether the session is in a store. */
-  readonly isStored: boolean;
-  /** Called once, when the stream is closed by either side. */
-  readonly onClosed: () => void;
-  /** Called at the closing if the client has not taken all that was sent. */
-  readonly onUntaken: () => void;
-  /** Called later, when the client has taken all, or has left. */
-  readonly onTaken: () => void;
-  /** Receives the errors of the abort listeners; must not throw. */
-  readonly onError: (error: unknown) => void;
-}
-
 /**
  * The least milliseconds of a `retry:` at a stop. A process that starts again
  * takes about as long.
@@ -84,7 +69,7 @@ export class EventStream {
   /** The response to return: `text/event-stream`, which no cache stores. */
   readonly response: Response;
 
-  readonly #parts: EventStreamParts;
+  readonly #parts: StreamParts;
   readonly #keepAlive: number;
   readonly #maxBufferedBytes: number;
   readonly #reconnectWithin: number;
@@ -98,7 +83,7 @@ export class EventStream {
   #isBodyClosed = false;
 
   /** Opens a stream. Sessions call this. */
-  constructor(parts: EventStreamParts, options: EventStreamOptions) {
+  constructor(parts: StreamParts, options: EventStreamOptions) {
     checkOptions("open a stream of events", options, RULES);
     const { keepAlive = 15, maxBufferedBytes = 2 ** 18 } = options;
     const { reconnectWithin = 5 } = options;

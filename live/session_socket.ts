@@ -1,4 +1,3 @@
-import type { Clock } from "../base/clock.ts";
 import { guardListeners } from "../base/guarded.ts";
 import {
   ABOVE_ZERO,
@@ -11,15 +10,14 @@ import { HttpError } from "../http/http_error.ts";
 import {
   GOING_AWAY,
   INTERNAL_ERROR,
+  isLarger,
   POLICY,
   shorten,
   TOO_BIG,
   TRY_AGAIN,
-} from "./close_codes.ts";
-import { isLarger } from "./message_size.ts";
-import { ignoreUpgrade } from "./upgrade_watch.ts";
-import { upgradeRequest } from "./upgrades.ts";
-import type { OpenStream } from "../http/open_stream.ts";
+} from "./socket_frames.ts";
+import { ignoreUpgrade, upgradeRequest } from "./upgrades.ts";
+import type { OpenStream, StreamParts } from "../http/open_stream.ts";
 import {
   type OriginatingRequest,
   ORIGINS,
@@ -94,10 +92,7 @@ export interface UpgradeRequest extends OriginatingRequest {
 }
 
 /** The parts of its session that a socket uses. */
-export interface SocketParts {
-  readonly clock: Clock;
-  /** Whether the session is in a store. */
-  readonly isStored: boolean;
+export interface SocketParts extends StreamParts {
   /** Milliseconds that may pass between a message and the touch for it. */
   readonly touchDelay: () => number;
   /** Milliseconds since the session was touched. */
@@ -106,14 +101,6 @@ export interface SocketParts {
   readonly touch: () => void;
   /** Called when the connection is open. */
   readonly onOpen: () => void;
-  /** Called when the socket is closed or closing. */
-  readonly onClosed: () => void;
-  /** Called at the closing of an open socket: the client has to answer it. */
-  readonly onUntaken: () => void;
-  /** Called when the client has answered the closing, or has left. */
-  readonly onTaken: () => void;
-  /** Receives the errors of the socket's listeners; must not throw. */
-  readonly onError: (error: unknown) => void;
 }
 
 /**
@@ -127,9 +114,6 @@ const LONGEST_OPENING = 30_000;
  * client that sends none is asleep or gone.
  */
 const LONGEST_CLOSING = 5000;
-
-/** Seconds without a message until Deno's socket sends a ping, by default. */
-const IDLE_TIMEOUT = 30;
 
 /** A WebSocket for as long as a session lasts; its messages are access. */
 export class TiedSocket implements SessionSocket, OpenStream {
@@ -162,7 +146,7 @@ export class TiedSocket implements SessionSocket, OpenStream {
       origins,
       maxBufferedBytes = 2 ** 20,
       maxMessageBytes = 2 ** 20,
-      idleTimeout = IDLE_TIMEOUT,
+      idleTimeout = 30,
       ...upgrade
     } = options;
     if (request.getHeader("upgrade")?.toLowerCase() !== "websocket") {

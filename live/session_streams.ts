@@ -10,14 +10,13 @@ import {
   noteUntaken,
   OPENED_STREAMS,
   type OpenStream,
+  type StreamParts,
 } from "../http/open_stream.ts";
-import { ForeignSocket } from "./foreign_socket.ts";
 import {
   type SessionSocket,
   type SessionSocketOptions,
   TiedSocket,
 } from "./session_socket.ts";
-import { TiedBody } from "./tied_body.ts";
 
 /** A request's method that returns the generation of the token that it carried. */
 export const TOKEN_GENERATION: unique symbol = Symbol("tokenGeneration");
@@ -176,11 +175,10 @@ export class SessionStreams {
     options: EventStreamOptions,
   ): EventStream {
     this.#checkRoom(request);
-    const stream: EventStream = new EventStream({
-      clock: this.#session.site.clock,
-      ...this.#partsOf(() => stream, request),
-      onError: this.#report,
-    }, options);
+    const stream: EventStream = new EventStream(
+      this.#partsOf(() => stream, request),
+      options,
+    );
     this.#begin(stream, request);
     return stream;
   }
@@ -194,7 +192,6 @@ export class SessionStreams {
     const { clock } = session.site;
     this.#checkRoom(request);
     const stream: TiedSocket = new TiedSocket(request, {
-      clock,
       ...this.#partsOf(() => stream, request),
       touchDelay: () =>
         Math.min(
@@ -204,7 +201,6 @@ export class SessionStreams {
       untouchedFor: () => clock.now() - session.lastModified * 1000,
       touch: this.#touch,
       onOpen: () => this.#keep(stream, request),
-      onError: this.#report,
     }, options);
     this.#begin(stream, request);
     return stream;
@@ -244,35 +240,32 @@ export class SessionStreams {
     this.#keep(stream, request);
   }
 
-  /** Returns a body to send in place of another one, which ends with the session. */
-  tieBody(
-    body: ReadableStream<Uint8Array>,
+  /**
+   * Ends a stream of an application with the session; no limit counts it.
+   *
+   * @param make Makes the stream that is closed.
+   */
+  tie<S extends OpenStream>(
+    make: (parts: StreamParts) => S,
     request: StreamRequest,
-  ): ReadableStream<Uint8Array> {
-    const tied: TiedBody = new TiedBody(body, {
-      ...this.#partsOf(() => tied, request),
-      onError: this.#report,
-    });
+  ): S {
+    const tied: S = make(this.#partsOf(() => tied, request));
     this.#keep(tied, request, this.#tied);
-    return tied.stream;
-  }
-
-  /** Closes a socket that an application has opened when the session ends. */
-  tieSocket(socket: WebSocket, request: StreamRequest): void {
-    const tied: ForeignSocket = new ForeignSocket(
-      socket,
-      this.#partsOf(() => tied, request),
-    );
-    this.#keep(tied, request, this.#tied);
+    return tied;
   }
 
   /** Returns the parts of a stream; it is asked for once it is closed. */
-  #partsOf(stream: () => OpenStream, { site: { stopSignal } }: StreamRequest) {
+  #partsOf(
+    stream: () => OpenStream,
+    { site: { stopSignal } }: StreamRequest,
+  ): StreamParts {
     return {
+      clock: this.#session.site.clock,
       isStored: this.#owner.isStored,
       onClosed: () => this.#drop(stream(), stopSignal),
       onUntaken: () => noteUntaken(stream(), stopSignal),
       onTaken: () => noteTaken(stream(), stopSignal),
+      onError: this.#report,
     };
   }
 

@@ -12,7 +12,7 @@ export {
   type PrometheusMetricsOptions,
   type StoredEndCounts,
 } from "./prometheus_metrics.ts";
-export type { RouteStep, RouteWatch } from "./route_watch.ts";
+export type { RouteStep, RouteWatch } from "./route_spans.ts";
 export {
   type CountingInstrument,
   type InstrumentOptions,

@@ -13,8 +13,8 @@ import {
   type OptionRules,
   STRING,
 } from "../base/options.ts";
-import { Histogram } from "./histogram.ts";
 import {
+  Histogram,
   type MetricFamily,
   type MetricSample,
   PROMETHEUS_TEXT,

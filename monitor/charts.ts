@@ -1,7 +1,7 @@
 import { escape } from "@std/html";
 import { delayText } from "../base/duration_text.ts";
 import { visible } from "../base/describe.ts";
-import type { Histogram } from "../metrics/histogram.ts";
+import type { Histogram } from "../metrics/prometheus_text.ts";
 import type { Minute } from "./session_history.ts";
 import { END_REASONS } from "../registry/session_counts.ts";
 

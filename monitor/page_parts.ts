@@ -1,6 +1,6 @@
 import { escape } from "@std/html";
 import { delayText, durationText } from "../base/duration_text.ts";
-import type { Histogram } from "../metrics/histogram.ts";
+import type { Histogram } from "../metrics/prometheus_text.ts";
 import { outsideText } from "../http/html_page.ts";
 import { count, delayTable, endedIn, minutesChart } from "./charts.ts";
 import type { Minute, PastEnd, SessionHistory } from "./session_history.ts";

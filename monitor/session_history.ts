@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { Histogram } from "../metrics/histogram.ts";
+import { Histogram } from "../metrics/prometheus_text.ts";
 import {
   type CountedSite,
   LATENESS_BOUNDS,

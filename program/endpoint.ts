@@ -1,5 +1,5 @@
 import { describe } from "../base/describe.ts";
-import type { TcpListenOptions, UnixListenOptions } from "./http_server.ts";
+import type { TcpListenOptions, UnixListenOptions } from "./listen_options.ts";
 
 /** The PEM files of a certificate. */
 export interface CertificateFiles {

@@ -1,4 +1,4 @@
-import type { HttpServer, NetAddress, UnixAddress } from "./http_server.ts";
+import type { HttpServer, NetAddress, UnixAddress } from "./listen_options.ts";
 
 /** The events of a {@linkcode RestartingServer}. */
 export interface RestartingServerEvents {

@@ -9,7 +9,7 @@ import { BOOLEAN, checkOptions, type OptionRules } from "../base/options.ts";
 import { encodePath, pathOf } from "../http/path.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource, UnsupportedMethod } from "../resource.ts";
-import { setEndsWithSession } from "./end_with_session.ts";
+import { setEndsWithSession } from "./pass_on.ts";
 
 /**
  * Responds to a request: the `fetch` of a Hono application or of another

@@ -23,8 +23,11 @@ import { ORIGINS, refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { errorPage } from "./pages.ts";
-import { setEndsWithSession } from "./end_with_session.ts";
-import { giveBackSegment, renderBehind } from "./pass_on.ts";
+import {
+  giveBackSegment,
+  renderBehind,
+  setEndsWithSession,
+} from "./pass_on.ts";
 
 /** The options of a {@linkcode Guard}. */
 export interface GuardOptions {

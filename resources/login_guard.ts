@@ -4,7 +4,6 @@
  * @module
  */
 
-import { accepts } from "@std/http/negotiation";
 import { describe } from "../base/describe.ts";
 import { proceed } from "../base/promises.ts";
 import {
@@ -21,9 +20,13 @@ import { ORIGINS, refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { OPEN_VISIT } from "../request/internals.ts";
 import { Resource } from "../resource.ts";
+import { isForPage, LoginNeeded, LoginRedirect } from "./login_refusals.ts";
 import { forbidden } from "./pages.ts";
-import { setEndsWithSession } from "./end_with_session.ts";
-import { giveBackSegment, renderBehind } from "./pass_on.ts";
+import {
+  giveBackSegment,
+  renderBehind,
+  setEndsWithSession,
+} from "./pass_on.ts";
 
 /** The options of a {@linkcode LoginGuard}; each may be left out. */
 export interface LoginGuardOptions {
@@ -271,78 +274,6 @@ export class LoginGuard extends Resource {
     const separator = this.#loginPath.includes("?") ? "&" : "?";
     return `${this.#loginPath}${separator}${NEXT}=${encodeURIComponent(path)}`;
   }
-}
-
-/** Sends the client to the login page. */
-class LoginRedirect extends Resource {
-  override usesSession = false;
-  override isLeaf = true;
-  readonly #location: string;
-
-  constructor(location: string) {
-    super();
-    this.#location = location;
-  }
-
-  override render(request: SiteRequest): Response {
-    request.setHeader("cache-control", "no-store");
-    return request.redirect(this.#location, 303);
-  }
-}
-
-/** Tells a program that it has to log in. */
-class LoginNeeded extends Resource {
-  override usesSession = false;
-  override isLeaf = true;
-  readonly #loginPath: string;
-
-  constructor(loginPath: string) {
-    super();
-    this.#loginPath = loginPath;
-  }
-
-  override render(request: SiteRequest): Response {
-    const problem = {
-      title: "Unauthorized",
-      status: 401,
-      detail: "You need to log in.",
-    };
-    return Response.json(problem, {
-      status: 401,
-      headers: {
-        "content-type": "application/problem+json",
-        "cache-control": "no-store",
-        // A 401 has to name a scheme; browsers ask for no password by these.
-        "www-authenticate": carriesToken(request)
-          ? "Bearer"
-          : `Cookie form-action="${this.#loginPath}"`,
-      },
-    });
-  }
-}
-
-/** Methods by which a browser asks for a page. */
-const PAGE_METHODS: readonly string[] = ["GET", "HEAD", "POST"];
-
-/** Returns whether the client shows a user the page that it is answered. */
-function isForPage(request: SiteRequest): boolean {
-  if (!PAGE_METHODS.includes(request.method)) return false;
-  if (request.getHeader("upgrade") !== undefined) return false;
-  if (carriesToken(request)) return false;
-  const accept = request.getHeader("accept") ?? "";
-  if (/html/i.test(accept)) {
-    return accepts(request, "text/html", "application/json") === "text/html";
-  }
-  // Images, styles and scripts name their own types beside the wildcard.
-  if (/^[^*]|,\s*[^*\s]/.test(accept)) return false;
-  const mode = request.getHeader("sec-fetch-mode");
-  return mode === undefined || mode === "navigate";
-}
-
-/** Returns whether the client carries its token in headers, as no browser does. */
-function carriesToken(request: SiteRequest): boolean {
-  return request.getHeader("session-transport") !== undefined ||
-    /^bearer /i.test(request.getHeader("authorization") ?? "");
 }
 
 /**

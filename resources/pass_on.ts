@@ -1,8 +1,17 @@
 import { isPromiseLike, proceed } from "../base/promises.ts";
 import { limitBody } from "../http/body.ts";
+import { ForeignSocket } from "../live/tied_streams.ts";
+import { watchUpgrade } from "../live/upgrades.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
-import { ENTER, WAIT } from "../request/internals.ts";
+import {
+  ENDS_WITH_SESSION,
+  ENTER,
+  OPEN_VISIT,
+  WAIT,
+} from "../request/internals.ts";
 import type { Resource } from "../resource.ts";
+import type { Session } from "../session.ts";
+import { ACCESS_CHANGED, STREAMS } from "../session/internals.ts";
 
 /**
  * Gives back the segment that led to a child, so that the resource to which a
@@ -32,4 +41,42 @@ export function renderOwn(
   const { maxBodyBytes } = resource;
   if (maxBodyBytes !== undefined) limitBody(request.request, maxBodyBytes);
   return resource.render(request);
+}
+
+/**
+ * Sets whether streamed bodies and sockets of the response end with the session of
+ * the request.
+ */
+export function setEndsWithSession(
+  request: SiteRequest,
+  endsWithSession: boolean,
+): void {
+  request[ENDS_WITH_SESSION] = endsWithSession;
+  if (!endsWithSession || request.getHeader("upgrade") === undefined) return;
+  // The token can be read before the upgrade only.
+  sessionOf(request);
+  watchUpgrade(request.request, (socket) => {
+    const session = request[ENDS_WITH_SESSION] ? sessionOf(request) : undefined;
+    session?.[STREAMS].tie(
+      (parts) => new ForeignSocket(socket, parts),
+      request,
+    );
+    session?.[ACCESS_CHANGED]();
+  });
+}
+
+/**
+ * Returns the session that the request uses, also one that has ended since;
+ * undefined for a session that lasts for the request only.
+ */
+export function sessionOf(request: SiteRequest): Session | undefined {
+  const visit = request[OPEN_VISIT]();
+  try {
+    // Judges the token, if that has not been done.
+    void visit.session;
+  } catch {
+    // The store is away, or was not asked since the resource uses no session.
+    return undefined;
+  }
+  return visit.isTransient ? undefined : visit.ownSession;
 }

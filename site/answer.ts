@@ -1,11 +1,11 @@
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
-import type { RouteWatch } from "../metrics/route_watch.ts";
-import type { SiteRequest } from "../request.ts";
-import { Resource, UnsupportedMethod } from "../resource.ts";
+import { pathOf } from "../http/path.ts";
+import type { RouteWatch } from "../metrics/route_spans.ts";
+import type { Rendered, SiteRequest } from "../request.ts";
+import { KNOWN_METHODS, Resource, UnsupportedMethod } from "../resource.ts";
 import { answerError, type FailingSite } from "./answer_error.ts";
 import { respondWith } from "./respond.ts";
-import { asksForServer, SERVER_OPTIONS } from "./server_options.ts";
 import { walk } from "./walk.ts";
 
 /** The parts of a site that answering a request uses. */
@@ -62,3 +62,28 @@ function answerWith(
   if (site.routes !== undefined) site.routes.arrive(request, resource);
   return respondWith(site, resource, request);
 }
+
+/**
+ * Returns whether a request is `OPTIONS *`, which asks about the server as a whole
+ * (RFC 9110, section 9.3.7). Deno shows it as a request for the path `/*`, so a tree
+ * that has a child of that name answers itself.
+ */
+export function asksForServer(root: Resource, request: SiteRequest): boolean {
+  return request.method === "OPTIONS" &&
+    pathOf(request.request.url) === "/*" && !root.children.has("*");
+}
+
+/** Answers `OPTIONS *` with the methods that a resource may have. */
+class ServerOptions extends Resource {
+  override usesSession = false;
+  override touchesSession = false;
+
+  override render(request: SiteRequest): Rendered {
+    request.setResponseCode(204);
+    request.setHeader("allow", KNOWN_METHODS.join(", "));
+    return "";
+  }
+}
+
+/** The resource that answers `OPTIONS *`. */
+export const SERVER_OPTIONS: Resource = new ServerOptions();

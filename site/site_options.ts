@@ -11,12 +11,14 @@ import {
 } from "../base/options.ts";
 import type { Meter } from "../metrics/open_telemetry.ts";
 import {
+  type SessionFactory,
   SESSIONS_OPTION_RULES,
   type SessionsOptions,
   type SuspiciousToken,
 } from "../registry/sessions_options.ts";
 import type { ErrorContext, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
+import { OWNER } from "../session/internals.ts";
 import { Sessions } from "../sessions.ts";
 import type { AccessLog } from "./access_log.ts";
 import type { ErrorPageCallback } from "./answer_error.ts";
@@ -198,4 +200,20 @@ export function checkGivenSessions(options: SiteOptions): void {
       `Cannot make a site: ${name} belongs to the sessions that it was given`,
     );
   }
+}
+
+/** A site that decides the class of its sessions. */
+export interface FactorySite {
+  sessionFactory: SessionFactory;
+}
+
+/** Makes the sessions of a site; their class is always that of the site. */
+export function makeSessions(
+  site: FactorySite,
+  options: SiteOptions,
+): Sessions {
+  const sessions = new Sessions(sessionsOptionsOf(options));
+  // An accessor defined on the object itself would make all of it slow in V8.
+  sessions[OWNER].factoryHolder = site;
+  return sessions;
 }

@@ -1,6 +1,6 @@
 import { describe } from "../base/describe.ts";
 import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
-import type { RouteWatch } from "../metrics/route_watch.ts";
+import type { RouteWatch } from "../metrics/route_spans.ts";
 import type { SiteRequest } from "../request.ts";
 import { ENTER, PATH, WAIT } from "../request/internals.ts";
 import { Resource } from "../resource.ts";

@@ -1,0 +1,131 @@
+import {
+  markSelfClosing,
+  type OpenStream,
+  type StreamParts,
+} from "../http/open_stream.ts";
+import { watchStream } from "../http/watch_stream.ts";
+import { GOING_AWAY, POLICY, shorten, TRY_AGAIN } from "./socket_frames.ts";
+
+/** The streamed body of an application, which ends with the session. */
+export class TiedBody implements OpenStream {
+  /** The body to send in place of the application's. */
+  readonly stream: ReadableStream<Uint8Array>;
+
+  readonly #parts: StreamParts;
+  readonly #abort = new AbortController();
+  #isClosed = false;
+
+  constructor(body: ReadableStream<Uint8Array>, parts: StreamParts) {
+    this.#parts = parts;
+    const onOver = () => {
+      this.#close();
+      parts.onTaken();
+    };
+    this.stream = watchStream(body, {
+      signal: this.#abort.signal,
+      onAbort: parts.onUntaken,
+      onEnd: onOver,
+      onError: onOver,
+      onCancel: onOver,
+      onCancelError: parts.onError,
+    });
+    markSelfClosing(this.stream);
+  }
+
+  get isStored(): boolean {
+    return this.#parts.isStored;
+  }
+
+  end(): void {
+    this.#cutOff();
+  }
+
+  cut(): void {
+    this.#cutOff();
+  }
+
+  restart(): void {
+    this.#cutOff();
+  }
+
+  drop(): void {
+    this.#cutOff();
+  }
+
+  /** Returns true: it was made of what is sent. */
+  isSentBy(): boolean {
+    return true;
+  }
+
+  #cutOff(): void {
+    if (this.#isClosed) return;
+    this.#close();
+    this.#abort.abort();
+  }
+
+  #close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#parts.onClosed();
+  }
+}
+
+/** A socket that an application opened itself, and that ends with the session. */
+export class ForeignSocket implements OpenStream {
+  readonly #socket: WebSocket;
+  readonly #parts: StreamParts;
+  #isClosed = false;
+
+  constructor(socket: WebSocket, parts: StreamParts) {
+    this.#socket = socket;
+    this.#parts = parts;
+    socket.addEventListener("close", () => {
+      this.#end();
+      parts.onTaken();
+    });
+  }
+
+  get isStored(): boolean {
+    return this.#parts.isStored;
+  }
+
+  end(reason: string): void {
+    this.#close(reason === "shutdown" ? GOING_AWAY : POLICY, reason);
+  }
+
+  cut(): void {
+    this.#close(TRY_AGAIN, "renewed");
+  }
+
+  restart(): void {
+    this.#close(GOING_AWAY, "shutdown");
+  }
+
+  drop(): void {
+    this.#close(undefined, "");
+  }
+
+  /** Returns true: whether the response is sent is up to the application. */
+  isSentBy(): boolean {
+    return true;
+  }
+
+  #close(code: number | undefined, reason: string): void {
+    if (this.#isClosed) return;
+    this.#end();
+    const socket = this.#socket;
+    const close = () => {
+      socket.close(code, shorten(reason));
+      this.#parts.onUntaken();
+    };
+    if (socket.readyState === WebSocket.CONNECTING) {
+      socket.addEventListener("open", close);
+    } else if (socket.readyState === WebSocket.OPEN) close();
+  }
+
+  #end(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#parts.onClosed();
+  }
+}

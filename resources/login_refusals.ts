@@ -1,0 +1,75 @@
+import { accepts } from "@std/http/negotiation";
+import type { SiteRequest } from "../request.ts";
+import { Resource } from "../resource.ts";
+
+/** Sends the client to the login page. */
+export class LoginRedirect extends Resource {
+  override usesSession = false;
+  override isLeaf = true;
+  readonly #location: string;
+
+  constructor(location: string) {
+    super();
+    this.#location = location;
+  }
+
+  override render(request: SiteRequest): Response {
+    request.setHeader("cache-control", "no-store");
+    return request.redirect(this.#location, 303);
+  }
+}
+
+/** Tells a program that it has to log in. */
+export class LoginNeeded extends Resource {
+  override usesSession = false;
+  override isLeaf = true;
+  readonly #loginPath: string;
+
+  constructor(loginPath: string) {
+    super();
+    this.#loginPath = loginPath;
+  }
+
+  override render(request: SiteRequest): Response {
+    const problem = {
+      title: "Unauthorized",
+      status: 401,
+      detail: "You need to log in.",
+    };
+    return Response.json(problem, {
+      status: 401,
+      headers: {
+        "content-type": "application/problem+json",
+        "cache-control": "no-store",
+        // A 401 has to name a scheme; browsers ask for no password by these.
+        "www-authenticate": carriesToken(request)
+          ? "Bearer"
+          : `Cookie form-action="${this.#loginPath}"`,
+      },
+    });
+  }
+}
+
+/** Methods by which a browser asks for a page. */
+const PAGE_METHODS: readonly string[] = ["GET", "HEAD", "POST"];
+
+/** Returns whether the client shows a user the page that it is answered. */
+export function isForPage(request: SiteRequest): boolean {
+  if (!PAGE_METHODS.includes(request.method)) return false;
+  if (request.getHeader("upgrade") !== undefined) return false;
+  if (carriesToken(request)) return false;
+  const accept = request.getHeader("accept") ?? "";
+  if (/html/i.test(accept)) {
+    return accepts(request, "text/html", "application/json") === "text/html";
+  }
+  // Images, styles and scripts name their own types beside the wildcard.
+  if (/^[^*]|,\s*[^*\s]/.test(accept)) return false;
+  const mode = request.getHeader("sec-fetch-mode");
+  return mode === undefined || mode === "navigate";
+}
+
+/** Returns whether the client carries its token in headers, as no browser does. */
+function carriesToken(request: SiteRequest): boolean {
+  return request.getHeader("session-transport") !== undefined ||
+    /^bearer /i.test(request.getHeader("authorization") ?? "");
+}
