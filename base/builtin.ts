@@ -18,7 +18,7 @@ interface Builtins {
     readonly DefaultDeserializer: new (bytes: Uint8Array) => {
       readHeader(): boolean;
       readValue(): unknown;
-      /** Reads a view; Node calls it, and it may be replaced. */
+      /** Reads a view of bytes. Node calls it; a caller may replace it. */
       _readHostObject(): ArrayBufferView;
     };
   };

@@ -1,7 +1,7 @@
 /**
- * Matches control, bidirectional and invisible characters, unpaired surrogates,
- * and all white space but the space. A terminal obeys some, others hide a text or
- * turn it around.
+ * Matches control, bidirectional and invisible characters, unpaired surrogates, and
+ * all white space but the space. Some control a terminal, others hide a text or
+ * reverse it.
  */
 const UNSEEN =
   /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u2800]|(?! )\p{Zs}|\p{Default_Ignorable_Code_Point}/gu;
@@ -35,7 +35,7 @@ const MAX_ITEMS = 8;
 /**
  * Describes a value in a few words, for an error message; never throws.
  *
- * A string is quoted, and what cannot be seen in it is escaped; a list is shown with
+ * A string is quoted, with its invisible characters escaped. A list is shown with
  * its first items.
  */
 export function describe(value: unknown): string {
@@ -48,7 +48,7 @@ export function describe(value: unknown): string {
 }
 
 /**
- * Returns a thrown value as text, with escapes for what cannot be seen, or its
+ * Returns a thrown value as text, with its invisible characters escaped, or its
  * description if that fails; never throws.
  */
 export function textOfThrown(value: unknown): string {

@@ -12,8 +12,8 @@ export type ErrorReporter<Context> = (error: unknown, context: Context) => void;
  * Returns a function that passes errors to `onError` and never throws.
  *
  * @param onError If it throws or rejects, both errors are printed. If it is
- * undefined, each error is printed. What a terminal would obey, or a reader would not
- * see, is printed as escapes. The context is never printed, since it can hold tokens.
+ * undefined, each error is printed. Control and invisible characters are printed as
+ * escapes. The context is never printed, since it can hold tokens.
  */
 export function errorReporter<Context>(
   onError: ((error: unknown, context: Context) => unknown) | undefined,
@@ -38,15 +38,15 @@ function print(error: unknown): void {
   }
 }
 
-/** The most errors of a chain of causes whose messages are looked at. */
+/** The most errors of a chain of causes whose messages are checked. */
 const MAX_CAUSES = 16;
 
 /**
  * Returns a value as the console may print it: itself if it is harmless, or else its
  * text with escapes.
  *
- * An error can hold what a client has sent. A message with line breaks is indented,
- * so that no line of it looks like one of the log.
+ * An error can hold text that a client has sent. A message with line breaks is
+ * indented, so that no line of it looks like one of the log.
  */
 export function printable(value: unknown): unknown {
   if (typeof value === "string") return visible(value);

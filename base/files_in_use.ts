@@ -40,7 +40,7 @@ export function isInUse(info: FileIdentity): boolean {
 }
 
 /**
- * Returns whether a file may be looked at without prompting the user. Runtimes
+ * Returns whether the process may read a file without prompting the user. Runtimes
  * other than Deno never prompt.
  */
 export function mayRead(path: string): boolean {

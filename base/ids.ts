@@ -46,8 +46,8 @@ export function fromHex(digits: string): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Returns the fencing number after another one. It is a time if that is greater,
- * so that numbers grow on when those before are lost.
+ * Returns the fencing number after another one: the time if that is greater. So
+ * numbers still grow if a store loses the earlier ones.
  */
 export function fenceAfter(last: number, now: number): number {
   return Math.max(last + 1, Math.floor(now));

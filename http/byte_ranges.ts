@@ -9,7 +9,7 @@ export interface ByteRange {
 /** A piece of a multipart body: bytes of its own, or a range of the whole body. */
 export type Piece = Uint8Array<ArrayBuffer> | ByteRange;
 
-/** A body that carries several ranges of another body. */
+/** A body made of several ranges of another body. */
 export interface Multipart {
   /** Its media type, with the boundary between the parts. */
   readonly type: string;
@@ -72,7 +72,7 @@ export function contentRange(
 }
 
 /**
- * Returns a body of media type `multipart/byteranges` that carries some ranges.
+ * Returns a body of media type `multipart/byteranges` with some ranges.
  *
  * @param whole The length and the media type of the whole body.
  */

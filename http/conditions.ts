@@ -4,7 +4,9 @@ const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec";
 const TIME = String.raw`(?<time>\d\d:\d\d:\d\d)`;
 const MONTH = `(?<month>${MONTHS.replaceAll(" ", "|")})`;
 
-/** The three forms of a date, the one to send first (RFC 9110, section 5.6.7). */
+/**
+ * The three forms of a date (RFC 9110, section 5.6.7). Servers send the first one.
+ */
 const FORMS: readonly RegExp[] = [
   `(Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?<day>\\d\\d) ${MONTH} (?<year>\\d{4}) ${TIME} GMT`,
   `(Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (?<day>\\d\\d)-${MONTH}-(?<year>\\d\\d) ${TIME} GMT`,
@@ -37,7 +39,7 @@ export function parseHttpDate(text: string): number {
   return NaN;
 }
 
-/** Returns the year of two digits that is not far in the future. */
+/** Returns the whole year for two digits, one that is not far in the future. */
 function wholeYear(digits: string): number {
   const year = Number(digits);
   if (digits.length > 2) return year;

@@ -54,7 +54,7 @@ export function rootURLOf(host: string, isSecure: boolean): URL {
 /**
  * Parses the URL of a request.
  *
- * @throws {HttpError} 400 if the host is invalid, or the URL with it.
+ * @throws {HttpError} 400 if the host, or the URL with this host, is invalid.
  */
 export function urlOf(href: string, host: string | undefined): URL {
   checkHost(host);
@@ -72,7 +72,7 @@ const HOST = /^(?:[\p{L}\d_.-]+|\[[\da-fA-F:.]+\])(?::(\d{0,5}))?$/u;
  * Refuses anything but a host and a port: other characters would change the host
  * or the path of a URL.
  *
- * @throws {HttpError} 400 if it is none.
+ * @throws {HttpError} 400 if the text is not a host with or without a port.
  */
 export function checkHost(host: string | undefined): void {
   if (host === undefined) return;

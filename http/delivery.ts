@@ -12,13 +12,16 @@ export interface DeliveryEnd {
 /**
  * The delivery of a response, which the client may cut short by leaving.
  *
- * Deno reports a client that leaves in two ways. The request's signal aborts, which
- * counts until the response is produced; afterwards it aborts on success too. A
- * body that is being streamed is cancelled. A body that is handed over whole counts
- * as sent.
+ * Deno reports a client that leaves in two ways. It aborts the request's signal;
+ * this shows a departure only until the response is produced, since the signal also
+ * aborts after success. And it cancels a body that is being streamed. A body that
+ * is handed over whole counts as sent.
  */
 export class Delivery {
-  /** Whether a resource asked for it; if so, the body of a Response is followed. */
+  /**
+   * Whether a resource asked for the delivery. Then the body of a Response is
+   * watched.
+   */
   isAskedFor = false;
 
   readonly #request: Request;

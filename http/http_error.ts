@@ -6,7 +6,8 @@ const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
  * An error whose reason the client may see. The site answers with a page of its
  * status, and does not report it.
  *
- * Reading an invalid body throws one; a resource may throw its own.
+ * The methods that read a body throw it for an invalid body. A resource may throw
+ * it too.
  *
  * @example Usage
  * ```ts

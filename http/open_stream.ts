@@ -13,7 +13,7 @@ export interface OpenStream {
    * connects again, some seconds later.
    */
   restart(): void;
-  /** Closes the stream without a word to the client. */
+  /** Closes the stream without telling the client the reason. */
   drop(): void;
   /** Returns whether a rendered value sends the stream to the client. */
   isSentBy(rendered: unknown): boolean;
@@ -44,12 +44,12 @@ export interface StreamedRequest {
   [OPENED_STREAMS]?: OpenStream[] | undefined;
 }
 
-/** A site's member that breaks its streams off, as the death of its process would. */
+/** A site's member that cuts its streams, as the death of its process would. */
 export const BREAK_STREAMS: unique symbol = Symbol("breakStreams");
 
 /** The reason of a stop signal that does not end the sessions. */
 export class SessionsLiveOn extends DOMException {
-  /** Whether the process has died, in a test, so that no client is told. */
+  /** Whether a test has killed the process, so that clients get no farewell. */
   readonly hasDied: boolean;
 
   constructor(hasDied: boolean = false) {
@@ -61,7 +61,7 @@ export class SessionsLiveOn extends DOMException {
 /** The streams of a site. */
 interface SiteStreams {
   readonly open: Set<OpenStream>;
-  /** Closed streams with bytes that the client has not taken. */
+  /** Closed streams with bytes that the client has not read. */
   readonly untaken: Set<object>;
 }
 
@@ -94,7 +94,7 @@ export function keepStream(
   streamsUntil(stopSignal).open.add(stream);
 }
 
-/** Removes a stream that is closed; its client may still have to take the rest. */
+/** Removes a stream that is closed; its client may still have to read the rest. */
 export function dropStream(
   stream: OpenStream,
   ofSession: Set<OpenStream>,
@@ -109,17 +109,19 @@ export function countOpen(stopSignal: AbortSignal): number {
   return streamsOf.get(stopSignal)?.open.size ?? 0;
 }
 
-/** Notes that the client has not taken all that a closed stream has sent. */
+/** Records that the client has not read all bytes of a closed stream. */
 export function noteUntaken(stream: object, stopSignal: AbortSignal): void {
   streamsUntil(stopSignal).untaken.add(stream);
 }
 
-/** Notes that the client has taken all, or has left. */
+/** Records that the client has read all bytes, or has left. */
 export function noteTaken(stream: object, stopSignal: AbortSignal): void {
   streamsOf.get(stopSignal)?.untaken.delete(stream);
 }
 
-/** Returns the number of closed streams whose clients have not taken the rest. */
+/**
+ * Returns the number of closed streams that their clients have not read to the end.
+ */
 export function countUntaken(stopSignal: AbortSignal): number {
   return streamsOf.get(stopSignal)?.untaken.size ?? 0;
 }
@@ -129,8 +131,8 @@ export function countUntaken(stopSignal: AbortSignal): number {
  * them: the resource failed, or returned another value.
  *
  * @param rendered The value that is sent; undefined if the request failed.
- * @returns the response that has to be sent, if the request was upgraded. A
- * client would wait for ever for any other.
+ * @returns the response that must be sent if the request was upgraded. With any
+ * other, the client would wait for ever.
  */
 export function dropUnsent(
   request: StreamedRequest,
@@ -167,7 +169,9 @@ function streamsUntil(stopSignal: AbortSignal): SiteStreams {
   return streams;
 }
 
-/** Closes a stream since its site stops: with the reason if the session is over. */
+/**
+ * Closes a stream because its site stops, with the reason if the session is over.
+ */
 function stopStream(stream: OpenStream, reason: unknown): void {
   const livesOn = reason instanceof SessionsLiveOn;
   if (livesOn && reason.hasDied) stream.drop();

@@ -4,7 +4,10 @@ import { HttpError } from "./http_error.ts";
 const URLENCODED = "application/x-www-form-urlencoded";
 const MULTIPART = "multipart/form-data";
 
-/** Bytes of a form that is read in pieces; a shorter one is read faster at once. */
+/**
+ * Bytes from which a form is read in pieces. Shorter forms are faster to read at
+ * once.
+ */
 const LONG = 2 ** 16;
 
 const AMPERSAND = 0x26;
@@ -38,8 +41,8 @@ export async function parseForm(
 }
 
 /**
- * Returns the Content-Type to parse a form by. It is written anew, so that the
- * parser reads the form in the same way as the count.
+ * Returns the Content-Type for parsing a form. It is made of its parsed parts, so
+ * that the parser and the count read the form in the same way.
  */
 function checkForm(
   bytes: Uint8Array,
@@ -95,9 +98,9 @@ function checkFields(bytes: Uint8Array, maxFields: number): void {
 }
 
 /**
- * Returns a function that counts the fields of a form that comes in pieces: one
- * begins with each byte other than "&" at the start or after "&". It stops beyond
- * the limit that it is given.
+ * Returns a function that counts the fields of a form that arrives in pieces. A
+ * field begins with each byte other than "&" at the start or after "&". The
+ * function stops counting beyond a limit.
  */
 function fieldCounter(): (bytes: Uint8Array, limit: number) => number {
   let fields = 0;

@@ -1,6 +1,6 @@
 /**
- * Returns the path of a request's URL as it was sent: from the slash after the
- * host to the query or the fragment. It is "/" by default, and "/*" for
+ * Returns the path of a request's URL as the client sent it: from the slash after
+ * the host to the query or the fragment. It is "/" by default, and "/*" for
  * `OPTIONS *`.
  *
  * `URL.pathname` costs ten times as much and folds dot segments.
@@ -15,7 +15,7 @@ export function pathOf(url: string): string {
   return begin === -1 || begin >= end ? "/" : url.slice(begin, end);
 }
 
-/** Returns the query of a URL, which may be malformed elsewhere. */
+/** Returns the query of a URL. Other parts of the URL may be malformed. */
 export function queryOf(url: string): URLSearchParams {
   const [untilFragment = ""] = url.split("#", 1);
   const begin = untilFragment.indexOf("?");
@@ -29,12 +29,11 @@ export function segmentsOf(part: string): string[] {
 }
 
 /**
- * Returns decoded segments as a part of a path, the reverse of
- * {@linkcode segmentsOf}. Segments that were sent keep the escapes that they came
- * with.
+ * Returns decoded segments as a part of a path, the reverse of {@linkcode
+ * segmentsOf}. A segment of the client's own path keeps its escapes.
  *
- * @param sent The path that was sent, of which they are the end, unless they were
- * changed.
+ * @param sent The path as the client sent it. Its last segments are these, unless a
+ * resource has changed them.
  */
 export function encodePath(segments: readonly string[], sent: string): string {
   const raw = sent.split("/").slice(-segments.length);

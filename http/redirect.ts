@@ -7,7 +7,7 @@ const REDIRECTS: readonly unknown[] = [301, 302, 303, 307, 308];
 /**
  * Makes a response that redirects the client, with a page that links to the URL.
  *
- * @throws {RangeError} If the code is not that of a redirect with a `Location`.
+ * @throws {RangeError} If the code is not 301, 302, 303, 307 or 308.
  */
 export function redirectTo(url: string | URL, code: number): Response {
   if (!REDIRECTS.includes(code)) {

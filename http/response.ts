@@ -10,13 +10,18 @@ export interface ResponseParts {
   readonly headers: Headers | undefined;
   /** Whole `Set-Cookie` values. */
   readonly cookies: readonly string[];
-  /** `Cache-Control`, unless that of the resource keeps the response private. */
+  /**
+   * The `Cache-Control` to add, unless the resource's own keeps the response
+   * private.
+   */
   readonly cacheControl: string | undefined;
   /** Whether the method is HEAD, so that only headers are sent. */
   readonly isHead: boolean;
   /** The delivery to notify; undefined if no code watches it. */
   readonly delivery: Delivery | undefined;
-  /** Receives the error of a body that breaks off, or fails when it is cancelled. */
+  /**
+   * Receives the error of a body that breaks, or that fails when it is cancelled.
+   */
   readonly onBodyError: (error: unknown) => void;
   /** Aborts when the site stops: streams of events end then. */
   readonly stopSignal: AbortSignal;
@@ -157,7 +162,7 @@ function addTo(headers: Headers, parts: ResponseParts): void {
   for (const cookie of parts.cookies) headers.append("set-cookie", cookie);
 }
 
-/** Returns a stream to send in place of a body, which reports its end. */
+/** Returns a stream to send in place of a body. The stream reports its end. */
 function follow(
   body: ReadableStream,
   headers: Headers,
@@ -197,8 +202,8 @@ function untilStop(watcher: StreamWatcher, signal: AbortSignal): StreamWatcher {
 }
 
 /**
- * Returns whether a stream of events is followed, so that it ends with the site or
- * is logged.
+ * Returns whether a stream of events must be watched, so that it ends with the site
+ * or is logged.
  *
  * The body of no other Response is read: reading it would turn text into a stream,
  * which has no known length and costs more than the response.

@@ -14,9 +14,9 @@ export type { ServerEvent };
 /** The options of an {@linkcode EventStream}. */
 export interface EventStreamOptions {
   /**
-   * Seconds without an event after which a comment is sent, which pages do not
-   * see. Proxies cut silent connections, and only a write reveals that the client
-   * has disconnected. Infinity sends none.
+   * Seconds without an event after which a comment is sent. Pages do not see
+   * comments. Proxies cut silent connections, and only a write reveals that the
+   * client has disconnected. Infinity sends none.
    *
    * The HTML standard advises the default.
    *
@@ -33,9 +33,9 @@ export interface EventStreamOptions {
   readonly maxBufferedBytes?: number;
   /**
    * Seconds over which browsers come back after a stop, if their sessions live on.
-   * Each stream is sent a `retry:` of a random time up to that, so that not all
-   * browsers come to the new process at once. 0 sends none: browsers then wait as
-   * long as they choose, or as an earlier `retry` says.
+   * Each stream gets a `retry:` of a random time up to this, so that not all
+   * browsers come to the new process at once. 0 sends none: then browsers wait as
+   * long as they choose, or as an earlier `retry` said.
    *
    * @default {5}
    */
@@ -49,8 +49,8 @@ const RULES: OptionRules<EventStreamOptions> = {
 };
 
 /**
- * The least milliseconds of a `retry:` at a stop. A process that starts again
- * takes about as long.
+ * The least milliseconds of a `retry:` at a stop: a process takes about as long to
+ * start.
  */
 const LEAST_RETRY = 500;
 
@@ -223,13 +223,13 @@ export class EventStream {
     this.#abort.abort(() => closedBecause(cause));
   }
 
-  /** Whether nothing waits for the client to take it. */
+  /** Whether the client has read all bytes. */
   get #isTaken(): boolean {
     return this.#isBodyClosed ||
       this.#controller.desiredSize! >= this.#maxBufferedBytes;
   }
 
-  /** Closes the body of a closed stream once the client has taken the rest. */
+  /** Closes the body of a closed stream once the client has read the rest. */
   #closeIfTaken(): void {
     const isDue = this.#cause !== undefined && !this.#isBodyClosed &&
       this.#isTaken;
@@ -244,7 +244,7 @@ export class EventStream {
     this.#controller.close();
   }
 
-  /** The client has cancelled the body. */
+  /** Called when the client has cancelled the body. */
   #leave(): void {
     this.#isBodyClosed = true;
     this.#close("The visitor has left");

@@ -30,9 +30,9 @@ export interface SessionSocket {
    * The socket. It opens when the response has been sent.
    *
    * An error of a listener is reported, and closes the socket with code 1011. Each
-   * socket that was open has one `close` event, with code and reason of the side
-   * that closed it first. It comes within 5 seconds of the closing here, even if
-   * the client does not answer.
+   * socket that was open gets one `close` event, with code and reason of the side
+   * that closed it first. If this side closes it, the event comes within 5 seconds,
+   * even if the client does not answer.
    */
   readonly socket: WebSocket;
   /** The response that the resource must return: it opens the connection. */
@@ -52,16 +52,16 @@ export interface SessionSocketOptions {
    */
   readonly idleTimeout?: number;
   /**
-   * The most bytes that may wait for a client that reads too slowly. If more
-   * wait when something is sent, the socket is closed with code 1013 instead. The
-   * operating system buffers some more.
+   * The most bytes that may wait for a client that reads too slowly. If more are
+   * waiting, `send()` closes the socket with code 1013 instead. The operating
+   * system buffers some more.
    *
    * @default {1048576}
    */
   readonly maxBufferedBytes?: number;
   /**
-   * The most bytes that a message of the client may have. With more the socket is
-   * closed with code 1009, and no listener gets the message. Deno itself takes
+   * The most bytes that a message of the client may have. A longer message reaches
+   * no listener, and the socket is closed with code 1009. Deno itself takes
    * messages of up to 64 MiB into memory.
    *
    * @default {1048576}
@@ -110,8 +110,8 @@ export interface SocketParts extends StreamParts {
 const LONGEST_OPENING = 30_000;
 
 /**
- * Milliseconds for a client to answer a closing. The answer takes a round trip; a
- * client that sends none is asleep or gone.
+ * Milliseconds that a client has to answer when this side closes the socket. The
+ * answer takes a round trip; a client that sends no answer is asleep or gone.
  */
 const LONGEST_CLOSING = 5000;
 
@@ -209,8 +209,8 @@ export class TiedSocket implements SessionSocket, OpenStream {
   }
 
   /**
-   * Closes a socket whose resource failed as soon as it opens; another one without
-   * code and reason, as Deno cannot break it off.
+   * Closes the socket of a resource that failed, as soon as it opens. If it is
+   * open, closes it without code and reason, since Deno cannot cut it.
    */
   drop(): void {
     if (this.socket.readyState === WebSocket.CONNECTING) {
@@ -249,7 +249,7 @@ export class TiedSocket implements SessionSocket, OpenStream {
     } else if (socket.readyState === WebSocket.OPEN) close();
   }
 
-  /** Touches at once, or later and once for all messages that come soon after. */
+  /** Touches the session at once, or later, once for all messages until then. */
   #onMessage(): void {
     if (this.#timer !== undefined) return;
     const { touch, touchDelay, untouchedFor } = this.#parts;
@@ -258,7 +258,10 @@ export class TiedSocket implements SessionSocket, OpenStream {
     else touch();
   }
 
-  /** Passes on one event; Deno sends a second one if the client was silent. */
+  /**
+   * Passes on the first event only: Deno sends a second one if the client was
+   * silent.
+   */
   #onClose(event: CloseEvent): void {
     if (!this.#isAnnouncing) this.#parts.onTaken();
     if (this.#hasClosed) return event.stopImmediatePropagation();
@@ -276,7 +279,7 @@ export class TiedSocket implements SessionSocket, OpenStream {
     if (isTouchDue) this.#parts.touch();
   }
 
-  /** Sends the listeners the event of a closing by this side. */
+  /** Sends the listeners the event of a socket that this side closed. */
   #announceClose(): void {
     const event = new CloseEvent("close", { wasClean: true, ...this.#closing });
     this.#closing = undefined;

@@ -59,7 +59,7 @@ export interface StreamLimits {
   readonly perSite: number;
 }
 
-/** The facts about all sessions that the streams of one use. */
+/** The facts about all sessions that the streams of one session use. */
 export interface StreamsOwner {
   /** Whether the sessions are in a store. */
   readonly isStored: boolean;
@@ -86,19 +86,25 @@ export interface TokenGenerations {
 /**
  * Milliseconds between two touches by messages of one socket.
  *
- * A message between two touches counts at the end of that time, so that no client
- * is cut off early. A client that falls silent stays longer by that time.
+ * A message between two touches counts as access at the end of that time, so no
+ * session ends early. A client that falls silent keeps its session longer by that
+ * time.
  */
 const TOUCH_EVERY = 5000;
 
-/** Touches that a timeout has room for: a short timeout is touched more often. */
+/**
+ * The least touches within one timeout: with a short timeout, touches are more
+ * frequent.
+ */
 const TOUCHES_PER_TIMEOUT = 20;
 
 /** The open streams of one session. */
 export class SessionStreams {
   readonly #session: StreamingSession;
   readonly #owner: StreamsOwner;
-  /** The generation of the token that opened each; Infinity without a token. */
+  /**
+   * The generation of the token that opened each stream; Infinity without a token.
+   */
   readonly #generations = new Map<OpenStream, number>();
   readonly #open = new Set<OpenStream>();
   /** The bodies and sockets of mounted applications, which no limit counts. */
@@ -207,8 +213,10 @@ export class SessionStreams {
   }
 
   /**
-   * @throws {HttpError} 429 or 503 if there are as many streams as are allowed.
-   * @throws {TypeError} If the request is of the platform or of a framework.
+   * Checks that a session and its site may have one more stream.
+   *
+   * @throws {HttpError} 429 or 503 if the most streams are open.
+   * @throws {TypeError} If the request is neither a SiteRequest nor a visit.
    */
   #checkRoom(request: StreamRequest): void {
     const stopSignal = request?.site?.stopSignal;
@@ -234,7 +242,7 @@ export class SessionStreams {
     }
   }
 
-  /** Keeps a new stream, and notes which request has to send it. */
+  /** Keeps a new stream, and records which request has to send it. */
   #begin(stream: OpenStream, request: StreamRequest): void {
     (request[OPENED_STREAMS] ??= []).push(stream);
     this.#keep(stream, request);
@@ -254,7 +262,10 @@ export class SessionStreams {
     return tied;
   }
 
-  /** Returns the parts of a stream; it is asked for once it is closed. */
+  /**
+   * Returns the parts of a stream. `stream` is called only after the stream is
+   * closed.
+   */
   #partsOf(
     stream: () => OpenStream,
     { site: { stopSignal } }: StreamRequest,

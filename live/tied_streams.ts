@@ -52,7 +52,7 @@ export class TiedBody implements OpenStream {
     this.#cutOff();
   }
 
-  /** Returns true: it was made of what is sent. */
+  /** Returns true, since the body was made of the response that is sent. */
   isSentBy(): boolean {
     return true;
   }

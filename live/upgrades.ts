@@ -12,16 +12,19 @@ export type Upgrade = (
   options: UpgradeOptions,
 ) => { readonly socket: WebSocket; readonly response: Response };
 
-/** What upgrades the requests of servers that are not Deno's. */
+/** The functions that upgrade requests of servers other than Deno's. */
 const upgrades = new WeakMap<object, Upgrade>();
 
-/** Notes how a request can be upgraded; a server does before it is handled. */
+/**
+ * Registers how a request can be upgraded. A server calls it before it handles the
+ * request.
+ */
 export function offerUpgrade(request: Request, upgrade: Upgrade): void {
   upgrades.set(request, upgrade);
 }
 
 /**
- * Upgrades a request by what its server offers.
+ * Upgrades a request by the function that its server offers.
  *
  * @throws {TypeError} If the server offers nothing, and the runtime is not Deno.
  */
@@ -63,9 +66,9 @@ const watching = new WeakSet<typeof Deno.upgradeWebSocket>();
 /**
  * Calls back if the application upgrades a request to a WebSocket.
  *
- * Deno gives the socket to the caller of `Deno.upgradeWebSocket` alone, and that is
- * the application. So the first call of this function replaces the global function
- * by one that does the same and looks whether the request is watched.
+ * Deno gives the socket to the caller of `Deno.upgradeWebSocket` only: to the
+ * application. So the first call of this function replaces that global function.
+ * The new one does the same, and checks whether the request is watched.
  */
 export function watchUpgrade(
   request: Request,
@@ -90,7 +93,7 @@ export function watchUpgrade(
   });
 }
 
-/** Calls back no more: the socket is one of the session's own. */
+/** Stops watching a request: its socket is one of the session's own. */
 export function ignoreUpgrade(request: Request): void {
   callbacks.delete(request);
 }

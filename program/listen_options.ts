@@ -139,8 +139,7 @@ const UNIX_RULES: OptionRules<UnixListenOptions> = {
 };
 
 /**
- * Returns the options for a server, once they are checked. Those with a `path` are of
- * a Unix socket.
+ * Checks options and returns them. Options with a `path` are for a Unix socket.
  *
  * @throws {TypeError} If an option is of the wrong kind, or unknown.
  * @throws {RangeError} If an option is out of range.

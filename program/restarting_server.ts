@@ -14,7 +14,7 @@ export interface RestartingServerEvents {
 /** Milliseconds before the first attempt to listen again; each pause doubles. */
 const FIRST_PAUSE = 100;
 
-/** The longest pause in milliseconds, after which clients are served again. */
+/** The longest pause in milliseconds before the next attempt. */
 const LONGEST_PAUSE = 2000;
 
 /**

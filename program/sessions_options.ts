@@ -22,7 +22,7 @@ export type SessionsCommand =
 /** The options of `curfew sessions`. */
 export interface SessionsOptions {
   readonly command: SessionsCommand;
-  /** The store; undefined if the environment is to name it. */
+  /** The store; undefined if the environment names it. */
   readonly store: StoreUrl | undefined;
   /** The uids that the command is about. */
   readonly uids: readonly string[];
@@ -91,7 +91,7 @@ const OF_COMMANDS: ReadonlyMap<string, readonly SessionsCommand[]> = new Map([
   ["all", ["retry", "delete"]],
 ]);
 
-/** The options that only one kind of stores has. */
+/** The options that only one kind of store has. */
 const OF_STORES: ReadonlyMap<string, StoreKind> = new Map([
   ["prefix", "redis"],
   ["cluster", "redis"],
@@ -172,8 +172,8 @@ export function parseSessionsOptions(line: CommandLine): SessionsOptions {
 /**
  * Returns the store of the options.
  *
- * @param fallback The name of a store that the environment has.
- * @throws {UsageError} If there is none, or an option is not for its kind.
+ * @param fallback The store that the environment names.
+ * @throws {UsageError} If no store is named, or an option is not for its kind.
  */
 export function storeOf(
   options: SessionsOptions,

@@ -13,9 +13,9 @@ export interface ConditionalRequest {
 }
 
 /**
- * Sets `ETag`, and 304 or 412 if `If-None-Match` names the tag.
+ * Sets `ETag`, and status 304 or 412 if `If-None-Match` names the tag.
  *
- * @returns whether it names the tag.
+ * @returns whether the header names the tag.
  * @throws {RangeError} If there is a comma in the tag.
  */
 export function setETag(request: ConditionalRequest, tag: string): boolean {

@@ -14,18 +14,21 @@ export const VISIT: unique symbol = Symbol("visit");
 export const OPEN_VISIT: unique symbol = Symbol("openVisit");
 
 /**
- * Of a request: prepares for the code of a resource, or for that of the
- * application if none is given. Loads the session if that code uses it.
+ * Of a request: prepares for code that may use the session: the code of the given
+ * resource, or else of the application. Loads the session if the code uses it.
  */
 export const ENTER: unique symbol = Symbol("enter");
 
-/** Of a request: keeps its session, if that was loaded, from idling out. */
+/** Of a request: keeps its session from idling out, if the session was loaded. */
 export const WAIT: unique symbol = Symbol("wait");
 
 /** Of a request: whether its status so far is below 300. */
 export const HAS_SUCCEEDED: unique symbol = Symbol("hasSucceeded");
 
-/** Of a request: drops headers and keeps cookies, for an error page of a status. */
+/**
+ * Of a request: drops the headers and keeps the cookies, and sets a status, for an
+ * error page.
+ */
 export const RESET: unique symbol = Symbol("reset");
 
 /** Of a request: makes the response of a value that a resource rendered. */

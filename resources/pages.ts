@@ -141,8 +141,8 @@ export function forbidden(
 export type ErrorFormat = "html" | "json" | "text";
 
 /**
- * Returns the format that a client likes best for the description of an error:
- * HTML if it takes anything, text if it takes none of the formats.
+ * Returns the format that a client likes best for the description of an error: HTML
+ * if the client accepts all formats, text if it accepts none of them.
  *
  * @param accept The `Accept` header, if there is one.
  */

@@ -7,7 +7,7 @@ import { isSameSecret } from "./token.ts";
  * - `"previous"`: opens it while requests under way may still carry it
  * - `"superseded"`: opens nothing since a login, but is recognized for a while
  * - `"expired"`: opens nothing, its grace is over
- * - `"invalid"`: is none of the session's tokens
+ * - `"invalid"`: is not a token of the session
  */
 export type TokenStatus =
   | "current"
@@ -22,7 +22,7 @@ export interface IssuedToken {
   readonly key: string;
   /** Raised by each renewal and each login. */
   readonly generation: number;
-  /** When it stops counting, in UNIX milliseconds; Infinity for never. */
+  /** When the token expires, in UNIX milliseconds; Infinity for never. */
   readonly until: number;
 }
 
@@ -32,7 +32,7 @@ export interface AccessState {
   readonly generation: number;
   readonly loginGeneration: number;
   readonly isRenewalDue: boolean;
-  /** Whether the browser keeps the cookie, as the last login has asked. */
+  /** Whether the last login asked the browser to keep the cookie. */
   readonly isRemembered: boolean;
   /** UNIX milliseconds of the last login; undefined before the first. */
   readonly authenticatedAt: number | undefined;
@@ -42,7 +42,7 @@ export interface AccessState {
 /** Where a login takes place; see {@linkcode SessionAccess.planLogin}. */
 export type LoginPlan = "stay" | "join" | "switch" | "new";
 
-/** A change of principal or tokens, which can be decided again on a newer state. */
+/** A change of principal or tokens. It can be decided again on a newer state. */
 export type AccessOperation =
   | {
     readonly kind: "renew";
@@ -111,8 +111,8 @@ export class SessionAccess implements AccessState {
   /**
    * Puts the generation of a token that has arrived into effect.
    *
-   * @param until When the tokens before it stop counting, in UNIX milliseconds.
-   * @returns whether that changed anything.
+   * @param until When the tokens before it expire, in UNIX milliseconds.
+   * @returns whether the state has changed.
    */
   present({ generation }: IssuedToken, until: number): boolean {
     if (generation <= this.generation) return false;
@@ -147,10 +147,10 @@ export class SessionAccess implements AccessState {
   }
 
   /**
-   * Makes a change, unless the rules refuse it in this state. A change whose
-   * token is there already has been made.
+   * Makes a change, unless the rules refuse it in this state. If the state has the
+   * token of the change already, the change was made before.
    *
-   * @param until When tokens that fade stop counting, in UNIX milliseconds.
+   * @param until When replaced tokens expire, in UNIX milliseconds.
    * @returns whether the state has the change now.
    */
   apply(operation: AccessOperation, now: number, until: number): boolean {
@@ -169,7 +169,7 @@ export class SessionAccess implements AccessState {
         return this.#issueRenewal(operation.key, by.generation, now);
       }
       case "login":
-        // It is decided by the time of the login, however late it is written.
+        // A login is decided by its own time, however late it is written.
         return this.#logIn(operation, Math.min(now, operation.at), until);
     }
   }
@@ -210,7 +210,7 @@ export class SessionAccess implements AccessState {
     }
     this.authenticatedAt = at;
     this.isRemembered = isRemembered;
-    // A login always gets a token: the oldest makes room if it must.
+    // A login always gets a token, if need be in place of the oldest.
     if (!this.#makeRoom(now)) this.tokens.shift();
     this.tokens.push({ key, generation: this.generation, until: Infinity });
     return true;

@@ -1,6 +1,6 @@
 import { isPromiseLike } from "../base/promises.ts";
 
-/** A session, as far as its components need it. */
+/** The parts of a session that its components use. */
 export interface ReportingSession {
   readonly site: {
     reportError(error: unknown, context: object): void;
@@ -22,7 +22,7 @@ export function componentOf<Session extends ReportingSession, T>(
   if (!components.has(component)) {
     const made = new component(session);
     components.set(component, made);
-    // The caller may not wait for it, and its rejection would end the process.
+    // The caller may not await it, and its rejection would end the process.
     if (isPromiseLike(made)) Promise.resolve(made).catch(reporterOf(session));
   }
   return components.get(component) as T;

@@ -1,6 +1,6 @@
 import { describe } from "../base/describe.ts";
 
-/** What a deadline is computed from; seconds where not said otherwise. */
+/** The timeouts that a deadline is computed from, in seconds. */
 export interface Timeouts {
   readonly sessionTimeout: number;
   readonly absoluteTimeout: number;
@@ -9,7 +9,7 @@ export interface Timeouts {
 /**
  * Returns when a session ends if no access comes.
  *
- * @param timeouts The session, or what stands for it.
+ * @param timeouts The session, or an object with the same timeouts.
  * @param touchedAt UNIX milliseconds of the last access.
  * @param startedAt UNIX milliseconds from which `absoluteTimeout` counts.
  * @throws {TypeError} If a timeout is not a number.

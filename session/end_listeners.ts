@@ -1,6 +1,9 @@
 import { GuardedAbort, guardPromise } from "../base/guarded.ts";
 
-/** The callbacks, the signal and the promise of one end; each is made when asked for. */
+/**
+ * The callbacks, the signal and the promise of one end. Each is made when it is
+ * first used.
+ */
 export class EndListeners<End> {
   #entries: Set<{ readonly callback: (end: End) => unknown }> | undefined =
     undefined;
@@ -15,7 +18,7 @@ export class EndListeners<End> {
   /**
    * Adds a callback; during the end, it is called in the same pass.
    *
-   * @returns a function that takes it back, this registration only.
+   * @returns a function that removes this registration only.
    */
   add(callback: (end: End) => unknown): () => void {
     const entry = { callback };
@@ -26,8 +29,8 @@ export class EndListeners<End> {
   /**
    * Returns a signal that aborts at the end.
    *
-   * @param reason Makes its reason, if the end has come already.
-   * @param report Takes the errors of abort listeners; must not throw.
+   * @param reason Makes the reason of the signal if the session has ended already.
+   * @param report Receives the errors of abort listeners; must not throw.
    */
   signal(
     reason: (() => Error) | undefined,
@@ -41,7 +44,7 @@ export class EndListeners<End> {
   /**
    * Returns a promise of the end, resolved if the end has come.
    *
-   * @param report Takes the errors of callbacks of its `then()`; must not throw.
+   * @param report Receives the errors of callbacks of its `then()`; must not throw.
    */
   ended(
     end: End | undefined,
@@ -51,7 +54,7 @@ export class EndListeners<End> {
       this.#ended = Promise.withResolvers();
       guardPromise(this.#ended.promise, report);
     }
-    // Listeners of the promise run after the callbacks that may be running now.
+    // Listeners of the promise must run after callbacks that are running now.
     if (end !== undefined) this.#ended.resolve(end);
     return this.#ended.promise;
   }
@@ -59,7 +62,7 @@ export class EndListeners<End> {
   /**
    * Aborts the signal.
    *
-   * @param reason Makes its reason.
+   * @param reason Makes the reason of the signal.
    */
   abort(reason: () => Error): void {
     this.#abort?.abort(reason);
@@ -71,7 +74,7 @@ export class EndListeners<End> {
    * @param act Calls one; must not throw.
    */
   call(act: (callback: (end: End) => unknown) => void): void {
-    // A set is read as it grows, so callbacks may add more.
+    // The loop reaches callbacks that other callbacks add meanwhile.
     for (const { callback } of this.#entries ?? []) act(callback);
     this.#entries = undefined;
   }

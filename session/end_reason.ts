@@ -2,9 +2,9 @@
  * Why a session ended.
  *
  * - `"idle"`: `sessionTimeout` seconds without access
- * - `"absolute"`: `absoluteTimeout` seconds old
+ * - `"absolute"`: `absoluteTimeout` seconds since the login or the creation
  * - `"logout"`: the application called `logOut()` or `expire()`
- * - `"evicted"`: it had to make room for another
+ * - `"evicted"`: it made room for another session
  * - `"revoked"`: an administrator, or the user elsewhere, ended it
  * - `"shutdown"`: the site was closed
  * - `"lost"`: it vanished from the store

@@ -7,7 +7,7 @@ import {
   stringThat,
 } from "../base/options.ts";
 
-/** The most characters of a key: databases index no text that is much longer. */
+/** The most characters of a key: databases cannot index much longer texts. */
 const MAX_KEY = 200;
 
 /** The options of `session.hold()` and `sessions.hold()`. */
@@ -22,7 +22,7 @@ export interface HoldOptions {
   /**
    * The name of a callback of `sessions.onEnd()`. It is called when the hold ends
    * without a release, once for all processes, and again if it fails. The key stays
-   * taken until it has succeeded.
+   * taken until the callback has succeeded.
    *
    * @default {undefined}
    */
@@ -57,9 +57,10 @@ export interface Hold extends AsyncDisposable {
   /** The key. */
   readonly key: string;
   /**
-   * The fencing number: greater than that of every earlier hold of the key, in
-   * all processes. Send it with each write to what the key protects, and refuse a
-   * write there whose number is lower than the last one: its holder was too slow.
+   * The fencing number: greater than that of every earlier hold of the key, in all
+   * processes. Send it with each write of the data that the key protects. There,
+   * refuse a write whose number is lower than the last one: its holder was too
+   * slow.
    */
   readonly fence: number;
   /** When the hold ends without a renewal, in UNIX seconds; or Infinity. */
@@ -67,22 +68,23 @@ export interface Hold extends AsyncDisposable {
   /**
    * Releases the hold; its callback is not called.
    *
-   * @returns false if it has ended, or was renewed meanwhile.
+   * @returns false if the hold has ended, or was renewed meanwhile.
    * @throws {HttpError} Rejects with 503 if the store fails.
    */
   release(): Promise<boolean>;
   /**
    * Renews the hold, from now on.
    *
-   * @param seconds By default as many as before.
-   * @returns the hold with a greater fencing number; undefined if it has ended.
+   * @param seconds Seconds from now; by default as many as before.
+   * @returns the hold with a greater fencing number; undefined if the hold has
+   * ended.
    * @throws {RangeError} Rejects if the seconds are not above 0.
    * @throws {HttpError} Rejects with 503 if the store fails.
    */
   renew(seconds?: number): Promise<Hold | undefined>;
 }
 
-/** The hold that an end is about, as callbacks get it. */
+/** The hold that has ended, as callbacks get it. */
 export interface EndedHold {
   /** The key. */
   readonly key: string;

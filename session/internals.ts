@@ -3,10 +3,13 @@
  * not printed, not documented, and cannot collide with one of a subclass.
  */
 
-/** Of a site: what its sessions use of it. */
+/** Of a site: the members that its sessions use. */
 export const OWNER: unique symbol = Symbol("owner");
 
-/** Of a session: its principal and tokens; undefined while the first token is all. */
+/**
+ * Of a session: its principal and tokens; undefined while it has only the first
+ * token.
+ */
 export const ACCESS: unique symbol = Symbol("access");
 
 /** Of a session: its principal and tokens, made if need be. */
@@ -18,7 +21,7 @@ export const FIND_TOKEN: unique symbol = Symbol("findToken");
 /** Of a session: the requests under way that keep it from idling out. */
 export const HOLDS: unique symbol = Symbol("holds");
 
-/** Of a session: takes over what a record, a request or a login says of it. */
+/** Of a session: takes over its state from a record, a request or a login. */
 export const RESTORE: unique symbol = Symbol("restore");
 
 /** Of a session: its values. */
@@ -27,16 +30,21 @@ export const VALUES: unique symbol = Symbol("values");
 /** Of a session: sets its last access and its deadline. */
 export const SET_TIMES: unique symbol = Symbol("setTimes");
 
-/** Of a session: marks it as ended by another process, or takes it out of the queue. */
+/**
+ * Of a session: marks it as ended by another process, or removes it from the queue.
+ */
 export const DETACH: unique symbol = Symbol("detach");
 
-/** Of a session: whether something in this process waits for its end. */
+/** Of a session: whether any code in this process waits for its end. */
 export const IS_OBSERVED: unique symbol = Symbol("isObserved");
 
 /** Of a session: whether streams or sockets of it are open. */
 export const IS_STREAMING: unique symbol = Symbol("isStreaming");
 
-/** Of a session: closes streams whose token counts no longer, and restarts timeouts. */
+/**
+ * Of a session: closes streams whose token is no longer valid, and restarts
+ * timeouts.
+ */
 export const ACCESS_CHANGED: unique symbol = Symbol("accessChanged");
 
 /** Of a session: counts one more request that has visited it. */

@@ -28,15 +28,15 @@ export interface NamedCallback {
   readonly argument: unknown;
   /** Identifies the callback within its session. */
   readonly key: string;
-  /** Name and argument as text; undefined if the argument has no JSON. */
+  /** Name and argument as text; undefined if JSON cannot hold the argument. */
   readonly call: string | undefined;
 }
 
 /**
  * Returns a callback by its name, with its key.
  *
- * @throws {TypeError} If no callback is registered by the name, or if the argument
- * has no JSON and there is no key.
+ * @throws {TypeError} If no callback is registered by the name, or if JSON cannot
+ * hold the argument and there is no key.
  */
 export function namedCallbackOf(
   callbacks: ReadonlyMap<string, unknown>,
@@ -64,7 +64,7 @@ export function namedCallbackOf(
       call,
     };
   }
-  // The first letter keeps a key of the caller apart from one that is made.
+  // The first letter tells a key of the caller from one that is made here.
   const kept = {
     name,
     argument: copyOfArgument(ACT, { name, argument }),
@@ -80,7 +80,7 @@ export function namedCallbackOf(
 /**
  * Checks that a session may have one more callback.
  *
- * @throws {RangeError} If it has as many as it may have.
+ * @throws {RangeError} If it has the most callbacks already.
  */
 export function checkCallbackCount(
   act: string,
@@ -97,7 +97,7 @@ export function checkCallbackCount(
 /**
  * Returns a copy of the argument of a named callback.
  *
- * @param act What the caller does with it, for the error.
+ * @param act The action of the caller, for the error.
  * @throws {TypeError} If it cannot be cloned.
  */
 export function copyOfArgument(

@@ -17,7 +17,7 @@ export function checkPrincipal(principal: unknown): void {
 /**
  * Checks that a session has no principal yet, before it gets one.
  *
- * @throws {Error} If it has one.
+ * @throws {Error} If it has a principal.
  */
 export function checkHasNone(
   session: { readonly uid: string; readonly principal: string | undefined },

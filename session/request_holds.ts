@@ -1,6 +1,6 @@
 /** A request under way that keeps its session from idling out. */
 export interface SessionHolder {
-  /** Whether its client has left, so that the session is not kept for it. */
+  /** Whether its client has left. The session is not kept for such a request. */
   readonly hasLeft: boolean;
 }
 
@@ -8,12 +8,12 @@ export interface SessionHolder {
 export class RequestHolds {
   readonly #holders = new Set<SessionHolder>();
 
-  /** How many there are, those of clients that have left included. */
+  /** The number of requests, including those of clients that have left. */
   get size(): number {
     return this.#holders.size;
   }
 
-  /** Whether the client of one of them is still there. */
+  /** Whether a request has a client that has not left. */
   get areAlive(): boolean {
     for (const holder of this.#holders) {
       if (!holder.hasLeft) return true;
@@ -27,12 +27,12 @@ export class RequestHolds {
     this.#holders.add(holder);
   }
 
-  /** Whether a request is among them. */
+  /** Returns whether a request is under way. */
   has(holder: SessionHolder): boolean {
     return this.#holders.has(holder);
   }
 
-  /** Takes a request out. */
+  /** Removes a request. */
   remove(holder: SessionHolder): void {
     this.#holders.delete(holder);
   }

@@ -11,7 +11,7 @@ export type SessionChange =
   | {
     readonly kind: "callback";
     readonly callback: NamedCallback;
-    /** Whether the callback is taken back. */
+    /** Whether the callback is removed. */
     readonly isRemoved: boolean;
   };
 

@@ -5,8 +5,8 @@ import type { StandardSchemaV1 } from "./standard_schema.ts";
 /** The options of a {@linkcode SessionKey}. */
 export interface SessionKeyOptions<T, D extends T | undefined = undefined> {
   /**
-   * Checks values that come from a store, or that were set under a plain string.
-   * It must accept its own output, and answer at once.
+   * Checks values that come from a store, or that were set under a plain string. It
+   * must accept its own output, and must not be asynchronous.
    *
    * @default {undefined}
    */
@@ -23,11 +23,10 @@ export interface SessionKeyOptions<T, D extends T | undefined = undefined> {
 /**
  * A typed key of values in a session.
  *
- * The value under the key is checked once, when it came from a store or was set
- * under a plain string, and what the schema answers takes its place. A value that
- * the schema refuses stays in the store; it is reported once, and reads as the
- * default or as undefined. A value that is set under the key is checked by the
- * compiler only.
+ * A value that came from a store, or was set under a plain string, is checked once.
+ * The output of the schema takes its place. A value that the schema refuses stays
+ * in the store; it is reported once, and reads as the default or as undefined. A
+ * value that is set under the key is checked by the compiler only.
  *
  * @typeParam T The type of the values.
  * @typeParam D The type of the default; undefined if there is none.
@@ -48,13 +47,13 @@ export interface SessionKeyOptions<T, D extends T | undefined = undefined> {
 export class SessionKey<T, D extends T | undefined = undefined> {
   /** The key of the value in the session. */
   readonly name: string;
-  /** Checks the values; undefined if only the compiler does. */
+  /** Checks the values; undefined if only the compiler checks them. */
   readonly schema: StandardSchemaV1<unknown, T> | undefined;
   /** Makes the value of a session that has none. */
   readonly defaultValue: (() => D) | undefined;
 
   /**
-   * Makes a key; it belongs to no session, and is made once.
+   * Makes a key. One key is for all sessions: make it once, at the top of a module.
    *
    * @param name The key of the value in the session.
    * @param options Without a schema, the values have the type of the default.
@@ -100,7 +99,7 @@ const RULES: OptionRules<SessionKeyOptions<unknown, unknown>> = {
   default: FUNCTION,
 };
 
-/** A key of any type, whose values are not looked into. */
+/** A key of any type of values. */
 export type AnySessionKey = SessionKey<unknown, unknown>;
 
 /** Returns the plain key of a value. */

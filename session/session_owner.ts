@@ -7,7 +7,7 @@ import type { StoredValuesOf } from "./session_values.ts";
 import type { Expiring } from "./session_warnings.ts";
 
 /**
- * What a session uses of the registry that it is in.
+ * The parts of the registry that its sessions use.
  *
  * The types of sessions and ends are parameters, since both refer to their owner.
  */
@@ -25,7 +25,7 @@ export interface OwnerOf<Session, End> {
   readonly streamLimits: StreamLimits;
   /** Called when a stream of a session has been opened, or closed. */
   noteStreams?(session: Session): void;
-  /** Milliseconds that a replaced token still counts. */
+  /** Milliseconds for which a replaced token is still recognized. */
   readonly renewalGrace: number;
   /** The callbacks that `onEnd` has registered. */
   readonly namedCallbacks: NamedCallbacks<End>;
@@ -54,22 +54,27 @@ export interface OwnerOf<Session, End> {
   };
   /** The most callbacks of one kind that a session may have. */
   readonly maxCallbacks: number;
-  /** Calls a callback of `onEnd`, also again if it fails. */
+  /** Calls a callback of `onEnd`, and calls it again if it fails. */
   callNamed(
     end: End,
     call: { readonly name: string; readonly argument: unknown },
   ): void;
-  /** Notes a change; throws a TypeError if it cannot be kept. */
+  /** Records a change; throws a TypeError if it cannot be stored. */
   changed(session: Session, change: SessionChange): void;
   /** Indexes a session by its principal. */
   indexPrincipal(session: Session, before: string | undefined): void;
   /** Returns whether a session whose deadline has passed may end in this process. */
   mayExpire(session: Session): boolean;
-  /** Returns whether the deadline has passed as far as this process can tell. */
+  /**
+   * Returns whether the deadline has passed here and the store has not confirmed it
+   * yet.
+   */
   isUnderCheck(session: Session): boolean;
-  /** Whether a store keeps the session, also if this process has forgotten it. */
+  /**
+   * Returns whether a store has the session, even if this process has forgotten it.
+   */
   hasRecord(session: Session): boolean;
-  /** Takes an ended session out of the registry. */
+  /** Removes an ended session from the registry. */
   remove(session: Session): void;
   /** Delivers an end to the listeners of all sessions. */
   deliver(end: End): void;

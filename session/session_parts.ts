@@ -22,7 +22,10 @@ export interface SessionParts<Session extends ValuedSession<Session>, End> {
 
 const FIRST_GENERATION = 0;
 
-/** Returns the access part; makes it with the key of the session's only token. */
+/**
+ * Returns the access part; makes it from the session's only token at the first
+ * call.
+ */
 export function openAccess(
   parts: { access?: SessionAccess },
   key: string,
@@ -42,7 +45,7 @@ export function openAccess(
  * Finds a token of a session.
  *
  * @param access Its tokens; undefined while it has only one.
- * @param only The key of that one.
+ * @param only The key of that token.
  * @param key The key to find.
  */
 export function findToken(
@@ -58,7 +61,7 @@ function firstToken(key: string): IssuedToken {
   return { key, generation: FIRST_GENERATION, until: Infinity };
 }
 
-/** Returns whether something in this process waits for the end of the session. */
+/** Returns whether any code in this process waits for the end of the session. */
 export function areObserved<Session extends ValuedSession<Session>, End>(
   parts: SessionParts<Session, End>,
 ): boolean {

@@ -6,13 +6,13 @@ import { type AnySessionKey, nameOf } from "./session_key.ts";
 import { describeIssues, type SchemaResult } from "./standard_schema.ts";
 import { findUnstorable } from "./storable.ts";
 
-/** What sessions in a store do with their values, beyond noting changes. */
+/** The acts on values of sessions in a store, besides recording changes. */
 export interface StoredValuesOf<Session> {
   /**
-   * Notes that the application got an object, which it may change inside.
+   * Records that the application got an object, which it may change inside.
    *
-   * @param isMade Whether a schema has just put the object in the place of what
-   * the store has.
+   * @param isMade Whether a schema has just made the object of the value in the
+   * store.
    */
   noteRead(
     session: Session,
@@ -21,9 +21,10 @@ export interface StoredValuesOf<Session> {
     isMade: boolean,
   ): void;
   /**
-   * Replaces a value by what is computed from it, in one step.
+   * Replaces a value by a new one that is computed from it, in one step.
    *
-   * @param compute Computes the value from that of the session, perhaps again.
+   * @param compute Computes the new value; called again if the value has changed
+   * meanwhile.
    * @throws {TypeError} If no store can keep the value.
    */
   update(
@@ -49,7 +50,9 @@ export interface ValuedSession<Session> {
   };
 }
 
-/** Whether a value is right for a key; a wrong one has a value in its place. */
+/**
+ * Whether a value is valid for a key. If not, it has a value that takes its place.
+ */
 type Verdict =
   | { readonly isRight: true }
   | { readonly isRight: false; readonly fallback: unknown };
@@ -88,7 +91,7 @@ export class SessionValues<Session extends ValuedSession<Session>> {
       ? this.#values.get(key)
       : this.#getByKey(key);
     const name = nameOf(key);
-    // The value in the place of a wrong one is none of the session's.
+    // The value that takes the place of an invalid one is not stored.
     if (this.#values.get(name) === value) this.#noteRead(name, value, false);
     return value;
   }
@@ -103,7 +106,9 @@ export class SessionValues<Session extends ValuedSession<Session>> {
     this.#trust(key);
   }
 
-  /** Whether there is a value; one that the schema refuses does not count. */
+  /**
+   * Returns whether there is a value; one that the schema refuses does not count.
+   */
   has(key: string | AnySessionKey): boolean {
     if (!this.#values.has(nameOf(key))) return false;
     return typeof key === "string" || this.#judge(key).isRight;
@@ -127,7 +132,7 @@ export class SessionValues<Session extends ValuedSession<Session>> {
     return value;
   }
 
-  /** Replaces a value by what `change` makes of a copy of it, in one step. */
+  /** Replaces a value by the result of `change` for a copy of it, in one step. */
   async update(
     key: string | AnySessionKey,
     change: (value: unknown) => unknown,
@@ -135,7 +140,7 @@ export class SessionValues<Session extends ValuedSession<Session>> {
     const name = nameOf(key);
     const session = this.#session;
     const compute = () => {
-      // A change that throws halfway has changed nothing but the copy.
+      // If `change` throws halfway, only the copy has changed.
       const value = change(copyOf(this.#current(key)));
       if (!isPromiseLike(value)) return value;
       Promise.resolve(value).catch(() => {});
@@ -162,7 +167,9 @@ export class SessionValues<Session extends ValuedSession<Session>> {
     return this.#current(key);
   }
 
-  /** Returns a value as it counts under a key; keeps no default. */
+  /**
+   * Returns the valid value of a key, or its default, without storing the default.
+   */
   #current(key: string | AnySessionKey): unknown {
     if (typeof key === "string") return this.#values.get(key);
     if (this.#values.get(key.name) === undefined) return key.defaultValue?.();
@@ -200,7 +207,7 @@ export class SessionValues<Session extends ValuedSession<Session>> {
     return verdict;
   }
 
-  /** Puts what a schema has made of a value in its place. */
+  /** Replaces a value by the output of its schema. */
   #putInPlace(name: string, value: unknown): void {
     this.#values.set(name, value);
     this.#forget(name);

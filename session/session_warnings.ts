@@ -14,14 +14,14 @@ export interface WarningDeadlines {
   remove(entry: number): void;
 }
 
-/** What warnings need of the session that is going to end. */
+/** The parts of a session that its warnings use. */
 export interface WarnedSession {
   readonly site: { readonly clock: Clock };
   /** Ends it if that is due. */
   checkExpired(): boolean;
 }
 
-/** A warning that waits for a session to come near its deadline, each time anew. */
+/** A warning, due once before each deadline of its session. */
 interface Warning extends Expiring {
   /** Milliseconds before the deadline. */
   readonly lead: number;
@@ -32,9 +32,9 @@ interface Warning extends Expiring {
 /**
  * The warnings of one session.
  *
- * Each has an entry of its own in the queue of deadlines. A touch moves it as it
- * moves the session's, by writing a number. After a warning was given, its entry
- * waits forever, until the deadline moves.
+ * Each has an entry of its own in the queue of deadlines. A touch moves it by
+ * writing a number, as it moves the session's own. After a warning, its entry never
+ * comes until the deadline moves.
  */
 export class SessionWarnings {
   readonly #session: WarnedSession;
@@ -48,7 +48,7 @@ export class SessionWarnings {
     this.#queue = queue;
   }
 
-  /** How many there are. */
+  /** The number of warnings. */
   get size(): number {
     return this.#warnings.size;
   }
@@ -57,7 +57,7 @@ export class SessionWarnings {
    * Calls a function `lead` milliseconds before each deadline, or in the next
    * turn if the deadline is nearer.
    *
-   * @returns a function that takes the warning back.
+   * @returns a function that removes the warning.
    */
   add(lead: number, callback: () => void, now: number): () => void {
     const session = this.#session;
@@ -71,7 +71,7 @@ export class SessionWarnings {
         try {
           isOver = session.checkExpired();
         } finally {
-          // A session under check may stay, and be warned of again.
+          // A session under check may live on; then it is warned again.
           if (warning.entry !== 0) {
             queue.move(warning.entry, Infinity, clock.now());
           }
@@ -93,7 +93,7 @@ export class SessionWarnings {
     for (const warning of this.#warnings) this.#place(warning, deadline, now);
   }
 
-  /** Takes back all warnings: the session has ended. */
+  /** Removes all warnings: the session has ended. */
   clear(): void {
     for (const warning of this.#warnings) this.#remove(warning);
     this.#warnings.clear();
@@ -115,7 +115,7 @@ export class SessionWarnings {
 /**
  * Returns the milliseconds before the end for a number of seconds.
  *
- * @throws {TypeError} If the seconds are no number.
+ * @throws {TypeError} If the seconds are not a number.
  * @throws {RangeError} If they are not finite, or not above 0.
  */
 export function leadOf(seconds: unknown): number {

@@ -11,14 +11,16 @@ export interface StandardSchemaV1<Input = unknown, Output = Input> {
     readonly version: 1;
     /** The name of the library. */
     readonly vendor: string;
-    /** Checks a value: answers the value to use, or the faults of this one. */
+    /**
+     * Checks a value, and returns the value to use or the faults of the given one.
+     */
     readonly validate: (value: unknown) =>
       | { readonly value: Output; readonly issues?: undefined }
       | {
         readonly issues: readonly {
           /** The fault, in words. */
           readonly message: string;
-          /** Where it is in the value. */
+          /** The place of the fault in the value. */
           readonly path?:
             | readonly (PropertyKey | { readonly key: PropertyKey })[]
             | undefined;
@@ -32,7 +34,7 @@ export interface StandardSchemaV1<Input = unknown, Output = Input> {
   };
 }
 
-/** The answer of a schema that answers at once. */
+/** The result of a schema that is not asynchronous. */
 export type SchemaResult = Exclude<
   ReturnType<StandardSchemaV1["~standard"]["validate"]>,
   Promise<unknown>

@@ -2,15 +2,15 @@ import { describe, visible } from "../base/describe.ts";
 
 /** The part of a value that no store can keep. */
 export interface Unstorable {
-  /** Where it is in the value: `value.items[2]`. */
+  /** Its place in the value: `value.items[2]`. */
   readonly path: string;
-  /** What it is, for an error: "a function", "an instance of Cart". */
+  /** Its kind, for an error: "a function", "an instance of Cart". */
   readonly kind: string;
-  /** Whether it is bytes that were transferred, to a worker for example. */
+  /** Whether the part is a buffer that was transferred, to a worker for example. */
   readonly isTransferred?: boolean;
 }
 
-/** Whose instances a structured clone copies without loss. */
+/** The classes whose instances a structured clone copies without loss. */
 const COPIED: ReadonlySet<unknown> = new Set<unknown>([
   ...[Object, Array, Map, Set, Date, RegExp, Boolean, Number, String, BigInt],
   ...[Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError],
@@ -58,7 +58,7 @@ function findIn(
   if (prototype !== null && !COPIED.has(prototype)) {
     return { path, kind: kindOf(value) };
   }
-  // The bytes are not looked at one by one.
+  // The bytes need no check.
   if (ArrayBuffer.isView(value)) {
     return value.buffer instanceof ArrayBuffer
       ? findTransferred(value.buffer, path)
@@ -107,7 +107,7 @@ function findInProperties(
   return undefined;
 }
 
-/** Whether a structured clone copies a property: other kinds of objects lose it. */
+/** Returns whether a structured clone copies a property of an object. */
 function isCopied(value: object, key: string): boolean {
   if (value instanceof Error) return key === "message" || key === "cause";
   const prototype = Object.getPrototypeOf(value);
@@ -116,7 +116,10 @@ function isCopied(value: object, key: string): boolean {
       Array.isArray(value));
 }
 
-/** Whether a property comes with the kind of an object. */
+/**
+ * Returns whether a property belongs to every object of the kind, as an array's
+ * length.
+ */
 function isBuiltIn(value: object, key: string): boolean {
   if (value instanceof Error) return key === "stack";
   if (value instanceof String) return true;

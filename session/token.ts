@@ -1,4 +1,7 @@
-/** Whether two secrets are equal, in a time that depends on the length only. */
+/**
+ * Returns whether two secrets are equal, in a time that depends on their length
+ * only.
+ */
 export function isSameSecret(one: string, other: string): boolean {
   if (one.length !== other.length) return false;
   let difference = 0;

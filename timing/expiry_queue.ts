@@ -43,10 +43,10 @@ export class ExpiryQueue<T> {
   readonly #onDue: (item: T, now: number) => void;
   readonly #wheel = new TimingWheel<T>();
   readonly #overdue: number;
-  /** No slot begins before the time for which it is set. */
+  /** Set so that no slot begins before it rings. */
   readonly #alarm: Alarm;
   #isRunning = false;
-  /** The time at which the alarm rang last. */
+  /** The last time at which the alarm rang. */
   #rangAt = 0;
 
   /**
@@ -93,7 +93,10 @@ export class ExpiryQueue<T> {
     return this.#wheel.dueOf(entry);
   }
 
-  /** Changes the deadline of an entry; a later one is only written down. */
+  /**
+   * Changes the deadline of an entry. A later one costs only the writing of a
+   * number.
+   */
   move(entry: number, deadline: number, now: number): void {
     const mustMove = this.#wheel.setDue(entry, deadline);
     if (now >= this.#alarm.time + this.#overdue) this.#ringLate(now);
@@ -125,7 +128,7 @@ export class ExpiryQueue<T> {
     this.#alarm.setFor(Math.min(time, now + LONGEST_WAIT), now);
   }
 
-  /** Does what the timer should have done. */
+  /** Does the work of a timer that is late. */
   #ringLate(now: number): void {
     this.#alarm.clear();
     this.#rangAt = now;
