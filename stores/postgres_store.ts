@@ -6,17 +6,16 @@
 
 import "../persistence/stored_backend.ts";
 import {
-  decodeDeadLetter,
-  decodeEnd,
   decodeSession,
   decodeTimes,
   encodeChanges,
   type EncodedSession,
   encodeNewSession,
-  encodeProgress,
   encodeText,
 } from "./postgres/codec.ts";
-import { FunctionRunner, refuseUnfit } from "./postgres/function_runner.ts";
+import { PostgresEnds } from "./postgres/ends.ts";
+import { FunctionRunner } from "./postgres/function_runner.ts";
+import { checkPostgres } from "./postgres/health_check.ts";
 import { PostgresNotifications } from "./postgres/notifications.ts";
 import {
   checkedOptions,
@@ -44,9 +43,6 @@ import type {
 export * from "./postgres/client.ts";
 export { migrationOf as postgresSchema } from "./postgres/schema.ts";
 export type { PostgresStoreOptions };
-
-/** Milliseconds by which clocks may differ before it is reported. */
-const CLOCK_TOLERANCE = 1000;
 
 /**
  * A {@linkcode SessionStore} in PostgreSQL 14 or later.
@@ -77,6 +73,7 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
   readonly #touchThrottle: number;
   readonly #runner: FunctionRunner;
   readonly #notifications: PostgresNotifications;
+  readonly #ends: PostgresEnds;
 
   /**
    * Creates a store; nothing is sent yet.
@@ -94,6 +91,7 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
       schema,
       (messages) => this.#runner.run("notify", "notify nodes", [messages]),
     );
+    this.#ends = new PostgresEnds(this.#runner, this.#notifications);
   }
 
   /** {@inheritDoc SessionStore.create} */
@@ -170,20 +168,12 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
   }
 
   /** {@inheritDoc SessionStore.end} */
-  async end(
+  end(
     uid: string,
     reason: string,
-    { lease }: Claimant,
+    claimant: Claimant,
   ): Promise<ClaimedEnd | undefined> {
-    const answer = await this.#runner.run(
-      "end_session",
-      `end session "${uid}"`,
-      [uid, encodeText(reason), lease],
-    );
-    if (answer === null) return undefined;
-    const end = decodeEnd(JSON.parse(answer));
-    this.#notifications.notifyEnd({ uid, reason, at: end.at });
-    return end;
+    return this.#ends.end(uid, reason, claimant);
   }
 
   /**
@@ -191,50 +181,28 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
    *
    * It is one statement, whether or not there is something to claim.
    */
-  async claim({ lease }: Claimant, limit: number): Promise<Claims> {
-    const answer = await this.#runner.run("claim_ends", "claim ends", [
-      lease,
-      limit,
-    ]);
-    const { ends, nextIn } = JSON.parse(answer!) as {
-      ends: EncodedSession[];
-      nextIn: number | string;
-    };
-    const claimed = ends.map(decodeEnd);
-    for (const end of claimed) {
-      if (end.attempt === 1) {
-        const { session: { uid }, reason, at } = end;
-        this.#notifications.notifyEndHere({ uid, reason, at });
-      }
-    }
-    return { ends: claimed, nextIn: Number(nextIn) };
+  claim(claimant: Claimant, limit: number): Promise<Claims> {
+    return this.#ends.claim(claimant, limit);
   }
 
   /** {@inheritDoc SessionStore.renew} */
   renew(uid: string, fence: string, lease: number): Promise<boolean> {
-    const verb = `renew the claim of session "${uid}"`;
-    return this.#isDone("renew_claim", verb, [uid, fence, lease]);
+    return this.#ends.renew(uid, fence, lease);
   }
 
   /** {@inheritDoc SessionStore.acknowledge} */
   acknowledge(uid: string, fence: string): Promise<boolean> {
-    const verb = `acknowledge the end of session "${uid}"`;
-    return this.#isDone("acknowledge_end", verb, [uid, fence]);
+    return this.#ends.acknowledge(uid, fence);
   }
 
   /** {@inheritDoc SessionStore.release} */
-  async release(
+  release(
     uid: string,
     fence: string,
     delay: number,
     progress?: EndProgress,
   ): Promise<boolean> {
-    const verb = `release the end of session "${uid}"`;
-    const rest = encodeProgress(progress);
-    const values = [uid, fence, delay, rest];
-    const isDone = await this.#isDone("release_end", verb, values);
-    if (isDone) this.#notifications.notifyDueEarlier();
-    return isDone;
+    return this.#ends.release(uid, fence, delay, progress);
   }
 
   /** {@inheritDoc SessionStore.deadLetter} */
@@ -244,36 +212,27 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
     why: string,
     progress?: EndProgress,
   ): Promise<boolean> {
-    const verb = `make a dead letter of the end of session "${uid}"`;
-    const values = [uid, fence, encodeText(why), encodeProgress(progress)];
-    return this.#isDone("make_dead_letter", verb, values);
+    return this.#ends.deadLetter(uid, fence, why, progress);
   }
 
   /** Lists the dead letters, the earliest end first. */
-  async listDeadLetters(): Promise<DeadLetter[]> {
-    const verb = "list the dead letters";
-    const answer = await this.#runner.run("list_dead_letters", verb, []);
-    const letters = JSON.parse(answer ?? "[]") as EncodedSession[];
-    return letters.map(decodeDeadLetter);
+  listDeadLetters(): Promise<DeadLetter[]> {
+    return this.#ends.listDeadLetters();
   }
 
   /** {@inheritDoc SessionStore.retryDeadLetter} */
-  async retryDeadLetter(uid: string): Promise<boolean> {
-    const verb = `retry the end of session "${uid}"`;
-    const isDone = await this.#isDone("retry_dead_letter", verb, [uid]);
-    if (isDone) this.#notifications.notifyDueEarlier();
-    return isDone;
+  retryDeadLetter(uid: string): Promise<boolean> {
+    return this.#ends.retryDeadLetter(uid);
   }
 
   /** {@inheritDoc SessionStore.deleteDeadLetter} */
   deleteDeadLetter(uid: string): Promise<boolean> {
-    const verb = `delete the dead letter of session "${uid}"`;
-    return this.#isDone("delete_dead_letter", verb, [uid]);
+    return this.#ends.deleteDeadLetter(uid);
   }
 
   /** {@inheritDoc SessionStore.nextIn} */
-  async nextIn(): Promise<number> {
-    return Number(await this.#runner.run("next_in", "look for ends", []));
+  nextIn(): Promise<number> {
+    return this.#ends.nextIn();
   }
 
   /** {@inheritDoc SessionStore.uidsOf} */
@@ -313,26 +272,7 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
    */
   async check(): Promise<readonly string[]> {
     try {
-      const asked = Date.now();
-      const facts = await this.#runner.inspect();
-      const answered = Date.now();
-      refuseUnfit(facts);
-      await this.#runner.prepare();
-      const sentences: string[] = [];
-      const off = facts.now - (asked + answered) / 2;
-      if (Math.abs(off) > CLOCK_TOLERANCE + (answered - asked) / 2) {
-        sentences.push(
-          `The clock of Postgres is ${Math.round(Math.abs(off) / 1000)} s ${
-            off > 0 ? "ahead of" : "behind"
-          } this machine's: sessions end by the clock of Postgres, and times are shown by it`,
-        );
-      }
-      if (!facts.isDurable) {
-        sentences.push(
-          "Postgres does not wait for its disk: after a crash the last writes are lost, and sessions that ended since then are back: set fsync and synchronous_commit to on",
-        );
-      }
-      return sentences;
+      return await checkPostgres(this.#runner);
     } catch (error) {
       throw this.#runner.failureTo("check Postgres", error);
     }
@@ -341,14 +281,6 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
   /** Stops all watching; the client stays open, as it is the user's. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#notifications.stop();
-  }
-
-  async #isDone(
-    name: string,
-    verb: string,
-    values: readonly (string | number | null)[],
-  ): Promise<boolean> {
-    return await this.#runner.run(name, verb, values) === "1";
   }
 
   #encode(verb: string, encode: () => string): string {

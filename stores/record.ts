@@ -40,16 +40,20 @@
  * @module
  */
 
+import {
+  accessAfter,
+  callbacksAfter,
+  fade,
+  timeBefore,
+  valuesAfter,
+} from "./record_changes.ts";
 import type {
-  AccessChange,
   CommitConditions,
   LoadOptions,
   NewSession,
   SessionChanges,
   SessionTimes,
-  StoredCallback,
   StoredSession,
-  StoredToken,
 } from "./stored_session.ts";
 
 /**
@@ -259,46 +263,6 @@ function isLastTouch(
   return touch?.touchedAt === touchedAt && touch.before === touchedBefore;
 }
 
-function accessAfter(
-  record: SessionRecord,
-  access: AccessChange,
-  now: number,
-): Partial<SessionRecord> {
-  const { principal, generation, loginAge, grace, tokens } = access;
-  const untils = new Map(record.tokens.map(({ hash, until }) => [hash, until]));
-  const all = tokens.map(({ hash, generation }) => ({
-    hash,
-    generation,
-    until: untils.get(hash) ?? Infinity,
-  }));
-  return {
-    principal: principal ?? undefined,
-    generation,
-    loginGeneration: access.loginGeneration,
-    isRenewalDue: access.isRenewalDue,
-    isRemembered: access.isRemembered,
-    authenticatedAt: timeBefore(now, loginAge) ?? record.authenticatedAt,
-    tokens: fade(all, generation, now + grace),
-  };
-}
-
-/** Sets when the tokens of earlier generations stop counting, once for each. */
-function fade(
-  tokens: readonly StoredToken[],
-  generation: number,
-  until: number,
-): StoredToken[] {
-  return tokens.map((token) =>
-    token.generation < generation && token.until === Infinity
-      ? { ...token, until }
-      : token
-  );
-}
-
-function timeBefore(now: number, age: number | undefined): number | undefined {
-  return age === undefined ? undefined : now - age;
-}
-
 function withDeadline(
   record: SessionRecord,
   { touchThrottle = 0 }: RecordContext,
@@ -310,42 +274,4 @@ function withDeadline(
 function absoluteEndOf(record: SessionRecord): number {
   const { createdAt, authenticatedAt, absoluteTimeout } = record;
   return (authenticatedAt ?? createdAt) + absoluteTimeout;
-}
-
-function valuesAfter(
-  values: ReadonlyMap<string, string>,
-  changes: ReadonlyMap<string, string | undefined>,
-): Map<string, string> {
-  const all = new Map(values);
-  for (const [key, value] of changes) {
-    if (value === undefined) all.delete(key);
-    else all.set(key, value);
-  }
-  return all;
-}
-
-function callbacksAfter(
-  callbacks: readonly StoredCallback[],
-  { addedCallbacks, removedCallbacks }: SessionChanges,
-): readonly StoredCallback[] {
-  if (addedCallbacks === undefined && removedCallbacks === undefined) {
-    return callbacks;
-  }
-  const all = [...callbacks];
-  for (const added of addedCallbacks ?? []) {
-    const at = all.findIndex((one) =>
-      one.id === added.id || one.id === "" && isSameCall(one, added)
-    );
-    all.splice(at === -1 ? all.length : at, 1, added);
-  }
-  return all.filter((one) =>
-    !removedCallbacks?.some((removed) =>
-      one.id === removed.id && isSameCall(one, removed)
-    )
-  );
-}
-
-/** Returns whether two callbacks have the same name and argument. */
-function isSameCall(one: StoredCallback, other: StoredCallback): boolean {
-  return one.name === other.name && one.argument === other.argument;
 }

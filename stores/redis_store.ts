@@ -6,34 +6,13 @@
 
 import "../persistence/stored_backend.ts";
 import { NotificationChannel } from "./redis/channel.ts";
-import { encodeText, listOf, numberOf, textsOf } from "./redis/encoding.ts";
 import { RedisClaims } from "./redis/end_claims.ts";
 import { RedisEnds } from "./redis/ends.ts";
 import { checkRedis } from "./redis/health_check.ts";
 import { RedisNotifications } from "./redis/notifications.ts";
 import { checkedOptions, type RedisStoreOptions } from "./redis/options.ts";
-import {
-  decodeSession,
-  decodeTimes,
-  encodeCommit,
-  encodeFacts,
-  encodePrincipal,
-  fieldsOf,
-  isGrowing,
-} from "./redis/record_codec.ts";
-import {
-  CHANNEL,
-  failureTo,
-  type ScriptCall,
-  ScriptRunner,
-} from "./redis/script_runner.ts";
-import {
-  COMMIT,
-  COMMIT_SMALL,
-  CREATE,
-  LOAD,
-  TAKE,
-} from "./redis/session_scripts.ts";
+import { failureTo, ScriptRunner } from "./redis/script_runner.ts";
+import { RedisSessions } from "./redis/sessions.ts";
 import { type RedisPart, ShardGroup } from "./redis/shard_group.ts";
 import { Shards } from "./redis/shards.ts";
 import type {
@@ -94,10 +73,8 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   readonly parts: readonly RedisPart[];
   readonly #options: Required<RedisStoreOptions>;
   readonly #channel: NotificationChannel;
-  /** Milliseconds. */
-  readonly #touchThrottle: number;
   readonly #shards: Shards;
-  readonly #runner: ScriptRunner;
+  readonly #sessions: RedisSessions;
   readonly #ends: RedisEnds;
   readonly #all: ShardGroup;
   readonly #notifications: RedisNotifications;
@@ -116,7 +93,7 @@ export class RedisStore implements SessionStore, AsyncDisposable {
     const { due } = shards.all[0]!;
     const channel = new NotificationChannel(client, prefix, due);
     this.#channel = channel;
-    const runner = this.#runner = new ScriptRunner(
+    const runner = new ScriptRunner(
       client,
       channel,
       checked.replicas,
@@ -129,7 +106,7 @@ export class RedisStore implements SessionStore, AsyncDisposable {
       { shards, claims },
     );
     const tools = { runner, claims, ends, notifications };
-    this.#touchThrottle = checked.touchThrottle * 1000;
+    this.#sessions = new RedisSessions(runner, shards, checked.touchThrottle);
     this.#all = new ShardGroup("all shards", shards.all, tools);
     this.parts = shards.all.map((shard) =>
       new ShardGroup(`shard ${shard.index}`, [shard], tools)
@@ -142,83 +119,30 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   }
 
   /** {@inheritDoc SessionStore.create} */
-  async create(session: NewSession): Promise<SessionTimes | undefined> {
-    const { uid } = session;
-    const { key, takenKey, shard } = this.#shards.placeOf(uid);
-    const list = textsOf(
-      await this.#runner.run(CREATE, `create session "${uid}"`, {
-        keys: [key, shard.due, shard.principals, takenKey],
-        args: [...this.#argumentsOf(session), ...encodeFacts(session)],
-      }),
-    );
-    if (list.length === 0) return undefined;
-    await this.#runner.replicate(`create session "${uid}"`, key);
-    return decodeTimes(list);
+  create(session: NewSession): Promise<SessionTimes | undefined> {
+    return this.#sessions.create(session);
   }
 
   /** {@inheritDoc SessionStore.take} */
-  async take(
+  take(
     session: NewSession,
     replaces?: number,
   ): Promise<SessionTimes | undefined> {
-    const { uid } = session;
-    const { key, shard } = this.#shards.placeOf(uid);
-    const list = textsOf(
-      await this.#runner.run(TAKE, `take "${uid}"`, {
-        keys: [key, shard.due, shard.principals, shard.fence],
-        args: [
-          ...this.#argumentsOf(session),
-          ...[replaces, ...encodeFacts(session)],
-        ],
-      }),
-    );
-    if (list.length === 0) return undefined;
-    await this.#runner.replicate(`take "${uid}"`, key);
-    return decodeTimes(list);
+    return this.#sessions.take(session, replaces);
   }
 
   /** {@inheritDoc SessionStore.load} */
-  async load(
-    uid: string,
-    options: LoadOptions,
-  ): Promise<LoadedSession | undefined> {
-    const { tokenHash, touch, grace } = options;
-    const { key, name, shard } = this.#shards.placeOf(uid);
-    const hash = encodeText(tokenHash);
-    const [now, before, fields] = listOf(
-      await this.#runner.run(LOAD, `load session "${uid}"`, {
-        keys: [key, shard.due],
-        args: [
-          ...[name, this.#touchThrottle, hash],
-          ...[touch ? "1" : "", grace, CHANNEL],
-        ],
-      }),
-    );
-    if (now === undefined) return undefined;
-    return {
-      ...decodeSession(uid, fieldsOf(textsOf(fields)), numberOf(now)),
-      touchedBefore: numberOf(before),
-    };
+  load(uid: string, options: LoadOptions): Promise<LoadedSession | undefined> {
+    return this.#sessions.load(uid, options);
   }
 
   /** {@inheritDoc SessionStore.commit} */
-  async commit(
+  commit(
     uid: string,
     changes: SessionChanges,
     conditions?: CommitConditions,
   ): Promise<CommitTimes | undefined> {
-    const { key, name, shard } = this.#shards.placeOf(uid);
-    const script = isGrowing(changes) ? COMMIT : COMMIT_SMALL;
-    const list = textsOf(
-      await this.#runner.run(script, `change session "${uid}"`, {
-        keys: [key, shard.due, shard.principals],
-        args: [
-          ...[name, this.#touchThrottle, CHANNEL],
-          ...encodeCommit(changes, conditions),
-        ],
-      }),
-    );
-    return list.length === 0 ? undefined : decodeTimes(list);
+    return this.#sessions.commit(uid, changes, conditions);
   }
 
   /** {@inheritDoc SessionStore.end} */
@@ -344,17 +268,6 @@ export class RedisStore implements SessionStore, AsyncDisposable {
         ? error
         : failureTo("check Redis", error);
     }
-  }
-
-  /** Returns the arguments of a creation before the fields. */
-  #argumentsOf(session: NewSession): ScriptCall["args"] {
-    const { uid, age, idle, loginAge, principal } = session;
-    const { sessionTimeout, absoluteTimeout } = session;
-    return [
-      ...[this.#shards.placeOf(uid).name, this.#touchThrottle, CHANNEL],
-      ...[age, idle, loginAge, sessionTimeout, absoluteTimeout],
-      encodePrincipal(principal),
-    ];
   }
 
   /** Stops all watching; the client stays open, as it is the user's. */

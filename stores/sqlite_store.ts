@@ -6,25 +6,11 @@
 
 import "../persistence/stored_backend.ts";
 import type { Clock } from "../base/clock.ts";
-import { fenceAfter } from "../base/ids.ts";
-import {
-  commitRecord,
-  createRecord,
-  givesWay,
-  isMoreThanTimes,
-  loadRecord,
-  type SessionRecord,
-  timesOf,
-} from "./record.ts";
 import { SqliteDatabase } from "./sqlite/database.ts";
 import { SqliteEnds } from "./sqlite/ends.ts";
 import { checkedOptions, type SqliteStoreOptions } from "./sqlite/options.ts";
-import { columnsOf, isOver, recordOf, type Row } from "./sqlite/row.ts";
-import {
-  isOne,
-  prepareStatements,
-  type Statements,
-} from "./sqlite/statements.ts";
+import { SqliteSessions } from "./sqlite/sessions.ts";
+import { prepareStatements, type Statements } from "./sqlite/statements.ts";
 import type {
   ChangeNotification,
   Claimant,
@@ -82,9 +68,9 @@ const LARGE_LOG = 64_000_000;
  */
 export class SqliteStore implements SessionStore, Disposable {
   readonly #clock: Clock;
-  readonly #touchThrottle: number;
   readonly #database: SqliteDatabase;
   readonly #statements: Statements;
+  readonly #sessions: SqliteSessions;
   readonly #ends: SqliteEnds;
 
   /**
@@ -100,62 +86,27 @@ export class SqliteStore implements SessionStore, Disposable {
       options,
     );
     this.#clock = clock;
-    this.#touchThrottle = touchThrottle;
-    this.#database = new SqliteDatabase(path, limits);
-    const statements = this.#statements = prepareStatements(this.#database);
-    const parts = { clock, statements, interval };
-    this.#ends = new SqliteEnds(this.#database, parts);
+    const database = this.#database = new SqliteDatabase(path, limits);
+    const statements = this.#statements = prepareStatements(database);
+    const ends = { clock, statements, interval };
+    const { notifications } = this.#ends = new SqliteEnds(database, ends);
+    const sessions = { clock, statements, touchThrottle, notifications };
+    this.#sessions = new SqliteSessions(database, sessions);
   }
 
   /** {@inheritDoc SessionStore.create} */
   create(session: NewSession): SessionTimes | undefined {
-    const times = this.#database.write("create a session in", () => {
-      const now = this.#clock.now();
-      return this.#insert(createRecord(session, this.#optionsAt(now)), now);
-    });
-    if (times !== undefined) this.#ends.notifications.notifyDue(times.deadline);
-    return times;
+    return this.#sessions.create(session);
   }
 
   /** {@inheritDoc SessionStore.take} */
   take(session: NewSession, replaces?: number): SessionTimes | undefined {
-    const times = this.#database.write("take a hold in", () => {
-      const { uid } = session;
-      const row = this.#statements.selectFacts.get(uid) as Row | undefined;
-      const now = this.#clock.now();
-      const record = row && recordOf(row);
-      const hasEnded = row === undefined || isOver(row, now);
-      if (!givesWay(record, hasEnded, replaces)) return undefined;
-      if (row !== undefined) this.#statements.deleteHold.run(row.id);
-      this.#statements.freeUid.run(uid);
-      const { number } = this.#statements.nextFence.get(fenceAfter(0, now))!;
-      const version = Number(number);
-      const hold = createRecord(session, this.#optionsAt(now));
-      return this.#insert({ ...hold, version }, now);
-    });
-    if (times !== undefined) this.#ends.notifications.notifyDue(times.deadline);
-    return times;
+    return this.#sessions.take(session, replaces);
   }
 
   /** {@inheritDoc SessionStore.load} */
   load(uid: string, options: LoadOptions): LoadedSession | undefined {
-    let changed: SessionTimes | undefined;
-    const loaded = this.#database.try("load a session from", () => {
-      for (;;) {
-        const row = this.#statements.select.get(uid) as Row | undefined;
-        const now = this.#clock.now();
-        if (row === undefined || isOver(row, now)) return undefined;
-        const record = recordOf(row);
-        const after = loadRecord(record, options, this.#optionsAt(now));
-        if (after === record || this.#update(row, after)) {
-          if (after.version !== record.version) changed = timesOf(after, now);
-          return { ...after, now, touchedBefore: record.touchedAt };
-        }
-        // Another process has changed the session since it was read.
-      }
-    });
-    if (changed !== undefined) this.#notifyChange(uid, changed);
-    return loaded;
+    return this.#sessions.load(uid, options);
   }
 
   /** {@inheritDoc SessionStore.commit} */
@@ -164,37 +115,7 @@ export class SqliteStore implements SessionStore, Disposable {
     changes: SessionChanges,
     conditions?: CommitConditions,
   ): CommitTimes | undefined {
-    const times = this.#database.write(
-      "commit a session to",
-      (): CommitTimes | undefined => {
-        const now = this.#clock.now();
-        const row = this.#statements.selectFacts.get(uid) as Row | undefined;
-        if (row === undefined || isOver(row, now)) return undefined;
-        const record = recordOf(row);
-        const options = { ...this.#optionsAt(now), conditions };
-        const after = commitRecord(record, changes, options);
-        if (after === undefined) {
-          return { ...timesOf(record, now), isRefused: true };
-        }
-        this.#update(row, after);
-        if (changes.values !== undefined) {
-          this.#setValues(
-            row.id,
-            changes.values,
-          );
-        }
-        if (after.version !== record.version) {
-          this.#ends.notifications.writeChange(after, now);
-        }
-        return timesOf(after, now);
-      },
-    );
-    if (times === undefined) return undefined;
-    this.#ends.notifications.notifyDue(times.deadline);
-    if (isMoreThanTimes(changes) && !times.isRefused) {
-      this.#ends.notifications.notifyChange({ uid, version: times.version });
-    }
-    return times;
+    return this.#sessions.commit(uid, changes, conditions);
   }
 
   /** {@inheritDoc SessionStore.end} */
@@ -320,68 +241,5 @@ export class SqliteStore implements SessionStore, Disposable {
   /** Closes the database. */
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  /** Notifies of a token that has taken effect; it is no transaction of its own. */
-  #notifyChange(uid: string, { version, now }: SessionTimes): void {
-    const { notifications } = this.#ends;
-    notifications.notifyChange({ uid, version });
-    try {
-      notifications.writeChange({ uid, version }, now);
-    } catch {
-      // Notifications are hints, and the load has succeeded.
-    }
-  }
-
-  #optionsAt(now: number): { now: number; touchThrottle: number } {
-    return { now, touchThrottle: this.#touchThrottle };
-  }
-
-  /** Writes a new record, unless its uid is taken. */
-  #insert(record: SessionRecord, now: number): SessionTimes | undefined {
-    const { uid, isSecure, createdAt } = record;
-    const { changes, lastInsertRowid } = this.#statements.insert.run({
-      ...columnsOf(record),
-      uid,
-      isSecure: isSecure ? 1 : 0,
-      createdAt,
-      now,
-    });
-    if (changes === 0) return undefined;
-    this.#setValues(lastInsertRowid, record.values);
-    return timesOf(record, now);
-  }
-
-  /** Writes a record, unless another process has changed it since it was read. */
-  #update(read: Row, after: SessionRecord): boolean {
-    const { touchedAt, touchedBefore, deadline } = after;
-    const asRead = {
-      id: read.id,
-      readTouchedAt: read.touchedAt,
-      readTouchedBefore: read.touchedBefore,
-      readVersion: read.version,
-    };
-    const isTouch = after.version === read.version;
-    return isOne(
-      isTouch
-        ? this.#statements.touch.run({
-          ...asRead,
-          touchedAt,
-          touchedBefore,
-          deadline,
-        })
-        : this.#statements.update.run({ ...asRead, ...columnsOf(after) }),
-    );
-  }
-
-  #setValues(
-    id: number | bigint,
-    values: ReadonlyMap<string, string | undefined>,
-  ): void {
-    for (const [key, value] of values) {
-      const text = JSON.stringify(key);
-      if (value === undefined) this.#statements.deleteValue.run(id, text);
-      else this.#statements.setValue.run(id, text, JSON.stringify(value));
-    }
   }
 }

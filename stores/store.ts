@@ -10,6 +10,14 @@
 
 import type { MaybePromise } from "../base/promises.ts";
 import type {
+  Claimant,
+  ClaimedEnd,
+  Claims,
+  DeadLetter,
+  EndProgress,
+} from "./claimed_end.ts";
+import type { ChangeNotification, EndNotification } from "./notification.ts";
+import type {
   CommitConditions,
   CommitTimes,
   LoadedSession,
@@ -17,11 +25,11 @@ import type {
   NewSession,
   SessionChanges,
   SessionTimes,
-  StoredCallback,
-  StoredSession,
 } from "./stored_session.ts";
 
 export type { MaybePromise };
+export type * from "./claimed_end.ts";
+export type * from "./notification.ts";
 export type * from "./stored_session.ts";
 
 /**
@@ -35,90 +43,6 @@ export type * from "./stored_session.ts";
  *   and deleted, and uids that stay taken for a minute.
  */
 export const STORE_CONTRACT = 2;
-
-/** A node that delivers an end, and for how long it reserves the end. */
-export interface Claimant {
-  /** Names the node; different each time that a node starts. */
-  readonly owner: string;
-  /** Milliseconds until another node may claim the end, unless renewed. */
-  readonly lease: number;
-}
-
-/** An end that the claimant has to deliver. */
-export interface ClaimedEnd {
-  /** The session as it was at its end; `now` is the time of the claim. */
-  readonly session: StoredSession;
-  /** Why the session ended: "idle" or "absolute" if its deadline passed. */
-  readonly reason: string;
-  /**
-   * When the session ended, in UNIX milliseconds of the store. It is the
-   * deadline if that passed, however late the end is claimed.
-   */
-  readonly at: number;
-  /** Counts the claims of this end, from 1. */
-  readonly attempt: number;
-  /**
-   * Names this claim. A later claim has another fence, and from then on every
-   * call with this one is refused.
-   */
-  readonly fence: string;
-  /**
-   * Whether the listeners of all sessions have been called for this end, as an
-   * {@linkcode EndProgress} says.
-   *
-   * @default {false}
-   */
-  readonly areListenersDone?: boolean;
-  /**
-   * When the store got the first {@linkcode EndProgress} of this end, in UNIX
-   * milliseconds of the store; undefined while there is none.
-   */
-  readonly failingSince?: number | undefined;
-}
-
-/** The part of an end that is left after some of its callbacks have failed. */
-export interface EndProgress {
-  /** Whether the listeners of all sessions have been called. */
-  readonly areListenersDone: boolean;
-  /** The named callbacks that are left; they replace those of the session. */
-  readonly callbacks: readonly StoredCallback[];
-}
-
-/** An end that could not be delivered, kept for a person to look at. */
-export interface DeadLetter extends Omit<ClaimedEnd, "fence"> {
-  /** The error, in words. */
-  readonly why: string;
-}
-
-/** The answer of {@linkcode SessionStore.claim}. */
-export interface Claims {
-  /** The claimed ends, the earliest due first. */
-  readonly ends: readonly ClaimedEnd[];
-  /**
-   * Milliseconds until more can be claimed, as of `nextIn()`; 0 if there is more
-   * now. A store that several nodes claim from may add a little, so that they do
-   * not all claim at once.
-   */
-  readonly nextIn: number;
-}
-
-/** The end of a session in any node. */
-export interface EndNotification {
-  /** The session that has ended. */
-  readonly uid: string;
-  /** Why the session ended. */
-  readonly reason: string;
-  /** When the session ended, in UNIX milliseconds of the store. */
-  readonly at: number;
-}
-
-/** A change of a session that raised its version, in any node. */
-export interface ChangeNotification {
-  /** The session that was changed. */
-  readonly uid: string;
-  /** The version since the change. */
-  readonly version: number;
-}
 
 /**
  * A part of a store that can be away while the others are not: the sessions on

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { TAKE_UID } from "./session_functions.ts";
+import { TAKE_UID } from "./record_functions.ts";
 
 /** The most sessions of one claim whose `due` is brought up to date. */
 const MOST_MOVED = 1000;

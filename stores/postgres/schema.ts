@@ -13,6 +13,7 @@
 
 import { END_FUNCTIONS } from "./end_functions.ts";
 import { HOLD_FUNCTIONS } from "./hold_functions.ts";
+import { RECORD_FUNCTIONS } from "./record_functions.ts";
 import { SESSION_FUNCTIONS } from "./session_functions.ts";
 
 /**
@@ -86,7 +87,7 @@ CREATE TABLE @.curfew_hold_fence (
   id integer PRIMARY KEY,
   number bigint NOT NULL
 );
-` + SESSION_FUNCTIONS + HOLD_FUNCTIONS + END_FUNCTIONS,
+` + RECORD_FUNCTIONS + SESSION_FUNCTIONS + HOLD_FUNCTIONS + END_FUNCTIONS,
 ];
 
 /** The version of the schema that this package needs. */

@@ -1,0 +1,142 @@
+import { Multimap } from "../../base/multimap.ts";
+import { DueQueue } from "../due_queue.ts";
+import type { LeaseStart } from "../lease_clock.ts";
+import { type SessionRecord, uidTakenUntil } from "../record.ts";
+import type { ClaimedEnd } from "../store.ts";
+import { TakenUids } from "../taken_uids.ts";
+import type { Watchers } from "../watchers.ts";
+
+/** A session, and its end once it has ended. */
+export interface Entry {
+  record: SessionRecord;
+  /** The row in the queue: due at the deadline, or when a lease runs out. */
+  row: number;
+  end: MemoryEnd | undefined;
+  /** The lease of a claimed end. */
+  lease?: { readonly start: LeaseStart; readonly length: number } | undefined;
+}
+
+/** An end, and what became of it. */
+export interface MemoryEnd
+  extends Pick<ClaimedEnd, "areListenersDone" | "failingSince"> {
+  readonly reason: string;
+  readonly at: number;
+  attempt: number;
+  /** Undefined while no node has claimed the end. */
+  fence: string | undefined;
+  /** Defined once the end is a dead letter. */
+  why?: string | undefined;
+  areListenersDone?: boolean;
+  failingSince?: number | undefined;
+}
+
+/** The records of a store: by uid, by principal, and in the order of their deadlines. */
+export class MemoryRecords {
+  readonly #watchers: Watchers;
+  readonly #entries = new Map<string, Entry>();
+  readonly #principals = new Multimap<string, string>();
+  readonly #taken = new TakenUids();
+  readonly #queue: DueQueue<Entry>;
+
+  constructor(watchers: Watchers) {
+    this.#watchers = watchers;
+    this.#queue = new DueQueue(() => watchers.notifyDueEarlier());
+  }
+
+  /** The number of records, ended ones included. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Returns all entries, in the order in which they were added. */
+  all(): Iterable<Entry> {
+    return this.#entries.values();
+  }
+
+  /** Returns the entry of a uid, ended or not. */
+  get(uid: string): Entry | undefined {
+    return this.#entries.get(uid);
+  }
+
+  /** Returns the entry of a session that lives. */
+  find(uid: string, now: number): Entry | undefined {
+    const entry = this.#entries.get(uid);
+    if (entry === undefined || entry.end !== undefined) return undefined;
+    return now < entry.record.deadline ? entry : undefined;
+  }
+
+  /** Returns the records of a principal that have not ended. */
+  ofPrincipal(principal: string): SessionRecord[] {
+    return this.#principals.get(principal)
+      .map((uid) => this.#entries.get(uid)!.record);
+  }
+
+  /** Returns whether a uid has a record, or had one a short time ago. */
+  isTaken(uid: string, now: number): boolean {
+    return this.#entries.has(uid) || this.#taken.has(uid, now);
+  }
+
+  /** Adds a record, due at its deadline. */
+  add(record: SessionRecord, now: number): void {
+    const entry: Entry = { record, row: 0, end: undefined };
+    this.#entries.set(record.uid, entry);
+    this.#index(record);
+    entry.row = this.#queue.add(entry, record.deadline, now);
+  }
+
+  /** Replaces the record of an entry, and notifies if its version is another. */
+  replace(entry: Entry, record: SessionRecord, now: number): void {
+    if (entry.record.principal !== record.principal) {
+      this.unindex(entry.record);
+      this.#index(record);
+    }
+    const { uid, version } = record;
+    if (version !== entry.record.version) {
+      this.#watchers.notifyChange({ uid, version });
+    }
+    entry.record = record;
+    this.#queue.set(entry.row, record.deadline, now);
+  }
+
+  /** Removes an entry; its uid is free at once. */
+  remove(entry: Entry): void {
+    this.#entries.delete(entry.record.uid);
+    this.#queue.remove(entry.row);
+  }
+
+  /** Removes an entry; its uid stays taken. */
+  retire(entry: Entry, now: number): void {
+    this.remove(entry);
+    const { uid, deadline } = entry.record;
+    this.#taken.add(uid, uidTakenUntil(now, deadline), now);
+  }
+
+  /** Takes a record that ends out of those of its principal. */
+  unindex({ principal, uid }: SessionRecord): void {
+    if (principal !== undefined) this.#principals.remove(principal, uid);
+  }
+
+  /** Makes an entry due at another time. */
+  setDue(entry: Entry, time: number, now: number): void {
+    this.#queue.set(entry.row, time, now);
+  }
+
+  /** Takes the entries that are due, at most `limit`. */
+  takeDue(now: number, limit: number): Iterable<Entry> {
+    return this.#queue.takeDue(now, limit);
+  }
+
+  /** Puts an entry back that `takeDue` has taken, due at another time. */
+  putBack(entry: Entry, time: number, now: number): void {
+    this.#queue.put(entry.row, time, now);
+  }
+
+  /** Returns the milliseconds until an entry is due, Infinity without one. */
+  nextIn(now: number): number {
+    return this.#queue.nextIn(now);
+  }
+
+  #index({ principal, uid }: SessionRecord): void {
+    if (principal !== undefined) this.#principals.add(principal, uid);
+  }
+}

@@ -1,0 +1,35 @@
+import { type FunctionRunner, refuseUnfit } from "./function_runner.ts";
+
+/** Milliseconds by which clocks may differ before it is reported. */
+const CLOCK_TOLERANCE = 1000;
+
+/**
+ * Checks a server, and makes the schema if it is missing.
+ *
+ * @returns a sentence for each thing that a user should know.
+ * @throws {RangeError} If the server is unfit.
+ */
+export async function checkPostgres(
+  runner: FunctionRunner,
+): Promise<readonly string[]> {
+  const asked = Date.now();
+  const facts = await runner.inspect();
+  const answered = Date.now();
+  refuseUnfit(facts);
+  await runner.prepare();
+  const sentences: string[] = [];
+  const off = facts.now - (asked + answered) / 2;
+  if (Math.abs(off) > CLOCK_TOLERANCE + (answered - asked) / 2) {
+    sentences.push(
+      `The clock of Postgres is ${Math.round(Math.abs(off) / 1000)} s ${
+        off > 0 ? "ahead of" : "behind"
+      } this machine's: sessions end by the clock of Postgres, and times are shown by it`,
+    );
+  }
+  if (!facts.isDurable) {
+    sentences.push(
+      "Postgres does not wait for its disk: after a crash the last writes are lost, and sessions that ended since then are back: set fsync and synchronous_commit to on",
+    );
+  }
+  return sentences;
+}

@@ -1,0 +1,205 @@
+import type { Clock } from "../../base/clock.ts";
+import { fenceAfter } from "../../base/ids.ts";
+import {
+  commitRecord,
+  createRecord,
+  givesWay,
+  isMoreThanTimes,
+  loadRecord,
+  type SessionRecord,
+  timesOf,
+} from "../record.ts";
+import type {
+  CommitConditions,
+  CommitTimes,
+  LoadedSession,
+  LoadOptions,
+  NewSession,
+  SessionChanges,
+  SessionTimes,
+} from "../store.ts";
+import type { SqliteDatabase } from "./database.ts";
+import type { SqliteNotifications } from "./notifications.ts";
+import { columnsOf, isOver, recordOf, type Row } from "./row.ts";
+import { isOne, type Statements } from "./statements.ts";
+
+/** Parts of a store that its sessions need. */
+export interface SessionsParts {
+  /** The clock of the store. */
+  readonly clock: Clock;
+  /** The statements of the store. */
+  readonly statements: Statements;
+  /** Milliseconds between touches that are written. */
+  readonly touchThrottle: number;
+  /** Notifies of changes and of earlier deadlines. */
+  readonly notifications: SqliteNotifications;
+}
+
+/** The sessions of a database that have not ended. */
+export class SqliteSessions {
+  readonly #database: SqliteDatabase;
+  readonly #clock: Clock;
+  readonly #touchThrottle: number;
+  readonly #statements: Statements;
+  readonly #notifications: SqliteNotifications;
+
+  constructor(database: SqliteDatabase, parts: SessionsParts) {
+    this.#database = database;
+    this.#clock = parts.clock;
+    this.#touchThrottle = parts.touchThrottle;
+    this.#statements = parts.statements;
+    this.#notifications = parts.notifications;
+  }
+
+  /** As {@linkcode SessionStore.create}. */
+  create(session: NewSession): SessionTimes | undefined {
+    const times = this.#database.write("create a session in", () => {
+      const now = this.#clock.now();
+      return this.#insert(createRecord(session, this.#optionsAt(now)), now);
+    });
+    if (times !== undefined) this.#notifications.notifyDue(times.deadline);
+    return times;
+  }
+
+  /** As {@linkcode SessionStore.take}. */
+  take(session: NewSession, replaces?: number): SessionTimes | undefined {
+    const times = this.#database.write("take a hold in", () => {
+      const { uid } = session;
+      const row = this.#statements.selectFacts.get(uid) as Row | undefined;
+      const now = this.#clock.now();
+      const record = row && recordOf(row);
+      const hasEnded = row === undefined || isOver(row, now);
+      if (!givesWay(record, hasEnded, replaces)) return undefined;
+      if (row !== undefined) this.#statements.deleteHold.run(row.id);
+      this.#statements.freeUid.run(uid);
+      const { number } = this.#statements.nextFence.get(fenceAfter(0, now))!;
+      const version = Number(number);
+      const hold = createRecord(session, this.#optionsAt(now));
+      return this.#insert({ ...hold, version }, now);
+    });
+    if (times !== undefined) this.#notifications.notifyDue(times.deadline);
+    return times;
+  }
+
+  /** As {@linkcode SessionStore.load}. */
+  load(uid: string, options: LoadOptions): LoadedSession | undefined {
+    let changed: SessionTimes | undefined;
+    const loaded = this.#database.try("load a session from", () => {
+      for (;;) {
+        const row = this.#statements.select.get(uid) as Row | undefined;
+        const now = this.#clock.now();
+        if (row === undefined || isOver(row, now)) return undefined;
+        const record = recordOf(row);
+        const after = loadRecord(record, options, this.#optionsAt(now));
+        if (after === record || this.#update(row, after)) {
+          if (after.version !== record.version) changed = timesOf(after, now);
+          return { ...after, now, touchedBefore: record.touchedAt };
+        }
+        // Another process has changed the session since it was read.
+      }
+    });
+    if (changed !== undefined) this.#notifyChange(uid, changed);
+    return loaded;
+  }
+
+  /** As {@linkcode SessionStore.commit}. */
+  commit(
+    uid: string,
+    changes: SessionChanges,
+    conditions?: CommitConditions,
+  ): CommitTimes | undefined {
+    const times = this.#database.write(
+      "commit a session to",
+      (): CommitTimes | undefined => {
+        const now = this.#clock.now();
+        const row = this.#statements.selectFacts.get(uid) as Row | undefined;
+        if (row === undefined || isOver(row, now)) return undefined;
+        const record = recordOf(row);
+        const options = { ...this.#optionsAt(now), conditions };
+        const after = commitRecord(record, changes, options);
+        if (after === undefined) {
+          return { ...timesOf(record, now), isRefused: true };
+        }
+        this.#update(row, after);
+        if (changes.values !== undefined) {
+          this.#setValues(
+            row.id,
+            changes.values,
+          );
+        }
+        if (after.version !== record.version) {
+          this.#notifications.writeChange(after, now);
+        }
+        return timesOf(after, now);
+      },
+    );
+    if (times === undefined) return undefined;
+    this.#notifications.notifyDue(times.deadline);
+    if (isMoreThanTimes(changes) && !times.isRefused) {
+      this.#notifications.notifyChange({ uid, version: times.version });
+    }
+    return times;
+  }
+
+  /** Notifies of a token that has taken effect; it is no transaction of its own. */
+  #notifyChange(uid: string, { version, now }: SessionTimes): void {
+    this.#notifications.notifyChange({ uid, version });
+    try {
+      this.#notifications.writeChange({ uid, version }, now);
+    } catch {
+      // Notifications are hints, and the load has succeeded.
+    }
+  }
+
+  #optionsAt(now: number): { now: number; touchThrottle: number } {
+    return { now, touchThrottle: this.#touchThrottle };
+  }
+
+  /** Writes a new record, unless its uid is taken. */
+  #insert(record: SessionRecord, now: number): SessionTimes | undefined {
+    const { uid, isSecure, createdAt } = record;
+    const { changes, lastInsertRowid } = this.#statements.insert.run({
+      ...columnsOf(record),
+      uid,
+      isSecure: isSecure ? 1 : 0,
+      createdAt,
+      now,
+    });
+    if (changes === 0) return undefined;
+    this.#setValues(lastInsertRowid, record.values);
+    return timesOf(record, now);
+  }
+
+  /** Writes a record, unless another process has changed it since it was read. */
+  #update(read: Row, after: SessionRecord): boolean {
+    const { touchedAt, touchedBefore, deadline } = after;
+    const asRead = {
+      id: read.id,
+      readTouchedAt: read.touchedAt,
+      readTouchedBefore: read.touchedBefore,
+      readVersion: read.version,
+    };
+    const isTouch = after.version === read.version;
+    return isOne(
+      isTouch
+        ? this.#statements.touch.run({
+          ...asRead,
+          touchedAt,
+          touchedBefore,
+          deadline,
+        })
+        : this.#statements.update.run({ ...asRead, ...columnsOf(after) }),
+    );
+  }
+
+  #setValues(
+    id: number | bigint,
+    values: ReadonlyMap<string, string | undefined>,
+  ): void {
+    for (const [key, value] of values) {
+      const text = JSON.stringify(key);
+      if (value === undefined) this.#statements.deleteValue.run(id, text);
+      else this.#statements.setValue.run(id, text, JSON.stringify(value));
+    }
+  }
+}
