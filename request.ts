@@ -81,10 +81,9 @@ export { TooLateForCookieError };
  * `Uint8Array` without a type argument is accepted as programs write it. Bytes in
  * shared memory cannot be sent: the response is a 500.
  *
- * A stream that breaks off is reported to `onError`. The body of a Response is not
- * followed, because that would cost more than making the response. If it breaks
- * off, Deno prints the error, unless the request's `signal` or `finished` was
- * read.
+ * A stream that breaks is reported to `onError`. The body of a Response is not
+ * watched, because that would cost more than making the response. If it breaks,
+ * Deno prints the error, unless the request's `signal` or `finished` was read.
  */
 export type Rendered = BodyInit | Uint8Array | Response;
 
@@ -104,7 +103,7 @@ export interface SiteOfRequest extends SessionSite {
   readonly clock: Clock;
   /** Whether a 500 page shows the error. */
   readonly displayTracebacks: boolean;
-  /** Which headers of a proxy the site trusts about the client. */
+  /** The headers of a proxy that the site trusts about the client. */
   readonly trustProxy: TrustedProxy;
   /** The number of proxies in front of the site. */
   readonly hops: number;
@@ -129,7 +128,7 @@ export interface SiteOfRequest extends SessionSite {
     principal: string,
     options?: EndSessionsOptions,
   ): number | Promise<number>;
-  /** Registers a callback for each session that is made. */
+  /** Registers a callback for each new session. */
   notifyOnSessionStart(callback: SessionStartCallback): () => void;
   /** Registers a callback for each end. */
   notifyOnSessionEnd(callback: SessionEndCallback): () => void;
@@ -154,18 +153,18 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   readonly site: SiteOfRequest;
   /** The request as it came. */
   readonly request: Request;
-  /** The method, as it was sent: `"GET"`, for example. */
+  /** The method, as the client sent it: `"GET"`, for example. */
   readonly method: string;
   /**
-   * The user that a resource on the way has authenticated, as the guard does.
-   * The access log shows it.
+   * The user whom a guard, or another resource on the way, has authenticated. The
+   * access log shows it.
    */
   user: string | undefined = undefined;
 
-  /** The connection, for code that hands the request on. */
+  /** The connection, for code that passes the request on. */
   readonly info: ConnectionInfo | undefined;
 
-  /** The URL as Deno made it of the Host header and the path. */
+  /** The URL, as Deno made it from the Host header and the path. */
   readonly #href: string;
   readonly #path: PathCursor;
   #draft: ResponseDraft | undefined = undefined;
@@ -189,7 +188,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   #query: URLSearchParams | undefined = undefined;
 
   /**
-   * Wraps a request; a site does it for each that comes.
+   * Wraps a request. Sites call this for each request.
    *
    * @param site The site that the request came to.
    * @param request The request as it came.
@@ -223,7 +222,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   /**
    * The URL as the platform parses it: dot segments folded, unlike in the tree.
    *
-   * @throws {HttpError} 400 if the Host header makes it no URL.
+   * @throws {HttpError} 400 if no URL can have the Host header.
    */
   get url(): URL {
     return this.#url ??= urlOf(this.#href, hostOf(this));
@@ -258,8 +257,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * The client's address, if it has one: that of the connection, or that in the
-   * headers of the proxy that the site trusts, by `trustProxy`.
+   * The client's address, if it is known: from the connection, or with `trustProxy`
+   * from the headers of the proxy.
    */
   get remoteAddress(): string | undefined {
     return addressOf(this.info, this.#getForwarded());
@@ -285,7 +284,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * A relative link from this page to a child of the resource.
+   * Returns a relative link from this page to a child of the resource.
    *
    * From Twisted's `childLink`.
    *
@@ -296,7 +295,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * A relative link from this page to a sibling of the resource.
+   * Returns a relative link from this page to a sibling of the resource.
    *
    * From Twisted's `sibLink`.
    *
@@ -361,23 +360,26 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * that is handed over whole, text for example, counts as sent from then on.
    *
    * It needs Deno's own signal of the request, for which Deno prints a warning,
-   * once in a process; so do {@linkcode SiteRequest.finished}, an access log, and
-   * a deadline that passes while a request holds its session. Start the program
-   * with `--unstable-no-legacy-abort` to do without the warning.
+   * once in a process; {@linkcode SiteRequest.finished}, an access log, and a
+   * deadline that passes during a request need it too. Start the program with
+   * `--unstable-no-legacy-abort` to avoid the warning.
    *
-   * @throws {Error} If the response has been produced and nothing asked before.
+   * @throws {Error} If it is read for the first time after the response was
+   * produced.
    */
   get signal(): AbortSignal {
     return this.#watchDelivery("signal").signal;
   }
 
   /**
-   * Resolves when the response has been handed over whole, and rejects when the
-   * client leaves before; ignoring it is fine. Errors of callbacks of its `then()`
-   * go to `onError`. An async function that awaits it rejects too; Deno ends the
-   * process if no caller awaits that function. From Twisted's `notifyFinish`.
+   * Resolves when the response has been handed over whole, and rejects if the
+   * client leaves before. A rejection need not be handled. Errors of callbacks of
+   * its `then()` go to `onError`. An async function that awaits it rejects too;
+   * Deno ends the process if no caller awaits that function. From Twisted's
+   * `notifyFinish`.
    *
-   * @throws {Error} If the response has been produced and nothing asked before.
+   * @throws {Error} If it is read for the first time after the response was
+   * produced.
    */
   get finished(): Promise<void> {
     return this.#watchDelivery("finished").finished;
@@ -389,10 +391,10 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * The live session while the request's token may use it; it is neither created
-   * nor touched. Ask again after an `await`: a login or a logout by another
-   * request takes it away. Undefined once the response has been produced, unless
-   * it was asked for before.
+   * The live session, if the request has one. Reading it neither creates nor
+   * touches the session. Read it again after an `await`: after a login or a logout
+   * by another request it is undefined. It is undefined too if it is read for the
+   * first time after the response was produced.
    */
   get session(): Session | undefined {
     if (this.#visit === undefined && this.#isProduced) return undefined;
@@ -402,12 +404,12 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   /**
    * Finds the session by the cookie, or creates one.
    *
-   * Finding it is access: the session is touched. A new one sets its cookie, on
-   * an error page or a redirect too. HEAD, prefetches, and resources that are not
-   * `touchesSession` create no session that is kept: theirs ends with the
-   * request, as `"evicted"`. So does the session of a request whose own session
-   * ended, or whose token was superseded, while it was under way. While a request
-   * waits for something, its session does not idle out.
+   * Finding it is access: the session is touched. A new one sets its cookie, on an
+   * error page or a redirect too. HEAD, prefetches, and resources with
+   * `touchesSession = false` get a new session that ends with the request,
+   * `"evicted"`. So does a request whose session has ended, or whose token was
+   * superseded, while it was under way. While a request waits for something, its
+   * session does not idle out.
    *
    * @throws {TooLateForCookieError} If the response has been produced, or the
    * connection upgraded.
@@ -454,8 +456,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * The principal of the session that this request sees, or of its own login.
-   * It may become undefined while the request runs, but never another principal.
+   * The principal of the request's session, or of its own login. It may become
+   * undefined while the request runs, but never another principal.
    */
   get principal(): string | undefined {
     return this.session?.principal;
@@ -504,7 +506,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * Ends the session, whether or not the request's token is still current; the
+   * Ends the session, even if the request's token is no longer current; the
    * response clears the cookie.
    *
    * @param reason By default `"logout"`.
@@ -516,8 +518,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
 
   /**
    * Issues a new token for the session, which is created if there is none; the
-   * response carries the token. The old token stays current until a request arrives with the new
-   * one, and then counts for the site's `renewalGrace`.
+   * response carries the token. The old token stays current until a request arrives
+   * with the new one, and then opens the session for the site's `renewalGrace`.
    *
    * A request whose token is no longer current renews nothing; if its session has
    * no principal, a new session begins.
@@ -561,11 +563,12 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   /**
    * Sets the `ETag` of the response, and compares the client's copy with it.
    *
-   * @param tag `"v1"` or `W/"v1"` with its quotes; they are added if missing.
-   * @returns true if `If-None-Match` names it, by weak comparison. The status is
-   * then 304 for GET and HEAD, and 412 for other methods, which must not change
+   * @param tag `"v1"` or `W/"v1"` with its quotes; missing quotes are added.
+   * @returns true if `If-None-Match` names the tag, by weak comparison. The status
+   * is then 304 for GET and HEAD, and 412 for other methods, which must not change
    * anything. Return `""` then, because no body is needed.
-   * @throws {RangeError} If there is a comma in it: a comma separates tags in a list.
+   * @throws {RangeError} If there is a comma in the tag: a comma separates tags in
+   * a list.
    * @throws {TypeError} If the tag cannot be in a header.
    * @throws {Error} If the response has been produced already.
    */
@@ -574,16 +577,16 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * Sets `Last-Modified` of the response, seconds rounded up, unless it is later
-   * already, and compares the client's copy with it.
+   * Sets `Last-Modified` of the response, rounded up to a second, unless it is
+   * later already, and compares the client's copy with it.
    *
    * The header is never later than now (RFC 9110, 8.8.2.1). A copy never counts as
    * current if the date is within this second or in the future, because the
    * resource may change again before the second is over.
    *
-   * @returns true if `If-Modified-Since` is not before it. The response is then a
-   * 304: return `""`. This is for GET and HEAD without an `If-None-Match`, which
-   * takes precedence (RFC 9110, 13.1.3).
+   * @returns true if `If-Modified-Since` is not before the date. The response is
+   * then a 304: return `""`. This is for GET and HEAD without an `If-None-Match`,
+   * which takes precedence (RFC 9110, 13.1.3).
    * @throws {RangeError} If the date is invalid.
    * @throws {Error} If the response has been produced already.
    */
@@ -592,7 +595,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * Adds a cookie to the response, even if that becomes an error page.
+   * Adds a cookie to the response, and to the error page if the resource fails.
    *
    * @param cookie As in `@std/http/cookie`.
    * @throws {SyntaxError} If the name or the value cannot be in a cookie.
@@ -667,7 +670,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   [WAIT](): void {
     if (this.#sessionless !== undefined && this.#visit === undefined) return;
     const { mustLoad } = this.site.sessions[OWNER].backend;
-    // The token counts as it was when the request arrived, so look it up now.
+    // A token is judged as of the arrival of the request, so look it up now.
     if (this.#isLoaded || !mustLoad) this[OPEN_VISIT]().wait();
   }
 

@@ -107,12 +107,15 @@ export interface SessionEnd {
    * deadline; undefined for any other end.
    */
   readonly lateness: number | undefined;
-  /** How often this end has been delivered, from 1; more only over a store. */
+  /**
+   * The number of deliveries of this end, this one included. It is 1, except over a
+   * store.
+   */
   readonly attempt: number;
   /**
-   * The hold that has ended, if the callback is that of a hold: then `session` and
-   * `uid` are the hold's own, and the reason is `"absolute"` at its own deadline,
-   * or that of the end of its session.
+   * The hold that has ended, in the callback of a hold; otherwise undefined. Then
+   * `session` and `uid` are the hold's own. The reason is `"absolute"` at the
+   * hold's own deadline, and otherwise the reason for which its session ended.
    */
   readonly hold?: EndedHold;
 }
@@ -162,11 +165,11 @@ export interface EndSessionsOptions {
   reason?: SessionEndReason;
 }
 
-/** What a session uses of its site. `Sessions` and `Site` fit. */
+/** The parts of its site that a session uses. `Sessions` and `Site` fit. */
 export interface SessionSite {
   /** The source of the time. */
   readonly clock: Clock;
-  /** Hands an error to `onError`. */
+  /** Passes an error to `onError`. */
   reportError(error: unknown, context: object): void;
   /** Returns the live sessions of a principal. */
   sessionsOf(principal: string): Session[];
@@ -183,13 +186,13 @@ export interface SessionSite {
 export type SessionOwner = OwnerOf<Session, SessionEnd>;
 
 /**
- * The session has ended: thrown by `set()` and `delete()`, and the reason of an
- * aborted {@linkcode Session.signal}.
+ * Thrown by `set()` and `delete()` after the end of the session, and the reason of
+ * an aborted {@linkcode Session.signal}.
  */
 export class SessionEndedError extends Error {
   /** @ignore */
   override name = "SessionEndedError";
-  // Private: a printed error shows all that its properties lead to.
+  // Private: a printed error shows its public properties, and all objects below.
   readonly #end: SessionEnd;
 
   /**
@@ -295,7 +298,10 @@ export class Session {
   #isSecure = false;
   /** UNIX milliseconds. */
   #createdAt: number;
-  /** Milliseconds from then to the last touch: small enough for the object. */
+  /**
+   * Milliseconds from the creation to the last touch: a small number takes less
+   * memory.
+   */
   #touchedAfter = 0;
   #visits = 0;
   /** Entry in the queue of deadlines; 0 until started. */
@@ -306,14 +312,14 @@ export class Session {
   #lazy: SessionParts<Session, SessionEnd> | undefined = undefined;
 
   static {
-    // Defaults of the class, as in Twisted: most sessions have none of their own.
+    // On the prototype, as in Twisted: most sessions have no timeouts of their own.
     this.prototype.sessionTimeout = 900;
     this.prototype.absoluteTimeout = Infinity;
   }
 
   /**
-   * Makes a session that does not end yet; applications get theirs from a
-   * request, or from `sessions.create()`.
+   * Makes a session whose deadline does not count yet. Applications get sessions
+   * from a request, or from `sessions.create()`.
    *
    * @param site The sessions that it belongs to.
    * @param uid Its name; a subclass passes it on unchanged.
@@ -328,9 +334,9 @@ export class Session {
    * The user that the session acts for; undefined before a login.
    *
    * In a request call `request.logIn()`, which also replaces the token. Assign it
-   * in programs without requests; undefined takes the principal away. The site
-   * finds sessions by it (`sessionsOf`), and evicts anonymous sessions first. Only
-   * logins are limited by `maxSessionsPerPrincipal`.
+   * in programs without requests; undefined removes the principal. The site finds
+   * sessions by it (`sessionsOf`), and evicts anonymous sessions first. Only logins
+   * are limited by `maxSessionsPerPrincipal`.
    *
    * @throws {TypeError} When set to anything but a string or undefined.
    * @throws {Error} When set while the session has another principal.
@@ -384,13 +390,13 @@ export class Session {
   }
 
   /**
-   * Loads the values and the principal as they are now, if the sessions have a
-   * store; a change that waits to be written stays. A session that has ended in
-   * another process ends here soon after.
+   * Loads the present values and principal from the store, if there is one. A
+   * change that is not written yet stays. A session that has ended in another
+   * process ends here soon after.
    *
-   * Sessions that something in this process observes, by listeners or streams, are
-   * loaded by themselves within a second of a change elsewhere, and each request
-   * loads its own.
+   * It is seldom needed: each request loads its session, and a session with
+   * listeners or streams in this process is loaded within a second of a change in
+   * another process.
    *
    * @throws Rejects with an HttpError 503 if the store does not answer.
    */
@@ -423,8 +429,8 @@ export class Session {
   /**
    * When the session will end if no access comes, in UNIX seconds.
    *
-   * Infinity if never, or if it has not been started; once it has ended, when
-   * it did.
+   * Infinity if it never ends, or has not been started. After the end, the time of
+   * the end.
    */
   get expiresAt(): number {
     if (this.#end !== undefined) return this.#end.at;
@@ -490,7 +496,7 @@ export class Session {
         this.#dueReason !== undefined
       ) {
         this.#endAtDeadline(now);
-        // A request under way may have held it.
+        // A request under way may have held the session.
         if (!this.isActive) return;
       }
       const deadline = deadlineOf(this, now, this.#startedAt);
@@ -504,7 +510,8 @@ export class Session {
   /**
    * Ends the session if its deadline has passed and the timer is late.
    *
-   * Every lookup calls it, so that a late timer gives no caller a dead session.
+   * Every lookup calls it, so that no caller gets a dead session when a timer is
+   * late.
    *
    * @param now UNIX milliseconds; read from the clock if left out.
    * @returns whether the session is over, now or before.
@@ -528,8 +535,8 @@ export class Session {
    * callback.
    *
    * A deadline calls it too, with `"idle"` or `"absolute"`, so an override sees
-   * every end. An override that does not end the session then must touch it;
-   * otherwise the session ends without it.
+   * every end. An override that keeps the session must touch it; otherwise the
+   * session ends all the same.
    *
    * @param reason Why; by default `"logout"`.
    */
@@ -577,7 +584,7 @@ export class Session {
    * during the end runs in the same pass, a later one in a microtask.
    *
    * @param callback Called with the end; Twisted passes nothing.
-   * @returns a function that takes the registration back.
+   * @returns a function that removes the registration.
    * @throws {TypeError} If the callback is neither a function nor a registered
    * name.
    * @throws {RangeError} If the session has `maxCallbacks` callbacks.
@@ -587,14 +594,14 @@ export class Session {
    * Registers a callback of `site.onEnd()` by its name.
    *
    * It is called with a copy of the argument, made now. Over a store it is called
-   * once for all processes, also if this process is gone by then. It replaces the
-   * callback of the session that has the same key. If it fails it is called
-   * again; see {@linkcode Sessions.onEnd}.
+   * once for all processes, even if this process is gone. It replaces the callback
+   * of the session that has the same key. If it fails it is called again; see
+   * {@linkcode Sessions.onEnd}.
    *
-   * @returns a function that takes the callback back, unless one with another
+   * @returns a function that removes the callback, unless a callback with another
    * name or argument has replaced it; it does nothing after the end.
    * @throws {TypeError} If no callback has the name, if the argument cannot be
-   * cloned, or if it has no JSON and there is no `key`.
+   * cloned, or if JSON cannot hold it and there is no `key`.
    * @throws {RangeError} If the session has `maxCallbacks` callbacks.
    */
   notifyOnExpire(
@@ -635,12 +642,12 @@ export class Session {
    *
    * The hold ends with the session, or after its own `seconds`; then the callback
    * `then` is called. Over a store the key is held in all processes. The session's
-   * own hold of the key is renewed, with the new options. What waits to be written
-   * for the session is written first.
+   * own hold of the key is renewed, with the new options. Other changes of the
+   * session are written first.
    *
    * @param key 1 to 200 characters.
-   * @returns undefined if the key is held by another, or if the callback of the
-   * last hold of it has not succeeded yet.
+   * @returns undefined if another session holds the key, or if the callback of its
+   * last hold has not succeeded yet.
    * @throws {TypeError} Rejects if an option is of a wrong kind, if no callback has
    * the name `then`, or if the store has no holds.
    * @throws {RangeError} Rejects if the key is empty, too long or not well-formed,
@@ -673,7 +680,8 @@ export class Session {
   /**
    * Releases a key that this session holds; its callback is not called.
    *
-   * @returns false if the session does not hold it: then the hold has ended.
+   * @returns false if the session does not hold the key, since the hold has ended
+   * for example.
    * @throws {HttpError} Rejects with 503 if the store fails.
    */
   release(key: string): Promise<boolean> {
@@ -683,16 +691,18 @@ export class Session {
   /**
    * Registers a callback some time before the end, to warn the visitor.
    *
-   * It is called once for each deadline, and again after a touch has set a new
-   * one. If the end is nearer already, it is called in the next timer turn. It is
-   * not called after the end, nor for a session that a request under way holds
-   * beyond its deadline. The call does not count as access. Where processes share
-   * the sessions, a visit to another process counts once this process has read it.
+   * It is called once for each deadline, and again after a touch has set a new one.
+   * If the end is nearer already, it is called in the next timer turn. It is not
+   * called after the end, nor while a request under way keeps the session beyond
+   * its deadline. The call does not count as access. Where processes share
+   * sessions, a visit in another process counts only after this process has loaded
+   * the session.
    *
    * @param seconds Seconds before the end; fractions count.
    * @param callback Called with the session, when it will end, and why.
-   * @returns a function that takes the registration back.
-   * @throws {TypeError} If the seconds are no number, or the callback no function.
+   * @returns a function that removes the registration.
+   * @throws {TypeError} If the seconds are not a number, or the callback is not a
+   * function.
    * @throws {RangeError} If the seconds are not above 0, or not finite, or if the
    * session has `maxCallbacks` warnings.
    *
@@ -718,15 +728,15 @@ export class Session {
   /**
    * Registers a callback of `sessions.onWarning()` by its name.
    *
-   * Over a store it is called once for all processes, also after a restart, and
-   * again if it fails, as a callback of `onEnd` is. It has a key as a callback of
-   * {@linkcode Session.notifyOnExpire} has: the seconds, the name and the argument.
-   * It comes a second after it was registered at the earliest. If the timeout
-   * becomes shorter, it may miss the next end. A registration costs two calls to a
-   * store, and a failure of them is reported to `onError`: register it once, at the
-   * login for example.
+   * Over a store it is called once for all processes, also after a restart. If it
+   * fails, it is called again, as a callback of `onEnd` is. Its default key is the
+   * seconds, the name and the argument. It is called no sooner than a second after
+   * its registration. If the timeout becomes shorter, the next warning may be
+   * missed. A registration costs two calls to a store, whose failure is reported to
+   * `onError`: register once, at the login for example.
    *
-   * @throws {TypeError} If no callback has the name, or the argument cannot be kept.
+   * @throws {TypeError} If no callback has the name, or the argument cannot be
+   * stored.
    * @throws {RangeError} If the session has `maxCallbacks` named callbacks.
    */
   notifyBeforeEnd(
@@ -808,7 +818,7 @@ export class Session {
    * @param request The request to answer.
    * @param options The options of the stream.
    * @throws {TypeError} If the request is neither a SiteRequest nor a visit, or an
-   * option is no number.
+   * option is not a number.
    * @throws {RangeError} If an option is not above 0.
    *
    * @example Usage
@@ -850,8 +860,8 @@ export class Session {
    * Call it before the response is produced, and return the `response`. A message
    * that arrives is access: the session is touched within 5 seconds, or within a
    * twentieth of `sessionTimeout` if that is less. Sending does not count. Codes
-   * 1001 and 1013 ask the client to come back: the site stops, its token counts no
-   * longer, or it reads too slowly.
+   * 1001 and 1013 ask the client to come back: the site stops, the client's token
+   * is no longer valid, or the client reads too slowly.
    *
    * Errors and rejections of the socket's listeners go to `onError`. The other
    * listeners of the event still run; then the socket is closed with code 1011,
@@ -859,8 +869,8 @@ export class Session {
    *
    * @param request The request to upgrade.
    * @param options The options of the socket.
-   * @throws {HttpError} 400 if the request asks for no WebSocket, 403 if it comes
-   * from a page of another origin that the options do not name.
+   * @throws {HttpError} 400 if the request does not ask for a WebSocket, 403 if it
+   * comes from a page of another origin that the options do not name.
    * @throws {TypeError} If the request is neither a SiteRequest nor a visit.
    *
    * @example Usage
@@ -924,16 +934,17 @@ export class Session {
   /**
    * Returns the value under a key, or undefined; readable after the end.
    *
-   * The default of a {@linkcode SessionKey} that is returned is kept, as if it had
-   * been set. Over a store, a change inside an object that a request got here is
-   * written with the response of the request. If another process has written the
-   * key since, the change is dropped and reported: then use
-   * {@linkcode Session.update}.
+   * If it returns the default of a {@linkcode SessionKey}, the default is kept, as
+   * if it had been set. Over a store, a change inside an object that a request got
+   * here is written with the response of the request. If another process has
+   * written the key since, the change is dropped and reported: then use {@linkcode
+   * Session.update}.
    *
-   * @throws {TypeError} If the sessions have a store that cannot keep the default.
+   * @throws {TypeError} If the sessions have a store and it cannot keep the
+   * default.
    */
   get<T, D extends T | undefined>(key: SessionKey<T, D>): T | D;
-  /** Returns the value under a plain key, which no compiler checks. */
+  /** Returns the value under a plain key; the compiler does not check its type. */
   get<T = unknown>(key: string): T | undefined;
   get(key: string | AnySessionKey): unknown {
     if (typeof key !== "string") return this.#getValues().get(key);
@@ -943,12 +954,12 @@ export class Session {
   /**
    * Keeps a value under a key, for as long as the session lives.
    *
-   * Over a store the value is kept as it is at this call, and a value is what
-   * `structuredClone` copies without loss. Views of bytes are kept without the
-   * rest of their buffer.
+   * Over a store the value is stored as it is now, so it must be one that
+   * `structuredClone` copies without loss. A view of bytes is stored without the
+   * rest of its buffer.
    *
    * @throws {TypeError} If the sessions have a store and the value has a function,
-   * a symbol or an instance of a class in it; the error names where.
+   * a symbol or an instance of a class in it; the error names the place.
    * @throws {SessionEndedError} If the session has ended.
    */
   set<T>(
@@ -963,21 +974,21 @@ export class Session {
   }
 
   /**
-   * Replaces a value by what a function makes of it, in one step.
+   * Replaces a value by the result of a function, in one step.
    *
-   * Over a store the function is called again if another process has written the
-   * session meanwhile, until none has. It gets a copy, so that nothing is changed
-   * if it throws; a value that cannot be copied without loss, which only sessions
-   * without a store have, is handed over as it is. Without a store the value is
-   * replaced before this returns.
+   * Over a store, if another process has written the session meanwhile, the
+   * function is called again with the new value. It gets a copy, so that nothing is
+   * changed if it throws. Without a store, a value that cannot be copied without
+   * loss is passed as it is. Without a store the value is replaced before this
+   * returns.
    *
    * @param key The key.
    * @param change Returns the new value, at once.
    * @returns the new value, once the store has it.
-   * @throws Rejects, and nothing is changed, with what `change` throws, with a
-   * TypeError if the value cannot be kept or is a promise, with a
-   * {@linkcode SessionEndedError} if the session has ended, and with an HttpError
-   * 503 if the store cannot write it.
+   * @throws Rejects, and changes nothing: with the error that `change` throws, with
+   * a TypeError if the value cannot be stored or is a promise, with a {@linkcode
+   * SessionEndedError} if the session has ended, and with an HttpError 503 if the
+   * store cannot write it.
    *
    * @example Usage
    * ```ts
@@ -1186,10 +1197,10 @@ export class Session {
     this.#lazy?.warnings?.follow(deadline, now);
   }
 
-  /** Calls expire(); ends the session itself if an override of it does not. */
+  /** Calls expire(), and ends the session itself if an override does not. */
   #endAtDeadline(now: number): void {
     let reason = this.#dueReason;
-    // An overridden expire() has come back here: the end is under way.
+    // An overridden expire() calls this again: the end is under way.
     if (reason === undefined) return;
     if (reason === "idle" && this[IS_HELD]) {
       if (this.#postpone(now)) return;
@@ -1204,7 +1215,10 @@ export class Session {
     Session.prototype.expire.call(this, reason);
   }
 
-  /** Keeps a held session, and checks it again later; returns false if it is too old. */
+  /**
+   * Keeps a session that a request holds, and checks it again later; returns false
+   * if it is too old.
+   */
   #postpone(now: number): boolean {
     const absolute = this.#startedAt + this.absoluteTimeout * 1000;
     if (absolute <= now) return false;

@@ -137,9 +137,9 @@ export type {
 /** The session of one request. `SiteRequest` and {@linkcode Visit} have it. */
 export interface RequestSession {
   /**
-   * The live session while the request's token may use it. It is neither created
-   * nor touched. Ask again after an `await`: a login or a logout elsewhere takes
-   * it away.
+   * The live session, if the request has one. Reading it neither creates nor
+   * touches the session. Read it again after an `await`: after a login or a logout
+   * by another request it is undefined.
    */
   readonly session: Session | undefined;
   /**
@@ -160,8 +160,8 @@ export interface RequestSession {
   /** Returns the object of a class that the session keeps. */
   getSession<T>(component: SessionComponent<T>): T;
   /**
-   * The principal of the session that the request sees, or of its own login;
-   * undefined without one. It may become undefined, but never another one.
+   * The principal of the request's session, or of its own login; undefined without
+   * a principal. It may become undefined, but never another principal.
    */
   readonly principal: string | undefined;
   /**
@@ -186,9 +186,9 @@ export interface RequestSession {
    */
   logOut(reason?: SessionEndReason): void;
   /**
-   * Issues a new token for the session, which is made if need be; the response
-   * sends it. The old token stays current until a request arrives with the new
-   * one, and then counts for `renewalGrace` more seconds.
+   * Issues a new token for the session, which is created if there is none; the
+   * response sends the token. The old token stays current until a request arrives
+   * with the new one, and then opens the session for `renewalGrace` more seconds.
    *
    * A request whose token is no longer current renews nothing; if its session
    * has no principal, it gets a new session.
@@ -214,7 +214,7 @@ export interface Visit extends RequestSession {
   readonly remoteAddress: string | undefined;
   /** The root of the site as the client sees it. */
   readonly rootURL: URL;
-  /** The sessions as a site whose streams may stop, for `session.events()`. */
+  /** The sessions in the form of a site, for `session.events()`. */
   readonly site: { readonly stopSignal: AbortSignal };
   /** Returns a header of the request, or undefined. */
   getHeader(name: string): string | undefined;
@@ -235,7 +235,7 @@ export interface OpenVisit extends Visit {
    */
   finish(): SessionHeaders | Promise<SessionHeaders>;
   /**
-   * Lets the session go when there is no response; one that the request made
+   * Finishes the visit when there is no response. A session that the request made
    * ends. Changes are still written.
    */
   abandon(): void | Promise<void>;
@@ -279,7 +279,7 @@ export class Sessions
     ReadonlyMap<string, Session>,
     AsyncDisposable,
     Disposable {
-  /** The options that it was made with. */
+  /** The options that were given. */
   readonly options: Readonly<SessionsOptions>;
 
   readonly #clock: Clock;
@@ -291,9 +291,8 @@ export class Sessions
   /**
    * Makes sessions; nothing happens until requests come.
    *
-   * @param options Everything may be left out.
-   * @throws {TypeError} If an option is of a wrong kind, or there is none of that
-   * name.
+   * @param options Each may be left out.
+   * @throws {TypeError} If an option is of a wrong kind, or unknown.
    * @throws {RangeError} If an option is out of range.
    * @throws {SyntaxError} If no cookie can have the name.
    */
@@ -314,7 +313,7 @@ export class Sessions
     );
   }
 
-  /** The class of the sessions that are made from now on. */
+  /** The class of new sessions. */
   get sessionFactory(): SessionFactory {
     return this.#registry.factoryHolder.sessionFactory;
   }
@@ -335,12 +334,13 @@ export class Sessions
 
   /**
    * Resolves when the store has been checked and its ends are being watched; at
-   * once without a store. It begins by itself in the turn after the making.
+   * once without a store. The check begins by itself, in the turn after the
+   * constructor.
    *
    * It resolves too if the store is away, which is reported; the store is asked
    * again until it answers.
    *
-   * @throws {RangeError} Rejects if the store says that it would lose sessions.
+   * @throws {RangeError} Rejects if the store finds that it would lose sessions.
    * Then requests that need a session are answered 503.
    */
   get ready(): Promise<void> {
@@ -354,9 +354,8 @@ export class Sessions
    * @param request The request.
    * @param handler Answers it, by a Response or a promise of one.
    * @param info The connection; `Deno.ServeHandlerInfo` fits.
-   * @returns what the handler answered, rebuilt with the session's headers.
-   * @throws what the handler throws. A session made for a response that never
-   * existed ends then.
+   * @returns the handler's response, with the headers of the session.
+   * @throws the error of the handler. Then a session that the request made ends.
    */
   serve(
     request: Request,
@@ -371,7 +370,7 @@ export class Sessions
   }
 
   /**
-   * Opens the visit of a request; `serve` and the adapters are made of it.
+   * Opens the visit of a request; `serve` and the adapters use it.
    *
    * Over an asynchronous store the session is loaded before this resolves.
    *
@@ -394,20 +393,19 @@ export class Sessions
   /**
    * Makes a session outside of requests; it ends by itself unless it is touched.
    *
-   * @throws {TypeError} If the factory makes no Session with the uid it is given.
+   * @throws {TypeError} If the factory does not make a Session with the given uid.
    * @throws {RangeError} If a timeout is negative or NaN.
-   * @throws {Error} If the sessions are closed. Whatever is thrown, nothing is
-   * kept.
+   * @throws {Error} If the sessions are closed. After an error no session is kept.
    */
   create(): Session {
     return this.#registry.make();
   }
 
   /**
-   * Registers a callback for every session that is made from now on, before
-   * its maker gets it. Observe the session there; it has no principal yet.
+   * Registers a callback for every new session. It is called before the code that
+   * made the session gets it. Observe the session there; it has no principal yet.
    *
-   * @returns a function that takes the registration back.
+   * @returns a function that removes the registration.
    * @throws {TypeError} If the callback is not a function.
    */
   notifyOnSessionStart(callback: SessionStartCallback): () => void {
@@ -418,7 +416,7 @@ export class Sessions
    * Registers a callback for the end of every session, after the session's own
    * callbacks. Its errors and rejections are reported.
    *
-   * @returns a function that takes the registration back.
+   * @returns a function that removes the registration.
    * @throws {TypeError} If the callback is not a function.
    */
   notifyOnSessionEnd(callback: SessionEndCallback): () => void {
@@ -428,12 +426,12 @@ export class Sessions
   /**
    * Registers a callback by name, for `session.notifyOnExpire(name, argument)`.
    *
-   * Register it when the program starts: over a store it is also called for
-   * sessions of earlier lives of the process, by the process that delivers the
-   * end. If it throws or rejects, it is called again after 1, 2, 4, 8 s and so on,
-   * up to an hour, for `endRetryFor`. Then the end becomes a dead letter: see
-   * {@linkcode Sessions.listDeadLetters}. If a process dies while it calls it,
-   * another one calls it again: `end.uid` names the session.
+   * Register it when the program starts: over a store, the process that delivers an
+   * end calls it, also for sessions from before a restart. If it throws or rejects,
+   * it is called again after 1, 2, 4, 8 s and so on, up to an hour, for
+   * `endRetryFor`. Then the end becomes a dead letter: see {@linkcode
+   * Sessions.listDeadLetters}. If a process dies during the call, another process
+   * calls it again, with the same `end.uid`.
    *
    * @param name The name; it is stored with the session.
    * @param callback Called with the argument and the end.
@@ -513,9 +511,9 @@ export class Sessions
    * its own: renew the hold by `hold.renew()`.
    *
    * @param key 1 to 200 characters.
-   * @param options As of {@linkcode Session.hold}; `seconds` are needed.
+   * @param options As for {@linkcode Session.hold}; `seconds` is required.
    * @returns undefined if the key is held.
-   * @throws As {@linkcode Session.hold}, and a TypeError without `seconds`.
+   * @throws As for {@linkcode Session.hold}, and a TypeError without `seconds`.
    *
    * @example Usage
    * ```ts
@@ -542,7 +540,7 @@ export class Sessions
   /**
    * Releases a hold by its fencing number; its callback is not called.
    *
-   * @returns false if it has ended, or was renewed meanwhile.
+   * @returns false if the hold has ended, or was renewed meanwhile.
    * @throws {HttpError} Rejects with 503 if the store fails.
    */
   release(key: string, fence: number): Promise<boolean> {
@@ -565,18 +563,18 @@ export class Sessions
   }
 
   /**
-   * Ends a session by its uid, in whatever process it is live.
+   * Ends a session by its uid, in any process.
    *
-   * Check first that the session is one of the user who asks: see
+   * Check first that the session belongs to the user who asks for it: see
    * {@linkcode Sessions.list}.
    *
    * @param uid The uid of the session.
    * @param reason By default `"revoked"`.
    * @returns false if there is no such session.
-   * @throws {TypeError} Rejects if the reason is no string.
+   * @throws {TypeError} Rejects if the reason is not a string.
    * @throws {RangeError} Rejects if the reason is unknown.
    * @throws {HttpError} Rejects with 503 if the end cannot be written to the store;
-   * this process goes on trying.
+   * this process keeps trying.
    */
   async end(
     uid: string,
@@ -589,7 +587,8 @@ export class Sessions
   /**
    * Ends the sessions of a principal, in all processes: "log out everywhere".
    *
-   * @returns how many ended; a promise where a store has to be waited for.
+   * @returns the number of ended sessions; a promise of it over an asynchronous
+   * store.
    * @throws {TypeError} If an option is of a wrong kind, or unknown.
    * @throws {RangeError} If the reason is not one of the reasons.
    */
@@ -604,9 +603,8 @@ export class Sessions
   /**
    * Lists the ends with callbacks that have failed for `endRetryFor`.
    *
-   * Over a store these are the ends of all processes, and they stay there. Without
-   * one, they are those of named callbacks of this process, in its memory, at most
-   * 1,000.
+   * Over a store these are the dead letters of all processes; they stay in the
+   * store. Without a store, they are in the memory of this process, at most 1,000.
    *
    * @throws Rejects if the store fails.
    */
@@ -621,7 +619,7 @@ export class Sessions
    * Calls the failed callbacks of a dead letter again, for another `endRetryFor`.
    *
    * @param uid The uid of the session.
-   * @returns false if it has no dead letter.
+   * @returns false if the session has no dead letter.
    * @throws Rejects if the store fails.
    */
   async retryDeadLetter(uid: string): Promise<boolean> {
@@ -633,7 +631,7 @@ export class Sessions
    * Deletes a dead letter; its callbacks are never called.
    *
    * @param uid The uid of the session.
-   * @returns false if it has no dead letter.
+   * @returns false if the session has no dead letter.
    * @throws Rejects if the store fails.
    */
   async deleteDeadLetter(uid: string): Promise<boolean> {
@@ -654,21 +652,23 @@ export class Sessions
     return this.#stored?.endCounts;
   }
 
-  /** Hands an error to `onError`; never throws. */
+  /** Passes an error to `onError`; never throws. */
   reportError(error: unknown, context: SessionErrorContext): void {
     this.#report(error, context);
   }
 
-  /** Ends the streams of events and the sockets, and those that open later at once. */
+  /**
+   * Ends the streams of events and the sockets. Those that open later end at once.
+   */
   stopStreams(): void {
     this.#stop.abort(() => undefined);
   }
 
   /**
-   * Ends every session that lives in this process alone, with `"shutdown"`, and
-   * waits for the promises of callbacks, up to `shutdownTimeout`; then it reports
-   * the sessions whose callbacks are late. Over a store, changes are written and
-   * the sessions live on.
+   * Ends every session that is in no store, with `"shutdown"`, and waits for the
+   * promises of callbacks, up to `shutdownTimeout`; then it reports the sessions
+   * whose callbacks are late. Over a store, changes are written and the sessions
+   * live on.
    *
    * From the call on, requests that ask for a session are answered 503.
    */
@@ -693,7 +693,7 @@ export class Sessions
     return this.close();
   }
 
-  /** {@linkcode Sessions.close} without the waiting, for `using`. */
+  /** {@linkcode Sessions.close}, for `using`, which does not wait. */
   [Symbol.dispose](): void {
     this.#registry.isClosed = true;
     this.stopStreams();
@@ -712,22 +712,22 @@ export class Sessions
     return this.#registry.get(uid);
   }
 
-  /** Whether there is a live session of a uid. */
+  /** Returns whether there is a live session of a uid. */
   has(uid: string): boolean {
     return this.#registry.get(uid) !== undefined;
   }
 
-  /** Returns the uids, in the order in which the sessions came. */
+  /** Returns the uids, in the order in which the sessions were made or loaded. */
   keys(): MapIterator<string> {
     return this.#registry.sessions.keys();
   }
 
-  /** Returns the sessions, in the order in which they came. */
+  /** Returns the sessions, in the order in which they were made or loaded. */
   values(): MapIterator<Session> {
     return this.#registry.sessions.values();
   }
 
-  /** Returns uids and sessions, in the order in which they came. */
+  /** Returns uids and sessions, in the order in which they were made or loaded. */
   entries(): MapIterator<[string, Session]> {
     return this.#registry.sessions.entries();
   }

@@ -82,8 +82,8 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   /** The root of the tree; `/` is its child `""`, unless it is a leaf. */
   resource: Resource;
   /**
-   * The class of the sessions that are made from now on. Set it on the site, in a
-   * subclass, or in the options. {@linkcode SiteOptions.sessions} have their own.
+   * The class of new sessions. Set it on the site, in a subclass, or in the
+   * options. {@linkcode SiteOptions.sessions} have a class of their own.
    */
   sessionFactory: SessionFactory;
   /** Makes the pages of errors; see {@linkcode SiteOptions.errorPage}. */
@@ -94,7 +94,9 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   serverErrorPage: Resource | undefined;
   /** Whether a 500 page shows the error; see {@linkcode SiteOptions.displayTracebacks}. */
   displayTracebacks: boolean;
-  /** Which headers of the proxy count; see {@linkcode SiteOptions.trustProxy}. */
+  /**
+   * The headers of the proxy that are read; see {@linkcode SiteOptions.trustProxy}.
+   */
   readonly trustProxy: TrustedProxy;
   /** The number of proxies in front; see {@linkcode SiteOptions.hops}. */
   readonly hops: number;
@@ -123,7 +125,7 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
    * Makes a site; nothing happens until requests come.
    *
    * @param resource The root of the tree.
-   * @param options Everything may be left out.
+   * @param options Each may be left out.
    * @throws {TypeError} If the resource is not a Resource, or an option is of a
    * wrong kind, unknown, or not allowed beside `sessions`.
    * @throws {RangeError} If an option is out of range.
@@ -213,11 +215,11 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   }
 
   /**
-   * Answers a request: walks the tree, renders the resource that it finds, and
-   * sends that with the session's cookie.
+   * Answers a request: walks the tree, renders the resource at the end of the path,
+   * and sends the page with the session's cookie.
    *
    * It is bound to the site, never throws and never rejects: an error becomes an
-   * error page and is reported. It answers at once if no resource answered by a
+   * error page and is reported. It returns a Response if no resource returned a
    * promise.
    *
    * @param request The request.
@@ -241,7 +243,7 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   /**
    * Makes a session outside of requests; see {@linkcode Sessions.create}.
    *
-   * @throws {Error} If the site is closed, for example. Then nothing is kept.
+   * @throws {Error} If the site is closed, for example. Then no session is made.
    */
   makeSession(): Session {
     return this.sessions.create();
@@ -289,9 +291,9 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   }
 
   /**
-   * Closes the streams of events and the sockets, and those that open later at
-   * once. A server that shuts down waits for running requests, and a stream would
-   * run forever; {@linkcode listen} calls this first.
+   * Closes the streams of events and the sockets. Those that open later are closed
+   * at once. A server that shuts down waits for running requests, and a stream
+   * would run forever; {@linkcode listen} calls this first.
    *
    * Streams get an `end` event if their session is about to end. Those of sessions
    * that live on, in a store or in `sessions` that this site was given, are closed
@@ -318,13 +320,13 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
     return this.close();
   }
 
-  /** {@linkcode Site.close} without waiting, for `using`. */
+  /** {@linkcode Site.close}, for `using`, which does not wait. */
   [Symbol.dispose](): void {
     this.#shut();
     if (this.#ownsSessions) this.sessions[Symbol.dispose]();
   }
 
-  /** Hands an error to `onError`; never throws. */
+  /** Passes an error to `onError`; never throws. */
   reportError(error: unknown, context: ErrorContext): void {
     this.#report(error, context);
   }

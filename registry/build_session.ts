@@ -11,7 +11,7 @@ export interface BuildingSite extends SessionSite {
 /**
  * Makes a session by the factory of a site, with the timeouts of the options.
  *
- * @throws {TypeError} If the factory makes no Session with the uid.
+ * @throws {TypeError} If the factory does not make a Session with the uid.
  * @throws {Error} If the factory makes a session that has ended.
  */
 export function buildSession(
@@ -44,7 +44,7 @@ export function buildSession(
   return session;
 }
 
-/** Whether a timeout is the default of the class Session. */
+/** Returns whether a timeout is the default of the class Session. */
 function isDefault(session: Session, name: keyof Session): boolean {
   let object: object = session;
   while (!Object.hasOwn(object, name)) object = Object.getPrototypeOf(object);

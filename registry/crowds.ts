@@ -1,12 +1,12 @@
-/** How many sessions a principal may have on a full site like any other. */
+/** The most sessions of a principal that a full site treats like any other. */
 const MANY = 8;
 
 /**
- * The principals that have very many sessions: more than 8, or than half of the
- * limit of the site if that is less.
+ * The principals that have very many sessions: more than 8, or more than half of
+ * the site's limit if that is less.
  *
- * Each change takes a constant time, however many there are: the number of a
- * principal's sessions changes by one, so the largest number does too.
+ * Each change takes a constant time: a principal's number of sessions changes by
+ * one, so the largest number does too.
  */
 export class Crowds {
   readonly #many: number;
@@ -19,7 +19,7 @@ export class Crowds {
     this.#many = Math.min(MANY, Math.max(1, Math.floor(max / 2)));
   }
 
-  /** Notes how many sessions a principal has now, and had before. */
+  /** Records the number of a principal's sessions, now and before. */
   note(principal: string, count: number, before: number): void {
     if (before > this.#many) {
       const principals = this.#byCount.get(before);
@@ -34,7 +34,7 @@ export class Crowds {
     } else principals.add(principal);
   }
 
-  /** Returns the principal with the most sessions, if these are very many. */
+  /** Returns the principal with the most sessions, if it has very many. */
   find(): string | undefined {
     while (this.#largest > this.#many) {
       const [principal] = this.#byCount.get(this.#largest) ?? [];

@@ -15,7 +15,7 @@ export class EndDelivery {
   /**
    * Adds a callback for every end.
    *
-   * @returns a function that takes it back, this registration only.
+   * @returns a function that removes this registration only.
    * @throws {TypeError} If the callback is not a function.
    */
   add(callback: SessionEndCallback): () => void {
@@ -41,7 +41,10 @@ export class EndDelivery {
     this.#named.set(name, callback);
   }
 
-  /** Iterates over the callbacks for every end, those added meanwhile too. */
+  /**
+   * Iterates over the callbacks for every end, including those that are added
+   * meanwhile.
+   */
   *callbacks(): Iterable<SessionEndCallback> {
     for (const { callback } of this.#callbacks) yield callback;
   }

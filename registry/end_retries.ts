@@ -40,8 +40,8 @@ interface FailedCall extends NamedCall {
 }
 
 /**
- * Returns the milliseconds to the next call of what has failed for some time; the
- * last call is at the limit.
+ * Returns the milliseconds until a failed callback is called again. The last call
+ * is at the limit.
  *
  * @param elapsed Milliseconds since the first failure.
  * @param limit Milliseconds for which calls are repeated.
@@ -58,16 +58,16 @@ export function pauseAfter(
 }
 
 /**
- * The named callbacks that no store keeps: those of sessions in this process, and
- * those that were registered when their session had ended elsewhere.
+ * The named callbacks that are in no store: callbacks of sessions in memory, and
+ * callbacks that were registered after their session had ended in another process.
  *
  * A callback that fails is called again, after pauses that double, for
- * `endRetryFor`. Then it is kept in memory, to be listed, retried and deleted.
+ * `endRetryFor`. Then it is kept in memory as a dead letter.
  */
 export class EndRetries {
   readonly #registry: RetryingRegistry;
   readonly #timers = new Map<unknown, FailedCall>();
-  /** The callbacks that are not called any more, by uid. */
+  /** The dead letters, by uid. */
   readonly #letters = new Map<string, FailedCall[]>();
   #isStopped = false;
 
@@ -78,14 +78,15 @@ export class EndRetries {
   /**
    * Calls a named callback. Its errors are reported; it may be called again.
    *
-   * @param onDone Called when it has succeeded, or its dead letter is gone.
+   * @param onDone Called when the callback has succeeded, or its dead letter is
+   * deleted.
    */
   call(end: SessionEnd, call: NamedCall, onDone?: () => void): void {
     const first = { since: NaN, attempt: 0, error: undefined };
     this.#call({ ...call, ...first, end, onDone });
   }
 
-  /** Lists the ends with callbacks that are not called any more. */
+  /** Lists the dead letters. */
   list(): UndeliveredEnd[] {
     return [...this.#letters.values()].map((calls) => {
       const { end, attempt, error } = calls[0]!;
@@ -102,7 +103,7 @@ export class EndRetries {
     });
   }
 
-  /** Calls the callbacks of an end again; returns false if there are none. */
+  /** Calls the callbacks of a dead letter again; returns false if there is none. */
   retry(uid: string): boolean {
     const calls = this.#letters.get(uid);
     if (calls === undefined) return false;
@@ -113,13 +114,13 @@ export class EndRetries {
     return true;
   }
 
-  /** Forgets the callbacks of an end; returns false if there are none. */
+  /** Deletes a dead letter; returns false if there is none. */
   delete(uid: string): boolean {
     for (const { onDone } of this.#letters.get(uid) ?? []) onDone?.();
     return this.#letters.delete(uid);
   }
 
-  /** Calls nothing again; reports the callbacks that were to be called again. */
+  /** Stops, and reports the callbacks that would have been called again. */
   stop(): void {
     this.#isStopped = true;
     for (const [timer, call] of this.#timers) {

@@ -13,34 +13,40 @@ export interface Evictable extends Idler {
 export interface EvictionOptions<T> {
   /** The largest number of sessions. */
   readonly max: number;
-  /** Says whether a session is in use, and is evicted only if no other can be. */
+  /**
+   * Returns whether a session is in use. Such a session is evicted only if all are
+   * in use.
+   */
   readonly isHeld: (item: T) => boolean;
-  /** Finds a session of an owner who has very many, which goes before others'. */
+  /**
+   * Finds a session of a principal with very many sessions; it goes before those of
+   * others.
+   */
   readonly findInCrowd: () => T | undefined;
   /** Ends a session; must not throw. */
   readonly evict: (item: T) => void;
-  /** Where the time comes from. */
+  /** The source of the time. */
   readonly clock: Clock;
 }
 
-/** The share of the limit from which on the order is built. */
+/** The order is built when this share of the limit is reached. */
 const FULL_SOON = 0.9;
 
 /**
- * How many sessions are entered for each new one. The order must be complete
- * before the last tenth is full; 9 would be enough for that.
+ * How many sessions are entered for each new one. The order must be complete before
+ * the last tenth of the limit is used; 9 would suffice for that.
  */
 const SLICE = 16;
 
-/** The order is built anew when it has more entries per session than this. */
+/** The order is built again when it has more entries per session than this. */
 const MAX_WASTE = 1.5;
 
 /**
  * Chooses the session to end when there are as many as the limit allows.
  *
  * The order of idle sessions is built shortly before it is needed, a few entries
- * for each new session, so that no single one waits for the whole order. It is
- * built anew while the old one is in use, when too many of its entries are gone.
+ * for each new session, so that no request waits for the whole order. When too many
+ * of its entries are out of date, a new order is built while the old one is in use.
  */
 export class Eviction<T extends Evictable> {
   readonly #all: ReadonlyMap<string, T>;
@@ -48,21 +54,24 @@ export class Eviction<T extends Evictable> {
   #order: IdleOrder<T> | undefined = undefined;
   /** The order that is being built. */
   #next: IdleOrder<T> | undefined = undefined;
-  /** The sessions that are still to be entered, and their number at first. */
+  /**
+   * The sessions that are not entered yet, and how many sessions there were at
+   * first.
+   */
   #rest: Iterator<T> | undefined = undefined;
   #restSize = 0;
   #isMakingRoom = false;
 
   /**
    * @param all All sessions, the oldest first.
-   * @param options The limit, and how sessions are ended.
+   * @param options The limit, and the function that ends a session.
    */
   constructor(all: ReadonlyMap<string, T>, options: EvictionOptions<T>) {
     this.#all = all;
     this.#options = options;
   }
 
-  /** Notes one that is new, or whose principal has changed. */
+  /** Enters a session that is new, or whose principal has changed. */
   note(item: T): void {
     this.#order?.add(item);
     this.#next?.add(item);
@@ -71,8 +80,8 @@ export class Eviction<T extends Evictable> {
   /**
    * Evicts a session if there is no room for another.
    *
-   * @throws {Error} If a callback of an eviction makes a session, and the only room
-   * is the one that the eviction makes. Otherwise it would never come to an end.
+   * @throws {Error} If a callback of an eviction makes a session that needs the
+   * room of that eviction. Otherwise the evictions would never end.
    */
   makeRoom(): void {
     if (this.#isMakingRoom) {
@@ -109,7 +118,7 @@ export class Eviction<T extends Evictable> {
     const { findInCrowd } = this.#options;
     for (;;) {
       const item = this.#order?.takeLongestIdle(now, findInCrowd);
-      // One of a crowd has not been taken out of the order when it left.
+      // A session that went because its principal has many may still be in the order.
       if (item === undefined || this.#all.get(item.uid) === item) return item;
     }
   }
@@ -129,7 +138,10 @@ export class Eviction<T extends Evictable> {
     this.#enter(SLICE);
   }
 
-  /** Enters some of the sessions that are left; newer ones are in already. */
+  /**
+   * Enters some of the sessions that are not entered yet. New sessions enter by
+   * themselves.
+   */
   #enter(count: number): void {
     for (let i = 0; i < count; i++) {
       const next = this.#rest?.next();

@@ -16,7 +16,9 @@ export class FirstReports {
   #hasHttps = false;
   #hasPrincipal = false;
 
-  /** @param report Hands an error to `onError`; must not throw. */
+  /**
+   * @param report Passes an error to `onError`; must not throw.
+   */
   constructor(
     options: Readonly<SessionsOptions>,
     report: (error: Error, context: SessionErrorContext) => void,
@@ -26,7 +28,7 @@ export class FirstReports {
   }
 
   /**
-   * Notes a request over plain http that is sent the cookie without `Secure`:
+   * Checks a request over plain http whose response sets a cookie without `Secure`:
    * the browser may have sent the request over https.
    */
   noteInsecureCookie(request: RequestFacts): void {
@@ -41,7 +43,9 @@ export class FirstReports {
     this.#report(error, { request });
   }
 
-  /** Notes a session that got its principal during a request, and no new token. */
+  /**
+   * Reports a session that got its principal during a request without a new token.
+   */
   noteAssignedPrincipal(session: Session, request: RequestFacts): void {
     const { reportsAssignedPrincipals = true } = this.#options;
     if (this.#hasPrincipal || !reportsAssignedPrincipals) return;
@@ -55,7 +59,7 @@ export class FirstReports {
   }
 }
 
-/** Returns the header by which a request says https. */
+/** Returns the header that says that a request came over https. */
 function findClaim(
   request: Request,
   isProxyTrusted: boolean,
@@ -78,7 +82,7 @@ function tryToFindClaim(
   try {
     return findClaim(request, isProxyTrusted);
   } catch {
-    // Deno lets nothing be read of the request any more.
+    // Deno does not let the request be read any more.
     return undefined;
   }
 }

@@ -14,7 +14,7 @@ import { RequestVisit } from "./visit.ts";
 
 /** The part of `Sessions` that the visit of a handler uses. */
 export interface HandlerSessions {
-  /** Hands an error to `onError`. */
+  /** Passes an error to `onError`. */
   reportError(error: unknown, context: SessionErrorContext): void;
 }
 

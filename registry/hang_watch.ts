@@ -21,7 +21,10 @@ export class HangWatch<T> {
   readonly #watched = new Set<Watched<T>>();
   #isStopped = false;
 
-  /** @param onHang Called once for each promise, with the owners of all new ones. */
+  /**
+   * @param onHang Called with the owners of promises that have begun to hang, once
+   * for each promise.
+   */
   constructor(clock: Clock, onHang: (owners: readonly T[]) => void) {
     this.#clock = clock;
     this.#onHang = onHang;
@@ -52,7 +55,7 @@ export class HangWatch<T> {
     });
   }
 
-  /** Watches no more. */
+  /** Stops watching. */
   stop(): void {
     this.#isStopped = true;
     this.#alarm.clear();

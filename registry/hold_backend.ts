@@ -6,7 +6,7 @@ export interface NewHold {
   readonly key: string;
   /** The uid of the session; undefined for a hold without one. */
   readonly holder: string | undefined;
-  /** Names this hold; no other one has it. */
+  /** Identifies this hold; no other hold has the same. */
   readonly id: string;
   /** Milliseconds; Infinity for no deadline. */
   readonly length: number;
@@ -16,29 +16,29 @@ export interface NewHold {
    * @default {false}
    */
   readonly isTouched?: boolean;
-  /** What is called when the hold ends without a release. */
+  /** The callback for an end of the hold without a release. */
   readonly callback: {
     readonly name: string;
     readonly argument: unknown;
   } | undefined;
 }
 
-/** A hold that lives. */
+/** A hold that has not ended. */
 export interface HeldKey extends Pick<NewHold, "key" | "holder" | "id"> {
   /** The fencing number. */
   readonly fence: number;
-  /** When it ends, in UNIX milliseconds of the clock here. */
+  /** When it ends, in UNIX milliseconds of this process's clock. */
   readonly until: number;
 }
 
-/** Where holds are: in this process, or in a store. */
+/** The place of the holds: this process, or a store. */
 export interface HoldBackend {
   /**
    * Takes a hold.
    *
-   * @param replaces The fencing number of the hold in whose place it comes; that
-   * must live. Without it the key must be free.
-   * @returns undefined if that is not so.
+   * @param replaces The fencing number of the hold to replace, which must not have
+   * ended. Without it the key must be free.
+   * @returns undefined if the hold to replace has ended, or the key is not free.
    */
   take(hold: NewHold, replaces?: number): MaybePromise<HeldKey | undefined>;
   /**
@@ -54,9 +54,9 @@ export interface HoldBackend {
   /**
    * Ends the hold of a key.
    *
-   * @param isMeant Whether it is the hold to end.
+   * @param isMeant Returns whether the hold is the one to end.
    * @param reason Undefined to release it: its callback is not called.
-   * @returns the hold; undefined if there is none, or it was not meant.
+   * @returns the ended hold; undefined if no hold was ended.
    */
   end(
     key: string,
@@ -65,6 +65,6 @@ export interface HoldBackend {
   ): MaybePromise<HeldKey | undefined>;
   /** Writes the callbacks of a session, so that they outlive this process. */
   keep(session: Session): MaybePromise<void>;
-  /** Whether a session lives, and does not end with its request. */
+  /** Returns whether a session lives, and does not end with its request. */
   isLasting(session: Session): MaybePromise<boolean>;
 }

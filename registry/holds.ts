@@ -20,8 +20,8 @@ import type { HeldKey, HoldBackend, NewHold } from "./hold_backend.ts";
 const CALLBACK = "@curfew/hold";
 
 /**
- * Milliseconds until a hold without a deadline ends, while its session does not
- * have the callback yet that ends it: this process may die in between.
+ * Milliseconds until a hold without a deadline ends, as long as its session does
+ * not have the callback that ends it: this process may die in between.
  */
 const PROVISIONAL = 30_000;
 
@@ -40,8 +40,8 @@ export interface HoldingRegistry {
 /**
  * The holds of keys by sessions and by the program.
  *
- * The backend gives a key to one holder. A hold of a session ends by a named
- * callback of the session, which is written after the hold was taken.
+ * The backend gives a key to one holder. A named callback of the session ends its
+ * holds. The callback is written after the hold was taken.
  */
 export class Holds {
   readonly #registry: HoldingRegistry;
@@ -71,7 +71,10 @@ export class Holds {
     return this.#hold(session, options, { key });
   }
 
-  /** @param renewed The hold of the session to renew, and no other. */
+  /**
+   * @param renewed The one hold to renew; undefined to take or renew the session's
+   * hold.
+   */
   async #hold(
     session: Session,
     options: HoldOptions,
@@ -99,7 +102,7 @@ export class Holds {
       await holds.keep(session);
       isComplete ||= !await holds.isLasting(session);
     } catch (error) {
-      // A hold that the session had before ends at its deadline.
+      // The former hold of the session ends at its own deadline.
       if (former === undefined) await this.#drop(held);
       throw error;
     }
@@ -113,7 +116,10 @@ export class Holds {
     );
   }
 
-  /** Releases the hold that a session has of a key; false if it has none. */
+  /**
+   * Releases the hold of a session; returns false if the session does not hold the
+   * key.
+   */
   async release(session: Session, key: string): Promise<boolean> {
     checkHoldKey("release", key);
     return await this.#release(
@@ -140,7 +146,7 @@ export class Holds {
     );
   }
 
-  /** Releases the hold of a fencing number; false if it is no more. */
+  /** Releases the hold with a fencing number; returns false if it has ended. */
   async releaseLease(key: string, fence: number): Promise<boolean> {
     checkHoldKey("release", key);
     return await this.#release(key, (held) => held.fence === fence, undefined);
@@ -176,7 +182,10 @@ export class Holds {
     return true;
   }
 
-  /** Releases a hold that its caller does not get; at worst its deadline ends it. */
+  /**
+   * Releases a hold that the caller does not get. If that fails, its deadline ends
+   * it.
+   */
   async #drop({ key, id }: HeldKey): Promise<void> {
     try {
       await this.#release(key, (held) => held.id === id, undefined);
@@ -185,7 +194,7 @@ export class Holds {
     }
   }
 
-  /** Gives a session the callback that ends a hold, or takes it back. */
+  /** Gives a session the callback that ends a hold, or removes that callback. */
   #bind(session: Session, { key, id }: Bond, isRemoved = false): void {
     const callback = namedCallbackOf(this.#registry.namedCallbacks, {
       name: CALLBACK,

@@ -13,7 +13,7 @@ import type { SessionRegistry } from "./session_registry.ts";
 import type { SessionInfo } from "./session_info.ts";
 import type { UndeliveredEnd } from "./undelivered_end.ts";
 
-/** Sessions in the memory of this process, which end with it. */
+/** Sessions in the memory of this process. They end with it. */
 export class LocalBackend implements SessionBackend {
   readonly mustLoad = false;
   readonly isLimitingWrites = false;

@@ -1,7 +1,7 @@
 import type { NamedCallback } from "../session/named_callback.ts";
 import type { Session, SessionEnd, SessionOwner } from "../session.ts";
 
-/** A named callback of a session, and how to take it back. */
+/** A named callback of a session, and the function that removes it. */
 interface Kept {
   callback: NamedCallback;
   remove(): void;
@@ -38,7 +38,7 @@ export class LocalCallbacks {
       before.remove();
       this.#kept.get(session)?.delete(key);
     } else if (before !== undefined) {
-      // It keeps its place among the callbacks of the session.
+      // The callback keeps its place in the order of the callbacks.
       before.callback = callback;
     } else {
       this.#add(session, callback);
@@ -54,7 +54,10 @@ export class LocalCallbacks {
   }
 }
 
-/** Whether both call the same: by a default key, or by one registration. */
+/**
+ * Returns whether both are one callback: by the same default key, or the same
+ * registration.
+ */
 function isSameCall(one: NamedCallback, other: NamedCallback): boolean {
   return one === other || one.call !== undefined && one.call === other.call;
 }

@@ -6,20 +6,20 @@ import { Session, type SessionEnd, type SessionEndReason } from "../session.ts";
 import type { HeldKey, HoldBackend, NewHold } from "./hold_backend.ts";
 import type { SessionRegistry } from "./session_registry.ts";
 
-/** A hold in this process, which ends at its deadline. */
+/** A hold in this process. It ends at its deadline. */
 interface LocalHold extends Expiring {
   held: HeldKey;
   readonly length: number;
   /** The reason of its end at the deadline. */
   readonly due: "idle" | "absolute";
   readonly callback: NewHold["callback"];
-  /** Its entry in the queue of deadlines; 0 for none. */
+  /** Its entry in the queue of deadlines; 0 without a deadline. */
   entry: number;
   /** Whether its callback is being called. */
   isEnding: boolean;
 }
 
-/** Holds in the memory of this process, which end with it. */
+/** Holds in the memory of this process. They end with it. */
 export class LocalHolds implements HoldBackend {
   readonly #registry: SessionRegistry;
   readonly #holds = new Map<string, LocalHold>();
@@ -103,7 +103,10 @@ export class LocalHolds implements HoldBackend {
     }
   }
 
-  /** Finds a hold; a timer that is late prolongs none. */
+  /**
+   * Finds a hold. A hold whose deadline has passed is ended, even if its timer is
+   * late.
+   */
   #find(key: string): LocalHold | undefined {
     const kept = this.#holds.get(key);
     if (kept?.isEnding === false) kept.checkExpired(this.#registry.clock.now());

@@ -30,7 +30,7 @@ export function prepareLogin(
   return session.isActive;
 }
 
-/** Gives a session that has just begun its principal. */
+/** Sets the principal of a session that has just begun. */
 export function logInNew(
   registry: SessionRegistry,
   session: Session,

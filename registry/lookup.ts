@@ -6,7 +6,7 @@ export interface Lookup {
   readonly token: string;
   /** The uid of the session. */
   readonly uid: string;
-  /** What the secret is compared by. */
+  /** The form of the secret that is compared. */
   readonly key: string;
   /** Whether the token was meant for https, and came over plain http. */
   readonly isLeaked: boolean;
@@ -16,6 +16,9 @@ export interface Lookup {
   failure: { readonly cause: unknown } | undefined;
   /** The record that was loaded; undefined without a store or a record. */
   loaded: LoadedSession | undefined;
-  /** How often changes of the session had been dropped when it was loaded. */
+  /**
+   * The number of times that changes of the session had been dropped before it was
+   * loaded.
+   */
   drops: number;
 }

@@ -19,12 +19,15 @@ import type { EndDelivery } from "./end_delivery.ts";
 const CALLBACK = "@curfew/warning";
 
 /**
- * Milliseconds until the first wake, at least. The session is written by then, if
+ * The least milliseconds until the first wake. By then the session is written, if
  * the request that registers the warning takes no longer.
  */
 const FIRST = 1000;
 
-/** Milliseconds until a session whose deadline is far, or never, is looked at again. */
+/**
+ * The longest milliseconds between two checks of a session whose deadline is far
+ * away.
+ */
 const LONGEST = 3_600_000;
 
 /**
@@ -36,7 +39,7 @@ const SAME = 500;
 /** A callback that `onWarning` has registered. */
 type Callback = (argument: unknown, warning: SessionWarning) => unknown;
 
-/** What a session is warned by. */
+/** The warning of a session. */
 export interface NamedWarning {
   readonly name: string;
   readonly argument: unknown;
@@ -51,9 +54,15 @@ interface Wake {
   readonly lead: number;
   readonly name: string;
   readonly argument: unknown;
-  /** The deadline that was warned of, in UNIX milliseconds; 0 for none. */
+  /**
+   * The deadline of the last warning, in UNIX milliseconds; 0 before the first
+   * warning.
+   */
   readonly warnedOf: number;
-  /** Which of its two keys the hold has: its own stays taken while it is called. */
+  /**
+   * Which of two keys the hold has. A key stays taken while its callback runs, so
+   * the next hold takes the other key.
+   */
   readonly slot: 0 | 1;
 }
 
@@ -75,11 +84,12 @@ export interface WarningRegistry {
 /**
  * Warnings by name, which outlive the process.
  *
- * A session keeps each as a named callback, which does nothing at its end. A hold
- * without a session ends when the warning is due; the process that delivers this
- * end looks at the session. If a visit has postponed the deadline, it takes the
- * next hold; if not, it takes one that ends at the deadline, and calls the callback.
- * So no store has a second due time for a session, and a visit writes nothing more.
+ * A session keeps each warning as a named callback, which does nothing at the
+ * session's end. A hold without a session ends when the warning is due, and the
+ * process that delivers this end checks the session. If a visit has postponed the
+ * deadline, the process takes the next hold. If not, it takes a hold until the
+ * deadline, and calls the callback. So stores need no second due time for a
+ * session, and a visit writes nothing more.
  */
 export class NamedWarnings {
   readonly #registry: WarningRegistry;
@@ -110,9 +120,9 @@ export class NamedWarnings {
   }
 
   /**
-   * Has a session warned, `lead` milliseconds before its end.
+   * Registers a warning `lead` milliseconds before the end of a session.
    *
-   * @returns a function that takes the warning back.
+   * @returns a function that removes the warning.
    */
   add(session: Session, lead: number, warning: NamedWarning): () => void {
     const { name, argument } = warning;
@@ -142,7 +152,7 @@ export class NamedWarnings {
     lead: number,
     { name, argument, options }: NamedWarning,
   ): NamedCallback {
-    // Apart from the keys of callbacks for the end.
+    // A prefix tells it from the keys of callbacks for the end.
     const key = options?.key;
     return namedCallbackOf(this.#registry.namedCallbacks, {
       name: CALLBACK,
@@ -153,7 +163,7 @@ export class NamedWarnings {
     });
   }
 
-  /** Takes the first hold, unless there is one already. */
+  /** Takes the first hold, unless the warning has a hold already. */
   #begin(session: Session, wake: Wake): void {
     const { clock, backend, site } = this.#registry;
     const due = session.expiresAt * 1000 - wake.lead - clock.now();
@@ -185,7 +195,7 @@ export class NamedWarnings {
     return `${CALLBACK} ${uid} ${this.#registry.backend.keyOf(key)} ${slot}`;
   }
 
-  /** Looks at a session at the end of a hold: it may have to be warned now. */
+  /** Checks a session at the end of a hold: its warning may be due now. */
   async #wake(wake: Wake): Promise<void> {
     const { backend, clock } = this.#registry;
     const session = await backend.find(wake.uid);
@@ -196,7 +206,7 @@ export class NamedWarnings {
     const deadline = session.expiresAt * 1000;
     const left = deadline - clock.now();
     if (Math.abs(deadline - wake.warnedOf) < SAME) {
-      // A request under way holds the session beyond its deadline.
+      // A request under way keeps the session beyond its deadline.
       return void await this.#take(next, Math.max(left, FIRST));
     }
     if (left > wake.lead) return void await this.#take(next, left - wake.lead);
@@ -212,7 +222,9 @@ export class NamedWarnings {
   }
 }
 
-/** Whether a hold has ended at its time, and the program does not stop. */
+/**
+ * Returns whether a hold has ended at its time, and not because the program stops.
+ */
 function isWake({ hold, reason }: SessionEnd): boolean {
   return hold !== undefined && reason === "absolute";
 }

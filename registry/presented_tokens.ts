@@ -14,12 +14,15 @@ export interface FoundToken {
   readonly lookup: Lookup;
 }
 
-/** How many cookies of the name are looked up in one request. */
+/** The most cookies of the name that are looked up for one request. */
 const MAX_COOKIES = 4;
 
 const TOKEN = /^[\da-f]{64}$/;
 
-/** Returns the lookups of the first four different tokens that have the form. */
+/**
+ * Returns the lookups of the first four different values that have the form of a
+ * token.
+ */
 export function lookupsOf(
   values: readonly string[],
   registry: SessionRegistry,

@@ -6,11 +6,11 @@ import { IS_HELD } from "../session/internals.ts";
 import { Crowds } from "./crowds.ts";
 import { MAX_SESSIONS, type SessionsOptions } from "./sessions_options.ts";
 
-/** How many sessions of a crowd are compared, to evict one. */
+/** The number of sessions of one principal that are compared, to evict one. */
 const SAMPLE = 64;
 
 /**
- * A principal has as many sessions as it may: thrown at a login where
+ * Thrown at a login if the principal has the most sessions and
  * `whenPrincipalIsFull` is `"refuse"`; answered with 409.
  */
 export class TooManySessionsError extends HttpError {
@@ -42,7 +42,9 @@ export class PrincipalSessions {
     this.#crowds = new Crowds(options.maxSessions ?? MAX_SESSIONS);
   }
 
-  /** Returns the live sessions of a principal, the first to get it first. */
+  /**
+   * Returns the live sessions of a principal, in the order in which they got it.
+   */
   of(principal: string): Session[] {
     return this.#sessions.get(principal).filter((session) =>
       !session.checkExpired()
@@ -64,8 +66,8 @@ export class PrincipalSessions {
   }
 
   /**
-   * Returns a session of the principal with the most sessions, if these are very
-   * many: one of its oldest, the longest idle of those that no request uses.
+   * Returns a session of the principal with the most sessions, if it has very many:
+   * among its oldest, the longest idle that no request uses.
    */
   findInCrowd(): Session | undefined {
     const principal = this.#crowds.find();
@@ -85,7 +87,8 @@ export class PrincipalSessions {
   }
 
   /**
-   * Ends the sessions of a principal with the oldest logins if it may have no more.
+   * Ends the sessions of a principal with the oldest logins, if the principal has
+   * the most sessions.
    *
    * @param session The session that gets the principal, if it exists already.
    * @throws {TooManySessionsError} If the options say so.
@@ -109,7 +112,7 @@ export class PrincipalSessions {
     }
     sessions.sort((one, other) => loggedInAt(one) - loggedInAt(other));
     this.#evicting.add(principal);
-    // There may be more than one too many, as principals can be assigned.
+    // The loop may end several: assigned principals do not count against the limit.
     const { length } = sessions;
     for (const session of sessions.slice(0, length - room + 1)) {
       this.#evict(session);
@@ -118,7 +121,7 @@ export class PrincipalSessions {
   }
 }
 
-/** Returns whether a session is to be evicted before another. */
+/** Returns whether a session goes before another. */
 function isBetterGone(session: Session, other: Session): boolean {
   if (session[IS_HELD] !== other[IS_HELD]) return other[IS_HELD];
   return session.lastModified < other.lastModified;

@@ -6,11 +6,11 @@ export type SessionType<S extends Session> = new (
 ) => S;
 
 /**
- * Returns a session as one of a class of sessions, or the object of another class
- * that the session keeps.
+ * Returns the session, typed as a class of sessions, or the session's object of
+ * another class.
  *
- * @throws {TypeError} If the class is one of sessions, and the session is of
- * another one.
+ * @throws {TypeError} If the class is a class of sessions and the session is not of
+ * it.
  */
 export function sessionAs<T>(
   session: Session,

@@ -35,7 +35,10 @@ export interface BackendVisit {
   readonly operations: readonly AccessOperation[];
 }
 
-/** Where sessions live: in this process alone, or in a store that others share. */
+/**
+ * The place where sessions live: this process, or a store that other processes
+ * share.
+ */
 export interface SessionBackend {
   /** Whether sessions have to be loaded before a lookup. */
   readonly mustLoad: boolean;
@@ -43,7 +46,7 @@ export interface SessionBackend {
   readonly isLimitingWrites: boolean;
   /** Returns the form in which the secret half of a token is kept and compared. */
   keyOf(secret: string): string;
-  /** Loads the sessions of the tokens; a failure is noted in the lookup. */
+  /** Loads the sessions of the tokens; a failure is recorded in the lookup. */
   load(lookups: readonly Lookup[]): MaybePromise<void>;
   /**
    * Returns the uid of a new session.
@@ -51,51 +54,59 @@ export interface SessionBackend {
    * @throws {HttpError} 503 if no session can be created now.
    */
   newUid(): string;
-  /** Notes a new session. */
+  /** Called for a new session. */
   created(session: Session): void;
   /** The values of stored sessions; undefined without a store. */
   readonly values: SessionOwner["values"];
   /** Finds a session that lives, in any process; it is not touched. */
   find(uid: string): MaybePromise<Session | undefined>;
-  /** Whether a session of this process has the named callback of a key. */
+  /** Returns whether a session of this process has the named callback of a key. */
   hasCallback(session: Session, key: string): boolean;
   /** The holds of keys. */
   readonly holds: HoldBackend;
-  /** Notes a change; throws a TypeError if it cannot be kept. */
+  /** Records a change; throws a TypeError if it cannot be stored. */
   changed(session: Session, change: SessionChange): void;
-  /** Whether a session whose deadline has passed here may end now. */
+  /** Returns whether a session whose deadline has passed here may end now. */
   mayExpire(session: Session): boolean;
-  /** Whether the deadline of a session has passed as far as this process can tell. */
+  /**
+   * Returns whether the deadline has passed here and the store has not confirmed it
+   * yet.
+   */
   isUnderCheck(session: Session): boolean;
-  /** Whether a store keeps a session. */
+  /** Returns whether a store has a session. */
   hasRecord(session: Session): boolean;
   /** Delivers an end to the listeners of all sessions. */
   deliver(end: SessionEnd): void;
-  /** Keeps the session of a request that has to be waited for; returns the release. */
+  /**
+   * Keeps the session of a request that waits for something; returns a function
+   * that ends that.
+   */
   hold(visit: BackendVisit): (() => void) | undefined;
   /** Writes what a request has changed, before its response leaves. */
   flush(visit: BackendVisit): MaybePromise<void>;
-  /** Forgets a session that lives on in a store; false if it has to end. */
+  /**
+   * Forgets a session that lives on in a store; returns false if there is no store.
+   */
   evict(session: Session): boolean;
-  /** Ends the sessions of a principal, wherever they are; returns how many. */
+  /** Ends the sessions of a principal in all processes; returns their number. */
   endAll(
     principal: string,
     options: EndSessionsOptions,
   ): MaybePromise<number>;
-  /** Lists the sessions of a principal, wherever they are, the oldest first. */
+  /** Lists the sessions of a principal in all processes, the oldest first. */
   list(principal: string): MaybePromise<SessionInfo[]>;
-  /** Ends a session, wherever it is; false if there is none. */
+  /** Ends a session, in any process; returns false if there is none. */
   end(uid: string, reason: SessionEndReason): MaybePromise<boolean>;
   /** Lists the ends that the store keeps as dead letters. */
   listDeadLetters(): MaybePromise<readonly UndeliveredEnd[]>;
-  /** Retries a dead letter of the store; false if there is none. */
+  /** Retries a dead letter of the store; returns false if there is none. */
   retryDeadLetter(uid: string): MaybePromise<boolean>;
-  /** Deletes a dead letter of the store; false if there is none. */
+  /** Deletes a dead letter of the store; returns false if there is none. */
   deleteDeadLetter(uid: string): MaybePromise<boolean>;
   /** Checks the store, and begins to deliver ends. */
   start(): Promise<void>;
   /** Stops at once: ends the sessions, or writes their last changes. */
   halt(): void;
-  /** Waits for what `halt` has begun. */
+  /** Waits for the work that `halt` has begun. */
   close(): Promise<void>;
 }

@@ -14,51 +14,52 @@ import {
   serializeCookie,
 } from "../http/cookies.ts";
 
-/** How the cookie of a site's sessions is written; everything may be left out. */
+/** The attributes of the session cookie; each may be left out. */
 export interface SessionCookieOptions {
   /**
-   * Whether it is written as over https, with `Secure` and the prefix, for
-   * requests that came over plain http too. Set it behind a proxy that takes https
-   * and is not trusted by `trustProxy`.
+   * Whether the cookie is always written as over https, with `Secure` and the
+   * prefix, for requests over plain http too. Set it behind a proxy that takes
+   * https and is not trusted by `trustProxy`.
    *
    * Browsers send such a cookie over https, and to localhost, only. So over plain
    * http each request of another host begins a session. Changing this option logs
    * out the visitors who came over plain http, as the name changes.
    *
-   * @default {false: it is secure if the request is}
+   * @default {false}
    */
   secure?: boolean;
   /**
-   * Which requests from other sites carry it. "None" needs https; over http it
-   * is "Lax".
+   * The requests from other sites that carry the cookie. "None" needs https; over
+   * http it is "Lax".
    *
    * @default {"Lax"}
    */
   sameSite?: "Strict" | "Lax" | "None";
   /**
-   * The domain whose subdomains get it too. With one, the prefix over https is
-   * `__Secure-` in place of `__Host-`.
+   * The domain whose hosts get the cookie; without a domain, only this host gets
+   * it. With a domain, the prefix over https is `__Secure-` in place of `__Host-`.
    *
-   * @default {none: this host only}
+   * @default {undefined}
    */
   domain?: string;
   /**
-   * The path below which it is sent. Other than "/", the prefix over https is
-   * `__Secure-` in place of `__Host-`. It is no protection: pages of one host
-   * can reach each other.
+   * The path below which the cookie is sent. With another path than "/", the prefix
+   * over https is `__Secure-` in place of `__Host-`. A path does not protect the
+   * cookie: pages of one host can reach each other.
    *
    * @default {"/"}
    */
   path?: string;
   /**
-   * Whether each site that embeds this one has its own, over https.
+   * Whether each site that embeds this one has a cookie of its own, over https.
    *
    * @default {false}
    */
   partitioned?: boolean;
   /**
-   * Whether the browser keeps it when it is closed, for as long as the session
-   * would last, 400 days at most. It is sent again with each visit then.
+   * Whether the browser keeps the cookie when it is closed, for as long as the
+   * session would last, 400 days at most. Then the cookie is sent again with each
+   * visit.
    *
    * @default {false}
    */
@@ -81,9 +82,9 @@ const LONGEST_AGE = 400 * 24 * 60 * 60;
 
 /** The cookie that carries the token of a session: its names, and how it is written. */
 export class SessionCookie {
-  /** Whether it is to be sent with each visit, with its age. */
+  /** Whether the cookie is sent with each visit, to extend its age. */
   readonly isPersistent: boolean;
-  /** Whether it is written as over https for all requests. */
+  /** Whether the cookie is written as over https for all requests. */
   readonly isAlwaysSecure: boolean;
   readonly #plain: Variant;
   readonly #secure: Variant;
@@ -91,7 +92,7 @@ export class SessionCookie {
   /**
    * @throws {TypeError} If the name is not a string.
    * @throws {SyntaxError} If no cookie can have the name, the domain or the path.
-   * @throws {RangeError} If `sameSite` is none of the three.
+   * @throws {RangeError} If `sameSite` is not one of the three.
    */
   constructor(name: string, options: SessionCookieOptions = {}) {
     checkName(name);
@@ -121,7 +122,7 @@ export class SessionCookie {
       name,
       sameSite: sameSite === "None" ? "Lax" : sameSite,
     });
-    // A browser takes a "__Host-" cookie from this very host only.
+    // Browsers refuse a "__Host-" cookie with a domain or another path.
     const prefix = domain === undefined && path === "/"
       ? "__Host-"
       : "__Secure-";
@@ -133,7 +134,7 @@ export class SessionCookie {
     });
   }
 
-  /** Returns which requests from other sites carry it. */
+  /** Returns which requests from other sites carry the cookie. */
   sameSite(isSecure: boolean): SameSite {
     return this.#variant(isSecure).sameSite;
   }
@@ -147,9 +148,10 @@ export class SessionCookie {
   }
 
   /**
-   * The `Set-Cookie` that hands a token to the visitor.
+   * Returns the `Set-Cookie` that gives the client a token.
    *
-   * @param maxAge Seconds that the browser keeps it; undefined until it closes.
+   * @param maxAge Seconds that the browser keeps it; undefined for until it is
+   * closed.
    */
   set(token: string, isSecure: boolean, maxAge: number | undefined): string {
     const { name, attributes } = this.#variant(isSecure);
@@ -159,7 +161,7 @@ export class SessionCookie {
       : `${cookie}; Max-Age=${Math.min(Math.ceil(maxAge), LONGEST_AGE)}`;
   }
 
-  /** The `Set-Cookie` that takes the token from the visitor. */
+  /** Returns the `Set-Cookie` that clears the cookie. */
   clear(isSecure: boolean): string {
     return this.#variant(isSecure).clear;
   }
@@ -196,7 +198,7 @@ export type SameSite = "Strict" | "Lax" | "None";
 interface Variant {
   readonly sameSite: SameSite;
   readonly name: string;
-  /** All that follows the token. */
+  /** The part after the token. */
   readonly attributes: string;
   readonly clear: string;
 }

@@ -10,19 +10,19 @@ export interface StoredEndCounts {
   readonly claimed: number;
   /** Delivered here, and acknowledged in the store. */
   readonly delivered: number;
-  /** Times that a callback threw or rejected; it is called again. */
+  /** Calls that threw or rejected. They are repeated. */
   readonly failed: number;
-  /** Made dead letters after all tries. */
+  /** Made dead letters after all retries. */
   readonly deadLetter: number;
   /**
-   * Left to the next process that claims them: callbacks have failed and are to be
-   * called later, a callback has no registration of its name here, the claim was
-   * lost, or the site was closed.
+   * Left to the next claim, of any process: because a callback failed and is called
+   * later, because no callback has the name here, because the claim was lost, or
+   * because the site was closed.
    */
   readonly left: number;
 }
 
-/** What counting the sessions of a site needs of it. `Site` is one. */
+/** The parts of a site that counting uses. `Site` fits. */
 export interface CountedSite {
   /** The ends from a store, by step; undefined without a store. */
   readonly storedEnds?: StoredEndCounts | undefined;
@@ -32,13 +32,13 @@ export interface CountedSite {
     /** Callbacks whose promises have not settled for 10 s. */
     readonly hangingCallbacks?: number;
   };
-  /** Has a function called with every session that is made. */
+  /** Registers a callback for each new session. */
   notifyOnSessionStart(callback: SessionStartCallback): void;
-  /** Has a function called at every end. */
+  /** Registers a callback for each end. */
   notifyOnSessionEnd(callback: SessionEndCallback): void;
 }
 
-/** All reasons of ends, those that the client brings about first. */
+/** All reasons of ends; first those that the client causes. */
 export const END_REASONS: readonly SessionEndReason[] = [
   "idle",
   "logout",
@@ -50,8 +50,8 @@ export const END_REASONS: readonly SessionEndReason[] = [
 ];
 
 /**
- * Bounds for how long sessions last, in seconds: what a visit takes, the usual
- * timeouts, and days.
+ * Bounds for the duration of sessions, in seconds: of a visit, the usual timeouts,
+ * and days.
  */
 export const DURATION_BOUNDS: readonly number[] = [
   1,
@@ -68,8 +68,8 @@ export const DURATION_BOUNDS: readonly number[] = [
 ];
 
 /**
- * Bounds for how late ends come, in seconds: a timer's millisecond, what a busy
- * process takes, and a machine that slept.
+ * Bounds for the lateness of ends, in seconds: of a timer, of a busy process, and
+ * of a machine that slept.
  */
 export const LATENESS_BOUNDS: readonly number[] = [
   0.001,

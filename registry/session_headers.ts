@@ -62,7 +62,7 @@ export function headersOfLogout(
   };
 }
 
-/** Where session headers are put: `Headers`, or what a framework has like it. */
+/** The headers of a response: `Headers`, or a framework's own. */
 export interface HeaderTarget {
   /** Returns the value of a header; null or undefined if there is none. */
   get(name: string): string | null | undefined;

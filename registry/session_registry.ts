@@ -71,7 +71,7 @@ export class SessionRegistry implements SessionOwner {
   readonly delivery: EndDelivery = new EndDelivery();
   readonly streamLimits: StreamLimits;
   readonly firstReports: FirstReports;
-  /** Milliseconds that a replaced token still counts. */
+  /** Milliseconds for which a replaced token is still recognized. */
   readonly renewalGrace: number;
   readonly maxCallbacks: number;
   /** The named callbacks that no store keeps, and that have failed. */
@@ -79,7 +79,7 @@ export class SessionRegistry implements SessionOwner {
   readonly holds: Holds = new Holds(this);
   readonly warnings: NamedWarnings = new NamedWarnings(this);
   readonly descriptions: SessionDescriptions = new SessionDescriptions(this);
-  /** Where the class of new sessions stands: with a site, or here. */
+  /** The object with the class of new sessions: a site, or this one. */
   factoryHolder: { sessionFactory: SessionFactory };
   /** Made when first needed: until then nothing is kept of it. */
   presence: Presence | undefined = undefined;
@@ -87,7 +87,7 @@ export class SessionRegistry implements SessionOwner {
 
   readonly #principals: PrincipalSessions;
   readonly #eviction: Eviction<Session>;
-  /** Made when first needed, so that a session costs no more without. */
+  /** Made when first needed, so that sessions cost less without callbacks. */
   #startCallbacks: Set<{ readonly callback: SessionStartCallback }> | undefined;
   readonly #pending = new PendingPromises<Session>();
   readonly #hangs: HangWatch<Session>;
@@ -166,7 +166,7 @@ export class SessionRegistry implements SessionOwner {
       if (session.principal === undefined) this.#eviction.note(session);
       else this.indexPrincipal(session, undefined);
     } catch (error) {
-      // Runs its end callbacks, so that what its constructor acquired is released.
+      // Calls its end callbacks, so that they release what the constructor acquired.
       Session.prototype.expire.call(session, "revoked");
       throw error;
     }
@@ -210,7 +210,9 @@ export class SessionRegistry implements SessionOwner {
       : session;
   }
 
-  /** Returns the live sessions of a principal, the first to get it first. */
+  /**
+   * Returns the live sessions of a principal, in the order in which they got it.
+   */
   sessionsOf(principal: string): Session[] {
     return this.#principals.of(principal);
   }
@@ -272,7 +274,7 @@ export class SessionRegistry implements SessionOwner {
     return this.backend.hasRecord(session);
   }
 
-  /** Takes a session out of the Map and the index. */
+  /** Removes a session from the Map and the index. */
   remove(session: Session): void {
     if (this.sessions.get(session.uid) === session) {
       this.sessions.delete(session.uid);
@@ -294,7 +296,7 @@ export class SessionRegistry implements SessionOwner {
     argument: T,
     session: Session,
   ): void {
-    // Not by callGuarded(): ends in ends nest deep, and each frame counts.
+    // Without callGuarded(): ends within ends nest deep, and each frame costs stack.
     try {
       const result = callback(argument);
       if (!isPromiseLike(result)) return;
@@ -309,7 +311,7 @@ export class SessionRegistry implements SessionOwner {
     }
   }
 
-  /** Has `close()` wait for a promise, which must not reject. */
+  /** Makes `close()` wait for a promise, which must not reject. */
   track(promise: Promise<unknown>, session: Session): void {
     this.#pending.add(promise, session);
   }
@@ -325,7 +327,7 @@ export class SessionRegistry implements SessionOwner {
     return this.#hangs.hanging;
   }
 
-  /** Watches callbacks no more, and calls none again. */
+  /** Stops watching callbacks and repeating calls. */
   stopCallbacks(): void {
     this.#hangs.stop();
     this.retries.stop();
@@ -339,7 +341,7 @@ export class SessionRegistry implements SessionOwner {
   /**
    * Adds a callback for each session that is made from now on.
    *
-   * @returns a function that takes it back, this registration only.
+   * @returns a function that removes this registration only.
    */
   notifyOnStart(callback: SessionStartCallback): () => void {
     checkCallback("notify on session start", callback);
@@ -381,8 +383,8 @@ export class SessionRegistry implements SessionOwner {
   }
 
   /**
-   * Ends the oldest session of a principal that logs in, if it may have no more.
-   * Over a store that is done when the login is written.
+   * Ends the oldest session of a principal that logs in, if it has the most
+   * sessions. Over a store that is done when the login is written.
    *
    * @throws {TooManySessionsError} If the options say so.
    */

@@ -24,7 +24,7 @@ export const MAX_SESSIONS = 2_000_000;
 /** A class of sessions. */
 export type SessionFactory = new (site: SessionSite, uid: string) => Session;
 
-/** The facts of a request that has to do with a session. */
+/** The facts of a request, for options that are functions. */
 export interface RequestFacts {
   /** The request as it came. */
   readonly request: Request;
@@ -34,7 +34,7 @@ export interface RequestFacts {
   readonly remoteAddress: string | undefined;
 }
 
-/** What an error that is reported has to do with. */
+/** The request or the session that a reported error concerns. */
 export interface SessionErrorContext {
   /** The request that was being answered. */
   readonly request?: RequestFacts;
@@ -77,8 +77,8 @@ export interface SessionsOptions {
    */
   sessionTimeout?: number;
   /**
-   * Seconds after which a session ends however busy it is, unless its class has
-   * an `absoluteTimeout` of its own.
+   * Seconds after which a session ends in spite of access, unless its class has an
+   * `absoluteTimeout` of its own.
    *
    * @default {Infinity}
    */
@@ -113,10 +113,10 @@ export interface SessionsOptions {
    */
   maxSessionsPerPrincipal?: number;
   /**
-   * What a login beyond that limit does: it ends the principal's other session
-   * with the oldest login, `"evicted"`, or is refused by a
-   * {@linkcode TooManySessionsError}. Without a store `logIn()` throws it; over a
-   * store the request is answered 409, and nothing that it changed is written.
+   * The effect of a login beyond that limit: it ends the principal's other session
+   * with the oldest login, `"evicted"`, or it is refused by a {@linkcode
+   * TooManySessionsError}. Without a store `logIn()` throws it; over a store the
+   * request is answered 409, and nothing that it changed is written.
    *
    * @default {"end-oldest"}
    */
@@ -181,21 +181,21 @@ export interface SessionsOptions {
    */
   maxSessionBytes?: number;
   /**
-   * Whether the first principal that a request finds assigned to its session is
-   * reported to `onError`: an assignment is no login, as it leaves the token that
-   * others may know. Turn it off in programs that assign principals from
-   * elsewhere, in another process for example.
+   * Whether the first assignment of a principal during a request is reported to
+   * `onError`. An assignment is not a login, since it keeps a token that others may
+   * know. Turn it off in programs that assign principals outside of requests, in
+   * another process for example.
    *
    * @default {true}
    */
   reportsAssignedPrincipals?: boolean;
   /**
-   * Seconds that a replaced token still counts, 0 or more.
+   * Seconds for which a replaced token is still recognized, 0 or more.
    *
-   * After a renewal it opens the session for so long, counted from the first
-   * request with the new token. After a login it opens nothing, but its requests
-   * get a session that ends with them and no cookie, which would replace the new
-   * one in the browser.
+   * After a renewal it opens the session for this time, counted from the first
+   * request with the new token. After a login it opens nothing. Its requests get a
+   * session that ends with the request, and no cookie, since a cookie would replace
+   * the new one in the browser.
    *
    * @default {10}
    */
@@ -215,8 +215,8 @@ export interface SessionsOptions {
    */
   endsInsecureSessions?: boolean;
   /**
-   * What a browser is asked to forget at a logout, by `Clear-Site-Data`, which
-   * browsers obey over https.
+   * The data that a browser is asked to delete at a logout, by `Clear-Site-Data`.
+   * Browsers obey it over https only.
    *
    * `"cookies"` are those of the whole registrable domain: a logout from
    * `app.example.com` clears those of `shop.example.com` too. `"storage"` and
@@ -254,8 +254,8 @@ export interface SessionsOptions {
    * `Authorization: Bearer <token>`, and the response has `Session-Token: <token>`
    * wherever a cookie would be set; cookies are neither read nor set. With `"both"`
    * that holds for requests with `Authorization: Bearer` or with
-   * `Session-Transport: bearer`, and their cookies do not count; the others have the
-   * cookie.
+   * `Session-Transport: bearer`, and their cookies are ignored; all other requests
+   * use the cookie.
    *
    * Browsers send no bearer token by themselves. So the rules about other sites do
    * not apply to it, and neither do `sameSite` and the origins of guards.
@@ -290,7 +290,7 @@ export interface SessionsOptions {
    */
   onError?(error: unknown, context: SessionErrorContext): unknown;
   /**
-   * The headers of the proxy in front that count for the client's address, host
+   * The headers of the proxy in front that are read for the client's address, host
    * and protocol: `"x-forwarded"` are `X-Forwarded-For`, `-Host` and `-Proto`,
    * `"forwarded"` is `Forwarded` (RFC 7239), `true` is `"x-forwarded"`. The other
    * family is never read. Set it only behind a proxy that writes the family: any
@@ -300,10 +300,9 @@ export interface SessionsOptions {
    */
   trustProxy?: TrustedProxy;
   /**
-   * The number of proxies in front, 1 or more, of which each adds an entry to the
-   * headers of `trustProxy`. The entry that counts is so many from the end, and the
-   * first one if there are fewer. With a number that is too high a client can
-   * choose its address.
+   * The number of proxies in front, 1 or more. Each adds an entry to the headers of
+   * `trustProxy`, so the client's own entry is that many from the end, or the first
+   * if there are fewer. If the number is too high, a client can choose its address.
    *
    * @default {1}
    */
@@ -316,7 +315,7 @@ export interface SessionsOptions {
   clock?: Clock;
 }
 
-/** The data that a browser can be asked to forget. */
+/** The data that a browser can be asked to delete. */
 const FORGETTABLE: readonly string[] = ["cache", "cookies", "storage", "*"];
 
 /** The rules of {@linkcode SessionsOptions}. */

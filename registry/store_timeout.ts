@@ -7,8 +7,8 @@ const LEASE = 10;
 /**
  * Returns the seconds that a call to the store may take.
  *
- * @throws {RangeError} If that is not less than the lease of an end: a claim whose
- * answer comes late could be another process's by then.
+ * @throws {RangeError} If that is not less than the lease of an end: when the
+ * answer to a claim is late, another process could have the end already.
  */
 export function storeTimeoutOf(options: SessionsOptions): number {
   const { endLease = LEASE } = options;

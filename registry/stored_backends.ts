@@ -5,7 +5,7 @@ import type { SessionRegistry } from "./session_registry.ts";
 
 /** A backend over a store. */
 export interface StoreBackend extends SessionBackend {
-  /** How many ends this process has claimed and delivered. */
+  /** The numbers of ends that this process has claimed and delivered. */
   readonly endCounts: StoredEndCounts;
 }
 
@@ -15,11 +15,11 @@ export type StoreBackendFactory = (
   store: SessionStore,
 ) => StoreBackend;
 
-/** What the modules of stores have provided. */
+/** The factory that the modules of stores provide. */
 const provided: { factory?: StoreBackendFactory } = {};
 
 /**
- * Notes how backends over stores are made.
+ * Registers the factory of backends over stores.
  *
  * The modules of stores provide it, so that a program without a store does not
  * load the code that only stores need.

@@ -8,11 +8,11 @@ export type SessionTransport = "cookie" | "bearer" | "both";
 
 /** The tokens that a request carries. */
 export interface CarriedTokens {
-  /** The texts in the place of a token; they may be anything. */
+  /** The values in the place of a token, as the client sent them. */
   readonly values: readonly string[];
   /** Whether the token travels in headers of its own, and the response's too. */
   readonly isBearer: boolean;
-  /** Whether the request has a cookie of the session that counts. */
+  /** Whether the request has a session cookie that is not ignored. */
   readonly hasCookie: boolean;
   /** Whether the tokens were meant for https, and came over plain http. */
   readonly isLeaked: boolean;
@@ -32,7 +32,7 @@ export function tokensOf(
 ): CarriedTokens {
   if (transport !== "cookie") {
     const authorization = headers.get("authorization") ?? "";
-    // A page could read the token of its HttpOnly cookie if the cookie counted.
+    // If the cookie were used, a page could read the token of its HttpOnly cookie.
     const isBearer = transport === "bearer" ||
       /^bearer /i.test(authorization) ||
       headers.get("session-transport")?.toLowerCase() === "bearer";
@@ -47,7 +47,7 @@ export function tokensOf(
   if (hasCookie || isSecure) {
     return { values, isBearer: false, hasCookie, isLeaked: false };
   }
-  // A token that was meant for https only: it is reported.
+  // A token for https only: it is reported.
   const leaked = cookie.tokensIn(headers, true);
   return { values: leaked, isBearer: false, hasCookie, isLeaked: true };
 }

@@ -10,9 +10,9 @@ export interface UndeliveredEnd {
   readonly at: number;
   /** The principal of the session. */
   readonly principal: string | undefined;
-  /** How often the end was delivered. */
+  /** The number of deliveries. */
   readonly attempt: number;
-  /** The named callbacks that are left, with their arguments. */
+  /** The named callbacks that have failed, with their arguments. */
   readonly callbacks: readonly {
     readonly name: string;
     readonly argument: unknown;

@@ -47,7 +47,7 @@ import { isCookieKeptBack, type Prefetch, prefetchOf } from "./visit_kind.ts";
 
 export type { LogInOptions, SessionHeaders };
 
-/** A cookie was to be set after the response had been produced. */
+/** Thrown when a cookie would be set after the response was produced. */
 export class TooLateForCookieError extends Error {
   /** @ignore */
   override name = "TooLateForCookieError";
@@ -55,7 +55,7 @@ export class TooLateForCookieError extends Error {
 
 /** The parts of a request that its visit uses. `SiteRequest` is one. */
 export interface VisitingRequest extends RequestFacts {
-  /** The method, as it was sent. */
+  /** The method, as the client sent it. */
   readonly method: string;
   /** Whether the client has left, so that its session is not kept for it. */
   readonly hasLeft: boolean;
@@ -66,13 +66,12 @@ const NO_LOOKUPS: readonly Lookup[] = [];
 const NO_TOKENS: readonly FoundToken[] = [];
 
 /**
- * The session of one request: found or made, seen or not, and the cookie that
- * the response sends.
+ * The session of one request, and the cookie that the response sends.
  *
- * Its token is judged once, when the request first asks for its session, or
- * before the request first waits for something. So it counts as it was when the
- * request arrived. A login by another request supersedes it; then the request
- * sees no session any more.
+ * The token is judged once, when the request first asks for its session, or before
+ * the request first waits for something: so it is judged as of the arrival. When a
+ * login by another request supersedes the token, the request has no session any
+ * more.
  */
 export class RequestVisit<S> implements BackendVisit, SessionHolder {
   /** The sessions that the request came to. */
@@ -85,17 +84,24 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   #hasCookie = false;
   /** Whether tokens travel in headers of their own, in place of the cookie. */
   #isBearer = false;
-  /** Whether the browser kept the cookie back, since another site asked. */
+  /**
+   * Whether the browser kept the cookie back, because another site sent the
+   * request.
+   */
   #isCookieKeptBack = false;
-  /** Whether the browser fetches in advance: for a page of this origin or not. */
+  /** Whether the request is a prefetch, by a page of this origin or of another. */
   #prefetch: Prefetch = undefined;
   #isJudged = false;
-  /** The session found by the token, or made; it may be over, or not be seen. */
+  /**
+   * The session that was found or made. It may be over, or hidden from the request.
+   */
   #session: Session | undefined = undefined;
-  /** What the token named, while a transient session takes its place. */
+  /** The session of the token, while a transient session takes its place. */
   #found: { readonly session: Session; readonly key: string } | undefined =
     undefined;
-  /** The tokens of the cookies, if they open several sessions: none counts. */
+  /**
+   * The tokens of the cookies, if they open different sessions: then none is used.
+   */
   #several: readonly FoundToken[] = NO_TOKENS;
   /** The token by which the request uses its session now, and its generation. */
   #token = "";
@@ -108,14 +114,16 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   #isAskedFor = false;
   /** The `absoluteTimeout` of the session when the request arrived. */
   #absoluteTimeout = Infinity;
-  /** Whether the token was one of a session when the request arrived. */
+  /** Whether the token belonged to a session when the request arrived. */
   #isRecognized = false;
   #isNew = false;
   #isTransient = false;
   #isTouched = false;
   /** Whether requests for the resource neither create nor prolong a session. */
   #isExcluded = false;
-  /** Whether a guard counts the request as a visit, unless its resource does not. */
+  /**
+   * Whether a guard made the request a visit, which its resource may still change.
+   */
   #isVisitDue = false;
   #isWaiting = false;
   #release: (() => void) | undefined = undefined;
@@ -145,7 +153,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   }
 
   /**
-   * Whether the request holds its session no more: a login has superseded its
+   * Whether the request no longer keeps its session: a login has superseded its
    * token, or its client left before the response was produced.
    */
   get hasLeft(): boolean {
@@ -162,7 +170,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     return this.#session;
   }
 
-  /** Whether its session lasts for this request only. */
+  /** Whether the session lasts for this request only. */
   get isTransient(): boolean {
     return this.#isTransient;
   }
@@ -214,7 +222,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
       this.#prefetch === undefined && !this.#isCookieKeptBack;
   }
 
-  /** Reads, while the request can be read, what kind of visit it is. */
+  /** Reads from the headers what kind of visit the request is. */
   #readKind(headers: Headers): void {
     this.#prefetch = prefetchOf(headers);
     if (!this.#hasCookie && !this.#isBearer) {
@@ -226,7 +234,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     }
   }
 
-  /** The live session while the request's token may use it; creates none. */
+  /** The live session, if the request has one; creates none. */
   get session(): Session | undefined {
     this.#isAskedFor = true;
     if (!this.#isJudged) {
@@ -294,7 +302,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     return session;
   }
 
-  /** Logs in; see promise 13 of the design, and the docs of `SiteRequest`. */
+  /** Logs in; see `SiteRequest.logIn()`. */
   logIn(principal: string, options: LogInOptions = {}): Session {
     checkPrincipal(principal);
     if (principal === undefined) {
@@ -326,7 +334,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#end([this.#session, this.#found?.session, ...several], reason);
   }
 
-  /** Makes the request one that neither creates nor prolongs a session. */
+  /** From now on the request neither creates nor prolongs a session. */
   exclude(): void {
     this.#isExcluded = true;
     const session = this.#session;
@@ -341,11 +349,11 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#isVisitDue = true;
   }
 
-  /** The response has to be waited for: keeps the session from idling out. */
+  /** Keeps the session from idling out while the response is awaited. */
   wait(): void {
     if (this.#isWaiting) return;
     if (!this.#isJudged) this.#tryToJudge();
-    // Nothing else has run since the request arrived, so it ended the session.
+    // No other code has run since the request arrived, so the request ended the session.
     this.#noteOwnEnd();
     this.#isWaiting = true;
     this.#release = this.#registry.backend.hold(this);
@@ -383,7 +391,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     }
   }
 
-  /** Lets the session go when there is no response; changes are still written. */
+  /** Finishes the visit when there is no response; changes are still written. */
   abandon(): MaybePromise<void> {
     if (this.#isFinished) return;
     this.#isFinished = true;
@@ -406,7 +414,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   /** @ignore */
   [TOKEN_GENERATION](session: object): number | undefined {
     if (session !== this.#session) return undefined;
-    // What this response opens lasts as long as the token that it sends.
+    // A stream that this response opens lasts as long as the token that it sends.
     const token = this.#session?.[FIND_TOKEN](this.#newKey ?? this.#key);
     return token?.generation ?? this.#generation;
   }
@@ -458,11 +466,13 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#hold();
   }
 
-  /** Chooses among several tokens: if they open several sessions, none counts. */
+  /**
+   * Chooses among several tokens; if they open different sessions, none is used.
+   */
   #choose(lookups: readonly Lookup[]): void {
     const found = lookups.map((lookup) => this.#find(lookup, false))
       .filter((each) => each !== undefined);
-    // A superseded token is recognized, and opens nothing.
+    // A superseded token is recognized, but opens nothing.
     const open = openingTokens(found);
     const sessions = new Set(open.map(({ session }) => session));
     if (sessions.size > 1) {
@@ -474,7 +484,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
         this.#source,
       );
     }
-    // Of several tokens of one session the newest counts.
+    // Of several tokens of one session the newest is used.
     this.#use(newestToken(open.length > 0 ? open : found));
   }
 
@@ -519,7 +529,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     return this.#generation < since;
   }
 
-  /** A session that was over when the request arrived is as good as unknown. */
+  /** Treats a session that was over when the request arrived as unknown. */
   #forgetExpired(): void {
     const isDue = this.#session?.end?.lateness !== undefined;
     if (isDue && !this.#isWaiting && !this.#isTouched) {
@@ -562,7 +572,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     return session;
   }
 
-  /** Makes a session that of the request. */
+  /** Makes a session the session of the request. */
   #attach(session: Session, secret: string): void {
     const before = this.#session;
     if (before !== undefined) this.#releaseHold(before, false);
@@ -634,7 +644,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   /** Logs in to a session that begins now. */
   #logInAnew(principal: string, isRemembered: boolean): Session {
     const registry = this.#registry;
-    // Their cookies would stand against the new one at the next request.
+    // At the next request their cookies would conflict with the new one.
     const several = openingTokens(this.#several).map(({ session }) => session);
     this.#end(several, "logout");
     registry.makeRoomFor(principal);
@@ -648,7 +658,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     reason: SessionEndReason,
   ): void {
     for (const session of sessions) {
-      // A deadline that has passed came first.
+      // A deadline that has passed comes before the logout.
       session?.checkExpired();
       // Over a store the visitor may have prolonged the session elsewhere.
       if (!session?.isActive) continue;
@@ -677,7 +687,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     if (this.#mayTouch) session[HOLDS].add(this);
   }
 
-  /** Stops holding; touches a session that would have idled out meanwhile. */
+  /** Stops keeping the session; touches it if it would have idled out meanwhile. */
   #releaseHold(session: Session, isVisit: boolean): void {
     if (!this.#isWaiting) return;
     releaseHold(this, session, this.#registry.clock, isVisit);
@@ -749,7 +759,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     return headersOfLogout(this.#registry, isSecure);
   }
 
-  /** The token that a persistent cookie is sent with anew, as its age grows. */
+  /** The token that is sent again in a persistent cookie, to extend its age. */
   #tokenToRepeat(session: Session): string | undefined {
     if (!this.#isTouched) return undefined;
     const isProlonged = session[ACCESS]?.isRemembered === true &&

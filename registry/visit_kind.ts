@@ -1,12 +1,14 @@
 import type { SameSite } from "./session_cookie.ts";
 
-/** Whether a browser fetches in advance: for a page of this origin or not. */
+/**
+ * A prefetch, by a page of this origin or of another; undefined for other requests.
+ */
 export type Prefetch = "own" | "foreign" | undefined;
 
-/** Returns whether a browser fetches in advance, and for which page. */
+/** Returns whether a request is a prefetch, and whose page asked for it. */
 export function prefetchOf(headers: Headers): Prefetch {
   if (!headers.get("sec-purpose")?.includes("prefetch")) return undefined;
-  // Over plain http browsers do not say which page it is for.
+  // Over plain http browsers do not say which page asked.
   const site = headers.get("sec-fetch-site") ?? "same-origin";
   return site === "same-origin" ? "own" : "foreign";
 }
