@@ -177,6 +177,48 @@ export const HOLD_TESTS: ContractTests = {
     }
   },
 
+  async "take() of a hold with an idle timeout lets touches postpone its end"(
+    context,
+  ) {
+    const { store, subject } = context;
+    if (store.take === undefined) return;
+    const second = await subject.second?.() ?? store;
+    const facts = { sessionTimeout: 60_000, callbacks: [CALLBACK] };
+    const first = await take(store, facts);
+    same(first.deadline, first.touchedAt + 60_000, "the deadline");
+    await commit(store, "hold:a", { idle: 30_000 });
+    same(
+      (await look(store, "hold:a")).deadline,
+      first.deadline,
+      "the deadline",
+    );
+    await subject.advance(SHORT / 4);
+    const touched = await commit(second, "hold:a", { idle: 0 });
+    check(touched.touchedAt > first.now, "the touch is later");
+    same(
+      touched.deadline,
+      touched.touchedAt + 60_000,
+      "the deadline after a touch",
+    );
+    same(touched.version, first.version, "the version");
+    same(await claimAll(store), [], "the ends");
+    await take(store, { ...facts, sessionTimeout: SHORT }, first.version);
+    const [end] = await claimDue(context, 1);
+    same(end!.reason, "idle", "the reason");
+    absent(await store.commit("hold:a", { idle: 0 }), "a touch after the end");
+  },
+
+  async "take() replaces a hold by one that ends at once"({ store }) {
+    if (store.take === undefined) return;
+    const { version } = await take(store, { callbacks: [CALLBACK] });
+    const other = callbackOf("tell", { argument: "8" });
+    const facts = { callbacks: [other], absoluteTimeout: 0 };
+    await take(store, facts, version);
+    const ends = await claimAll(store);
+    same(ends.map(({ reason }) => reason), ["absolute"], "the reasons");
+    same(ends[0]!.session.callbacks, [other], "the callbacks");
+  },
+
   async "take() notifies of an earlier deadline"(context) {
     const { store, subject } = context;
     if (store.take === undefined) return;

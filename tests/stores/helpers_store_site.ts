@@ -215,3 +215,48 @@ export async function assertHeld(
   assertEquals(calls.length, 1);
   assertEquals([...node.errors, ...other.errors], []);
 }
+
+/**
+ * Fails unless nodes with stores over the same records tell once that a visitor is
+ * present, away, present again and offline, and nothing while the visitor changes
+ * from one node to the other.
+ */
+export async function assertPresent(
+  store: SessionStore,
+  otherStore: SessionStore,
+): Promise<void> {
+  const told: string[] = [];
+  const nodes = [store, otherStore].map((each) => {
+    const node = makeNode(each, { awayAfter: 1.5 }).page(
+      "stream",
+      (request) => request.session!.events(request).response,
+    );
+    node.site.sessions.onPresence(({ principal, state }) => {
+      told.push(`${principal} ${state}`);
+    });
+    return node;
+  });
+  await using node = nodes[0]!;
+  await using other = nodes[1]!;
+  await Promise.all([node.site.ready, other.site.ready]);
+  const awake = setInterval(() => {}, 1000);
+  const response = await node.get("login?as=ann");
+  const cookie = cookieOf(response);
+  await response.text();
+  for (const each of [node, other, node]) {
+    const { body } = await each.get("stream", cookie);
+    await after(2000);
+    await body!.cancel();
+  }
+  assertEquals(told, ["ann present"]);
+  await becomes(() => told.length > 1, "away");
+  assertEquals(await node.site.sessions.presence("ann"), "away");
+  await (await other.get("count", cookie)).text();
+  await becomes(() => told.length > 2, "present again");
+  await (await node.get("logout", cookie)).text();
+  await becomes(() => told.length > 3, "offline");
+  await after(2000);
+  clearInterval(awake);
+  assertEquals(told, ["ann present", "ann away", "ann present", "ann offline"]);
+  assertEquals([...node.errors, ...other.errors], []);
+}

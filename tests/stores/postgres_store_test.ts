@@ -38,6 +38,7 @@ import {
 import {
   assertHeld,
   assertOldTokensLogInApart,
+  assertPresent,
   assertSeenElsewhere,
   assertShared,
 } from "./helpers_store_site.ts";
@@ -344,6 +345,7 @@ testWithPostgres(
     await using second = await openStore(() => connectPg(server));
     await assertShared(first.store, second.store);
     await assertHeld(first.store, second.store);
+    await assertPresent(first.store, second.store);
     await assertOldTokensLogInApart(first.store, second.store);
     await assertSeenElsewhere(first.store, second.store);
   },

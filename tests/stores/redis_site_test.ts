@@ -10,6 +10,7 @@ import {
   assertHeld,
   assertLost,
   assertOldTokensLogInApart,
+  assertPresent,
   assertSeenElsewhere,
   assertShared,
   makeNode,
@@ -34,6 +35,17 @@ testWithRedis(
     await using one = await openStore(() => connectNodeRedis(server));
     await using two = await openStore(() => connectIoredis(server));
     await assertHeld(one.store, two.store);
+  },
+);
+
+testWithRedis(
+  "Sites over Redis tell once where a visitor is",
+  async () => {
+    const settings = ["--appendonly", "yes"];
+    await using server = await RedisServer.start({ settings });
+    await using one = await openStore(() => connectNodeRedis(server));
+    await using two = await openStore(() => connectIoredis(server));
+    await assertPresent(one.store, two.store);
   },
 );
 

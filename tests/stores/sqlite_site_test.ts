@@ -9,6 +9,7 @@ import {
   assertHeld,
   assertLost,
   assertOldTokensLogInApart,
+  assertPresent,
   assertSeenElsewhere,
   assertShared,
   makeNode,
@@ -35,6 +36,18 @@ testWith(
     using store = new SqliteStore({ path });
     using otherStore = new SqliteStore({ path });
     await assertHeld(store, otherStore);
+  },
+);
+
+testWith(
+  ["read", "write"],
+  "Sites over one SqliteStore file tell once where a visitor is",
+  async () => {
+    using folder = makeFolder();
+    const path = `${folder.path}/sessions.db`;
+    using store = new SqliteStore({ path });
+    using otherStore = new SqliteStore({ path });
+    await assertPresent(store, otherStore);
   },
 );
 
