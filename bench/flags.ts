@@ -59,6 +59,19 @@ export function readFlags(args: readonly string[]): Flags {
   };
 }
 
+/**
+ * Returns the value of a flag.
+ *
+ * @throws {RangeError} If it is not a number, or too small.
+ */
+export function atLeast(least: number, flag: string, text: string): number {
+  const number = Number(text);
+  if (text.trim() !== "" && number >= least && number < Infinity) return number;
+  throw new RangeError(
+    `Cannot use --${flag}: not a number of at least ${least}: "${text}"`,
+  );
+}
+
 function count(flag: string, text: string, least: number): number {
   const number = Number(text);
   if (text !== "" && Number.isInteger(number) && number >= least) return number;

@@ -15,6 +15,7 @@ import { Site } from "../mod.ts";
 import { Resource } from "../resource.ts";
 import { fromPg, PostgresStore } from "../stores/postgres_store.ts";
 import { PostgresServer } from "../tests/helpers_postgres.ts";
+import { fillPostgres } from "./postgres_fill.ts";
 import { printTable } from "./table.ts";
 
 const COUNT = Number(Deno.args[0] ?? 1_000_000);
@@ -32,20 +33,7 @@ pool.on("error", console.error);
 const store = new PostgresStore({ client: fromPg(pool) });
 await store.check();
 
-/** Makes many sessions by SQL; each has a principal and lives for an hour. */
-await server.sql(
-  `INSERT INTO curfew.curfew_session (
-    uid, is_secure, created_at, touched_at, touched_before, deadline, due,
-    generation, login_generation, is_renewal_due, is_remembered,
-    session_timeout, absolute_timeout, tokens, callbacks, principal
-  ) SELECT 's' || i, true, now_ms, now_ms, now_ms, now_ms + $1, now_ms + $1,
-    0, 0, false, false, $1, 'Infinity',
-    jsonb_build_array(jsonb_build_array($2::text, 0, null)), '[]',
-    '"user-' || i / 10 || '"'
-  FROM generate_series(1, $3) i, curfew.now_ms() now_ms`,
-  [LONG, TOUCH.tokenHash, COUNT],
-);
-await server.sql("VACUUM ANALYZE curfew.curfew_session");
+await fillPostgres(server, { count: COUNT, timeout: LONG });
 
 const rows: Record<string, string>[] = [];
 

@@ -197,11 +197,41 @@ function freePort(): number {
 }
 
 async function cpuSecondsOf(pid: number): Promise<number> {
+  return (await statOf(pid)).own;
+}
+
+/** The CPU seconds of a process, and its parent. */
+interface ProcessStat {
+  readonly parent: number;
+  readonly own: number;
+  /** Those of its children that have ended. */
+  readonly ofEnded: number;
+}
+
+async function statOf(pid: number): Promise<ProcessStat> {
   const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
   // The name, in parentheses, may contain spaces, so fields are counted from the
   // third, which follows it.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
+  const seconds = (first: number) =>
+    (fields[first]! + fields[first + 1]!) / TICKS_PER_SECOND;
+  return { parent: fields[1]!, own: seconds(11), ofEnded: seconds(13) };
+}
+
+/** Returns the CPU seconds of a process and its children, ended ones included. */
+export async function familyCpuSeconds(pid: number): Promise<number> {
+  const { own, ofEnded } = await statOf(pid);
+  let seconds = own + ofEnded;
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const { parent, own } = await statOf(Number(name));
+      if (parent === pid) seconds += own;
+    } catch {
+      // The process has ended.
+    }
+  }
+  return seconds;
 }
 
 function kill(child: Deno.ChildProcess): void {

@@ -30,3 +30,23 @@ export function printTable(rows: readonly Record<string, unknown>[]): void {
     console.log([name, ...cells].join("  "));
   }
 }
+
+/** Prints tables whose rows come one after another. */
+export class GrowingTable {
+  #widths: readonly number[] | undefined = undefined;
+
+  /** Prints a row, and the names of the columns before the first. */
+  print(row: Readonly<Record<string, string>>): void {
+    const names = Object.keys(row);
+    if (this.#widths === undefined) {
+      this.#widths = names.map((name) => Math.max(name.length, 7));
+      console.log(this.#line(names));
+    }
+    console.log(this.#line(Object.values(row)));
+  }
+
+  #line(cells: readonly string[]): string {
+    return cells.map((cell, column) => cell.padStart(this.#widths![column]!))
+      .join("  ");
+  }
+}
