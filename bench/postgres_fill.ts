@@ -18,24 +18,40 @@ export interface Filling {
    * @default {TOUCH.tokenHash}
    */
   readonly tokenHash?: string;
+  /**
+   * A value of each, as `j` and JSON.
+   *
+   * @default {undefined}
+   */
+  readonly value?: string;
 }
 
 /** Makes many sessions by SQL, in a store that is ready; ten for each principal. */
 export async function fillPostgres(
   server: PostgresServer,
-  { count, timeout, uid = "'s' || i", tokenHash = TOUCH.tokenHash }: Filling,
+  filling: Filling,
 ): Promise<void> {
+  const { count, timeout, value } = filling;
+  const { uid = "'s' || i", tokenHash = TOUCH.tokenHash } = filling;
   await server.sql(
     `INSERT INTO curfew.curfew_session (
       uid, is_secure, created_at, touched_at, touched_before, deadline, due,
       generation, login_generation, is_renewal_due, is_remembered,
       session_timeout, absolute_timeout, tokens, callbacks, principal
-    ) SELECT ${uid}, true, now_ms, now_ms, now_ms, now_ms + $1, now_ms + $1,
+    ) SELECT ${uid}, false, now_ms, now_ms, now_ms, now_ms + $1, now_ms + $1,
       0, 0, false, false, $1, 'Infinity',
       jsonb_build_array(jsonb_build_array($2::text, 0, null)), '[]',
       '"user-' || i / 10 || '"'
     FROM generate_series(1, $3) i, curfew.now_ms() now_ms`,
     [timeout, tokenHash, count],
   );
+  if (value !== undefined) {
+    await server.sql(
+      `INSERT INTO curfew.curfew_session_value (session, key, value)
+        SELECT id, '"cart"', $1 FROM curfew.curfew_session`,
+      [JSON.stringify(value)],
+    );
+    await server.sql("VACUUM ANALYZE curfew.curfew_session_value");
+  }
   await server.sql("VACUUM ANALYZE curfew.curfew_session");
 }

@@ -23,3 +23,17 @@ export function spreadOf(values: readonly number[]): Spread {
     max: sorted[sorted.length - 1]!,
   };
 }
+
+/**
+ * Returns the value below which a part of the values lies, from 0 to 1; 1 is the
+ * greatest.
+ *
+ * @throws {RangeError} If there are no values.
+ */
+export function quantileOf(values: readonly number[], part: number): number {
+  if (values.length === 0) {
+    throw new RangeError("Cannot take a quantile of no values");
+  }
+  const sorted = values.toSorted((one, other) => one - other);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]!;
+}
