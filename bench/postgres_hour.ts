@@ -58,7 +58,11 @@ await fillPostgres(server, { count: sessions, timeout: 24 * 3_600_000 });
 
 let delivered = 0;
 const late: number[] = [];
-const site = new Site(new Resource(), { store, onError: console.error });
+const reported = new Set<string>();
+const site = new Site(new Resource(), {
+  store,
+  onError: (error) => void reported.add(String(error)),
+});
 site.notifyOnSessionEnd(({ lateness }) => {
   delivered++;
   late.push(lateness! * 1000);
@@ -163,7 +167,9 @@ async function print(): Promise<void> {
     "late p99, ms": late.length === 0
       ? "none"
       : late[Math.floor(late.length * 0.99)]!.toFixed(0),
-    "CPU of a core": `${(100 * (cpu - cpuBefore) / (now - at)).toFixed(0)} %`,
+    "CPU of a core": now === 0 || now - at < 1
+      ? "none"
+      : `${(100 * (cpu - cpuBefore) / (now - at)).toFixed(0)} %`,
   });
   [before, cpuBefore, visitsBefore, at] = [facts, cpu, visits, now];
   late.length = 0;
@@ -202,5 +208,6 @@ if (elapsed() - at > 1) await print();
 console.log(
   `${visits} visits, ${made} sessions made, ${delivered} ends delivered, ${failed} calls failed`,
 );
+for (const error of reported) console.log(`Reported: ${error}`);
 await site.close();
 await pool.end();

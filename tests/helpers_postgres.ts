@@ -212,7 +212,11 @@ export class PostgresServer implements AsyncDisposable {
     const child = this.#child;
     this.#child = undefined;
     if (child === undefined) return;
-    child.kill(signal);
+    try {
+      child.kill(signal);
+    } catch {
+      // It has ended by itself.
+    }
     await child.status;
     if (signal !== "SIGKILL") await this.#log;
   }

@@ -41,6 +41,9 @@ const SATURATED = 0.9;
 /** The share of the visits and ends due that must have come in time. */
 const HELD = 0.99;
 
+/** The program that uses several CPUs at a time. */
+const MANY = "PostgreSQL";
+
 /** Counts the ends of all processes. */
 export function countEnds(reports: readonly Ends[]): EndCounts {
   const deadlines = new Map(reports.flatMap(({ made }) => made));
@@ -147,7 +150,7 @@ export function verdictOn({ phase, used, visits, ends }: Outcome): string {
     navigator.hardwareConcurrency;
   const saturated = ours > SATURATED
     ? `the CPUs are saturated, the busiest program is ${busiest}`
-    : share > SATURATED
+    : share > SATURATED && name !== MANY
     ? `${busiest} is saturated`
     : used.machine > SATURATED
     ? `other programs take the rest of the CPUs, the busiest of ours is ${busiest}`
