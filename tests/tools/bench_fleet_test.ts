@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { makeFolder, ROOT, runDeno, testWith } from "../helpers_process.ts";
 import { testWithPostgres } from "../helpers_postgres.ts";
 import { testWithRedis } from "../helpers_redis.ts";
@@ -53,8 +53,8 @@ testWithRedis(
       line = await program.stderr.next();
     }
     assertEquals(line, "polls ...");
-    // The program, two processes and three servers.
-    assertEquals(processesOf(folder.path), 6);
+    // The program, two processes and three servers, which may save their data.
+    assert(processesOf(folder.path) >= 6);
     program.kill("SIGINT");
     assertEquals((await program.status).code, 130);
     // Each server has its data in a folder there.
