@@ -2,15 +2,15 @@ import type { NamedCallback } from "../session/named_callback.ts";
 import type { SessionChanges, StoredCallback } from "../stores/store.ts";
 import { hashOfSecret } from "./secret_hash.ts";
 
-/** The part of changes that is about named callbacks. */
+/** The changes of named callbacks. */
 export type CallbackChanges = Pick<
   SessionChanges,
   "addedCallbacks" | "removedCallbacks"
 >;
 
 /**
- * Hex digits of the id of a named callback, which stands for its key: keys may be
- * long, and more digits would be bytes of each session in the store.
+ * Hex digits of the id of a named callback, which stores keep in place of its key:
+ * keys may be long. More digits would make each stored session larger.
  */
 const ID_LENGTH = 32;
 
@@ -19,7 +19,7 @@ export function idOfCallback({ key }: Pick<NamedCallback, "key">): string {
   return hashOfSecret(key).slice(0, ID_LENGTH);
 }
 
-/** Joins two changes; the later one counts. */
+/** Joins two changes; the later one takes precedence. */
 export function joinCallbacks(
   earlier: CallbackChanges,
   later: CallbackChanges,
@@ -41,7 +41,7 @@ export function joinCallbacks(
   };
 }
 
-/** Returns the part of changes that is about named callbacks. */
+/** Returns the changes of named callbacks among changes. */
 export function callbackChangesOf(changes: SessionChanges): CallbackChanges {
   return joinCallbacks({}, changes);
 }
@@ -55,7 +55,7 @@ export function remainingCallbacks(
   );
 }
 
-/** Returns the callbacks that changes were to make, and a record does not have. */
+/** Returns the callbacks of changes that a record does not have yet. */
 export function missingCallbacks(
   { addedCallbacks, removedCallbacks }: CallbackChanges,
   has: readonly StoredCallback[],

@@ -13,8 +13,8 @@ import { EndLeases, type LeasedEnd } from "./end_leases.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 
 /**
- * Tries of a failing callback before its end goes back to the store: this process
- * has the session still, so only what failed is called again.
+ * Tries of a failing callback before its end goes back to the store. This process
+ * still has the session, so it calls only the failed callbacks again.
  */
 const MAX_TRIES = 5;
 
@@ -24,11 +24,11 @@ const MAX_PAUSES = 100;
 /** Milliseconds before another try to write, or to renew a lease. */
 const PAUSE = 1000;
 
-/** Milliseconds after which callbacks that have not settled hold up no others. */
+/** Milliseconds after which callbacks that have not settled do not delay others. */
 const RECENT = 1000;
 
 /**
- * Milliseconds until other processes can claim an end that has a callback not
+ * Milliseconds until other processes can claim an end with a callback that is not
  * registered here. This process claims no ends for twice as long.
  */
 const LEFT_FOR = 500;
@@ -46,7 +46,7 @@ interface Delivery extends LeasedEnd {
   triedAt: number;
   /** When a call failed first, in UNIX milliseconds of the store. */
   failingSince: number | undefined;
-  /** Tells the store the outcome; undefined until all calls have been made. */
+  /** Writes the outcome to the store; undefined until all calls have been made. */
   finish: ((fence: string) => MaybePromise<boolean>) | undefined;
   readonly isDone: PromiseWithResolvers<void>;
 }
@@ -62,7 +62,7 @@ export interface ClaimedEndsParts {
   /** Milliseconds for which failed callbacks are called again. */
   readonly retryFor: number;
   readonly report: (error: unknown, end: SessionEnd) => void;
-  /** Reports the promise of a callback if it does not settle. */
+  /** Reports a promise of a callback that does not settle. */
   readonly watch: (promise: Promise<unknown>, end: SessionEnd) => void;
 }
 
@@ -73,8 +73,8 @@ export interface ClaimedEndsParts {
  * A callback is called only while at least half of the lease is left by the
  * monotonic clock; after a delay the lease is renewed first. Only failed callbacks
  * are called again, after pauses that double: the first ones here, later ones by
- * the process that claims the end then. In the end it becomes a dead letter and is
- * reported. An end whose lease is lost belongs to another process.
+ * the process that claims the end then. After `endRetryFor` the end becomes a dead
+ * letter and is reported. An end whose lease is lost belongs to another process.
  */
 export class ClaimedEnds {
   /** Counts of the ends so far. */
@@ -113,8 +113,8 @@ export class ClaimedEnds {
   }
 
   /**
-   * Returns whether there are so many ends to deliver. Those whose callbacks take
-   * long do not count.
+   * Returns whether this process has as many ends to deliver. Ends whose callbacks
+   * take long do not count.
    */
   hasAsManyAs(count: number): boolean {
     if (this.#deliveries.size < count) return false;
@@ -126,7 +126,7 @@ export class ClaimedEnds {
     return false;
   }
 
-  /** Whether an end was accepted, and its delivery has not begun. */
+  /** Returns whether an end was accepted and its delivery has not begun. */
   isWaiting(uid: string): boolean {
     const delivery = this.#deliveries.get(uid);
     return delivery !== undefined && delivery.end === undefined;
@@ -224,7 +224,7 @@ export class ClaimedEnds {
   #leave(delivery: Delivery, delay = 0): MaybePromise<void> {
     this.#lose(delivery);
     const { claim, failingSince, calls, end, finish } = delivery;
-    // All its callbacks have been called: it is not left to another process.
+    // All its callbacks have been called, so no other process needs to claim it.
     if (finish !== undefined) return this.#leases.conclude(claim, finish);
     const hasFailed = end !== undefined && failingSince !== undefined;
     const progress = hasFailed ? progressOf(calls) : undefined;
@@ -350,7 +350,7 @@ export class ClaimedEnds {
   #secure(delivery: Delivery): MaybePromise<boolean | void> {
     if (!this.#isMine(delivery)) return false;
     if (this.#leases.isSure(delivery)) return true;
-    // The timer is late for the other ends too, and the next callback may block.
+    // The timer is late for other ends too, and the next callback may block.
     this.#leases.renewLate();
     if (delivery.renewal !== undefined) return delivery.renewal;
     if (!this.#isMine(delivery)) return false;

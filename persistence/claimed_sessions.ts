@@ -12,7 +12,9 @@ export interface ClaimedSessionsParts {
   readonly claimed: ClaimedEnds;
   readonly loader: RecordLoader;
   readonly unwritten: UnwrittenEnds;
-  /** Ends that another process seemed to deliver, by uid. */
+  /**
+   * Ends by uid of which a notification said that another process delivers them.
+   */
   readonly quiet: ReadonlyMap<string, SessionEnd>;
 }
 
@@ -27,7 +29,7 @@ export class ClaimedSessions {
     this.#parts = parts;
   }
 
-  /** Releases the claims whose turn comes from now on. */
+  /** From now on, releases claims instead of delivering them. */
   stop(): void {
     this.#isStopped = true;
   }
@@ -54,7 +56,7 @@ export class ClaimedSessions {
     const late = claim.session.now - claim.at + (now - cameAt);
     const live = this.#registry.sessions.get(uid);
     if (live?.isActive && loader.stateOf(live) !== undefined) {
-      // The record of a session that vanished was made of the one here.
+      // The record of a vanished session was made from the session here.
       if (reason !== "lost") {
         // Another process may have changed it since its last request here.
         loader.update(live, claim.session, cameAt);
@@ -94,7 +96,7 @@ export class ClaimedSessions {
     this.track(end);
   }
 
-  /** Lets the close of the site wait for the delivery of an end. */
+  /** Makes the close of the site wait for the delivery of an end. */
   track({ uid, session }: SessionEnd): void {
     const done = this.#parts.claimed.whenDone(uid);
     if (done !== undefined) this.#registry.track(done, session);

@@ -29,8 +29,8 @@ export interface DeadlineChecksParts {
 
 /**
  * Sessions whose deadline has passed here, or whose record was not found. Only the
- * store decides whether a session has expired. Until its answer, lookups treat the
- * session as absent.
+ * store decides whether a session has expired. Until the store has answered,
+ * lookups treat the session as absent.
  */
 export class DeadlineChecks {
   readonly #clock: Clock;
@@ -49,7 +49,7 @@ export class DeadlineChecks {
     this.#parts.loader.postpone(session, CHECK_EVERY);
   }
 
-  /** Puts a session under check that is about to end here. */
+  /** Hides a session that is about to end here. */
   hide(session: Session): void {
     this.#sessions.add(session);
   }
@@ -59,7 +59,7 @@ export class DeadlineChecks {
     this.#sessions.delete(session);
   }
 
-  /** Whether a session is under check. */
+  /** Returns whether a session is under check. */
   has(session: Session): boolean {
     return this.#sessions.has(session);
   }
@@ -74,7 +74,7 @@ export class DeadlineChecks {
     return [...this.#sessions];
   }
 
-  /** Checks those of the sessions that are still under check. */
+  /** Checks the given sessions, except those that are no longer under check. */
   run(sessions: readonly Session[]): MaybePromise<void>[] {
     return sessions.filter((session) =>
       this.#sessions.has(session) && session.isActive &&

@@ -12,7 +12,10 @@ import type {
 import type { Turns } from "../timing/turns.ts";
 import { decodeValue } from "./value_codec.ts";
 
-/** Claims of an end before a callback that no process has registered fails. */
+/**
+ * The number of claims of an end after which a callback that no process has
+ * registered counts as failed.
+ */
 const MAX_ATTEMPTS = 10;
 
 /** One call of a claimed end. */
@@ -22,7 +25,7 @@ export interface EndCall {
   readonly callback: StoredCallback | undefined;
 }
 
-/** How the callbacks of an end are called. */
+/** The conditions and listeners of the calls for an end. */
 export interface CallAllOptions {
   /**
    * Checks before each call whether the end belongs to this process. A promise
@@ -39,7 +42,7 @@ export interface CallAllOptions {
 }
 
 /**
- * Returns the calls that are left of a claimed end.
+ * Returns the calls that a claimed end still needs.
  *
  * @returns an error if a named callback is not registered in this process, and
  * another process may have registered it.
@@ -77,7 +80,7 @@ export function callsOf(
   return calls;
 }
 
-/** Returns the progress of an end by the calls that are left. */
+/** Returns the progress of an end, by the calls that have failed. */
 export function progressOf(calls: readonly EndCall[]): EndProgress {
   const callbacks = calls.flatMap(({ callback }) => callback ?? []);
   return { areListenersDone: callbacks.length === calls.length, callbacks };
@@ -119,7 +122,7 @@ export function callAll(
       if (!sure) return;
       make(calls[index]!);
     }
-    // Calls that are left stay in order.
+    // The remaining calls stay in order.
     const left = () => calls.filter((call) => failed.includes(call));
     if (promises.length === 0) conclude(left(), lastError);
     else Promise.all(promises).then(() => conclude(left(), lastError));

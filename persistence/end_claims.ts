@@ -33,32 +33,35 @@ import { VanishedSessions } from "./vanished_sessions.ts";
 const POLL_EVERY = 1000;
 
 /**
- * Milliseconds for which no record brings back a session that has ended here. An
- * answer is late by seconds, but a failover may restore a record that was deleted:
- * an hour is longer than most sessions last without a visit.
+ * Milliseconds for which a record cannot revive a session that has ended here.
+ * Answers are late by seconds only, but a failover may restore a deleted record:
+ * most sessions last less than an hour without a visit.
  */
 const OVER_FOR = 3_600_000;
 
 /** The objects that claims of ends use. */
 export interface EndClaimsParts {
   readonly store: SessionStore;
-  /** The part of the store whose ends these are, or all of it. */
+  /**
+   * The part of the store that has the sessions; the store itself if it has no
+   * parts.
+   */
   readonly part: AnyPart;
   readonly breaker: StoreBreaker;
   readonly loader: RecordLoader;
   readonly writer: RecordWriter;
-  /** The same for all parts. */
+  /** Objects that all parts share. */
   readonly claimant: Claimant;
-  /** Turns of the ends of all parts that this process delivers. */
+  /** The turns in which this process delivers ends, of all parts. */
   readonly turns: Turns;
   /**
-   * Turns of the ends of all parts that other processes deliver. They do not
-   * wait for callbacks, which may block.
+   * The turns in which sessions end here whose ends other processes deliver. They
+   * do not wait for callbacks, which may block.
    */
   readonly quietTurns: Turns;
   /** Called with each change of a session, in any process. */
   readonly onChange: (notification: ChangeNotification) => void;
-  /** Called at each poll: every second, unless the store notifies reliably. */
+  /** Called at each poll: once a second, unless the store notifies reliably. */
   readonly onRound: () => void;
 }
 
@@ -82,9 +85,12 @@ export class EndClaims {
   readonly #vanished: VanishedSessions;
   readonly #sessions: ClaimedSessions;
   readonly #loop: PollingLoop;
-  /** Sessions that end here now, and whose ends another process delivers. */
+  /** Sessions that are ending here, and whose ends another process delivers. */
   readonly #endingQuietly = new Set<string>();
-  /** Ends of recent notifications, which may overtake a claim of this process. */
+  /**
+   * Ends of recent notifications: a notification may overtake the answer to a claim
+   * of this process.
+   */
   readonly #quiet = new Map<string, SessionEnd>();
   readonly #recent: RecentEnds;
   #round: Promise<unknown> | undefined = undefined;
@@ -182,12 +188,12 @@ export class EndClaims {
     if (!this.#parts.breaker.isOpen) this.#loop.wake();
   }
 
-  /** Whether a session has ended here, of late or not yet in the store. */
+  /** Returns whether a session has ended here recently, or not yet in the store. */
   hasEnded(uid: string): boolean {
     return this.#unwritten.has(uid) || this.#recent.has(uid);
   }
 
-  /** Whether a session has ended here and not yet in the store. */
+  /** Returns whether a session has ended here and not yet in the store. */
   isUnwritten(uid: string): boolean {
     return this.#unwritten.has(uid);
   }
@@ -220,7 +226,7 @@ export class EndClaims {
     }
   }
 
-  /** Ends the sessions of a principal in this part; returns how many. */
+  /** Ends the sessions of a principal in this part; returns their number. */
   endAll(
     principal: string,
     except: Session | undefined,
@@ -257,7 +263,7 @@ export class EndClaims {
     return breaker.call(() => part.uidsOf(principal));
   }
 
-  /** Claims no more; resolves when the ends of this process are written. */
+  /** Stops claiming; resolves when the ends of this process are written. */
   halt(): Promise<unknown> {
     this.#isStopped = true;
     this.#loop.stop();
@@ -278,11 +284,14 @@ export class EndClaims {
     return this.#claimed.stop();
   }
 
-  /** Ends a session whose record was not found; delivers the end if it vanished. */
+  /**
+   * Ends a session whose record was not found; delivers the end if the session
+   * vanished.
+   */
   #endAbsent(session: Session, reason: SessionEndReason): MaybePromise<void> {
     return proceed(this.#vanished.claim(session, "lost"), (claim) => {
       if (claim === undefined) {
-        // Its end may have been notified meanwhile.
+        // A notification of its end may have come meanwhile.
         if (session.isActive) this.#endQuietly(session, reason);
         return;
       }
@@ -296,7 +305,7 @@ export class EndClaims {
     // Lookups must not find the session while it waits for its turn.
     this.checks.hide(session);
     this.#parts.quietTurns.run(() => {
-      // An end that is claimed here has its turn later.
+      // If this process has claimed the end, it delivers it later.
       if (!session.isActive || this.#claimed.isWaiting(session.uid)) return;
       this.#endingQuietly.add(session.uid);
       this.#registry.end(session, reason);
@@ -322,7 +331,7 @@ export class EndClaims {
         isSettled ? next : Math.min(next, POLL_EVERY),
         this.#claimed.standBackFor,
       );
-      // A claim of an end that was notified before this round has come by now.
+      // The answer to a claim has come by now, if its notification came before this round.
       for (const uid of quiet) {
         if (!this.#claimed.isWaiting(uid)) this.#quiet.delete(uid);
       }

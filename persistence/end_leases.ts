@@ -7,8 +7,9 @@ import type { StoreBreaker } from "./store_breaker.ts";
 const RENEW_AFTER = 1 / 3;
 
 /**
- * The part of a lease that must be left when a callback is called, which may
- * block for that long. A lease that is renewed on time has more left.
+ * The part of a lease that must be left when a callback is called, since the
+ * callback may block for that long. A lease that is renewed on time always has more
+ * left.
  */
 const LEFT_AT_CALL = 1 / 2;
 
@@ -20,7 +21,7 @@ export interface LeasedEnd {
    * begins then or later, however late the answer comes.
    */
   leasedAt: number;
-  /** The renewal of the lease that is under way. */
+  /** The renewal under way; undefined without one. */
   renewal: Promise<void> | undefined;
 }
 
@@ -52,13 +53,13 @@ export class EndLeases<T extends LeasedEnd> {
     this.#timer ??= this.#clock.setTimeout(this.#renew, this.#renewEvery);
   }
 
-  /** Renews the leases no more. */
+  /** Stops renewing. */
   rest(): void {
     if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
-  /** Whether at least half of the lease of an end is left. */
+  /** Returns whether at least half of the lease of an end is left. */
   isSure(end: T): boolean {
     const age = monotonic(this.#clock) - end.leasedAt;
     return age <= this.#parts.lease * (1 - LEFT_AT_CALL);
@@ -71,7 +72,9 @@ export class EndLeases<T extends LeasedEnd> {
     }
   }
 
-  /** Releases a claimed end to other processes after so many milliseconds. */
+  /**
+   * Releases a claimed end; other processes can claim it after some milliseconds.
+   */
   release(
     { session: { uid }, fence }: ClaimedEnd,
     delay = 0,
@@ -82,7 +85,9 @@ export class EndLeases<T extends LeasedEnd> {
     );
   }
 
-  /** Concludes a claimed end, whose callbacks have been called, for good. */
+  /**
+   * Writes the final outcome of a claimed end whose callbacks have all been called.
+   */
   conclude(
     { fence }: ClaimedEnd,
     act: (fence: string) => MaybePromise<boolean>,
@@ -124,7 +129,7 @@ export class EndLeases<T extends LeasedEnd> {
     });
   }
 
-  /** Calls the store; after a failure the lease runs out. */
+  /** Calls the store. If that fails, the lease runs out. */
   #tend(
     act: () => MaybePromise<boolean>,
     handle: (answer: boolean) => void = () => {},

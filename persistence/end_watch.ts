@@ -51,12 +51,12 @@ export class EndWatch {
       if (isPromiseLike(unwatch)) unwatch.then(watching, failed);
       else watching(unwatch);
     } catch {
-      // A later round begins again, and its claims find the ends meanwhile.
+      // A later round begins the watch again; until then claims find the ends.
       failed();
     }
   }
 
-  /** Watches no more. */
+  /** Stops watching. */
   stop(): void {
     this.#isStopped = true;
     if (this.#unwatch !== undefined) this.#stopWatching(this.#unwatch);

@@ -72,7 +72,7 @@ export function endOfHold(
   return { absoluteTimeout, values };
 }
 
-/** Returns the hold of a record, except for its end. */
+/** Returns the hold of a record, without its end. */
 export function heldKeyOf(
   key: string,
   { values, version }: StoredSession,

@@ -8,11 +8,12 @@ import { TransferredError } from "./value_codec.ts";
 import { refuseLarge } from "./value_room.ts";
 
 /**
- * Notes the changes inside of objects that the application got, to be written.
+ * Finds changes inside objects that the application got, and records them to be
+ * written.
  *
- * @param isLast Whether the application has no time left to change more.
- * @returns the error of a value that no store can keep; it is reported, and the
- * value is as it was.
+ * @param isLast Whether the application cannot change the objects any more.
+ * @returns the error of a value that no store can keep. It is reported, and the
+ * session has the earlier value again.
  */
 export function noteInnerChanges(
   session: Session,
@@ -61,7 +62,7 @@ export function noteInnerChanges(
         refuse(key, before, refusal);
         continue;
       }
-      // What was set in this process may be written over.
+      // A value that this process has set may be overwritten.
       if (!state.values?.has(key)) {
         (state.inner ??= new Map()).set(key, before);
       }
@@ -78,7 +79,7 @@ export function noteInnerChanges(
  * written since; these are reported, and the session gets the values of the
  * record.
  *
- * @param inner The keys of inner changes, with the encodings before them.
+ * @param inner The keys of inner changes, each with the encoding before the change.
  */
 export function withoutOvertaken(
   session: Session,

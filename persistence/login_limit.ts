@@ -8,10 +8,10 @@ import { NO_TOKEN } from "./record_calls.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
 
-/** How often a login that may stay looks whether another one has given way. */
+/** The number of times that a login checks whether another login has given way. */
 const LOOKS = 20;
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two checks. */
 const PAUSE = 50;
 
 /** The objects that the limit of logins uses. */
@@ -24,10 +24,10 @@ export interface LoginLimitParts {
 /**
  * The limit of sessions that a principal may have, in all processes.
  *
- * No store counts across its parts in one step, so a login counts after its own
- * write. Of two logins at once the later write counts both. All processes put the
- * sessions of a principal in one order, by their logins, so that they choose the
- * same ones to end.
+ * No store counts across its parts in one step, so a login counts the sessions
+ * after its own write. Of two logins at once, the later write counts both. All
+ * processes order the sessions of a principal by their logins, so they choose the
+ * same sessions to end.
  */
 export class LoginLimit {
   readonly #registry: SessionRegistry;
@@ -43,7 +43,7 @@ export class LoginLimit {
     this.#isRefusing = whenPrincipalIsFull === "refuse";
   }
 
-  /** Whether there is a limit. */
+  /** Returns whether there is a limit. */
   get isFinite(): boolean {
     return this.#most < Infinity;
   }
@@ -68,7 +68,7 @@ export class LoginLimit {
    * Ends sessions beyond the limit after a login has been written.
    *
    * @throws {TooManySessionsError} If another login at the same time has taken the
-   * last place, and logins are refused. The session of this one has ended then.
+   * last place, and logins are refused. Then the session of this login has ended.
    */
   async apply(principal: string, uid: string): Promise<void> {
     for (let looks = 1;; looks++) {

@@ -7,10 +7,13 @@ import type { ClaimedEnds } from "./claimed_ends.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import type { AnyPart } from "./store_parts.ts";
 
-/** Ends claimed at once. */
+/** The most ends of one claim. */
 const BATCH = 100;
 
-/** Ends that are delivered at once; other processes can claim the others. */
+/**
+ * The most ends that this process delivers at a time; other processes can claim the
+ * rest.
+ */
 const MAX_DELIVERIES = 1000;
 
 /** The objects that claims in a part use. */
@@ -21,7 +24,10 @@ export interface PartClaimsParts {
   readonly claimant: Claimant;
   readonly turns: Turns;
   readonly claimed: ClaimedEnds;
-  /** Called in a turn with each accepted claim, and when it came. */
+  /**
+   * Called in a turn of its own with each accepted claim, and the time of its
+   * answer.
+   */
   onClaim(claim: ClaimedEnd, cameAt: number): void;
   /** Called when claims that waited for busy turns can go on. */
   onIdle(): void;
@@ -38,7 +44,7 @@ export class PartClaims {
     this.#parts = parts;
   }
 
-  /** Claims no more; releases the claims that are under way. */
+  /** Stops claiming; releases the claims that are under way. */
   stop(): void {
     this.#isStopped = true;
   }

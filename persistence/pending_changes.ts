@@ -45,7 +45,9 @@ export function takeChanges(
   return undefined;
 }
 
-/** Puts changes back that a creation could not write; newer ones count. */
+/**
+ * Puts changes back that a creation could not write; newer changes take precedence.
+ */
 export function putBack(state: StoredState, changes: SessionChanges): void {
   if (changes.sessionTimeout !== undefined) state.sessionTimeout = NaN;
   if (changes.absoluteTimeout !== undefined) state.absoluteTimeout = NaN;
@@ -88,7 +90,7 @@ export function ageOf(
   return at === undefined ? undefined : Math.max(0, now - at);
 }
 
-/** Joins two writes of one session; the later one counts. */
+/** Joins two writes of one session; the later one takes precedence. */
 export function joinChanges(
   earlier: SessionChanges,
   later: SessionChanges,

@@ -1,6 +1,6 @@
 import { decodeValue, encodeValue } from "./value_codec.ts";
 
-/** An object that the application got, and its encodings before that. */
+/** An object that the application got, and its encodings before it got it. */
 interface ReadValue {
   readonly key: string;
   /** The encoding in the record, or of the last `set()`. */
@@ -16,7 +16,7 @@ export interface InnerChange {
   readonly before: string;
   /** The encoding now; undefined if no store can keep the value. */
   readonly after: string | undefined;
-  /** Why no store can keep the value. */
+  /** The reason why no store can keep the value. */
   readonly error: unknown;
   /** Whether another process has written the key since. */
   readonly isOvertaken: boolean;
@@ -25,10 +25,10 @@ export interface InnerChange {
 /** The objects of one session that the application got, and may change inside. */
 export class ReadValues {
   readonly #reads = new Map<object, ReadValue>();
-  /** The encodings of objects that schemas have made; undefined for none. */
+  /** The encodings of objects that schemas have made; undefined without any. */
   readonly #made = new WeakMap<object, string | undefined>();
 
-  /** Notes an object that the application gets. */
+  /** Records an object that the application gets. */
   note(value: object, key: string, text: string): void {
     if (this.#reads.has(value)) return;
     const asRead = this.#made.get(value);
@@ -37,7 +37,7 @@ export class ReadValues {
     this.#reads.set(value, { key, text, asRead });
   }
 
-  /** Notes an object that a schema has put in the place of a value. */
+  /** Records an object that a schema has made of a value. */
   noteMade(value: object): void {
     let text: string | undefined;
     try {
@@ -48,7 +48,7 @@ export class ReadValues {
     this.#made.set(value, text);
   }
 
-  /** Forgets an object in whose place the application has set another value. */
+  /** Forgets an object that the application has replaced by another value. */
   forget(value: unknown): void {
     this.#reads.delete(value as object);
   }

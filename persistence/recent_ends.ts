@@ -4,8 +4,8 @@ import { type Clock, monotonic } from "../base/clock.ts";
 const MAX_ENDS = 100_000;
 
 /**
- * The uids of sessions that have ended in this process not long ago. The answer to
- * a load may be older than the end, and must not bring the session back.
+ * The uids of sessions that have ended in this process recently. The answer to a
+ * load may be older than the end, and must not bring the session back.
  */
 export class RecentEnds {
   readonly #clock: Clock;
@@ -30,7 +30,7 @@ export class RecentEnds {
     this.#ends.set(uid, now);
   }
 
-  /** Whether a session ended within the lifetime. */
+  /** Returns whether a session ended within the lifetime. */
   has(uid: string): boolean {
     const at = this.#ends.get(uid);
     return at !== undefined &&

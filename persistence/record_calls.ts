@@ -43,7 +43,7 @@ export interface SessionWritesParts {
   onOver(session: Session): void;
 }
 
-/** Calls the store for the writes of sessions, and notes its answers. */
+/** Calls the store for the writes of sessions, and takes over its answers. */
 export class RecordCalls {
   readonly #clock: Clock;
   readonly #parts: SessionWritesParts;
@@ -186,7 +186,7 @@ export class RecordCalls {
       state.isStale = true;
       state.operations = [...operations, ...later];
       this.#parts.loader.update(session, record, sentAt);
-      // An answer that others have overtaken decides nothing anew.
+      // An answer that a later one has overtaken is ignored.
       this.#parts.loader.applyAccess(session, state);
       state.operations = state.operations.filter((one) => later.includes(one));
       state.sent = undefined;
@@ -196,8 +196,8 @@ export class RecordCalls {
   }
 
   /**
-   * Writes what the record of a session lacks before its end: named callbacks, and
-   * values for the process that delivers the end.
+   * Writes changes that the record of a session lacks before its end: named
+   * callbacks, and values for the process that delivers the end.
    */
   commitLast(
     session: Session,

@@ -33,7 +33,7 @@ export class RecordCreation {
   /**
    * Creates the record of a session.
    *
-   * @param saveLater Writes the changes since, if the record existed already.
+   * @param saveLater Writes later changes if the record existed already.
    */
   create(
     session: Session,

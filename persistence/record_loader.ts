@@ -19,7 +19,7 @@ import { decodeValue } from "./value_codec.ts";
 
 /**
  * Milliseconds by which a touch may be later than the touch in the record without
- * being written. A touch counts from the arrival of its request.
+ * being written. The time of a touch is the arrival of its request.
  */
 export const TOUCH_SLACK = 100;
 
@@ -38,17 +38,17 @@ export class RecordLoader {
     return this.#states.get(session);
   }
 
-  /** Whether a change of principal or tokens was dropped. */
+  /** Returns whether a change of principal or tokens was dropped. */
   isDropped(operation: AccessOperation): boolean {
     return this.#dropped.has(operation);
   }
 
-  /** Notes that changes of principal or tokens are not written. */
+  /** Records that changes of principal or tokens are not written. */
   drop(operations: readonly AccessOperation[]): void {
     for (const operation of operations) this.#dropped.add(operation);
   }
 
-  /** Begins to keep a session in the store. */
+  /** Begins to store a session. */
   track(session: Session): StoredState {
     const state = new StoredState();
     this.#states.set(session, state);
@@ -148,10 +148,10 @@ export class RecordLoader {
     if (access === undefined || !session.isActive) return;
     const before = session.principal;
     const now = this.#registry.clock.now();
-    // What a login replaces fades from when the login is written.
+    // The grace of replaced tokens begins when the login is written.
     const until = Infinity;
     const next = new SessionAccess(access);
-    // The store decides about those that are on their way.
+    // The store decides about changes that are being written.
     for (
       const operation of [...state.unsure?.operations ?? [], ...state.sending]
     ) {
@@ -169,7 +169,7 @@ export class RecordLoader {
     session[ACCESS_CHANGED]();
   }
 
-  /** Notes that changes of principal and tokens are in the record. */
+  /** Records that changes of principal and tokens are in the record. */
   noteWritten(
     session: Session,
     state: StoredState,
@@ -182,7 +182,7 @@ export class RecordLoader {
       access.apply(operation, now, now + this.#registry.renewalGrace);
     }
     state.access = access;
-    // The tokens that it replaces fade from now on, as in the record.
+    // The grace of the tokens that it replaces begins now, as in the record.
     this.applyAccess(session, state);
   }
 
@@ -217,7 +217,7 @@ export class RecordLoader {
     );
   }
 
-  /** Whether a session is live in this process and not detached. */
+  /** Returns whether a session is live in this process and not detached. */
   isHere(session: Session): boolean {
     return this.#registry.sessions.get(session.uid) === session;
   }

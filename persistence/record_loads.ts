@@ -36,8 +36,8 @@ export class RecordLoads {
   /**
    * Loads the records of the tokens of one request.
    *
-   * Of several tokens none counts if they open several sessions. So their records
-   * are looked at first, which changes nothing.
+   * If several tokens open different sessions, none of them is used. So their
+   * records are first loaded without a touch.
    */
   load(lookups: readonly Lookup[]): MaybePromise<void> {
     if (lookups.length < 2) return this.#loadAll(lookups, true);
@@ -56,7 +56,7 @@ export class RecordLoads {
   }
 
   /**
-   * Finds a session that lives, and loads it if it is not in this process.
+   * Finds a live session, and loads it if it is not in this process.
    *
    * @throws {HttpError} 503 if the store does not answer.
    */
@@ -81,7 +81,9 @@ export class RecordLoads {
     });
   }
 
-  /** Whether tokens open several sessions, whose records were loaded. */
+  /**
+   * Returns whether the loaded records show that tokens open different sessions.
+   */
   #areInConflict(lookups: readonly Lookup[]): boolean {
     const { sessions, clock } = this.#registry;
     const opened = lookups.filter(({ uid, key }) => {
@@ -93,7 +95,7 @@ export class RecordLoads {
     return new Set(opened.map(({ uid }) => uid)).size > 1;
   }
 
-  /** Loads the record of one lookup into it; only a use touches the session. */
+  /** Loads the record of a lookup. Only a load for use touches the session. */
   #load(lookup: Lookup, isUse: boolean): MaybePromise<void> {
     const { uid } = lookup;
     // A session that has ended here stays ended, even if it has a record.

@@ -41,8 +41,8 @@ const TOUCH_WAIT = 1000;
 const REPEAT_AFTER = 1000;
 
 /**
- * Notes the changes of the live sessions and writes them: in requests before the
- * response leaves, outside of requests in the next turn, touches within a second.
+ * Records the changes of live sessions and writes them: those of a request before
+ * its response leaves, others in the next turn, touches within a second.
  */
 export class RecordWriter {
   readonly #registry: SessionRegistry;
@@ -84,9 +84,9 @@ export class RecordWriter {
   }
 
   /**
-   * Notes a change in a session.
+   * Records a change in a session.
    *
-   * @throws {TypeError} If no store can keep a value of it.
+   * @throws {TypeError} If no store can keep a changed value.
    * @throws {RangeError} If the values of the session would take too many bytes.
    */
   note(session: Session, change: SessionChange): void {
@@ -128,8 +128,8 @@ export class RecordWriter {
   }
 
   /**
-   * Notes an object that the application gets. A change inside is written with
-   * the request, or within a second if there is none.
+   * Records an object that the application gets. A change inside is written with
+   * the request, or within a second without a request.
    */
   noteRead(
     session: Session,
@@ -149,7 +149,7 @@ export class RecordWriter {
     this.#saveIn(TOUCH_WAIT);
   }
 
-  /** Replaces a value by what is computed from it, in one step. */
+  /** Replaces a value by a new one that is computed from it, in one step. */
   async update(
     session: Session,
     key: string,
@@ -167,20 +167,20 @@ export class RecordWriter {
     return await this.#writes.update(session, state, { key, compute, save });
   }
 
-  /** Notes that a session is to be created, or has changes. */
+  /** Records that a session must be created, or has changes. */
   noteNew(session: Session): void {
     this.#changed.add(session);
     this.#saveIn(0);
   }
 
-  /** Whether there is a record of a session, or one is being created. */
+  /** Returns whether a session has a record, or one is being created. */
   isInStore(session: Session): boolean {
     const state = this.#parts.loader.stateOf(session);
     return state !== undefined &&
       (state.isCreated || state.isInDoubt || state.writing !== undefined);
   }
 
-  /** Whether the record of a session is being created. */
+  /** Returns whether the record of a session is being created. */
   isCreating(session: Session): boolean {
     const state = this.#parts.loader.stateOf(session);
     return state?.isCreated === false && state.writing !== undefined;
@@ -195,14 +195,15 @@ export class RecordWriter {
     this.#writes.reportLost(session, { values });
   }
 
-  /** Whether a session has no record yet. */
+  /** Returns whether a session has no record yet. */
   isUnwritten(session: Session): boolean {
     return this.#parts.loader.stateOf(session)?.isCreated === false;
   }
 
   /**
    * Returns the named callbacks of a session that were not sent to the store, and
-   * sends them no more. Reports those of a write whose outcome is unknown.
+   * drops them from the write. Reports callbacks of a write whose outcome is
+   * unknown.
    */
   takeCallbacks(session: Session): readonly StoredCallback[] {
     const state = this.#parts.loader.stateOf(session);
@@ -257,9 +258,10 @@ export class RecordWriter {
   }
 
   /**
-   * Touches the record of a session whose end is due within so many ms.
+   * Touches the record of a session whose end is due soon.
    *
-   * @param isWanted Asked again if others have changed the record meanwhile.
+   * @param isWanted Called again if another process has changed the record
+   * meanwhile.
    */
   extend(session: Session, within: number, isWanted: () => boolean): void {
     const state = this.#parts.loader.stateOf(session);
@@ -273,7 +275,10 @@ export class RecordWriter {
     if (isPromiseLike(touching)) touching.catch(this.#reporter(session));
   }
 
-  /** Builds the change that takes back the touch of a load, unless it counts. */
+  /**
+   * Builds the change that undoes the touch of a load, unless the request was a
+   * visit.
+   */
   untouch(
     session: Session,
     loaded: LoadedSession,
@@ -433,7 +438,7 @@ export class RecordWriter {
   }
 }
 
-/** Notes a value to write, in the place of the one that the session has. */
+/** Records a value to write in place of the session's present one. */
 function setPending(
   session: Session,
   state: StoredState,

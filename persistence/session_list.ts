@@ -15,7 +15,7 @@ export interface SessionListParts {
   readonly claims: PerPart<EndClaims>;
 }
 
-/** Lists the sessions of principals in a store, and ends one by its uid. */
+/** Lists the sessions of principals in a store, and ends sessions by their uids. */
 export class SessionList {
   readonly #clock: Clock;
   readonly #parts: SessionListParts;
@@ -53,7 +53,7 @@ export class SessionList {
 
   async #find(uid: string): Promise<SessionInfo | undefined> {
     const { breakers, store, claims } = this.#parts;
-    // It has ended here, and the store may not have that yet.
+    // It has ended here, and perhaps not yet in the store.
     if (claims.of(uid).hasEnded(uid)) return undefined;
     const sentAt = this.#clock.now();
     const record = await breakers.of(uid).call(() => store.load(uid, NO_TOKEN));
@@ -61,7 +61,9 @@ export class SessionList {
   }
 }
 
-/** @param offset Milliseconds from the store's clock to the one here. */
+/**
+ * @param offset Milliseconds from the store's clock to this process's clock.
+ */
 function infoOf(record: LoadedSession, offset: number): SessionInfo {
   const seconds = (at: number) => (at + offset) / 1000;
   const { authenticatedAt } = record;

@@ -14,9 +14,9 @@ import type { PerPart } from "./store_parts.ts";
 const REFRESH_AFTER = 100;
 
 /**
- * How many sessions that nothing in this process observes are loaded at once. The
- * others are loaded by their next request: most sessions of a busy site are live
- * in several processes, and each change would cost each of them a load.
+ * The most unobserved sessions that are loaded at once. The others are loaded by
+ * their next request: most sessions of a busy site are live in several processes,
+ * and each change would cost each process a load.
  */
 const MAX_UNOBSERVED = 10;
 
@@ -26,7 +26,7 @@ const MAX_UNOBSERVED = 10;
  */
 const SWEEP_EVERY = 1000;
 
-/** How many sessions a sweep looks at, and how many it loads. */
+/** The most sessions that a sweep checks, and the most that it loads. */
 const SWEEP_SIZE = 1000;
 const MAX_SWEPT = 100;
 
@@ -38,14 +38,14 @@ export interface SessionRefreshesParts {
   reload(session: Session): Promise<void>;
 }
 
-/** Brings live sessions up to date that other processes have changed. */
+/** Loads live sessions that other processes have changed. */
 export class SessionRefreshes {
   readonly #registry: SessionRegistry;
   readonly #parts: SessionRefreshesParts;
   readonly #alarm: Alarm;
   /** The versions that other processes have written. */
   readonly #due = new Map<Session, number>();
-  /** Where the next sweep goes on. */
+  /** The position from which the next sweep continues. */
   #rest: Iterator<Session> | undefined = undefined;
   #sweptAt = -Infinity;
   #isStopped = false;
@@ -56,7 +56,7 @@ export class SessionRefreshes {
     this.#alarm = new Alarm(registry.clock, () => this.#run());
   }
 
-  /** Notes a change of a session in any process. */
+  /** Records a change of a session, in any process. */
   note({ uid, version }: ChangeNotification): void {
     const session = this.#registry.sessions.get(uid);
     if (session === undefined || this.#isStopped) return;
@@ -83,7 +83,7 @@ export class SessionRefreshes {
     }
   }
 
-  /** Loads no more. */
+  /** Stops loading. */
   stop(): void {
     this.#isStopped = true;
     this.#alarm.clear();

@@ -27,12 +27,14 @@ import { unkept } from "./unkept.ts";
 import { UnsureWrites } from "./unsure_writes.ts";
 import { type ValueUpdate, ValueUpdates } from "./value_updates.ts";
 
-/** How often a write is tried; other processes may change the record meanwhile. */
+/** The most tries of a write: other processes may change the record meanwhile. */
 const MAX_TRIES = 5;
 
-/** How a session is written. */
+/** The options of a write. */
 export interface WriteOptions {
-  /** Whether a request waits, which is answered 503 if the write fails. */
+  /**
+   * Whether a request waits for the write; it is answered 503 if the write fails.
+   */
   readonly isRequest: boolean;
   /** More changes to write, unless the session was touched. */
   readonly extra?: SessionChanges | undefined;
@@ -44,7 +46,7 @@ export interface WriteOptions {
   readonly drops?: number | undefined;
   /**
    * Whether a login has superseded the token of the request, or of a request that
-   * may have made the changes. Asked anew whenever the record was loaded.
+   * may have made the changes. Called again whenever the record was loaded.
    */
   isSuperseded?(): boolean;
 }
@@ -150,7 +152,7 @@ export class SessionWrites {
     this.#calls.reportLost(session, changes, "it has ended");
   }
 
-  /** Replaces a value by what is computed from it, in one step. */
+  /** Replaces a value by a new one that is computed from it, in one step. */
   update(
     session: Session,
     state: StoredState,
@@ -160,8 +162,8 @@ export class SessionWrites {
   }
 
   /**
-   * Touches the record of a session, unless that is no longer wanted when others
-   * have changed the record.
+   * Touches the record of a session. If another process has changed the record,
+   * asks again whether the touch is wanted.
    */
   touch(
     session: Session,
@@ -190,7 +192,7 @@ export class SessionWrites {
     return isPromiseLike(touching) ? state.track(touching) : touching;
   }
 
-  /** Keeps waiting changes for later; they overwrite no newer ones. */
+  /** Keeps waiting changes for later. They do not overwrite newer ones. */
   postpone(session: Session, state: StoredState): void {
     if (!state.isCreated || !session.isActive) return;
     // The outcome of an earlier write is being determined.
@@ -297,7 +299,7 @@ export class SessionWrites {
     };
     const decideAnew = (): MaybePromise<void> => {
       if (++tries === MAX_TRIES) throw new RefusedError();
-      // A load that is answered now must not take their place.
+      // The answer to a load must not overwrite these changes.
       state.sent = changes;
       state.sending = operations;
       return proceed(
@@ -309,7 +311,7 @@ export class SessionWrites {
             throw new RefusedError();
           }
           if (record === undefined) throw new RefusedError();
-          // Its own access is that of before: the load leaves an ended one alone.
+          // The session keeps its access state: a load does not change an ended session.
           if (!session.isActive && operations.length > 0) {
             throw new RefusedError();
           }
@@ -341,7 +343,7 @@ export class SessionWrites {
         this.#drop(session, state, { changes: facts ?? {}, operations }, why);
       } else if (facts !== undefined) {
         this.#unsure.keep(state, { changes: facts, operations, version });
-        // The end of the session was delivered without them, or with them.
+        // The end of the session was delivered, with or without these changes.
         if (!session.isActive && !this.#parts.isEnding(session)) {
           this.#calls.reportLost(session, facts, "it has ended");
         }
@@ -390,7 +392,7 @@ export class SessionWrites {
     return { idle: Math.max(0, this.#clock.now() - touchedAt) };
   }
 
-  /** Takes all changes that wait to be written. */
+  /** Returns and clears all changes that wait to be written. */
   #takeAll(session: Session, state: StoredState): SessionChanges {
     return takeChanges(session, state, this.#grace) ?? {};
   }
@@ -411,7 +413,7 @@ export class SessionWrites {
     throw unkept();
   }
 
-  /** Drops a write of a request; the record is loaded anew, behind a fence. */
+  /** Drops a write of a request, and loads the record again behind a fence. */
   #drop(
     session: Session,
     state: StoredState,
@@ -429,13 +431,13 @@ export class SessionWrites {
   }
 }
 
-/** A write that is refused, and must not be repeated. */
+/** Thrown for a write that is refused and must not be repeated. */
 class RefusedError extends Error {
   /** The error that the request gets. */
   readonly answer: HttpError = unkept();
 }
 
-/** Whether changes of a request may be among those that were dropped. */
+/** Returns whether changes of a request may have been dropped. */
 function isDropped(state: StoredState, { drops }: WriteOptions): boolean {
   return drops !== undefined && drops !== state.drops;
 }

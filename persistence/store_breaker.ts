@@ -41,16 +41,17 @@ export class StoreBreaker {
   #timer: unknown = undefined;
   #isOpen = false;
   #hasFailed = false;
-  /** The errors of calls. */
+  /** Reports the errors of calls. */
   readonly #failures = new WeakSet<object>();
   /** Reports the last failure, unless the circuit opens. */
   #reportLater: (() => void) | undefined = undefined;
 
   /**
-   * @param site Its error handler gets the reason, once for each opening.
+   * @param site The error handler gets the reason, once for each opening.
    * @param timeout Milliseconds that a call may take.
-   * @param options The name of the part of the store, undefined for all of it;
-   * called when a call fails, so that its owner makes another one.
+   * @param options The name of the part, undefined for a whole store, and a
+   * function that is called when a call fails, so that the owner makes another
+   * call.
    */
   constructor(
     site: BreakerSite,
@@ -86,8 +87,8 @@ export class StoreBreaker {
    * Calls the store, unless the circuit is open.
    *
    * @param onLate Called with an answer that comes after the timeout.
-   * @throws {StoreUnavailableError} If it is open, or if the store does not answer
-   * in time. Errors of the store are passed on.
+   * @throws {StoreUnavailableError} If the circuit is open, or if the store does
+   * not answer in time. Errors of the store are passed on.
    */
   call<T>(
     ask: () => MaybePromise<T>,
@@ -172,7 +173,7 @@ export class StoreBreaker {
     });
   }
 
-  /** One timer for all calls: one for each would cost more than the call. */
+  /** One timer for all calls: a timer for each would cost more than the call. */
   readonly #look = (): void => {
     this.#timer = undefined;
     const now = this.#clock.now();

@@ -14,16 +14,16 @@ const LONGEST_PAUSE = 60_000;
 /**
  * Checks whether a store is safe to use, until it answers and then every minute.
  *
- * Only the first answer can refuse the store. Later findings are reported, each
- * once while it lasts: a store that is found to be a replica may be one in the
- * middle of a failover.
+ * Only the first check can refuse the store. Later findings are reported, each once
+ * while it lasts: a store may be a replica for a moment, in the middle of a
+ * failover.
  */
 export class StoreHealth {
   readonly #site: BreakerSite;
   readonly #store: SessionStore;
   #timer: unknown = undefined;
   #refusal: RangeError | undefined = undefined;
-  /** What the last check has found, in words. */
+  /** The findings of the last check, in words. */
   #found: ReadonlySet<string> = new Set();
   #hasAnswered = false;
   #isStopped = false;
@@ -57,7 +57,7 @@ export class StoreHealth {
     this.#warn(warnings);
   }
 
-  /** Ends the checks; nothing is reported from now on. */
+  /** Stops the checks and the reports. */
   stop(): void {
     this.#isStopped = true;
     this.#site.clock.clearTimeout(this.#timer);
@@ -70,7 +70,7 @@ export class StoreHealth {
     this.#checkAgain(LONGEST_PAUSE);
   };
 
-  /** Reports what the check before has not found. */
+  /** Reports findings that the check before did not have. */
   #reportNew(errors: readonly unknown[]): void {
     const before = this.#found;
     this.#found = new Set(errors.map(kindOf));
@@ -110,7 +110,7 @@ export class StoreHealth {
   }
 }
 
-/** Returns an error in words, without the figures, which differ each time. */
+/** Returns an error in words, without its figures, which differ each time. */
 function kindOf(error: unknown): string {
   return String(error).replace(/\d+/g, "");
 }

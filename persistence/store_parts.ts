@@ -1,6 +1,6 @@
 import type { SessionStore, StorePart } from "../stores/store.ts";
 
-/** A part of a store, or a store that is not divided and has no name. */
+/** A part of a store, or a whole store, which has no name. */
 export type AnyPart = Omit<StorePart, "name"> & { readonly name?: string };
 
 /** One object for each part of a store; one for a store without parts. */

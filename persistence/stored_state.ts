@@ -9,10 +9,13 @@ import type {
 import type { CallbackChanges } from "./callback_changes.ts";
 import type { ReadValues } from "./read_values.ts";
 
-/** The most loads at once whose touches can be taken back. */
+/** The most loads at a time whose touches can be undone. */
 const MAX_UNTOUCHES = 16;
 
-/** Milliseconds by which a clock must be set for its times to be read again. */
+/**
+ * A clock that is set by more milliseconds than this makes the process read all
+ * times again.
+ */
 const STEP = 500;
 
 /** A write whose outcome is unknown, since the store did not answer. */
@@ -33,20 +36,20 @@ export class StoredState {
   isInDoubt = false;
   /** The version of the record from which the session took its values. */
   version = -1;
-  /** When the version was read, in UNIX milliseconds by the clock here. */
+  /** When the version was read, in UNIX milliseconds of this process's clock. */
   #versionAt = -Infinity;
   /** Whether the session has values that may differ from the record's. */
   isStale = false;
-  /** UNIX milliseconds, by the clock here, of the touch in the record. */
+  /** The touch in the record, in UNIX milliseconds of this process's clock. */
   touchedAt = -Infinity;
-  /** Milliseconds, as written to the record or being written. */
+  /** Milliseconds, as in the record or in the write under way. */
   sessionTimeout = NaN;
   absoluteTimeout = NaN;
-  /** Counts how often changes were dropped. */
+  /** The number of times that changes were dropped. */
   drops = 0;
-  /** Milliseconds by which the store's clock is ahead of the one here. */
+  /** Milliseconds by which the store's clock is ahead of this process's clock. */
   storeAhead = 0;
-  /** Principal and tokens in the record, by the clock here. */
+  /** Principal and tokens in the record, with times of this process's clock. */
   access: AccessState | undefined = undefined;
   /** Values to write; undefined deletes. */
   values: Map<string, string | undefined> | undefined = undefined;
@@ -57,7 +60,7 @@ export class StoredState {
   inner: Map<string, string> | undefined = undefined;
   /** The encodings of the values that the session has. */
   texts: Map<string, string> = new Map();
-  /** The objects that may be changed inside. */
+  /** The objects that the application may change inside. */
   reads: ReadValues | undefined = undefined;
   /** The description of the client to write. */
   description: string | undefined = undefined;
@@ -65,9 +68,9 @@ export class StoredState {
   callbacks: CallbackChanges | undefined = undefined;
   /** Whether a creation without an answer may have written callbacks. */
   areCallbacksUnsure = false;
-  /** The ids of the named callbacks in the record, as far as they are known. */
+  /** The known ids of named callbacks in the record. */
   callbackIds: ReadonlySet<string> = new Set();
-  /** The named callbacks that this process knows of, by id. */
+  /** The named callbacks that this process has, by id. */
   knownCallbacks: Map<string, StoredCallback> = new Map();
   /** Changes of principal and tokens to write. */
   operations: readonly AccessOperation[] = [];
@@ -79,23 +82,26 @@ export class StoredState {
   sending: readonly AccessOperation[] = [];
   /** Settles when all writes that are under way have settled. */
   writing: Promise<void> | undefined = undefined;
-  /** Touches of loads to take back, each with the touch before it. */
+  /** Touches of loads to undo, each with the touch before it. */
   readonly #untouches = new Map<number, number>();
-  /** The last touch of a load that counts, in UNIX milliseconds of the store. */
+  /** The last touch of a load for a visit, in UNIX milliseconds of the store. */
   #keptAt = -Infinity;
 
-  /** Sets the version, as it was answered now. */
+  /** Sets the version of an answer that has just come. */
   setVersion(version: number, now: number): void {
     this.version = version;
     this.#versionAt = now;
   }
 
-  /** Whether an answer is older than what is known: it has overtaken another. */
+  /**
+   * Returns whether an answer is older than the known state, since a later answer
+   * came first.
+   */
   isOld({ version }: SessionTimes, sentAt: number): boolean {
     return version < this.version && sentAt <= this.#versionAt;
   }
 
-  /** Whether a clock was set, so that times taken over before are wrong. */
+  /** Returns whether a clock was set, so that the times here are wrong. */
   hasStepped({ now }: SessionTimes, sentAt: number): boolean {
     return Math.abs(now - sentAt - this.storeAhead) > STEP;
   }
@@ -106,7 +112,7 @@ export class StoredState {
     this.storeAhead = times.now - sentAt;
   }
 
-  /** The keys whose values here are newer than those of a record. */
+  /** Returns the keys whose values here are newer than those of a record. */
   get keysAhead(): Set<string> {
     const maps = [this.sent?.values, this.unsure?.changes.values];
     return new Set([...maps, this.values].flatMap((values) => [
@@ -114,21 +120,20 @@ export class StoredState {
     ]));
   }
 
-  /** Notes that the touch of a load counts, and is not taken back. */
+  /** Records that the touch of a load was for a visit, and stays. */
   keepTouch({ touchedAt }: LoadedSession): void {
     this.#keptAt = Math.max(this.#keptAt, touchedAt);
   }
 
-  /** Notes that a load has touched the session. */
+  /** Records that a load has touched the session. */
   noteTouch({ touchedAt, touchedBefore }: LoadedSession): void {
-    // Another touch of the same millisecond may have been taken back.
+    // Another touch of the same millisecond may have been undone.
     if (touchedAt !== touchedBefore) this.#untouches.delete(touchedAt);
   }
 
   /**
-   * Builds the change that takes back the touch of a load. If two such loads
-   * overlap, only the second can be taken back, and it restores the time before
-   * both.
+   * Builds the change that undoes the touch of a load. If two such loads overlap,
+   * only the second can be undone, and that restores the time before both.
    */
   untouch(touchedAt: number, before: number): SessionChanges {
     let to = before;
@@ -146,7 +151,7 @@ export class StoredState {
     return { takenBack: { touchedAt, before, to } };
   }
 
-  /** Acts when the writes that are under way have settled. */
+  /** Calls back when the writes under way have settled. */
   whenIdle<T>(act: () => MaybePromise<T>): MaybePromise<T> {
     if (this.writing === undefined) return act();
     return this.writing.then(() => {}, () => {}).then(() =>
@@ -155,7 +160,7 @@ export class StoredState {
     );
   }
 
-  /** Notes a write that is under way. */
+  /** Adds a write that is under way. */
   track(writing: PromiseLike<void>): Promise<void> {
     const before = this.writing;
     const all: Promise<void> =

@@ -3,7 +3,7 @@ import type { SessionEndReason } from "../session.ts";
 import type { DeadLetter } from "../stores/store.ts";
 import { decodeValue } from "./value_codec.ts";
 
-/** Returns a dead letter of a store as the application reads it. */
+/** Converts a dead letter of a store to the application's type. */
 export function undeliveredEndOf(letter: DeadLetter): UndeliveredEnd {
   const { session, reason, at, attempt, why } = letter;
   return {
@@ -20,7 +20,10 @@ export function undeliveredEndOf(letter: DeadLetter): UndeliveredEnd {
   };
 }
 
-/** An argument that cannot be decoded may be why the callback has failed. */
+/**
+ * Returns the argument; undefined if it cannot be decoded, which may be why the
+ * callback failed.
+ */
 function readArgument(text: string): unknown {
   try {
     return decodeValue(text);

@@ -8,7 +8,7 @@ import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
 import type { StoredState } from "./stored_state.ts";
 import { unkept } from "./unkept.ts";
 
-/** How often a fence is tried; other processes may change the record meanwhile. */
+/** The most tries of a fence: other processes may change the record meanwhile. */
 const MAX_TRIES = 5;
 
 /** A change that only raises the version; the store then refuses earlier writes. */
@@ -106,7 +106,7 @@ export class UnsureWrites {
     return isPromiseLike(settling) ? state.track(settling) : settling;
   }
 
-  /** Returns a write to repeat, with the present age of a login in it. */
+  /** Returns a write to repeat, with the login's present age. */
   #repeated(
     session: Session,
     { changes, operations }: {

@@ -30,7 +30,7 @@ export class UnwrittenEnds {
     return this.#ends.size;
   }
 
-  /** Whether the end of a session is unwritten. */
+  /** Returns whether the end of a session is unwritten. */
   has(uid: string): boolean {
     return this.#ends.has(uid);
   }

@@ -1,10 +1,10 @@
 import { builtin } from "../base/builtin.ts";
 import { findUnstorable } from "../session/storable.ts";
 
-/** The depth to which a value is tried as JSON; a cycle ends here too. */
+/** The depth to which JSON is tried for a value; a cycle stops here too. */
 const DEPTH = 32;
 
-/** The bytes of a value were transferred, to a worker for example. */
+/** Thrown if the bytes of a value were transferred, to a worker for example. */
 export class TransferredError extends TypeError {}
 
 /**
@@ -34,7 +34,7 @@ export function encodeValue(value: unknown): string {
  * Encodes a value of a session.
  *
  * @param act What the application does with it, for the error: `set "cart"`.
- * @throws {TypeError} If no store can keep it, and why.
+ * @throws {TypeError} If no store can keep it; the message says why.
  */
 export function encodeStorable(
   value: unknown,
@@ -62,10 +62,10 @@ export function decodeValue(text: string): unknown {
 /** Reads a structured clone, in which each view has a buffer of its own. */
 function deserialize(bytes: Uint8Array): unknown {
   const { deserialize, DefaultDeserializer } = builtin("node:v8");
-  // Bun has another format, no classes for it, and views with their own buffers.
+  // Bun has another format, lacks these classes, and gives views their own buffers.
   if ("Bun" in globalThis) return deserialize(bytes);
   const deserializer = new DefaultDeserializer(bytes);
-  // Runtimes hand out views into the bytes that they read, or into a pool.
+  // Other runtimes return views into the bytes that they read, or into a pool.
   const read = deserializer._readHostObject;
   deserializer._readHostObject = () => ownView(read.call(deserializer));
   deserializer.readHeader();
@@ -94,7 +94,10 @@ function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
-/** Whether JSON keeps a value unchanged; it would make two of an object. */
+/**
+ * Returns whether JSON keeps a value unchanged. It does not if an object occurs
+ * twice.
+ */
 function isJson(value: unknown, depth: number, seen: Set<object>): boolean {
   switch (typeof value) {
     case "string":

@@ -14,8 +14,8 @@ export function maxSessionBytesOf(
 }
 
 /**
- * Returns the error of a value that would make those of a session too large;
- * undefined if there is room for it, or the value is no larger than before.
+ * Returns the error of a value for which a session has no room; undefined if there
+ * is room, or the value is not larger than before.
  *
  * @param act What the application does, for the error: `set "cart"`.
  */

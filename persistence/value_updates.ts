@@ -17,11 +17,11 @@ export interface ValueUpdate {
   readonly key: string;
   /** Computes the value from that of the session. */
   readonly compute: () => unknown;
-  /** Writes what waits for the session first. */
+  /** Writes the waiting changes of the session first. */
   readonly save: () => MaybePromise<void>;
 }
 
-/** Replaces values by what is computed from them, in one step. */
+/** Replaces values by new ones that are computed from them, in one step. */
 export class ValueUpdates {
   readonly #registry: SessionRegistry;
   readonly #parts: SessionWritesParts;
@@ -37,7 +37,7 @@ export class ValueUpdates {
     this.#calls = calls;
   }
 
-  /** Updates a value; repeated until no other process has written meanwhile. */
+  /** Updates a value; tries again while other processes write in between. */
   async update(
     session: Session,
     state: StoredState,
@@ -119,21 +119,24 @@ export class ValueUpdates {
     return settled;
   }
 
-  /** Returns the error of a session that has ended, maybe in another process. */
+  /** Returns the error of a session that has ended, perhaps in another process. */
   async #endOf(session: Session): Promise<Error> {
     const { clock } = this.#registry;
     let timer: unknown;
     const late = new Promise<undefined>((resolve) => {
       timer = clock.setTimeout(() => resolve(undefined), this.#parts.timeout);
     });
-    // This process learns of the end by the check that it has begun.
+    // The check that has begun ends the session here too.
     const end = session.end ?? await Promise.race([session.ended, late]);
     clock.clearTimeout(timer);
     return end === undefined ? unkept() : new SessionEndedError(end);
   }
 }
 
-/** Whether a value can be updated: earlier writes of it have reached the store. */
+/**
+ * Returns whether a value can be updated: its earlier writes have reached the
+ * store.
+ */
 function isReady(state: StoredState, key: string): boolean {
   return state.isCreated && state.unsure === undefined &&
     !state.values?.has(key);

@@ -8,10 +8,10 @@ import { ageOf } from "./pending_changes.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 
-/** Milliseconds for which vanished sessions are gathered into one report. */
+/** Milliseconds for which vanished sessions are collected into one report. */
 const REPORT_AFTER = 100;
 
-/** How many sessions a report names. */
+/** The most sessions that a report names. */
 const MAX_NAMES = 5;
 
 /** The objects that vanished sessions use. */
@@ -32,9 +32,9 @@ export interface VanishedSessionsParts {
  * Sessions that are live here, and whose records are gone: a store was emptied or
  * has evicted them, or a failover has lost their creation.
  *
- * Whether a session vanished, or ended in another process, only the store can say:
- * the uid of a session that ended stays taken for as long as it can be live
- * anywhere. So a record is created anew, which no token opens, and ended. The
+ * Only the store shows whether a session vanished or ended in another process: the
+ * uid of an ended session stays taken for as long as the session can be live in any
+ * process. So a process creates a new record that no token opens, and ends it. The
  * process whose creation succeeds delivers the end.
  */
 export class VanishedSessions {
@@ -52,7 +52,8 @@ export class VanishedSessions {
   /**
    * Writes the end of a session whose record was not found, and claims it.
    *
-   * @returns undefined if the session has not vanished: it ended elsewhere.
+   * @returns undefined if the session has not vanished, but ended in another
+   * process.
    */
   claim(
     session: Session,

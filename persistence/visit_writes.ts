@@ -68,7 +68,7 @@ export class VisitWrites {
       refusal = unkept(error);
     }
     if (refusal !== undefined) {
-      // The login is not written, nor what else the request has changed.
+      // Neither the login nor another change of the request is written.
       if (writer.isUnwritten(session)) this.#registry.end(session, "evicted");
       else writer.drop(session, refusal.message);
       throw refusal;
@@ -129,7 +129,7 @@ export class VisitWrites {
       );
   }
 
-  /** Returns the uids of the sessions of a request whose ends are not written. */
+  /** Returns the uids of a request's sessions whose ends are not written. */
   #unwrittenOf(visit: BackendVisit): string[] {
     return uidsOf(visit).filter((uid) =>
       this.#parts.claims.of(uid).isUnwritten(uid)
@@ -146,7 +146,7 @@ export class VisitWrites {
     // An end by another request of the session counts too: that one cannot be told
     // apart from an end by this one after an await.
     if (this.#unwrittenOf(visit).length > 0) {
-      // Values were to be written with the end.
+      // Values must be written with the end.
       if (session !== undefined) this.#parts.writer.dropValues(session);
       throw new HttpError(
         503,
@@ -162,7 +162,7 @@ export class VisitWrites {
   #fail(visit: BackendVisit, error: unknown): never {
     const session = visit.ownSession;
     this.#parts.breakers.of(session?.uid ?? "").report(error, { session });
-    // They are not to be written with its end.
+    // They must not be written with its end.
     if (session?.isActive === false) this.#parts.writer.dropValues(session);
     if (session !== undefined && this.#parts.writer.isUnwritten(session)) {
       this.#parts.writer.dropValues(session);
@@ -172,7 +172,10 @@ export class VisitWrites {
   }
 }
 
-/** Whether a request has logged out, or in to another session than before. */
+/**
+ * Returns whether a request has logged out, or logged in to another session than
+ * before.
+ */
 function hasLeftSession(visit: BackendVisit): boolean {
   return visit.hasLoggedOut ||
     visit.isNewSession && visit.ownSession?.principal !== undefined;

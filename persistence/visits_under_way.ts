@@ -2,9 +2,9 @@ import type { BackendVisit } from "../registry/session_backend.ts";
 import { DETACH } from "../session/internals.ts";
 import type { Session, SessionEnd } from "../session.ts";
 
-/** The requests that have to be waited for. */
+/** The requests under way. */
 export class VisitsUnderWay {
-  /** The requests whose handlers have not answered yet. */
+  /** The requests whose handlers have not returned a response yet. */
   readonly #waiting = new Set<BackendVisit>();
   /** The requests whose changes are not written yet. */
   readonly #visits = new Set<BackendVisit>();
@@ -15,7 +15,7 @@ export class VisitsUnderWay {
     this.#visits.add(visit);
   }
 
-  /** Notes that the handler of a request has answered. */
+  /** Records that the handler of a request has returned a response. */
   answer(visit: BackendVisit): void {
     this.#waiting.delete(visit);
   }
@@ -27,8 +27,8 @@ export class VisitsUnderWay {
   }
 
   /**
-   * Ends a session for the requests that have another object of it: this process
-   * forgot the session meanwhile, and loaded it again.
+   * Ends a session for requests that have another object of it: this process forgot
+   * the session and loaded it again.
    */
   end(end: SessionEnd): void {
     for (const { ownSession } of this.#visits) {
@@ -37,7 +37,7 @@ export class VisitsUnderWay {
     }
   }
 
-  /** Whether the handler of a request that has a session has not answered yet. */
+  /** Returns whether a request under way has the session and no response yet. */
   has(session: Session): boolean {
     for (const visit of this.#waiting) {
       if (visit.ownSession === session) return true;
@@ -46,8 +46,9 @@ export class VisitsUnderWay {
   }
 
   /**
-   * Whether a login has superseded the token of a request that has a session. A
-   * change of the session may be by that request, and must not be written then.
+   * Returns whether a login has superseded the token of a request under way that
+   * has the session. A change of the session may come from that request, and must
+   * not be written then.
    */
   areSuperseded(session: Session): boolean {
     for (const visit of this.#visits) {

@@ -1,8 +1,8 @@
 import type { StoredCallback, StoredSession } from "./stored_session.ts";
 
-/** A node that delivers an end, and for how long it reserves the end. */
+/** A node that delivers an end, and the time for which it reserves the end. */
 export interface Claimant {
-  /** Names the node; different each time that a node starts. */
+  /** Identifies the node; different each time that a node starts. */
   readonly owner: string;
   /** Milliseconds until another node may claim the end, unless renewed. */
   readonly lease: number;
@@ -22,13 +22,13 @@ export interface ClaimedEnd {
   /** Counts the claims of this end, from 1. */
   readonly attempt: number;
   /**
-   * Names this claim. A later claim has another fence, and from then on every
-   * call with this one is refused.
+   * Identifies this claim. A later claim has another fence; from then on every call
+   * with this one is refused.
    */
   readonly fence: string;
   /**
-   * Whether the listeners of all sessions have been called for this end, as an
-   * {@linkcode EndProgress} says.
+   * Whether the listeners of all sessions have been called for this end; set by an
+   * {@linkcode EndProgress}.
    *
    * @default {false}
    */
@@ -40,15 +40,15 @@ export interface ClaimedEnd {
   readonly failingSince?: number | undefined;
 }
 
-/** The part of an end that is left after some of its callbacks have failed. */
+/** The remaining part of an end, after some of its callbacks have failed. */
 export interface EndProgress {
   /** Whether the listeners of all sessions have been called. */
   readonly areListenersDone: boolean;
-  /** The named callbacks that are left; they replace those of the session. */
+  /** The remaining named callbacks; they replace those of the session. */
   readonly callbacks: readonly StoredCallback[];
 }
 
-/** An end that could not be delivered, kept for a person to look at. */
+/** An end that could not be delivered, and is kept for an operator. */
 export interface DeadLetter extends Omit<ClaimedEnd, "fence"> {
   /** The error, in words. */
   readonly why: string;
@@ -59,9 +59,9 @@ export interface Claims {
   /** The claimed ends, the earliest due first. */
   readonly ends: readonly ClaimedEnd[];
   /**
-   * Milliseconds until more can be claimed, as of `nextIn()`; 0 if there is more
-   * now. A store that several nodes claim from may add a little, so that they do
-   * not all claim at once.
+   * Milliseconds until more ends can be claimed, as `nextIn()` returns them; 0 if
+   * there are more now. A store that several nodes claim from may add a little, so
+   * that they do not all claim at once.
    */
   readonly nextIn: number;
 }

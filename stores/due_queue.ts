@@ -20,18 +20,21 @@ export class DueQueue<T> {
     return row;
   }
 
-  /** Changes when an item is due that is in the queue. */
+  /** Changes the time at which an item of the queue is due. */
   set(row: number, due: number, now: number): void {
     if (this.#wheel.setDue(row, due)) this.#place(row, now);
   }
 
-  /** Puts an item back that was taken out, or changes when it is due. */
+  /** Puts back an item that was taken, or changes the time at which it is due. */
   put(row: number, due: number, now: number): void {
     this.#wheel.setDue(row, due);
     this.#place(row, now);
   }
 
-  /** Takes out the items that are due, the earliest first; `put()` follows. */
+  /**
+   * Takes the items that are due, the earliest first. The caller must `put()` or
+   * forget each.
+   */
   takeDue(now: number, limit: number): T[] {
     const items: T[] = [];
     this.#wheel.startTurn();

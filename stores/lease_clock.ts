@@ -13,7 +13,7 @@ export interface StoreClock {
 export interface LeaseStart {
   /** UNIX milliseconds of the store's clock. */
   readonly at: number;
-  /** Steady milliseconds; undefined if they could not be read. */
+  /** Milliseconds of the steady time; undefined if it could not be read. */
   readonly steadyAt: number | undefined;
 }
 
@@ -50,9 +50,9 @@ export const MACHINE_TIME: SteadyTime = {
 /**
  * Measures how much of a lease has passed.
  *
- * Leases are stored by the store's clock. A step of that clock to the future would
- * end them all at once, and other processes would deliver the same ends. So the
- * steady time bounds what can have passed.
+ * Leases are stored with times of the store's clock. If that clock is set forward,
+ * all leases would end at once, and other processes would deliver the same ends. So
+ * the steady time limits how much can have passed.
  */
 export class LeaseClock {
   readonly #clock: StoreClock;
@@ -93,9 +93,9 @@ export class LeaseClock {
   }
 }
 
-/** Returns the steady time for a store that one process has to itself. */
+/** Returns the steady time for a store that only one process uses. */
 export function steadyTimeOf(clock: StoreClock): SteadyTime {
-  // A clock that cannot tell steady time may be one that a test moves.
+  // A clock without steady time may be one that a test moves.
   return clock === systemClock ? PROCESS_TIME : NO_TIME;
 }
 

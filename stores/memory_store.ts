@@ -57,11 +57,11 @@ const RULES: OptionRules<MemoryStoreOptions> = {
 };
 
 /**
- * A {@linkcode SessionStore} in memory, which ends with the process.
+ * A {@linkcode SessionStore} in the memory of the process.
  *
- * It is for several sites in one process that share their sessions, for tests of
- * sites with a store, and an example of a store; a single site needs none. It is
- * synchronous, sets no timer, and needs no closing.
+ * It is for several sites in one process that share their sessions, and for tests
+ * of sites with a store. A single site needs no store. It is synchronous, sets no
+ * timer, and needs no closing.
  *
  * @example Usage
  * ```ts
@@ -75,7 +75,10 @@ const RULES: OptionRules<MemoryStoreOptions> = {
  * ```
  */
 export class MemoryStore implements SessionStore {
-  /** {@inheritDoc SessionStore.isNotifyingReliably} True here. */
+  /**
+   * True: no notification is lost. See {@linkcode
+   * SessionStore.isNotifyingReliably}.
+   */
   readonly isNotifyingReliably: boolean = true;
   readonly #clock: StoreClock;
   readonly #watchers = new Watchers();
@@ -94,7 +97,7 @@ export class MemoryStore implements SessionStore {
     this.#ends = new MemoryEnds(this.#records, clock, this.#watchers);
   }
 
-  /** The number of sessions, of those that have ended, and of dead letters. */
+  /** The number of sessions, ended ones included, and of dead letters. */
   get size(): number {
     return this.#records.size;
   }

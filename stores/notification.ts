@@ -12,6 +12,6 @@ export interface EndNotification {
 export interface ChangeNotification {
   /** The session that was changed. */
   readonly uid: string;
-  /** The version since the change. */
+  /** The version after the change. */
   readonly version: number;
 }

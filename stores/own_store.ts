@@ -1,6 +1,6 @@
 /**
- * What a store of your own implements, and the code that sessions in a store
- * need. The module of your store imports it:
+ * The contract that a store of your own implements, with the code that sessions in
+ * a store need. The module of your store imports it:
  *
  * ```ts
  * import "@curfew/web/stores/store";

@@ -47,11 +47,11 @@ export type { PostgresStoreOptions };
 /**
  * A {@linkcode SessionStore} in PostgreSQL 14 or later.
  *
- * Each call is one statement, which runs a function of the store's own schema, by
- * the server's clock. Ends are claimed by `FOR UPDATE SKIP LOCKED`, so that none
- * is lost while no node runs. Notifications travel by `NOTIFY`, as hints; without
- * them nodes look for ends once a second. It works beside other tables, and behind
- * PgBouncer in any mode.
+ * Each call is one statement, which runs a function of the store's own schema.
+ * Times are those of the server's clock. Nodes claim ends by `FOR UPDATE SKIP
+ * LOCKED`, and no end is lost while no node runs. Notifications travel by `NOTIFY`,
+ * as hints; without them nodes look for ends once a second. It works beside other
+ * tables, and behind PgBouncer in any mode.
  *
  * A touch changes no index, so that Postgres can clean the page up by itself (a
  * HOT update). It waits for the server's disk, as each write does.
@@ -179,7 +179,7 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
   /**
    * {@inheritDoc SessionStore.claim}
    *
-   * It is one statement, whether or not there is something to claim.
+   * It is one statement, even if no end is due.
    */
   claim(claimant: Claimant, limit: number): Promise<Claims> {
     return this.#ends.claim(claimant, limit);

@@ -1,10 +1,10 @@
 /**
- * The record of a session as pure functions, for stores written in JavaScript:
- * what `create`, `load` and `commit` of a store make of it.
+ * The record of a session as pure functions, for stores written in JavaScript: the
+ * functions that `create`, `load` and `commit` of a store call.
  *
- * A record is never changed, but replaced. It is independent of the time: only
- * its owner compares the deadline with the store's clock. Read the clock once for
- * each call of the store, after the record has been locked, and hand that time on.
+ * A record is never changed, but replaced. These functions do not check whether the
+ * deadline has passed; the store does. Read the clock once for each call of the
+ * store, after the record has been locked, and pass that time on.
  *
  * @example A store that forgets its sessions at the deadline
  * ```ts
@@ -57,9 +57,9 @@ import type {
 } from "./stored_session.ts";
 
 /**
- * The version of what a record consists of, for stores that keep records beyond
- * a process. Format 1, of version 0.1.0, had one secret and its predecessors in
- * place of tokens.
+ * The version of the format of records, for stores that keep them beyond a process.
+ * Format 1, of version 0.1.0, had one secret and its predecessors in place of
+ * tokens.
  */
 export const RECORD_FORMAT = 2;
 
@@ -67,8 +67,9 @@ export const RECORD_FORMAT = 2;
 export const MAX_TOKENS = 8;
 
 /**
- * Milliseconds for which the uid of an acknowledged session stays taken. A
- * `create()` that arrives late, from a proxy for example, makes nothing anew.
+ * Milliseconds for which the uid of an acknowledged session stays taken. So a
+ * `create()` that arrives late, through a proxy for example, makes no second
+ * session.
  */
 export const UID_TAKEN_FOR = 60_000;
 
@@ -76,19 +77,23 @@ export const UID_TAKEN_FOR = 60_000;
 export const LONGEST_TAKEN = 7 * 24 * 60 * 60 * 1000;
 
 /**
- * Returns until when the uid of a session that is acknowledged now stays taken.
+ * Returns the time until which the uid of a session stays taken if its end is
+ * acknowledged now.
  *
- * Another node that missed the end has the session until its deadline. If it finds
- * the uid free then, the session has vanished, and did not end.
+ * A node that missed the end keeps the session until its deadline. If the uid were
+ * free then, the node would take the session for a lost one.
  */
 export function uidTakenUntil(now: number, deadline: number): number {
   const last = Math.min(deadline, now + LONGEST_TAKEN);
   return Math.max(now, last) + UID_TAKEN_FOR;
 }
 
-/** The session of a store, whatever the time is. */
+/** A session of a store, without regard to the time. */
 export interface SessionRecord extends Omit<StoredSession, "now"> {
-  /** The touch before the last; the last one after that was taken back. */
+  /**
+   * The touch before the last one; after the last one was undone, the last one
+   * itself.
+   */
   readonly touchedBefore: number;
 }
 
@@ -97,8 +102,9 @@ export interface RecordContext {
   /** The time of the store's clock, in UNIX milliseconds. */
   readonly now: number;
   /**
-   * Milliseconds between touches that are written, to save writing. Each deadline
-   * is later by as much, so that no session ends early for a touch left out.
+   * Milliseconds between touches that are written, to save writes. Each deadline is
+   * later by as much, so that no session ends early because a touch was not
+   * written.
    *
    * @default {0}
    */
@@ -198,8 +204,9 @@ export function commitRecord(
 }
 
 /**
- * Returns whether a hold gives way to a new one of its uid: it lives and is the
- * one to replace, or there is none to replace and it has nothing left to call.
+ * Returns whether a hold makes room for a new one with its uid: if it lives and is
+ * the one to replace, or if none is to be replaced and it is over, without
+ * callbacks left.
  *
  * @param record Undefined if there is no hold of the uid.
  */
@@ -218,13 +225,16 @@ export function isMoreThanTimes(changes: SessionChanges): boolean {
   return Object.values(others).some((change) => change !== undefined);
 }
 
-/** Returns the times of a record as a store answers them. */
+/** Returns the times of a record, in the form of an answer of the store. */
 export function timesOf(record: SessionRecord, now: number): SessionTimes {
   const { createdAt, touchedAt, deadline, version } = record;
   return { now, createdAt, touchedAt, deadline, version };
 }
 
-/** Returns why a session ends at its deadline; a tie is absolute. */
+/**
+ * Returns the reason of the end at the deadline; `"absolute"` if both deadlines are
+ * equal.
+ */
 export function dueReasonOf(record: SessionRecord): "idle" | "absolute" {
   return absoluteEndOf(record) <= record.deadline ? "absolute" : "idle";
 }
@@ -239,8 +249,8 @@ function isRefused(
 }
 
 /**
- * A touch is left out if the deadline is late enough for it even after the last
- * touch has been taken back.
+ * Returns whether a touch need not be written: the deadline is late enough for it,
+ * even if the last touch is undone.
  */
 function touched(record: SessionRecord, options: RecordContext): SessionRecord {
   const { touchedAt, touchedBefore } = record;

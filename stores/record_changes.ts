@@ -6,7 +6,10 @@ import type {
   StoredToken,
 } from "./stored_session.ts";
 
-/** Returns who may use a session after a login, a renewal, or a change of its principal. */
+/**
+ * Returns principal and tokens of a session after a login, a renewal, or a change
+ * of its principal.
+ */
 export function accessAfter(
   record: Pick<StoredSession, "tokens" | "authenticatedAt">,
   access: AccessChange,
@@ -30,7 +33,10 @@ export function accessAfter(
   };
 }
 
-/** Returns tokens with the time at which those of earlier generations stop counting, set once for each. */
+/**
+ * Returns tokens, where each of an earlier generation has the time at which it
+ * expires; the first such time stays.
+ */
 export function fade(
   tokens: readonly StoredToken[],
   generation: number,
@@ -43,7 +49,7 @@ export function fade(
   );
 }
 
-/** Returns the time that was `age` milliseconds ago, if there is an age. */
+/** Returns the time `age` milliseconds ago; undefined without an age. */
 export function timeBefore(
   now: number,
   age: number | undefined,

@@ -39,19 +39,19 @@ export type { RedisPart, RedisStoreOptions };
 /**
  * A {@linkcode SessionStore} in Redis 7 or later, or in Valkey.
  *
- * Each call is one script, which Redis runs as a whole, by its own clock. To load
- * and touch a session is one command. Deadlines lie in a sorted set from which
- * ends are claimed, so that none is lost while no node runs; no key ever expires
- * by itself. Notifications travel by pub/sub, as hints. A lost connection is a
- * rejection whose cause is the client's error.
+ * Each call is one script, which Redis runs in one step. Times are those of its own
+ * clock. To load and touch a session is one command. Deadlines are in a sorted set
+ * from which nodes claim ends, so no end is lost while no node runs; no key expires
+ * by itself. Notifications travel by pub/sub, as hints. If the connection is lost,
+ * calls reject; the cause is the client's error.
  *
  * Redis answers before its replicas have a write. A failover may lose the last
- * writes: an end is delivered twice, or a logout is undone. The option `replicas`
- * lets the creations and ends of sessions wait.
+ * writes: an end is delivered twice, or a logout is undone. With the option
+ * `replicas`, creations and ends of sessions wait for replicas.
  *
- * A session without values takes some 430 bytes of Redis, its indexes included.
- * Values longer than 64 characters make it half as big again, unless the setting
- * `hash-max-listpack-value` of Redis is raised, to 1024 for example.
+ * A session without values takes some 430 bytes of Redis, its indexes included. A
+ * session with values longer than 64 characters takes half as much again, unless
+ * the setting `hash-max-listpack-value` of Redis is raised, to 1024 for example.
  *
  * The sessions may be those of version 0.1.0: each is brought up to date when it
  * is first loaded or changed, and 0.1.0 cannot read it any more.
@@ -157,11 +157,11 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   /**
    * {@inheritDoc SessionStore.claim}
    *
-   * It takes one command if there is nothing to claim, two otherwise; as many for
-   * each shard in which something may be due. Notifications say which these are,
-   * and every shard is polled once a second. At most 1000 ends are claimed at
-   * once. While other nodes claim too, `nextIn` may be up to 20 ms more, so that
-   * not all poll at once.
+   * It takes one command for each shard in which an end may be due, and a second
+   * one if an end is due. Notifications show which shards these are, and every
+   * shard is polled once a second. At most 1000 ends are claimed at once. While
+   * other nodes claim too, `nextIn` may be up to 20 ms more, so that not all nodes
+   * poll at once.
    *
    * Ends of shards that answer are claimed even if another shard fails, or does
    * not answer within 5 s. To ask one shard only, use `parts`.
@@ -203,7 +203,7 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   /**
    * Lists the dead letters, the oldest first.
    *
-   * It rejects while a shard is away: then ask the `parts` one by one.
+   * It rejects while a shard is away: then call the `parts` one by one.
    */
   listDeadLetters(): Promise<DeadLetter[]> {
     return this.#all.listDeadLetters();
@@ -246,11 +246,11 @@ export class RedisStore implements SessionStore, AsyncDisposable {
    * {@inheritDoc SessionStore.check}
    *
    * It refuses a Redis older than 7, one that drops keys by itself
-   * (`maxmemory-policy allkeys-*`), a replica, sessions of another number of
-   * shards or of a later version. It reports a clock that differs by more than a
-   * second, losses at a restart, a cluster that is not made use of or stops as a
-   * whole when one node is away, and checks that Redis does not allow. A node that
-   * does not answer within 5 s counts as away.
+   * (`maxmemory-policy allkeys-*`), a replica, sessions of another number of shards
+   * or of a later version. It reports a clock that differs by more than a second,
+   * losses at a restart, a cluster that is not used or that stops as a whole when
+   * one node is away, and checks that Redis refuses. A node that does not answer
+   * within 5 s counts as away.
    *
    * @throws {RangeError} If it refuses Redis.
    */

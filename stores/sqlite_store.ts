@@ -31,7 +31,7 @@ import type {
 
 export type { SqliteStoreOptions };
 
-/** Bytes of the log from which `check()` warns; it has 16 MB when all is well. */
+/** Bytes of the log from which `check()` warns. A healthy log has 16 MB. */
 const LARGE_LOG = 64_000_000;
 
 /**
@@ -232,7 +232,10 @@ export class SqliteStore implements SessionStore, Disposable {
     ];
   }
 
-  /** Closes the database, so that all other calls throw; again does nothing. */
+  /**
+   * Closes the database. All other calls throw afterwards; a second call does
+   * nothing.
+   */
   close(): void {
     this.#ends.notifications.stop();
     this.#database.close();

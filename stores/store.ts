@@ -1,6 +1,6 @@
 /**
- * The contract of session stores: a store holds the records of sessions beyond
- * the process, and returns each end to exactly one of the nodes that ask for it.
+ * The contract of session stores: a store holds the records of sessions beyond the
+ * process, and gives each end to exactly one of the nodes that claim ends.
  *
  * A store holds records, never live sessions, and only the SHA-256 of secrets,
  * never a token. The live sessions are in the nodes: the processes of a site.
@@ -33,9 +33,9 @@ export type * from "./notification.ts";
 export type * from "./stored_session.ts";
 
 /**
- * The version of the contract of stores. It is raised by each change that a store
- * has to follow; CHANGELOG says what is new. A store of an older version may lose
- * what it does not know of.
+ * The version of the contract of stores. Each change that a store must implement
+ * raises it; CHANGELOG says what is new. A store of an older version may lose data
+ * of newer versions.
  *
  * - 1: version 0.1.0.
  * - 2: tokens with generations, writes by version, named callbacks that are
@@ -60,29 +60,29 @@ export interface StorePart
  * A store of sessions beyond the process.
  *
  * **Times** are those of the store's own clock, which all nodes share, in whole
- * milliseconds; callers hand over durations, or times that the store has answered.
- * A duration may be Infinity. A store reads its clock once for each call, and only
- * when no other call can change the record any more: a call that has waited for a
- * lock past the deadline finds the session over.
+ * milliseconds. Callers pass durations, or times that the store has returned. A
+ * duration may be Infinity. A store reads its clock once for each call, and only
+ * when no other call can change the record any more. So if a call waits for a lock
+ * until the deadline has passed, the session is over.
  *
  * **A session is over** once `end()` was called or its deadline has passed, whether
- * or not the end was claimed. From then on it is absent for `load()` and `commit()`,
- * for ever: nothing revives it, and its uid stays taken, as `create()` says.
- * **An end** stays until it is acknowledged or becomes a dead
- * letter; it can be claimed again whenever its lease runs out.
+ * or not the end was claimed. From then on `load()` and `commit()` treat it as
+ * absent, for ever: nothing revives it, and its uid stays taken, as `create()`
+ * says. **An end** stays until it is acknowledged or becomes a dead letter; it can
+ * be claimed again whenever its lease runs out.
  *
- * **Texts** are any strings of JavaScript, with NUL and lone surrogates: principals,
- * keys, values, the members of callbacks, descriptions, reasons, errors, and owners.
- * A uid and a hash are visible ASCII characters. **Ties**: what is due in the same
- * millisecond comes in any order; sessions of the same `createdAt` are listed in the
- * order in which they were created.
+ * **Texts** are any strings of JavaScript, with NUL and lone surrogates:
+ * principals, keys, values, the members of callbacks, descriptions, reasons,
+ * errors, and owners. A uid and a hash are visible ASCII characters. **Ties**: ends
+ * that are due in the same millisecond come in any order; sessions of the same
+ * `createdAt` are listed in the order in which they were created.
  *
  * **Absent** is `undefined` or false, never an exception. **A failure**, of the
- * database for example, is an exception or a rejection, and does not say whether
- * a change was made. Every call may be repeated: the same token or callback is
- * added only once, and the same value is set again. A repeated commit with a
- * `version` changes nothing if the first commit was made. **A synchronous
- * store** waits for nothing and answers no promise at all.
+ * database for example, is an exception or a rejection, and does not say whether a
+ * change was made. Every call may be repeated: the same token or callback is added
+ * only once, and the same value is set again. A repeated commit with a `version`
+ * changes nothing if the first commit was made. **A synchronous store** returns no
+ * promise from any method.
  *
  * Authors of stores run the tests of `@curfew/web/testing/store_contract`
  * against them. Stores in JavaScript compute their records by
@@ -101,12 +101,12 @@ export interface SessionStore {
   /**
    * Stores a new session.
    *
-   * @returns its times; undefined, and nothing is changed, if the uid is taken:
-   * by a session that lives, by one whose end is not acknowledged yet, or by one
-   * that was acknowledged within the last minute, or whose deadline has not passed
-   * for a minute (a week at most). So a call that arrives late makes no session
-   * anew that has ended meanwhile, and a node that missed the end of a session
-   * does not take it for one that the store has lost.
+   * @returns its times; undefined, without a change, if the uid is taken. A uid is
+   * taken while its session lives, until its end is acknowledged, for a minute
+   * after that, and until a minute after the deadline (a week at most). So a call
+   * that arrives late does not create a session that has ended meanwhile, and a
+   * node that missed an end does not take the session for one that the store has
+   * lost.
    */
   create(session: NewSession): MaybePromise<SessionTimes | undefined>;
 
@@ -114,17 +114,16 @@ export interface SessionStore {
    * Stores the session of a hold, whose uid is used again and again. A store
    * without this method has no holds.
    *
-   * The `version` of the session is its fencing number: it is greater than every
-   * version that a session of the uid has been taken with, also when the store has
-   * lost its data, as long as its clock does not go back.
+   * The `version` of the session is its fencing number. It is greater than every
+   * earlier one of the uid, even after the store has lost its data, as long as its
+   * clock does not go back.
    *
-   * @param replaces The version of a hold that must live; this one comes in its
-   * place. Without it the uid must be free.
-   * @returns its times; undefined, and nothing is changed, if that is not so. The
-   * uid is taken by a hold that lives, or by one that is over and has callbacks
-   * left. One that is over and has no callbacks is
-   * forgotten, whether or not its end was claimed, and so is the time for which
-   * an acknowledged uid stays taken.
+   * @param replaces The version of the hold to replace, which must live. Without it
+   * the uid must be free.
+   * @returns its times; undefined, without a change, if the hold to replace does
+   * not live, or the uid is not free. A hold takes its uid while it lives, and
+   * while it is over and has callbacks left. A hold that is over, without callbacks
+   * left, frees its uid at once, even if its end was not claimed or acknowledged.
    */
   take?(
     session: NewSession,
@@ -134,12 +133,12 @@ export interface SessionStore {
   /**
    * Loads a session, and touches it if asked to.
    *
-   * A token that counts and whose generation is later than `generation` takes
-   * effect in the same step: `generation` becomes its generation, the tokens of
-   * earlier generations whose `until` is Infinity count for the `grace`, and
-   * `version` is raised. Loading again by the same token changes none of it.
+   * A token that has not expired and whose generation is later than `generation`
+   * takes effect in the same step: `generation` becomes its generation, the tokens
+   * of earlier generations whose `until` is Infinity expire after the `grace`, and
+   * `version` is raised. Another load with the same token changes none of these.
    *
-   * @returns the session, whatever the token; undefined if it is over or absent.
+   * @returns the session, with any token; undefined if it is over or absent.
    */
   load(
     uid: string,
@@ -161,7 +160,7 @@ export interface SessionStore {
   ): MaybePromise<CommitTimes | undefined>;
 
   /**
-   * Ends a session now, and claims the end for the caller, which delivers it.
+   * Ends a session now, and claims the end for the caller, who delivers it.
    *
    * @returns undefined if the session is over or absent: its end is delivered by
    * the node that claims it.
@@ -173,33 +172,33 @@ export interface SessionStore {
   ): MaybePromise<ClaimedEnd | undefined>;
 
   /**
-   * Claims ends that no node has a lease of: those of sessions whose deadline has
-   * passed, and those whose lease has run out.
+   * Claims ends without a lease: those of sessions whose deadline has passed, and
+   * those whose lease has run out.
    *
    * @param limit The most ends to claim, 1 or more.
    */
   claim(claimant: Claimant, limit: number): MaybePromise<Claims>;
 
   /**
-   * Starts a lease anew.
+   * Starts a lease again.
    *
-   * @returns false if another claim was made meanwhile, or the end is gone.
+   * @returns false if a later claim exists, or the end is gone.
    */
   renew(uid: string, fence: string, lease: number): MaybePromise<boolean>;
 
   /**
    * Forgets a session whose end was delivered. Its uid stays taken for a minute.
    *
-   * @returns false as of {@linkcode SessionStore.renew}.
+   * @returns false in the cases of {@linkcode SessionStore.renew}.
    */
   acknowledge(uid: string, fence: string): MaybePromise<boolean>;
 
   /**
-   * Gives a claim up: any node can claim the end after `delay` milliseconds.
+   * Releases a claim: any node can claim the end after `delay` milliseconds.
    *
-   * @param progress The part of the end that is left; later claims answer it.
+   * @param progress The remaining part of the end, which later claims return.
    * Without it the end stays as it is.
-   * @returns false as of {@linkcode SessionStore.renew}.
+   * @returns false in the cases of {@linkcode SessionStore.renew}.
    */
   release(
     uid: string,
@@ -209,12 +208,12 @@ export interface SessionStore {
   ): MaybePromise<boolean>;
 
   /**
-   * Gives up on an end that cannot be delivered. It is kept for a person to look
-   * at, is never claimed again, and no longer belongs to a principal.
+   * Makes a dead letter of an end that cannot be delivered. It is kept for an
+   * operator, is never claimed again, and no longer belongs to a principal.
    *
    * @param why The error, in words.
    * @param progress As in {@linkcode SessionStore.release}.
-   * @returns false as of {@linkcode SessionStore.renew}.
+   * @returns false in the cases of {@linkcode SessionStore.renew}.
    */
   deadLetter(
     uid: string,
@@ -227,7 +226,7 @@ export interface SessionStore {
   listDeadLetters(): MaybePromise<DeadLetter[]>;
 
   /**
-   * Makes a dead letter an end again, which any node can claim at once. Its
+   * Turns a dead letter into an end again, which any node can claim at once. Its
    * `failingSince` becomes undefined.
    *
    * @returns false if there is no dead letter of the uid.
@@ -244,12 +243,12 @@ export interface SessionStore {
   /**
    * Returns the milliseconds until an end can be claimed; Infinity for never.
    *
-   * The answer may be too small, for a store that knows its order only roughly,
-   * and is never too large. Callers ask again when that time has passed.
+   * The result may be too small, if a store keeps its order only roughly, but never
+   * too large. Callers call again when that time has passed.
    */
   nextIn(): MaybePromise<number>;
 
-  /** Lists the uids of the sessions of a principal, those over left out, oldest first. */
+  /** Lists the uids of a principal's sessions that are not over, oldest first. */
   uidsOf(principal: string): MaybePromise<string[]>;
 
   /**
@@ -261,10 +260,10 @@ export interface SessionStore {
    *
    * @param onEnd Called with each end.
    * @param onDueEarlier Called when `nextIn()` may have become smaller.
-   * @param onChange Called with each change that raises a version, within a
-   * second. A store that does not call it has sessions that are live in several
-   * nodes changed with their next request only.
-   * @returns a function that stops it.
+   * @param onChange Called with each change that raises a version, within a second.
+   * Without these calls, a session that is live in several nodes is brought up to
+   * date only by its next request.
+   * @returns a function that stops the notifications.
    */
   watch(
     onEnd: (notification: EndNotification) => void,
@@ -273,23 +272,23 @@ export interface SessionStore {
   ): MaybePromise<() => void>;
 
   /**
-   * Checks whether the store is fit for sessions. A site calls it at its start,
-   * and again while it fails, until it has answered.
+   * Checks whether the store is suitable for sessions. A site calls it at its
+   * start, again until it has answered, and then every minute.
    *
-   * @returns sentences for the people who run the site.
-   * @throws {RangeError} If the store would lose sessions: the site does not
-   * serve any. Another error counts as one that may pass.
+   * @returns sentences for the operators of the site.
+   * @throws {RangeError} If the store would lose sessions: the site does not serve
+   * any. Any other error is taken for a temporary one.
    */
   check?(): MaybePromise<readonly string[]>;
 
   /**
    * The parts that can be away one by one, each with sessions of its own.
    *
-   * The ends of each part are claimed apart, and only the sessions of a part that
-   * does not answer are refused. A store without parts is away as a whole.
+   * The ends of each part are claimed separately. If a part does not answer, only
+   * its sessions are refused. A store without parts is away as a whole.
    */
   readonly parts?: readonly StorePart[];
 
-  /** Returns the part that the session of a uid belongs to, if there are any. */
+  /** Returns the part that the session of a uid belongs to. */
   partOf?(uid: string): StorePart;
 }

@@ -5,8 +5,8 @@ export interface StoredToken {
   /** Raised by each renewal and each login. */
   readonly generation: number;
   /**
-   * When the token stops counting, in UNIX milliseconds of the store; Infinity
-   * while no token of a later generation has arrived.
+   * When the token expires, in UNIX milliseconds of the store; Infinity while no
+   * token of a later generation has arrived.
    */
   readonly until: number;
 }
@@ -14,10 +14,9 @@ export interface StoredToken {
 /** A callback that is registered by name, so that it outlives the process. */
 export interface StoredCallback {
   /**
-   * Identifies the callback within its session. A callback that is added under
-   * the id of another one takes its place. The id is "" for a callback that was
-   * stored before there were ids; one of the same name and argument takes its
-   * place.
+   * Identifies the callback within its session. A callback that is added under the
+   * id of another one takes its place. A callback of version 0.1.0 has the id "";
+   * one of the same name and argument takes its place.
    */
   readonly id: string;
   /** The name under which the site has registered the callback. */
@@ -26,7 +25,7 @@ export interface StoredCallback {
   readonly argument: string;
 }
 
-/** The facts of a session that only a commit changes, or a token that arrives. */
+/** The facts of a session that only a commit, or a token that arrives, changes. */
 export interface SessionFacts {
   /** The tokens that the session has; at most 8. */
   readonly tokens: readonly StoredToken[];
@@ -37,8 +36,8 @@ export interface SessionFacts {
   /** Whether the next request with a current token is sent a new one. */
   readonly isRenewalDue: boolean;
   /**
-   * Whether the browser keeps the cookie when it is closed, as the login asked.
-   * It is false for a session that was stored before there was this fact.
+   * Whether the browser keeps the cookie when it is closed, as the login asked. It
+   * is false for a session of version 0.1.0.
    */
   readonly isRemembered: boolean;
   /** The user that the session belongs to; undefined for none. */
@@ -111,7 +110,7 @@ export interface StoredSession extends SessionFacts, SessionTimes {
 
 /** A session that has been loaded. */
 export interface LoadedSession extends StoredSession {
-  /** The last touch before this load, to which a touch can be taken back. */
+  /** The last touch before this load; a commit can go back to it. */
   readonly touchedBefore: number;
 }
 
@@ -123,14 +122,14 @@ export interface LoadOptions {
    */
   readonly tokenHash: string;
   /**
-   * Whether the load touches the session. It touches only for a token that
-   * counts and whose generation is `loginGeneration` or later: the uid alone,
-   * or a superseded token, keeps no session alive.
+   * Whether the load touches the session. It does so only for a token that has not
+   * expired and whose generation is `loginGeneration` or later: neither the uid
+   * alone nor a superseded token keeps a session alive.
    */
   readonly touch: boolean;
   /**
-   * Milliseconds that the tokens of earlier generations still count, if this is
-   * the first load with a token of its generation.
+   * Milliseconds until the tokens of earlier generations expire, if this is the
+   * first load with a token of its generation.
    */
   readonly grace: number;
 }
@@ -148,13 +147,13 @@ export interface AccessChange {
   /** As in {@linkcode SessionFacts}. */
   readonly isRemembered: boolean;
   /**
-   * Milliseconds since the login that this change is about. If it is left out or
-   * undefined, the record keeps the time of its last login, to the millisecond;
-   * nothing takes that time away.
+   * Milliseconds since the login that this change is about. If it is absent or
+   * undefined, the record keeps the exact time of its last login. No change removes
+   * that time.
    */
   readonly loginAge?: number | undefined;
   /**
-   * All tokens that the session is to have. A token that the record has already
+   * All tokens of the session after the commit. A token that the record has already
    * keeps its `until`, so that a repeated commit prolongs nothing.
    */
   readonly tokens: readonly {
@@ -162,15 +161,15 @@ export interface AccessChange {
     readonly generation: number;
   }[];
   /**
-   * Milliseconds that tokens of a lower generation than the new `generation`
-   * still count; those that stop counting already keep their time.
+   * Milliseconds until tokens of a lower generation than the new `generation`
+   * expire; those with an earlier time keep it.
    */
   readonly grace: number;
 }
 
 /** Changes of a session; a member that is left out stays as it is. */
 export interface SessionChanges {
-  /** Replaces the access state; only the time of the login may stay. */
+  /** Replaces principal and tokens; only the time of the login may stay. */
   readonly access?: AccessChange;
   /** As in {@linkcode SessionFacts}. */
   readonly sessionTimeout?: number;
@@ -182,16 +181,17 @@ export interface SessionChanges {
   readonly addedCallbacks?: readonly StoredCallback[];
   /**
    * Callbacks to remove, after others were added. A callback that the record does
-   * not have, or has with another name or argument, is left out.
+   * not have, or has with another name or argument, is ignored.
    */
   readonly removedCallbacks?: readonly StoredCallback[];
   /** Replaces the description. */
   readonly description?: string;
-  /** Milliseconds since a touch that counts, unless a later one is stored. */
+  /** Milliseconds since a touch; ignored if a later touch is stored. */
   readonly idle?: number;
   /**
-   * Takes the touch of a load back: to `to`, or else to `before`, which the load
-   * found. It does nothing if the session was touched after `touchedAt`.
+   * Undoes the touch of a load: the last touch becomes `to`, or else `before`,
+   * which the load found. It does nothing if the session was touched after
+   * `touchedAt`.
    */
   readonly takenBack?: {
     readonly touchedAt: number;
@@ -205,8 +205,8 @@ export interface CommitConditions {
   /** Refuses the commit unless the record has exactly this version. */
   readonly version?: number;
   /**
-   * Refuses the commit from this time on, in UNIX milliseconds of the store: the
-   * caller has given it up by then.
+   * Refuses the commit from this time on, in UNIX milliseconds of the store: by
+   * then the caller has given it up.
    *
    * @default {Infinity}
    */

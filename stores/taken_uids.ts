@@ -1,4 +1,4 @@
-/** How many uids there are before the first search for those that are free. */
+/** The number of uids from which free ones are searched and removed. */
 const FIRST_SWEEP = 1000;
 
 /** The uids of sessions that were acknowledged, until they are free again. */
@@ -13,7 +13,7 @@ export class TakenUids {
     if (this.#freeAt.size >= this.#sweepAt) this.#sweep(now);
   }
 
-  /** Whether a uid is taken. */
+  /** Returns whether a uid is taken. */
   has(uid: string, now: number): boolean {
     const freeAt = this.#freeAt.get(uid);
     return freeAt !== undefined && now < freeAt;

@@ -24,7 +24,7 @@ export class Watchers {
     return () => void this.#watchers.delete(watcher);
   }
 
-  /** Notifies of an end, after the call that brought it about has returned. */
+  /** Notifies of an end, after the call that caused it has returned. */
   notifyEnd(notification: EndNotification): void {
     this.#notify((watcher) => watcher.onEnd(notification));
   }

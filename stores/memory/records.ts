@@ -16,7 +16,7 @@ export interface Entry {
   lease?: { readonly start: LeaseStart; readonly length: number } | undefined;
 }
 
-/** An end, and what became of it. */
+/** An end, and the state of its delivery. */
 export interface MemoryEnd
   extends Pick<ClaimedEnd, "areListenersDone" | "failingSince"> {
   readonly reason: string;
@@ -84,7 +84,7 @@ export class MemoryRecords {
     entry.row = this.#queue.add(entry, record.deadline, now);
   }
 
-  /** Replaces the record of an entry, and notifies if its version is another. */
+  /** Replaces the record of an entry, and notifies if the version has changed. */
   replace(entry: Entry, record: SessionRecord, now: number): void {
     if (entry.record.principal !== record.principal) {
       this.unindex(entry.record);
@@ -111,7 +111,7 @@ export class MemoryRecords {
     this.#taken.add(uid, uidTakenUntil(now, deadline), now);
   }
 
-  /** Takes a record that ends out of those of its principal. */
+  /** Removes a record that ends from those of its principal. */
   unindex({ principal, uid }: SessionRecord): void {
     if (principal !== undefined) this.#principals.remove(principal, uid);
   }
@@ -126,7 +126,7 @@ export class MemoryRecords {
     return this.#queue.takeDue(now, limit);
   }
 
-  /** Puts an entry back that `takeDue` has taken, due at another time. */
+  /** Puts back an entry that `takeDue` has taken, due at another time. */
   putBack(entry: Entry, time: number, now: number): void {
     this.#queue.put(entry.row, time, now);
   }

@@ -20,8 +20,8 @@ export interface PostgresStatement {
 }
 
 /**
- * A client of PostgreSQL as `PostgresStore` uses it: three members, which are
- * quickly written for a client that has no adapter here.
+ * A client of PostgreSQL, as `PostgresStore` uses it. For a client without an
+ * adapter here, write these three members.
  */
 export interface PostgresClient {
   /**
@@ -36,8 +36,8 @@ export interface PostgresClient {
   run(text: string): Promise<void>;
 
   /**
-   * Listens to a channel, over a connection of its own; absent if the client
-   * cannot. Then nodes learn of ends when they poll.
+   * Listens to a channel, over a connection of its own. Without this method, nodes
+   * find ends only when they poll.
    *
    * @returns a function that closes the connection.
    */
@@ -82,8 +82,9 @@ export interface PgPoolClient {
 export interface PostgresClientOptions {
   /**
    * Whether the store listens for notifications, over one connection of its own.
-   * Behind PgBouncer in transaction mode, which passes none on, set it to false:
-   * then ends of other processes are noticed within a second.
+   * Set it to false behind PgBouncer in transaction mode, which does not pass
+   * notifications on. Then this process finds ends of other processes within a
+   * second.
    *
    * @default {true}
    */
@@ -160,7 +161,7 @@ export interface PostgresSql {
     values?: never[],
     options?: { prepare?: boolean },
   ): PromiseLike<readonly unknown[]>;
-  /** Listens to a channel, and again after a lost connection. */
+  /** Listens to a channel, also after a lost connection is restored. */
   listen(
     channel: string,
     onMessage: (message: string) => void,

@@ -188,7 +188,7 @@ export function encodeProgress(
   });
 }
 
-/** Encodes any string of JavaScript, as one that Postgres takes. */
+/** Encodes any string of JavaScript as one that Postgres accepts. */
 export function encodeText(text: string): string;
 export function encodeText(text: string | undefined): string | undefined;
 export function encodeText(text: string | undefined): string | undefined {

@@ -4,7 +4,7 @@ import { migrationOf, quoteName, SCHEMA_VERSION } from "./schema.ts";
 /** The oldest PostgreSQL that is tested: 14. */
 const OLDEST = 140_000;
 
-/** Errors of a statement that another connection has prepared, or has not. */
+/** Errors of a prepared statement that the connection has already, or lacks. */
 const NOT_PREPARED = ["26000", "42P05"];
 
 /** Errors of a schema that is missing, or not up to date. */
@@ -16,7 +16,7 @@ const NO_RIGHT = "42501";
 /** Errors of a server that takes no writes. */
 const READ_ONLY = "25006";
 
-/** The facts of a server that decide whether it is fit. */
+/** The facts that decide whether a server is suitable. */
 export interface ServerFacts {
   /** `server_version_num`: 150018 for 15.18. */
   readonly version: number;
@@ -32,7 +32,7 @@ export interface ServerFacts {
   readonly now: number;
   /** The role of the connection. */
   readonly role: string;
-  /** Whether the table with the version of the schema is there. */
+  /** Whether the table with the version of the schema exists. */
   readonly hasSchema: boolean;
 }
 
@@ -54,9 +54,9 @@ export class FunctionRunner {
    * Runs a function.
    *
    * @param name The name of the function.
-   * @param verb What it does, for the error.
+   * @param verb The action of the function, for the error.
    * @param values Its arguments; a number may be Infinity.
-   * @throws {RangeError} If the server is not fit for sessions.
+   * @throws {RangeError} If the server would lose sessions.
    * @throws {Error} If Postgres or the client fails; the cause is its error.
    */
   async run(
@@ -80,7 +80,7 @@ export class FunctionRunner {
     }
   }
 
-  /** Makes the schema, or brings it up to date, unless that was done. */
+  /** Makes the schema or brings it up to date, once. */
   prepare(): Promise<void> {
     return this.#ready ??= this.#prepare().then(
       () => void (this.#isReady = true),
@@ -189,8 +189,8 @@ export class FunctionRunner {
 /**
  * Throws if a server would lose sessions.
  *
- * @throws {RangeError} If it is too old, a replica, read-only, or isolates
- * transactions in a way that functions of the store cannot bear.
+ * @throws {RangeError} If it is too old, a replica, read-only, or has an isolation
+ * of transactions under which the functions of the store fail.
  */
 export function refuseUnfit(facts: ServerFacts): void {
   const why = facts.version < OLDEST

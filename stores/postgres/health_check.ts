@@ -1,13 +1,13 @@
 import { type FunctionRunner, refuseUnfit } from "./function_runner.ts";
 
-/** Milliseconds by which clocks may differ before it is reported. */
+/** A difference of clocks of more milliseconds than this is reported. */
 const CLOCK_TOLERANCE = 1000;
 
 /**
  * Checks a server, and makes the schema if it is missing.
  *
- * @returns a sentence for each thing that a user should know.
- * @throws {RangeError} If the server is unfit.
+ * @returns a sentence for each setting that may lose sessions or delay ends.
+ * @throws {RangeError} If the server would lose sessions.
  */
 export async function checkPostgres(
   runner: FunctionRunner,

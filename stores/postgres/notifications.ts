@@ -9,13 +9,13 @@ const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 30_000;
 
 /**
- * Milliseconds between two messages of this store to itself. A connection that
- * only listens never notices that the network was cut, and a pooler may pass no
- * message on: without its own message the store listens again.
+ * Milliseconds between two messages of this store to itself. A connection that only
+ * listens does not notice a cut network, and a pooler may drop messages. If its own
+ * message does not arrive, the store listens again.
  */
 const TEST_EVERY = 10_000;
 
-/** Milliseconds in which a connection has closed whose server answers. */
+/** Milliseconds within which a connection closes if its server answers. */
 const CLOSING = 1000;
 
 /** Closes a connection. */
@@ -32,7 +32,7 @@ export class PostgresNotifications {
   #pause = FIRST_PAUSE;
   #testTimer: ReturnType<typeof setTimeout> | undefined = undefined;
   readonly #send: (messages: string) => Promise<unknown>;
-  /** Messages to send; one statement at a time sends all that there are. */
+  /** Messages to send; one statement at a time sends all of them. */
   #outbox: string[] = [];
   #sending: Promise<void> | undefined = undefined;
   /** Begins the messages of this store to itself. */
@@ -80,7 +80,7 @@ export class PostgresNotifications {
     this.#post(JSON.stringify([uid, JSON.stringify(reason), at]));
   }
 
-  /** Notifies this node of an end, of which the database notifies the others. */
+  /** Notifies this node of an end. The database notifies the others. */
   notifyEndHere(notification: EndNotification): void {
     if (this.#client.listen === undefined) {
       this.#watchers.notifyEnd(notification);
@@ -101,7 +101,7 @@ export class PostgresNotifications {
     if (this.#client.listen === undefined) this.#watchers.notifyDueEarlier();
   }
 
-  /** Stops all, and waits until the connection is closed. */
+  /** Stops all watching, and waits until the connection is closed. */
   async stop(): Promise<void> {
     this.#close();
     const closed = Promise.all([...this.#closing, this.#sending]);
@@ -111,7 +111,10 @@ export class PostgresNotifications {
     clearTimeout(timer);
   }
 
-  /** Sends a message after those before it. Messages that fail are hints lost. */
+  /**
+   * Sends a message after the earlier ones. A message that fails is lost, which is
+   * allowed for hints.
+   */
   #post(message: string): void {
     this.#outbox.push(message);
     this.#sending ??= this.#sendAll();
@@ -148,7 +151,9 @@ export class PostgresNotifications {
     return listening;
   }
 
-  /** Sends a message to this store itself, and looks for it the next time. */
+  /**
+   * Sends a message to this store itself, and checks the next time whether it came.
+   */
   #test(isFirst: boolean): void {
     if (!isFirst && !this.#isHeard) return this.#recover();
     this.#isHeard = false;

@@ -24,8 +24,8 @@ export interface PostgresStoreOptions {
   /**
    * Seconds between touches of a session that are written; 0 writes all.
    *
-   * No session ends early: all end later by as much. It saves Postgres writes
-   * where clients send many requests.
+   * No session ends early: all end later by up to this time. It saves Postgres
+   * writes where clients send many requests.
    *
    * @default {0}
    */

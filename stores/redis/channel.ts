@@ -6,7 +6,8 @@ import { textOf } from "./encoding.ts";
  *
  * All databases of one Redis share their channels. So the name has the number of
  * the database, which the client may have chosen in several ways: it is read once.
- * Database 0 has none, as in version 0.1.0: users allow the name in their ACLs.
+ * For database 0 the name has no number, as in version 0.1.0: users allow that name
+ * in their ACLs.
  */
 export class NotificationChannel {
   /** The name of the channel for database 0. */
@@ -48,7 +49,7 @@ export class NotificationChannel {
     try {
       reply = await this.#client.send(["CLIENT", "INFO"], this.#key);
     } catch (error) {
-      // An ACL, or a proxy, does not allow it: the databases share a channel.
+      // If an ACL or a proxy refuses the command, all databases share a channel.
       if (isRefusal(error)) return "0";
       throw error;
     }

@@ -5,13 +5,13 @@
  */
 
 /**
- * A client of Redis as `RedisStore` uses it: two members, which are quickly
- * written for a client that has no adapter here.
+ * A client of Redis, as `RedisStore` uses it. For a client without an adapter here,
+ * write these members.
  */
 export interface RedisClient {
   /**
-   * Whether a command that names no key, such as `WAIT`, goes to the node that has
-   * the key of {@linkcode RedisClient.send}; if not, it may go to any node.
+   * Whether a command without a key, such as `WAIT`, goes to the node of the key
+   * that {@linkcode RedisClient.send} gets. If not, it may go to any node.
    *
    * @default {true}
    */
@@ -112,7 +112,7 @@ export interface NodeRedisSentinel {
     // deno-lint-ignore no-explicit-any -- some clients declare it for bytes
     listener: (message: any) => void,
   ): Promise<unknown>;
-  /** Listens to an event: "topology-change" tells of another primary. */
+  /** Listens to an event, such as "topology-change" for a new primary. */
   // deno-lint-ignore no-explicit-any -- the argument is that of the event
   on(event: string, listener: (event: any) => void): unknown;
   /** Stops listening to an event. */
@@ -151,7 +151,7 @@ export function fromNodeRedis(
   return "getMasterNode" in client ? fromSentinel(client) : fromSingle(client);
 }
 
-/** A sentinel client has a listening connection itself, to the primary. */
+/** A sentinel client listens by itself, over a connection to the primary. */
 function fromSentinel(sentinel: NodeRedisSentinel): RedisClient {
   return {
     send: (args) => sentinel.sendCommand(false, [...args], UNMAPPED),
@@ -169,7 +169,7 @@ function fromSentinel(sentinel: NodeRedisSentinel): RedisClient {
   };
 }
 
-/** Keeps the client's own mapping of types from the replies to the store. */
+/** Prevents the client's own mapping of types for replies to the store. */
 const UNMAPPED = { typeMapping: {} };
 
 function fromSingle(client: NodeRedisClient): RedisClient {
@@ -209,7 +209,7 @@ function emitError(
   }
 }
 
-/** A cluster has a listening connection itself. */
+/** A cluster client listens by itself, over a connection of its own. */
 function fromCluster(cluster: NodeRedisCluster): RedisClient {
   return {
     send: (args, key) => cluster.sendCommand(key, false, [...args], UNMAPPED),

@@ -1,6 +1,7 @@
 /**
- * Strings of JavaScript as Redis holds them: any string, lone surrogates too,
- * without the control characters of ASCII, which separate strings.
+ * Strings of JavaScript, in the form in which Redis keeps them. A string may have
+ * lone surrogates; control characters of ASCII are encoded, since they separate
+ * strings.
  *
  * @module
  */
@@ -8,7 +9,7 @@
 /** Matches strings that are JSON after a backslash, which starts no JSON. */
 const NEEDS_JSON = /^\\|\p{Cc}|\p{Surrogate}/u;
 
-/** Encodes a string; nearly every string stays as it is. */
+/** Encodes a string. Most strings need no change. */
 export function encodeText(text: string): string {
   return NEEDS_JSON.test(text) ? "\\" + JSON.stringify(text) : text;
 }
@@ -18,7 +19,7 @@ export function decodeText(encoded: string): string {
   return encoded.startsWith("\\") ? JSON.parse(encoded.slice(1)) : encoded;
 }
 
-/** Encodes a number as scripts read and write it. */
+/** Encodes a number in the form that scripts read and write. */
 export function encodeNumber(value: number): string {
   return value === Infinity ? "inf" : String(value);
 }
@@ -28,19 +29,19 @@ export function decodeNumber(encoded: string): number {
   return encoded === "inf" ? Infinity : Number(encoded);
 }
 
-/** Returns a string in a reply, which some clients make bytes of. */
+/** Returns a string of a reply, which some clients return as bytes. */
 export function textOf(reply: unknown): string {
   return reply instanceof Uint8Array
     ? new TextDecoder().decode(reply)
     : String(reply);
 }
 
-/** Returns a list of strings in a reply; an empty one if there is none. */
+/** Returns a list of strings of a reply; an empty list if it is absent. */
 export function textsOf(reply: unknown): string[] {
   return listOf(reply).map(textOf);
 }
 
-/** Returns a list in a reply; an empty one if there is none. */
+/** Returns a list of a reply; an empty list if it is absent. */
 export function listOf(reply: unknown): readonly unknown[] {
   return Array.isArray(reply) ? reply : [];
 }

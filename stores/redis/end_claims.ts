@@ -14,10 +14,10 @@ import { CHANNEL, type ScriptRunner } from "./script_runner.ts";
 import type { Shard } from "./shards.ts";
 import { askEach } from "./time_limit.ts";
 
-/** The most ends of one claim: Redis does nothing else meanwhile. */
+/** The most ends of one claim: Redis serves no other command meanwhile. */
 const MOST_AT_ONCE = 1000;
 
-/** How often a claim is tried when other nodes were faster. */
+/** The most tries of a claim while other nodes are faster. */
 const TRIES = 5;
 
 /**
@@ -38,7 +38,7 @@ export class RedisClaims {
     this.nextDue = new NextDueCache(shards.length);
   }
 
-  /** The name of this node in its claims; undefined before the first. */
+  /** The name of this node in its claims; undefined before the first claim. */
   get owner(): string | undefined {
     return this.#owner;
   }
@@ -141,12 +141,18 @@ export class RedisClaims {
   }
 }
 
-/** What can be claimed in a shard, and in how many milliseconds more can. */
+/**
+ * The uids that can be claimed in a shard, and the milliseconds until there are
+ * more.
+ */
 interface Poll extends Pick<Claims, "nextIn"> {
   readonly ready: readonly {
     readonly shard: Shard;
     readonly name: string;
-    /** Since when the end can be claimed, by the clock of the shard's node. */
+    /**
+     * The time since which the end can be claimed, by the clock of the shard's
+     * node.
+     */
     readonly due: number;
   }[];
 }

@@ -36,9 +36,9 @@ return { text(now), redis.call('HGETALL', key) }
 );
 
 /**
- * Lists what can be claimed. KEYS: due. ARGV: the most.
+ * Lists the ends that can be claimed. KEYS: due. ARGV: the most.
  *
- * The uids that it lists are the keys of the next script, which must be declared.
+ * The listed uids are keys of the next script, and a script must declare its keys.
  */
 export const READY: RedisScript = new RedisScript(
   READS + NOW + PLACE + `
@@ -94,7 +94,10 @@ const IF_CLAIMED = `
 if redis.call('HGET', KEYS[1], 'f') ~= ARGV[2] then return { '0' } end
 `;
 
-/** `keep_progress(key, first)`: of the arguments from there on, if there are any. */
+/**
+ * `keep_progress(key, first)`: stores the progress in the arguments from `first`
+ * on, if there is one.
+ */
 const PROGRESS = `
 local function keep_progress(key, first)
   if #ARGV < first then return end
@@ -106,7 +109,7 @@ local function keep_progress(key, first)
 end
 `;
 
-/** Starts a lease anew. KEYS: session, due. ARGV: uid, fence, lease. */
+/** Starts a lease again. KEYS: session, due. ARGV: uid, fence, lease. */
 export const RENEW: RedisScript = new RedisScript(
   ALWAYS + IF_CLAIMED + NOW + PLACE + `
 place(KEYS[2], ARGV[1], now + ARGV[3], 0)
@@ -130,7 +133,7 @@ return { '1' }
 );
 
 /**
- * Gives a claim up. KEYS: session, due. ARGV: uid, fence, delay, channel, and the
+ * Releases a claim. KEYS: session, due. ARGV: uid, fence, delay, channel, and the
  * progress.
  */
 export const RELEASE: RedisScript = new RedisScript(
@@ -166,8 +169,8 @@ redis.call('ZREM', KEYS[3], ARGV[1])
 `;
 
 /**
- * Makes a dead letter an end again. KEYS: session, due, dead letters. ARGV: uid,
- * channel.
+ * Turns a dead letter into an end again. KEYS: session, due, dead letters. ARGV:
+ * uid, channel.
  */
 export const RETRY_DEAD_LETTER: RedisScript = new RedisScript(
   ALWAYS + IF_DEAD_LETTER + NOW + PLACE + PUBLISH + `

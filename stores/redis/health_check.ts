@@ -5,7 +5,7 @@ import { listOf, textOf, textsOf } from "./encoding.ts";
 import { RedisScript } from "./script.ts";
 import { inTime } from "./time_limit.ts";
 
-/** What to check. */
+/** The parts of a store to check. */
 export interface RedisCheck {
   /** The client of the store. */
   readonly client: RedisClient;
@@ -20,7 +20,7 @@ export interface RedisCheck {
 /** The oldest Redis whose scripts declare whether they run in a full memory. */
 const OLDEST = 7;
 
-/** Milliseconds by which clocks may differ before it is reported. */
+/** A difference of clocks of more milliseconds than this is reported. */
 const CLOCK_TOLERANCE = 1000;
 
 /**
@@ -39,7 +39,7 @@ return { time[1], time[2],
 /**
  * Checks the Redis of a store.
  *
- * @returns sentences for the people who run it, each once.
+ * @returns sentences for the operators, each once.
  * @throws {RangeError} If it would lose sessions, even while a node is away.
  * @throws {Error} If a node is away.
  */

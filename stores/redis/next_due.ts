@@ -1,8 +1,8 @@
 import type { Shard } from "./shards.ts";
 
 /**
- * Milliseconds after which a shard is polled whatever is cached: an end without
- * a notification is late by as much at most.
+ * Milliseconds after which a shard is polled in any case: an end whose notification
+ * was lost is late by this at most.
  */
 const LONGEST_TRUST = 1000;
 
@@ -10,13 +10,16 @@ const LONGEST_TRUST = 1000;
 const NOTIFICATION_TIME = 2;
 
 /**
- * Milliseconds over which several nodes spread their polls: the first claims what
- * is due, and the others are notified before they poll. Ends are late by as much
- * at most, and by half of it with two nodes.
+ * Milliseconds over which several nodes spread their polls: the first one claims
+ * the due ends, and the others are notified before they poll. Ends are late by this
+ * at most, with two nodes by half of it.
  */
 const SPREAD = 20;
 
-/** Milliseconds without a claim of another node after which polls are not spread. */
+/**
+ * Milliseconds after the last claim of another node, from which polls are not
+ * spread.
+ */
 const OTHERS_STAY = 10_000;
 
 /** When the next end in a shard can be claimed. */
@@ -44,10 +47,11 @@ interface Cached {
  * Caches when the next end is due in each shard, so that idle shards are not
  * polled.
  *
- * Touches only postpone deadlines, so the cached time is too early rather than
- * too late, except for sessions that are due before all others of their shard.
- * Of these there are notifications, in order. Since these may be lost, each shard
- * is polled every second; without a connection that listens, nothing is cached.
+ * Touches only postpone deadlines, so the cached time is too early rather than too
+ * late, except for sessions that are due before all others of their shard. For
+ * those there are notifications, in order. Since notifications may be lost, each
+ * shard is polled every second. Without a connection that listens, nothing is
+ * cached.
  */
 export class NextDueCache {
   readonly #shards: readonly Cached[];
@@ -57,7 +61,7 @@ export class NextDueCache {
 
   /**
    * @param count The number of shards.
-   * @param now Returns milliseconds of a clock that never steps.
+   * @param now Returns milliseconds of a clock that is never set.
    */
   constructor(count: number, now: () => number = () => performance.now()) {
     this.#now = now;
@@ -124,7 +128,7 @@ export class NextDueCache {
     };
   }
 
-  /** Returns the milliseconds until one of these shards is worth a claim. */
+  /** Returns the milliseconds until one of these shards should be polled. */
   nextIn(shards: readonly Shard[]): number {
     const now = this.#now();
     const isShared = now - this.#othersAt < OTHERS_STAY;

@@ -13,7 +13,7 @@ import { inTime } from "./time_limit.ts";
 export interface NotificationListener {
   /** Called with each end. */
   onEnd(notification: EndNotification): void;
-  /** Called with when the next end in a shard can be claimed. */
+  /** Called with the time at which the next end in a shard can be claimed. */
   onNext(next: NextDue): void;
   /** Called with each change. */
   onChange(notification: ChangeNotification): void;
@@ -83,7 +83,10 @@ export class RedisNotifications {
     return remove;
   }
 
-  /** Stops all, and waits until the connection is closed, if its node answers. */
+  /**
+   * Stops all watching, and waits until the connection is closed, if its node
+   * answers.
+   */
   async stop(): Promise<void> {
     this.#close();
     await inTime(Promise.all(this.#closing), "close").catch(() => {});
@@ -125,8 +128,8 @@ export class RedisNotifications {
 
 /**
  * Reads a message that a script has published: a line for each end, a line
- * "changed" for each change, and a line "next" or "earlier" for when the next end
- * in a shard can be claimed.
+ * "changed" for each change, and a line "next" or "earlier" with the time at which
+ * the next end in a shard can be claimed.
  *
  * It ignores other messages on the channel.
  */

@@ -20,11 +20,10 @@ export interface RedisStoreOptions {
    */
   readonly prefix?: string;
   /**
-   * The number of parts that the sessions are spread over, 1 or more. Each lies
-   * on one node of a cluster, and is away with it; each is asked whenever ends
-   * are claimed. On a single Redis more than one is of no use. All sites that
-   * share the sessions have the same number; with another, sessions are not
-   * found.
+   * The number of parts that the sessions are spread over, 1 or more. Each lies on
+   * one node of a cluster, and is away with that node. Each is polled for ends. On
+   * a single Redis more than one is of no use. All sites that share the sessions
+   * must have the same number; with another number, sessions are not found.
    *
    * @default {1}
    */
@@ -32,8 +31,8 @@ export interface RedisStoreOptions {
   /**
    * Seconds between touches of a session that are written; 0 writes all.
    *
-   * No session ends early: all end later by as much. It saves Redis writes, to
-   * its log and to its replicas, where clients send many requests.
+   * No session ends early: all end later by up to this time. It saves Redis writes,
+   * to its log and to its replicas, where clients send many requests.
    *
    * @default {0}
    */
@@ -44,9 +43,9 @@ export interface RedisStoreOptions {
    * the call rejects, and its request is answered 503.
    *
    * A failover then loses no session and undoes no logout, as long as one of these
-   * replicas takes over. The connection waits meanwhile, with the commands behind:
-   * about as long as a round trip to the replica. Other writes are not waited for.
-   * A cluster of `npm:ioredis` cannot wait.
+   * replicas takes over. Meanwhile later commands of the connection wait too, for
+   * about a round trip to the replica. Other writes do not wait for replicas. A
+   * cluster of `npm:ioredis` cannot wait.
    *
    * @default {0}
    */

@@ -94,7 +94,7 @@ export function isGrowing(changes: SessionChanges): boolean {
     values?.values().some((value) => value !== undefined) === true;
 }
 
-/** Returns "" for no principal, which is different from an empty name. */
+/** Returns "" for no principal; an empty name gets another text. */
 export function encodePrincipal(principal: string | null | undefined): string {
   return principal == null ? "" : "=" + encodeText(principal);
 }
@@ -165,7 +165,7 @@ export function decodeEnd(
   };
 }
 
-/** Returns the last arguments of the scripts that keep the progress of an end. */
+/** Returns the progress of an end, as the last arguments of a script. */
 export function encodeProgress(progress: EndProgress | undefined): string[] {
   if (progress === undefined) return [];
   const { areListenersDone, callbacks } = progress;
@@ -215,7 +215,9 @@ function encodeCallback({ id, name, argument }: StoredCallback): string {
   return JSON.stringify([name, argument, id]);
 }
 
-/** Returns a line for each callback to add or remove, in the order to do so. */
+/**
+ * Returns a line for each callback to add or remove, in the order of these changes.
+ */
 function encodeCallbackChanges(changes: SessionChanges): string {
   const { addedCallbacks = [], removedCallbacks = [] } = changes;
   return [
@@ -224,7 +226,7 @@ function encodeCallbackChanges(changes: SessionChanges): string {
   ].join("\n");
 }
 
-/** Callbacks that were stored before there were ids have none. */
+/** Callbacks of version 0.1.0 have no id. */
 function decodeCallback(line: string): StoredCallback {
   const [name, argument, id = ""] = JSON.parse(line);
   return { id, name, argument };

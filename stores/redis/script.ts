@@ -2,9 +2,9 @@
  * The parts that scripts are made of.
  *
  * A script runs in one step. It declares all its keys, which have one hash tag.
- * Time is the server's. Redis undoes nothing: what may fail comes before the
- * first write. Replies are lists of strings, which are the same in both protocols
- * and whatever types a client maps.
+ * Times are those of the server's clock. Redis does not roll back, so a script does
+ * all that may fail before its first write. Replies are lists of strings, which
+ * look the same in both protocols and in all clients.
  *
  * The fields in the hash of a session; each may be absent:
  *
@@ -18,12 +18,12 @@
  *     p  principal
  *     i  idle timeout, or none     x  absolute timeout, or none
  *     c  callbacks, a line each: name, argument and id as JSON
-     D  description
+ * D  description
  *     :key  a value
  *     r  reason of the end         w  time of the end
  *     n  attempt                   f  fence while claimed
  *     b  owner of the claim        y  error of a dead letter
-     F  failing since             N  "1" if the listeners are done
+ * F  failing since             N  "1" if the listeners are done
  *
  * A hash of version 0.1.0 has, in place of tokens: `h` the hash of the secret,
  * `o` the hashes before it, a line each: hash, until. A load or commit replaces
@@ -118,7 +118,7 @@ local function fade(tokens, generation, till)
 end
 `;
 
-/** `next_of(due)`, and `place()`, which returns whether the end is the next. */
+/** `next_of(due)`, and `place()`, which returns whether the end is the next one. */
 export const PLACE = `
 local function next_of(due)
   return tonumber(redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]) or math.huge
@@ -159,7 +159,9 @@ local function member_of(principal, created, uid)
 end
 `;
 
-/** `set_fields(key, first, last)`: Lua passes hardly more arguments at once. */
+/**
+ * `set_fields(key, first, last)`, in pieces: Lua limits the arguments of a call.
+ */
 export const SET_FIELDS = `
 local function set_fields(key, first, last)
   for from = first, last, 1000 do

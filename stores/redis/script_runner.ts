@@ -14,7 +14,7 @@ export interface ScriptCall {
 /** Stands for the channel of notifications in the arguments of a script. */
 export const CHANNEL: unique symbol = Symbol("channel");
 
-/** Milliseconds in which replicas must have a write. */
+/** Milliseconds within which replicas must have a write. */
 const WAIT_LIMIT = 1000;
 
 /** Runs scripts by their digest, and sends those that Redis has not seen. */
@@ -38,7 +38,7 @@ export class ScriptRunner {
   /**
    * Waits until the replicas have the writes of the connection.
    *
-   * @param verb What was written, for the error.
+   * @param verb The action of the write, for the error.
    * @throws {Error} If they do not have them in time.
    */
   async replicate(verb: string, key: string): Promise<void> {
@@ -62,9 +62,8 @@ export class ScriptRunner {
   /**
    * Runs a script.
    *
-   * @param verb What the script does, for the error.
-   * @throws {RangeError} If a number is NaN: a script would fail at it after it
-   * has changed something.
+   * @param verb The action of the script, for the error.
+   * @throws {RangeError} If a number is NaN: a script would fail halfway.
    * @throws {Error} If Redis or the client fails; the cause is its error.
    */
   async run(
@@ -82,7 +81,7 @@ export class ScriptRunner {
       ...args.map((arg) => this.#encode(arg)),
     ];
     try {
-      // To await what is there would cost each request a microtask.
+      // An await of a value would cost each request a microtask.
       if (args.includes(CHANNEL)) {
         const { name } = this.#channel;
         if (typeof name !== "string") await name;

@@ -242,10 +242,10 @@ publish(ARGV[3], lines)
 return { text(now), a, text(touched), text(deadline), v }
 `;
 
-/** Changes a session by what needs more memory. */
+/** Makes a change of a session that needs more memory. */
 export const COMMIT: RedisScript = new RedisScript(GROWS + COMMIT_TEXT);
 
-/** Changes a session by what needs no more memory. */
+/** Makes a change of a session that needs no more memory. */
 export const COMMIT_SMALL: RedisScript = new RedisScript(ALWAYS + COMMIT_TEXT);
 
 /** Lists the sessions of a principal. KEYS: principals, due. ARGV: principal. */

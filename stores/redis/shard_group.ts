@@ -16,13 +16,13 @@ import { UIDS_OF } from "./session_scripts.ts";
 import type { Shard } from "./shards.ts";
 import { askEach } from "./time_limit.ts";
 
-/** One shard of a `RedisStore`; it is away while its node is. */
+/** One shard of a `RedisStore`. It is away while its node is away. */
 export interface RedisPart extends StorePart {
   /** Lists the dead letters of this shard, the oldest first. */
   listDeadLetters(): Promise<DeadLetter[]>;
 }
 
-/** The parts of a store that a group of shards is asked by. */
+/** The parts of a store through which a group of shards is called. */
 export interface ShardTools {
   readonly runner: ScriptRunner;
   readonly claims: RedisClaims;
@@ -30,7 +30,7 @@ export interface ShardTools {
   readonly notifications: RedisNotifications;
 }
 
-/** Shards that are asked together: a single one, or all. */
+/** Shards that are called together: a single one, or all. */
 export class ShardGroup implements RedisPart {
   readonly name: string;
   readonly #shards: readonly Shard[];

@@ -8,17 +8,17 @@ export interface Shard {
   readonly session: string;
   /** The start of the key that keeps the uid of an acknowledged session taken. */
   readonly taken: string;
-  /** Sorted set of uids by when their end can be claimed. */
+  /** Sorted set of uids by the time at which their end can be claimed. */
   readonly due: string;
   /** Sorted set of principals with the uids of their sessions. */
   readonly principals: string;
   /** Hash whose field `n` is the last fencing number of the holds. */
   readonly fence: string;
-  /** Sorted set of the uids of dead letters by when they became so. */
+  /** Sorted set of the uids of dead letters, by the time of that. */
   readonly deadLetters: string;
 }
 
-/** Where a session is. */
+/** The place of a session. */
 export interface Place {
   /** The uid of the session, encoded. */
   readonly name: string;
@@ -55,7 +55,10 @@ export class Shards {
     });
   }
 
-  /** Returns where a session is: every node finds it by the FNV-1a of the uid. */
+  /**
+   * Returns the place of a session, which every node computes by the FNV-1a of the
+   * uid.
+   */
   placeOf(uid: string): Place {
     const name = encodeText(uid);
     const { length } = this.all;

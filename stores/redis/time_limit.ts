@@ -4,10 +4,10 @@ import type { Shard } from "./shards.ts";
 const LIMIT = 5000;
 
 /**
- * Waits for an answer of Redis for a limited time: clients may keep commands for
- * a node until that is back.
+ * Waits for an answer of Redis for a limited time: clients may keep commands for a
+ * node that is away.
  *
- * @param verb What Redis does, for the error.
+ * @param verb The action of Redis, for the error.
  * @param limit Milliseconds.
  * @throws {Error} If there is no answer within the limit.
  */
@@ -28,10 +28,11 @@ export async function inTime<T>(
 }
 
 /**
- * Asks shards, all at once.
+ * Calls shards, all at once.
  *
  * Each of several has a time limit, so that none delays the others for long. A
- * site asks single shards, and has a limit of its own.
+ * single shard has no limit here: a site calls single shards, and has a limit of
+ * its own.
  */
 export function askEach<T>(
   shards: readonly Shard[],

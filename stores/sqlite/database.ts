@@ -16,7 +16,9 @@ export interface DatabaseOptions {
   readonly migrations?: readonly string[];
 }
 
-/** The state of the database by the first byte of SQLite's error code. */
+/**
+ * Words for the state of the database, by the first byte of SQLite's error code.
+ */
 const ERRORS: ReadonlyMap<number, string> = new Map([
   [5, "it is locked by others, for longer than the busyTimeout"],
   [6, "a table of it is locked"],
@@ -31,8 +33,8 @@ const ERRORS: ReadonlyMap<number, string> = new Map([
 const BUSY = 5;
 
 /**
- * Pages of 4 KiB that the log grows to before they are written to their places.
- * Four times SQLite's own: a touch took a quarter less time, for 16 MB of disk.
+ * Pages of 4 KiB in the log before SQLite copies them into the database. Four times
+ * SQLite's default: a touch takes a quarter less time, for 16 MB of disk.
  */
 const LOG_PAGES = 4000;
 
@@ -49,8 +51,8 @@ const OPENING = 5000;
 const PAUSE = 1;
 
 /**
- * Milliseconds after a wait in vain in which no call waits. A process that holds
- * the lock for long would make each call of a turn wait in its turn.
+ * Milliseconds after a wait in vain in which no call waits. Otherwise a process
+ * that holds the lock for long would make one call after another wait.
  */
 const NO_WAIT = 500;
 
@@ -121,7 +123,7 @@ export class SqliteDatabase implements Disposable {
     return this.#files?.logSize() ?? 0;
   }
 
-  /** A number that changes when another connection has written. */
+  /** Returns a number that changes when another connection has written. */
   get dataVersion(): number {
     return this.#pragma("data_version");
   }
@@ -132,7 +134,7 @@ export class SqliteDatabase implements Disposable {
   }
 
   /**
-   * Runs work that reads, or that writes by a single statement. It runs again if
+   * Runs work that reads, or that writes by a single statement; repeats it while
    * the database is locked.
    *
    * @param act The work, for the message: "load a session from".
@@ -151,7 +153,7 @@ export class SqliteDatabase implements Disposable {
    * Runs work that writes in a transaction, while no other connection writes.
    *
    * @param act The work, for the message.
-   * @throws {Error} If the work fails; nothing is changed then.
+   * @throws {Error} If the work fails; then nothing is changed.
    */
   write<T>(act: string, work: () => T): T {
     try {
@@ -203,7 +205,7 @@ export class SqliteDatabase implements Disposable {
     }
   }
 
-  /** Throws if the file was deleted or replaced: what is written is lost. */
+  /** Throws if the file was deleted or replaced: all writes would be lost. */
   #checkFiles(): void {
     const problem = this.#files?.problem(() => this.#pragma("schema_version"));
     if (problem !== undefined) throw new Error(problem);
@@ -249,8 +251,8 @@ export class SqliteDatabase implements Disposable {
   }
 
   /**
-   * With a log, readers and a writer do not wait for each other. It is set by a
-   * statement, since the errors of `exec` have no code in Deno.
+   * Sets the mode with a log, in which readers and a writer do not wait for each
+   * other. Uses a statement, since the errors of `exec` have no code in Deno.
    */
   #useLog(): void {
     this.#connection.prepare("PRAGMA journal_mode = WAL").get();
@@ -269,7 +271,7 @@ export class SqliteDatabase implements Disposable {
   }
 }
 
-/** SQLite does not wait by itself when two connections start a log at once. */
+/** Waits when two connections start a log at once, which SQLite does not. */
 function retryWhileBusy(limit: number, work: () => void): void {
   const latest = performance.now() + limit;
   for (;;) {

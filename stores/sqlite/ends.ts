@@ -186,7 +186,9 @@ export class SqliteEnds {
     return due as number | null ?? Infinity;
   }
 
-  /** Writes when a claimed end is due; returns whether it was claimed. */
+  /**
+   * Writes the time at which a claimed end is due; returns whether it was claimed.
+   */
   #setDue(
     due: number,
     run: (due: number) => { readonly changes: number | bigint },
@@ -212,10 +214,7 @@ export class SqliteEnds {
     );
   }
 
-  /**
-   * Sets when the lease of a due end runs out, if it holds all the same: the clock
-   * was set forward since it began.
-   */
+  /** Extends a lease that has run out only because the clock was set forward. */
   #isPostponed(row: Row, now: number): boolean {
     const { due, leasedAt, leaseSteadyAt, id } = row;
     if (leasedAt === null) return false;

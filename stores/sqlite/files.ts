@@ -2,8 +2,8 @@ import fs from "node:fs";
 import { markInUse, mayRead } from "../../base/files_in_use.ts";
 
 /**
- * Milliseconds in which a thread that makes the file has closed it: two calls in
- * a row take microseconds, unless a busy machine stalls the thread between them.
+ * Milliseconds within which a thread that makes the file closes it. Its two calls
+ * take microseconds, unless a busy machine stalls the thread between them.
  */
 const MAKING = 1000;
 
@@ -16,7 +16,7 @@ const PAUSE = 5;
  */
 const CHECK_EVERY = 10;
 
-/** Which file lies at a path. */
+/** The identity of the file at a path. */
 interface Identity {
   readonly path: string;
   readonly dev: number;
@@ -33,7 +33,7 @@ export class DatabaseFiles {
   readonly #path: string;
   readonly #files: readonly Identity[];
   #nextCheck = 0;
-  /** The size of the database file when it was looked at last, in bytes. */
+  /** The size of the database file at the last check, in bytes. */
   #size = 0;
   /** Changes when the database is vacuumed, which makes the file smaller. */
   #schemaVersion: number | undefined;
@@ -52,8 +52,8 @@ export class DatabaseFiles {
   }
 
   /**
-   * Returns what has happened to a file; undefined if all are there. It looks at
-   * the files a hundred times a second at most.
+   * Returns what has happened to a file; undefined if all files are in place. It
+   * checks the files a hundred times a second at most.
    *
    * @param readSchemaVersion Reads the `schema_version` of SQLite.
    */
@@ -95,7 +95,7 @@ export class DatabaseFiles {
   }
 }
 
-/** What the people who run the program can do. */
+/** Advice for the operators. */
 const REMEDY = "put it back, or restart all programs that use it";
 
 /**

@@ -5,8 +5,8 @@ import { Watchers } from "../watchers.ts";
 import type { SqliteDatabase } from "./database.ts";
 
 /**
- * Milliseconds that a notification stays. A process that reads later than that
- * has missed it, which costs no more than a hint.
+ * Milliseconds for which a notification stays. A process that reads later misses
+ * it, which is allowed for a hint.
  */
 const LIFETIME = 60_000;
 
@@ -16,7 +16,7 @@ export interface NotificationsOptions {
   readonly clock: Clock;
   /** Milliseconds between two polls. */
   readonly interval: number;
-  /** Reads when an end is due next, in UNIX milliseconds. */
+  /** Returns the time at which the next end is due, in UNIX milliseconds. */
   readonly nextDue: () => number;
 }
 
@@ -30,7 +30,7 @@ export class SqliteNotifications {
   readonly #database: SqliteDatabase;
   readonly #options: NotificationsOptions;
   readonly #watchers = new Watchers();
-  /** Names this connection, whose own notifications are not read again. */
+  /** Identifies this connection, which does not read its own notifications. */
   readonly #source = crypto.randomUUID().slice(0, 8);
   readonly #insert: StatementSync;
   readonly #deleteOld: StatementSync;
@@ -47,7 +47,7 @@ export class SqliteNotifications {
     this.#insert = database.prepare(`
       INSERT INTO endNotification (source, uid, reason, at, addedAt)
       VALUES (?, ?, ?, ?, ?)`);
-    // Two for each that is added, so that they become fewer.
+    // Deletes two rows for each new one, so that old rows become fewer.
     this.#deleteOld = database.prepare(`
       DELETE FROM endNotification WHERE addedAt < ? AND number IN (
         SELECT number FROM endNotification ORDER BY number LIMIT 2
@@ -92,7 +92,7 @@ export class SqliteNotifications {
     this.#watchers.notifyDueEarlier();
   }
 
-  /** Sets when an end is due next, as it was read. */
+  /** Sets the time at which the next end is due, as it was read. */
   setNextDue(due: number): void {
     this.#nextDue = due;
   }

@@ -16,9 +16,9 @@ export interface SqliteStoreOptions {
    * The file of the database, made if it is missing, for its owner only; or
    * ":memory:".
    *
-   * SQLite keeps two more beside it, with "-wal" and "-shm" at their ends. The
-   * file has to be on a disk of the machine: over NFS and its like, locks are not
-   * reliable and memory is not shared.
+   * SQLite keeps two more files beside it, whose names end in "-wal" and "-shm".
+   * The file has to be on a disk of the machine: on network file systems such as
+   * NFS, locks are not reliable and memory is not shared.
    *
    * A process that has a store open must open these files by `node:sqlite` only,
    * not by `Deno.readFile()` or `Deno.copyFile()`: closing one drops the locks of
@@ -30,15 +30,15 @@ export interface SqliteStoreOptions {
    * Seconds between touches of a session that are written, to save writing; 0
    * writes all.
    *
-   * No session ends early: all end later by as much, those without a touch too. A
-   * client that keeps coming costs two writes in that time.
+   * No session ends early: all end later by up to this time, even without a touch.
+   * A client that keeps coming costs two writes in that time.
    *
    * @default {0}
    */
   readonly touchThrottle?: number;
   /**
-   * Seconds that a call waits for another process that writes. The whole process
-   * waits meanwhile, also requests that need no session.
+   * Seconds that a call waits for another process that writes. Meanwhile the whole
+   * process stands still, including requests that need no session.
    *
    * After that the call throws, and its request is answered 503. For half a second
    * no further call waits. Opening the store waits up to 5 s in any case.

@@ -31,7 +31,7 @@ export interface Row {
   readonly due: number;
   readonly leasedAt: number | null;
   readonly leaseSteadyAt: number | null;
-  /** Keys and values in turn; null if there are none. */
+  /** Keys and values in turn; null without values. */
   readonly pairs: string | null;
 }
 
@@ -129,7 +129,7 @@ function decodeTokens(text: string): StoredToken[] {
   }));
 }
 
-/** Callbacks that were stored before there were ids have none. */
+/** Callbacks of version 0.1.0 have no id. */
 function decodeCallbacks(text: string): StoredCallback[] {
   const list = JSON.parse(text) as Partial<StoredCallback>[];
   return list.map(({ id = "", name = "", argument = "" }) => ({

@@ -25,7 +25,7 @@ export const APPLICATION_ID = 0x43524657;
  * - `leasedAt` and `leaseSteadyAt` are when the lease began, by the store's clock
  *   and by steady time; null if no lease holds, or steady time is unknown.
  * - `endNotification` is for other processes, which read its new rows.
- * - `takenUid` has the uids of sessions that were acknowledged of late.
+ * - `takenUid` has the uids of sessions that were acknowledged recently.
  * - `holdFence` has one row, with the last fencing number of all holds.
  */
 export const MIGRATIONS: readonly string[] = [

@@ -141,7 +141,7 @@ export class SqliteSessions {
     return times;
   }
 
-  /** Notifies of a token that has taken effect; it is no transaction of its own. */
+  /** Notifies of a token that has taken effect; it does not begin a transaction. */
   #notifyChange(uid: string, { version, now }: SessionTimes): void {
     this.#notifications.notifyChange({ uid, version });
     try {

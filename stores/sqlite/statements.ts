@@ -33,7 +33,7 @@ export type Statements = Readonly<
   >
 >;
 
-/** The columns that a commit writes, as of `columnsOf()`. */
+/** The columns that a commit writes, in the order of `columnsOf()`. */
 const COLUMNS = [
   "tokens",
   "generation",
@@ -62,7 +62,7 @@ const SELECT = `
     FROM sessionValue WHERE session = session.id
   ) AS pairs FROM session`;
 
-/** Holds unless another process has changed the session since it was read. */
+/** Is true unless another process has changed the session since it was read. */
 const IS_AS_READ = `
   id = :id AND touchedAt = :readTouchedAt
   AND touchedBefore = :readTouchedBefore AND version = :readVersion
@@ -127,7 +127,7 @@ export function prepareStatements(database: SqliteDatabase): Statements {
     takeUid: database.prepare(`
       INSERT INTO takenUid (uid, freeAt) VALUES (?, ?)
       ON CONFLICT DO UPDATE SET freeAt = excluded.freeAt`),
-    // Two for each that is added, so that they become fewer.
+    // Deletes two rows for each new one, so that old rows become fewer.
     freeUids: database.prepare(`
       DELETE FROM takenUid WHERE rowid IN (
         SELECT rowid FROM takenUid WHERE freeAt <= ? ORDER BY freeAt LIMIT 2
