@@ -5,26 +5,20 @@
  */
 
 import type { Cookie } from "@std/http/cookie";
-import type { Clock } from "./base/clock.ts";
 import { describe } from "./base/describe.ts";
 import { proceed } from "./base/promises.ts";
 import { pipeBody, readBody, readForm, readJson } from "./http/body.ts";
 import {
-  addressOf,
+  ClientConnection,
   type ConnectionInfo,
-  type Forwarded,
-  forwardedBy,
-  isSecureRequest,
-  rootURLOf,
   type TrustedProxy,
-  urlOf,
 } from "./http/connection.ts";
 import { findCookie } from "./http/cookies.ts";
 import { Delivery, type DeliveryEnd } from "./http/delivery.ts";
 import { decodeHeader } from "./http/headers.ts";
 import { OPENED_STREAMS, type OpenStream } from "./http/open_stream.ts";
 import { PathCursor, pathOf, queryOf } from "./http/path.ts";
-import { plainResponse, responseOf } from "./http/response.ts";
+import { plainResponse } from "./http/response.ts";
 import { redirectTo } from "./http/redirect.ts";
 import { ResponseDraft } from "./http/response_draft.ts";
 import { TOKEN_GENERATION } from "./live/session_streams.ts";
@@ -50,16 +44,13 @@ import {
   WAIT,
 } from "./request/internals.ts";
 import { childLink, siblingLink } from "./request/links.ts";
+import type { SiteOfRequest } from "./request/site_of_request.ts";
 import { OWNER } from "./session/internals.ts";
 import type {
-  EndSessionsOptions,
-  NamedEndCallback,
   Session,
   SessionComponent,
-  SessionEndCallback,
   SessionEndReason,
   SessionSite,
-  SessionStartCallback,
 } from "./session.ts";
 import type { RequestSession, Sessions } from "./sessions.ts";
 
@@ -67,12 +58,11 @@ export type {
   ConnectionInfo,
   Cookie,
   LogInOptions,
+  SiteOfRequest,
   TrustedProxy,
   VisitingRequest,
 };
 export { TooLateForCookieError };
-
-// Resources take these keys from here.
 
 /**
  * A value that a resource renders; text is HTML unless a type was set. A `String`
@@ -95,49 +85,6 @@ export interface ErrorContext {
   session?: Session;
 }
 
-/** The site of a request, as resources see it. `Site` is one. */
-export interface SiteOfRequest extends SessionSite {
-  /** All sessions of the site. */
-  readonly sessions: Sessions;
-  /** The source of the time. */
-  readonly clock: Clock;
-  /** Whether a 500 page shows the error. */
-  readonly displayTracebacks: boolean;
-  /** The headers of a proxy that the site trusts about the client. */
-  readonly trustProxy: TrustedProxy;
-  /** The number of proxies in front of the site. */
-  readonly hops: number;
-  /** The most bytes that a resource may read of a body. */
-  readonly maxBodyBytes: number;
-  /** The most fields or parts of a form that a resource may read. */
-  readonly maxFormFields: number;
-  /** Seconds that closing the site waits for requests and callbacks. */
-  readonly shutdownTimeout: number;
-  /** Aborts when the site stops. */
-  readonly stopSignal: AbortSignal;
-  /** Resolves when the store has been checked. */
-  readonly ready: Promise<void>;
-  /** Makes a session outside of requests. */
-  makeSession(): Session;
-  /** Returns the live session of a uid, without touching it. */
-  getSession(uid: string): Session | undefined;
-  /** Returns the live sessions of a principal. */
-  sessionsOf(principal: string): Session[];
-  /** Ends the sessions of a principal. */
-  endSessions(
-    principal: string,
-    options?: EndSessionsOptions,
-  ): number | Promise<number>;
-  /** Registers a callback for each new session. */
-  notifyOnSessionStart(callback: SessionStartCallback): () => void;
-  /** Registers a callback for each end. */
-  notifyOnSessionEnd(callback: SessionEndCallback): () => void;
-  /** Registers a callback by name. */
-  onEnd(name: string, callback: NamedEndCallback): void;
-  /** Hands an error to `onError`. */
-  reportError(error: unknown, context: ErrorContext): void;
-}
-
 /**
  * One request: its URL, headers and body, its session, and the headers of its
  * response. The site makes it and passes it to the resources on the way.
@@ -147,6 +94,41 @@ export interface SiteOfRequest extends SessionSite {
  *
  * From Twisted's `twisted.web.server.Request`; bodies and headers are those of
  * the web platform.
+ *
+ * @example Usage
+ * ```ts
+ * import { Resource, Site, type SiteRequest } from "@curfew/web";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class Visits {
+ *   count = 0;
+ * }
+ * class Counter extends Resource {
+ *   override isLeaf = true;
+ *   override render_GET(request: SiteRequest): string {
+ *     return `visit ${++request.getSession(Visits).count}`;
+ *   }
+ *   override async render_POST(request: SiteRequest): Promise<string> {
+ *     const form = await request.formData();
+ *     // Once the password has been checked:
+ *     request.logIn(String(form.get("user")));
+ *     return `Welcome, ${request.principal}`;
+ *   }
+ * }
+ *
+ * await using site = new Site(new Counter());
+ * const url = "http://localhost/";
+ * const first = await site.fetch(new Request(url));
+ * const [cookie = ""] = first.headers.get("set-cookie")!.split(";");
+ * const headers = { cookie };
+ * const second = await site.fetch(new Request(url, { headers }));
+ * assertEquals(await second.text(), "visit 2");
+ * const body = new URLSearchParams({ user: "alice" });
+ * const login = await site.fetch(
+ *   new Request(url, { method: "POST", headers, body }),
+ * );
+ * assertEquals(await login.text(), "Welcome, alice");
+ * ```
  */
 export class SiteRequest implements RequestSession, VisitingRequest {
   /** The site that the request came to. */
@@ -167,6 +149,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   /** The URL, as Deno made it from the Host header and the path. */
   readonly #href: string;
   readonly #path: PathCursor;
+  /** The response to be; undefined until something of it is set or watched. */
   #draft: ResponseDraft | undefined = undefined;
   #isProduced = false;
   /** Whether the session is being loaded, or was loaded, from the store. */
@@ -174,24 +157,17 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   #isLoaded = false;
   /** The resource whose code runs, if it uses no session. */
   #sessionless: object | undefined = undefined;
-  /** Undefined until the response is produced. */
-  #sentStatus: number | undefined = undefined;
   /** @ignore */
   [OPENED_STREAMS]: OpenStream[] | undefined = undefined;
   /** @ignore */
   [ENDS_WITH_SESSION] = false;
   #visit: RequestVisit<Sessions> | undefined = undefined;
-  #delivery: Delivery | undefined = undefined;
-  #forwarded: Forwarded | undefined = undefined;
-  #isSecure: boolean | undefined = undefined;
-  #url: URL | undefined = undefined;
+  #client: ClientConnection | undefined = undefined;
   #query: URLSearchParams | undefined = undefined;
 
   /**
    * Wraps a request. Sites call this for each request.
    *
-   * @param site The site that the request came to.
-   * @param request The request as it came.
    * @param info The connection; `Deno.ServeHandlerInfo` fits.
    */
   constructor(site: SiteOfRequest, request: Request, info?: ConnectionInfo) {
@@ -209,11 +185,10 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * The decoded segments below the resource: `"/a/"` begins as `["a", ""]`.
+   * The decoded segments below the resource: `"/a/"` begins as `["a", ""]`. The walk
+   * takes segments from here, so a resource on the way may change them.
    *
-   * Segments are decoded after the path was split, so `%2F` is a slash inside a
-   * segment; a malformed escape stays as it is. The walk takes segments from
-   * here, so a resource on the way may change those that follow.
+   * `%2F` is a slash inside a segment; a malformed escape stays as it is.
    */
   get postpath(): string[] {
     return this.#path.postpath;
@@ -225,7 +200,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * @throws {HttpError} 400 if no URL can have the Host header.
    */
   get url(): URL {
-    return this.#url ??= urlOf(this.#href, hostOf(this));
+    return this.#openClient().url;
   }
 
   /** The query of the URL. */
@@ -239,10 +214,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * Returns a header of the request, or undefined.
-   *
-   * `Last-Event-ID` is decoded: browsers send the id of an event in UTF-8, and
-   * {@linkcode SiteRequest.headers} has each of its bytes as a character.
+   * Returns a header of the request, or undefined. `Last-Event-ID` is decoded, as
+   * browsers send it in UTF-8.
    */
   getHeader(name: string): string | undefined {
     return decodeHeader(name, this.headers.get(name));
@@ -261,15 +234,12 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * from the headers of the proxy.
    */
   get remoteAddress(): string | undefined {
-    return addressOf(this.info, this.#getForwarded());
+    return this.#openClient().remoteAddress;
   }
 
   /** Whether the request came over https, to the proxy with `trustProxy`. */
   get isSecure(): boolean {
-    return this.#isSecure ??= isSecureRequest(
-      this.#href,
-      this.#getForwarded(),
-    );
+    return this.#openClient().isSecure;
   }
 
   /**
@@ -279,8 +249,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * @throws {HttpError} 400 if the host is invalid.
    */
   get rootURL(): URL {
-    const host = this.#getForwarded()?.host || hostOf(this) || this.url.host;
-    return rootURLOf(host, this.isSecure);
+    return this.#openClient().rootURL;
   }
 
   /**
@@ -317,9 +286,9 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * Reads the body as JSON; errors as for {@linkcode SiteRequest.formData}. Arrays
-   * and objects nested deeper than 1,000 are refused with 400, objects of more than 100,000
-   * members with 413.
+   * Reads the body as JSON; errors as for {@linkcode SiteRequest.formData}. Nesting
+   * deeper than 1,000 is refused with 400, more than 100,000 members of an object
+   * with 413.
    */
   json(): Promise<unknown> {
     return readJson(this.request, this.site.maxBodyBytes);
@@ -327,12 +296,20 @@ export class SiteRequest implements RequestSession, VisitingRequest {
 
   /** Reads the body as text; errors as for {@linkcode SiteRequest.formData}. */
   text(): Promise<string> {
-    return this.#read((body) => body.text());
+    return readBody(
+      this.request,
+      this.site.maxBodyBytes,
+      (body) => body.text(),
+    );
   }
 
   /** Reads the body as bytes; errors as for {@linkcode SiteRequest.formData}. */
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#read((body) => body.bytes());
+    return readBody(
+      this.request,
+      this.site.maxBodyBytes,
+      (body) => body.bytes(),
+    );
   }
 
   /**
@@ -413,30 +390,6 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    *
    * @throws {TooLateForCookieError} If the response has been produced, or the
    * connection upgraded.
-   *
-   * @example Usage
-   * ```ts
-   * import { Resource, Site, type SiteRequest } from "@curfew/web";
-   * import { assertEquals } from "@std/assert";
-   *
-   * class Visits {
-   *   count = 0;
-   * }
-   * class Counter extends Resource {
-   *   override isLeaf = true;
-   *   override render_GET(request: SiteRequest): string {
-   *     return `visit ${++request.getSession(Visits).count}`;
-   *   }
-   * }
-   *
-   * await using site = new Site(new Counter());
-   * const first = await site.fetch(new Request("http://localhost/"));
-   * const [cookie = ""] = first.headers.get("set-cookie")!.split(";");
-   * const second = await site.fetch(
-   *   new Request("http://localhost/", { headers: { cookie } }),
-   * );
-   * assertEquals(await second.text(), "visit 2");
-   * ```
    */
   getSession(): Session;
   /**
@@ -456,8 +409,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * The principal of the request's session, or of its own login. It may become
-   * undefined while the request runs, but never another principal.
+   * The principal of the session that this request sees, or of its own login; it
+   * may become undefined while the request runs, but never another one.
    */
   get principal(): string | undefined {
     return this.session?.principal;
@@ -470,36 +423,12 @@ export class SiteRequest implements RequestSession, VisitingRequest {
 
   /**
    * Logs in: the session gets the principal, and the response carries a token
-   * that no earlier response carried.
-   *
-   * The session stays, with its uid, values and listeners, if the request's token
-   * is current and the session has no principal or this one. Every other token of
-   * it is superseded at once. Otherwise a new session begins, and a session of
-   * another principal, which the token opens, ends. A repeated login, by a token
-   * that a login of the same principal has superseded, joins that session. Both
-   * timeouts start anew.
+   * that no earlier response carried. See {@linkcode RequestSession.logIn} for the
+   * cases in which the session stays, or a new one begins.
    *
    * @throws {TypeError} If the principal is not a string.
    * @throws {TooManySessionsError} 409 beyond the limit of a site that refuses.
    * @throws {TooLateForCookieError} If the response has been produced.
-   *
-   * @example Usage
-   * ```ts
-   * import { Resource, Site, type SiteRequest } from "@curfew/web";
-   * import { assertEquals } from "@std/assert";
-   *
-   * class Login extends Resource {
-   *   override isLeaf = true;
-   *   override render_GET(request: SiteRequest): string {
-   *     request.logIn("alice");
-   *     return `Welcome, ${request.principal}`;
-   *   }
-   * }
-   *
-   * await using site = new Site(new Login());
-   * const response = await site.fetch(new Request("http://localhost/"));
-   * assertEquals(await response.text(), "Welcome, alice");
-   * ```
    */
   logIn(principal: string, options?: LogInOptions): Session {
     return this.#openVisit().logIn(principal, options);
@@ -524,7 +453,6 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * A request whose token is no longer current renews nothing; if its session has
    * no principal, a new session begins.
    *
-   * @returns the session.
    * @throws {TooLateForCookieError} If the response has been produced.
    */
   renewSession(): Session {
@@ -581,8 +509,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * later already, and compares the client's copy with it.
    *
    * The header is never later than now (RFC 9110, 8.8.2.1). A copy never counts as
-   * current if the date is within this second or in the future, because the
-   * resource may change again before the second is over.
+   * current if the date is within this second or later: the resource may change
+   * again.
    *
    * @returns true if `If-Modified-Since` is not before the date. The response is
    * then a 304: return `""`. This is for GET and HEAD without an `If-None-Match`,
@@ -692,57 +620,28 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   /** @ignore */
   [RESET](status = 200): void {
     this.#isProduced = false;
-    const cookies = this.#draft?.cookies;
-    this.#draft = undefined;
-    const draft = this.#openDraft();
-    draft.status = status;
-    draft.cookies = cookies;
+    this.#openDraft().reset(status);
   }
 
   /** @ignore */
   [NOTIFY_DELIVERY](
     callback: (status: number | undefined, end: DeliveryEnd) => void,
   ): void {
-    this.#getDelivery().notify((end) => callback(this.#sentStatus, end));
+    this.#openDraft().notify(this.#getDelivery(), callback);
   }
 
   /** @ignore */
   [RESPOND](rendered: Rendered, added: SessionHeaders): Response {
     this.#isProduced = true;
-    const draft = this.#draft;
-    const isPlain = typeof rendered === "string" &&
-      (draft === undefined || draft.isUntouched) &&
-      this.#delivery === undefined && this.method !== "HEAD" &&
+    const isHead = this.method === "HEAD";
+    const isPlain = typeof rendered === "string" && !isHead &&
+      (this.#draft === undefined || this.#draft.isUntouched) &&
       added.clearSiteData === undefined && added.sessionToken === undefined;
     if (isPlain) return plainResponse(rendered, added);
-    if (added.sessionToken !== undefined) {
-      this.responseHeaders.set("session-token", added.sessionToken);
-    }
-    if (added.clearSiteData !== undefined) {
-      this.#openDraft().setDefault("clear-site-data", added.clearSiteData);
-    }
-    const { status, statusText, ownHeaders, cookies = [] } = this.#openDraft();
-    this.#sentStatus = rendered instanceof Response ? rendered.status : status;
-    if (status !== this.#sentStatus && draft?.hasOwnStatus) {
-      this.site.reportError(
-        new Error(
-          `Cannot set response code ${status}: the resource returned a Response with status ${this.#sentStatus}`,
-        ),
-        { request: this },
-      );
-    }
-    return responseOf(rendered as BodyInit | Response, {
-      status,
-      statusText,
-      headers: ownHeaders,
-      cookies: added.setCookie === undefined
-        ? cookies
-        : [...cookies, added.setCookie],
-      cacheControl: added.cacheControl,
-      isHead: this.method === "HEAD",
-      delivery: this.#delivery,
-      onBodyError: (error) => this.site.reportError(error, { request: this }),
+    return this.#openDraft().respond(rendered as BodyInit | Response, added, {
+      isHead,
       stopSignal: this.site.stopSignal,
+      report: this.#reporter(),
     });
   }
 
@@ -755,18 +654,17 @@ export class SiteRequest implements RequestSession, VisitingRequest {
     return this.#draft ??= new ResponseDraft();
   }
 
-  #getForwarded(): Forwarded | undefined {
-    const { trustProxy, hops } = this.site;
-    if (trustProxy === false) return undefined;
-    return this.#forwarded ??= forwardedBy(this.headers, trustProxy, hops);
-  }
-
-  #read<T>(read: (body: Request | Response) => Promise<T>): Promise<T> {
-    return readBody(this.request, this.site.maxBodyBytes, read);
+  #openClient(): ClientConnection {
+    return this.#client ??= new ClientConnection(
+      this.request,
+      this.info,
+      this.site,
+      this.#href,
+    );
   }
 
   #watchDelivery(what: string): Delivery {
-    if (!this.#delivery?.isAskedFor) {
+    if (!this.#draft?.delivery?.isAskedFor) {
       this.#mustNotBeProduced(`watch the client by ${what}`);
       this.#getDelivery().isAskedFor = true;
     }
@@ -774,10 +672,15 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   #getDelivery(): Delivery {
-    return this.#delivery ??= new Delivery(
-      this.request,
-      (error) => this.site.reportError(error, { request: this }),
+    const { request } = this;
+    return this.#openDraft().delivery ??= new Delivery(
+      request,
+      this.#reporter(),
     );
+  }
+
+  #reporter(): (error: unknown) => void {
+    return (error) => this.site.reportError(error, { request: this });
   }
 
   #mustNotBeProduced(act: string): void {
@@ -785,9 +688,4 @@ export class SiteRequest implements RequestSession, VisitingRequest {
       throw new Error(`Cannot ${act}: the response has been produced`);
     }
   }
-}
-
-/** Returns the Host header, if there is one. */
-function hostOf(request: SiteRequest): string | undefined {
-  return request.getHeader("host") || undefined;
 }

@@ -14,54 +14,95 @@ export interface ConnectionInfo {
   };
 }
 
-/**
- * Returns whether a request came over https, to the proxy if there is one.
- *
- * Proxies write `wss` for a WebSocket over https.
- */
-export function isSecureRequest(
-  url: string,
-  forwarded: Forwarded | undefined,
-): boolean {
-  const protocol = forwarded?.protocol;
-  return protocol === undefined
-    ? url.startsWith("https:")
-    : protocol === "https" || protocol === "wss";
+/** The proxies that are trusted; see `SessionsOptions`. */
+export interface ProxyTrust {
+  readonly trustProxy?: TrustedProxy;
+  readonly hops?: number;
 }
 
-/** Returns the address of a client, without a port, if it is known. */
-export function addressOf(
-  info: ConnectionInfo | undefined,
-  forwarded: Forwarded | undefined,
-): string | undefined {
-  return forwarded?.address ?? info?.remoteAddr?.hostname;
-}
+/** The client of a request, as the trusted proxies show it. */
+export class ClientConnection {
+  readonly #request: Request;
+  readonly #info: ConnectionInfo | undefined;
+  readonly #trust: ProxyTrust;
+  #href: string | undefined;
+  #forwarded: Forwarded | undefined = undefined;
+  #isSecure: boolean | undefined = undefined;
+  #url: URL | undefined = undefined;
 
-/**
- * Returns the URL of a site's root as the client sees it.
- *
- * @throws {HttpError} 400 if the host is invalid.
- */
-export function rootURLOf(host: string, isSecure: boolean): URL {
-  checkHost(host);
-  try {
-    return new URL(`${isSecure ? "https" : "http"}://${host}/`);
-  } catch (cause) {
-    throw new HttpError(400, "The request names no valid host", { cause });
+  /** @param href The URL of the request, if the caller has read it. */
+  constructor(
+    request: Request,
+    info: ConnectionInfo | undefined,
+    trust: ProxyTrust,
+    href?: string,
+  ) {
+    this.#request = request;
+    this.#info = info;
+    this.#trust = trust;
+    this.#href = href;
   }
-}
 
-/**
- * Parses the URL of a request.
- *
- * @throws {HttpError} 400 if the host, or the URL with this host, is invalid.
- */
-export function urlOf(href: string, host: string | undefined): URL {
-  checkHost(host);
-  try {
-    return new URL(href);
-  } catch (cause) {
-    throw new HttpError(400, "The request has no valid URL", { cause });
+  /**
+   * The URL of the request.
+   *
+   * @throws {HttpError} 400 if the host, or the URL with this host, is invalid.
+   */
+  get url(): URL {
+    if (this.#url !== undefined) return this.#url;
+    checkHost(this.#host);
+    try {
+      return this.#url = new URL(this.#getHref());
+    } catch (cause) {
+      throw new HttpError(400, "The request has no valid URL", { cause });
+    }
+  }
+
+  /**
+   * Whether the request came over https, to the proxy if there is one. Proxies
+   * write `wss` for a WebSocket over https.
+   */
+  get isSecure(): boolean {
+    if (this.#isSecure !== undefined) return this.#isSecure;
+    const protocol = this.#getForwarded()?.protocol;
+    return this.#isSecure = protocol === undefined
+      ? this.#getHref().startsWith("https:")
+      : protocol === "https" || protocol === "wss";
+  }
+
+  /** The address of the client, without a port, if it is known. */
+  get remoteAddress(): string | undefined {
+    return this.#getForwarded()?.address ?? this.#info?.remoteAddr?.hostname;
+  }
+
+  /**
+   * The URL of the site's root as the client sees it.
+   *
+   * @throws {HttpError} 400 if the host is invalid.
+   */
+  get rootURL(): URL {
+    const host = this.#getForwarded()?.host || this.#host || this.url.host;
+    checkHost(host);
+    try {
+      return new URL(`${this.isSecure ? "https" : "http"}://${host}/`);
+    } catch (cause) {
+      throw new HttpError(400, "The request names no valid host", { cause });
+    }
+  }
+
+  get #host(): string | undefined {
+    return this.#request.headers.get("host") || undefined;
+  }
+
+  #getHref(): string {
+    return this.#href ??= this.#request.url;
+  }
+
+  #getForwarded(): Forwarded | undefined {
+    const { trustProxy = false, hops = 1 } = this.#trust;
+    if (trustProxy === false) return undefined;
+    const { headers } = this.#request;
+    return this.#forwarded ??= forwardedBy(headers, trustProxy, hops);
   }
 }
 
@@ -72,7 +113,7 @@ const HOST = /^(?:[\p{L}\d_.-]+|\[[\da-fA-F:.]+\])(?::(\d{0,5}))?$/u;
  * Refuses anything but a host and a port: other characters would change the host
  * or the path of a URL.
  *
- * @throws {HttpError} 400 if the text is not a host with or without a port.
+ * @throws {HttpError} 400 if it is none.
  */
 export function checkHost(host: string | undefined): void {
   if (host === undefined) return;
@@ -89,7 +130,7 @@ export function checkHost(host: string | undefined): void {
 export type TrustedProxy = boolean | "forwarded" | "x-forwarded";
 
 /** The data of a client in the headers of the proxy that forwards its request. */
-export interface Forwarded {
+interface Forwarded {
   /** The client's address, without a port. */
   readonly address: string | undefined;
   /** The host that the client asked for, with its port. */
@@ -109,7 +150,7 @@ const PROTOCOLS: readonly string[] = ["https", "http", "wss", "ws"];
  * outermost of `hops` proxies added is that many from the end. It is the first
  * value if there are fewer: then an inner proxy has replaced the list.
  */
-export function forwardedBy(
+function forwardedBy(
   headers: Headers,
   trustProxy: TrustedProxy,
   hops: number,

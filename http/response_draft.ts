@@ -1,32 +1,52 @@
 import type { Cookie } from "@std/http/cookie";
 import { describe } from "../base/describe.ts";
 import { serializeCookie } from "./cookies.ts";
+import type { Delivery, DeliveryEnd } from "./delivery.ts";
+import { responseOf } from "./response.ts";
+
+/** The headers that a session adds to a response. */
+export interface ResponseAdditions {
+  readonly setCookie: string | undefined;
+  readonly clearSiteData: string | undefined;
+  readonly cacheControl: string | undefined;
+  readonly sessionToken?: string | undefined;
+}
+
+/** The facts about a request that its response depends on. */
+export interface RespondingRequest {
+  /** Whether the method is HEAD. */
+  readonly isHead: boolean;
+  /** Aborts when the site stops. */
+  readonly stopSignal: AbortSignal;
+  /** Receives errors; must not throw. */
+  readonly report: (error: unknown) => void;
+}
 
 /** Status, headers and cookies of a response; it starts as a 200 without headers. */
 export class ResponseDraft {
   status = 200;
   /** Whether a resource set the status. */
-  hasOwnStatus = false;
-  statusText = "";
+  #hasOwnStatus = false;
+  #statusText = "";
   /** Undefined until a header is set or asked for. */
-  ownHeaders: Headers | undefined = undefined;
+  #headers: Headers | undefined = undefined;
   /** Whole `Set-Cookie` values. */
-  cookies: string[] | undefined = undefined;
+  #cookies: string[] | undefined = undefined;
+  /** The delivery to notify; undefined if no code watches it. */
+  delivery: Delivery | undefined = undefined;
+  /** Undefined until the response is produced. */
+  #sentStatus: number | undefined = undefined;
 
   /** The headers set so far. */
   get headers(): Headers {
-    return this.ownHeaders ??= new Headers();
+    return this.#headers ??= new Headers();
   }
 
-  /** Whether nothing has been set. */
+  /** Whether nothing has been set, and no code watches the delivery. */
   get isUntouched(): boolean {
-    return this.status === 200 && this.statusText === "" &&
-      this.ownHeaders === undefined && this.cookies === undefined;
-  }
-
-  /** Sets a header, unless it is set already. */
-  setDefault(name: string, value: string): void {
-    if (!this.headers.has(name)) this.headers.set(name, value);
+    return this.status === 200 && this.#statusText === "" &&
+      this.#headers === undefined && this.#cookies === undefined &&
+      this.delivery === undefined;
   }
 
   /**
@@ -43,8 +63,8 @@ export class ResponseDraft {
       );
     }
     this.status = code;
-    this.hasOwnStatus = true;
-    this.statusText = message;
+    this.#hasOwnStatus = true;
+    this.#statusText = message;
   }
 
   /**
@@ -53,6 +73,59 @@ export class ResponseDraft {
    * @throws {SyntaxError} If no cookie can have the name or the value.
    */
   addCookie(cookie: Cookie): void {
-    (this.cookies ??= []).push(serializeCookie(cookie));
+    (this.#cookies ??= []).push(serializeCookie(cookie));
+  }
+
+  /** Drops headers and keeps cookies, for an error page of a status. */
+  reset(status: number): void {
+    this.status = status;
+    this.#hasOwnStatus = false;
+    this.#statusText = "";
+    this.#headers = undefined;
+  }
+
+  /** Calls back at the end of the delivery, with the status that was sent. */
+  notify(
+    delivery: Delivery,
+    callback: (status: number | undefined, end: DeliveryEnd) => void,
+  ): void {
+    delivery.notify((end) => callback(this.#sentStatus, end));
+  }
+
+  /** Makes the response of a value that a resource rendered. */
+  respond(
+    rendered: BodyInit | Response,
+    added: ResponseAdditions,
+    { isHead, stopSignal, report }: RespondingRequest,
+  ): Response {
+    const { status } = this;
+    const { clearSiteData, sessionToken, setCookie, cacheControl } = added;
+    if (sessionToken !== undefined) {
+      this.headers.set("session-token", sessionToken);
+    }
+    if (clearSiteData !== undefined && !this.headers.has("clear-site-data")) {
+      this.headers.set("clear-site-data", clearSiteData);
+    }
+    const sent = rendered instanceof Response ? rendered.status : status;
+    this.#sentStatus = sent;
+    if (status !== sent && this.#hasOwnStatus) {
+      report(
+        new Error(
+          `Cannot set response code ${status}: the resource returned a Response with status ${sent}`,
+        ),
+      );
+    }
+    const cookies = this.#cookies ?? [];
+    return responseOf(rendered, {
+      status,
+      statusText: this.#statusText,
+      headers: this.#headers,
+      cookies: setCookie === undefined ? cookies : [...cookies, setCookie],
+      cacheControl,
+      isHead,
+      delivery: this.delivery,
+      onBodyError: report,
+      stopSignal,
+    });
   }
 }

@@ -14,7 +14,7 @@
 const FLOORS: readonly (readonly string[])[] = [
   ["base"],
   ["timing", "http", "program"],
-  ["stores", "live", "request"],
+  ["stores", "live"],
   ["session"],
   ["session.ts"],
   ["registry"],
@@ -27,6 +27,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "stores/sqlite_store.ts",
   ],
   ["sessions.ts", "commands"],
+  ["request"],
   ["request.ts", "adapters"],
   ["resource.ts"],
   ["resources", "metrics"],
