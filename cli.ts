@@ -1,6 +1,6 @@
 /**
- * The program: serves a folder of files and scripts, with sessions, and looks after
- * the sessions that a site has in a store.
+ * The program: serves a folder of files and scripts, with sessions, and manages the
+ * sessions that a site has in a store.
  *
  * ```sh
  * deno run --allow-net --allow-read jsr:@curfew/web/cli serve --path ./site
@@ -113,7 +113,7 @@ async function serve(options: ServeOptions): Promise<void> {
   }
 }
 
-/** Returns a class of sessions that end after so many seconds without access. */
+/** Returns a class of sessions with a timeout in seconds. */
 function sessionsOf(seconds: number): SessionFactory {
   return class extends Session {
     override sessionTimeout = seconds;

@@ -34,13 +34,13 @@ export type {
 } from "./program/listen_options.ts";
 
 /**
- * Milliseconds for the clients of streams and sockets to take what was sent
- * before a stop, and to answer the closing. That takes a round trip; a client that
- * needs longer is asleep or gone.
+ * Milliseconds that clients of streams and sockets have to read the last bytes at a
+ * stop, and to answer the closing. That takes a round trip; a client that needs
+ * longer is asleep or gone.
  */
 const TAKE_LIMIT = 1000;
 
-/** Milliseconds between two looks at whether they have. */
+/** Milliseconds between two checks of these clients. */
 const LOOK_EVERY = 20;
 
 /** The servers of each site. The site is closed after its last server has stopped. */
@@ -56,12 +56,12 @@ let isLate = false;
  * Serves a site on an endpoint, until Ctrl-C, SIGTERM or SIGHUP.
  *
  * Then the server accepts no more connections, closes streams and sockets, lets
- * running requests finish, and closes the site, which ends the sessions that are
- * in no store. The process exits with 0, unless the program has more to do. If a
+ * running requests finish, and closes the site, which ends the sessions that are in
+ * no store. The process exits with 0, unless the program has more to do. If a
  * request has not finished after the site's `shutdownTimeout`, the process exits
  * once the site is closed. The client of a stream or a socket has one second to
- * take what was sent. If only such clients are left, the process does not wait for
- * them longer. A second signal ends the process at once.
+ * read the last bytes. The process does not wait longer for such clients. A second
+ * signal ends the process at once.
  *
  * SIGHUP comes when a terminal closes. The server stops then under `nohup` too;
  * start it by `setsid` or a supervisor to keep it.
@@ -72,11 +72,11 @@ let isLate = false;
  *
  * A server cannot accept connections while the process has reached its limit of
  * open files. Then it closes the connections that have no request, and listens at
- * the same address again after a pause, which grows from 0.1 to 2 seconds. Sessions stay, running
- * requests finish, and the site reports the error once. After 20 tries in a row
- * without a request the site reports that too, all served sites are closed, and
- * the process exits with 1. A Unix socket is made anew, with the mode that the
- * umask gives.
+ * the same address again after a pause, which grows from 0.1 to 2 seconds. Sessions
+ * stay, running requests finish, and the site reports the error once. After 20
+ * tries in a row without a request the site reports that too, all served sites are
+ * closed, and the process exits with 1. A Unix socket is made again, with the mode
+ * that the umask gives.
  *
  * If the check of the store at the start finds that it would lose sessions, the
  * site reports that, the server stops, and the process exits with 1 unless the
@@ -133,7 +133,7 @@ export function listen(
     ? readEndpoint(endpoint)
     : checkListenOptions(endpoint);
   let server: HttpServer;
-  // Before the address is printed: a reader of it may send a signal.
+  // Before the address is printed: a supervisor that reads it may send a signal.
   const ignoreSignals = onceOnSignal(() => stop(server, site));
   try {
     const handler = countRequests(site);
@@ -172,8 +172,8 @@ export function listen(
 /**
  * Stops the server if the store would lose sessions.
  *
- * Waits a turn first, so that the program can register its callbacks for ends,
- * which may come as soon as the store has been asked.
+ * Waits a turn first, so that the program can register its callbacks: ends may come
+ * as soon as the store has answered.
  */
 async function stopIfRefused(
   server: HttpServer,
@@ -224,7 +224,8 @@ async function stop(server: HttpServer, site: Site): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
     }
   }
-  // The connection of a late request would keep the process, and only this closes it.
+  // The connection of a late request would keep the process alive; only an exit
+  // closes it.
   if (--stopping === 0 && isLate) Deno.exit();
 }
 

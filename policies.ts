@@ -45,11 +45,11 @@ export type SessionPolicyName =
  *
  * After the total time the user has to log in again. The policies of NIST's
  * revision 4 and of ASVS set `cookie.secure` (5.1.1 and 3.3.1), so they need https,
- * or localhost. Those of ASVS have the browser clear what it stores of the site at a
- * logout (14.3.1).
+ * or localhost. Those of ASVS ask the browser to delete the site's data at a logout
+ * (14.3.1).
  *
- * A policy sets options, and that is not all that a standard asks: see the table of
- * requirements in SECURITY.md.
+ * A standard asks for more than these options: see the table of requirements in
+ * SECURITY.md.
  *
  * @example Usage
  * ```ts

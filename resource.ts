@@ -12,7 +12,7 @@ export type RenderMethod = (
   request: SiteRequest,
 ) => Rendered | Promise<Rendered>;
 
-/** The methods that get a 405 if a resource does not render them. */
+/** The methods that are answered 405 if a resource does not render them. */
 export const KNOWN_METHODS: readonly string[] = [
   "GET",
   "HEAD",
@@ -107,8 +107,8 @@ export class Resource {
 
   /**
    * Whether requests for this resource touch the session. Set it to false for a
-   * page that reloads every few seconds, or a health check: it would keep a session
-   * alive for ever.
+   * page that reloads every few seconds, or a health check: such requests would
+   * keep a session alive for ever.
    *
    * If it is false, `request.getSession()` touches no session, and a session that
    * it makes is not kept.
@@ -119,7 +119,7 @@ export class Resource {
 
   /**
    * Whether the code of this resource asks for the session. Set it to false for
-   * files, data and redirects: requests for them cost a store nothing.
+   * files, data and redirects: then requests for them make no call to a store.
    *
    * If it is false, an Error is thrown when the code of the resource asks
    * `request` for the session or the principal.
@@ -129,9 +129,9 @@ export class Resource {
   usesSession: boolean = true;
 
   /**
-   * The most bytes of a body that its own code may read, 0 or more; Infinity for
-   * uploads that are streamed. It replaces the site's `maxBodyBytes`, for requests
-   * that are rendered here; `getChild()` reads by the site's.
+   * The most bytes of a body that the code of this resource may read, 0 or more;
+   * Infinity for uploads that are streamed. It replaces the site's `maxBodyBytes`
+   * for requests that this resource renders, but not in `getChild()`.
    *
    * @default {undefined}
    */
@@ -194,7 +194,9 @@ export class Resource {
     return undefined;
   }
 
-  /** Returns the child that was put here by that name, or else calls `getChild`. */
+  /**
+   * Returns the child that was put here under the name, or else calls `getChild`.
+   */
   getChildWithDefault(
     name: string,
     request: SiteRequest,

@@ -569,8 +569,8 @@ export class Session {
         (callback) => owner.run(callback, end, this),
       );
     }
-    // A session that was never started is not announced to the site's listeners,
-    // unless it is one of a store that this process has forgotten.
+    // The site's listeners get no end of a session that was never started, unless a
+    // store has it: then this process has only forgotten it.
     if (wasStarted || owner.hasRecord(this)) owner.deliver(end);
     this.#lazy?.listeners?.resolve(end);
   }

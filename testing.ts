@@ -106,8 +106,8 @@ export class TestVisitor {
    * Visits the site: sends the cookies that a browser would send, and keeps
    * those that it would keep.
    *
-   * Host, `Path`, `Domain`, `Secure`, `Max-Age`, `Expires` and the prefixes
-   * `__Secure-` and `__Host-` count, by the time of the site's clock. All
+   * It obeys host, `Path`, `Domain`, `Secure`, `Max-Age`, `Expires` and the
+   * prefixes `__Secure-` and `__Host-`, by the time of the site's clock. All
    * requests count as same-site, so `SameSite` has no effect. Redirects are
    * returned, not followed.
    *
@@ -206,7 +206,7 @@ export class TestSite implements AsyncDisposable {
   readonly clock: Clock;
   /**
    * The ends that were delivered, in order, including those before a crash. An end
-   * that is delivered again after a crash is here twice.
+   * that is delivered again after a crash is in the list twice.
    */
   readonly ends: SessionEnd[] = [];
   /** The errors that were reported to `onError`, in order. */
@@ -241,7 +241,7 @@ export class TestSite implements AsyncDisposable {
         }`,
       );
     }
-    // The site is made of other options, which would hide a wrong one.
+    // The site gets other options, which would hide a wrong one.
     checkOptions("make a site to test", options, SITE_OPTION_RULES);
     this.clock = options.clock ?? new TestClock();
     this.#options = options;
@@ -302,8 +302,8 @@ export class TestSite implements AsyncDisposable {
   }
 
   /**
-   * Simulates a process that dies and starts again. The timers of the old site
-   * no longer fire, it delivers no more ends, and its event streams break off: their
+   * Simulates a process that dies and starts again. The timers of the old site no
+   * longer fire, it delivers no more ends, and its event streams break: their
    * clients get no `end` event. A new site with the same options replaces it.
    *
    * Sessions without a store are lost, without an end. The new site finds those in
@@ -324,8 +324,8 @@ export class TestSite implements AsyncDisposable {
 
   /**
    * Closes the site: every session that is not in a store ends, for the reason
-   * `"shutdown"`. Waits in real time for the promises of callbacks, so advance the
-   * clock before if a callback waits for it.
+   * `"shutdown"`. Waits in real time for the promises of callbacks. If a callback
+   * waits for the clock, advance the clock before.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.site.close();

@@ -34,12 +34,12 @@ export type ExpressMiddleware = (
 ) => void;
 
 /**
- * Makes the middleware that hands the visit of each request on as `req.visit`.
+ * Makes the middleware that gives each request its visit, as `req.visit`.
  *
- * The response sets the cookie, also that of an error. It leaves once changes are
- * written; if that fails, the error handlers get an `HttpError` of status 503.
- * `req.visit.request` has method, url, headers and signal; the body is that of
- * `req`.
+ * Every response sets the cookie, also the response for an error. It leaves once
+ * changes are written; if that fails, the error handlers get an `HttpError` of
+ * status 503. `req.visit.request` has method, url, headers and signal; read the
+ * body from `req`.
  *
  * @param sessions The sessions, which several applications may share.
  *

@@ -53,13 +53,13 @@ export type FastifyPlugin = (
 ) => void;
 
 /**
- * Makes the plugin that hands the visit of each request on as `request.visit`.
+ * Makes the plugin that gives each request its visit, as `request.visit`.
  *
- * The response sets the cookie, also that of an error. It leaves once changes are
- * written; if that fails, the error handler gets an `HttpError` of status 503.
- * `request.visit.request` has method, url, headers and signal; the body is that
- * of `request`. The plugin covers the application that registers it, with its
- * other plugins.
+ * Every response sets the cookie, also the response for an error. It leaves once
+ * changes are written; if that fails, the error handler gets an `HttpError` of
+ * status 503. `request.visit.request` has method, url, headers and signal; read the
+ * body from `request`. The plugin covers the application that registers it, with
+ * its other plugins.
  *
  * @param sessions The sessions, which several applications may share.
  *
@@ -101,7 +101,7 @@ export function curfew(sessions: Sessions): FastifyPlugin {
     });
     done();
   };
-  // Fastify would keep it to itself otherwise.
+  // Without this, Fastify would limit the plugin to its own scope.
   return Object.assign(plugin, { [Symbol.for("skip-override")]: true });
 }
 

@@ -11,10 +11,10 @@ import { runInVisit } from "./run.ts";
 export interface H3Event {
   /** The request; h3 knows the address of the client. */
   readonly req: Request & { readonly ip?: string | undefined };
-  /** What handlers share. */
+  /** The data that handlers share. */
   // deno-lint-ignore no-explicit-any
   readonly context: any;
-  /** The headers of the response, and of that for an error. */
+  /** The headers of the response, and of the response for an error. */
   readonly res: { readonly headers: Headers; readonly errHeaders: Headers };
 }
 
@@ -25,11 +25,10 @@ export type H3Middleware = (
 ) => Promise<unknown>;
 
 /**
- * Makes the middleware that hands the visit of each request on as
- * `event.context.visit`.
+ * Makes the middleware that gives each request its visit, as `event.context.visit`.
  *
- * The response sets the cookie, also that of an error, and leaves once changes
- * are written. If that fails, the client gets a 503.
+ * Every response sets the cookie, also the response for an error, and leaves once
+ * changes are written. If that fails, the client gets a 503.
  *
  * @param sessions The sessions, which several applications may share.
  *
@@ -64,8 +63,8 @@ export function curfew(sessions: Sessions): H3Middleware {
 }
 
 /**
- * Returns what reads the headers of the handler's own response, and adds to
- * those that h3 adds to it: it takes others for an error.
+ * Returns headers that read from the handler's own response, and write to those
+ * that h3 adds to it: h3 takes changed headers of a response for an error.
  */
 function targetOf(value: unknown, { headers, errHeaders }: H3Event["res"]) {
   const own = value instanceof Response ? value.headers : headers;

@@ -36,7 +36,7 @@ export interface HoldableResponse extends NodeOutgoing {
 
 const HELD = ["writeHead", "flushHeaders", "write", "end"] as const;
 
-/** What happens at the beginning of a held response. */
+/** The callbacks of a held response. */
 export interface ResponseEvents {
   /** Finishes the visit, and returns the headers to add. */
   finish(): MaybePromise<SessionHeaders>;
@@ -74,7 +74,7 @@ export class HeldResponse {
   #hold(name: typeof HELD[number]): void {
     const response = this.#response;
     const method = response[name];
-    // It stays, since others may have wrapped it by the time of the response.
+    // It is not restored: by then other code may have wrapped it.
     response[name] = (...args) => {
       if (this.#isReleased) return method.apply(response, args);
       if (!this.#isBegun) {
@@ -87,7 +87,7 @@ export class HeldResponse {
     };
   }
 
-  /** Finishes the visit; returns whether that is done already. */
+  /** Finishes the visit; returns false if that needs a wait. */
   #finish(): boolean {
     try {
       const finishing = this.#events.finish();

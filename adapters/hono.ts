@@ -11,7 +11,7 @@ import { runInVisit } from "./run.ts";
 export interface HonoContext {
   /** The request, as Hono has it. */
   readonly req: { readonly raw: Request };
-  /** What the runtime knows about the request. */
+  /** The runtime's facts about the request. */
   readonly env: unknown;
   /** The response. */
   readonly res: Response;
@@ -28,7 +28,7 @@ export type HonoMiddleware = (
 ) => Promise<void>;
 
 /**
- * Makes the middleware that hands the visit of each request on as `c.var.visit`.
+ * Makes the middleware that gives each request its visit, as `c.var.visit`.
  *
  * The response sets the cookie, and leaves once changes are written. If that
  * fails, `app.onError()` gets an `HttpError` of status 503.
@@ -61,7 +61,7 @@ export function curfew(sessions: Sessions): HonoMiddleware {
 
 function targetOf(c: HonoContext) {
   const { headers, status } = c.res;
-  // A response that upgrades the connection cannot be built anew.
+  // A response that upgrades the connection cannot be rebuilt.
   if (status === 101) return headers;
   return {
     get: (name: string) => headers.get(name),
@@ -71,7 +71,7 @@ function targetOf(c: HonoContext) {
   };
 }
 
-/** Returns what Deno or `@hono/node-server` tells of the connection. */
+/** Returns the connection, as Deno or `@hono/node-server` describes it. */
 function connectionOf(env: unknown): ConnectionInfo | undefined {
   if (typeof env !== "object" || env === null) return undefined;
   if ("remoteAddr" in env) return env as ConnectionInfo;

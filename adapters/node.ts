@@ -18,7 +18,7 @@ import type { ConnectionInfo } from "../sessions.ts";
 import { NodeUpgrades } from "./node_upgrade.ts";
 import { connectionOfNode, type NodeIncoming } from "./node_request.ts";
 
-/** What is served: a `Site`, or an object with these parts of one. */
+/** The parts of a site that are served. `Site` fits. */
 export interface ServedSite {
   /** Answers a request. */
   readonly fetch: (
@@ -44,9 +44,9 @@ export interface ServeOptions {
    */
   port?: number;
   /**
-   * The IP address or host name to listen on.
+   * The IP address or host name to listen on; by default all addresses.
    *
-   * @default {all addresses}
+   * @default {undefined}
    */
   hostname?: string;
   /** Called when the server listens, in place of printing the address. */
@@ -80,10 +80,10 @@ const LONGEST_DELAY = 2 ** 31 - 1;
 /**
  * Serves a site over `node:http`, until Ctrl-C, SIGTERM or SIGHUP.
  *
- * Then the server accepts no more connections, ends streams, lets running
- * requests finish, and closes the site, which ends the sessions. After the site's
- * `shutdownTimeout` the connections that are left are closed. A second signal
- * ends the process at once.
+ * Then the server accepts no more connections, ends streams, lets running requests
+ * finish, and closes the site, which ends the sessions. After the site's
+ * `shutdownTimeout` the remaining connections are closed. A second signal ends the
+ * process at once.
  *
  * The address is printed to stderr, unless the options have an `onListen`.
  *
@@ -188,13 +188,13 @@ class Serving implements NodeServer {
 /** The signals that ask a server to stop. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** Returns how an address is written in a URL that a browser can open. */
+/** Returns an address as a browser can open it in a URL. */
 function nameOf(address: string): string {
   if (address === "::" || address === "0.0.0.0") return "localhost";
   return address.includes(":") ? `[${address}]` : address;
 }
 
-/** Returns what srvx tells of the connection of a request. */
+/** Returns the connection of a request, as srvx describes it. */
 function connectionOf(request: Request): ConnectionInfo | undefined {
   const { runtime } = request as {
     runtime?: { node?: { req: NodeIncoming } };

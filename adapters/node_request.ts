@@ -4,7 +4,9 @@ export interface NodeIncoming {
   readonly method?: string | undefined;
   /** The path and the query. */
   readonly url?: string | undefined;
-  /** The path and the query as they came, where a framework changes `url`. */
+  /**
+   * The path and the query as the client sent them, if a framework changes `url`.
+   */
   readonly originalUrl?: string;
   /** The headers, by their lower-case names. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -17,7 +19,7 @@ export interface NodeIncoming {
 
 /** The parts of Node's `ServerResponse` that a visit reads. */
 export interface NodeOutgoing {
-  /** Whether all has been handed to the system. */
+  /** Whether the whole response has been handed to the system. */
   readonly writableFinished: boolean;
   /** Calls back when the connection is closed, or the response is sent. */
   once(event: "close", callback: () => void): unknown;
@@ -34,7 +36,7 @@ export function requestOfNode(
   return new NodeRequest(incoming, outgoing) as unknown as Request;
 }
 
-/** Returns what is known of the connection of a request. */
+/** Returns the known facts of the connection of a request. */
 export function connectionOfNode({ socket }: NodeIncoming): {
   remoteAddr: { transport: string; hostname: string };
 } | undefined {
@@ -84,7 +86,7 @@ class NodeRequest {
   }
 }
 
-/** Reads the headers where Node keeps them; `Headers` are made for a walk only. */
+/** Reads single headers where Node keeps them. Makes `Headers` only to iterate. */
 class NodeHeaders {
   readonly #raw: NodeIncoming["headers"];
 

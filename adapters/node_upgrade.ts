@@ -34,7 +34,7 @@ interface Waiting {
   readonly protocol: string | undefined;
 }
 
-/** Hands the WebSockets of a server of Node to a site. */
+/** Passes the WebSockets of a server of Node to a site. */
 export class NodeUpgrades {
   readonly #fetch: Fetch;
   readonly #waiting = new WeakMap<IncomingMessage, Waiting>();

@@ -24,7 +24,7 @@ export interface OakContext {
   };
   /** The response. */
   readonly response: { readonly headers: Headers };
-  /** What the middleware and handlers of a request share. */
+  /** The data that the middleware and handlers of a request share. */
   // deno-lint-ignore no-explicit-any
   readonly state: any;
 }
@@ -36,12 +36,11 @@ export type OakMiddleware = (
 ) => Promise<void>;
 
 /**
- * Makes the middleware that hands the visit of each request on as
- * `ctx.state.visit`.
+ * Makes the middleware that gives each request its visit, as `ctx.state.visit`.
  *
- * The response sets the cookie, also that of an error: oak sends the `headers` of
- * an error. It leaves once changes are written; if that fails, the client gets a
- * 503.
+ * Every response sets the cookie, also the response for an error: oak sends the
+ * `headers` of an error. It leaves once changes are written; if that fails, the
+ * client gets a 503.
  *
  * @param sessions The sessions, which several applications may share.
  *
@@ -78,7 +77,10 @@ function requestOf({ request }: OakContext): Request {
   return source as Request ?? new Request(url, { method, headers });
 }
 
-/** Returns the headers that oak sends with an error; they are made if need be. */
+/**
+ * Returns the headers that oak sends with an error, and makes them if there are
+ * none.
+ */
 function headersOfError(error: unknown): Headers | undefined {
   if (!(error instanceof Error) || !Object.isExtensible(error)) {
     return undefined;

@@ -8,26 +8,30 @@ import {
   type Sessions,
 } from "../sessions.ts";
 
-/** How a framework runs its handler, and where the headers of its response are. */
+/**
+ * The way in which a framework runs its handler, and the headers of its response.
+ */
 export interface HandlerRun {
-  /** Hands the visit on, and runs what comes next. */
+  /** Passes the visit on, and runs the next handler. */
   next(visit: OpenVisit): MaybePromise<unknown>;
   /** Returns the headers of the response that was made. */
   headers(): HeaderTarget;
   /** Returns the headers of the response for an error; undefined if it has none. */
   headersOfError?(error: unknown): HeaderTarget | undefined;
-  /** Returns the value that is sent, where it is known: streams that are not are closed. */
+  /**
+   * Returns the value that is sent, if it is known. Opened streams that are not
+   * sent are closed.
+   */
   sent?(): unknown;
 }
 
 /**
- * Runs what comes next in a framework between the beginning and the end of a
- * visit.
+ * Runs the next handler of a framework within a visit.
  *
- * The response of an error is one that the visitor receives, so it gets the
- * session's headers as well.
+ * The response for an error goes to the client too, so it gets the session's
+ * headers as well.
  *
- * @returns what the handler returned.
+ * @returns the result of the handler.
  * @throws {HttpError} 503 if the session could not be loaded or written.
  */
 export async function runInVisit(

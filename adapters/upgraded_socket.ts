@@ -32,7 +32,7 @@ export class UpgradedSocket extends EventTarget {
   readonly CLOSED = 3;
   readonly url: string;
   readonly extensions = "";
-  /** How the data of binary messages comes. */
+  /** The type of the data of binary messages. */
   binaryType: "blob" | "arraybuffer" = "blob";
   readyState = 0;
   onopen: ((event: Event) => void) | null = null;
@@ -90,7 +90,7 @@ export class UpgradedSocket extends EventTarget {
     this.dispatchEvent(new Event("open"));
   }
 
-  /** The request was not upgraded, or its client left. */
+  /** Fails: the request was not upgraded, or its client left. */
   fail(): void {
     if (this.readyState === this.CLOSED) return;
     this.dispatchEvent(new Event("error"));
@@ -110,7 +110,9 @@ export class UpgradedSocket extends EventTarget {
     this.#socket!.close(code, reason);
   }
 
-  /** Pings after some milliseconds of silence, and gives up after as many more. */
+  /**
+   * Sends a ping after some milliseconds of silence, and closes after as many more.
+   */
   #watch(milliseconds: number): void {
     clearTimeout(this.#timer);
     if (milliseconds === 0) return;

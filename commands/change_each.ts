@@ -13,7 +13,7 @@ const OWNER = `curfew sessions ${randomId()}`;
  * Ends a session, and leaves the delivery to a process of the site, which has the
  * callbacks.
  *
- * @returns false if it is not there.
+ * @returns false if there is no such session.
  */
 export async function endSession(
   store: SessionStore,
@@ -27,17 +27,18 @@ export async function endSession(
   return true;
 }
 
-/** The sessions that were changed, and those that were not there. */
+/** The sessions that were changed, and the uids without a session. */
 export interface Changed {
   readonly done: readonly string[];
   readonly missing: readonly string[];
 }
 
 /**
- * Changes sessions one by one, and prints how far it is.
+ * Changes sessions one by one, and prints its progress.
  *
- * @param participle What happens to them: `ended`.
- * @throws {Error} If the store fails; the message says how many were changed.
+ * @param participle The change, as a participle: `ended`.
+ * @throws {Error} If the store fails; the message has the number of changed
+ * sessions.
  */
 export async function changeEach(
   uids: readonly string[],

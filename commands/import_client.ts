@@ -1,8 +1,8 @@
 /**
- * Imports the client of a server, by a specifier that is not known before, so that
- * Deno loads no client for other commands.
+ * Imports the client of a server, by a specifier that is computed, so that Deno
+ * loads no client for other commands.
  *
- * @param specifier As JSR allows it: `npm:redis@^6.0.0`.
+ * @param specifier In the form that JSR allows: `npm:redis@^6.0.0`.
  * @throws {Error} If it cannot be loaded.
  */
 export async function importClient<M>(specifier: string): Promise<M> {

@@ -16,10 +16,10 @@ import {
 } from "./session_texts.ts";
 
 /**
- * Runs a command for the sessions in a store. Its answer goes to stdout, and
- * progress and sessions that are missing to stderr.
+ * Runs a command for the sessions in a store. Prints the result to stdout, and
+ * progress and missing sessions to stderr.
  *
- * @returns false if a session that the command names is not there.
+ * @returns false if the command names a session that does not exist.
  * @throws {UsageError} If no store is named, or an option is not for its kind.
  * @throws {Error} If the store cannot be opened, or fails.
  */
@@ -64,7 +64,7 @@ async function manage(
         "ended",
         (uid) => endSession(store, uid),
       );
-      // One that ended by itself meanwhile was not named.
+      // The command did not name a session that ended by itself meanwhile.
       const absent = principal === undefined ? missing : [];
       print({ ended: done, missing: absent }, () => `Ended ${count(done)}`);
       return report("end session", absent);
@@ -90,7 +90,7 @@ async function manage(
   }
 }
 
-/** Prints an answer: a value as JSON, or a text for people. */
+/** Prints a result: as JSON, or as text for people. */
 type Print = (value: unknown, text: () => string) => void;
 
 async function open(
@@ -99,7 +99,7 @@ async function open(
 ): Promise<OpenedStore> {
   const { kind, address } = url;
   try {
-    // Each store is loaded only if it is asked for.
+    // Each store is loaded only if it is named.
     switch (kind) {
       case "sqlite":
         return (await import("./open_sqlite.ts")).openSqlite(address);
@@ -118,7 +118,10 @@ async function open(
   }
 }
 
-/** Clients of Node join the failures of several addresses without a message. */
+/**
+ * Returns the messages of an error. Clients of Node join the failures of several
+ * addresses in an error without a message.
+ */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") {
     return [...new Set(error.errors.map(reasonOf))].join("; ");
@@ -157,14 +160,14 @@ async function list(
         found.set(session.uid, session);
       }
     }
-    // Pages are in the order of deadlines, but that of a principal.
+    // All lists but that of a principal come in the order of deadlines.
     if (principal === undefined && (isPast || found.size > limit)) break;
   }
   const sorted = [...found.values()].sort((a, b) => a.deadline - b.deadline);
   return { sessions: sorted.slice(0, limit), isCut: sorted.length > limit };
 }
 
-/** Loads a session as it is: it is not touched. */
+/** Loads a session without touching it. */
 async function load(
   { store }: OpenedStore,
   uid: string,
@@ -217,7 +220,7 @@ async function changeLetters(
   return report(key === "retried" ? "retry" : "delete", absent);
 }
 
-/** Prints a line for each session that is not there. */
+/** Prints a line for each session that does not exist. */
 function report(verb: string, missing: readonly string[]): boolean {
   const what = verb === "end session"
     ? "it is not in the store, or has ended"

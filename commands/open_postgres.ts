@@ -8,7 +8,7 @@ import {
 import { importClient } from "./import_client.ts";
 import { type OpenedStore, refuseOtherFormat } from "./opened_store.ts";
 
-/** How many sessions are read at once. */
+/** The number of sessions that are read at a time. */
 const PAGE = 500;
 
 /** Milliseconds to wait for a connection. */

@@ -17,7 +17,7 @@ import { RECORD_FORMAT } from "../stores/record.ts";
 import { importClient } from "./import_client.ts";
 import { type OpenedStore, refuseOtherFormat } from "./opened_store.ts";
 
-/** How many sessions are read at once. */
+/** The number of sessions that are read at a time. */
 const PAGE = 500;
 
 /** Milliseconds to wait for a connection. */
@@ -47,8 +47,8 @@ export interface OpenRedisOptions {
 }
 
 /**
- * Opens the store in Redis. Nothing is written before it is known that there is
- * one, of this version.
+ * Opens the store in Redis. Writes nothing before it has found a store of this
+ * version.
  *
  * @throws {Error} If there is no such store.
  */
@@ -76,7 +76,8 @@ export async function openRedis(
     : redis.createClient({ url, ...settings });
   connection.on("error", () => {});
   try {
-    // The client has no limit for the first answer, and none for a sent command.
+    // The client has no time limit for the first answer, nor for a command that was
+    // sent.
     await inTime(connection.connect(), "connect", CONNECT_TIMEOUT);
     const adapted = fromNodeRedis(connection);
     const client: RedisClient = {
@@ -105,7 +106,7 @@ export async function openRedis(
   }
 }
 
-/** Reads the number of shards from the mark that the check of a store leaves. */
+/** Reads the number of shards from the mark that the check of a store writes. */
 async function readShards(
   client: RedisClient,
   prefix: string,
@@ -121,7 +122,9 @@ async function readShards(
   return Number(shards);
 }
 
-/** Lists the sessions with a deadline by that, and then those that never end. */
+/**
+ * Lists the sessions with a deadline in that order, and then those that never end.
+ */
 async function* uidsIn(
   client: RedisClient,
   shards: readonly Shard[],
@@ -145,12 +148,15 @@ async function* uidsIn(
   for (const shard of shards) yield* otherUids(client, shard, seen);
 }
 
-/** The sorted set of a shard, of which a page is read at a time. */
+/** The sorted set of a shard, read page by page. */
 class DueUids {
   readonly #client: RedisClient;
   readonly #key: string;
   #page: { readonly uid: string; readonly due: number }[] = [];
-  /** Where the next page begins: so many places after the first of a time. */
+  /**
+   * The start of the next page: a time, and a number of entries after the first one
+   * of that time.
+   */
   #next: { from: string; offset: number } | undefined = {
     from: "-inf",
     offset: 0,
@@ -161,7 +167,7 @@ class DueUids {
     this.#key = shard.due;
   }
 
-  /** Returns the next uid, which stays; undefined after the last. */
+  /** Returns the next uid without taking it; undefined after the last. */
   async peek(): Promise<{ uid: string; due: number } | undefined> {
     if (this.#page.length === 0 && this.#next !== undefined) {
       const { from, offset } = this.#next;

@@ -3,7 +3,7 @@ import { APPLICATION_ID, MIGRATIONS } from "../stores/sqlite/schema.ts";
 import { SqliteStore } from "../stores/sqlite_store.ts";
 import { type OpenedStore, refuseOtherFormat } from "./opened_store.ts";
 
-/** How many sessions are read at once. */
+/** The number of sessions that are read at a time. */
 const PAGE = 500;
 
 /** Milliseconds to wait for a process that writes. */

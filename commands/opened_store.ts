@@ -4,7 +4,7 @@ import type { SessionStore } from "../stores/store.ts";
 export interface OpenedStore extends AsyncDisposable {
   readonly store: SessionStore;
   /**
-   * Lists the uids of all sessions by lists of some hundreds, those with the least
+   * Lists the uids of all sessions, some hundreds at a time, those with the least
    * time left first. A session that has just ended may be among them.
    */
   uids(): AsyncIterable<readonly string[]> | Iterable<readonly string[]>;

@@ -1,7 +1,7 @@
 /** Milliseconds between two lines of progress. */
 const EVERY = 1000;
 
-/** Prints to stderr how far long work is, once a second. */
+/** Prints the progress of long work to stderr, once a second. */
 export class Progress {
   readonly #verb: string;
   readonly #total: number | undefined;
@@ -10,14 +10,14 @@ export class Progress {
 
   /**
    * @param verb The start of each line: `Ended`.
-   * @param total The number of all; undefined if it is not known.
+   * @param total The total number; undefined if it is unknown.
    */
   constructor(verb: string, total: number | undefined) {
     this.#verb = verb;
     this.#total = total;
   }
 
-  /** Counts what has been done since the last call. */
+  /** Adds to the count. */
   add(count: number): void {
     this.#done += count;
     if (performance.now() - this.#printedAt < EVERY) return;

@@ -1,7 +1,10 @@
-/** How many calls of a store are under way at once. */
+/** The number of calls of a store that run at a time. */
 const AT_ONCE = 50;
 
-/** Calls a function with each item, some at once, and returns the answers in order. */
+/**
+ * Calls a function with each item, some at a time, and returns the results in
+ * order.
+ */
 export async function readInTurns<T, R>(
   items: readonly T[],
   read: (item: T) => Promise<R>,

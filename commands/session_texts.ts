@@ -13,7 +13,7 @@ const INSPECT_OPTIONS: Deno.InspectOptions = {
 /** A session in a list, for JSON. Infinity becomes null. */
 export type ListedSession = SessionInfo & { readonly principal?: string };
 
-/** Returns what a list says of a session, for JSON; times are UNIX seconds. */
+/** Returns the facts of a session for a list in JSON; times are UNIX seconds. */
 export function infoOf(session: StoredSession): ListedSession {
   const { uid, principal, authenticatedAt, description } = session;
   return {
@@ -27,7 +27,7 @@ export function infoOf(session: StoredSession): ListedSession {
   };
 }
 
-/** Returns all of a session but its tokens, for JSON. */
+/** Returns all facts of a session for JSON, except its tokens. */
 export function sessionOf(
   session: StoredSession,
   withValues: boolean,
@@ -134,7 +134,7 @@ export function lettersText(letters: readonly UndeliveredEnd[]): string {
   ]);
 }
 
-/** Returns a name so that it is one word of a line. */
+/** Returns a name as one word of a line, in quotes if need be. */
 function nameText(name: string): string {
   return /^[^\s"]+$/.test(name) && name !== "-"
     ? visible(name)
@@ -145,7 +145,10 @@ function left({ deadline }: StoredSession, now: number): string {
   return durationText((deadline - now) / 1000);
 }
 
-/** Returns a value of the site: what JSON cannot express as a text. */
+/**
+ * Returns a value of the site for JSON; a value that JSON cannot hold becomes a
+ * text.
+ */
 function readValue(text: string): unknown {
   try {
     const value = decodeValue(text);

@@ -117,7 +117,7 @@ const RULES: OptionRules<PrometheusMetricsOptions> = {
  * ```
  */
 export class PrometheusMetrics extends Resource {
-  /** False: the session is not asked for. */
+  /** False: the resource does not use the session. */
   override usesSession: boolean = false;
   /** False, so that a collector with a cookie keeps no session alive. */
   override touchesSession: boolean = false;

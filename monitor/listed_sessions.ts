@@ -28,7 +28,7 @@ export interface ListedPage {
   readonly total: number;
   /** Whether the store has failed, so that other processes are missing. */
   readonly isPartial: boolean;
-  /** Whether there is a store, and so maybe other processes. */
+  /** Whether there is a store, so that there may be other processes. */
   readonly hasStore: boolean;
   /** Whether a session has begun or ended since the monitor was made. */
   readonly hasBegun: boolean;
@@ -58,7 +58,7 @@ export class ListedSessions {
     const { principal, page } = view;
     if (principal !== undefined) return await this.#listOf(principal, view);
     const { uids, total } = await this.#here.list(view);
-    // Some of the first have ended since: others take their place.
+    // Some of the first sessions may have ended since: others take their place.
     const live = uids.map((uid) => this.#site.sessions.get(uid))
       .filter((session) => session !== undefined);
     // A touch moves a deadline, and the list is up to some seconds old.
@@ -83,7 +83,7 @@ export class ListedSessions {
     return info && { ...info, principal, visits: undefined };
   }
 
-  /** Has the sessions of a principal listed anew. */
+  /** Drops the list of a principal's sessions, so that it is made again. */
   forget(principal: string): void {
     this.#principals.forget(principal);
   }

@@ -4,7 +4,7 @@ import type { MonitorParts } from "./page_parts.ts";
 import type { Order } from "./session_listing.ts";
 import { principalText } from "./session_rows.ts";
 
-/** What all pages of the monitor have. */
+/** The contents that all pages of the monitor have. */
 export interface PageFrame {
   readonly title: string;
   readonly links: {
@@ -23,9 +23,9 @@ export interface PageFrame {
 /** The contents of the monitor's page. */
 export interface MonitorPage extends PageFrame {
   readonly parts: MonitorParts;
-  /** Whether there is a store, and so maybe other processes. */
+  /** Whether there is a store, so that there may be other processes. */
   readonly hasStore: boolean;
-  /** What the viewer has just ended, as HTML. */
+  /** The sessions that the viewer has just ended, as HTML. */
   readonly notice: string | undefined;
 }
 
@@ -66,7 +66,7 @@ export function monitorPage(page: MonitorPage): string {
 ${
       notice === undefined
         ? ""
-        // Screen readers do not read what a page begins with.
+        // Screen readers do not announce a text that the page has from the start.
         : `<p class="notice" role="status" tabindex="-1" autofocus>${notice}</p>`
     }${
       hasStore
@@ -129,7 +129,7 @@ function headingOf({ principal }: MonitorView): string {
     : `Sessions of ${principalText(principal)}`;
 }
 
-/** Returns what can be done about the principal of a view. */
+/** Returns the actions for the principal of a view. */
 function subjectOf(view: MonitorView, hasStore: boolean): string {
   if (view.principal === undefined) return "";
   const all = queryOf({ ...view, principal: undefined, page: 1 });
@@ -154,7 +154,7 @@ function headOf(head: typeof HEADS[number], view: MonitorView): string {
   let { order, sorted } = head;
   let isSorted = view.order === order;
   if (kind === "age") {
-    // The order of the page without a query can be turned round.
+    // The order of the page without a query can be reversed.
     if (view.order === "newest") [isSorted, sorted] = [true, "ascending"];
     else order = "newest";
   }

@@ -2,7 +2,7 @@ import type { SessionInfo } from "../registry/session_info.ts";
 import type { Session } from "../session.ts";
 import type { MonitoredSite } from "./monitored_site.ts";
 
-/** The sessions of a principal, as they were a moment ago. */
+/** The sessions of a principal, a moment ago. */
 export interface PrincipalSessions {
   readonly infos: readonly SessionInfo[];
   /** Whether the store has failed, so that other processes are missing. */
@@ -12,7 +12,7 @@ export interface PrincipalSessions {
 /** The shortest time that a listing is cached, in milliseconds. */
 const MIN_AGE = 2000;
 
-/** How long the listing of a store that failed is cached, in milliseconds. */
+/** The time that a failed listing is cached, in milliseconds. */
 const FAILED_AGE = 10_000;
 
 /** A listing is cached for at least so many times as long as it took. */
@@ -57,7 +57,7 @@ export class PrincipalListing {
     return cached.listing;
   }
 
-  /** Has the list made anew, since its sessions have been ended. */
+  /** Drops a list whose sessions have been ended, so that it is made again. */
   forget(principal: string): void {
     this.#cached.delete(principal);
   }

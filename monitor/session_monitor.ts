@@ -223,7 +223,7 @@ export class SessionMonitor extends Resource {
 }
 
 /**
- * Returns what the viewer has just ended, as HTML: only if it is over.
+ * Returns HTML about the sessions that the viewer has just ended, if they are over.
  *
  * @param ended The uid of a session, or `"all"`.
  */

@@ -12,7 +12,7 @@ import {
 } from "./monitor_view.ts";
 import { MAX_LISTED, type Order } from "./session_listing.ts";
 
-/** What the rows are written for. */
+/** The facts that the rows depend on. */
 export interface RowsContext {
   readonly view: MonitorView;
   /**
@@ -50,7 +50,7 @@ export function listedParts(
   };
 }
 
-/** Returns the links to other pages, and where this one is. */
+/** Returns the links to other pages, and the place of this one. */
 function pagingPart(view: MonitorView, total: number): string {
   if (total === 0) return "";
   const listed = Math.min(total, MAX_LISTED);

@@ -2,9 +2,9 @@ import type { Rendered, SiteRequest } from "../request.ts";
 
 /** The server-sent events of one viewer. */
 export interface ViewerStream {
-  /** What the resource renders. */
+  /** The value that the resource renders. */
   readonly rendered: Rendered;
-  /** Whether the client has read all that was sent; false once it is closed. */
+  /** Whether the client has read all messages; false once the stream is closed. */
   readonly isReady: boolean;
   /** Whether the client may still see the monitor. */
   mayLook(): boolean;
@@ -15,8 +15,8 @@ export interface ViewerStream {
 }
 
 /**
- * Opens the events of a viewer. They close with the viewer's session, or with the
- * token that opened them, where there is a session.
+ * Opens the events of a viewer. If there is a session, they close with it, or with
+ * the token that opened them.
  *
  * @param onClosed Called when the stream is closed by either side.
  */
@@ -29,7 +29,7 @@ export function openViewerStream(
   // Each viewer is sent a message within ten seconds in any case.
   const stream = session.events(request, { keepAlive: Infinity });
   stream.signal.addEventListener("abort", onClosed);
-  // It is closed from the start if the site has stopped.
+  // If the site has stopped, the stream is closed from the start.
   if (!stream.isOpen) queueMicrotask(onClosed);
   return {
     rendered: stream.response,

@@ -27,8 +27,9 @@ const ANNOUNCE_EVERY = 5000;
 const MESSAGE_EVERY = 10_000;
 
 /**
- * How long a stream lasts, in milliseconds. Then the browser opens another, and
- * the guard sees whether the viewer may still look: a password may have changed.
+ * The longest life of a stream, in milliseconds. Then the browser opens another
+ * one, and the guard checks again whether the viewer may see the page: a password
+ * may have changed.
  */
 const LOOK_FOR = 5 * 60_000;
 
@@ -40,7 +41,7 @@ interface MonitorMessage {
   readonly now: number;
   /** The parts of the page that have changed. */
   readonly parts: Partial<MonitorParts>;
-  /** The last of the sessions that have ended since the message before. */
+  /** The last sessions that have ended since the message before. */
   readonly ended: readonly (readonly [uid: string, reason: SessionEndReason])[];
   /** A sentence for screen readers; `""` for none. */
   readonly announcement: string;
@@ -57,7 +58,10 @@ interface Viewer {
   announcedAt: number;
   /** The number of ends at the last announcement. */
   announcedCount: number;
-  /** When the stream is closed, so that the guard is asked again. */
+  /**
+   * The time at which the stream is closed, so that the guard checks the viewer
+   * again.
+   */
   readonly until: number;
   readonly stream: ViewerStream;
 }
@@ -125,7 +129,7 @@ export class MonitorViewers {
     this.#ends.clear();
   }
 
-  /** Closes the streams of viewers who may look no more. */
+  /** Closes the streams of viewers who may not see the page any more. */
   #dismiss(viewers: readonly Viewer[]): void {
     const now = this.#site.clock.now();
     for (const { stream, until } of viewers) {

@@ -26,8 +26,8 @@ export function takeChanges(
   if (absoluteTimeout >= 0 && absoluteTimeout !== state.absoluteTimeout) {
     changes.absoluteTimeout = state.absoluteTimeout = absoluteTimeout;
   }
-  // A timeout that touch() refuses is not written. A new record needs one, and
-  // gets that of the deadline that the session has.
+  // A timeout that touch() refuses is not written. A new record needs a timeout,
+  // and gets the one behind the session's present deadline.
   if (Number.isNaN(state.sessionTimeout)) {
     state.sessionTimeout = (session.expiresAt - session.lastModified) * 1000;
   }

@@ -222,8 +222,8 @@ export class RecordCalls {
       done: (times) => {
         if (hasValues) state.values = undefined;
         if (times !== undefined) return;
-        // The session has ended elsewhere. Callbacks of a write whose outcome is
-        // unknown may have been called there.
+        // The session has ended in another process, which may have called the
+        // callbacks of a write whose outcome is unknown.
         if (state.areCallbacksUnsure) {
           this.reportLost(session, own, "it has ended");
         } else callHere(session, remainingCallbacks(own));

@@ -62,8 +62,8 @@ export class UnsureWrites {
         if (record === undefined) return this.#settleOver(session, state);
         const isMovedOn = record.version !== unsure.version;
         const missing = missingFrom(unsure.changes, record);
-        // Callbacks are added even if others have changed the record, unless one
-        // has taken their place.
+        // Callbacks are added even if another process has changed the record,
+        // unless it has replaced them.
         const addedCallbacks = (missing.addedCallbacks ?? []).filter(({ id }) =>
           !record.callbacks.some((one) => one.id === id)
         );

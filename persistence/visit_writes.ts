@@ -143,8 +143,8 @@ export class VisitWrites {
   /** Refuses to acknowledge dropped changes and unwritten logouts. */
   #checkWritten(visit: BackendVisit): void {
     const session = visit.ownSession;
-    // An end by another request of the session counts too: that one cannot be told
-    // apart from an end by this one after an await.
+    // An end by another request of the session counts too: after an await, it looks
+    // the same as an end by this request.
     if (this.#unwrittenOf(visit).length > 0) {
       // Values must be written with the end.
       if (session !== undefined) this.#parts.writer.dropValues(session);

@@ -24,15 +24,16 @@ export type FetchFunction = (
 export interface FetchResourceOptions {
   /**
    * Whether streamed bodies and WebSockets of the function end with the session of
-   * their request: at its end, after a login elsewhere, and at a stop. That concerns
-   * bodies of unknown length other than JSON; an application that hears of it by its
-   * stream is told that the client has left. A socket gets code 1008 and the reason.
+   * their request: at its end, after a login elsewhere, and at a stop. That
+   * concerns bodies of unknown length other than JSON. To the application's stream
+   * it looks as if the client had left. A socket gets code 1008 and the reason.
    *
-   * To get at the sockets, the first request for one replaces
-   * `Deno.upgradeWebSocket` by a function that does the same besides. An
-   * application that has kept the original keeps its sockets.
+   * By default the setting of a guard in front holds, or false without a guard. To
+   * reach the sockets, the first request for one replaces `Deno.upgradeWebSocket`
+   * by a function that also watches the socket. Sockets that an application opens
+   * by the original function do not end.
    *
-   * @default {as the guard in front says, or else false}
+   * @default {undefined}
    */
   endsWithSession?: boolean;
 }
@@ -44,13 +45,12 @@ const RULES: OptionRules<FetchResourceOptions> = { endsWithSession: BOOLEAN };
  *
  * The function receives the request with the rest of the path: below `/api`, a
  * request for `/api/tea?cup=1` becomes `/tea?cup=1`, and one for `/api` becomes
- * `/`. Escapes are not changed, and dot segments are resolved. Where a resource on
- * the way has changed `postpath`, the function receives what
- * it is then. Method, host,
+ * `/`. Escapes are not changed, and dot segments are resolved. If a resource on the
+ * way has changed `postpath`, the function receives the changed path. Method, host,
  * headers and body are those that the client sent. The body is a stream that no
- * resource may have read before, and `maxBodyBytes` of the site does not limit
- * it. If the function throws or rejects, the error is reported and the response
- * is a 500. A host that would change the path of the URL gets a 400.
+ * resource may have read before, and `maxBodyBytes` of the site does not limit it.
+ * If the function throws or rejects, the error is reported and the response is a
+ * 500. A host that would change the path of the URL gets a 400.
  *
  * The Response is sent as it is, with the cookies that a guard or another
  * resource on the path has set. The function can upgrade to a WebSocket.

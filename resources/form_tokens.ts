@@ -11,11 +11,11 @@ import { checkOptions, type OptionRules, STRING } from "../base/options.ts";
 /** The options of {@linkcode FormTokens}. */
 export interface FormTokensOptions {
   /**
-   * The secret that the tokens are made with, 32 characters or more. Processes
-   * that answer each other's forms need the same one, and so do forms that
-   * outlive a restart.
+   * The secret that the tokens are made with, 32 characters or more. By default it
+   * is random, and tokens are valid in this process only. Processes that answer
+   * each other's forms need the same one, and so do forms that outlive a restart.
    *
-   * @default {a random one: tokens are valid in this process only}
+   * @default {undefined}
    */
   secret?: string;
 }
@@ -36,8 +36,8 @@ const TOKEN = /^([\da-f]{32})([\da-f]{64})$/;
  *
  * Each token is for one viewer: give the `uid` of the session, or the name of a
  * user. Two tokens of a viewer differ, so that a compressed page does not reveal
- * them, and each is valid as often as it is sent, for as long as the viewer exists
- * and the secret stays the same.
+ * them. Each may be sent any number of times, as long as the viewer exists and the
+ * secret stays the same.
  *
  * {@linkcode SameOrigin} refuses foreign posts without tokens, by headers that all
  * browsers have sent since 2023. Use tokens beside it for older browsers, or where
@@ -99,7 +99,7 @@ export class FormTokens {
   /**
    * Returns a token for the forms of a viewer: 96 lower-case hex digits.
    *
-   * @param viewer Names the viewer: the `uid` of the session, for example.
+   * @param viewer Identifies the viewer: the `uid` of the session, for example.
    * @throws {TypeError} Rejects if the viewer is not a string.
    */
   async make(viewer: string): Promise<string> {

@@ -166,7 +166,7 @@ export class Guard extends Resource {
     return proceed(isValid, (isValid) => userIf(isValid, user));
   }
 
-  /** Returns the protected resource or the 401; the walk goes on from there. */
+  /** Returns the protected resource or the 401, from which the walk continues. */
   override getChildWithDefault(
     _name: string,
     request: SiteRequest,

@@ -107,10 +107,10 @@ const MAX_NEXT = 2000;
  *
  * Other visitors get a 303 to the login page. A GET has its own path in the
  * parameter `next`; {@linkcode LoginGuard.returnPath} reads it. Requests that are
- * not for a page, as those of scripts, images, streams and sockets, get a 401 with
- * a JSON body (RFC 9457), and so do clients that prefer JSON, clients that carry their
- * token in headers, and methods other than GET, HEAD and POST. Neither makes or
- * touches a session.
+ * not for a page, such as those of scripts, images, streams and sockets, get a 401
+ * with a JSON body (RFC 9457), and so do clients that prefer JSON, clients that
+ * carry their token in headers, and methods other than GET, HEAD and POST. Neither
+ * makes or touches a session.
  *
  * As {@linkcode SameOrigin}, it refuses requests of other origins whose method is
  * not GET, HEAD or OPTIONS.
@@ -205,7 +205,7 @@ export class LoginGuard extends Resource {
     return localPath(request.query.get(NEXT) ?? "") ?? fallback;
   }
 
-  /** Returns the guarded resource, or a refusal; the walk goes on from there. */
+  /** Returns the guarded resource, or a refusal, from which the walk continues. */
   override getChildWithDefault(
     _name: string,
     request: SiteRequest,
@@ -234,7 +234,7 @@ export class LoginGuard extends Resource {
     if (this.#allow === undefined) return this.#resource;
     const verdict: unknown = this.#allow(principal, request);
     return proceed(verdict, (verdict) => {
-      // A login or logout elsewhere may have come in between.
+      // Meanwhile another request may have logged in or out.
       if (request.principal !== principal) return this.#refuse(request);
       if (isAllowed(verdict, principal) || this.#isLoginPage(request)) {
         return this.#resource;
@@ -279,7 +279,7 @@ export class LoginGuard extends Resource {
 /**
  * Returns the verdict of `allow`.
  *
- * @throws {TypeError} If it is no boolean, as it is without a `return`.
+ * @throws {TypeError} If it is not a boolean, as without a `return`.
  */
 function isAllowed(verdict: unknown, principal: string): boolean {
   if (typeof verdict === "boolean") return verdict;

@@ -19,7 +19,7 @@ export class LoginRedirect extends Resource {
   }
 }
 
-/** Tells a program that it has to log in. */
+/** Answers a program by a 401. */
 export class LoginNeeded extends Resource {
   override usesSession = false;
   override isLeaf = true;
@@ -41,7 +41,7 @@ export class LoginNeeded extends Resource {
       headers: {
         "content-type": "application/problem+json",
         "cache-control": "no-store",
-        // A 401 has to name a scheme; browsers ask for no password by these.
+        // A 401 must name a scheme; for this one browsers ask for no password.
         "www-authenticate": carriesToken(request)
           ? "Bearer"
           : `Cookie form-action="${this.#loginPath}"`,
@@ -53,7 +53,7 @@ export class LoginNeeded extends Resource {
 /** Methods by which a browser asks for a page. */
 const PAGE_METHODS: readonly string[] = ["GET", "HEAD", "POST"];
 
-/** Returns whether the client shows a user the page that it is answered. */
+/** Returns whether the client shows the response to a user as a page. */
 export function isForPage(request: SiteRequest): boolean {
   if (!PAGE_METHODS.includes(request.method)) return false;
   if (request.getHeader("upgrade") !== undefined) return false;
@@ -68,7 +68,9 @@ export function isForPage(request: SiteRequest): boolean {
   return mode === undefined || mode === "navigate";
 }
 
-/** Returns whether the client carries its token in headers, as no browser does. */
+/**
+ * Returns whether the client carries its token in headers, which browsers do not.
+ */
 function carriesToken(request: SiteRequest): boolean {
   return request.getHeader("session-transport") !== undefined ||
     /^bearer /i.test(request.getHeader("authorization") ?? "");

@@ -38,7 +38,7 @@ import { giveBackSegment, renderBehind } from "./pass_on.ts";
  * ```
  */
 export class NameVirtualHost extends Resource {
-  /** False: the session is not asked for. */
+  /** False: the resource does not use the session. */
   override usesSession: boolean = false;
   /** The resource of all other hosts; undefined leads to a 404. */
   default: Resource | undefined;
@@ -89,7 +89,7 @@ export class NameVirtualHost extends Resource {
     return this.#hosts.delete(parseName(name));
   }
 
-  /** Returns the host's resource; the walk goes on from there. */
+  /** Returns the host's resource, from which the walk continues. */
   override getChildWithDefault(
     _name: string,
     request: SiteRequest,

@@ -66,7 +66,7 @@ class ErrorPage extends Resource {
     });
   }
 
-  /** Writes the problem as RFC 9457 has it: its title is that of the status. */
+  /** Writes the problem of RFC 9457, with the title of the status. */
   #problem(): string {
     const status = this.#code;
     const title = STATUS_TEXT[status as StatusCode] ?? this.#brief;

@@ -66,8 +66,8 @@ export function setEndsWithSession(
 }
 
 /**
- * Returns the session that the request uses, also one that has ended since;
- * undefined for a session that lasts for the request only.
+ * Returns the session that the request uses, even if it has ended since; undefined
+ * for a session that lasts for the request only.
  */
 export function sessionOf(request: SiteRequest): Session | undefined {
   const visit = request[OPEN_VISIT]();
@@ -75,7 +75,7 @@ export function sessionOf(request: SiteRequest): Session | undefined {
     // Judges the token, if that has not been done.
     void visit.session;
   } catch {
-    // The store is away, or was not asked since the resource uses no session.
+    // The store is away, or was not called because the resource uses no session.
     return undefined;
   }
   return visit.isTransient ? undefined : visit.ownSession;

@@ -28,7 +28,7 @@ import { Resource } from "../resource.ts";
  * ```
  */
 export class Redirect extends Resource {
-  /** False: the session is not asked for. */
+  /** False: the resource does not use the session. */
   override usesSession: boolean = false;
   /** @ignore */
   override isLeaf = true;
@@ -62,7 +62,7 @@ export class Redirect extends Resource {
  * every path below it, for every method.
  *
  * At `/shop/tea` it redirects `/shop/tea?cup=1` and `/shop/tea/green` to `/shop/`.
- * Put as `""`, as the page of a folder itself, it redirects to the folder above.
+ * As the child `""`, the page of a folder itself, it redirects to the folder above.
  *
  * From Twisted's `twisted.web.util.ParentRedirect`, which uses the requested path,
  * so that it redirects `/shop/tea/` to itself, and makes an absolute URL from the
@@ -83,7 +83,7 @@ export class Redirect extends Resource {
  * ```
  */
 export class ParentRedirect extends Resource {
-  /** False: the session is not asked for. */
+  /** False: the resource does not use the session. */
   override usesSession: boolean = false;
   /** @ignore */
   override isLeaf = true;

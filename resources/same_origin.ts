@@ -64,7 +64,7 @@ export interface SameOriginOptions {
  * ```
  */
 export class SameOrigin extends Resource {
-  /** False: the session is not asked for. */
+  /** False: the resource does not use the session. */
   override usesSession: boolean = false;
   readonly #resource: Resource;
   readonly #origins: readonly string[];
@@ -89,7 +89,7 @@ export class SameOrigin extends Resource {
     this.#origins = [...options.origins ?? []];
   }
 
-  /** Returns the protected resource; the walk goes on from there. */
+  /** Returns the protected resource, from which the walk continues. */
   override getChildWithDefault(_name: string, request: SiteRequest): Resource {
     giveBackSegment(request);
     refuseForeignChange(request, this.#origins);

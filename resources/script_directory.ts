@@ -36,8 +36,8 @@ export interface ScriptDirectoryOptions {
   fallback?: Resource;
   /**
    * Seconds that a request waits for a script that is being loaded. After that it
-   * gets a 503, and so do others at once until the script is loaded. The error is
-   * reported once for each version of the file.
+   * gets a 503, and other requests get a 503 at once until the script is loaded.
+   * The error is reported once for each version of the file.
    *
    * @default {10}
    */
@@ -111,7 +111,10 @@ export class ScriptDirectory extends Resource {
    */
   static readonly sources: RegExp = SOURCE;
 
-  /** False unless the fallback uses the session: scripts are asked for themselves. */
+  /**
+   * False unless the fallback uses the session: each script has a setting of its
+   * own.
+   */
   override usesSession: boolean = false;
 
   readonly #scripts: ScriptTree;

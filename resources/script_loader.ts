@@ -5,7 +5,9 @@ import { HttpError } from "../http/http_error.ts";
 import { Resource } from "../resource.ts";
 import type { Script } from "./script_tree.ts";
 
-/** Loads the resources of scripts, and gives up those that take too long. */
+/**
+ * Loads the resources of scripts, and stops waiting for those that take too long.
+ */
 export class ScriptLoader {
   /** Milliseconds that a request waits for a script. */
   readonly #limit: number;

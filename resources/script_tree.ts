@@ -13,10 +13,10 @@ export interface Script {
 /** The endings of a script's name, in the order of precedence. */
 const EXTENSIONS: readonly string[] = [".resource.ts", ".resource.js"];
 
-/** A file that was looked at before. */
+/** A file that was read before. */
 interface KnownFile {
   readonly facts: string;
-  /** Its text, while it may change without its facts. */
+  /** Its text, as long as the file may change without a change of its facts. */
   readonly text: string | undefined;
   /** The number of such changes. */
   readonly number: number;

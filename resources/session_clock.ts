@@ -39,8 +39,8 @@ export interface SessionClockState {
   /** Whether access would postpone the end; `absoluteTimeout` limits that. */
   readonly canStay: boolean;
   /**
-   * The uid of the session; null without one. A page that sees another uid than
-   * before shows the data of a session that is over.
+   * The uid of the session; null without one. If a page gets another uid than
+   * before, it shows the data of a session that is over.
    */
   readonly session: string | null;
   /** The principal of the session; null without one. */
@@ -85,23 +85,24 @@ const ROUNDING = 1;
  * - `data-heading`, `data-warning`, `data-stay` and `data-leave`: the texts of the
  *   warning. `{time}` in the warning becomes the time left, in the language of the
  *   page. `data-last` and `data-dismiss`: the warning and the button if the end
- *   cannot be put off
+ *   cannot be postponed
  * - `data-end-heading`, `data-ended` and `data-again`: the texts of the end
- * - `data-away`, `data-stay-failed` and `data-leave-failed`: what failed
+ * - `data-away`, `data-stay-failed` and `data-leave-failed`: the texts for failures
  *
  * The script dispatches events at the document, whose `detail` is the state:
  * `session-warning`; `session-ended`, before the page is covered, so that the page
- * can save work; and `session-continued`, if the session lasts on after one of
- * these. It needs no answer for that: if the site cannot be reached, it says so,
- * and goes by the deadline that it knows. Another session or principal is the end
- * of this page. After a login or a logout by `fetch`, dispatch
- * `new Event("session-changed")` at the document or the window.
+ * can save work; and `session-continued`, if the session goes on after one of
+ * these. If the site cannot be reached, the script says so, and goes by the last
+ * known deadline. If the browser has another session, or the session another
+ * principal, the script treats that as the end. After a login or a logout by
+ * `fetch`, dispatch `new Event("session-changed")` at the document or the window.
  *
  * A choice in one tab counts for all tabs.
  *
- * Its child `client.js` is the same without a view, for pages with one of their
+ * Its child `client.js` is the same without a view, for pages with a view of their
  * own: a module that exports `subscribe(listener, { lead })`, `look()`, `stay()`
- * and `signOut()`. The guide has its types and examples: `docs/session_clock.md`. Twisted has no such resource.
+ * and `signOut()`. The guide has its types and examples: `docs/session_clock.md`.
+ * Twisted has no such resource.
  *
  * Do not put it behind a {@linkcode SessionGuard} or a {@linkcode LoginGuard},
  * which touch the session at each request.

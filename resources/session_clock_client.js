@@ -2,15 +2,15 @@
  * Watches the session of a page: the state machine of the session's clock. The
  * text of this function runs in browsers, so it cannot use anything outside of it.
  *
- * The state follows from the deadline that is known, not from answers: a page
- * whose server is silent still warns, counts, and ends. Answers correct it.
+ * The state follows from the last known deadline, not from answers: a page whose
+ * server is silent still warns, counts, and ends. Answers correct the deadline.
  *
- * - The time that has passed is the longer one by `performance.now()` and
- *   `Date.now()`. The first stands still while some machines sleep, the second can
- *   be set back. If they disagree, the machine slept or the clock was set: the
- *   server is asked, and has a second to answer before the longer one counts.
- * - Tabs share each answer, and each waits another time before it asks, so that
- *   many tabs ask hardly more than one.
+ * - The elapsed time is the longer one by `performance.now()` and `Date.now()`. The
+ *   first stands still while some machines sleep, and the second can be set back.
+ *   If they disagree, the machine slept or the clock was set. Then the client asks
+ *   the server, which has a second to answer before the longer time is used.
+ * - Tabs share each answer, and each tab waits for a different time before it asks.
+ *   So many tabs ask hardly more often than one.
  *
  * @param {string} url The address of the `SessionClock`.
  */
@@ -19,39 +19,45 @@ export function watchSession(url) {
   const ANSWER_LIMIT = 4000;
   const ASK_EVERY = 5000;
   const WAKE_LIMIT = 1000;
-  // Milliseconds between two looks at the clocks, which send nothing.
+  // Milliseconds between two checks of the clocks, which send nothing.
   const LOOK_VISIBLE = 1000;
   const LOOK_HIDDEN = 30000;
-  // Seconds before the warning at which the server is asked, so that a session that
-  // was prolonged elsewhere shows no warning.
+  // Seconds before the warning at which the server is asked, so that there is no
+  // warning if another page has prolonged the session.
   const ASK_BEFORE = 3;
   // Milliseconds by which the two clocks may disagree.
   const JUMP = 1000;
 
   const leads = new Map();
   const views = new Map();
-  /** How long this tab waits for the answer of another one, in seconds. */
+  /** Seconds that this tab waits for the answer of another tab. */
   const patience = Math.random() * 2;
   let channel;
   let timer;
-  /** Whose session the page counts; undefined before it has one. */
+  /** The session of the page; undefined before the first answer with one. */
   let owner;
   /** The deadline: so many seconds after these times of both clocks. */
   let length = Infinity;
   let since = { steady: 0, wall: 0 };
   let canStay = false;
   let isKnown = false;
-  /** Why the session is over, once the server has said that it is. */
+  /** The reason of the end, once the server has confirmed it. */
   let end;
   let isReachable = true;
   let failed = null;
   let offset = 0;
-  /** Until then the wall clock does not count, since the server is being asked. */
+  /**
+   * The time until which the wall clock is ignored, since the server is being
+   * asked.
+   */
   let wakeUntil = 0;
   let askedAt = -Infinity;
   let asking;
   let isAskedAgain = false;
-  /** Counts stays and sign-outs: an answer to an older question is out of date. */
+  /**
+   * The number of stays and sign-outs: an answer to an older question is out of
+   * date.
+   */
   let acts = 0;
 
   const steady = () => performance.now();
@@ -125,7 +131,7 @@ export function watchSession(url) {
     if (owner === undefined) return silent >= ASK_EVERY;
     const left = secondsLeft();
     if (left > lead() + ASK_BEFORE - patience) return false;
-    // Once more right before the end, which another page may have put off.
+    // Asks once more right before the end, which another page may have postponed.
     return silent >= ASK_EVERY + patience * 1000 ||
       (left < 1 + patience / 2 && silent >= 1500);
   };
@@ -164,8 +170,8 @@ export function watchSession(url) {
     (owner.principal !== null && principal !== owner.principal);
 
   /**
-   * Takes over a state of the session, which is as old as `age` milliseconds;
-   * `cause` is the reason of the end, if it is known.
+   * Takes over a state of the session that is `age` milliseconds old; `cause` is
+   * the reason of the end, if it is known.
    */
   const hear = (state, { age = 0, cause } = {}) => {
     if (end !== undefined) return;
@@ -243,17 +249,17 @@ export function watchSession(url) {
     return state !== undefined;
   };
 
-  /** Prolongs the session; resolves to whether the server has done so. */
+  /** Prolongs the session; resolves to true if the server has done so. */
   const stay = () => act("stay", "POST");
 
-  /** Ends the session; resolves to whether the server has done so. */
+  /** Ends the session; resolves to true if the server has done so. */
   const signOut = () => act("signOut", "DELETE");
 
   const lookIfVisible = () => {
     if (!document.hidden) look();
     schedule();
   };
-  /** The page has logged in or out itself: whatever comes next is its session. */
+  /** The page has logged in or out itself: the next answer is about its session. */
   const restart = () => {
     owner = end = undefined;
     isKnown = false;
@@ -265,7 +271,7 @@ export function watchSession(url) {
     channel = new BroadcastChannel(`session clock ${url}`);
     channel.onmessage = ({ data: { state, at } }) => {
       const age = Date.now() - at;
-      // A page that was frozen gets messages that are long out of date.
+      // A page that was frozen receives old messages.
       if (!(Math.abs(age) < ASK_EVERY)) return;
       askedAt = steady();
       hear(state, { age: Math.max(0, age) });
@@ -306,8 +312,8 @@ export function watchSession(url) {
   };
 
   /**
-   * Calls back with the state, now and at each change, and each second once it is
-   * `lead` seconds from the end; returns a function that takes that back.
+   * Calls back with the state, now, at each change, and each second during the last
+   * `lead` seconds; returns a function that stops that.
    */
   const subscribe = (listener, { lead = 60 } = {}) => {
     const own = (view) => listener(view);

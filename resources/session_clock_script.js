@@ -87,7 +87,7 @@ export function sessionClock(watchSession, tokens) {
 
   let state = { status: "unknown" };
   let isDismissed = false;
-  /** The page is on its way to another one, or waits for the sign-out. */
+  /** Whether the page is about to open another one, or waits for the sign-out. */
   let isLeaving = false;
 
   const show = (words) => {
@@ -166,7 +166,7 @@ export function sessionClock(watchSession, tokens) {
     const { status } = next;
     if (status !== before) {
       isDismissed = false;
-      // The page can save what it has before it is covered.
+      // The page can save its data before it is covered.
       if (isOf(status, "warning", "ended")) announce(`session-${status}`);
       else if (isOf(before, "warning", "ended") && status === "active") {
         announce("session-continued");
@@ -190,7 +190,7 @@ export function sessionClock(watchSession, tokens) {
       isDismissed = true;
       return hide();
     }
-    // A page of the browser's own would take the place of unsaved work.
+    // An error page of the browser would replace unsaved work.
     if (!state.isConfirmed) await clock.look();
     if (state.status === "ended" && state.isReachable) leavePage();
   };
@@ -204,7 +204,8 @@ export function sessionClock(watchSession, tokens) {
     event.preventDefault();
     if (state.status === "warning") first.click();
   };
-  // Browsers close a dialog at the second Escape, whatever the page says.
+  // Browsers close a dialog at the second Escape, even if the page prevents the
+  // first.
   dialog.onclose = () => {
     if (isShown() && !isLeaving && !dialog.open) dialog.showModal();
   };

@@ -37,12 +37,14 @@ const RULES: OptionRules<SessionDevicesOptions> = {
  * A page where users see their sessions in all processes, and sign out of one, or
  * of all others.
  *
- * Put it behind any guard, or anywhere: it shows the sessions of the principal that
- * has logged in, or of the guard's user, and answers 403 to others. The option `describe` of the sessions
- * gives each a text about its device. The page runs no script.
+ * Put it behind a guard, or anywhere in the tree: it shows the sessions of the
+ * principal that has logged in, or of the guard's user, and answers 403 to others.
+ * The option `describe` of the sessions gives each a text about its device. The
+ * page runs no script.
  *
- * A form names a session by its uid, and only sessions of the same principal end,
- * as `"revoked"`; this one by `logOut()`. Posts of other origins are refused.
+ * A form names a session by its uid. Only sessions of the same principal end, as
+ * `"revoked"`; the request's own session ends by `logOut()`. Posts of other origins
+ * are refused.
  *
  * @example Usage
  * ```ts
@@ -103,7 +105,7 @@ export class SessionDevices extends Resource {
     refuseForeignChange(request, []);
     principalOf(request);
     const form = await request.formData();
-    // A login or a logout may have taken the session away meanwhile.
+    // Meanwhile a login or a logout may have ended or replaced the session.
     const principal = principalOf(request);
     const { session, sessions } = request;
     if (form.has("others")) {
@@ -118,7 +120,7 @@ export class SessionDevices extends Resource {
     }
     const own = await sessions.list(principal);
     if (own.some((info) => info.uid === uid)) await sessions.end(String(uid));
-    // A session that is over already is as the user wants it.
+    // If the session is over already, the user has what they asked for.
     return request.redirect(request.url.pathname, 303);
   }
 }

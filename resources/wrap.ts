@@ -11,7 +11,7 @@ import { ENTER } from "../request/internals.ts";
 import { Resource } from "../resource.ts";
 import { giveBackSegment, renderBehind, renderOwn } from "./pass_on.ts";
 
-/** A method of a Wrap: calls its function around a rendering. */
+/** Of a Wrap: calls its function around a rendering. */
 const RUN: unique symbol = Symbol("run");
 
 type Render = () => Rendered | Promise<Rendered>;
@@ -20,9 +20,9 @@ type Around = (
   next: Render,
 ) => Rendered | Promise<Rendered>;
 
-/** What goes around the page of a request, the outermost first. */
+/** The wraps around the page of a request, the outermost first. */
 const wrapsOf = new WeakMap<SiteRequest, Wrap[]>();
-/** Whether there is a Wrap at all: most programs have none, and look nothing up. */
+/** Whether the program has a Wrap: without one, requests need no lookup. */
 let isUsed = false;
 
 /**
@@ -30,12 +30,12 @@ let isUsed = false;
  * headers, timing, logging, caching or maintenance.
  *
  * The function runs once the walk has found the page of a request, absent pages
- * included, and calls `next()` to render it. What it returns is sent. `next()` throws
- * or rejects with the error of the page, and with {@linkcode HttpError} 404 if there is
- * none; error pages themselves are not wrapped. It takes no segment of the path, and
- * children that are put into it are never found. Wraps may be nested. Set `usesSession`
- * to false if the function asks for no session: then pages without one cost a store
- * nothing.
+ * included, and calls `next()` to render it. Its result is sent. `next()` throws or
+ * rejects with the error of the page, and with {@linkcode HttpError} 404 if there
+ * is none; error pages themselves are not wrapped. It takes no segment of the path,
+ * and children that are put into it are never found. Wraps may be nested. Set
+ * `usesSession` to false if the function asks for no session: then pages without
+ * one cost a store nothing.
  *
  * Twisted has no such resource.
  *
@@ -92,7 +92,7 @@ export class Wrap extends Resource {
     isUsed = true;
   }
 
-  /** Returns the wrapped resource; the walk goes on from there. */
+  /** Returns the wrapped resource, from which the walk continues. */
   override getChildWithDefault(_name: string, request: SiteRequest): Resource {
     giveBackSegment(request);
     const others = wrapsOf.get(request);

@@ -26,7 +26,7 @@ class Absent extends Resource {
 
 const ABSENT: Resource = new Absent();
 
-/** Methods that reach no resource: they are for proxies. */
+/** Methods for proxies, which reach no resource. */
 const REFUSED_METHODS: readonly string[] = ["TRACE", "CONNECT"];
 
 /** Walks the tree, renders, and responds; never throws and never rejects. */

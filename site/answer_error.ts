@@ -30,7 +30,7 @@ export interface FailingSite extends RespondingSite {
 /** An answer to an error; undefined leaves it to the next one. */
 type Attempt = () => MaybePromise<Response | undefined>;
 
-/** How an error is answered. */
+/** The way in which an error is answered. */
 interface Failure {
   /** Whether the error is for the client, and is not reported. */
   readonly isExpected: boolean;

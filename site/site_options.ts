@@ -100,7 +100,7 @@ export interface SiteOptions extends SessionsOptions {
   accessLog?: AccessLog;
   /**
    * The meter that counts the sessions, by OpenTelemetry; see `SiteMetrics`. By
-   * default that of the process, where telemetry is on.
+   * default the meter of the process, if telemetry is on.
    *
    * @default {undefined}
    */
@@ -116,14 +116,13 @@ export interface SiteOptions extends SessionsOptions {
   headers?: Readonly<Record<string, string>>;
   /**
    * Called with each error for which a page is sent, before `notFoundPage` and
-   * `serverErrorPage`: an {@linkcode HttpError}, an
-   * {@linkcode UnsupportedMethod}, or what a resource threw by mistake, which is
-   * reported as well.
+   * `serverErrorPage`: an {@linkcode HttpError}, an {@linkcode UnsupportedMethod},
+   * or an unexpected error of a resource, which is reported as well.
    *
-   * Returns the page, or a promise of it; undefined leaves the error to the pages
-   * that the site has otherwise. The status is that of the error, unless the
-   * function sets another or returns a Response. If it throws, that is reported,
-   * and the page is the one that the site has otherwise.
+   * Returns the page, or a promise of it; undefined leaves the error to the site's
+   * other pages. The status is that of the error, unless the function sets another
+   * or returns a Response. If it throws, that is reported, and the error is left to
+   * the site's other pages.
    *
    * @default {undefined}
    */
@@ -213,7 +212,7 @@ export function makeSessions(
   options: SiteOptions,
 ): Sessions {
   const sessions = new Sessions(sessionsOptionsOf(options));
-  // An accessor defined on the object itself would make all of it slow in V8.
+  // An accessor on the object itself would make the whole object slow in V8.
   sessions[OWNER].factoryHolder = site;
   return sessions;
 }

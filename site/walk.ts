@@ -42,13 +42,15 @@ export function walk(
   return resource;
 }
 
-/** Whether the children that were put in a resource are found without its code. */
+/**
+ * Returns whether the children of a resource are found without calling its code.
+ */
 function isPut(resource: Resource): boolean {
   return resource.getChildWithDefault ===
     Resource.prototype.getChildWithDefault;
 }
 
-/** Whether the code of a resource may make children on request. */
+/** Returns whether a resource may make children on request. */
 function mayMake(resource: Resource): boolean {
   return !isPut(resource) ||
     resource.getChild !== Resource.prototype.getChild;

@@ -25,8 +25,8 @@ export interface StoreUnderTest extends AsyncDisposable {
   /** The store. */
   readonly store: SessionStore;
   /**
-   * Resolves when the store's clock shows at least so many milliseconds more:
-   * moves a fake clock, or waits.
+   * Moves a fake clock, or waits, until the store's clock shows at least `ms`
+   * milliseconds more.
    */
   advance(milliseconds: number): MaybePromise<void>;
   /** Opens the store of another node, over the same records. */
@@ -40,7 +40,7 @@ export interface StoreUnderTest extends AsyncDisposable {
    * Locks the record of a session, as a slow transaction of another node does;
    * only for a store whose calls wait for such a lock.
    *
-   * @returns a function that lets the lock go.
+   * @returns a function that releases the lock.
    */
   lock?(uid: string): MaybePromise<() => MaybePromise<void>>;
 }
@@ -57,7 +57,7 @@ export interface ContractContext {
   readonly races: number;
 }
 
-/** Tests by the fact that each is about. */
+/** Tests, each under the fact that it checks. */
 export type ContractTests = Readonly<
   Record<string, (context: ContractContext) => Promise<void>>
 >;
@@ -69,8 +69,8 @@ export const LONG = 3_600_000;
 export const SHORT = 40;
 
 /**
- * The most quarters of that time that a test waits for something: it takes one or
- * two, or a hundred on a machine that is stalled.
+ * The most quarters of that time that a test waits for an event: usually one or
+ * two, a hundred on a busy machine.
  */
 const ROUNDS = 2000;
 
@@ -92,7 +92,7 @@ export const NODE: Claimant = { owner: "node-a", lease: LONG };
 /** Another node. */
 export const OTHER_NODE: Claimant = { owner: "node-b", lease: LONG };
 
-/** Returns a token that does not stop counting. */
+/** Returns a token that does not expire. */
 export function tokenOf(hash: string, generation: number): StoredToken {
   return { hash, generation, until: Infinity };
 }
@@ -154,7 +154,7 @@ export async function keep(
   return present(times, `create() of the new session "${uid}"`);
 }
 
-/** Loads a session that must be there, without a change. */
+/** Loads a session that must exist, without a change. */
 export async function look(
   store: SessionStore,
   uid: string,
@@ -162,7 +162,7 @@ export async function look(
   return present(await store.load(uid, LOOK), `load() of "${uid}"`);
 }
 
-/** Loads a session that must be there as a request with its token does. */
+/** Loads a session that must exist, as a request with its token does. */
 export async function visit(
   store: SessionStore,
   uid: string,
@@ -170,7 +170,7 @@ export async function visit(
   return present(await store.load(uid, VISIT), `load() of "${uid}"`);
 }
 
-/** Commits to a session that must be there. */
+/** Commits to a session that must exist. */
 export async function commit(
   store: SessionStore,
   uid: string,
@@ -181,7 +181,7 @@ export async function commit(
   return present(times, `commit() to "${uid}"`);
 }
 
-/** Ends a session that must be there. */
+/** Ends a session that must exist. */
 export async function end(
   store: SessionStore,
   uid: string,
@@ -204,7 +204,7 @@ export async function claimAll(
   }
 }
 
-/** Lets time pass, and claims until there were so many ends. */
+/** Lets time pass, and claims until it has a number of ends. */
 export async function claimDue(
   { subject, store }: ContractContext,
   count: number,
@@ -263,7 +263,7 @@ export function absent(value: unknown, what: string): void {
   same(value, undefined, what);
 }
 
-/** A store breaks the contract. */
+/** Thrown if a store breaks the contract. */
 export class StoreContractError extends Error {
   /** The name of the class. */
   override readonly name = "StoreContractError";
@@ -274,7 +274,7 @@ function shorten(value: unknown): string {
   return text.length > 200 ? `${text.slice(0, 200)}...` : text;
 }
 
-/** Returns the same text for equal values, whatever the order of their keys. */
+/** Returns the same text for equal values, in any order of their keys. */
 function show(value: unknown): string {
   if (value instanceof Map) {
     return `Map ${show([...value].sort(([a], [b]) => a < b ? -1 : 1))}`;

@@ -27,7 +27,7 @@ import {
   visit,
 } from "./contract_checks.ts";
 
-/** One change of each kind that a refusal must leave out. */
+/** One change of each kind, which a refused commit must not make. */
 const CHANGES: Readonly<Record<string, SessionChanges>> = {
   "a value": { values: new Map([["key", "ours"]]) },
   "a deleted value": { values: new Map([["kept", undefined]]) },

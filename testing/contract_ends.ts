@@ -148,7 +148,7 @@ export const END_TESTS: ContractTests = {
       now: session.now,
       authenticatedAt: made.now - 1000,
     };
-    // A store may answer what a loaded session has too.
+    // A store may add the facts that a loaded session has.
     const touchedBefore = 0;
     same(
       { ...session, touchedBefore },

@@ -22,7 +22,7 @@ import {
   visit,
 } from "./contract_checks.ts";
 
-/** Loads as the first request with the later token does. */
+/** Loads a session as the first request with the later token does. */
 const LATER_VISIT = { ...VISIT, tokenHash: LATER_HASH };
 
 /** A session that was renewed; no request has brought the later token yet. */

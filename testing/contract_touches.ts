@@ -1,5 +1,5 @@
 /**
- * The tests of touches by `commit()`, and of touches that it takes back.
+ * The tests of touches by `commit()`, and of touches that it undoes.
  *
  * @module
  */

@@ -75,7 +75,10 @@ export class CookieJar {
   }
 }
 
-/** Reads a `Set-Cookie` header; returns undefined if a browser would reject it. */
+/**
+ * Reads a `Set-Cookie` header; returns undefined if a browser would reject the
+ * cookie.
+ */
 function readCookie(
   line: string,
   url: URL,

@@ -42,7 +42,7 @@ export { STORE_CONTRACT, StoreContractError, type StoreUnderTest };
 /** Options of {@linkcode testStoreContract}. */
 export interface StoreContractOptions {
   /**
-   * Stands before the name of each test, with a colon.
+   * The text before the name of each test; a colon follows it.
    *
    * @default {undefined}
    */
@@ -94,8 +94,7 @@ const RULES: OptionRules<StoreContractOptions> = {
  *
  * Each test makes a store of its own, and disposes of it. None waits longer than
  * some tenths of a second. A store whose time cannot be faked waits for real, and
- * has to answer within 300 ms. A store that can leave touches out, to save writing,
- * is tested writing all.
+ * has to answer within 300 ms. Test a store with its `touchThrottle` at 0.
  *
  * @param makeStore Makes an empty store; called for each test.
  * @param options See each option.

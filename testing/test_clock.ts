@@ -117,11 +117,11 @@ export class TestClock implements Clock {
 
   /**
    * Moves the clock, and calls the timers on the way, each at its own time, in
-   * order, including timers that are set meanwhile. Waits before the first timer and
-   * after each until everything has run that can run without time, however long the
-   * chains of promises are. Files, sockets and `crypto.subtle` take real time.
+   * order, including timers that are set meanwhile. Before the first timer and
+   * after each one, waits until all promises that need no time have settled. Files,
+   * sockets and `crypto.subtle` take real time.
    *
-   * Calls at the same time add up: each begins when the one before is done.
+   * Concurrent calls add up: each begins when the one before is done.
    *
    * @param seconds How far; 0 calls the timers that are due now. Fractions count.
    * @throws {RangeError} If it is negative or not a finite number.
@@ -139,7 +139,7 @@ export class TestClock implements Clock {
     const done = this.#advancing.then(() =>
       this.#advance(toMilliseconds(seconds))
     );
-    // The error is that of its own call.
+    // Each call reports its own error.
     this.#advancing = done.catch(() => {});
     await done;
   }
@@ -180,14 +180,14 @@ function toMilliseconds(seconds: number): number {
   return Math.round(seconds * 1000);
 }
 
-/** Waits until everything has run that can run without time. */
+/** Waits until all promises that need no time have settled. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < TURNS; turn++) {
     await new Promise<void>((resolve) => nextTurn(resolve));
   }
 }
 
-/** Calls back in the next turn of the event loop; FakeTime does not hold it up. */
+/** Calls back in the next turn of the event loop, also under FakeTime. */
 function nextTurn(callback: () => void): void {
   const { setImmediate } = globalThis as {
     setImmediate?: (callback: () => void) => void;

@@ -13,12 +13,12 @@ export class TestProcess implements Clock {
     this.#clock = clock;
   }
 
-  /** Whether the process has died: it neither calls nor is called any more. */
+  /** Whether the process has died. Then it makes no calls and gets none. */
   get hasDied(): boolean {
     return this.#hasDied;
   }
 
-  /** Returns the time, after the death too. */
+  /** Returns the time, also after the death. */
   now(): number {
     return this.#clock.now();
   }
@@ -49,7 +49,7 @@ export class TestProcess implements Clock {
     this.#clock.clearTimeout(id);
   }
 
-  /** Returns the store as the process sees it: cut off once the process has died. */
+  /** Returns the store for the process; it is cut off once the process has died. */
   connect(store: SessionStore): SessionStore {
     return new Proxy(store, {
       get: (store, name) => {

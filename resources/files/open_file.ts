@@ -8,12 +8,12 @@ import type { FileTree, FoundFile } from "./file_tree.ts";
  */
 const CHUNK_SIZE = 64 * 1024;
 
-/** Times that a file is opened that is replaced each time meanwhile. */
+/** The most times that a file is opened again because it was replaced meanwhile. */
 const MAX_TRIES = 100;
 
 /**
- * A file that is open, with what the system says of the open file: another file of
- * the same name changes neither.
+ * An open file, with the system's facts about it. Another file of the same name
+ * changes neither.
  */
 export class OpenFile implements Disposable {
   readonly path: string;
@@ -39,7 +39,7 @@ export class OpenFile implements Disposable {
     }
   }
 
-  /** Closes the file; once is enough, but more often does nothing. */
+  /** Closes the file; a second call does nothing. */
   [Symbol.dispose](): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -74,7 +74,8 @@ export class OpenFile implements Disposable {
 /**
  * Opens a file of a tree. If the file is replaced meanwhile, the new one is opened.
  *
- * @returns undefined if it is gone, or what replaced it is not a file of the tree.
+ * @returns undefined if the file is gone, or was replaced by something that is not
+ * a file of the tree.
  * @throws {Deno.errors.PermissionDenied} If it may not be read.
  */
 export async function openFile(
@@ -105,9 +106,9 @@ export async function openFile(
 /**
  * Returns pieces of a file as a body, which closes the file at its end.
  *
- * Few bytes are read now, and closed at once: a file that is too short is an error
- * page then, and costs no stream. More are a stream that reads on demand, and closes
- * the file when it is cancelled too.
+ * Few bytes are read at once, without a stream: then a file that is too short leads
+ * to an error page. More bytes become a stream that reads on demand, and that
+ * closes the file also when it is cancelled.
  */
 export async function bodyOf(
   file: OpenFile,

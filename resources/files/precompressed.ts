@@ -58,7 +58,7 @@ function preferredOf(
   return found && [encoding, found];
 }
 
-/** Finds the copies of a file. Ignores one older than the file, which is stale. */
+/** Finds the copies of a file. Ignores a copy that is older than the file. */
 async function findCopies(
   tree: FileTree,
   { path, info }: FoundFile,

@@ -39,7 +39,7 @@ export function sendRepresentation(
   body: Representation,
 ): MaybePromise<Rendered> {
   const { etag, modified, size, type } = body;
-  // Conditions are about a page that succeeded, and clients have no copy of an error.
+  // Conditions apply to a successful page: clients keep no copy of an error page.
   const isConditional = request[HAS_SUCCEEDED];
   const isTagCurrent = etag !== undefined && request.setETag(etag);
   const isDateCurrent = modified !== undefined &&
@@ -100,8 +100,8 @@ function rangesOf(
 /**
  * Returns whether a date names this version of the body, and no other.
  *
- * A date that was sent within the second of the change names none, since the body may
- * have changed again in that second (RFC 9110, section 8.8.2.2).
+ * A date within the second of the change does not name one version, since the body
+ * may have changed again in that second (RFC 9110, section 8.8.2.2).
  */
 function isDateOf(
   request: SiteRequest,
@@ -116,7 +116,10 @@ function shownDate(request: SiteRequest): number {
   return Date.parse(request.responseHeaders.get("last-modified") ?? "");
 }
 
-/** Returns the end of the second of the last change; NaN if that is unknown. */
+/**
+ * Returns the end of the second in which the body changed last; NaN if that is
+ * unknown.
+ */
 function changeDate({ modified }: Representation): number {
   return Math.ceil((modified?.getTime() ?? NaN) / 1000) * 1000;
 }

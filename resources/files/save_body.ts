@@ -9,8 +9,8 @@ import type { SiteRequest } from "../../request.ts";
  * saved as a form; send a file alone, by `fetch(url, { method: "PUT", body: file })`.
  *
  * @param request The request, whose body no code has read yet.
- * @param path The path of the file, or its `file:` URL. Choose the name yourself: one
- * that a client chose could lead elsewhere, or replace another file.
+ * @param path The path of the file, or its `file:` URL. Choose the name yourself: a
+ * name that a client chose could lead out of the folder, or replace another file.
  * @returns the number of bytes.
  * @throws {HttpError} Rejects with 413 if the body is too long, with 400 if it breaks
  * off.

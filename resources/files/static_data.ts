@@ -17,8 +17,8 @@ import { Resource } from "../../resource.ts";
  *
  * It serves GET and HEAD, with ranges, and with a strong `ETag` of the content, by
  * which a browser reuses its copy. Browsers may not guess another type:
- * `X-Content-Type-Options` is `nosniff`, unless it is set. From Twisted's `twisted.web.static.Data`, which
- * has neither.
+ * `X-Content-Type-Options` is `nosniff`, unless it is set. From Twisted's
+ * `twisted.web.static.Data`, which has neither ranges nor tags.
  *
  * @example Usage
  * ```ts
@@ -38,7 +38,7 @@ import { Resource } from "../../resource.ts";
  * ```
  */
 export class StaticData extends Resource {
-  /** False: the session is not asked for. */
+  /** False: the resource does not use the session. */
   override usesSession: boolean = false;
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #type: string;

@@ -38,8 +38,8 @@ import { forbidden, notFound } from "../pages.ts";
  * child that was put with `putChild` takes precedence over a file of that name.
  *
  * A file is opened once for a request, and read as fast as the client receives it.
- * If it is replaced or grows meanwhile, the client gets what was opened. If it is cut
- * short, the response breaks off, and the error is reported.
+ * If it is replaced or grows meanwhile, the client gets the file as it was opened.
+ * If it is cut short, the response breaks, and the error is reported.
  *
  * The entity tag consists of the size and the time of the last change. So a file
  * that replaces another of the same size must have a new time.
@@ -58,7 +58,7 @@ import { forbidden, notFound } from "../pages.ts";
  * ```
  */
 export class StaticFile extends Resource {
-  /** False: the session is not asked for. */
+  /** False: the resource does not use the session. */
   override usesSession: boolean = false;
   readonly #tree: FileTree;
   readonly #options: Readonly<StaticFileOptions>;
@@ -169,7 +169,9 @@ export class StaticFile extends Resource {
     });
   }
 
-  /** @throws {HttpError} 404 if the file is gone by now, 403 if it may not be read. */
+  /**
+   * @throws {HttpError} 404 if the file is gone, 403 if it may not be read.
+   */
   async #open(
     found: FoundFile,
     { headers }: SiteRequest,

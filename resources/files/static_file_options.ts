@@ -8,7 +8,7 @@ import {
 import { isHeaderValue } from "../../http/headers.ts";
 import { isPlainName } from "./file_tree.ts";
 
-/** How a {@linkcode StaticFile} serves; every option may be left out. */
+/** The options of a {@linkcode StaticFile}; each may be left out. */
 export interface StaticFileOptions {
   /**
    * Names of the file that is served for its folder. The first that exists is
@@ -32,9 +32,9 @@ export interface StaticFileOptions {
    */
   defaultExtensions?: readonly string[];
   /**
-   * Whether a client that accepts it gets the compressed copy beside a file:
-   * `page.html.br`, `page.html.zst` or `page.html.gz`, in this order. A copy that is older than the file is
-   * ignored. Requests for ranges get those of the file.
+   * Whether clients get the compressed copy beside a file, if they accept it:
+   * `page.html.br`, `page.html.zst` or `page.html.gz`, in this order. A copy that
+   * is older than the file is ignored. Requests for ranges get those of the file.
    *
    * @default {true}
    */

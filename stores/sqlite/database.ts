@@ -84,7 +84,7 @@ export class SqliteDatabase implements Disposable {
     });
     try {
       this.try("open the store", () => {
-        // Nothing is written before: the file may belong to another program. One
+        // No write comes before: the file may belong to another program. It is one
         // transaction, since another process may be making the tables.
         this.#connection.prepare("BEGIN").run();
         this.#checkOwner(migrations.length);
