@@ -3,7 +3,7 @@
  * fail, and checks the promises of the design after each step.
  *
  *     deno task simulate [--seeds=N] [--mode=calm|crash|loss|slow|clock|all]
- *                        [--store=memory|sqlite|redis] [--seed=S]
+ *                        [--store=memory|sqlite|redis|postgres] [--seed=S]
  *
  * Each seed is a world of its own: processes that crash, freeze, sleep and close,
  * a network that loses, delays and repeats messages, clocks that are set, browsers
@@ -197,5 +197,6 @@ function kindsOf(failures: readonly Failure[]): string[] {
 
 if (import.meta.main) {
   const failed = await main();
-  if (failed > 0) Deno.exit(1);
+  // PGlite keeps a timer.
+  Deno.exit(failed > 0 ? 1 : 0);
 }

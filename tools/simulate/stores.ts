@@ -1,7 +1,7 @@
 import type { SessionStore, StoredSession } from "../../stores/store.ts";
 
 /** The stores that can be simulated. */
-export const STORE_KINDS = ["memory", "sqlite", "redis"] as const;
+export const STORE_KINDS = ["memory", "sqlite", "redis", "postgres"] as const;
 
 /** One of {@linkcode STORE_KINDS}. */
 export type StoreKind = typeof STORE_KINDS[number];
@@ -48,6 +48,8 @@ export async function storeMaker(kind: StoreKind): Promise<StoreMaker> {
       return new (await import("./stores/sqlite.ts")).SqliteMaker();
     case "redis":
       return await (await import("./stores/redis.ts")).redisMaker();
+    case "postgres":
+      return await (await import("./stores/postgres.ts")).postgresMaker();
     default:
       throw new RangeError(`Cannot simulate the store "${kind}"`);
   }
