@@ -6,7 +6,7 @@
 // prints the address, the time, the request and the status. (Deno may warn once
 // about its own request.signal, which does no harm.)
 //
-// A stream takes the lines too: (await Deno.open("access.log", { append: true,
+// The log may also be a stream: (await Deno.open("access.log", { append: true,
 // create: true })).writable, with --allow-write=access.log.
 
 import { Resource, Site } from "../mod.ts";

@@ -1,9 +1,10 @@
-// Asynchronous answers: a page, or a child, that has to be waited for.
+// Asynchronous answers: a page, or a child, that takes a while.
 //
 //   deno run --allow-net examples/asynchronous_answer.ts
 //
-// Visit http://localhost:8080/green: the kettle takes five seconds. Others are
-// answered meanwhile: http://localhost:8080/coffee in one second, by a 404.
+// Visit http://localhost:8080/green: the kettle takes five seconds. Meanwhile the
+// site answers other requests: http://localhost:8080/coffee in one second, by a
+// 404.
 
 import { Resource, Site } from "../mod.ts";
 import { page } from "./page.ts";

@@ -1,10 +1,10 @@
-// Sockets: a chat that you are thrown out of when you fall silent.
+// Sockets: a chat that closes your socket when you fall silent.
 //
 //   deno run --allow-net examples/chat_socket.ts
 //
-// Visit http://localhost:8080/ in two browsers and talk: what you say keeps your
-// session, what you hear does not. After half a minute of silence your socket
-// is closed, with the reason.
+// Visit http://localhost:8080/ in two browsers and talk: messages that you send
+// keep your session, messages that you receive do not. After half a minute of
+// silence your socket is closed, with the reason.
 
 import { Resource, Site, type SiteRequest } from "../mod.ts";
 import { page } from "./page.ts";

@@ -3,7 +3,7 @@
 //   deno run --allow-net --allow-read examples/clock_preact.ts
 //
 // Visit http://localhost:8080/ and wait for ten seconds: the bar counts down from
-// 20. In React and its kin the hook is the same.
+// 20. The hook is the same in React.
 
 import { Resource, SessionClock, Site, type SiteRequest } from "../mod.ts";
 import { StaticData } from "../resources/static.ts";

@@ -1,4 +1,4 @@
-// Dynamic content: a page that is made when it is asked for.
+// Dynamic content: a page that is made on request.
 //
 //   deno run --allow-net examples/dynamic_content.ts
 //

@@ -1,4 +1,4 @@
-// Dynamic dispatch: children that are made when they are asked for.
+// Dynamic dispatch: children that are made on request.
 //
 //   deno run --allow-net examples/dynamic_dispatch.ts
 //

@@ -3,7 +3,7 @@
 //   deno run --allow-net examples/error_handling.ts
 //
 // Visit http://localhost:8080/staff, which you may not see, and
-// http://localhost:8080/coffee, which is not there. http://localhost:8080/broken
+// http://localhost:8080/coffee, which does not exist. http://localhost:8080/broken
 // fails: the visitor sees an apology, and the terminal shows the error.
 
 import { forbidden, notFound, Resource, Site } from "../mod.ts";

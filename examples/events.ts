@@ -2,10 +2,10 @@
 //
 //   deno run --allow-net examples/events.ts
 //
-// Visit http://localhost:8080/ and watch: the counter is pushed to you, which is
-// no visit, so that the session ends after ten seconds and the page says so.
-// Reload it, in another tab too, and it lasts ten seconds more. Where a store
-// keeps the sessions, restart the program: the page goes on counting by itself.
+// Visit http://localhost:8080/ and watch the counter. Events do not prolong the
+// session: it ends after ten seconds, and the page says so. Reload the page, in
+// another tab too, and the session lasts ten seconds more. With a store you could
+// restart the program, and the page would go on counting.
 
 import { Resource, Site, type SiteRequest } from "../mod.ts";
 import { page } from "./page.ts";

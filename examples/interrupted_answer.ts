@@ -3,9 +3,9 @@
 //   deno run --allow-net examples/interrupted_answer.ts
 //
 // Visit http://localhost:8080/ and wait for five seconds: the terminal says that
-// the page was sent. Visit it again and press Stop before: the terminal says
-// that you have left, and the timer is cleared. (Deno may warn once of its own
-// request.signal, which does no harm.)
+// the page was sent. Visit it again, and press Stop before the page comes: the
+// terminal says that you have left, and the timer is cleared. (Deno may warn once
+// of its own request.signal, which does no harm.)
 
 import { Resource, Site, type SiteRequest } from "../mod.ts";
 import { page } from "./page.ts";

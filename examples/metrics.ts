@@ -8,10 +8,10 @@
 //   OTEL_DENO=true OTEL_EXPORTER_OTLP_PROTOCOL=console \
 //     deno run --allow-net examples/metrics.ts
 //
-// Deno then prints each request as a span, named "GET /shop/:name" by the way
-// that it took down the tree, and once a minute the instruments: session.active,
-// session.made, session.ended, session.duration and session.end.lateness. Without
-// the second variable they go to a collector at http://localhost:4318.
+// Deno then prints each request as a span, named "GET /shop/:name" by its route in
+// the tree, and once a minute the instruments: session.active, session.made,
+// session.ended, session.duration and session.end.lateness. Without the second
+// variable they go to a collector at http://localhost:4318.
 
 import { Resource, Session, Site, type SiteRequest } from "../mod.ts";
 import { PrometheusMetrics } from "../metrics/mod.ts";

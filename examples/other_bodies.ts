@@ -5,9 +5,9 @@
 //   curl --json '[1, 2, 3]' http://localhost:8080/json
 //   curl --upload-file README.md http://localhost:8080/bytes
 //
-// The first is answered with the sum, or with 400 if it is no JSON, the second
-// with the length. http://localhost:8080/file takes a file. A body of more than
-// a million bytes is a 413.
+// The first is answered with the sum, or with 400 if it is not JSON; the second
+// with the length. http://localhost:8080/file takes a file. A body of more than a
+// million bytes is a 413.
 
 import { escape } from "@std/html";
 import { HttpError, Resource, Site, type SiteRequest } from "../mod.ts";

@@ -3,9 +3,9 @@
 //   deno run --allow-net --allow-read=examples examples/scripts.ts
 //
 // Visit http://localhost:8080/clock: that is what
-// examples/scripts/clock.resource.ts exports. http://localhost:8080/greeting/Ada
-// is another. Change one and reload: it is loaded anew. Put one beside them, and
-// it is there.
+// examples/scripts/clock.resource.ts exports. http://localhost:8080/greeting/Ada is
+// another script. Change one and reload: it is loaded again. A new script beside
+// them is served too.
 
 import { Site } from "../mod.ts";
 import { ScriptDirectory } from "../resources/static.ts";

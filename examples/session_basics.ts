@@ -3,7 +3,7 @@
 //   deno run --allow-net examples/session_basics.ts
 //
 // Visit http://localhost:8080/ and reload it: the uid stays the same. Another
-// browser, or a private window, sees another. Visit
+// browser, or a private window, has another uid. Visit
 // http://localhost:8080/expire, and then the first page again: a new uid.
 
 import { Resource, Site, type SiteRequest } from "../mod.ts";

@@ -1,4 +1,4 @@
-// Things kept in a session: each visitor has a counter.
+// Values of a session: each visitor has a counter.
 //
 //   deno run --allow-net examples/session_store.ts
 //

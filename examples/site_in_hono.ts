@@ -2,10 +2,10 @@
 //
 //   deno run --allow-net examples/site_in_hono.ts
 //
-// Visit http://localhost:8080/legacy/visits a few times. mount() takes /legacy
-// off the path, so the tree begins below it. http://localhost:8080/whole/visits
-// is the same page: a route hands the path over whole, so the tree has a child
-// named "whole".
+// Visit http://localhost:8080/legacy/visits a few times. mount() removes /legacy
+// from the path, so the tree begins below it. http://localhost:8080/whole/visits is
+// the same page: a route passes the whole path, so the tree has a child named
+// "whole".
 
 import { Hono } from "hono";
 import { Resource, Site, type SiteRequest } from "../mod.ts";

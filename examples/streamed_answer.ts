@@ -2,8 +2,8 @@
 //
 //   deno run --allow-net examples/streamed_answer.ts
 //
-// Visit http://localhost:8080/ and watch the clock, or see what it is made of:
-// curl --no-buffer http://localhost:8080/events. Ctrl-C ends the streams too.
+// Visit http://localhost:8080/ and watch the clock, or see its events: curl
+// --no-buffer http://localhost:8080/events. Ctrl-C ends the streams too.
 
 import { Resource, Site, type SiteRequest } from "../mod.ts";
 import { page } from "./page.ts";
