@@ -9,7 +9,11 @@
  */
 
 import { Resource, Site, type SiteRequest } from "@curfew/web";
-import { Sessions } from "@curfew/web/sessions";
+import { curfew as curfewOfH3 } from "@curfew/web/h3";
+import { curfew as curfewOfHono } from "@curfew/web/hono";
+import { Sessions, type Visit } from "@curfew/web/sessions";
+import { H3 } from "h3";
+import { Hono } from "hono";
 import "./session_tests.ts";
 import "./login_tests.ts";
 import "./tree_tests.ts";
@@ -37,6 +41,20 @@ sessions.notifyOnSessionEnd(({ uid, reason }) =>
   void ended.push(`${uid} ${reason}`)
 );
 
+const hono = new Hono<{ Variables: { visit: Visit } }>();
+hono.use(curfewOfHono(sessions));
+hono.get(
+  "/hono",
+  (c) => c.json({ uid: c.var.visit.getSession().uid, ended }),
+);
+
+const h3 = new H3();
+h3.use(curfewOfH3(sessions));
+h3.get("/h3", (event) => {
+  const visit = event.context.visit as Visit;
+  return { uid: visit.getSession().uid, ended };
+});
+
 export default {
   async fetch(request: Request): Promise<Response> {
     const { pathname } = new URL(request.url);
@@ -47,6 +65,8 @@ export default {
         (visit) => Response.json({ uid: visit.getSession().uid, ended }),
       );
     }
+    if (pathname === "/hono") return hono.fetch(request);
+    if (pathname === "/h3") return h3.fetch(request);
     const lines: string[] = [];
     await runAll((line) => lines.push(line));
     return new Response(lines.join("\n"));

@@ -17,7 +17,7 @@ const worker = new Miniflare({
 });
 let failed = 0;
 try {
-  for (const path of ["/tree", "/alone"]) {
+  for (const path of ["/tree", "/alone", "/hono", "/h3"]) {
     const name =
       `${path}: a session ends at the next request after its deadline`;
     const first = await ask(path);
