@@ -153,7 +153,7 @@ export class ClaimedEnds {
       return false;
     }
     this.#counts.claimed++;
-    this.#deliveries.set(uid, {
+    const delivery: Delivery = {
       claim,
       leasedAt,
       acceptedAt: this.#clock.now(),
@@ -165,8 +165,9 @@ export class ClaimedEnds {
       calls: [],
       tries: 0,
       isDone: Promise.withResolvers<void>(),
-    });
-    this.#leases.begin();
+    };
+    this.#deliveries.set(uid, delivery);
+    this.#leases.begin(delivery);
     return true;
   }
 

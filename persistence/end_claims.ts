@@ -182,7 +182,11 @@ export class EndClaims {
 
   /** Requests the check of a session whose deadline has passed here. */
   requestCheck(session: Session): void {
-    if (this.#isStopped) return;
+    if (this.#isStopped) {
+      // Other processes check it; here its deadline would pass again and again.
+      this.checks.hide(session);
+      return this.#parts.writer.detach(session);
+    }
     this.checks.request(session);
     // While the circuit is open, only the loop calls the store.
     if (!this.#parts.breaker.isOpen) this.#loop.wake();

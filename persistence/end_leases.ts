@@ -7,6 +7,12 @@ import type { StoreBreaker } from "./store_breaker.ts";
 const RENEW_AFTER = 1 / 3;
 
 /**
+ * The part of a lease after which a failed renewal is repeated. A call may take
+ * most of a short lease to fail.
+ */
+const REPEAT_AFTER = 1 / 12;
+
+/**
  * The part of a lease that must be left when a callback is called, since the
  * callback may block for that long. A lease that is renewed on time always has more
  * left.
@@ -48,9 +54,10 @@ export class EndLeases<T extends LeasedEnd> {
     this.#parts = parts;
   }
 
-  /** Renews all leases from time to time. */
-  begin(): void {
-    this.#timer ??= this.#clock.setTimeout(this.#renew, this.#renewEvery);
+  /** Renews all leases from time to time, and that of an end whose claim was late. */
+  begin(end: T): void {
+    if (this.#ageOf(end) > RENEW_AFTER) this.#renewLease(end);
+    this.#renewIn(RENEW_AFTER);
   }
 
   /** Stops renewing. */
@@ -61,8 +68,7 @@ export class EndLeases<T extends LeasedEnd> {
 
   /** Returns whether at least half of the lease of an end is left. */
   isSure(end: T): boolean {
-    const age = monotonic(this.#clock) - end.leasedAt;
-    return age <= this.#parts.lease * (1 - LEFT_AT_CALL);
+    return this.#ageOf(end) <= 1 - LEFT_AT_CALL;
   }
 
   /** Renews the leases that have less than half left. */
@@ -95,19 +101,29 @@ export class EndLeases<T extends LeasedEnd> {
     return this.#tend(() => act(fence));
   }
 
-  get #renewEvery(): number {
-    return this.#parts.lease * RENEW_AFTER;
+  /** Returns the part of a lease that is over. */
+  #ageOf({ leasedAt }: T): number {
+    return (monotonic(this.#clock) - leasedAt) / this.#parts.lease;
   }
 
   readonly #renew = (): void => {
     this.#timer = undefined;
-    for (const end of this.#parts.ends.values()) {
+    const { ends, breaker } = this.#parts;
+    if (breaker.isOpen) return this.#renewIn(REPEAT_AFTER);
+    for (const end of ends.values()) {
       this.#renewLease(end);
     }
-    if (this.#parts.ends.size > 0) {
-      this.#timer = this.#clock.setTimeout(this.#renew, this.#renewEvery);
-    }
+    this.#renewIn(RENEW_AFTER);
   };
+
+  /** Renews all leases after a part of a lease, unless that is due already. */
+  #renewIn(part: number): void {
+    if (this.#parts.ends.size === 0) return;
+    this.#timer ??= this.#clock.setTimeout(
+      this.#renew,
+      this.#parts.lease * part,
+    );
+  }
 
   #renewLease(end: T): void {
     if (end.renewal !== undefined) return;
@@ -122,6 +138,10 @@ export class EndLeases<T extends LeasedEnd> {
         if (isMine) end.leasedAt = askedAt;
         else this.#parts.onLost(end);
       },
+      () => {
+        this.rest();
+        this.#renewIn(REPEAT_AFTER);
+      },
     );
     if (!isPromiseLike(renewing)) return;
     end.renewal = Promise.resolve(renewing).then(() => {
@@ -129,17 +149,18 @@ export class EndLeases<T extends LeasedEnd> {
     });
   }
 
-  /** Calls the store. If that fails, the lease runs out. */
+  /** Calls the store. If that fails, the lease runs out unless it is renewed. */
   #tend(
     act: () => MaybePromise<boolean>,
     handle: (answer: boolean) => void = () => {},
+    failed: () => void = () => {},
   ): MaybePromise<void> {
     try {
       const answer = this.#parts.breaker.call(act);
       if (!isPromiseLike(answer)) return handle(answer);
-      return Promise.resolve(answer).then(handle, () => {});
+      return Promise.resolve(answer).then(handle, failed);
     } catch {
-      // The lease runs out, and another process delivers the end.
+      failed();
     }
   }
 }

@@ -45,9 +45,7 @@ export function takeChanges(
   return undefined;
 }
 
-/**
- * Puts changes back that a creation could not write; newer changes take precedence.
- */
+/** Puts changes back that are written later; newer changes take precedence. */
 export function putBack(state: StoredState, changes: SessionChanges): void {
   if (changes.sessionTimeout !== undefined) state.sessionTimeout = NaN;
   if (changes.absoluteTimeout !== undefined) state.absoluteTimeout = NaN;

@@ -14,9 +14,7 @@ import {
   callbackChangesOf,
   idsAfter,
   joinCallbacks,
-  remainingCallbacks,
 } from "./callback_changes.ts";
-import { callHere } from "./end_calls.ts";
 import { describeChanges, withoutTouches } from "./pending_changes.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import { type StoreBreaker, StoreUnavailableError } from "./store_breaker.ts";
@@ -103,6 +101,9 @@ export class RecordCalls {
           }
           state.callbackIds = idsAfter(state.callbackIds, changes);
         }
+        // Another process has touched the session in the same millisecond.
+        const isRefused = changes.takenBack?.touchedAt === times.touchedAt;
+        if (isRefused) state.keepTouch(times);
         this.written(session, state, times, sentAt);
         return times;
       },
@@ -149,12 +150,18 @@ export class RecordCalls {
     if (times.now < times.deadline) this.#parts.onAlive(session);
   }
 
-  /** Reports lost changes, and counts them as dropped. */
+  /**
+   * Reports lost changes, and counts them as dropped. Those of principal and tokens
+   * are known by their request.
+   */
   reportLost(session: Session, changes: SessionChanges, why: string): void {
     const names = describeChanges(changes);
     if (names === undefined) return;
+    const { access: _, ...others } = changes;
     const state = this.#parts.loader.stateOf(session);
-    if (state !== undefined) state.drops++;
+    if (state !== undefined && describeChanges(others) !== undefined) {
+      state.drops++;
+    }
     session.site.reportError(
       new Error(`Cannot keep ${names} of session "${session.uid}": ${why}`),
       { session },
@@ -213,21 +220,24 @@ export class RecordCalls {
     };
     if (Object.keys(changes).length === 0) return;
     state.callbacks = undefined;
-    const failed = (error: unknown): never => {
+    const keep = () => {
       state.callbacks = joinCallbacks(own, state.callbacks ?? {});
+    };
+    const failed = (error: unknown): never => {
+      keep();
       throw error;
     };
     return this.call(session, state, {
       ask: () => this.#parts.store.commit(session.uid, changes),
       done: (times) => {
         if (hasValues) state.values = undefined;
-        if (times !== undefined) return;
-        // The session has ended in another process, which may have called the
-        // callbacks of a write whose outcome is unknown.
-        if (state.areCallbacksUnsure) {
-          this.reportLost(session, own, "it has ended");
-        } else callHere(session, remainingCallbacks(own));
-        this.reportLost(session, unsure, "it has ended");
+        // The session has ended in another process, or vanished. The claim decides.
+        if (times === undefined) return keep();
+        const { unsure } = state;
+        if (unsure === undefined) return;
+        const { addedCallbacks: _, removedCallbacks: __, ...others } =
+          unsure.changes;
+        state.unsure = { ...unsure, changes: others };
       },
       failed,
     });

@@ -7,38 +7,35 @@ import { ageOf, putBack, takeChanges } from "./pending_changes.ts";
 import { idsAfter, remainingCallbacks } from "./callback_changes.ts";
 import type { RecordCalls } from "./record_calls.ts";
 import type { StoredState } from "./stored_state.ts";
-import type { UnsureWrites } from "./unsure_writes.ts";
 
 /** Creates the records of new sessions. */
 export class RecordCreation {
   readonly #registry: SessionRegistry;
   readonly #store: SessionStore;
   readonly #calls: RecordCalls;
-  readonly #unsure: UnsureWrites;
 
   constructor(
     registry: SessionRegistry,
-    { store, calls, unsure }: {
+    { store, calls }: {
       readonly store: SessionStore;
       readonly calls: RecordCalls;
-      readonly unsure: UnsureWrites;
     },
   ) {
     this.#registry = registry;
     this.#store = store;
     this.#calls = calls;
-    this.#unsure = unsure;
   }
 
   /**
    * Creates the record of a session.
    *
-   * @param saveLater Writes later changes if the record existed already.
+   * @param save Writes the changes if the record existed already. The state of the
+   * record is unknown then.
    */
   create(
     session: Session,
     state: StoredState,
-    saveLater: () => MaybePromise<void>,
+    save: () => MaybePromise<void>,
   ): MaybePromise<void> {
     const now = this.#registry.clock.now();
     const changes = takeChanges(session, state, this.#registry.renewalGrace) ??
@@ -58,10 +55,7 @@ export class RecordCreation {
       if (changes.addedCallbacks !== undefined) state.areCallbacksUnsure = true;
       putBack(state, changes);
       state.unsure = { changes: {}, operations: [], version: -1 };
-      return proceed(
-        this.#unsure.settle(session, state),
-        saveLater,
-      );
+      return save();
     };
     const created = (times: SessionTimes | undefined): MaybePromise<void> => {
       state.sent = undefined;
@@ -70,6 +64,7 @@ export class RecordCreation {
         state.isCreated = true;
         state.setVersion(times.version, this.#registry.clock.now());
         state.access = { ...access, tokens };
+        state.noteRead(times, now);
         state.callbackIds = idsAfter(new Set(), changes);
         return this.#calls.written(session, state, times, now);
       }

@@ -133,6 +133,7 @@ export class RecordLoader {
     for (const one of record.callbacks) state.knownCallbacks.set(one.id, one);
     state.isStale = false;
     state.access = accessOf(record, sentAt - record.now);
+    state.noteRead(record, sentAt);
     if (isFirst) return;
     this.#refreshValues(session, state, record);
     session[RESTORE]({ isSecure: record.isSecure });

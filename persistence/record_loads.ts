@@ -88,9 +88,13 @@ export class RecordLoads {
     const { sessions, clock } = this.#registry;
     const opened = lookups.filter(({ uid, key }) => {
       const session = sessions.get(uid);
-      const token = session?.[FIND_TOKEN](key);
+      // The store may have no record of it any more.
+      if (session === undefined || this.#registry.isUnderCheck(session)) {
+        return false;
+      }
+      const token = session[FIND_TOKEN](key);
       return token !== undefined && clock.now() < token.until &&
-        token.generation >= (session?.[ACCESS]?.loginGeneration ?? 0);
+        token.generation >= (session[ACCESS]?.loginGeneration ?? 0);
     });
     return new Set(opened.map(({ uid }) => uid)).size > 1;
   }

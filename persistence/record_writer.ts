@@ -19,13 +19,7 @@ import type {
 import { Alarm } from "../timing/alarm.ts";
 import { noteInnerChanges } from "./inner_changes.ts";
 import { ReadValues } from "./read_values.ts";
-import {
-  callbackChangesOf,
-  idOfCallback,
-  idsAfter,
-  joinCallbacks,
-  remainingCallbacks,
-} from "./callback_changes.ts";
+import { idOfCallback, idsAfter, joinCallbacks } from "./callback_changes.ts";
 import type { SessionWritesParts } from "./record_calls.ts";
 import { SessionWrites, type WriteOptions } from "./session_writes.ts";
 import type { StoredState } from "./stored_state.ts";
@@ -207,17 +201,9 @@ export class RecordWriter {
    */
   takeCallbacks(session: Session): readonly StoredCallback[] {
     const state = this.#parts.loader.stateOf(session);
-    if (state?.unsure !== undefined) {
-      // Another process may call them, or not.
-      this.#writes.reportLost(session, callbackChangesOf(state.unsure.changes));
-    }
-    if (state?.callbacks === undefined) return [];
-    const callbacks = remainingCallbacks(state.callbacks);
-    state.callbacks = undefined;
-    if (!state.areCallbacksUnsure) return callbacks;
-    // The record may have them: its creation was sent, and not answered.
-    this.#writes.reportLost(session, { addedCallbacks: callbacks });
-    return [];
+    return state === undefined
+      ? []
+      : this.#writes.takeCallbacks(session, state);
   }
 
   /**
@@ -276,19 +262,20 @@ export class RecordWriter {
   }
 
   /**
-   * Builds the change that undoes the touch of a load, unless the request was a
-   * visit.
+   * Keeps the touch of a load if the request was a visit. Otherwise returns a
+   * function that builds the change that undoes the touch. The change is built when
+   * it is sent, since the answer to an earlier one may show that a touch counts.
    */
   untouch(
     session: Session,
     loaded: LoadedSession,
     isKept: boolean,
-  ): SessionChanges | undefined {
+  ): (() => SessionChanges | undefined) | undefined {
     const { touchedAt, touchedBefore } = loaded;
     const state = this.#parts.loader.stateOf(session);
     if (isKept) state?.keepTouch(loaded);
     if (isKept || touchedAt === touchedBefore) return undefined;
-    return state?.untouch(touchedAt, touchedBefore);
+    return () => state?.untouch(touchedAt, touchedBefore);
   }
 
   /** Forgets the changes of a session that has ended. */
@@ -366,7 +353,10 @@ export class RecordWriter {
     const state = this.#parts.loader.stateOf(session);
     if (state === undefined) return;
     const done = () => {
-      if (state.unsure === undefined) this.#failed.delete(session);
+      const isLeft = session.isActive && state.callbacks !== undefined &&
+        !this.#changed.has(session);
+      if (isLeft && this.#isStopped) this.#reportLeft(session, state);
+      if (state.unsure === undefined && !isLeft) this.#failed.delete(session);
       else this.#failLater(session);
     };
     const failed = (error: unknown): never => {
@@ -382,6 +372,13 @@ export class RecordWriter {
     const saving = attempt(() => this.#writes.save(session, state, options));
     if (isPromiseLike(saving)) return saving.then(done, failed);
     done();
+  }
+
+  /** Reports the named callbacks of a session whose end this process will not see. */
+  #reportLeft(session: Session, state: StoredState): void {
+    const { callbacks = {} } = state;
+    state.callbacks = undefined;
+    this.#writes.reportLost(session, callbacks, "the sessions are closed");
   }
 
   #noteInnerChanges(session: Session, state: StoredState): unknown {

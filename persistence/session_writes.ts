@@ -9,12 +9,17 @@ import type { HttpError } from "../http/http_error.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { AccessOperation } from "../session/access.ts";
 import type { Session } from "../session.ts";
-import type { SessionChanges } from "../stores/store.ts";
+import type { SessionChanges, StoredCallback } from "../stores/store.ts";
 import { withoutOvertaken } from "./inner_changes.ts";
-import { remainingCallbacks } from "./callback_changes.ts";
+import {
+  callbackChangesOf,
+  joinCallbacks,
+  remainingCallbacks,
+} from "./callback_changes.ts";
 import {
   accessChangeOf,
   joinChanges,
+  putBack,
   takeChanges,
   withoutTouches,
 } from "./pending_changes.ts";
@@ -36,8 +41,10 @@ export interface WriteOptions {
    * Whether a request waits for the write; it is answered 503 if the write fails.
    */
   readonly isRequest: boolean;
+  /** Whether others have made the changes, which decide about them if refused. */
+  readonly isOfOthers?: boolean;
   /** More changes to write, unless the session was touched. */
-  readonly extra?: SessionChanges | undefined;
+  readonly extra?: (() => SessionChanges | undefined) | undefined;
   /**
    * The count of dropped changes when the session was loaded for the request. If
    * the count has risen since, the changes of the request may be among the
@@ -76,9 +83,8 @@ export class SessionWrites {
     this.#parts = parts;
     const { store } = parts;
     const calls = this.#calls = new RecordCalls(registry.clock, parts);
-    const unsure = new UnsureWrites(registry, parts, calls);
-    this.#unsure = unsure;
-    this.#creation = new RecordCreation(registry, { store, calls, unsure });
+    this.#unsure = new UnsureWrites(registry, parts, calls);
+    this.#creation = new RecordCreation(registry, { store, calls });
     this.#updates = new ValueUpdates(registry, parts, calls);
   }
 
@@ -90,34 +96,9 @@ export class SessionWrites {
   ): MaybePromise<void> {
     return state.whenIdle(() => {
       if (!session.isActive) return;
-      if (!state.isCreated) {
-        return this.#create(session, state, options.isRequest);
-      }
-      if (state.unsure === undefined) {
-        return this.#save(session, state, options);
-      }
-      const settling = attempt(() => this.#unsure.settle(session, state));
-      const save = () => this.#save(session, state, options);
-      if (!isPromiseLike(settling)) return save();
-      return settling.then(save, (error) => {
-        if (!options.isRequest) throw error;
-        const { unsure, operations } = state;
-        const changes = joinChanges(
-          unsure?.changes ?? {},
-          this.#takeAll(session, state),
-        );
-        // A request that has nothing to write need not wait for the store.
-        if (Object.keys(changes).length === 0) {
-          if (isDropped(state, options)) throw unkept();
-          return;
-        }
-        state.unsure = undefined;
-        this.#drop(session, state, {
-          changes,
-          operations: [...unsure?.operations ?? [], ...operations],
-        });
-        throw error;
-      });
+      return state.isCreated
+        ? this.#saveSettled(session, state, options)
+        : this.#create(session, state, options);
     });
   }
 
@@ -138,7 +119,7 @@ export class SessionWrites {
   ): MaybePromise<void> {
     return state.whenIdle(() => {
       const creating = state.isInDoubt && !state.isCreated
-        ? this.#create(session, state, false)
+        ? this.#create(session, state, { isRequest: false })
         : undefined;
       return proceed(
         creating,
@@ -148,8 +129,33 @@ export class SessionWrites {
   }
 
   /** Reports changes of a session that has ended. */
-  reportLost(session: Session, changes: SessionChanges): void {
-    this.#calls.reportLost(session, changes, "it has ended");
+  reportLost(
+    session: Session,
+    changes: SessionChanges,
+    why = "it has ended",
+  ): void {
+    this.#calls.reportLost(session, changes, why);
+  }
+
+  /**
+   * Returns the named callbacks of a session that were not sent to the store, and
+   * sends them no more. Reports those of a write whose outcome is unknown.
+   */
+  takeCallbacks(
+    session: Session,
+    state: StoredState,
+  ): readonly StoredCallback[] {
+    if (state.unsure !== undefined) {
+      // Another process may call them, or not.
+      this.reportLost(session, callbackChangesOf(state.unsure.changes));
+    }
+    if (state.callbacks === undefined) return [];
+    const callbacks = remainingCallbacks(state.callbacks);
+    state.callbacks = undefined;
+    if (!state.areCallbacksUnsure) return callbacks;
+    // The record may have them: its creation was sent, and not answered.
+    this.reportLost(session, { addedCallbacks: callbacks });
+    return [];
   }
 
   /** Replaces a value by a new one that is computed from it, in one step. */
@@ -229,11 +235,11 @@ export class SessionWrites {
       throw unkept();
     }
     if (options.isSuperseded?.()) {
-      return isRequest
+      return isRequest && !options.isOfOthers
         ? this.#refuse(session, state)
         : this.#saveAccess(session, state, options);
     }
-    const touch = this.#touchOf(session, state) ?? options.extra;
+    const touch = this.#touchOf(session, state) ?? options.extra?.();
     const { operations, inner } = state;
     const changes = takeChanges(session, state, this.#grace);
     if (changes === undefined && touch === undefined) return;
@@ -245,16 +251,56 @@ export class SessionWrites {
     );
   }
 
+  /** Writes the changes when the outcome of an unsure write is determined. */
+  #saveSettled(
+    session: Session,
+    state: StoredState,
+    options: WriteOptions,
+  ): MaybePromise<void> {
+    const save = () => this.#save(session, state, options);
+    if (state.unsure === undefined) return save();
+    const settling = attempt(() => this.#unsure.settle(session, state));
+    if (!isPromiseLike(settling)) return save();
+    return settling.then(save, (error) => {
+      if (!options.isRequest) throw error;
+      const { unsure, operations } = state;
+      const changes = joinChanges(
+        unsure?.changes ?? {},
+        this.#takeAll(session, state),
+      );
+      // A request that has nothing to write need not wait for the store.
+      if (Object.keys(changes).length === 0) {
+        if (isDropped(state, options)) throw unkept();
+        return;
+      }
+      state.unsure = undefined;
+      this.#drop(session, state, {
+        changes,
+        operations: [...unsure?.operations ?? [], ...operations],
+      });
+      throw error;
+    });
+  }
+
   #create(
     session: Session,
     state: StoredState,
-    isRequest: boolean,
+    options: WriteOptions,
   ): MaybePromise<void> {
-    return this.#creation.create(
-      session,
-      state,
-      () => this.#save(session, state, { isRequest }),
+    const creating = attempt(() =>
+      this.#creation.create(
+        session,
+        state,
+        () => this.#saveSettled(session, state, options),
+      )
     );
+    const left = () => {
+      // The session has ended meanwhile, and another process delivers its end.
+      if (session.isActive || this.#parts.isEnding(session)) return;
+      callHere(session, this.takeCallbacks(session, state));
+    };
+    if (isPromiseLike(creating)) return creating.finally(left);
+    left();
   }
 
   #commit(
@@ -272,12 +318,15 @@ export class SessionWrites {
     let { changes } = write;
     let { version } = state;
     let tries = 0;
-    // The session has ended elsewhere without them.
-    const callCallbacksHere = () => {
-      const callbacks = remainingCallbacks(changes);
+    // The session has ended elsewhere without them. They wait for its end here.
+    const keepCallbacks = () => {
+      const callbacks = callbackChangesOf(changes);
       const { addedCallbacks: _, removedCallbacks: __, ...others } = changes;
       changes = others;
-      callHere(session, callbacks);
+      if (!session.isActive) callHere(session, remainingCallbacks(callbacks));
+      else if (Object.keys(callbacks).length > 0) {
+        state.callbacks = joinCallbacks(callbacks, state.callbacks ?? {});
+      }
     };
     const send = (): MaybePromise<void> => {
       version = state.version;
@@ -289,13 +338,21 @@ export class SessionWrites {
         (times): MaybePromise<void> => {
           if (times?.isRefused) return decideAnew();
           if (times !== undefined) return;
-          callCallbacksHere();
+          keepCallbacks();
           if (!session.isActive) return;
           this.#parts.onOver(session);
           this.#calls.reportLost(session, changes, "it has ended");
           if (isRequest && operations.length > 0) throw new RefusedError();
         },
       );
+    };
+    // The requests that may have made the changes decide about them.
+    const giveBack = (): MaybePromise<void> => {
+      const { access: _, ...others } = withoutTouches(changes) ?? {};
+      putBack(state, others);
+      state.inner = new Map([...inner ?? [], ...state.inner ?? []]);
+      state.operations = [...operations, ...state.operations];
+      return this.#saveAccess(session, state, options);
     };
     const decideAnew = (): MaybePromise<void> => {
       if (++tries === MAX_TRIES) throw new RefusedError();
@@ -305,9 +362,10 @@ export class SessionWrites {
       return proceed(
         this.#calls.reload(session, state, { changes, operations }),
         (record): MaybePromise<void> => {
-          if (record === undefined) callCallbacksHere();
+          if (record === undefined) keepCallbacks();
           if (options.isSuperseded?.()) {
             if (withoutTouches(changes) === undefined) return;
+            if (options.isOfOthers && record !== undefined) return giveBack();
             throw new RefusedError();
           }
           if (record === undefined) throw new RefusedError();
@@ -366,17 +424,21 @@ export class SessionWrites {
   ): MaybePromise<void> {
     const { operations, values, callbacks, inner, description } = state;
     const { sessionTimeout, absoluteTimeout } = state;
-    if (operations.length === 0) return;
-    const touch = this.#touchOf(session, state);
+    const extra = options.extra?.();
+    if (operations.length === 0 && extra === undefined) return;
+    const touch = this.#touchOf(session, state) ?? extra;
     const { access } = this.#takeAll(session, state);
     Object.assign(state, {
       ...{ values, callbacks, inner, description },
       ...{ sessionTimeout, absoluteTimeout },
     });
-    if (access === undefined) return;
-    const changes = { ...touch, access };
+    const changes = { ...touch, ...access === undefined ? {} : { access } };
     const write = { changes, operations, inner: undefined };
-    return this.#commit(session, state, write, options);
+    // The rules decide about them anew, whatever request is superseded.
+    return this.#commit(session, state, write, {
+      ...options,
+      isSuperseded: () => false,
+    });
   }
 
   /** Returns the touch to write; the record may be behind by a little. */

@@ -6,8 +6,8 @@ const LOOK = 100;
 
 /** A call that the store has not answered yet. */
 interface Waiting {
-  /** UNIX milliseconds. */
-  readonly until: number;
+  /** UNIX milliseconds, by the clock as it goes now. */
+  until: number;
   readonly giveUp: () => void;
 }
 
@@ -39,6 +39,8 @@ export class StoreBreaker {
   readonly #onFailure: () => void;
   readonly #waiting = new Set<Waiting>();
   #timer: unknown = undefined;
+  /** When the timer is due, in UNIX milliseconds. */
+  #lookAt = 0;
   #isOpen = false;
   #hasFailed = false;
   /** Reports the errors of calls. */
@@ -157,7 +159,7 @@ export class StoreBreaker {
         },
       };
       this.#waiting.add(waiting);
-      this.#timer ??= this.#clock.setTimeout(this.#look, LOOK);
+      this.#lookLater();
       // A thenable of a store may throw; a promise would reject.
       Promise.resolve(answer).then((value) => {
         // A late answer does not close the circuit.
@@ -177,15 +179,24 @@ export class StoreBreaker {
   readonly #look = (): void => {
     this.#timer = undefined;
     const now = this.#clock.now();
+    const late = now - this.#lookAt;
+    // The process stood still, and has not read the answers yet; or its clock was
+    // set.
+    const skipped = Math.abs(late) > LOOK ? late : 0;
     for (const waiting of this.#waiting) {
+      waiting.until += skipped;
       if (now < waiting.until) continue;
       this.#waiting.delete(waiting);
       waiting.giveUp();
     }
-    if (this.#waiting.size > 0) {
-      this.#timer = this.#clock.setTimeout(this.#look, LOOK);
-    }
+    if (this.#waiting.size > 0) this.#lookLater();
   };
+
+  #lookLater(): void {
+    if (this.#timer !== undefined) return;
+    this.#lookAt = this.#clock.now() + LOOK;
+    this.#timer = this.#clock.setTimeout(this.#look, LOOK);
+  }
 
   #rest(): void {
     if (this.#waiting.size > 0 || this.#timer === undefined) return;

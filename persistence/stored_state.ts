@@ -49,6 +49,8 @@ export class StoredState {
   drops = 0;
   /** Milliseconds by which the store's clock is ahead of this process's clock. */
   storeAhead = 0;
+  /** The same value when principal and tokens were read, with their times. */
+  #readAhead = NaN;
   /** Principal and tokens in the record, with times of this process's clock. */
   access: AccessState | undefined = undefined;
   /** Values to write; undefined deletes. */
@@ -101,9 +103,14 @@ export class StoredState {
     return version < this.version && sentAt <= this.#versionAt;
   }
 
-  /** Returns whether a clock was set, so that the times here are wrong. */
+  /** Returns whether a clock was set since principal and tokens were read. */
   hasStepped({ now }: SessionTimes, sentAt: number): boolean {
-    return Math.abs(now - sentAt - this.storeAhead) > STEP;
+    return Math.abs(now - sentAt - this.#readAhead) > STEP;
+  }
+
+  /** Records when principal and tokens were read or created. */
+  noteRead({ now }: SessionTimes, sentAt: number): void {
+    this.#readAhead = now - sentAt;
   }
 
   /** Takes over the times of a record that was requested at `sentAt`. */
@@ -120,8 +127,8 @@ export class StoredState {
     ]));
   }
 
-  /** Records that the touch of a load was for a visit, and stays. */
-  keepTouch({ touchedAt }: LoadedSession): void {
+  /** Records that a touch was for a visit, and stays. */
+  keepTouch({ touchedAt }: SessionTimes): void {
     this.#keptAt = Math.max(this.#keptAt, touchedAt);
   }
 

@@ -1,6 +1,7 @@
 import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionEnd } from "../session.ts";
 import type { ClaimedEnd } from "../stores/store.ts";
+import { callHere } from "./end_calls.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 
@@ -85,7 +86,9 @@ export class UnwrittenEnds {
         () =>
           proceed(claim(end), (claimed) => {
             this.#ends.delete(uid);
-            if (claimed !== undefined) onClaimed(end);
+            if (claimed !== undefined) return onClaimed(end);
+            // The process that delivers the end does not have these callbacks.
+            callHere(session, writer.takeCallbacks(session));
           }),
       );
       if (!isPromiseLike(writing)) return;

@@ -86,6 +86,8 @@ export class VanishedSessions {
     );
     return proceed(creating, (times) => {
       if (times === undefined) return undefined;
+      // The new record has all of them.
+      state.callbacks = undefined;
       this.#unreported.push(session);
       this.#alarm.setFor(this.#registry.clock.now() + REPORT_AFTER);
       return claim(session.uid, reason);

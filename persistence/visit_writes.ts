@@ -95,21 +95,23 @@ export class VisitWrites {
     for (const other of [...this.#parts.writer.changed]) {
       if (other === session || visits.areSuperseded(other)) continue;
       const isSuperseded = () => visits.areSuperseded(other);
-      write(() => this.#parts.writer.flush(other, { isSuperseded }));
+      const options = { isOfOthers: true, isSuperseded };
+      write(() => this.#parts.writer.flush(other, options));
     }
     if (session !== undefined) {
       const loaded = lookup?.loaded;
       const extra = loaded === undefined
         ? undefined
         : this.#parts.writer.untouch(session, loaded, visit.wasTouched);
-      const drops = loaded === undefined ? undefined : lookup?.drops;
-      write(() =>
-        this.#parts.writer.flush(session, {
-          extra,
-          drops,
-          isSuperseded: () => visit.isSuperseded,
-        })
-      );
+      const isOwn = visit.hasSeenSession;
+      const options = {
+        extra,
+        drops: loaded === undefined || !isOwn ? undefined : lookup?.drops,
+        isOfOthers: !isOwn,
+        isSuperseded: () =>
+          isOwn ? visit.isSuperseded : visits.areSuperseded(session),
+      };
+      write(() => this.#parts.writer.flush(session, options));
       this.#parts.loader.settleTouch(session);
     }
     const unwritten = this.#unwrittenOf(visit);

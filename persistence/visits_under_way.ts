@@ -47,12 +47,13 @@ export class VisitsUnderWay {
 
   /**
    * Returns whether a login has superseded the token of a request under way that
-   * has the session. A change of the session may come from that request, and must
-   * not be written then.
+   * was given the session. A change of the session may come from that request, and
+   * must not be written then.
    */
   areSuperseded(session: Session): boolean {
     for (const visit of this.#visits) {
-      if (visit.ownSession === session && visit.isSuperseded) return true;
+      if (visit.ownSession !== session || !visit.hasSeenSession) continue;
+      if (visit.isSuperseded) return true;
     }
     return false;
   }

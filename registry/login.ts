@@ -19,6 +19,7 @@ export function prepareLogin(
   const token = session[FIND_TOKEN](key);
   const plan = session[OPEN_ACCESS]().planLogin(token, principal, now);
   if (plan === "switch") {
+    registry.checkBegin();
     registry.makeRoomFor(principal);
     registry.end(session, "logout");
   }

@@ -27,6 +27,8 @@ export interface BackendVisit {
   readonly hasLoggedOut: boolean;
   /** Whether the request made its session. */
   readonly isNewSession: boolean;
+  /** Whether the request was given its session, and may have changed it. */
+  readonly hasSeenSession: boolean;
   /** Whether a login has superseded the token by which it uses its session. */
   readonly isSuperseded: boolean;
   /** The principal that the request has logged in; undefined if it has not. */

@@ -393,6 +393,16 @@ export class SessionRegistry implements SessionOwner {
     this.#principals.makeRoom(principal, session);
   }
 
+  /**
+   * Checks, before an end that a new session is to follow, that one can begin.
+   *
+   * @throws {HttpError} 503 if no session can be made now.
+   */
+  checkBegin(): void {
+    this.#mustBeOpen();
+    this.backend.newUid();
+  }
+
   #mustBeOpen(): void {
     if (this.isClosed) {
       throw new HttpError(503, "Cannot make a session: the site is closed");

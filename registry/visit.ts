@@ -110,8 +110,8 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   /** The principal that the session had when the request got it. */
   #principal: string | undefined = undefined;
   #hasLoggedIn = false;
-  /** Whether the request has asked for its session. */
-  #isAskedFor = false;
+  /** Whether the request was given its session, though it did not touch it. */
+  #hasSeen = false;
   /** The `absoluteTimeout` of the session when the request arrived. */
   #absoluteTimeout = Infinity;
   /** Whether the token belonged to a session when the request arrived. */
@@ -183,6 +183,10 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     return this.#isTouched;
   }
 
+  get hasSeenSession(): boolean {
+    return this.#hasSeen || this.#isTouched || this.#isNew;
+  }
+
   get isHolding(): boolean {
     return this.#isWaiting && !this.isSuperseded &&
       (this.#isTouched || this.#isNew || this.#isVisitDue);
@@ -236,7 +240,6 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   /** The live session, if the request has one; creates none. */
   get session(): Session | undefined {
-    this.#isAskedFor = true;
     if (!this.#isJudged) {
       if (this.#isFinished) return undefined;
       this.#judge();
@@ -514,9 +517,12 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   #visible(): Session | undefined {
     const session = this.#session;
     if (session === undefined || this.#isSuperseded(session)) return undefined;
-    if (!session.checkExpired()) return session;
-    this.#forgetExpired();
-    return undefined;
+    if (session.checkExpired()) {
+      this.#forgetExpired();
+      return undefined;
+    }
+    this.#hasSeen = true;
+    return session;
   }
 
   /** Whether a login has superseded the request's token. */
@@ -646,6 +652,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     const registry = this.#registry;
     // At the next request their cookies would conflict with the new one.
     const several = openingTokens(this.#several).map(({ session }) => session);
+    if (several.length > 0) registry.checkBegin();
     this.#end(several, "logout");
     registry.makeRoomFor(principal);
     const session = this.#begin();
@@ -715,8 +722,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   #notePrincipal(session: Session): void {
     const { principal } = session;
     if (principal === this.#principal || principal === undefined) return;
-    const hasIt = this.#isAskedFor || this.#isTouched || this.#isNew;
-    if (!hasIt || this.#hasLoggedIn || !session.isActive) return;
+    if (!this.hasSeenSession || this.#hasLoggedIn || !session.isActive) return;
     this.#registry.firstReports.noteAssignedPrincipal(session, this.#source);
   }
 

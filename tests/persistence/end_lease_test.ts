@@ -19,7 +19,7 @@ import { TestClock, TestSite } from "../../testing.ts";
 import type { SessionStore } from "../../stores/store.ts";
 import { Leaf } from "../helpers_http.ts";
 import { testWith } from "../helpers_process.ts";
-import { asynchronous, Node } from "../helpers_store.ts";
+import { asynchronous, BentStore, Node } from "../helpers_store.ts";
 import { BlockedClock } from "../helpers_time.ts";
 
 /** Milliseconds of a lease by default. */
@@ -712,4 +712,37 @@ Deno.test("Sessions refuses a storeTimeout that is not less than the endLease", 
 Deno.test("Sessions takes half of a short endLease as its storeTimeout", async () => {
   await using node = new Node(new MemoryStore(), { endLease: 0.1 });
   assertEquals(node.errors, []);
+});
+
+Deno.test("A lease is renewed again at once when a renewal gets no answer", async () => {
+  const clock = new TestClock();
+  const bent = new BentStore(asynchronous(new MemoryStore({ clock })));
+  const wait = (ms: number) =>
+    new Promise<void>((resolve) => void clock.setTimeout(resolve, ms));
+  bent.bends.renew = () => {
+    // Each later one is on its way for a while.
+    bent.bends.renew = async (act, ...args) => {
+      await wait(100);
+      return act(...args);
+    };
+    return new Promise(() => {});
+  };
+  const options = { clock, sessionTimeout: 5, endLease: 4, storeTimeout: 1.5 };
+  const told: string[] = [];
+  const start = (name: string, store: SessionStore) => {
+    const node = new Node(store, options);
+    node.site.notifyOnSessionEnd(() => {
+      told.push(name);
+      return wait(9000);
+    });
+    return node.page("visit", (request) => request.getSession().uid);
+  };
+  await using one = start("one", bent.store);
+  await (await one.get("visit")).body?.cancel();
+  await clock.advance(5.5);
+  assertEquals(told, ["one"]);
+  await using other = start("other", asynchronous(bent.inner));
+  await clock.advance(20);
+  assertEquals(told, ["one"]);
+  assertEquals(other.errors, []);
 });

@@ -5,6 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import type { Session } from "../../mod.ts";
 import { MemoryStore } from "../../stores/memory_store.ts";
+import { TestClock } from "../../testing.ts";
 import {
   after,
   asynchronous,
@@ -193,4 +194,34 @@ Deno.test("A token expires by the clock of the store, though the clock here is s
   await pass(time, 11_000);
   const look = await one.get("look", cookie);
   assertEquals(await look.text(), "undefined");
+});
+
+Deno.test("RequestSession.logOut() ends a session by a superseded token in its grace, though the clock is set forward while a request holds the session", async () => {
+  const clock = new TestClock();
+  let offset = 0;
+  const inner = new MemoryStore({ clock });
+  await using node = makeNode(asynchronous(inner), {
+    clock: {
+      now: () => clock.now() + offset,
+      monotonic: () => clock.monotonic(),
+      setTimeout: (callback, delay) => clock.setTimeout(callback, delay),
+      clearTimeout: (id) => clock.clearTimeout(id),
+    },
+  });
+  const login = Promise.withResolvers<void>();
+  node.page("held-login", async (request) => {
+    request.logIn("alice");
+    await login.promise;
+    return "";
+  });
+  const cookie = await newCookie(node.get("visit"));
+  const held = Promise.resolve(node.get("held-login", cookie));
+  await clock.advance(1);
+  offset = 57_500;
+  // The request touches its session meanwhile, so that the process knows the step.
+  await clock.advance(2);
+  assertEquals(await statusOf(node.get("logout", cookie)), 200);
+  assertEquals(inner.load(uidOf(cookie), LOOK), undefined);
+  login.resolve();
+  await statusOf(held);
 });

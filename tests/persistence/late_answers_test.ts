@@ -145,3 +145,33 @@ Deno.test("A session lives no longer because the clock is set back before it is 
   const record = inner.load(uidOf(cookie), LOOK)!;
   assertEquals(record.deadline - record.now, 60_000);
 });
+
+for (const what of ["its clock is set forward", "it stands still"]) {
+  Deno.test(`A process uses an answer that comes in time, though ${what} meanwhile`, async () => {
+    const clock = new TestClock();
+    let skipped = 0;
+    const isStopped = what === "it stands still";
+    const bent = new BentStore(asynchronous(new MemoryStore({ clock })));
+    await using node = makeNode(bent.store, {
+      clock: {
+        now: () => clock.now() + skipped,
+        monotonic: () => clock.monotonic() + (isStopped ? skipped : 0),
+        setTimeout: (callback, delay) => clock.setTimeout(callback, delay),
+        clearTimeout: (id) => clock.clearTimeout(id),
+      },
+    });
+    const cookie = await newCookie(node.get("visit"));
+    const answering = Promise.withResolvers<void>();
+    bent.bends.load = async (act, ...args) => {
+      await answering.promise;
+      return act(...args);
+    };
+    const look = Promise.resolve(node.get("look", cookie));
+    await clock.advance(0.05);
+    skipped = 8000;
+    await clock.advance(0.3);
+    answering.resolve();
+    assertEquals(await (await look).text(), uidOf(cookie));
+    assertEquals(node.errors, []);
+  });
+}

@@ -1,15 +1,19 @@
 // What becomes of a session whose creation reaches the store more than once.
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { MemoryStore } from "../../stores/memory_store.ts";
+import { TestClock } from "../../testing.ts";
 import {
+  after,
   asynchronous,
   BentStore,
   cookieOf,
   Node,
   pass,
 } from "../helpers_store.ts";
+
+const LOOK = { tokenHash: "", touch: false, grace: 0 };
 
 Deno.test("Sessions over a store keep a session whose creation the client of the store sent twice", async () => {
   using time = new FakeTime();
@@ -43,4 +47,118 @@ Deno.test("Sessions over a store make no session of a uid that another one has",
   await response.body?.cancel();
   assertEquals(response.status, 503);
   assertEquals(response.headers.getSetCookie(), []);
+});
+
+Deno.test("A value of a request that is answered 503 is not written when its session had been created before", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  await using node = new Node(bent.store)
+    .page("slow", async (request) => {
+      const session = request.getSession();
+      await after(800);
+      session.set("note", "refused");
+      return session.uid;
+    });
+  bent.bends.create = async (act, ...args) => {
+    delete bent.bends.create;
+    await act(...args);
+    throw new Error("the answer is lost");
+  };
+  const slow = Promise.resolve(node.get("slow"));
+  await pass(time, 500);
+  const uid = (node.errors.length > 0 && [...node.site.sessions.keys()][0]) ||
+    "";
+  bent.bends.load = () => {
+    delete bent.bends.load;
+    return Promise.reject(new Error("the answer is lost"));
+  };
+  await pass(time, 600);
+  const response = await slow;
+  await response.body?.cancel();
+  assertEquals(response.status, 503);
+  await pass(time, 10_000);
+  assertEquals(inner.load(uid, LOOK)?.values, new Map());
+});
+
+Deno.test("A named callback is called or reported if its session ends elsewhere while a doubtful creation is repeated", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  await using node = new Node(bent.store, { sessionTimeout: 2 })
+    .page("slow", async (request) => {
+      const session = request.getSession();
+      await after(1000);
+      session.notifyOnExpire("bill", 1);
+      return session.uid;
+    });
+  const bills: unknown[] = [];
+  node.site.onEnd("bill", (argument) => void bills.push(argument));
+  await using other = new Node(asynchronous(inner));
+  bent.bends.create = async (act, ...args) => {
+    delete bent.bends.create;
+    await act(...args);
+    bent.bends.create = async (act, ...args) => {
+      await after(3000);
+      return act(...args);
+    };
+    throw new Error("the answer is lost");
+  };
+  const slow = Promise.resolve(node.get("slow"));
+  await pass(time, 10_000);
+  await (await slow).body?.cancel();
+  assertEquals(other.reasons.length + node.reasons.length, 1);
+  const isReported = node.errors.some((error) =>
+    String(error).includes('callback "bill"')
+  );
+  assert(bills.length === 1 || isReported);
+});
+
+Deno.test("A named callback is reported if its session ends elsewhere while the process closes", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  bent.bends.watch = () => Promise.resolve(() => {});
+  const node = new Node(bent.store).page("slow", async (request) => {
+    const session = request.getSession();
+    await after(2000);
+    session.notifyOnExpire("bill", 1);
+    return session.uid;
+  });
+  node.site.onEnd("bill", () => {});
+  const slow = Promise.resolve(node.get("slow"));
+  await pass(time, 500);
+  const [uid = ""] = [...node.site.sessions.keys()];
+  inner.end(uid, "revoked", { owner: "other", lease: 10_000 });
+  const closing = node.site.close();
+  await pass(time, 60_000);
+  await (await slow).body?.cancel();
+  await closing;
+  assertMatch(
+    node.errors.map(String).join("\n"),
+    new RegExp(`Cannot keep callback "bill" of session "${uid}"`),
+  );
+});
+
+Deno.test("A process that has closed does not look again and again at a deadline that has passed", async () => {
+  const clock = new TestClock();
+  const inner = new MemoryStore({ clock });
+  const node = new Node(asynchronous(inner), { clock, sessionTimeout: 2 });
+  const isOver = Promise.withResolvers<void>();
+  node.page("slow", async (request) => {
+    const session = request.getSession();
+    await isOver.promise;
+    session.touch();
+    return session.uid;
+  });
+  const slow = Promise.resolve(node.get("slow"));
+  await clock.advance(1);
+  const closing = node.site.close();
+  await clock.advance(1);
+  isOver.resolve();
+  await (await slow).body?.cancel();
+  // The clock throws if timers at one time are an endless loop.
+  await clock.advance(60);
+  await closing;
+  assertEquals(node.errors, []);
 });

@@ -121,3 +121,26 @@ Deno.test("RequestSession.logOut() is answered 503 again while the first logout 
   await pass(time, 5000);
   assertEquals(await statusOf(node.get("logout", cookie)), 200);
 });
+
+Deno.test("RequestSession.logIn() as another user leaves the session if no other can begin", async () => {
+  using time = new FakeTime();
+  const broken = new BrokenStore();
+  await using node = makeNode(broken.store)
+    .page("slow-login", async (request) => {
+      request.session;
+      await after(5000);
+      return request.logIn("bob").uid;
+    })
+    .page("who", (request) => String(request.principal));
+  const cookie = cookieOf(await node.get("login"));
+  const slow = Promise.resolve(node.get("slow-login", cookie)).then(statusOf);
+  await pass(time, 100);
+  broken.how = "throws";
+  await statusOf(node.get("visit", cookie));
+  await pass(time, 5000);
+  assertEquals(await slow, 503);
+  broken.how = "works";
+  await pass(time, 5000);
+  assertEquals(await (await node.get("who", cookie)).text(), "alice");
+  assertEquals(node.reasons, []);
+});

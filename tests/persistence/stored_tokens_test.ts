@@ -163,3 +163,127 @@ Deno.test("RequestSession.logIn() is written anew where others have renewed the 
   assertEquals(await statusOf(one.get("look", login)), 200);
   assertEquals(inner.load(uidOf(cookie), LOOK)?.principal, "alice");
 });
+
+Deno.test("A visit with two cookies, one of a session that is over, counts from its arrival", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  // The process does not hear of the end.
+  bent.bends.watch = () => Promise.resolve(() => {});
+  await using node = makeNode(bent.store);
+  const over = await newCookie(node.get("visit"));
+  inner.end(uidOf(over), "revoked", { owner: "other", lease: 10_000 });
+  const cookie = await newCookie(node.get("visit"));
+  await pass(time, 60);
+  await statusOf(node.get("visit", `${over}; ${cookie}`));
+  const { now, touchedAt } = inner.load(uidOf(cookie), LOOK)!;
+  assertEquals(touchedAt, now);
+});
+
+Deno.test("A request that never saw its session is not answered 503 for what others change", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  await using node = makeNode(asynchronous(inner));
+  const late: { session?: Session } = {};
+  node.page("keep", (request) => {
+    late.session = request.getSession();
+    return "";
+  }).page("slow-look", async (request) => {
+    request.session;
+    await after(1000);
+    return "";
+  });
+  const cookie = await newCookie(node.get("visit"));
+  await statusOf(node.get("keep", cookie));
+  const current = await newCookie(node.get("login", cookie));
+  const slow = statusOf(node.get("slow-look", cookie));
+  await pass(time, 500);
+  late.session!.set("note", "by the application");
+  await pass(time, 1000);
+  assertEquals(await slow, 200);
+  assertEquals(
+    await (await node.get("look", current)).text(),
+    "by the application",
+  );
+  assertEquals(node.errors, []);
+});
+
+Deno.test("A value is written though the renewal of another request is refused", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  await using one = makeNode(bent.store);
+  await using other = makeNode(asynchronous(inner));
+  const cookie = await newCookie(one.get("visit"));
+  one.page("slow-note", async (request) => {
+    request.getSession().set("note", "kept");
+    await after(1000);
+    return "";
+  });
+  const renewed = await newCookie(other.get("renew", cookie));
+  bent.bends.commit = async (act, ...args) => {
+    // Meanwhile the other token takes effect, and the renewal has no place.
+    delete bent.bends.commit;
+    await statusOf(other.get("look", renewed));
+    return act(...args);
+  };
+  const renewing = statusOf(one.get("renew", cookie));
+  const setting = statusOf(one.get("slow-note", cookie));
+  await pass(time, 2000);
+  assertEquals([await renewing, await setting], [503, 200]);
+  assertEquals(inner.load(uidOf(cookie), LOOK)?.values.get("note"), 'j"kept"');
+});
+
+Deno.test("A request that only looks takes back no visit of another process in the same millisecond", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  await using one = makeNode(bent.store);
+  await using other = makeNode(asynchronous(inner));
+  // It lets the load be made, and does not ask for the session.
+  one.page("ignore", () => "");
+  const cookie = await newCookie(one.get("visit"));
+  await pass(time, 30_000);
+  bent.bends.load = async (act, ...args) => {
+    delete bent.bends.load;
+    const answer = await act(...args);
+    await statusOf(other.get("visit", cookie));
+    return answer;
+  };
+  await statusOf(one.get("ignore", cookie));
+  await pass(time, 30_000);
+  await statusOf(one.get("ignore", cookie));
+  await pass(time, 29_000);
+  assertEquals([...one.reasons, ...other.reasons], []);
+});
+
+Deno.test("A request is not answered 503 for a value that a superseded request of another session sets", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  // The process does not hear of the login elsewhere.
+  bent.bends.watch = () => Promise.resolve(() => {});
+  await using one = makeNode(bent.store);
+  await using other = makeNode(asynchronous(inner));
+  const isSet = Promise.withResolvers<void>();
+  one.page("late-set", async (request) => {
+    const session = request.getSession();
+    await after(1000);
+    session.set("note", "by the old token");
+    isSet.resolve();
+    await after(1000);
+    return "";
+  }).page("bystander", async (request) => {
+    request.getSession();
+    await isSet.promise;
+    return "";
+  });
+  const cookie = await newCookie(one.get("visit"));
+  const setting = statusOf(one.get("late-set", cookie));
+  const bystander = statusOf(one.get("bystander"));
+  await pass(time, 500);
+  await newCookie(other.get("login", cookie));
+  await pass(time, 3000);
+  assertEquals([await setting, await bystander], [503, 200]);
+  assertEquals(inner.load(uidOf(cookie), LOOK)?.values.size, 0);
+});

@@ -13,8 +13,11 @@ import {
 /** A store whose records can be lost all at once. */
 class LossyStore {
   #inner = new MemoryStore();
+  /** Whether the records are lost before the next commit. */
+  emptyAtNextCommit = false;
   readonly store: SessionStore = new Proxy(this.#inner, {
     get: (_, name) => {
+      if (name === "commit" && this.emptyAtNextCommit) this.empty();
       const member = Reflect.get(this.#inner, name, this.#inner);
       return typeof member === "function" ? member.bind(this.#inner) : member;
     },
@@ -22,6 +25,7 @@ class LossyStore {
 
   /** Puts an empty store in the place of this one. */
   empty(): void {
+    this.emptyAtNextCommit = false;
     this.#inner = new MemoryStore();
   }
 }
@@ -163,5 +167,22 @@ for (const [kind, wrap] of Object.entries(KINDS)) {
     assertEquals([...one.bills, ...other.bills], [7]);
     assertEquals([...one.errors, ...other.errors], []);
     assertEquals(one.site.sessions.size, 0);
+  });
+
+  Deno.test(`A named callback that is registered with the logout of a session that vanished from ${kind} is called once`, async () => {
+    using time = new FakeTime();
+    const lossy = new LossyStore();
+    await using node = new WatchedNode(wrap(lossy.store));
+    node.page("bill-and-out", (request) => {
+      request.getSession().notifyOnExpire("bill", 8);
+      request.logOut();
+      return "";
+    });
+    const cookie = cookieOf(await node.get("visit"));
+    await pass(time, 100);
+    lossy.emptyAtNextCommit = true;
+    await (await node.get("bill-and-out", cookie)).body?.cancel();
+    await pass(time, 5000);
+    assertEquals(node.bills.toSorted(), [7, 8]);
   });
 }

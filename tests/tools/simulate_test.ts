@@ -29,6 +29,34 @@ const ONCE_BROKEN = [
   ["loss", 104_593],
   ["clock", 104_015],
   ["all", 119_405],
+  // A named callback in a creation whose answer was lost, while the session ended.
+  ["slow", 119_055],
+  // A named callback that met an end elsewhere in a process that closed.
+  ["all", 114_836],
+  // A logout by a superseded token, after the clock was set.
+  ["clock", 112_062],
+  ["clock", 113_453],
+  // A value that was put back by a doubtful creation, and written after the 503.
+  ["loss", 117_096],
+  // A superseded request that only looks, and others that set values.
+  ["calm", 106_648],
+  ["calm", 702_027],
+  // A login as another user that ended the session, and could begin no other.
+  ["loss", 102_534],
+  // A visit with two cookies, one of a session that was over in the store only.
+  ["slow", 108_206],
+  // A touch taken back that another process made in the same millisecond.
+  ["calm", 506_495],
+  // A renewal of a lease that got no answer, and was not repeated in time.
+  ["all", 117_895],
+  ["slow", 116_432],
+  // A process that was blocked for longer than a store may take to answer.
+  ["calm", 700_489],
+  // What the model took for a fault.
+  ["calm", 102_438],
+  ["loss", 115_342],
+  ["calm", 506_874],
+  ["slow", 619_254],
 ] as const;
 
 for (const [mode, seed] of ONCE_BROKEN) {

@@ -118,7 +118,14 @@ export class Model {
     const known = ask.step.isHead
       ? first?.record
       : truth.lastOf(named) ?? first?.record;
-    const isOld = (known?.deadline ?? 0) < truth.clock.at(this.#later(at));
+    // A process that stood still knows no touch by another one meanwhile.
+    const deadlines = life.host.hadTrouble(arrivedAt, at)
+      ? truth.recordsIn(named, arrivedAt, at).map(({ record }) =>
+        record?.deadline ?? 0
+      )
+      : [];
+    const deadline = Math.min(known?.deadline ?? 0, ...deadlines);
+    const isOld = deadline < truth.clock.at(this.#later(at));
     if (uid !== named) {
       if (isOld) return;
       const isOpening = [
@@ -190,17 +197,18 @@ export class Model {
     if (status === 503) {
       const isCalm = plan.rates.lost + plan.rates.slow === 0 &&
         !this.#world.hosts.some((host) => host.hadTrouble(0, at));
-      const isOpening = statuses === undefined ||
-        [...statuses].every((each) => OPENING.has(each));
+      const seen = ask.sights.findLast(({ uid }) => uid !== undefined);
+      const uid = ask.got?.uid ?? seen?.uid ?? token?.slice(0, 32);
+      const isSuperseded = uid !== undefined && this.#hasSeen(ask) &&
+        !this.#isOpening(ask, uid, at);
       // A superseded request drops what others have set and not yet written.
-      const uid = ask.got?.uid ?? token?.slice(0, 32);
-      const isAlone = uid === undefined || !this.#hasOther(ask, uid);
+      const isAlone = uid === undefined || !this.#hasSuperseded(ask, uid);
       // A login by a token that is replaced meanwhile may have no place any more.
       const isReplaced = statuses?.has("previous") !== false &&
           ["login", "renew"].includes(ask.step.action) ||
         this.#world.wasSet(life, ask.arrivedAt - 10_000, at);
       if (
-        isCalm && isOpening && isAlone && !isReplaced &&
+        isCalm && !isSuperseded && isAlone && !isReplaced &&
         ask.step.action !== "endAll"
       ) {
         this.#fail(0, `${name} is answered 503, and nothing has failed`);
@@ -333,19 +341,51 @@ export class Model {
     const hash = truth.hashOf(token!);
     const status = statusOf(before, hash, -Infinity);
     // Requests of one process share values: another one may have written it.
-    if (status === "superseded" && !this.#hasOther(ask, before.uid)) {
+    if (
+      status === "superseded" && this.#othersOf(ask, before.uid).length === 0
+    ) {
       this.#fail(13, `${value} is written by a superseded token`);
     }
   }
 
-  /** Whether another request of the same process uses a session meanwhile. */
-  #hasOther(ask: Ask, uid: string): boolean {
+  /** Whether a request was given a session, and may have changed it. */
+  #hasSeen(ask: Ask): boolean {
+    return ask.got !== undefined || ask.left !== undefined ||
+      ask.sights.some(({ uid }) => uid !== undefined);
+  }
+
+  /** Whether a token of a request opened a session all the time, or it is new. */
+  #isOpening(ask: Ask, uid: string, at: number): boolean {
+    const { truth } = this.#world;
+    const tokens = ask.tokens.filter((token) => token.startsWith(uid));
+    // A login of the same process counts before it is written.
+    const isReplaced = this.#othersOf(ask, uid).some(({ loggedIn }) =>
+      loggedIn?.uid === uid && loggedIn.at <= at
+    );
+    return tokens.length === 0 ||
+      !isReplaced &&
+        tokens.some((token) =>
+          [...truth.statusesIn(token, ask.arrivedAt, at)]
+            .every((each) => OPENING.has(each))
+        );
+  }
+
+  /** Returns the other requests of the same process that use a session meanwhile. */
+  #othersOf(ask: Ask, uid: string): Ask[] {
     const to = ask.answeredAt ?? Infinity;
-    return this.#world.asks.some((other) =>
+    return this.#world.asks.filter((other) =>
       other !== ask && other.life === ask.life && other.arrivedAt <= to &&
       (other.answeredAt ?? Infinity) >= ask.arrivedAt &&
       (other.got?.uid === uid ||
         other.tokens.some((token) => token.startsWith(uid)))
+    );
+  }
+
+  /** Whether one of them was given the session, and is superseded. */
+  #hasSuperseded(ask: Ask, uid: string): boolean {
+    const at = ask.answeredAt!;
+    return this.#othersOf(ask, uid).some((other) =>
+      this.#hasSeen(other) && !this.#isOpening(other, uid, at)
     );
   }
 
@@ -435,7 +475,8 @@ export class Model {
       wire.losses.some((loss) =>
         loss.life === life && loss.at >= from && loss.at <= call.at &&
         (loss.uid === uid || loss.uid === "")
-      ) || truth.clock.wasSet(from, call.at) ||
+      ) || this.#wasLateFor(life, uid, { from, to: call.at }) ||
+      truth.clock.wasSet(from, call.at) ||
       call.life.host.sleeps.some((sleep) =>
         sleep.to >= from && sleep.from <= call.at
       );
@@ -449,6 +490,28 @@ export class Model {
         ),
       );
     }
+  }
+
+  /**
+   * Whether the claim of an end, its renewals and their answers were on their way
+   * for half of a lease: a lease is renewed after a third of it, and no process can
+   * hold a lease whose renewal does not reach the store.
+   */
+  #wasLateFor(
+    life: Life,
+    uid: string,
+    { from, to }: { readonly from: number; readonly to: number },
+  ): boolean {
+    const { plan, wire } = this.#world;
+    const delays = wire.delays.filter((delay) =>
+      delay.life === life && delay.at >= from && delay.at <= to
+    );
+    const longest = (lasts: readonly number[]) => Math.max(0, ...lasts);
+    const ofUid = delays.filter((delay) => delay.uid === uid);
+    const ofClaims = delays.filter((delay) => delay.uid === "");
+    const sum = ofUid.reduce((sum, { lasts }) => sum + lasts, 0) +
+      longest(ofClaims.map(({ lasts }) => lasts));
+    return sum >= plan.endLease * 500;
   }
 
   /** An end is never early, and only requests that see a session prolong it. */
@@ -494,14 +557,14 @@ export class Model {
   /** Returns until when a request may have prolonged a session. */
   #accessUntil(ask: Ask, uid: string): number {
     const { truth } = this.#world;
-    const token = ask.tokens.find((each) => each.startsWith(uid));
+    const hashes = ask.tokens.filter((each) => each.startsWith(uid))
+      .map((token) => truth.hashOf(token));
     const until = ask.answeredAt ?? Infinity;
-    if (ask.loggedIn !== undefined || token === undefined) return until;
+    if (ask.loggedIn !== undefined || hashes.length === 0) return until;
     const moments = truth.moments.get(uid)!;
-    const hash = truth.hashOf(token);
     const isCut = moments.find(({ at, record }) =>
       at >= ask.arrivedAt &&
-      statusOf(record, hash, -Infinity) === "superseded"
+      hashes.every((hash) => statusOf(record, hash, -Infinity) === "superseded")
     );
     return Math.min(until, isCut?.at ?? Infinity);
   }
@@ -542,8 +605,11 @@ export class Model {
             ((other.answeredAt ?? Infinity) >= arrivedAt ||
               other.loggedIn.uid !== uid) &&
             other.tokens.some((token) => token.startsWith(uid))) ||
+      // An end that could not be written is tried again, and holds here.
       other.step.action === "endAll" && other.life.isAlive &&
-        other.arrivedAt <= at && (other.answeredAt ?? Infinity) >= arrivedAt
+        other.arrivedAt <= at &&
+        (other.status === 503 ||
+          (other.answeredAt ?? Infinity) >= arrivedAt)
     );
   }
 

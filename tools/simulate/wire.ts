@@ -13,6 +13,9 @@ import type { Truth } from "./truth.ts";
 /** Milliseconds after which a program is told that its connection is lost. */
 const RESET_AFTER = 40;
 
+/** Milliseconds from which a message counts as long on its way. */
+const LONG = 50;
+
 /** A call that reaches the store. */
 export interface StoreCall {
   readonly name: string;
@@ -52,6 +55,15 @@ export class Wire {
     readonly life: Life;
     readonly uid: string;
     readonly at: number;
+  }[] = [];
+
+  /** Messages that were long on their way, by life and uid. */
+  readonly delays: {
+    readonly life: Life;
+    readonly uid: string;
+    readonly at: number;
+    /** Milliseconds. */
+    readonly lasts: number;
   }[] = [];
 
   constructor(parts: WireParts) {
@@ -124,6 +136,7 @@ export class Wire {
       );
     };
     const there = mishaps.next(`${life.name}>${name}`);
+    this.#noteDelay(call, there.delay);
     const arrive = (isLast: boolean) => {
       const cut = this.#cutOf(life);
       if (cut !== undefined) return lose(cut.isSilent);
@@ -139,6 +152,7 @@ export class Wire {
       if (!isLast) return;
       const back = mishaps.next(`${name}>${life.name}`);
       if (back.isLost) return lose(mishaps.draw(`${life.name}${name}`) < 0.3);
+      this.#noteDelay(call, back.delay);
       life.happen(schedule.now + back.delay, () => {
         const cut = this.#cutOf(life);
         if (cut !== undefined) return lose(cut.isSilent);
@@ -239,14 +253,17 @@ export class Wire {
     return isPromiseLike(watching) ? watching.then(() => stop) : stop;
   }
 
-  #noteLoss({ life, args, name }: StoreCall): void {
+  #noteLoss(call: StoreCall): void {
     const { schedule, say } = this.#parts;
-    const [first] = args;
-    const uid = typeof first === "string"
-      ? first
-      : (first as { uid?: string } | undefined)?.uid ?? "";
-    this.losses.push({ life, uid, at: schedule.now });
+    const { life, name } = call;
+    this.losses.push({ life, uid: uidOf(call), at: schedule.now });
     say(`${life.name} lost ${name}`);
+  }
+
+  #noteDelay(call: StoreCall, lasts: number): void {
+    if (lasts < LONG) return;
+    const { now: at } = this.#parts.schedule;
+    this.delays.push({ life: call.life, uid: uidOf(call), at, lasts });
   }
 
   #cutOf(life: Life): { readonly isSilent: boolean } | undefined {
@@ -257,6 +274,12 @@ export class Wire {
     }
     return undefined;
   }
+}
+
+/** Returns the uid that a call is about; "" if it is about several, or none. */
+function uidOf({ args: [first] }: StoreCall): string {
+  if (typeof first === "string") return first;
+  return (first as { uid?: string } | undefined)?.uid ?? "";
 }
 
 /** Describes arguments or an answer of a call. */

@@ -69,8 +69,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "Values of a superseded request are written",
     mode: "calm",
     file: "persistence/visit_writes.ts",
-    from: "isSuperseded: () => visit.isSuperseded,",
-    to: "isSuperseded: () => false,",
+    from: "isOwn ? visit.isSuperseded : visits.areSuperseded(session),",
+    to: "false,",
   },
   {
     name: "A login leaves the tokens before it current",
@@ -99,7 +99,7 @@ export const MUTANTS: readonly Mutant[] = [
     mode: "slow",
     file: "persistence/session_writes.ts",
     from:
-      "          callCallbacksHere();\n          if (!session.isActive) return;",
+      "          keepCallbacks();\n          if (!session.isActive) return;",
     to: "          if (!session.isActive) return;",
   },
   {
