@@ -22,7 +22,7 @@ import { plainResponse } from "./http/response.ts";
 import { redirectTo } from "./http/redirect.ts";
 import { ResponseDraft } from "./http/response_draft.ts";
 import { TOKEN_GENERATION } from "./live/session_streams.ts";
-import type { SessionType } from "./registry/session_as.ts";
+import type { SessionType } from "./registry/session_factory.ts";
 import {
   type LogInOptions,
   RequestVisit,

@@ -17,15 +17,29 @@ import type {
   SessionSocketOptions,
 } from "./live/session_socket.ts";
 import { SessionStreams, type StreamRequest } from "./live/session_streams.ts";
-import { type IssuedToken, SessionAccess } from "./session/access.ts";
-import { componentOf, reporterOf } from "./session/components.ts";
-import { deadlineOf } from "./session/deadline.ts";
-import { EndListeners } from "./session/end_listeners.ts";
 import {
+  checkHasNone,
+  checkPrincipal,
+  type IssuedToken,
+  SessionAccess,
+} from "./session/access.ts";
+import {
+  areObserved,
+  componentOf,
+  endParts,
+  findToken,
+  openAccess,
+  reporterOf,
+  RequestHolds,
+  type SessionParts,
+} from "./session/session_parts.ts";
+import {
+  deadlineOf,
   type DueReason,
   latenessOf,
   type SessionEndReason,
-} from "./session/end_reason.ts";
+} from "./session/deadline.ts";
+import { EndListeners } from "./session/end_listeners.ts";
 import type { EndedHold, Hold, HoldOptions } from "./session/hold.ts";
 import {
   ACCESS,
@@ -49,30 +63,21 @@ import {
   namedCallbackOf,
   type NamedCallbackOptions,
 } from "./session/named_callback.ts";
-import { checkHasNone, checkPrincipal } from "./session/principal.ts";
-import { RequestHolds } from "./session/request_holds.ts";
+import type { OwnerOf } from "./session/session_owner.ts";
 import {
   type RestoredState,
   type SessionChange,
   TOUCH,
 } from "./session/session_change.ts";
-import type { OwnerOf } from "./session/session_owner.ts";
-import {
-  areObserved,
-  endParts,
-  findToken,
-  openAccess,
-  type SessionParts,
-} from "./session/session_parts.ts";
 import {
   type AnySessionKey,
   nameOf,
   SessionKey,
   type SessionKeyOptions,
+  type StandardSchemaV1,
 } from "./session/session_key.ts";
 import { SessionValues } from "./session/session_values.ts";
 import { leadOf, SessionWarnings } from "./session/session_warnings.ts";
-import type { StandardSchemaV1 } from "./session/standard_schema.ts";
 
 export { checkPrincipal, SessionKey };
 export type {

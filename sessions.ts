@@ -12,32 +12,38 @@ import { nameSome } from "./base/describe.ts";
 import { checkOptions } from "./base/options.ts";
 import type { ConnectionInfo } from "./http/connection.ts";
 import { HttpError } from "./http/http_error.ts";
-import { answerVisit } from "./registry/answer_visit.ts";
-import { HandlerVisit } from "./registry/handler_visit.ts";
+import {
+  answerVisit,
+  HandlerVisit,
+  PlainRequest,
+} from "./registry/handler_visit.ts";
 import { LocalBackend } from "./registry/local_backend.ts";
-import { END_SESSIONS_RULES } from "./registry/end_sessions_rules.ts";
-import type { LogInOptions } from "./registry/log_in_options.ts";
+import {
+  END_SESSIONS_RULES,
+  SESSIONS_OPTION_RULES,
+  storeTimeoutOf,
+} from "./registry/option_rules.ts";
+import type { LogInOptions } from "./registry/login.ts";
 import {
   type PresenceCallback,
   presenceOf,
   type PresenceState,
 } from "./registry/presence.ts";
-import { PlainRequest } from "./registry/plain_request.ts";
 import type { StoredEndCounts } from "./registry/session_counts.ts";
-import { storeTimeoutOf } from "./registry/store_timeout.ts";
-import type { SessionInfo } from "./registry/session_info.ts";
-import type { UndeliveredEnd } from "./registry/undelivered_end.ts";
+import type {
+  SessionInfo,
+  UndeliveredEnd,
+} from "./registry/session_backend.ts";
 import type { SessionHeaders } from "./registry/session_headers.ts";
 import { SessionRegistry } from "./registry/session_registry.ts";
 import {
   makeStoreBackend,
   type StoreBackend,
 } from "./registry/stored_backends.ts";
-import {
-  type SessionErrorContext,
-  type SessionFactory,
-  SESSIONS_OPTION_RULES,
-  type SessionsOptions,
+import type {
+  SessionErrorContext,
+  SessionFactory,
+  SessionsOptions,
 } from "./registry/sessions_options.ts";
 import { OWNER } from "./session/internals.ts";
 import type {
@@ -58,7 +64,7 @@ export type { Clock } from "./base/clock.ts";
 export type { ConnectionInfo, TrustedProxy } from "./http/connection.ts";
 export type { SessionTransport } from "./registry/transport.ts";
 export { HttpError } from "./http/http_error.ts";
-export type { LogInOptions } from "./registry/log_in_options.ts";
+export type { LogInOptions } from "./registry/login.ts";
 export type {
   PresenceCallback,
   PresenceChange,
@@ -80,8 +86,8 @@ export type {
   SessionsOptions,
   SuspiciousToken,
 } from "./registry/sessions_options.ts";
-export type { SessionInfo } from "./registry/session_info.ts";
-export type { UndeliveredEnd } from "./registry/undelivered_end.ts";
+export type { SessionInfo } from "./registry/session_backend.ts";
+export type { UndeliveredEnd } from "./registry/session_backend.ts";
 export { TooLateForCookieError } from "./registry/visit.ts";
 export {
   type EndedHold,

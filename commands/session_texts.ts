@@ -1,8 +1,10 @@
 import { describe, visible } from "../base/describe.ts";
 import { durationText } from "../base/duration_text.ts";
 import { decodeValue } from "../persistence/value_codec.ts";
-import type { UndeliveredEnd } from "../registry/undelivered_end.ts";
-import type { SessionInfo } from "../registry/session_info.ts";
+import type {
+  SessionInfo,
+  UndeliveredEnd,
+} from "../registry/session_backend.ts";
 import type { StoredSession } from "../stores/store.ts";
 
 const INSPECT_OPTIONS: Deno.InspectOptions = {

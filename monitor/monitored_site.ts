@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { CountedSite } from "../registry/session_counts.ts";
-import type { SessionInfo } from "../registry/session_info.ts";
+import type { SessionInfo } from "../registry/session_backend.ts";
 import type { ErrorContext } from "../request.ts";
 import type {
   EndSessionsOptions,

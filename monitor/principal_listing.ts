@@ -1,4 +1,4 @@
-import type { SessionInfo } from "../registry/session_info.ts";
+import type { SessionInfo } from "../registry/session_backend.ts";
 import type { Session } from "../session.ts";
 import type { MonitoredSite } from "./monitored_site.ts";
 

@@ -1,5 +1,5 @@
 import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
-import type { Lookup } from "../registry/lookup.ts";
+import type { Lookup } from "../registry/session_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { ACCESS, FIND_TOKEN } from "../session/internals.ts";
 import type { Session } from "../session.ts";

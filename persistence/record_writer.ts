@@ -6,7 +6,7 @@ import {
   type MaybePromise,
   settleAll,
 } from "../base/promises.ts";
-import { LocalCallbacks } from "../registry/local_callbacks.ts";
+import { LocalCallbacks } from "../registry/local_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { DETACH, VALUES } from "../session/internals.ts";
 import { checkCallbackCount } from "../session/named_callback.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { HttpError } from "../http/http_error.ts";
-import type { SessionInfo } from "../registry/session_info.ts";
+import type { SessionInfo } from "../registry/session_backend.ts";
 import type { SessionEndReason } from "../session.ts";
 import type { LoadedSession, SessionStore } from "../stores/store.ts";
 import type { EndClaims } from "./end_claims.ts";

@@ -8,12 +8,14 @@ import {
 } from "../base/promises.ts";
 import { randomId } from "../base/ids.ts";
 import { HttpError } from "../http/http_error.ts";
-import type { Lookup } from "../registry/lookup.ts";
-import type { BackendVisit } from "../registry/session_backend.ts";
+import type {
+  BackendVisit,
+  Lookup,
+  SessionInfo,
+  UndeliveredEnd,
+} from "../registry/session_backend.ts";
 import type { StoredEndCounts } from "../registry/session_counts.ts";
-import { storeTimeoutOf } from "../registry/store_timeout.ts";
-import type { SessionInfo } from "../registry/session_info.ts";
-import type { UndeliveredEnd } from "../registry/undelivered_end.ts";
+import { storeTimeoutOf } from "../registry/option_rules.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import {
   provideStoreBackend,

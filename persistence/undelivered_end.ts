@@ -1,4 +1,4 @@
-import type { UndeliveredEnd } from "../registry/undelivered_end.ts";
+import type { UndeliveredEnd } from "../registry/session_backend.ts";
 import type { SessionEndReason } from "../session.ts";
 import type { DeadLetter } from "../stores/store.ts";
 import { decodeValue } from "./value_codec.ts";

@@ -3,7 +3,7 @@ import { textOfThrown } from "../base/describe.ts";
 import { isPromiseLike } from "../base/promises.ts";
 import type { Clock } from "../base/clock.ts";
 import type { NamedEndCallback, Session, SessionEnd } from "../session.ts";
-import type { UndeliveredEnd } from "./undelivered_end.ts";
+import type { UndeliveredEnd } from "./session_backend.ts";
 
 /** Milliseconds before the second call of a callback that has failed. */
 const FIRST_PAUSE = 1000;

@@ -1,20 +1,23 @@
-import { proceed } from "../base/promises.ts";
+import type { Clock } from "../base/clock.ts";
 import { randomId } from "../base/ids.ts";
+import { proceed } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
+import type { EndDelivery } from "./end_delivery.ts";
+import type { HeldKey, HoldBackend, NewHold } from "./hold_backend.ts";
+import {
+  type Session,
+  type SessionChange,
+  SessionEndedError,
+} from "../session.ts";
 import {
   checkHold,
   checkHoldKey,
   type Hold,
   type HoldOptions,
 } from "../session/hold.ts";
+import { HOLDS } from "../session/internals.ts";
 import { namedCallbackOf } from "../session/named_callback.ts";
-import {
-  type Session,
-  type SessionChange,
-  SessionEndedError,
-} from "../session.ts";
-import type { EndDelivery } from "./end_delivery.ts";
-import type { HeldKey, HoldBackend, NewHold } from "./hold_backend.ts";
+import type { SessionHolder } from "../session/session_parts.ts";
 
 /** The name of the callback by which a session ends its holds. */
 const CALLBACK = "@curfew/hold";
@@ -222,4 +225,32 @@ export class Holds {
 
 function mustLive({ end }: Session): void {
   if (end !== undefined) throw new SessionEndedError(end);
+}
+
+/**
+ * Stops a request from holding a session; touches a session that would have
+ * idled out meanwhile. Errors of the session are reported.
+ *
+ * @param isVisit Whether the request may touch the session.
+ */
+export function releaseHold(
+  holder: SessionHolder,
+  session: Session,
+  clock: Clock,
+  isVisit: boolean,
+): void {
+  const holds = session[HOLDS];
+  if (!holds.has(holder)) return;
+  try {
+    // If the timer is late, the session is still held now.
+    session.checkExpired();
+    holds.remove(holder);
+    if (!isVisit || !session.isActive) return;
+    const idleAt = (session.lastModified + session.sessionTimeout) * 1000;
+    // Deno prints a warning when `hasLeft` reads the signal: it is read last.
+    if (clock.now() >= idleAt && !holder.hasLeft) session.touch();
+  } catch (error) {
+    holds.remove(holder);
+    session.site.reportError(error, { session });
+  }
 }

@@ -1,17 +1,20 @@
 import { randomId } from "../base/ids.ts";
+import { LocalHolds } from "./local_holds.ts";
+import type {
+  SessionBackend,
+  SessionInfo,
+  UndeliveredEnd,
+} from "./session_backend.ts";
+import type { SessionRegistry } from "./session_registry.ts";
 import type {
   EndSessionsOptions,
   Session,
   SessionChange,
   SessionEnd,
   SessionEndReason,
+  SessionOwner,
 } from "../session.ts";
-import { LocalHolds } from "./local_holds.ts";
-import { LocalCallbacks } from "./local_callbacks.ts";
-import type { SessionBackend } from "./session_backend.ts";
-import type { SessionRegistry } from "./session_registry.ts";
-import type { SessionInfo } from "./session_info.ts";
-import type { UndeliveredEnd } from "./undelivered_end.ts";
+import type { NamedCallback } from "../session/named_callback.ts";
 
 /** Sessions in the memory of this process. They end with it. */
 export class LocalBackend implements SessionBackend {
@@ -133,4 +136,65 @@ export class LocalBackend implements SessionBackend {
   }
 
   async close(): Promise<void> {}
+}
+
+/** A named callback of a session, and the function that removes it. */
+interface Kept {
+  callback: NamedCallback;
+  remove(): void;
+}
+
+/** The named callbacks of sessions that no store keeps, by session and key. */
+export class LocalCallbacks {
+  readonly #owner: Pick<SessionOwner, "callNamed">;
+  readonly #kept = new WeakMap<Session, Map<string, Kept>>();
+
+  constructor(owner: Pick<SessionOwner, "callNamed">) {
+    this.#owner = owner;
+  }
+
+  /** Returns whether a session has the callback of a key. */
+  has(session: Session, key: string): boolean {
+    return this.#kept.get(session)?.has(key) === true;
+  }
+
+  /** Adds, replaces or removes a callback of a session. */
+  change(
+    session: Session,
+    { callback, isRemoved }: {
+      readonly callback: NamedCallback;
+      readonly isRemoved: boolean;
+    },
+  ): void {
+    const { key } = callback;
+    const before = this.#kept.get(session)?.get(key);
+    if (isRemoved) {
+      if (before === undefined || !isSameCall(before.callback, callback)) {
+        return;
+      }
+      before.remove();
+      this.#kept.get(session)?.delete(key);
+    } else if (before !== undefined) {
+      // The callback keeps its place in the order of the callbacks.
+      before.callback = callback;
+    } else {
+      this.#add(session, callback);
+    }
+  }
+
+  #add(session: Session, callback: NamedCallback): void {
+    const call = (end: SessionEnd) => this.#owner.callNamed(end, kept.callback);
+    const kept: Kept = { callback, remove: session.notifyOnExpire(call) };
+    let all = this.#kept.get(session);
+    if (all === undefined) this.#kept.set(session, all = new Map());
+    all.set(callback.key, kept);
+  }
+}
+
+/**
+ * Returns whether both are one callback: by the same default key, or the same
+ * registration.
+ */
+function isSameCall(one: NamedCallback, other: NamedCallback): boolean {
+  return one === other || one.call !== undefined && one.call === other.call;
 }

@@ -1,6 +1,7 @@
-import { FIND_TOKEN, OPEN_ACCESS } from "../session/internals.ts";
-import type { Session } from "../session.ts";
+import { ABOVE_ZERO, type OptionRules } from "../base/options.ts";
 import type { SessionRegistry } from "./session_registry.ts";
+import type { Session } from "../session.ts";
+import { FIND_TOKEN, OPEN_ACCESS } from "../session/internals.ts";
 
 /**
  * Prepares a login to the session of a token: ends the session of another
@@ -49,3 +50,19 @@ export function logInNew(
   registry.indexPrincipal(session, undefined);
   session.startCheckingExpiration();
 }
+
+/** The options of a login. */
+export interface LogInOptions {
+  /**
+   * Seconds that the browser keeps the cookie, and the `sessionTimeout` of this
+   * session; above 0.
+   *
+   * @default {undefined}
+   */
+  remember?: number;
+}
+
+/** The rules that the options of a login are checked by. */
+export const LOG_IN_RULES: OptionRules<LogInOptions> = {
+  remember: ABOVE_ZERO,
+};

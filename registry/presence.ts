@@ -12,7 +12,7 @@ import type { Expiring } from "../session/session_warnings.ts";
 import type { Session, SessionEnd } from "../session.ts";
 import type { EndDelivery } from "./end_delivery.ts";
 import type { HeldKey, HoldBackend, NewHold } from "./hold_backend.ts";
-import type { SessionInfo } from "./session_info.ts";
+import type { SessionInfo } from "./session_backend.ts";
 
 /**
  * Where a visitor is, by all sessions of a principal in all processes.

@@ -3,7 +3,7 @@ import { HttpError } from "../http/http_error.ts";
 import type { IssuedToken } from "../session/access.ts";
 import { ACCESS, FIND_TOKEN } from "../session/internals.ts";
 import type { Session } from "../session.ts";
-import type { Lookup } from "./lookup.ts";
+import type { Lookup } from "./session_backend.ts";
 import type { SessionRegistry } from "./session_registry.ts";
 import type { RequestFacts } from "./sessions_options.ts";
 

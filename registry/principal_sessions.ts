@@ -1,10 +1,9 @@
 import { describe } from "../base/describe.ts";
 import { Multimap } from "../base/multimap.ts";
 import { HttpError } from "../http/http_error.ts";
+import { MAX_SESSIONS, type SessionsOptions } from "./sessions_options.ts";
 import type { Session } from "../session.ts";
 import { IS_HELD } from "../session/internals.ts";
-import { Crowds } from "./crowds.ts";
-import { MAX_SESSIONS, type SessionsOptions } from "./sessions_options.ts";
 
 /** The number of sessions of one principal that are compared, to evict one. */
 const SAMPLE = 64;
@@ -130,4 +129,51 @@ function isBetterGone(session: Session, other: Session): boolean {
 /** The time of the login in UNIX seconds; that of the creation without one. */
 function loggedInAt({ authenticatedAt, createdAt }: Session): number {
   return authenticatedAt ?? createdAt;
+}
+
+/** The most sessions of a principal that a full site treats like any other. */
+const MANY = 8;
+
+/**
+ * The principals that have very many sessions: more than 8, or more than half of
+ * the site's limit if that is less.
+ *
+ * Each change takes a constant time: a principal's number of sessions changes by
+ * one, so the largest number does too.
+ */
+export class Crowds {
+  readonly #many: number;
+  /** The principals with very many sessions, by their number. */
+  readonly #byCount = new Map<number, Set<string>>();
+  #largest = 0;
+
+  /** @param max The most sessions of the site. */
+  constructor(max: number) {
+    this.#many = Math.min(MANY, Math.max(1, Math.floor(max / 2)));
+  }
+
+  /** Records the number of a principal's sessions, now and before. */
+  note(principal: string, count: number, before: number): void {
+    if (before > this.#many) {
+      const principals = this.#byCount.get(before);
+      principals?.delete(principal);
+      if (principals?.size === 0) this.#byCount.delete(before);
+    }
+    if (count <= this.#many) return;
+    this.#largest = Math.max(this.#largest, count);
+    const principals = this.#byCount.get(count);
+    if (principals === undefined) {
+      this.#byCount.set(count, new Set([principal]));
+    } else principals.add(principal);
+  }
+
+  /** Returns the principal with the most sessions, if it has very many. */
+  find(): string | undefined {
+    while (this.#largest > this.#many) {
+      const [principal] = this.#byCount.get(this.#largest) ?? [];
+      if (principal !== undefined) return principal;
+      this.#largest--;
+    }
+    return undefined;
+  }
 }

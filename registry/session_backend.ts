@@ -1,4 +1,5 @@
 import type { MaybePromise } from "../base/promises.ts";
+import type { HoldBackend } from "./hold_backend.ts";
 import type {
   EndSessionsOptions,
   Session,
@@ -8,10 +9,7 @@ import type {
   SessionOwner,
 } from "../session.ts";
 import type { AccessOperation } from "../session/access.ts";
-import type { HoldBackend } from "./hold_backend.ts";
-import type { Lookup } from "./lookup.ts";
-import type { SessionInfo } from "./session_info.ts";
-import type { UndeliveredEnd } from "./undelivered_end.ts";
+import type { LoadedSession } from "../stores/store.ts";
 
 /** A request that a backend serves. `RequestVisit` is one. */
 export interface BackendVisit {
@@ -111,4 +109,64 @@ export interface SessionBackend {
   halt(): void;
   /** Waits for the work that `halt` has begun. */
   close(): Promise<void>;
+}
+
+/** One token of a request, and the outcome of its lookup. */
+export interface Lookup {
+  /** The token as it came: the uid, then the secret. */
+  readonly token: string;
+  /** The uid of the session. */
+  readonly uid: string;
+  /** The form of the secret that is compared. */
+  readonly key: string;
+  /** Whether the token was meant for https, and came over plain http. */
+  readonly isLeaked: boolean;
+  /** Whether loading the session is access. */
+  readonly isTouch: boolean;
+  /** Why the session could not be looked up; undefined if it could. */
+  failure: { readonly cause: unknown } | undefined;
+  /** The record that was loaded; undefined without a store or a record. */
+  loaded: LoadedSession | undefined;
+  /**
+   * The number of times that changes of the session had been dropped before it was
+   * loaded.
+   */
+  drops: number;
+}
+
+/** A session of a principal, wherever it is live; see `sessions.list()`. */
+export interface SessionInfo {
+  /** The name of the session; safe to show. */
+  readonly uid: string;
+  /** When the session was made, in UNIX seconds. */
+  readonly createdAt: number;
+  /** When its user logged in last, in UNIX seconds; undefined without a login. */
+  readonly authenticatedAt: number | undefined;
+  /** When the session was touched last, in UNIX seconds. */
+  readonly lastModified: number;
+  /** When it ends if no access comes, in UNIX seconds; Infinity for never. */
+  readonly expiresAt: number;
+  /** The text of the option `describe`; undefined without one. */
+  readonly description: string | undefined;
+}
+
+/** An end with callbacks that have failed for `endRetryFor` seconds. */
+export interface UndeliveredEnd {
+  /** The uid of the session. */
+  readonly uid: string;
+  /** Why the session ended. */
+  readonly reason: SessionEndReason;
+  /** When it ended, in UNIX seconds. */
+  readonly at: number;
+  /** The principal of the session. */
+  readonly principal: string | undefined;
+  /** The number of deliveries. */
+  readonly attempt: number;
+  /** The named callbacks that have failed, with their arguments. */
+  readonly callbacks: readonly {
+    readonly name: string;
+    readonly argument: unknown;
+  }[];
+  /** The last error, in words. */
+  readonly why: string;
 }

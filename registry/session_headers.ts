@@ -2,7 +2,6 @@ import { isPrivate } from "../http/response.ts";
 import { ACCESS } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { SessionRegistry } from "./session_registry.ts";
-import { clearSiteDataHeader } from "./sessions_options.ts";
 
 /** The session headers of a response. */
 export interface SessionHeaders {
@@ -119,4 +118,11 @@ function remainingAge(session: Session): number {
   const startedAt = session.authenticatedAt ?? session.createdAt;
   const endsAt = startedAt + session.absoluteTimeout;
   return endsAt - session.site.clock.now() / 1000;
+}
+
+/** Returns the `Clear-Site-Data` header; undefined for none. */
+function clearSiteDataHeader(
+  kinds: readonly string[] = [],
+): string | undefined {
+  return kinds.map((kind) => `"${kind}"`).join(", ") || undefined;
 }

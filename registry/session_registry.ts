@@ -27,7 +27,7 @@ import {
   type SessionStartCallback,
 } from "../session.ts";
 import { ExpiryQueue } from "../timing/expiry_queue.ts";
-import { type BuildingSite, buildSession } from "./build_session.ts";
+import { type BuildingSite, buildSession } from "./session_factory.ts";
 import { EndDelivery } from "./end_delivery.ts";
 import { EndRetries, type NamedCall } from "./end_retries.ts";
 import { Eviction } from "./eviction.ts";

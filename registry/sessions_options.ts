@@ -1,17 +1,4 @@
 import type { Clock } from "../base/clock.ts";
-import {
-  ABOVE_ZERO,
-  atLeast,
-  BOOLEAN,
-  FUNCTION,
-  having,
-  listOf,
-  OBJECT,
-  oneOf,
-  type OptionRules,
-  STRING,
-  wholeAtLeast,
-} from "../base/options.ts";
 import type { Session, SessionSite } from "../session.ts";
 import type { TrustedProxy } from "../http/connection.ts";
 import type { SessionStore } from "../stores/store.ts";
@@ -313,55 +300,4 @@ export interface SessionsOptions {
    * @default {systemClock}
    */
   clock?: Clock;
-}
-
-/** The data that a browser can be asked to delete. */
-const FORGETTABLE: readonly string[] = ["cache", "cookies", "storage", "*"];
-
-/** The rules of {@linkcode SessionsOptions}. */
-export const SESSIONS_OPTION_RULES: OptionRules<SessionsOptions> = {
-  sessionFactory: FUNCTION,
-  sessionTimeout: atLeast(0),
-  absoluteTimeout: atLeast(0),
-  maxSessions: atLeast(1),
-  maxSessionsPerPrincipal: atLeast(1),
-  whenPrincipalIsFull: oneOf("end-oldest", "refuse"),
-  awayAfter: ABOVE_ZERO,
-  describe: FUNCTION,
-  maxCallbacks: atLeast(1),
-  endRetryFor: atLeast(0),
-  maxStreamsPerSession: atLeast(1),
-  maxStreams: atLeast(1),
-  maxSessionBytes: atLeast(0),
-  reportsAssignedPrincipals: BOOLEAN,
-  renewalGrace: atLeast(0),
-  onSuspiciousSession: FUNCTION,
-  endsInsecureSessions: BOOLEAN,
-  clearSiteData: listOf(
-    'a list of "cache", "cookies", "storage" or "*"',
-    oneOf(...FORGETTABLE),
-  ),
-  store: having("a SessionStore", "load"),
-  storeTimeout: atLeast(0.001),
-  endLease: atLeast(0.1),
-  transport: oneOf("cookie", "bearer", "both"),
-  cookie: OBJECT,
-  shutdownTimeout: atLeast(0),
-  cookieName: STRING,
-  onError: FUNCTION,
-  trustProxy: {
-    kind: 'true, false, "forwarded" or "x-forwarded"',
-    isKind: (value) =>
-      typeof value === "boolean" || value === "forwarded" ||
-      value === "x-forwarded",
-  },
-  hops: wholeAtLeast(1),
-  clock: having("a Clock", "now"),
-};
-
-/** Returns the `Clear-Site-Data` header; undefined for none. */
-export function clearSiteDataHeader(
-  kinds: readonly string[] = [],
-): string | undefined {
-  return kinds.map((kind) => `"${kind}"`).join(", ") || undefined;
 }

@@ -10,7 +10,7 @@ import {
   HOLDS,
   OPEN_ACCESS,
 } from "../session/internals.ts";
-import type { SessionHolder } from "../session/request_holds.ts";
+import type { SessionHolder } from "../session/session_parts.ts";
 import { randomId } from "../base/ids.ts";
 import {
   checkPrincipal,
@@ -18,9 +18,13 @@ import {
   type SessionComponent,
   type SessionEndReason,
 } from "../session.ts";
-import { LOG_IN_RULES, type LogInOptions } from "./log_in_options.ts";
-import { logInNew, prepareLogin } from "./login.ts";
-import type { Lookup } from "./lookup.ts";
+import {
+  LOG_IN_RULES,
+  logInNew,
+  type LogInOptions,
+  prepareLogin,
+} from "./login.ts";
+import type { BackendVisit, Lookup } from "./session_backend.ts";
 import {
   checkLoaded,
   findByToken,
@@ -29,9 +33,8 @@ import {
   newestToken,
   openingTokens,
 } from "./presented_tokens.ts";
-import type { BackendVisit } from "./session_backend.ts";
-import { releaseHold } from "./release_hold.ts";
-import { sessionAs, type SessionType } from "./session_as.ts";
+import { releaseHold } from "./holds.ts";
+import { sessionAs, type SessionType } from "./session_factory.ts";
 import {
   headersOfBearer,
   headersOfLogout,

@@ -1,4 +1,4 @@
-import { isSameSecret } from "./token.ts";
+import { describe } from "../base/describe.ts";
 
 /**
  * What a token may do.
@@ -232,4 +232,50 @@ export class SessionAccess implements AccessState {
         : token
     );
   }
+}
+
+/**
+ * Returns whether two secrets are equal, in a time that depends on their length
+ * only.
+ */
+export function isSameSecret(one: string, other: string): boolean {
+  if (one.length !== other.length) return false;
+  let difference = 0;
+  for (let i = 0; i < one.length; i++) {
+    difference |= one.charCodeAt(i) ^ other.charCodeAt(i);
+  }
+  return difference === 0;
+}
+
+/**
+ * Checks a principal.
+ *
+ * @throws {TypeError} If it is neither a string nor undefined.
+ */
+export function checkPrincipal(principal: unknown): void {
+  if (principal === undefined || typeof principal === "string") return;
+  throw new TypeError(
+    `Cannot set the principal of a session: not a string: ${
+      describe(principal)
+    }`,
+  );
+}
+
+/**
+ * Checks that a session has no principal yet, before it gets one.
+ *
+ * @throws {Error} If it has a principal.
+ */
+export function checkHasNone(
+  session: { readonly uid: string; readonly principal: string | undefined },
+  principal: string,
+): void {
+  if (session.principal === undefined) return;
+  throw new Error(
+    `Cannot set the principal of session "${session.uid}" to ${
+      describe(principal)
+    }: it is ${
+      describe(session.principal)
+    }; end this session first, or call request.logIn()`,
+  );
 }

@@ -1,5 +1,5 @@
-import type { NamedCallback } from "./named_callback.ts";
 import type { AccessOperation, AccessState } from "./access.ts";
+import type { NamedCallback } from "./named_callback.ts";
 
 /** A change in a session, for the backend that may have to write it. */
 export type SessionChange =

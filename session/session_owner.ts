@@ -1,8 +1,8 @@
+import type { SessionChange } from "./session_change.ts";
 import type { StreamLimits } from "../live/session_streams.ts";
-import type { SessionEndReason } from "./end_reason.ts";
+import type { SessionEndReason } from "./deadline.ts";
 import type { Hold, HoldOptions } from "./hold.ts";
 import type { NamedCallbackOptions, NamedCallbacks } from "./named_callback.ts";
-import type { SessionChange } from "./session_change.ts";
 import type { StoredValuesOf } from "./session_values.ts";
 import type { Expiring } from "./session_warnings.ts";
 

@@ -1,11 +1,9 @@
+import { isPromiseLike } from "../base/promises.ts";
 import type { SessionStreams } from "../live/session_streams.ts";
-import { type IssuedToken, SessionAccess } from "./access.ts";
-import type { Components } from "./components.ts";
+import { isSameSecret, type IssuedToken, SessionAccess } from "./access.ts";
 import type { EndListeners } from "./end_listeners.ts";
-import type { RequestHolds } from "./request_holds.ts";
 import type { SessionValues, ValuedSession } from "./session_values.ts";
 import type { SessionWarnings } from "./session_warnings.ts";
-import { isSameSecret } from "./token.ts";
 
 /** The parts that few sessions have; each is made when first needed. */
 export interface SessionParts<Session extends ValuedSession<Session>, End> {
@@ -91,4 +89,79 @@ export function endParts<
   parts.streams?.end(end.reason);
   parts.listeners?.call(run);
   parts.isEnding = false;
+}
+
+/** The parts of a session that its components use. */
+export interface ReportingSession {
+  readonly site: {
+    reportError(error: unknown, context: object): void;
+  };
+}
+
+/** The objects kept in a session, by their classes. */
+export type Components<Session> = Map<
+  new (session: Session) => unknown,
+  unknown
+>;
+
+/** Returns a session's object of a class; makes it at the first call. */
+export function componentOf<Session extends ReportingSession, T>(
+  components: Components<Session>,
+  component: new (session: Session) => T,
+  session: Session,
+): T {
+  if (!components.has(component)) {
+    const made = new component(session);
+    components.set(component, made);
+    // The caller may not await it, and its rejection would end the process.
+    if (isPromiseLike(made)) Promise.resolve(made).catch(reporterOf(session));
+  }
+  return components.get(component) as T;
+}
+
+/** Returns a function that reports errors of a session. */
+export function reporterOf(
+  session: ReportingSession,
+): (error: unknown) => void {
+  return (error) => session.site.reportError(error, { session });
+}
+
+/** A request under way that keeps its session from idling out. */
+export interface SessionHolder {
+  /** Whether its client has left. The session is not kept for such a request. */
+  readonly hasLeft: boolean;
+}
+
+/** The requests under way of one session. */
+export class RequestHolds {
+  readonly #holders = new Set<SessionHolder>();
+
+  /** The number of requests, including those of clients that have left. */
+  get size(): number {
+    return this.#holders.size;
+  }
+
+  /** Whether a request has a client that has not left. */
+  get areAlive(): boolean {
+    for (const holder of this.#holders) {
+      if (!holder.hasLeft) return true;
+      this.#holders.delete(holder);
+    }
+    return false;
+  }
+
+  /** Adds a request. */
+  add(holder: SessionHolder): void {
+    this.#holders.add(holder);
+  }
+
+  /** Returns whether a request is under way. */
+  has(holder: SessionHolder): boolean {
+    return this.#holders.has(holder);
+  }
+
+  /** Removes a request. */
+  remove(holder: SessionHolder): void {
+    this.#holders.delete(holder);
+  }
 }

@@ -2,8 +2,12 @@ import { describe } from "../base/describe.ts";
 import { isPromiseLike } from "../base/promises.ts";
 import { OWNER } from "./internals.ts";
 import type { SessionChange } from "./session_change.ts";
-import { type AnySessionKey, nameOf } from "./session_key.ts";
-import { describeIssues, type SchemaResult } from "./standard_schema.ts";
+import {
+  type AnySessionKey,
+  describeIssues,
+  nameOf,
+  type SchemaResult,
+} from "./session_key.ts";
 import { findUnstorable } from "./storable.ts";
 
 /** The acts on values of sessions in a store, besides recording changes. */

@@ -10,11 +10,11 @@ import {
   STRING,
 } from "../base/options.ts";
 import type { Meter } from "../metrics/open_telemetry.ts";
-import {
-  type SessionFactory,
-  SESSIONS_OPTION_RULES,
-  type SessionsOptions,
-  type SuspiciousToken,
+import { SESSIONS_OPTION_RULES } from "../registry/option_rules.ts";
+import type {
+  SessionFactory,
+  SessionsOptions,
+  SuspiciousToken,
 } from "../registry/sessions_options.ts";
 import type { ErrorContext, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";

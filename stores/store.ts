@@ -16,7 +16,7 @@ import type {
   DeadLetter,
   EndProgress,
 } from "./claimed_end.ts";
-import type { ChangeNotification, EndNotification } from "./notification.ts";
+import type { ChangeNotification, EndNotification } from "./watchers.ts";
 import type {
   CommitConditions,
   CommitTimes,
@@ -29,7 +29,7 @@ import type {
 
 export type { MaybePromise };
 export type * from "./claimed_end.ts";
-export type * from "./notification.ts";
+export type * from "./watchers.ts";
 export type * from "./stored_session.ts";
 
 /**

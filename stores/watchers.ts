@@ -1,5 +1,3 @@
-import type { ChangeNotification, EndNotification } from "./store.ts";
-
 /** The callbacks of `watch()`; each is called in a microtask. */
 export class Watchers {
   readonly #watchers = new Set<Watcher>();
@@ -54,4 +52,22 @@ interface Watcher {
   readonly onChange:
     | ((notification: ChangeNotification) => void)
     | undefined;
+}
+
+/** The end of a session in any node. */
+export interface EndNotification {
+  /** The session that has ended. */
+  readonly uid: string;
+  /** Why the session ended. */
+  readonly reason: string;
+  /** When the session ended, in UNIX milliseconds of the store. */
+  readonly at: number;
+}
+
+/** A change of a session that raised its version, in any node. */
+export interface ChangeNotification {
+  /** The session that was changed. */
+  readonly uid: string;
+  /** The version after the change. */
+  readonly version: number;
 }

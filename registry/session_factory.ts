@@ -1,6 +1,10 @@
 import { describe, visible } from "../base/describe.ts";
-import { Session, type SessionSite } from "../session.ts";
 import type { SessionFactory, SessionsOptions } from "./sessions_options.ts";
+import {
+  Session,
+  type SessionComponent,
+  type SessionSite,
+} from "../session.ts";
 
 /** The site of new sessions, with their class. */
 export interface BuildingSite extends SessionSite {
@@ -49,4 +53,30 @@ function isDefault(session: Session, name: keyof Session): boolean {
   let object: object = session;
   while (!Object.hasOwn(object, name)) object = Object.getPrototypeOf(object);
   return object === Session.prototype;
+}
+
+/** A subclass of Session that a factory makes. */
+export type SessionType<S extends Session> = new (
+  ...args: ConstructorParameters<typeof Session>
+) => S;
+
+/**
+ * Returns the session, typed as a class of sessions, or the session's object of
+ * another class.
+ *
+ * @throws {TypeError} If the class is a class of sessions and the session is not of
+ * it.
+ */
+export function sessionAs<T>(
+  session: Session,
+  type: SessionType<Session> | SessionComponent<T>,
+): Session | T {
+  const isOfSessions = type === Session || type.prototype instanceof Session;
+  if (!isOfSessions) {
+    return session.getComponent(type as SessionComponent<T>);
+  }
+  if (session instanceof type) return session;
+  throw new TypeError(
+    `Cannot get the session as a ${type.name}: the sessionFactory makes a ${session.constructor.name}`,
+  );
 }
