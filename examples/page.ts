@@ -11,7 +11,9 @@ body {
 }
 button, input, textarea { font: inherit; max-width: 100%; padding: 0.2em 0.6em; }
 input, textarea { box-sizing: border-box; }
-label { display: block; margin: 0.6rem 0; }`;
+h1 { line-height: 1.2; }
+label { display: block; margin: 0.6rem 0; }
+li { margin: 0.5rem 0; }`;
 
 /**
  * Returns a whole page.

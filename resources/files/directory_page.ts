@@ -13,7 +13,10 @@ import type { FoundFile } from "./file_tree.ts";
 /** Units of size, each a thousand times the one before. */
 const UNITS: readonly string[] = ["B", "kB", "MB", "GB", "TB"];
 
-/** On a phone, the time of a file breaks into two lines before its name does. */
+/**
+ * On a phone, the time of a file breaks into two lines before its name does, and
+ * the smallest phones have room for the name and the size only.
+ */
 const STYLE = `body { max-width: 60rem }
 table { width: 100%; border-collapse: collapse; background: var(--sheet);
   border: 1px solid var(--line) }
@@ -29,6 +32,9 @@ p { padding: 1rem 0 }
   th, td { padding: .5rem }
   tr > :nth-child(3) { white-space: normal }
   span { white-space: nowrap }
+}
+@media (max-width: 24rem) {
+  tr > :nth-child(3) { display: none }
 }
 `;
 
