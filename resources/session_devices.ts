@@ -142,7 +142,7 @@ function principalOf(request: SiteRequest): string {
  * @param sessions The sessions of the user, in the order in which to show them.
  * @param here The uid of the session of the request.
  */
-export function devicesPage(
+function devicesPage(
   sessions: readonly SessionInfo[],
   here: string | undefined,
 ): string {
