@@ -44,7 +44,11 @@ export class ValueUpdates {
     update: ValueUpdate,
   ): Promise<unknown> {
     for (;;) {
-      if (!isReady(state, update.key)) await update.save();
+      if (!isReady(state, update.key)) {
+        await update.save();
+        // The store does not say what became of an earlier write.
+        if (session.isActive && state.unsure !== undefined) throw unkept();
+      }
       let value: unknown;
       const outcome = await state.whenIdle<Outcome>(() => {
         if (!session.isActive) return "over";

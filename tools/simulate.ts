@@ -4,10 +4,12 @@
  *
  *     deno task simulate [--seeds=N] [--mode=calm|crash|loss|slow|clock|all]
  *                        [--store=memory|sqlite|redis|postgres] [--seed=S]
+ *                        [--theme=plain|...]
  *
  * Each seed is a world of its own: processes that crash, freeze, sleep and close,
  * a network that loses, delays and repeats messages, clocks that are set, browsers
- * with cookies. The same seed gives the same log. Without a mode all of them run,
+ * with cookies. The same seed gives the same log. What clients do beyond the common
+ * actions is the theme of the seed, in turn; `--theme` gives all seeds one. Without a mode all of them run,
  * each with as many seeds. `--seed` is the first seed; alone it prints its log, and
  * with `--calls` the calls of the store too.
  *
@@ -21,23 +23,28 @@
 
 import { parseArgs } from "node:util";
 import { type Mode, MODES, planOf } from "./simulate/plan.ts";
+import { type Theme, THEMES } from "./simulate/themes/themes.ts";
 import { replaceGlobals } from "./simulate/seams.ts";
 import { type Part, partOf, shrink, WHOLE } from "./simulate/shrink.ts";
 import { type StoreKind, storeMaker } from "./simulate/stores.ts";
 import { type Run, runPlan, simulated } from "./simulate/world.ts";
 
-export { type Mode, MODES };
+export { type Mode, MODES, type Theme, THEMES };
 
 /** What is simulated. */
 export interface SimulateOptions {
   readonly mode: Mode;
   readonly store: StoreKind;
+  /** What clients do; by the seed if undefined. */
+  readonly theme?: Theme | undefined;
   /** The first seed. */
   readonly seed: number;
   readonly seeds: number;
   /** Ends at the first seed that fails. */
   readonly isStopping?: boolean;
 }
+
+type Which = Pick<SimulateOptions, "mode" | "store" | "theme">;
 
 /** A seed that broke a promise. */
 export interface Failure {
@@ -59,14 +66,15 @@ export interface Simulation {
 
 /** Simulates many seeds of one mode. */
 export async function simulate(options: SimulateOptions): Promise<Simulation> {
-  const { mode, store, seed: first, seeds, isStopping = false } = options;
+  const { mode, store, theme, seed: first, seeds, isStopping = false } =
+    options;
   await using maker = await storeMaker(store);
   using seams = replaceGlobals(simulated, maker.hasTimers === true);
   const failures: Failure[] = [];
   const sums = { asks: 0, sessions: 0, events: 0, mishaps: 0 };
   let count = 0;
   for (let seed = first; seed < first + seeds; seed++) {
-    const plan = planOf(seed, mode);
+    const plan = planOf(seed, mode, theme);
     const run = await runPlan({ seed, plan, maker }, seams);
     count++;
     sums.asks += run.asks;
@@ -83,13 +91,13 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
 /** Simulates a part of one seed. */
 export async function simulatePart(
   seed: number,
-  { mode, store }: Pick<SimulateOptions, "mode" | "store">,
+  { mode, store, theme }: Which,
   part: Part = WHOLE,
   isVerbose = false,
 ): Promise<Run> {
   await using maker = await storeMaker(store);
   using seams = replaceGlobals(simulated, maker.hasTimers === true);
-  const plan = partOf(planOf(seed, mode), part);
+  const plan = partOf(planOf(seed, mode, theme), part);
   const mishaps = part.mishaps === undefined
     ? undefined
     : new Set(part.mishaps);
@@ -99,10 +107,10 @@ export async function simulatePart(
 /** Describes a failed seed by the shortest log that fails, and how to replay it. */
 async function describeFailure(
   { seed, run: first }: Failure,
-  options: Pick<SimulateOptions, "mode" | "store">,
+  options: Which,
 ): Promise<string> {
-  const { mode, store } = options;
-  const plan = planOf(seed, mode);
+  const { mode, store, theme } = options;
+  const plan = planOf(seed, mode, theme);
   const { part, run } = await shrink(
     plan,
     first,
@@ -110,6 +118,7 @@ async function describeFailure(
   );
   const command = [
     `deno task simulate --mode=${mode} --store=${store} --seed=${seed}`,
+    `--theme=${plan.theme}`,
     `--steps=${part.steps!.join(",")}`,
     `"--mishaps=${part.mishaps!.join(",")}"`,
   ].join(" ");
@@ -124,6 +133,7 @@ async function main(): Promise<number> {
     options: {
       seeds: { type: "string" },
       mode: { type: "string" },
+      theme: { type: "string" },
       store: { type: "string", default: "memory" },
       seed: { type: "string" },
       steps: { type: "string" },
@@ -134,13 +144,14 @@ async function main(): Promise<number> {
   });
   const { mode, seed = "1", seeds, steps, mishaps } = values;
   const store = values.store as StoreKind;
+  const theme = values.theme as Theme | undefined;
   const modes = mode === undefined ? MODES : [mode as Mode];
   if (values.seed !== undefined && seeds === undefined) {
     const part = {
       steps: steps?.split(",").map(Number),
       mishaps: mishaps?.split(","),
     };
-    const options = { mode: modes[0]!, store };
+    const options = { mode: modes[0]!, store, theme };
     const run = await simulatePart(Number(seed), options, part, values.calls);
     console.log(run.log.join("\n"));
     return run.violations.length;
@@ -151,6 +162,7 @@ async function main(): Promise<number> {
     const options = {
       mode,
       store,
+      theme,
       seed: Number(seed),
       seeds: Number(seeds ?? 1000),
       isStopping: values.first,

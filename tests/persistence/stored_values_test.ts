@@ -483,4 +483,28 @@ for (const how of ["throws", "hangs"] as const) {
     await session.update("count", (count: number | undefined) => count! + 1);
     assertEquals(await textOf(one.get("show", cookieOf(first))), "2");
   });
+
+  // Without an answer it went round in a circle, and nothing else happened.
+  Deno.test(`Session.update() over a store that ${how} rejects with a 503 each time while the store is away`, async () => {
+    using time = new FakeTime();
+    const broken = new BrokenStore();
+    await using one = new Node(broken.store).page(
+      "",
+      (request) => request.getSession().uid,
+    );
+    const session = one.site.sessions.get(await (await one.get("")).text())!;
+    await pass(time, 100);
+    broken.how = how;
+    for (let count = 0; count < 8; count++) {
+      const updating = assertRejects(
+        () => session.update("count", () => 1),
+        HttpError,
+      );
+      await pass(time, 2500);
+      assertEquals((await updating).status, 503);
+    }
+    broken.how = "works";
+    await pass(time, 5000);
+    assertEquals(await session.update("count", () => 2), 2);
+  });
 }

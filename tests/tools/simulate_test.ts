@@ -64,6 +64,7 @@ for (const [mode, seed] of ONCE_BROKEN) {
     const { failures } = await simulate({
       mode,
       store: "memory",
+      theme: "plain",
       seed,
       seeds: 1,
     });

@@ -5,6 +5,9 @@ import type { Host, Life, WallClock } from "./host.ts";
 import type { Plan } from "./plan.ts";
 import { KEYS } from "./program.ts";
 import { changesOf } from "./record_rules.ts";
+import type { Act } from "./themes/act.ts";
+import type { Rule } from "./themes/rule.ts";
+import { rulesOf } from "./themes/rules.ts";
 import { type Status, statusOf, type Truth } from "./truth.ts";
 import type { StoreCall, Wire } from "./wire.ts";
 
@@ -60,8 +63,15 @@ export class Model {
   readonly #seen = new Set<string>();
   readonly #deadLetters = new Set<string>();
 
+  readonly #rules: readonly Rule[];
+
   constructor(world: ModelWorld) {
     this.#world = world;
+    this.#rules = rulesOf({
+      world,
+      fail: (promise, text) => this.#fail(promise, text),
+      isReported: (uid, text) => this.#isReported(uid, text),
+    });
   }
 
   /** Judges a new state of a record. */
@@ -70,6 +80,9 @@ export class Model {
     const moments = truth.moments.get(uid)!;
     const before = moments.at(-2)?.record;
     const after = moments.at(-1)!.record;
+    for (const rule of this.#rules) {
+      rule.onChange?.(uid, { before, after }, call);
+    }
     if (after === undefined) return;
     if (before === undefined) {
       // A clock that is set back takes back a deadline that has passed.
@@ -101,6 +114,10 @@ export class Model {
 
   onWrite(write: Write): void {
     this.#writes.push(write);
+  }
+
+  onAct(act: Act): void {
+    for (const rule of this.#rules) rule.onAct?.(act);
   }
 
   /** Judges what a handler sees of its session. */
@@ -214,6 +231,7 @@ export class Model {
         this.#fail(0, `${name} is answered 503, and nothing has failed`);
       }
     }
+    for (const rule of this.#rules) rule.onAnswered?.(ask);
     if (status !== 200) return;
     for (const write of ask.writes) {
       if (!write.isLate) this.#judgeAcknowledged(write);
@@ -257,6 +275,7 @@ export class Model {
   }
 
   onNamed(life: Life, argument: string, end: SessionEnd): void {
+    for (const rule of this.#rules) rule.onBilled?.(life, argument, end);
     const what = `calls bill(${argument})`;
     this.#judgeCall(this.#billed, argument, end.uid, {
       life,
@@ -290,6 +309,7 @@ export class Model {
       }
     }
     for (const ask of asks) this.#judgeRegistration(ask);
+    for (const rule of this.#rules) rule.finish?.();
   }
 
   /** A token may not take effect if the cookies of its request conflict. */
@@ -582,13 +602,17 @@ export class Model {
       return;
     }
     const isCalled = this.#billed.has(ask.name);
-    const isReported = this.#deadLetters.has(uid) ||
-      this.#reports.some((report) =>
-        report.uid === uid && report.text.includes("bill")
-      );
+    const isReported = this.#isReported(uid, "bill");
     if (ask.status === 200 && !isCalled && !isReported) {
       this.#fail(16, `the callback of ${ask.name} is lost`);
     }
+  }
+
+  #isReported(uid: string, part: string): boolean {
+    return this.#deadLetters.has(uid) ||
+      this.#reports.some(({ uid: of, text }) =>
+        of === uid && text.includes(part)
+      );
   }
 
   /** Whether this process may know of an end or a login that is not written. */

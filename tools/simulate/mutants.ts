@@ -59,11 +59,15 @@ function copy(from: URL, to: string): void {
 }
 
 /** Simulates a copy of the sources until a seed fails; returns what it prints. */
-function simulateCopy(folder: string, mode: string, seeds: number): string {
+function simulateCopy(
+  folder: string,
+  { mode, theme = "plain" }: Mutant,
+  seeds: number,
+): string {
   const { stdout } = new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "-A", "--no-check", "tools/simulate.ts", "--first"],
-      ...[`--mode=${mode}`, `--seeds=${seeds}`],
+      ...[`--mode=${mode}`, `--theme=${theme}`, `--seeds=${seeds}`],
     ],
     cwd: folder,
     stderr: "null",
@@ -88,7 +92,7 @@ function main(): number {
       const before = sourceOf(mutant);
       const path = `${folder}/${file}`;
       Deno.writeTextFileSync(path, mutated(before, mutant));
-      const output = simulateCopy(folder, mode, Number(values.seeds));
+      const output = simulateCopy(folder, mutant, Number(values.seeds));
       Deno.writeTextFileSync(path, before);
       const found = /^Seed (\d+): (.*)$/m.exec(output);
       if (found === null) missed++;

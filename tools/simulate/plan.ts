@@ -1,5 +1,11 @@
 import type { MishapRates } from "./mishaps.ts";
 import { Random } from "./random.ts";
+import {
+  type Theme,
+  type ThemeAction,
+  THEMES,
+  weightsOf,
+} from "./themes/themes.ts";
 
 /** What goes wrong in a run. */
 export const MODES = [
@@ -28,7 +34,8 @@ export type Action =
   | "listen"
   | "stream"
   | "late"
-  | "endAll";
+  | "endAll"
+  | ThemeAction;
 
 /** Which token a request comes with. */
 export type Presented = "jar" | "old" | "other" | "both" | "none";
@@ -75,6 +82,7 @@ export type Step =
 
 /** The world of a seed, and what happens in it. */
 export interface Plan {
+  readonly theme: Theme;
   readonly hosts: number;
   readonly clients: number;
   readonly isDirect: boolean;
@@ -123,7 +131,7 @@ const TROUBLES: Readonly<Record<Mode, readonly Trouble[]>> = {
   ],
 };
 
-const ACTIONS: Readonly<Record<Action, number>> = {
+const ACTIONS: Readonly<Record<Exclude<Action, ThemeAction>, number>> = {
   look: 4,
   visit: 6,
   set: 7,
@@ -148,7 +156,11 @@ const PRESENTED: Readonly<Record<Presented, number>> = {
 };
 
 /** Makes the plan of a seed. */
-export function planOf(seed: number, mode: Mode): Plan {
+export function planOf(
+  seed: number,
+  mode: Mode,
+  theme: Theme = THEMES[seed % THEMES.length]!,
+): Plan {
   const random = new Random(seed);
   const hosts = random.pick([1, 2, 2, 3, 3]);
   const clients = random.pick([1, 2, 2, 3, 4]);
@@ -165,7 +177,7 @@ export function planOf(seed: number, mode: Mode): Plan {
       ? random.between(0, 25)
       : random.next() ** 2 * 3 * lasts / asks;
     at += pause;
-    steps.push({ at, ...askOf(random, { hosts, clients, isDirect }) });
+    steps.push({ at, ...askOf(random, { hosts, clients, isDirect, theme }) });
   }
   const troubles = TROUBLES[mode];
   const count = mode === "calm"
@@ -182,6 +194,7 @@ export function planOf(seed: number, mode: Mode): Plan {
   }
   const each = <T>(make: () => T) => Array.from({ length: hosts }, make);
   return {
+    theme,
     hosts,
     clients,
     isDirect,
@@ -199,10 +212,11 @@ export function planOf(seed: number, mode: Mode): Plan {
 
 function askOf(
   random: Random,
-  { hosts, clients, isDirect }: {
+  { hosts, clients, isDirect, theme }: {
     readonly hosts: number;
     readonly clients: number;
     readonly isDirect: boolean;
+    readonly theme: Theme;
   },
 ): AskStep {
   const isWaiting = random.chance(0.35);
@@ -210,7 +224,7 @@ function askOf(
     kind: "ask",
     client: random.below(clients),
     host: random.below(hosts),
-    action: random.weighted(ACTIONS),
+    action: random.weighted<Action>({ ...ACTIONS, ...weightsOf(theme) }),
     presents: random.weighted(PRESENTED),
     key: random.pick(["a", "a", "b"]),
     principal: random.pick(["alice", "alice", "alice", "bob"]),

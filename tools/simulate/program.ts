@@ -5,6 +5,8 @@ import type { SessionStore } from "../../stores/store.ts";
 import type { Ask, Write } from "./ask.ts";
 import type { Life } from "./host.ts";
 import type { Plan } from "./plan.ts";
+import type { Act } from "./themes/act.ts";
+import { beginAction } from "./themes/actions.ts";
 
 /** The keys of the values that handlers set. */
 export const KEYS: readonly string[] = ["a", "b"];
@@ -21,6 +23,7 @@ export interface ProgramWorld {
   say(text: string): void;
   onSight(ask: Ask): void;
   onWrite(write: Write): void;
+  onAct(act: Act): void;
   onTold(life: Life, end: SessionEnd): void;
   onNamed(life: Life, argument: unknown, end: SessionEnd): void;
   onError(life: Life, error: unknown, session: Session | undefined): void;
@@ -156,6 +159,16 @@ export class Program {
           const ending = this.#life.sessions.endSessions(of);
           return Promise.resolve(ending).then(() => new Response(null));
         };
+      default:
+        return beginAction(action, {
+          ask,
+          visit,
+          life: this.#life,
+          world: this.#world,
+          get,
+          soonOrLate,
+          set: (session) => this.#write(ask, session, "set"),
+        });
     }
   }
 

@@ -33,7 +33,7 @@ export class Random {
   }
 
   /** Returns one of some values, each as often as its weight says. */
-  weighted<T extends string>(weights: Readonly<Record<T, number>>): T {
+  weighted<T extends string>(weights: Readonly<Partial<Record<T, number>>>): T {
     const entries = Object.entries(weights) as [T, number][];
     let left = this.next() * entries.reduce((sum, [, each]) => sum + each, 0);
     for (const [value, weight] of entries) {

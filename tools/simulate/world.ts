@@ -9,6 +9,7 @@ import { Program, type ProgramWorld, statusOf } from "./program.ts";
 import { Schedule } from "./schedule.ts";
 import type { Seams, SimulatedTime } from "./seams.ts";
 import type { SimulatedStore, StoreClock, StoreMaker } from "./stores.ts";
+import type { Act } from "./themes/act.ts";
 import { Truth } from "./truth.ts";
 import { Wire } from "./wire.ts";
 
@@ -173,6 +174,10 @@ export class World implements ProgramWorld {
     const { ask, key, value, uid } = write;
     const act = value === undefined ? "deletes" : "sets";
     this.say(`${ask.name} ${act} "${key}" of ${this.nameOf(uid)}`);
+  }
+
+  onAct(act: Act): void {
+    this.model.onAct(act);
   }
 
   onTold(life: Life, end: SessionEnd): void {

@@ -1,4 +1,6 @@
 import type { Mode } from "../plan.ts";
+import type { Theme } from "../themes/themes.ts";
+import { THEME_MUTANTS } from "./themes.ts";
 
 /** A fault of one line, put back into the code. */
 export interface Mutant {
@@ -6,6 +8,12 @@ export interface Mutant {
   readonly name: string;
   /** The mode that finds it. */
   readonly mode: Mode;
+  /**
+   * The theme of its seeds.
+   *
+   * @default {"plain"}
+   */
+  readonly theme?: Theme;
   /** The file, from the root of the package. */
   readonly file: string;
   /** The text to replace, which the file has once. */
@@ -123,4 +131,5 @@ export const MUTANTS: readonly Mutant[] = [
     from: "return drops !== undefined && drops !== state.drops;",
     to: "return drops !== undefined && drops > state.drops;",
   },
+  ...THEME_MUTANTS,
 ];

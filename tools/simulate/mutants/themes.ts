@@ -1,0 +1,37 @@
+import type { Mutant } from "./list.ts";
+
+/** Faults of what clients do in some themes only. */
+export const THEME_MUTANTS: readonly Mutant[] = [
+  {
+    name: "An update is written over one of another process",
+    mode: "calm",
+    theme: "values",
+    file: "persistence/value_updates.ts",
+    from: "const conditions = { version: state.version };",
+    to: "const conditions = {};",
+  },
+  {
+    name: "An update is computed from a value that is out of date",
+    mode: "calm",
+    theme: "values",
+    file: "persistence/value_updates.ts",
+    from: "this.#calls.reload(session, state, nothing),",
+    to: "this.#calls.load(session),",
+  },
+  {
+    name: "A named callback that was taken back is called",
+    mode: "calm",
+    theme: "values",
+    file: "persistence/record_writer.ts",
+    from: "? { removedCallbacks: [one] }",
+    to: "? {}",
+  },
+  {
+    name: "A named callback stays beside the one that replaces it",
+    mode: "calm",
+    theme: "values",
+    file: "stores/record.ts",
+    from: "one.id === added.id || one.id",
+    to: "one.id",
+  },
+];

@@ -1,0 +1,8 @@
+import { CallbackRule } from "./callback_rule.ts";
+import type { Judge, Rule } from "./rule.ts";
+import { UpdateRule } from "./update_rule.ts";
+
+/** Returns the rules of all themes. */
+export function rulesOf(judge: Judge): Rule[] {
+  return [new UpdateRule(judge), new CallbackRule(judge)];
+}
