@@ -44,8 +44,8 @@ export class SessionList {
    */
   async end(uid: string, reason: SessionEndReason): Promise<boolean> {
     const claims = this.#parts.claims.of(uid);
-    if (claims.hasEnded(uid)) return false;
-    const hasEnded = await claims.end(uid, reason);
+    // An end that has begun here is written all the same.
+    const hasEnded = !claims.hasEnded(uid) && await claims.end(uid, reason);
     await claims.writeEnd(uid);
     if (!claims.isUnwritten(uid)) return hasEnded;
     throw new HttpError(503, `Session "${uid}" cannot be ended just now.`);

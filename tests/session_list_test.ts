@@ -180,6 +180,12 @@ Deno.test("Sessions.list() rejects if the store fails, and end() with 503 until 
     HttpError,
   );
   assertEquals(error.status, 503);
+  // It has ended here, and still lives in the store.
+  const again = await assertRejects(
+    () => node.site.sessions.end(uidOf(cookie)),
+    HttpError,
+  );
+  assertEquals(again.status, 503);
   bent.bends.end = undefined;
   await pass(time, 3000);
   assertEquals(node.reasons, ["revoked"]);

@@ -3,7 +3,7 @@ import type { StoredSession } from "../../stores/store.ts";
 import type { Ask, Write } from "./ask.ts";
 import type { Host, Life, WallClock } from "./host.ts";
 import type { Plan } from "./plan.ts";
-import { KEYS } from "./program.ts";
+import { KEYS } from "./keys.ts";
 import { changesOf } from "./record_rules.ts";
 import type { Act } from "./themes/act.ts";
 import type { Rule } from "./themes/rule.ts";
@@ -114,6 +114,7 @@ export class Model {
 
   onWrite(write: Write): void {
     this.#writes.push(write);
+    for (const rule of this.#rules) rule.onWrite?.(write);
   }
 
   onAct(act: Act): void {

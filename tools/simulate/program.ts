@@ -4,12 +4,10 @@ import { Sessions, type Visit } from "../../sessions.ts";
 import type { SessionStore } from "../../stores/store.ts";
 import type { Ask, Write } from "./ask.ts";
 import type { Life } from "./host.ts";
+import { KEYS } from "./keys.ts";
 import type { Plan } from "./plan.ts";
 import type { Act } from "./themes/act.ts";
 import { beginAction } from "./themes/actions.ts";
-
-/** The keys of the values that handlers set. */
-export const KEYS: readonly string[] = ["a", "b"];
 
 /** How often a named callback fails at most, for each session and process. */
 const MAX_FAILURES = 3;
@@ -20,6 +18,8 @@ export interface ProgramWorld {
   /** Returns a number from 0 to 1 that belongs to a name. */
   draw(name: string): number;
   nameOf(uid: string): string;
+  /** Returns one of the sessions that there have been. */
+  pickUid(choice: number): string | undefined;
   say(text: string): void;
   onSight(ask: Ask): void;
   onWrite(write: Write): void;
@@ -189,11 +189,12 @@ export class Program {
     action: "set" | "delete",
     isLate = false,
   ): undefined {
-    const { key } = ask.step;
+    const { key, choice } = ask.step;
     const { uid } = session;
     const value = action === "set" ? ask.name : undefined;
     if (action === "set") session.set(key, value);
-    else if (!session.delete(key)) return;
+    else if (choice < 0.5 && session.take(key) === undefined) return;
+    else if (choice >= 0.5 && !session.delete(key)) return;
     const write = { ask, uid, key, value, at: this.#now, isLate };
     ask.writes.push(write);
     this.#world.onWrite(write);

@@ -153,6 +153,11 @@ export class World implements ProgramWorld {
     return this.#mishaps.draw(name);
   }
 
+  pickUid(choice: number): string | undefined {
+    const uids = [...this.truth.moments.keys()];
+    return uids[Math.floor(choice * uids.length)];
+  }
+
   nameOf(uid: string): string {
     let name = this.#names.get(uid);
     if (name === undefined) {

@@ -34,4 +34,30 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     from: "one.id === added.id || one.id",
     to: "one.id",
   },
+  {
+    name: "A change in another process is seen too late",
+    mode: "calm",
+    theme: "background",
+    file: "persistence/session_refreshes.ts",
+    from: "const REFRESH_AFTER = 100;",
+    to: "const REFRESH_AFTER = 1500;",
+  },
+  {
+    name: "A reload leaves what the session has",
+    mode: "loss",
+    theme: "background",
+    file: "persistence/stored_values.ts",
+    from: "else loader.update(session, record, sentAt);",
+    to: "else void loader;",
+  },
+  {
+    name: "An end by uid is answered while another one here is not written",
+    mode: "clock",
+    theme: "background",
+    file: "persistence/session_list.ts",
+    from:
+      "const hasEnded = !claims.hasEnded(uid) && await claims.end(uid, reason);",
+    to:
+      "if (claims.hasEnded(uid)) return false;\n    const hasEnded = await claims.end(uid, reason);",
+  },
 ];

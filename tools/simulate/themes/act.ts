@@ -2,7 +2,7 @@ import type { Ask } from "../ask.ts";
 import type { Life } from "../host.ts";
 
 /** An act of a program, as it noted it itself. Times are simulated milliseconds. */
-export type Act = UpdateAct | CallbackAct;
+export type Act = UpdateAct | CallbackAct | LookAct | ListAct | EndAct;
 
 /** The facts of each act. */
 interface SomeAct {
@@ -25,4 +25,28 @@ export interface CallbackAct extends SomeAct {
   readonly ask: Ask;
   readonly key: string;
   readonly isTakenBack: boolean;
+}
+
+/** What background code sees of a session that no request uses. */
+export interface LookAct extends SomeAct {
+  readonly kind: "look";
+  /** When it asked for `session.reload()`; undefined if it did not. */
+  readonly reloadedAt: number | undefined;
+  readonly principal: string | undefined;
+  readonly values: ReadonlyMap<string, unknown>;
+}
+
+/** An answered call of `sessions.list()`, which began at `from`. */
+export interface ListAct extends SomeAct {
+  readonly kind: "list";
+  readonly from: number;
+  readonly principal: string;
+  readonly uids: readonly string[];
+}
+
+/** An answered call of `sessions.end()`, which began at `from`. */
+export interface EndAct extends SomeAct {
+  readonly kind: "end";
+  readonly from: number;
+  readonly hasEnded: boolean;
 }

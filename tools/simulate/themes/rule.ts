@@ -1,6 +1,6 @@
 import type { SessionEnd } from "../../../session.ts";
 import type { StoredSession } from "../../../stores/store.ts";
-import type { Ask } from "../ask.ts";
+import type { Ask, Write } from "../ask.ts";
 import type { Life } from "../host.ts";
 import type { ModelWorld } from "../model.ts";
 import type { StoreCall } from "../wire.ts";
@@ -31,6 +31,8 @@ export interface Rule {
   ): void;
   /** Notes an act when it begins. */
   onAct?(act: Act): void;
+  /** Notes a change of a value. */
+  onWrite?(write: Write): void;
   /** Judges an answer as the server gives it. */
   onAnswered?(ask: Ask): void;
   /** Notes a call of the callback "bill". */

@@ -1,8 +1,15 @@
+import { LookRule } from "./look_rule.ts";
 import { CallbackRule } from "./callback_rule.ts";
 import type { Judge, Rule } from "./rule.ts";
+import { OutsideRule } from "./outside_rule.ts";
 import { UpdateRule } from "./update_rule.ts";
 
 /** Returns the rules of all themes. */
 export function rulesOf(judge: Judge): Rule[] {
-  return [new UpdateRule(judge), new CallbackRule(judge)];
+  return [
+    new UpdateRule(judge),
+    new CallbackRule(judge),
+    new LookRule(judge),
+    new OutsideRule(judge),
+  ];
 }

@@ -1,5 +1,5 @@
 /** What clients do beyond the common actions. A seed has one theme. */
-export const THEMES = ["plain", "values"] as const;
+export const THEMES = ["plain", "values", "background"] as const;
 
 /** One of {@linkcode THEMES}. */
 export type Theme = typeof THEMES[number];
@@ -8,13 +8,18 @@ export type Theme = typeof THEMES[number];
 export type ThemeAction =
   | "update"
   | "replace"
-  | "take-back";
+  | "take-back"
+  | "watch"
+  | "create"
+  | "end"
+  | "list";
 
 type Weights = Partial<Readonly<Record<ThemeAction, number>>>;
 
 const WEIGHTS: Readonly<Record<Theme, Weights>> = {
   plain: {},
   values: { update: 16, replace: 6, "take-back": 3 },
+  background: { watch: 9, create: 3, end: 1.5, list: 3 },
 };
 
 /** Returns how often the actions of a theme are chosen. */

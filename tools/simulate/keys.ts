@@ -1,0 +1,2 @@
+/** The keys of the values that handlers set. */
+export const KEYS: readonly string[] = ["a", "b"];
