@@ -30,7 +30,7 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     name: "A named callback stays beside the one that replaces it",
     mode: "calm",
     theme: "values",
-    file: "stores/record.ts",
+    file: "stores/record_changes.ts",
     from: "one.id === added.id || one.id",
     to: "one.id",
   },
