@@ -20,7 +20,6 @@ import { ORIGINS, refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { OPEN_VISIT } from "../request/internals.ts";
 import { Resource } from "../resource.ts";
-import { isForPage, LoginNeeded, LoginRedirect } from "./login_refusals.ts";
 import { forbidden } from "./pages.ts";
 import {
   giveBackSegment,
@@ -187,7 +186,7 @@ export class LoginGuard extends Resource {
     this.#origins = [...options.origins ?? []];
     this.#loginPath = path;
     this.#loginSegments = segmentsOf(path.split("?", 1)[0]!.slice(1));
-    this.#unauthorized = new LoginNeeded(path);
+    this.#unauthorized = new Refusal(path);
   }
 
   /**
@@ -252,8 +251,8 @@ export class LoginGuard extends Resource {
   #refuse(request: SiteRequest): Resource {
     request.user = undefined;
     if (this.#isLoginPage(request)) return this.#resource;
-    return this.#redirects && isForPage(request)
-      ? new LoginRedirect(this.#locationFor(request))
+    return this.#redirects
+      ? new Refusal(this.#loginPath, this.#locationFor(request))
       : this.#unauthorized;
   }
 
@@ -273,6 +272,26 @@ export class LoginGuard extends Resource {
     if (!isKept) return this.#loginPath;
     const separator = this.#loginPath.includes("?") ? "&" : "?";
     return `${this.#loginPath}${separator}${NEXT}=${encodeURIComponent(path)}`;
+  }
+}
+
+/** Answers a visitor who has not logged in. */
+class Refusal extends Resource {
+  override usesSession = false;
+  override isLeaf = true;
+  readonly #loginPath: string;
+  readonly #location: string | undefined;
+
+  /** @param location Where pages are redirected; undefined for an API. */
+  constructor(loginPath: string, location?: string) {
+    super();
+    this.#loginPath = loginPath;
+    this.#location = location;
+  }
+
+  override async render(request: SiteRequest): Promise<Response> {
+    const { refuse } = await import("./login_refusals.ts");
+    return refuse(request, this.#loginPath, this.#location);
   }
 }
 

@@ -1,60 +1,43 @@
 import { accepts } from "@std/http/negotiation";
 import type { SiteRequest } from "../request.ts";
-import { Resource } from "../resource.ts";
 
-/** Sends the client to the login page. */
-export class LoginRedirect extends Resource {
-  override usesSession = false;
-  override isLeaf = true;
-  readonly #location: string;
-
-  constructor(location: string) {
-    super();
-    this.#location = location;
-  }
-
-  override render(request: SiteRequest): Response {
+/**
+ * Sends a client to the login page, or tells a program that it has to log in.
+ *
+ * @param location Where pages are redirected; undefined if no client is.
+ */
+export function refuse(
+  request: SiteRequest,
+  loginPath: string,
+  location: string | undefined,
+): Response {
+  if (location !== undefined && isForPage(request)) {
     request.setHeader("cache-control", "no-store");
-    return request.redirect(this.#location, 303);
+    return request.redirect(location, 303);
   }
-}
-
-/** Answers a program by a 401. */
-export class LoginNeeded extends Resource {
-  override usesSession = false;
-  override isLeaf = true;
-  readonly #loginPath: string;
-
-  constructor(loginPath: string) {
-    super();
-    this.#loginPath = loginPath;
-  }
-
-  override render(request: SiteRequest): Response {
-    const problem = {
-      title: "Unauthorized",
-      status: 401,
-      detail: "You need to log in.",
-    };
-    return Response.json(problem, {
-      status: 401,
-      headers: {
-        "content-type": "application/problem+json",
-        "cache-control": "no-store",
-        // A 401 must name a scheme; for this one browsers ask for no password.
-        "www-authenticate": carriesToken(request)
-          ? "Bearer"
-          : `Cookie form-action="${this.#loginPath}"`,
-      },
-    });
-  }
+  const problem = {
+    title: "Unauthorized",
+    status: 401,
+    detail: "You need to log in.",
+  };
+  return Response.json(problem, {
+    status: 401,
+    headers: {
+      "content-type": "application/problem+json",
+      "cache-control": "no-store",
+      // A 401 must name a scheme; for these, browsers ask for no password.
+      "www-authenticate": carriesToken(request)
+        ? "Bearer"
+        : `Cookie form-action="${loginPath}"`,
+    },
+  });
 }
 
 /** Methods by which a browser asks for a page. */
 const PAGE_METHODS: readonly string[] = ["GET", "HEAD", "POST"];
 
 /** Returns whether the client shows the response to a user as a page. */
-export function isForPage(request: SiteRequest): boolean {
+function isForPage(request: SiteRequest): boolean {
   if (!PAGE_METHODS.includes(request.method)) return false;
   if (request.getHeader("upgrade") !== undefined) return false;
   if (carriesToken(request)) return false;

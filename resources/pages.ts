@@ -4,13 +4,15 @@
  * @module
  */
 
+import { escape } from "@std/html";
 import { describe } from "../base/describe.ts";
 import { htmlPage } from "../http/html_page.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
-import { escape } from "@std/html";
-import { accepts } from "@std/http/negotiation";
-import { STATUS_TEXT, type StatusCode } from "@std/http/status";
+import type { DescribedError } from "./error_format.ts";
+
+/** Describes errors in other formats; undefined until a client asks for one. */
+let formats: typeof import("./error_format.ts") | undefined;
 
 /** A detail may be a stack, whose lines stay apart. */
 const STYLE = `body { padding-top: 15vh }
@@ -18,66 +20,62 @@ p { white-space: pre-wrap }
 `;
 
 /** The page of {@linkcode errorPage}: the same for every path and method. */
-class ErrorPage extends Resource {
+export class ErrorPage extends Resource {
   override usesSession = false;
-  readonly #code: number;
-  readonly #brief: string;
-  readonly #detail: string;
+  readonly #error: DescribedError;
 
-  constructor(code: number, brief: string, detail: string) {
+  constructor(error: DescribedError) {
     super();
-    if (!Number.isInteger(code) || code < 200 || code > 599) {
+    const { status } = error;
+    if (!Number.isInteger(status) || status < 200 || status > 599) {
       throw new RangeError(
         `Cannot make a page with status ${
-          describe(code)
+          describe(status)
         }: not an integer from 200 to 599`,
       );
     }
-    this.#code = code;
-    this.#brief = brief;
-    this.#detail = detail;
+    this.#error = error;
   }
 
   override getChild(): Resource {
     return this;
   }
 
-  override render(request: SiteRequest): string {
-    request.setResponseCode(this.#code);
+  /**
+   * Writes the page, as HTML for a client that does not say what it takes. For
+   * another one the code that reads `Accept` is loaded, once in a process; the page
+   * is HTML too if that fails.
+   */
+  override render(request: SiteRequest): string | Promise<string> {
+    const error = this.#error;
+    const { status, brief } = error;
+    request.setResponseCode(status);
     request.responseHeaders.append("vary", "Accept");
-    const format = errorFormatFor(acceptOf(request));
-    if (format === "html") return this.#html();
-    if (format === "text") {
-      request.setHeader("content-type", "text/plain; charset=utf-8");
-      return `${this.#brief}\n${this.#detail}\n`;
-    }
-    request.setHeader("content-type", "application/problem+json");
-    return this.#problem();
-  }
-
-  #html(): string {
-    return htmlPage({
-      title: `${this.#code} - ${this.#brief}`,
-      style: STYLE,
-      body: `<main>
-<h1>${escape(this.#brief)}</h1>
-<p>${escape(this.#detail)}</p>
-</main>`,
-    });
-  }
-
-  /** Writes the problem of RFC 9457, with the title of the status. */
-  #problem(): string {
-    const status = this.#code;
-    const title = STATUS_TEXT[status as StatusCode] ?? this.#brief;
-    const problem = {
-      type: "about:blank",
-      title,
-      status,
-      detail: this.#detail,
+    const accept = acceptOf(request);
+    if (accept === undefined && brief !== undefined) return toHtml(error);
+    const write = (module: typeof formats): string => {
+      formats = module;
+      const described = module?.describeError(error, accept);
+      if (described === undefined) return toHtml(error);
+      if (described.type === undefined) return toHtml(described.error);
+      request.setHeader("content-type", described.type);
+      return described.text;
     };
-    return `${JSON.stringify(problem)}\n`;
+    if (formats !== undefined) return write(formats);
+    return import("./error_format.ts").then(write, () => write(undefined));
   }
+}
+
+function toHtml({ status, brief, detail }: DescribedError): string {
+  const heading = brief ?? `Error ${status}`;
+  return htmlPage({
+    title: `${status} - ${heading}`,
+    style: STYLE,
+    body: `<main>
+<h1>${escape(heading)}</h1>
+<p>${escape(detail)}</p>
+</main>`,
+  });
 }
 
 /** Returns the `Accept` header; undefined if the request can no longer be read. */
@@ -118,7 +116,7 @@ export function errorPage(
   brief: string,
   detail: string,
 ): Resource {
-  return new ErrorPage(code, brief, detail);
+  return new ErrorPage({ status: code, brief, detail });
 }
 
 /** Makes a page with status 404; see {@linkcode errorPage}. */
@@ -135,26 +133,4 @@ export function forbidden(
   detail: string = "You do not have access to this page.",
 ): Resource {
   return errorPage(403, brief, detail);
-}
-
-/** The formats in which an error can be described. */
-export type ErrorFormat = "html" | "json" | "text";
-
-/**
- * Returns the format that a client likes best for the description of an error: HTML
- * if the client accepts all formats, text if it accepts none of them.
- *
- * @param accept The `Accept` header, if there is one.
- */
-export function errorFormatFor(accept: string | undefined): ErrorFormat {
-  if (accept === undefined) return "html";
-  const type = accepts(
-    { headers: new Headers({ accept }) },
-    "text/html",
-    "application/problem+json",
-    "application/json",
-    "text/plain",
-  );
-  if (type === "text/html") return "html";
-  return type?.endsWith("json") ? "json" : "text";
 }

@@ -5,9 +5,13 @@ import { dropUnsent } from "../http/open_stream.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { ENTER, RESET, WAIT } from "../request/internals.ts";
 import { Resource, UnsupportedMethod } from "../resource.ts";
-import { errorPage, forbidden, notFound } from "../resources/pages.ts";
+import {
+  ErrorPage,
+  errorPage,
+  forbidden,
+  notFound,
+} from "../resources/pages.ts";
 import { respond, type RespondingSite, respondWith } from "./respond.ts";
-import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 
 /** Answers an error; undefined leaves it to the site's own pages. */
 export type ErrorPageCallback = (
@@ -184,20 +188,34 @@ function isOptionsOnly(page: Resource, { method }: SiteRequest): boolean {
     page.render_OPTIONS === undefined;
 }
 
+/**
+ * The texts of the statuses that this package answers by, as in RFC 9110. Those of
+ * others are looked up, for which the page has to be waited for.
+ */
+const HEADINGS: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  405: "Method Not Allowed",
+  409: "Conflict",
+  412: "Precondition Failed",
+  413: "Content Too Large",
+  416: "Range Not Satisfiable",
+  429: "Too Many Requests",
+  501: "Not Implemented",
+  503: "Service Unavailable",
+};
+
 /** Returns the page of an error whose reason the client may see. */
-export function httpErrorPage(status: number, detail: string): Resource {
+function httpErrorPage(status: number, detail: string): Resource {
   if (status === 404) return notFound(undefined, detail);
   if (status === 403) return forbidden(undefined, detail);
-  return errorPage(status, headingOf(status), detail);
+  return new ErrorPage({ status, brief: HEADINGS[status], detail });
 }
 
 /** Returns the page for a method that a resource does not answer. */
-export function methodPage(status: 405 | 501): Resource {
-  return errorPage(
-    status,
-    headingOf(status),
-    "The page at this address does not answer this method.",
-  );
+function methodPage(status: 405 | 501): Resource {
+  const detail = "The page at this address does not answer this method.";
+  return new ErrorPage({ status, brief: HEADINGS[status], detail });
 }
 
 /**
@@ -205,7 +223,7 @@ export function methodPage(status: 405 | 501): Resource {
  *
  * @param error Shown to the client, unless it is undefined.
  */
-export function failurePage(error: unknown): Resource {
+function failurePage(error: unknown): Resource {
   return errorPage(
     500,
     "Server error",
@@ -213,10 +231,6 @@ export function failurePage(error: unknown): Resource {
       ? "Something went wrong. It has been reported."
       : inspect(error).split("\n").map(visible).join("\n"),
   );
-}
-
-function headingOf(status: number): string {
-  return STATUS_TEXT[status as StatusCode] ?? `Error ${status}`;
 }
 
 function inspect(error: unknown): string {

@@ -1,0 +1,54 @@
+import { accepts } from "@std/http/negotiation";
+import { STATUS_TEXT, type StatusCode } from "@std/http/status";
+
+/** An error, as its page describes it. */
+export interface DescribedError {
+  readonly status: number;
+  /** The heading; undefined for the text of the status. */
+  readonly brief: string | undefined;
+  readonly detail: string;
+}
+
+/**
+ * Describes an error in the format that a client likes best: HTML if it takes
+ * anything, text if it takes none of the formats.
+ *
+ * @param accept The `Accept` header, if there is one.
+ * @returns the text, and its type; undefined for HTML, which the page writes.
+ */
+export function describeError(
+  error: DescribedError,
+  accept: string | undefined,
+):
+  | { readonly type: string; readonly text: string }
+  | { readonly type: undefined; readonly error: DescribedError } {
+  const { status, detail } = error;
+  const title: string | undefined = STATUS_TEXT[status as StatusCode];
+  const brief = error.brief ?? title ?? `Error ${status}`;
+  const format = formatFor(accept);
+  if (format === "html") {
+    return { type: undefined, error: { status, brief, detail } };
+  }
+  if (format === "text") {
+    const type = "text/plain; charset=utf-8";
+    return { type, text: `${brief}\n${detail}\n` };
+  }
+  // RFC 9457: the title is that of the status.
+  const type = "about:blank";
+  const problem = { type, title: title ?? brief, status, detail };
+  const text = `${JSON.stringify(problem)}\n`;
+  return { type: "application/problem+json", text };
+}
+
+function formatFor(accept: string | undefined): "html" | "json" | "text" {
+  if (accept === undefined) return "html";
+  const type = accepts(
+    { headers: new Headers({ accept }) },
+    "text/html",
+    "application/problem+json",
+    "application/json",
+    "text/plain",
+  );
+  if (type === "text/html") return "html";
+  return type?.endsWith("json") ? "json" : "text";
+}
