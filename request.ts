@@ -598,7 +598,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   [WAIT](): void {
     if (this.#sessionless !== undefined && this.#visit === undefined) return;
     const { mustLoad } = this.site.sessions[OWNER].backend;
-    // A token is judged as of the arrival of the request, so look it up now.
+    // The token's status at the arrival of the request counts, so look it up now.
     if (this.#isLoaded || !mustLoad) this[OPEN_VISIT]().wait();
   }
 

@@ -581,7 +581,7 @@ export class Session {
   }
 
   /**
-   * Registers a callback for the end of the session, whatever ends it.
+   * Registers a callback for the end of the session, for any reason.
    *
    * Callbacks run in the order of registration, each as often as it was
    * registered: register once, when `request.isNewSession` is true, for example.

@@ -177,7 +177,7 @@ export interface RequestSession {
    * is current and the session has no principal or this one; every other token of
    * it is superseded at once. Otherwise a new session begins, and a session of
    * another principal ends. A repeated login, by a token that a login of the same
-   * principal has superseded, joins that session. Both timeouts start anew.
+   * principal has superseded, joins that session. Both timeouts start again.
    *
    * @throws {TypeError} If the principal is not a string.
    * @throws {TooManySessionsError} 409 beyond the limit of a site that refuses.
@@ -449,21 +449,22 @@ export class Sessions
   }
 
   /**
-   * Registers a callback for each visitor who comes, is away, or is offline.
+   * Registers a callback for each change of a visitor's presence.
    *
-   * A visitor is all sessions of a principal, in all processes. He is `"present"`
-   * while a stream or a socket is open, and for `awayAfter` seconds after each
-   * visit and each closing; then he is `"away"`, and `"offline"` at the end of the
-   * last session. A page that reloads in that time changes nothing.
+   * A visitor is a principal, with all its sessions in all processes. A visitor is
+   * `"present"` while a stream or a socket is open, and for `awayAfter` seconds
+   * after each visit and each closing; after that `"away"`, and from the end of the
+   * last session `"offline"`. A reload of a page within that time changes nothing.
    *
-   * One process calls the callback for each change, also if others die. A callback
+   * One process calls the callback for each change, even if others die. A callback
    * that fails is called again after 1, 2 and 4 s. The changes of one visitor come
-   * in order. If a process dies, its visitors are away up to a third of `awayAfter`
-   * earlier. Over a store, register it in every process, when the program starts;
-   * each present visitor costs about three calls to the store in `awayAfter`.
+   * in order. If a process dies, its visitors become away earlier, by up to a third
+   * of `awayAfter`. Over a store, register it in every process, when the program
+   * starts; each present visitor costs about three calls to the store in
+   * `awayAfter`.
    *
    * @param callback Called with the principal and the state.
-   * @returns a function that takes the registration back.
+   * @returns a function that removes the registration.
    * @throws {TypeError} If the callback is not a function.
    *
    * @example Usage
@@ -485,8 +486,9 @@ export class Sessions
   }
 
   /**
-   * Looks up where a visitor is; see {@linkcode Sessions.onPresence}. Without a
-   * callback there, streams and sockets of other processes do not count.
+   * Returns the presence of a visitor; see {@linkcode Sessions.onPresence}. It
+   * considers streams and sockets of other processes only if a callback is
+   * registered there.
    *
    * @throws Rejects if the store fails.
    */

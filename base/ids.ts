@@ -36,7 +36,7 @@ export function toHex(bytes: Uint8Array): string {
   return text;
 }
 
-/** Returns the bytes of hex digits, of which there is an even number. */
+/** Returns the bytes of an even number of hex digits. */
 export function fromHex(digits: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(digits.length / 2);
   for (const index of bytes.keys()) {

@@ -113,7 +113,7 @@ const HOST = /^(?:[\p{L}\d_.-]+|\[[\da-fA-F:.]+\])(?::(\d{0,5}))?$/u;
  * Refuses anything but a host and a port: other characters would change the host
  * or the path of a URL.
  *
- * @throws {HttpError} 400 if it is none.
+ * @throws {HttpError} 400 if the text is not a host with or without a port.
  */
 export function checkHost(host: string | undefined): void {
   if (host === undefined) return;

@@ -89,7 +89,7 @@ function find(
  * Returns the value of a `Set-Cookie` header.
  *
  * @throws {TypeError} If an attribute is of the wrong kind, or unknown.
- * @throws {RangeError} If `sameSite` is none of the three.
+ * @throws {RangeError} If `sameSite` is not one of the three.
  * @throws {SyntaxError} If no cookie can have the name or the value.
  */
 export function serializeCookie(cookie: Cookie): string {

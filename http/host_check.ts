@@ -24,7 +24,7 @@ export class HostCheck {
   /**
    * @param hosts The allowed hosts, without ports; `*.` stands for all subdomains.
    * @throws {TypeError} If one is not a string.
-   * @throws {RangeError} If there is none, or one is not a host.
+   * @throws {RangeError} If the list is empty, or an item is not a host.
    */
   constructor(hosts: readonly string[] | undefined) {
     const names = hosts?.map(parsePattern) ?? [];

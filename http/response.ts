@@ -111,7 +111,7 @@ function headersFor(body: BodyInit | null, parts: ResponseParts): HeadersInit {
  * Returns a resource's own Response with the additions of the request.
  *
  * A Response with additions is a new one, because the resource may send its own
- * again. Only a 101 cannot be made anew: the upgraded connection belongs to the
+ * again. Only a 101 cannot be rebuilt: the upgraded connection belongs to the
  * object.
  */
 function dressResponse(response: Response, parts: ResponseParts): Response {

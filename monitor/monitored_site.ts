@@ -14,7 +14,7 @@ export interface MonitoredSessions extends ReadonlyMap<string, Session> {
   list(principal: string): Promise<SessionInfo[]>;
   /** Returns the sessions of a principal that are live in this process. */
   sessionsOf(principal: string): Session[];
-  /** Ends a session, in whatever process it is live. */
+  /** Ends a session, in any process. */
   end(uid: string, reason?: SessionEndReason): Promise<boolean>;
   /** Ends the sessions of a principal, in every process. */
   endSessions(

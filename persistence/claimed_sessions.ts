@@ -12,9 +12,7 @@ export interface ClaimedSessionsParts {
   readonly claimed: ClaimedEnds;
   readonly loader: RecordLoader;
   readonly unwritten: UnwrittenEnds;
-  /**
-   * Ends by uid of which a notification said that another process delivers them.
-   */
+  /** Ends, by uid, that another process delivers according to a notification. */
   readonly quiet: ReadonlyMap<string, SessionEnd>;
 }
 

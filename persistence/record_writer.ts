@@ -235,7 +235,7 @@ export class RecordWriter {
     if (isPromiseLike(settling)) return settling.catch(() => {});
   }
 
-  /** Ensures that the store has what the end of a session needs. */
+  /** Ensures that the store has all data that the end of a session needs. */
   prepareEnd(session: Session): MaybePromise<void> {
     const state = this.#parts.loader.stateOf(session);
     if (state === undefined) return;

@@ -434,7 +434,7 @@ export class SessionWrites {
     });
     const changes = { ...touch, ...access === undefined ? {} : { access } };
     const write = { changes, operations, inner: undefined };
-    // The rules decide about them anew, whatever request is superseded.
+    // The rules decide about them again, independent of superseded requests.
     return this.#commit(session, state, write, {
       ...options,
       isSuperseded: () => false,

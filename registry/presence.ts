@@ -15,11 +15,11 @@ import type { HeldKey, HoldBackend, NewHold } from "./hold_backend.ts";
 import type { SessionInfo } from "./session_backend.ts";
 
 /**
- * Where a visitor is, by all sessions of a principal in all processes.
+ * The presence of a visitor: of a principal, by its sessions in all processes.
  *
- * - `"present"`: a stream or a socket is open, or a visit was less than `awayAfter`
- *   seconds ago
- * - `"away"`: there is a session, and no more than that
+ * - `"present"`: a stream or a socket is open, or the last visit was less than
+ *   `awayAfter` seconds ago
+ * - `"away"`: there is a session, but no stream, socket or recent visit
  * - `"offline"`: there is no session
  */
 export type PresenceState = "present" | "away" | "offline";
@@ -28,45 +28,45 @@ export type PresenceState = "present" | "away" | "offline";
 export interface PresenceChange {
   /** The user that the sessions belong to. */
   readonly principal: string;
-  /** Where the visitor is from now on. */
+  /** The presence from now on. */
   readonly state: PresenceState;
 }
 
 /** Called with each change of presence. */
 export type PresenceCallback = (change: PresenceChange) => unknown;
 
-/** The name of the callback of the holds here. */
+/** The name of the callback of these holds. */
 const CALLBACK = "@curfew/presence";
 
-/** Milliseconds until a change that the store did not take is tried again. */
+/** Milliseconds before a change that could not be written is tried again. */
 const RETRY = 1000;
 
-/** Milliseconds between two looks at a hold whose end is being delivered. */
+/** Milliseconds between two checks of a hold whose end is being delivered. */
 const LOOK_EVERY = 50;
 
-/** Milliseconds for which such a hold is waited for: callbacks may hang. */
+/** The longest milliseconds to wait for such a hold, since callbacks may hang. */
 const PATIENCE = 8000;
 
 /** Milliseconds before each further call of a callback that fails. */
 const PAUSES = [1000, 2000, 4000];
 
-/** Milliseconds that an absent visitor is known beyond the end of the sessions. */
+/** Milliseconds for which the hold of an absent visitor outlasts the sessions. */
 const MARGIN = 60_000;
 
-/** A change, as the hold whose end tells it keeps it. */
+/** A change, as the argument of the hold whose end announces it. */
 interface Change extends PresenceChange {
   /** Whether the hold of the arrived visitor was taken before. */
   readonly isEntered?: boolean;
 }
 
-/** A visitor whom this process has seen of late. */
+/** A visitor with a recent visit, or an open stream, in this process. */
 interface Visitor extends Expiring {
   readonly principal: string;
   /** The sessions with open streams here. */
   readonly streaming: Set<Session>;
   /** UNIX milliseconds of the last visit, or the last change of the streams. */
   seenAt: number;
-  /** Whether the first hold was taken, and the arrival is still to be told. */
+  /** Whether the first hold was taken and the arrival is not announced yet. */
   isUntold: boolean;
   /** Whether a call to the store is under way. */
   isBusy: boolean;
@@ -92,15 +92,15 @@ export interface PresenceRegistry {
 }
 
 /**
- * Which visitors are present, by their principals.
+ * The presence of visitors, by their principals.
  *
- * Two holds without a session say so, in the store where there is one. The first
- * lives while the visitor is present: each process that sees him touches it, and it
- * ends `awayAfter` seconds after the last touch, whichever process dies. The second
- * lives while he is away. A change is the end of one of them, so one process claims
- * it and calls the callbacks, and another one does if that process dies. A hold
- * cannot be taken while the end of its predecessor is delivered, so the changes of
- * one visitor keep their order.
+ * It is kept by two holds without a session, over a store in the store. The first
+ * lives while the visitor is present: each process with a visit touches it, and it
+ * ends `awayAfter` seconds after the last touch, even if processes die. The second
+ * lives while the visitor is away. Each change is the end of a hold, so one process
+ * claims it and calls the callbacks; if that process dies, another one does. A hold
+ * cannot be taken while the end of the one before is being delivered, so the
+ * changes of one visitor stay in order.
  */
 export class Presence {
   readonly #registry: PresenceRegistry;
@@ -127,7 +127,7 @@ export class Presence {
   /**
    * Adds a callback.
    *
-   * @returns a function that takes it back, this registration only.
+   * @returns a function that removes this registration only.
    */
   add(callback: PresenceCallback): () => void {
     checkCallback("notify of presence", callback);
@@ -136,7 +136,7 @@ export class Presence {
     return () => void this.#callbacks.delete(entry);
   }
 
-  /** Notes a visit of a session, or that its streams have changed. */
+  /** Records a visit of a session, or a change of its streams. */
   note(session: Session): void {
     const { principal } = session;
     if (principal === undefined) return;
@@ -175,18 +175,21 @@ export class Presence {
     await Promise.all(visitors.map((visitor) => this.#touch(visitor, false)));
   }
 
-  /** Milliseconds until a hold is touched again; spread, so that not all are at once. */
+  /**
+   * Returns the milliseconds until a hold is touched again; random, to spread the
+   * calls.
+   */
   #pause(): number {
     return this.#awayAfter * (0.25 + Math.random() / 12);
   }
 
-  /** Touches the hold of a visitor, who is forgotten if he is not here. */
+  /** Touches the hold of a visitor, or forgets a visitor who is not here. */
   async #renew(visitor: Visitor, now: number): Promise<void> {
     this.#registry.queue.move(visitor.entry, now + this.#pause(), now);
     if (visitor.isBusy) return;
     const { principal, isUntold, seenAt } = visitor;
     const isHere = this.#isStreaming(visitor);
-    // The last session may have ended elsewhere since the visit.
+    // Since the visit, another process may have ended the last session.
     const mayArrive = isHere || isUntold ||
       this.#registry.sessionsOf(principal).length > 0;
     const isDone = await this.#touch(visitor, mayArrive);
@@ -194,9 +197,9 @@ export class Presence {
   }
 
   /**
-   * Touches the hold of a visitor; has an arrival told if there is none.
+   * Touches the hold of a visitor; if there is no hold, announces the arrival.
    *
-   * @returns false if that has to be tried again, which it is soon.
+   * @returns false if that must be tried again soon.
    */
   async #touch(visitor: Visitor, mayArrive: boolean): Promise<boolean> {
     const { clock, queue } = this.#registry;
@@ -209,7 +212,7 @@ export class Presence {
       isDone = (isPresent && !visitor.isUntold) || !mayArrive ||
         await this.#arrive(visitor);
     } catch (error) {
-      // The holds have reported a failure of the store.
+      // A failure of the store was reported before.
       if (!(error instanceof HttpError)) this.#report(error);
     }
     visitor.isBusy = false;
@@ -233,13 +236,14 @@ export class Presence {
     if (this.#visitors.delete(principal)) this.#registry.queue.remove(entry);
   }
 
-  /** Has an arrival told; returns false if that has to be tried again. */
+  /** Announces an arrival; returns false if that must be tried again. */
   async #arrive(visitor: Visitor): Promise<boolean> {
     const { principal } = visitor;
     const change = { principal, state: "present" } as const;
     const away = await this.#holds.find(this.#away(principal));
     if (away === undefined && !visitor.isUntold) {
-      // It is taken while the change before is delivered, or by another process.
+      // The key is taken while the change before is delivered, or by another
+      // process.
       const here = await this.#holds.take(this.#stay(principal));
       if (here === undefined) return false;
       visitor.isUntold = true;
@@ -250,7 +254,7 @@ export class Presence {
     return isTold;
   }
 
-  /** Tells that a visitor is offline, if the last session has ended. */
+  /** Announces that a visitor is offline, if the last session has ended. */
   async #noteEnd(principal: string): Promise<void> {
     const infos = await this.#registry.backend.list(principal);
     if (infos.length > 0) return;
@@ -261,7 +265,7 @@ export class Presence {
     }
   }
 
-  /** Takes a hold that ends at once, so that one process tells of a change. */
+  /** Takes a hold that ends at once, so that one process announces a change. */
   async #tell(
     key: string,
     change: Change,
@@ -271,13 +275,13 @@ export class Presence {
     return await this.#holds.take(hold, former?.fence) !== undefined;
   }
 
-  /** Begins what follows a change, and calls the callbacks. */
+  /** Takes the next hold after a change, and calls the callbacks. */
   async #conclude(
     { principal, state, isEntered }: Change,
     end: SessionEnd,
   ): Promise<void> {
     if (state === "present") {
-      // This process stops, and the session has ended with it.
+      // The process stops, and the sessions end with it.
       if (end.reason === "shutdown") return;
       if (!isEntered) await this.#begin(this.#stay(principal), end);
     } else if (state === "away" && !await this.#beginAway(principal, end)) {
@@ -286,7 +290,7 @@ export class Presence {
     await this.#call({ principal, state });
   }
 
-  /** Begins the time for which a visitor is away; false without a session. */
+  /** Takes the hold of an absent visitor; returns false without a session. */
   async #beginAway(principal: string, end: SessionEnd): Promise<boolean> {
     const { backend, clock } = this.#registry;
     const infos = await backend.list(principal);
@@ -298,18 +302,18 @@ export class Presence {
     return true;
   }
 
-  /** Takes a hold; waits while the end of its predecessor is delivered. */
+  /** Takes a hold; waits while the end of the one before is delivered. */
   async #begin(hold: NewHold, { attempt }: SessionEnd): Promise<void> {
     for (let waited = 0; waited < PATIENCE; waited += LOOK_EVERY) {
       if (await this.#holds.take(hold) !== undefined) return;
-      // A process that has died since may have taken it, and it may be over.
+      // A process that has died may have taken the key, and that hold may be over.
       const isTaken = await this.#holds.find(hold.key) !== undefined;
       if (isTaken || attempt > 1) return;
       await this.#sleep(LOOK_EVERY);
     }
   }
 
-  /** Calls the callbacks; those that fail again, after pauses. */
+  /** Calls the callbacks; calls those that fail again, after pauses. */
   async #call(change: PresenceChange): Promise<void> {
     let left = [...this.#callbacks];
     for (const pause of [...PAUSES, undefined]) {
@@ -324,7 +328,7 @@ export class Presence {
         ),
       );
       if (failed.length === 0 || pause === undefined) return;
-      // Over a store another process calls them.
+      // Over a store, another process calls the callbacks.
       if (this.#registry.isClosed) throw lastError;
       await this.#sleep(pause);
       left = failed.filter((entry) => this.#callbacks.has(entry));
@@ -361,7 +365,7 @@ export class Presence {
   }
 }
 
-/** Looks up where a visitor is. */
+/** Returns the presence of a visitor. */
 export async function presenceOf(
   registry: PresenceRegistry,
   principal: string,

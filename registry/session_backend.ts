@@ -134,7 +134,7 @@ export interface Lookup {
   drops: number;
 }
 
-/** A session of a principal, wherever it is live; see `sessions.list()`. */
+/** A session of a principal, in any process; see `sessions.list()`. */
 export interface SessionInfo {
   /** The name of the session; safe to show. */
   readonly uid: string;

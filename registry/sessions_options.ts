@@ -110,8 +110,8 @@ export interface SessionsOptions {
   whenPrincipalIsFull?: "end-oldest" | "refuse";
   /**
    * The most callbacks that a session may have, 1 or more: for its end in this
-   * process, for its end by name, and before its end, each counted apart. One more
-   * is a RangeError. Register each callback once, since a page may be visited
+   * process, for its end by name, and before its end, each counted separately. One
+   * more is a RangeError. Register each callback once, since a page may be visited
    * often.
    *
    * @default {1000}
@@ -121,8 +121,8 @@ export interface SessionsOptions {
    * Seconds after the last visit, or after the last stream or socket has closed,
    * after which a visitor is away; above 0. See `sessions.onPresence()`.
    *
-   * Give all processes the same. With less than a reload of a page takes, visitors
-   * are told to be away while they are not.
+   * Give all processes the same value, and more than a reload of a page takes:
+   * otherwise each reload makes a visitor away for a moment.
    *
    * @default {10}
    */

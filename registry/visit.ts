@@ -72,8 +72,8 @@ const NO_TOKENS: readonly FoundToken[] = [];
  * The session of one request, and the cookie that the response sends.
  *
  * The token is judged once, when the request first asks for its session, or before
- * the request first waits for something: so it is judged as of the arrival. When a
- * login by another request supersedes the token, the request has no session any
+ * the request first waits for something: so its status at the arrival counts. When
+ * a login by another request supersedes the token, the request has no session any
  * more.
  */
 export class RequestVisit<S> implements BackendVisit, SessionHolder {
@@ -532,7 +532,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   #isSuperseded(session: Session): boolean {
     const since = session[ACCESS]?.loginGeneration ?? 0;
     if (this.#generation >= since) return false;
-    // Over a store a login may be decided anew, for a later generation.
+    // Over a store a login may be decided again, for a later generation.
     const token = session[FIND_TOKEN](this.#key);
     this.#generation = token?.generation ?? this.#generation;
     return this.#generation < since;

@@ -246,7 +246,7 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
    * {@inheritDoc SessionStore.watch}
    *
    * The first watcher takes a connection that listens, which all watchers share.
-   * A client that does not listen notifies only of what this store does.
+   * With a client that does not listen, only changes by this store are notified.
    */
   async watch(
     onEnd: (notification: EndNotification) => void,

@@ -69,7 +69,7 @@ export type { RedisPart, RedisStoreOptions };
  * ```
  */
 export class RedisStore implements SessionStore, AsyncDisposable {
-  /** The shards, each of which can be away by itself. */
+  /** The shards; each can be away on its own. */
   readonly parts: readonly RedisPart[];
   readonly #options: Required<RedisStoreOptions>;
   readonly #channel: NotificationChannel;
