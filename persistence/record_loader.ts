@@ -1,4 +1,3 @@
-import { describe } from "../base/describe.ts";
 import {
   type AccessOperation,
   type AccessState,
@@ -15,7 +14,7 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session } from "../session.ts";
 import type { SessionTimes, StoredSession } from "../stores/store.ts";
 import { StoredState } from "./stored_state.ts";
-import { decodeValue } from "./value_codec.ts";
+import { decodeValues } from "./value_codec.ts";
 
 /**
  * Milliseconds by which a touch may be later than the touch in the record without
@@ -73,7 +72,7 @@ export class RecordLoader {
       touchedAt: record.touchedAt + offset,
       isSecure: record.isSecure,
       access: accessOf(record, offset),
-      values: this.#decode(record.values, session),
+      values: decodeValues(record.values, session),
     });
     setTimeouts(session, record);
     const state = this.#states.get(session);
@@ -106,7 +105,7 @@ export class RecordLoader {
     const state = this.#states.get(session);
     if (state === undefined) return;
     const record = new Map(text === undefined ? [] : [[key, text]]);
-    const value = this.#decode(record, session).get(key);
+    const value = decodeValues(record, session).get(key);
     this.setValue(session, state, { key, value, text });
   }
 
@@ -237,7 +236,7 @@ export class RecordLoader {
     const newer = [...record.values].filter(([key, text]) =>
       texts.get(key) !== text
     );
-    const values = new Map(this.#decode(new Map(newer), session));
+    const values = new Map(decodeValues(new Map(newer), session));
     for (const [key, text] of record.values) {
       if (texts.get(key) === text && own.has(key)) {
         values.set(key, own.get(key));
@@ -272,29 +271,6 @@ export class RecordLoader {
     setTimeouts(session, record);
     state.sessionTimeout = record.sessionTimeout;
     state.absoluteTimeout = record.absoluteTimeout;
-  }
-
-  #decode(
-    values: ReadonlyMap<string, string>,
-    session: Session,
-  ): ReadonlyMap<string, unknown> {
-    const decoded = new Map<string, unknown>();
-    for (const [key, value] of values) {
-      try {
-        decoded.set(key, decodeValue(value));
-      } catch (cause) {
-        session.site.reportError(
-          new Error(
-            `Cannot read ${describe(key)} of session "${session.uid}"`,
-            {
-              cause,
-            },
-          ),
-          { session },
-        );
-      }
-    }
-    return decoded;
   }
 }
 

@@ -1,4 +1,3 @@
-import { describe } from "../base/describe.ts";
 import type { Clock } from "../base/clock.ts";
 import {
   attempt,
@@ -8,31 +7,30 @@ import {
 } from "../base/promises.ts";
 import { LocalCallbacks } from "../registry/local_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
-import { DETACH, VALUES } from "../session/internals.ts";
-import { checkCallbackCount } from "../session/named_callback.ts";
+import { DETACH } from "../session/internals.ts";
 import type { Session, SessionChange } from "../session.ts";
 import type {
   LoadedSession,
   SessionChanges,
   StoredCallback,
 } from "../stores/store.ts";
-import { Alarm } from "../timing/alarm.ts";
 import { noteInnerChanges } from "./inner_changes.ts";
 import { ReadValues } from "./read_values.ts";
-import { idOfCallback, idsAfter, joinCallbacks } from "./callback_changes.ts";
+import { idOfCallback } from "./callback_changes.ts";
 import type { SessionWritesParts } from "./record_calls.ts";
-import { SessionWrites, type WriteOptions } from "./session_writes.ts";
+import {
+  callbackIdsOf,
+  noteCallback,
+  noteDelete,
+  noteValue,
+} from "./noted_changes.ts";
+import type { WriteOptions } from "./record_commit.ts";
+import { SessionWrites } from "./session_writes.ts";
 import type { StoredState } from "./stored_state.ts";
 import { unkept } from "./unkept.ts";
-import { encodeStorable } from "./value_codec.ts";
 import type { VisitsUnderWay } from "./visits_under_way.ts";
-import { maxSessionBytesOf, refuseLarge } from "./value_room.ts";
-
-/** The longest that a touch outside of a request waits to be written, in ms. */
-const TOUCH_WAIT = 1000;
-
-/** Milliseconds before a failed write is repeated. */
-const REPEAT_AFTER = 1000;
+import { maxSessionBytesOf } from "./value_room.ts";
+import { WriteSchedule } from "./write_schedule.ts";
 
 /**
  * Records the changes of live sessions and writes them: those of a request before
@@ -44,18 +42,11 @@ export class RecordWriter {
   readonly #parts: SessionWritesParts;
   readonly #writes: SessionWrites;
   readonly #visits: VisitsUnderWay;
-  readonly #alarm: Alarm;
-  /** Sessions with new changes to write. */
-  readonly #changed = new Set<Session>();
-  /** Sessions that were touched. */
-  readonly #touched = new Set<Session>();
-  /** Sessions whose last write failed; requests of other sessions do not wait. */
-  readonly #failed = new Set<Session>();
+  readonly #schedule: WriteSchedule;
   /** The named callbacks of sessions that end with their request. */
   readonly #unkept: LocalCallbacks;
   /** The most bytes that the values of a session may take. */
   readonly #maxBytes: number;
-  #isStopped = false;
 
   constructor(
     registry: SessionRegistry,
@@ -69,12 +60,15 @@ export class RecordWriter {
     this.#parts = parts;
     this.#unkept = new LocalCallbacks(registry);
     this.#writes = new SessionWrites(registry, parts);
-    this.#alarm = new Alarm(this.#clock, () => this.#saveAll());
+    this.#schedule = new WriteSchedule(
+      this.#clock,
+      (session) => this.#saveInTurn(session),
+    );
   }
 
   /** The sessions with new changes to write. */
   get changed(): ReadonlySet<Session> {
-    return this.#changed;
+    return this.#schedule.changed;
   }
 
   /**
@@ -91,29 +85,18 @@ export class RecordWriter {
     }
     switch (change.kind) {
       case "touch":
-        this.#touched.add(session);
-        this.#saveIn(Math.min(TOUCH_WAIT, session.sessionTimeout * 250));
-        return;
-      case "value": {
-        const { key, value } = change;
-        const act = `set ${describe(key)}`;
-        const text = encodeStorable(value, act, session.uid);
-        const refusal = refuseLarge(
-          { limit: this.#maxBytes, texts: state.texts },
-          { key, text, act, uid: session.uid },
-        );
-        if (refusal !== undefined) throw refusal;
-        setPending(session, state, key, text);
+        return this.#schedule.noteTouched(session);
+      case "value":
+        noteValue(session, state, change, this.#maxBytes);
         break;
-      }
       case "delete":
-        setPending(session, state, change.key, undefined);
+        noteDelete(session, state, change.key);
         break;
       case "description":
         state.description = change.description;
         break;
       case "callback":
-        this.#noteCallback(session, state, change);
+        noteCallback(session, state, change, this.#registry.maxCallbacks);
         break;
       case "access":
         state.operations = [...state.operations, change.operation];
@@ -139,8 +122,7 @@ export class RecordWriter {
     const reads = state.reads ??= new ReadValues();
     if (isMade) reads.noteMade(value);
     reads.note(value, key, text);
-    this.#touched.add(session);
-    this.#saveIn(TOUCH_WAIT);
+    this.#schedule.noteRead(session);
   }
 
   /** Replaces a value by a new one that is computed from it, in one step. */
@@ -163,8 +145,7 @@ export class RecordWriter {
 
   /** Records that a session must be created, or has changes. */
   noteNew(session: Session): void {
-    this.#changed.add(session);
-    this.#saveIn(0);
+    this.#schedule.noteChanged(session);
   }
 
   /** Returns whether a session has a record, or one is being created. */
@@ -222,7 +203,7 @@ export class RecordWriter {
 
   /** Drops the changes of a request that is refused. */
   drop(session: Session, why: string): void {
-    this.#changed.delete(session);
+    this.#schedule.dropChanges(session);
     const state = this.#parts.loader.stateOf(session);
     if (state !== undefined) this.#writes.drop(session, state, why);
   }
@@ -280,14 +261,12 @@ export class RecordWriter {
 
   /** Forgets the changes of a session that has ended. */
   forget(session: Session): void {
-    this.#changed.delete(session);
-    this.#touched.delete(session);
-    this.#failed.delete(session);
+    this.#schedule.forget(session);
   }
 
   /** Removes a session from this process; its changes are still written. */
   detach(session: Session): void {
-    this.#touched.delete(session);
+    this.#schedule.dropTouch(session);
     session[DETACH]();
     this.#registry.remove(session);
   }
@@ -303,9 +282,7 @@ export class RecordWriter {
 
   /** Writes the remaining changes, and detaches all sessions. */
   halt(): Promise<unknown> {
-    this.#isStopped = true;
-    this.#alarm.clear();
-    const writes = this.#waiting().map(async (session) => {
+    const writes = this.#schedule.stop().map(async (session) => {
       await this.#save(session, { isRequest: false });
     });
     for (const session of this.#registry.sessions.values()) {
@@ -321,42 +298,15 @@ export class RecordWriter {
       callbackIdsOf(state).has(idOfCallback({ key }));
   }
 
-  #noteCallback(
-    session: Session,
-    state: StoredState,
-    { callback, isRemoved }: SessionChange & { readonly kind: "callback" },
-  ): void {
-    const { name } = callback;
-    const argument = encodeStorable(
-      callback.argument,
-      `keep ${describe(name)}`,
-      session.uid,
-    );
-    const one = { id: idOfCallback(callback), name, argument };
-    const later = isRemoved
-      ? { removedCallbacks: [one] }
-      : { addedCallbacks: [one] };
-    const changes = joinCallbacks(state.callbacks ?? {}, later);
-    const ids = callbackIdsOf(state);
-    if (!isRemoved && !ids.has(one.id)) {
-      const { maxCallbacks } = this.#registry;
-      checkCallbackCount("notify on expire", session, ids.size, maxCallbacks);
-    }
-    state.callbacks = changes;
-    if (isRemoved) state.knownCallbacks.delete(one.id);
-    else state.knownCallbacks.set(one.id, one);
-  }
-
   #save(session: Session, options: WriteOptions): MaybePromise<void> {
-    this.#changed.delete(session);
-    this.#touched.delete(session);
+    this.#schedule.begin(session);
     const state = this.#parts.loader.stateOf(session);
     if (state === undefined) return;
     const done = () => {
       const isLeft = session.isActive && state.callbacks !== undefined &&
-        !this.#changed.has(session);
-      if (isLeft && this.#isStopped) this.#reportLeft(session, state);
-      if (state.unsure === undefined && !isLeft) this.#failed.delete(session);
+        !this.#schedule.changed.has(session);
+      if (isLeft && this.#schedule.isStopped) this.#reportLeft(session, state);
+      if (state.unsure === undefined && !isLeft) this.#schedule.settle(session);
       else this.#failLater(session);
     };
     const failed = (error: unknown): never => {
@@ -390,70 +340,31 @@ export class RecordWriter {
 
   /** Settles a failed write at once if possible; otherwise repeats it later. */
   #failLater(session: Session): void {
-    this.#failed.add(session);
-    this.#saveIn(REPEAT_AFTER);
+    this.#schedule.noteFailed(session);
     const state = this.#parts.loader.stateOf(session);
     const { isOpen } = this.#parts.breakers.of(session.uid);
     if (state?.unsure === undefined || isOpen) return;
     const settling = this.settle(session);
     const settled = () => {
-      if (state.unsure === undefined) this.#failed.delete(session);
+      if (state.unsure === undefined) this.#schedule.settle(session);
     };
     if (isPromiseLike(settling)) settling.then(settled);
     else settled();
   }
 
-  #waiting(): Session[] {
-    return [
-      ...new Set([...this.#changed, ...this.#touched, ...this.#failed]),
-    ];
-  }
-
-  #saveAll(): void {
-    for (const session of this.#waiting()) {
-      if (this.#parts.breakers.of(session.uid).isOpen) {
-        this.#waitForStore(session);
-      } else this.saveSoon(session);
+  /** Writes a session, or keeps its changes for later if the store is away. */
+  #saveInTurn(session: Session): void {
+    if (!this.#parts.breakers.of(session.uid).isOpen) {
+      return this.saveSoon(session);
     }
-  }
-
-  #waitForStore(session: Session): void {
-    this.#changed.delete(session);
-    this.#failed.add(session);
-    this.#saveIn(REPEAT_AFTER);
+    this.#schedule.dropChanges(session);
+    this.#schedule.noteFailed(session);
     const state = this.#parts.loader.stateOf(session);
     if (state !== undefined) this.#writes.postpone(session, state);
-  }
-
-  #saveIn(delay: number): void {
-    if (!this.#isStopped) this.#alarm.setFor(this.#clock.now() + delay);
   }
 
   #reporter(session: Session): (error: unknown) => void {
     return (error) =>
       this.#parts.breakers.of(session.uid).report(error, { session });
   }
-}
-
-/** Records a value to write in place of the session's present one. */
-function setPending(
-  session: Session,
-  state: StoredState,
-  key: string,
-  text: string | undefined,
-): void {
-  state.reads?.forget(session[VALUES].get(key));
-  state.inner?.delete(key);
-  (state.values ??= new Map()).set(key, text);
-  if (text === undefined) state.texts.delete(key);
-  else state.texts.set(key, text);
-}
-
-/** Returns the ids of the named callbacks of a session, once all is written. */
-function callbackIdsOf(state: StoredState): ReadonlySet<string> {
-  const { callbackIds, sent, callbacks = {} } = state;
-  return idsAfter(
-    sent === undefined ? callbackIds : idsAfter(callbackIds, sent),
-    callbacks,
-  );
 }

@@ -5,58 +5,27 @@ import {
   type MaybePromise,
   proceed,
 } from "../base/promises.ts";
-import type { HttpError } from "../http/http_error.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { AccessOperation } from "../session/access.ts";
 import type { Session } from "../session.ts";
 import type { SessionChanges, StoredCallback } from "../stores/store.ts";
-import { withoutOvertaken } from "./inner_changes.ts";
-import {
-  callbackChangesOf,
-  joinCallbacks,
-  remainingCallbacks,
-} from "./callback_changes.ts";
-import {
-  accessChangeOf,
-  joinChanges,
-  putBack,
-  takeChanges,
-  withoutTouches,
-} from "./pending_changes.ts";
+import { callbackChangesOf, remainingCallbacks } from "./callback_changes.ts";
+import { joinChanges, takeChanges } from "./pending_changes.ts";
 import { callHere } from "./end_calls.ts";
 import { RecordCalls, type SessionWritesParts } from "./record_calls.ts";
+import {
+  type CommitContext,
+  MAX_TRIES,
+  type PendingWrite,
+  RecordCommit,
+  type WriteOptions,
+} from "./record_commit.ts";
 import { RecordCreation } from "./record_creation.ts";
 import { TOUCH_SLACK } from "./record_loader.ts";
 import type { StoredState } from "./stored_state.ts";
 import { unkept } from "./unkept.ts";
 import { UnsureWrites } from "./unsure_writes.ts";
 import { type ValueUpdate, ValueUpdates } from "./value_updates.ts";
-
-/** The most tries of a write: other processes may change the record meanwhile. */
-const MAX_TRIES = 5;
-
-/** The options of a write. */
-export interface WriteOptions {
-  /**
-   * Whether a request waits for the write; it is answered 503 if the write fails.
-   */
-  readonly isRequest: boolean;
-  /** Whether others have made the changes, which decide about them if refused. */
-  readonly isOfOthers?: boolean;
-  /** More changes to write, unless the session was touched. */
-  readonly extra?: (() => SessionChanges | undefined) | undefined;
-  /**
-   * The count of dropped changes when the session was loaded for the request. If
-   * the count has risen since, the changes of the request may be among the
-   * dropped ones, and the request must not be acknowledged.
-   */
-  readonly drops?: number | undefined;
-  /**
-   * Whether a login has superseded the token of the request, or of a request that
-   * may have made the changes. Called again whenever the record was loaded.
-   */
-  isSuperseded?(): boolean;
-}
 
 /**
  * Writes the changes of one session, one write at a time.
@@ -76,6 +45,7 @@ export class SessionWrites {
   readonly #unsure: UnsureWrites;
   readonly #creation: RecordCreation;
   readonly #updates: ValueUpdates;
+  readonly #context: CommitContext;
 
   constructor(registry: SessionRegistry, parts: SessionWritesParts) {
     this.#registry = registry;
@@ -83,9 +53,16 @@ export class SessionWrites {
     this.#parts = parts;
     const { store } = parts;
     const calls = this.#calls = new RecordCalls(registry.clock, parts);
-    this.#unsure = new UnsureWrites(registry, parts, calls);
+    const unsure = this.#unsure = new UnsureWrites(registry, parts, calls);
     this.#creation = new RecordCreation(registry, { store, calls });
     this.#updates = new ValueUpdates(registry, parts, calls);
+    this.#context = {
+      ...{ parts, calls, unsure, grace: registry.renewalGrace },
+      drop: (session, state, write, why) =>
+        this.#drop(session, state, write, why),
+      saveAccess: (session, state, options) =>
+        this.#saveAccess(session, state, options),
+    };
   }
 
   /** Writes the changes of a session, once its earlier writes are done. */
@@ -306,111 +283,15 @@ export class SessionWrites {
   #commit(
     session: Session,
     state: StoredState,
-    write: {
-      readonly changes: SessionChanges;
-      readonly operations: readonly AccessOperation[];
-      readonly inner: ReadonlyMap<string, string> | undefined;
-    },
+    write: PendingWrite,
     options: WriteOptions,
   ): MaybePromise<void> {
-    const { operations, inner } = write;
-    const { isRequest } = options;
-    let { changes } = write;
-    let { version } = state;
-    let tries = 0;
-    // The session has ended elsewhere without them. They wait for its end here.
-    const keepCallbacks = () => {
-      const callbacks = callbackChangesOf(changes);
-      const { addedCallbacks: _, removedCallbacks: __, ...others } = changes;
-      changes = others;
-      if (!session.isActive) callHere(session, remainingCallbacks(callbacks));
-      else if (Object.keys(callbacks).length > 0) {
-        state.callbacks = joinCallbacks(callbacks, state.callbacks ?? {});
-      }
-    };
-    const send = (): MaybePromise<void> => {
-      version = state.version;
-      const isSafe = withoutTouches(changes) === undefined &&
-        changes.idle === undefined;
-      const conditions = isSafe ? {} : { version };
-      return proceed(
-        this.#calls.send(session, state, { changes, operations, conditions }),
-        (times): MaybePromise<void> => {
-          if (times?.isRefused) return decideAnew();
-          if (times !== undefined) return;
-          keepCallbacks();
-          if (!session.isActive) return;
-          this.#parts.onOver(session);
-          this.#calls.reportLost(session, changes, "it has ended");
-          if (isRequest && operations.length > 0) throw new RefusedError();
-        },
-      );
-    };
-    // The requests that may have made the changes decide about them.
-    const giveBack = (): MaybePromise<void> => {
-      const { access: _, ...others } = withoutTouches(changes) ?? {};
-      putBack(state, others);
-      state.inner = new Map([...inner ?? [], ...state.inner ?? []]);
-      state.operations = [...operations, ...state.operations];
-      return this.#saveAccess(session, state, options);
-    };
-    const decideAnew = (): MaybePromise<void> => {
-      if (++tries === MAX_TRIES) throw new RefusedError();
-      // The answer to a load must not overwrite these changes.
-      state.sent = changes;
-      state.sending = operations;
-      return proceed(
-        this.#calls.reload(session, state, { changes, operations }),
-        (record): MaybePromise<void> => {
-          if (record === undefined) keepCallbacks();
-          if (options.isSuperseded?.()) {
-            if (withoutTouches(changes) === undefined) return;
-            if (options.isOfOthers && record !== undefined) return giveBack();
-            throw new RefusedError();
-          }
-          if (record === undefined) throw new RefusedError();
-          // The session keeps its access state: a load does not change an ended session.
-          if (!session.isActive && operations.length > 0) {
-            throw new RefusedError();
-          }
-          const { loader } = this.#parts;
-          changes = withoutOvertaken(session, changes, {
-            inner,
-            record,
-            loader,
-          });
-          if (operations.length > 0) {
-            if (operations.some((one) => this.#parts.loader.isDropped(one))) {
-              throw new RefusedError();
-            }
-            changes = {
-              ...changes,
-              access: accessChangeOf(session, this.#grace, operations),
-            };
-          }
-          if (Object.keys(changes).length > 0) return send();
-        },
-      );
-    };
-    const failed = (error: unknown): never => {
-      const facts = withoutTouches(changes);
-      state.sent = undefined;
-      state.sending = [];
-      if (isRequest || error instanceof RefusedError) {
-        const why = isRequest ? undefined : "others have changed it since";
-        this.#drop(session, state, { changes: facts ?? {}, operations }, why);
-      } else if (facts !== undefined) {
-        this.#unsure.keep(state, { changes: facts, operations, version });
-        // The end of the session was delivered, with or without these changes.
-        if (!session.isActive && !this.#parts.isEnding(session)) {
-          this.#calls.reportLost(session, facts, "it has ended");
-        }
-      }
-      throw error instanceof RefusedError ? error.answer : error;
-    };
-    const sending = attempt(send);
-    if (!isPromiseLike(sending)) return;
-    return state.track(sending.then(undefined, failed));
+    const commit = new RecordCommit(
+      this.#context,
+      { session, state, write },
+      options,
+    );
+    return commit.run();
   }
 
   /**
@@ -491,12 +372,6 @@ export class SessionWrites {
     this.#parts.loader.applyAccess(session, state);
     this.#calls.reportLost(session, changes, why);
   }
-}
-
-/** Thrown for a write that is refused and must not be repeated. */
-class RefusedError extends Error {
-  /** The error that the request gets. */
-  readonly answer: HttpError = unkept();
 }
 
 /** Returns whether changes of a request may have been dropped. */

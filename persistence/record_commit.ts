@@ -1,0 +1,262 @@
+import {
+  attempt,
+  isPromiseLike,
+  type MaybePromise,
+  proceed,
+} from "../base/promises.ts";
+import type { HttpError } from "../http/http_error.ts";
+import type { AccessOperation } from "../session/access.ts";
+import type { Session } from "../session.ts";
+import type {
+  CommitTimes,
+  LoadedSession,
+  SessionChanges,
+} from "../stores/store.ts";
+import {
+  callbackChangesOf,
+  joinCallbacks,
+  remainingCallbacks,
+} from "./callback_changes.ts";
+import { callHere } from "./end_calls.ts";
+import { withoutOvertaken } from "./inner_changes.ts";
+import { accessChangeOf, putBack, withoutTouches } from "./pending_changes.ts";
+import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
+import type { StoredState } from "./stored_state.ts";
+import { unkept } from "./unkept.ts";
+import type { UnsureWrites } from "./unsure_writes.ts";
+
+/** The most tries of a write: other processes may change the record meanwhile. */
+export const MAX_TRIES = 5;
+
+/** The options of a write. */
+export interface WriteOptions {
+  /**
+   * Whether a request waits for the write; it is answered 503 if the write fails.
+   */
+  readonly isRequest: boolean;
+  /** Whether others have made the changes, which decide about them if refused. */
+  readonly isOfOthers?: boolean;
+  /** More changes to write, unless the session was touched. */
+  readonly extra?: (() => SessionChanges | undefined) | undefined;
+  /**
+   * The count of dropped changes when the session was loaded for the request. If
+   * the count has risen since, the changes of the request may be among the
+   * dropped ones, and the request must not be acknowledged.
+   */
+  readonly drops?: number | undefined;
+  /**
+   * Whether a login has superseded the token of the request, or of a request that
+   * may have made the changes. Called again whenever the record was loaded.
+   */
+  isSuperseded?(): boolean;
+}
+
+/** The changes of one write. */
+export interface PendingWrite {
+  readonly changes: SessionChanges;
+  /** The changes of principal and tokens among them. */
+  readonly operations: readonly AccessOperation[];
+  /** The keys of values that were changed inside, with the encodings before. */
+  readonly inner: ReadonlyMap<string, string> | undefined;
+}
+
+/** The objects that commits use. */
+export interface CommitContext {
+  readonly parts: SessionWritesParts;
+  readonly calls: RecordCalls;
+  readonly unsure: UnsureWrites;
+  /** Milliseconds for which a replaced token still counts. */
+  readonly grace: number;
+  /** Drops a write of a request. */
+  drop(
+    session: Session,
+    state: StoredState,
+    write: Pick<PendingWrite, "changes" | "operations">,
+    why?: string,
+  ): void;
+  /** Writes the logins and renewals that wait. */
+  saveAccess(
+    session: Session,
+    state: StoredState,
+    options: WriteOptions,
+  ): MaybePromise<void>;
+}
+
+/**
+ * One write of a session's changes. It names the version of the record. If another
+ * process has changed the record, the write is decided again.
+ */
+export class RecordCommit {
+  readonly #context: CommitContext;
+  readonly #session: Session;
+  readonly #state: StoredState;
+  readonly #options: WriteOptions;
+  readonly #operations: readonly AccessOperation[];
+  readonly #inner: ReadonlyMap<string, string> | undefined;
+  #changes: SessionChanges;
+  #version: number;
+  #tries = 0;
+
+  constructor(
+    context: CommitContext,
+    { session, state, write }: {
+      readonly session: Session;
+      readonly state: StoredState;
+      readonly write: PendingWrite;
+    },
+    options: WriteOptions,
+  ) {
+    this.#context = context;
+    this.#session = session;
+    this.#state = state;
+    this.#options = options;
+    this.#operations = write.operations;
+    this.#inner = write.inner;
+    this.#changes = write.changes;
+    this.#version = state.version;
+  }
+
+  /** Writes the changes; the session's other writes wait meanwhile. */
+  run(): MaybePromise<void> {
+    const sending = attempt(() => this.#send());
+    if (!isPromiseLike(sending)) return;
+    return this.#state.track(
+      sending.then(undefined, (error) => this.#fail(error)),
+    );
+  }
+
+  #send(): MaybePromise<void> {
+    const state = this.#state;
+    const changes = this.#changes;
+    const version = this.#version = state.version;
+    const isSafe = withoutTouches(changes) === undefined &&
+      changes.idle === undefined;
+    const conditions = isSafe ? {} : { version };
+    const operations = this.#operations;
+    return proceed(
+      this.#context.calls.send(this.#session, state, {
+        changes,
+        operations,
+        conditions,
+      }),
+      (times) => this.#take(times),
+    );
+  }
+
+  /** Takes the answer of the store. */
+  #take(times: CommitTimes | undefined): MaybePromise<void> {
+    if (times?.isRefused) return this.#reload();
+    if (times !== undefined) return;
+    this.#keepCallbacks();
+    const session = this.#session;
+    if (!session.isActive) return;
+    const { parts, calls } = this.#context;
+    parts.onOver(session);
+    calls.reportLost(session, this.#changes, "it has ended");
+    if (this.#options.isRequest && this.#operations.length > 0) {
+      throw new RefusedError();
+    }
+  }
+
+  /** Loads the record after a refusal, and decides again. */
+  #reload(): MaybePromise<void> {
+    if (++this.#tries === MAX_TRIES) throw new RefusedError();
+    const state = this.#state;
+    const changes = this.#changes;
+    const operations = this.#operations;
+    // The answer to a load must not overwrite these changes.
+    state.sent = changes;
+    state.sending = operations;
+    return proceed(
+      this.#context.calls.reload(this.#session, state, { changes, operations }),
+      (record) => this.#decide(record),
+    );
+  }
+
+  #decide(record: LoadedSession | undefined): MaybePromise<void> {
+    const options = this.#options;
+    const operations = this.#operations;
+    if (record === undefined) this.#keepCallbacks();
+    if (options.isSuperseded?.()) {
+      if (withoutTouches(this.#changes) === undefined) return;
+      if (options.isOfOthers && record !== undefined) return this.#giveBack();
+      throw new RefusedError();
+    }
+    if (record === undefined) throw new RefusedError();
+    const session = this.#session;
+    // The session keeps its access state: a load does not change an ended session.
+    if (!session.isActive && operations.length > 0) throw new RefusedError();
+    const { parts: { loader }, grace } = this.#context;
+    const inner = this.#inner;
+    const facts = { inner, record, loader };
+    this.#changes = withoutOvertaken(session, this.#changes, facts);
+    if (operations.some((one) => loader.isDropped(one))) {
+      throw new RefusedError();
+    }
+    if (operations.length > 0) {
+      const access = accessChangeOf(session, grace, operations);
+      this.#changes = { ...this.#changes, access };
+    }
+    if (Object.keys(this.#changes).length > 0) return this.#send();
+  }
+
+  /**
+   * Keeps the named callbacks of a session that has ended elsewhere without them:
+   * they wait for its end here.
+   */
+  #keepCallbacks(): void {
+    const state = this.#state;
+    const callbacks = callbackChangesOf(this.#changes);
+    const { addedCallbacks: _, removedCallbacks: __, ...others } =
+      this.#changes;
+    this.#changes = others;
+    if (!this.#session.isActive) {
+      callHere(this.#session, remainingCallbacks(callbacks));
+    } else if (Object.keys(callbacks).length > 0) {
+      state.callbacks = joinCallbacks(callbacks, state.callbacks ?? {});
+    }
+  }
+
+  /** Gives changes back to the requests that may have made them: they decide. */
+  #giveBack(): MaybePromise<void> {
+    const state = this.#state;
+    const { access: _, ...others } = withoutTouches(this.#changes) ?? {};
+    putBack(state, others);
+    state.inner = new Map([...this.#inner ?? [], ...state.inner ?? []]);
+    state.operations = [...this.#operations, ...state.operations];
+    return this.#context.saveAccess(this.#session, state, this.#options);
+  }
+
+  /** Drops the changes, or keeps them to be repeated; throws what the request gets. */
+  #fail(error: unknown): never {
+    const session = this.#session;
+    const state = this.#state;
+    const operations = this.#operations;
+    const { isRequest } = this.#options;
+    const { parts, calls, unsure, drop } = this.#context;
+    const facts = withoutTouches(this.#changes);
+    state.sent = undefined;
+    state.sending = [];
+    if (isRequest || error instanceof RefusedError) {
+      const why = isRequest ? undefined : "others have changed it since";
+      drop(session, state, { changes: facts ?? {}, operations }, why);
+    } else if (facts !== undefined) {
+      unsure.keep(state, {
+        changes: facts,
+        operations,
+        version: this.#version,
+      });
+      // The end of the session was delivered, with or without these changes.
+      if (!session.isActive && !parts.isEnding(session)) {
+        calls.reportLost(session, facts, "it has ended");
+      }
+    }
+    throw error instanceof RefusedError ? error.answer : error;
+  }
+}
+
+/** Thrown for a write that is refused and must not be repeated. */
+class RefusedError extends Error {
+  /** The error that the request gets. */
+  readonly answer: HttpError = unkept();
+}
