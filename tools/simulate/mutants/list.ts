@@ -98,17 +98,16 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "A write that was answered 503 is repeated",
     mode: "loss",
-    file: "persistence/session_writes.ts",
+    file: "persistence/record_commit.ts",
     from: "if (isRequest || error instanceof RefusedError) {",
     to: "if (error instanceof RefusedError) {",
   },
   {
     name: "A named callback is lost that meets an end elsewhere",
     mode: "slow",
-    file: "persistence/session_writes.ts",
-    from:
-      "          keepCallbacks();\n          if (!session.isActive) return;",
-    to: "          if (!session.isActive) return;",
+    file: "persistence/record_commit.ts",
+    from: "    this.#keepCallbacks();\n    const session = this.#session;",
+    to: "    const session = this.#session;",
   },
   {
     name: "A session is given up while it is created",
