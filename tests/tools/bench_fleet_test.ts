@@ -48,14 +48,18 @@ testWithRedis(
     await using program = runDeno(["-A", PROGRAM, ...FEW, "--seconds=100"], {
       env: { TMPDIR: folder.path },
     });
-    let line = "none";
-    while (line !== "polls ..." && line !== "") {
-      line = await program.stderr.next();
+    try {
+      let line = "none";
+      while (line !== "polls ..." && line !== "") {
+        line = await program.stderr.next();
+      }
+      assertEquals(line, "polls ...");
+      // The program, two processes and three servers, which may save their data.
+      assert(processesOf(folder.path) >= 6);
+    } finally {
+      // A signal that cannot be caught would leave the servers.
+      program.kill("SIGINT");
     }
-    assertEquals(line, "polls ...");
-    // The program, two processes and three servers, which may save their data.
-    assert(processesOf(folder.path) >= 6);
-    program.kill("SIGINT");
     assertEquals((await program.status).code, 130);
     // Each server has its data in a folder there.
     assertEquals([...Deno.readDirSync(folder.path)], []);
