@@ -11,8 +11,8 @@
 
 import pg from "pg";
 import { newSession, TOUCH } from "./new_session.ts";
-import { Site } from "../mod.ts";
-import { Resource } from "../resource.ts";
+import { Resource, Site } from "../mod.ts";
+import { Sessions } from "../sessions.ts";
 import { fromPg, PostgresStore } from "../stores/postgres_store.ts";
 import { PostgresServer } from "../tests/helpers_postgres.ts";
 import { fillPostgres } from "./postgres_fill.ts";
@@ -69,7 +69,13 @@ async function measure(
 
 const anyUid = () => `s${1 + Math.floor(Math.random() * COUNT)}`;
 await measure("claim in vain", 2000, () => store.claim(NODE, 100));
-await measure("uidsOf", 2000, (i) => store.uidsOf(`user-${i * 37 % 1000}`));
+const anyone = (i: number) => `user-${i * 7919 % Math.ceil(COUNT / 10)}`;
+await measure("uidsOf, 10 sessions", 2000, (i) => store.uidsOf(anyone(i)));
+{
+  await using sessions = new Sessions({ store, onError: console.error });
+  await sessions.ready;
+  await measure("list, 10 sessions", 2000, (i) => sessions.list(anyone(i)));
+}
 for (const atOnce of [1, 10]) {
   await measure("visit", 4000, () => store.load(anyUid(), TOUCH), atOnce);
   await measure(

@@ -11,18 +11,6 @@ const MOST_MOVED = 1000;
 
 /** The statements that make these functions. */
 export const END_FUNCTIONS: string = `
-CREATE FUNCTION @.notify_end(s @.curfew_session) RETURNS void
-LANGUAGE plpgsql AS $f$
-DECLARE
-  message text := json_build_array(s.uid, s.reason, s.at)::text;
-BEGIN
-  -- Postgres refuses longer ones. Notifications are hints.
-  IF octet_length(message) < 8000 THEN
-    PERFORM pg_notify('@channel', message);
-  END IF;
-END
-$f$;
-
 -- Sends messages in a transaction of their own, which does not wait for the disk:
 -- Postgres commits transactions that notify one after another.
 CREATE FUNCTION @.notify(messages text) RETURNS text
@@ -100,7 +88,6 @@ BEGIN
         fence = gen_random_uuid()::text,
         due = now + lease
       WHERE u.id = s.id RETURNING u.* INTO s;
-      IF s.attempt = 1 THEN PERFORM @.notify_end(s); END IF;
       ends := ends || @.encode(s, now)::text;
     END LOOP;
     SELECT min(due) INTO next FROM @.curfew_session;

@@ -56,7 +56,7 @@ export class PostgresEnds {
     for (const end of claimed) {
       if (end.attempt === 1) {
         const { session: { uid }, reason, at } = end;
-        this.#notifications.notifyEndHere({ uid, reason, at });
+        this.#notifications.notifyEnd({ uid, reason, at });
       }
     }
     return { ends: claimed, nextIn: Number(nextIn) };

@@ -80,13 +80,6 @@ export class PostgresNotifications {
     this.#post(JSON.stringify([uid, JSON.stringify(reason), at]));
   }
 
-  /** Notifies this node of an end. The database notifies the others. */
-  notifyEndHere(notification: EndNotification): void {
-    if (this.#client.listen === undefined) {
-      this.#watchers.notifyEnd(notification);
-    }
-  }
-
   /** Notifies all nodes of a change. */
   notifyChange(notification: ChangeNotification): void {
     if (this.#client.listen === undefined) {
