@@ -458,10 +458,13 @@ export class Sessions
    *
    * One process calls the callback for each change, even if others die. A callback
    * that fails is called again after 1, 2 and 4 s. The changes of one visitor come
-   * in order. If a process dies, its visitors become away earlier, by up to a third
-   * of `awayAfter`. Over a store, register it in every process, when the program
-   * starts; each present visitor costs about three calls to the store in
-   * `awayAfter`.
+   * in order.
+   *
+   * Over a store, register it in every process, when the program starts. If a
+   * process dies, its visitors become away earlier, by up to a third of
+   * `awayAfter`. A process with open streams makes six calls to the store in
+   * `awayAfter`, however many they are. A change takes about ten calls, and a visit
+   * one or two.
    *
    * @param callback Called with the principal and the state.
    * @returns a function that removes the registration.

@@ -19,6 +19,11 @@ import { encodeStorable } from "./value_codec.ts";
 /** The uids of sessions are hex digits, so that no cookie names a hold. */
 const PREFIX = "hold:";
 
+/** Returns the key of the hold of a uid. */
+export function keyOfHold(uid: string): string {
+  return decodeURIComponent(uid.slice(PREFIX.length));
+}
+
 /** Returns the uid of the hold of a key. */
 export function uidOfHold(key: string): string {
   return PREFIX + encodeURIComponent(key);
@@ -75,10 +80,11 @@ export function endOfHold(
 /** Returns the hold of a record, without its end. */
 export function heldKeyOf(
   key: string,
-  { values, version }: StoredSession,
+  { values, version, principal: owner }: StoredSession,
 ): Omit<HeldKey, "until"> {
   const holder = read(values, "holder") as string | undefined;
-  return { key, holder, id: read(values, "id") as string, fence: version };
+  const id = read(values, "id") as string;
+  return { key, holder, id, fence: version, owner };
 }
 
 /**
@@ -89,7 +95,7 @@ export function endedHoldOf(
   { uid, values, version }: StoredSession,
 ): { hold: EndedHold; reason: SessionEndReason | undefined } | undefined {
   if (!uid.startsWith(PREFIX)) return undefined;
-  const key = decodeURIComponent(uid.slice(PREFIX.length));
+  const key = keyOfHold(uid);
   const fence = read(values, "fence") as number | undefined ?? version;
   const holder = read(values, "holder") as string | undefined;
   const reason = read(values, "reason") as SessionEndReason | undefined;

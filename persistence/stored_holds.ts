@@ -9,6 +9,7 @@ import {
 import type {
   HeldKey,
   HoldBackend,
+  HoldOwners,
   NewHold,
 } from "../registry/hold_backend.ts";
 import type { Session, SessionEndReason } from "../session.ts";
@@ -21,6 +22,7 @@ import type {
 import {
   endOfHold,
   heldKeyOf,
+  keyOfHold,
   recordOfHold,
   uidOfHold,
 } from "./hold_records.ts";
@@ -30,6 +32,16 @@ import type { RecordWriter } from "./record_writer.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
 import { unkept } from "./unkept.ts";
+
+/** The access state of a hold, which has no tokens. */
+const NO_ACCESS = {
+  generation: 0,
+  loginGeneration: 0,
+  isRenewalDue: false,
+  isRemembered: false,
+  tokens: [],
+  grace: 0,
+};
 
 /** The objects that holds use. */
 export interface StoredHoldsParts {
@@ -44,6 +56,15 @@ export interface StoredHoldsParts {
  * like those of other sessions.
  */
 export class StoredHolds implements HoldBackend {
+  /** An owner is the principal of the record of a hold. */
+  readonly owners: HoldOwners = {
+    change: (held, owner, times) => this.#changeOwner(held, owner, times),
+    keysOf: (owner) =>
+      proceed(
+        this.#call(owner, () => this.#parts.store.uidsOf(owner)),
+        (uids) => uids.map(keyOfHold),
+      ),
+  };
   readonly #clock: Clock;
   readonly #parts: StoredHoldsParts;
 
@@ -127,6 +148,30 @@ export class StoredHolds implements HoldBackend {
           (record) => record !== undefined,
         ),
       (error) => breaker.report(error, { session }),
+    );
+  }
+
+  #changeOwner(
+    held: HeldKey,
+    owner: string | undefined,
+    { idle, length }: { readonly idle: number; readonly length: number },
+  ): MaybePromise<HeldKey | undefined> {
+    const access = { ...NO_ACCESS, principal: owner ?? null };
+    const changes = { access, sessionTimeout: length, idle };
+    const conditions = { version: held.fence };
+    const uid = uidOfHold(held.key);
+    const sentAt = this.#clock.now();
+    return proceed(
+      this.#call(
+        held.key,
+        () => this.#parts.store.commit(uid, changes, conditions),
+      ),
+      (times) => {
+        if (times === undefined || times.isRefused) return undefined;
+        const { version, deadline, now } = times;
+        const until = sentAt + deadline - now;
+        return { ...held, owner, fence: version, until };
+      },
     );
   }
 

@@ -29,10 +29,35 @@ export interface HeldKey extends Pick<NewHold, "key" | "holder" | "id"> {
   readonly fence: number;
   /** When it ends, in UNIX milliseconds of this process's clock. */
   readonly until: number;
+  /** The process that it lasts with; see {@linkcode HoldOwners}. */
+  readonly owner?: string | undefined;
+}
+
+/**
+ * Processes that own holds in a store. A hold with an owner needs no touches, so it
+ * costs the store nothing while it lasts.
+ */
+export interface HoldOwners {
+  /**
+   * Gives a hold whose length counts from its last touch another owner and length,
+   * and touches it.
+   *
+   * @param idle Milliseconds since the touch.
+   * @returns the hold as it is then; undefined if it has been changed meanwhile.
+   */
+  change(
+    held: HeldKey,
+    owner: string | undefined,
+    times: { readonly idle: number; readonly length: number },
+  ): MaybePromise<HeldKey | undefined>;
+  /** Lists the keys of the holds of an owner. */
+  keysOf(owner: string): MaybePromise<string[]>;
 }
 
 /** The place of the holds: this process, or a store. */
 export interface HoldBackend {
+  /** Undefined without a store. */
+  readonly owners: HoldOwners | undefined;
   /**
    * Takes a hold.
    *

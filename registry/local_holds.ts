@@ -21,6 +21,7 @@ interface LocalHold extends Expiring {
 
 /** Holds in the memory of this process. They end with it. */
 export class LocalHolds implements HoldBackend {
+  readonly owners: undefined = undefined;
   readonly #registry: SessionRegistry;
   readonly #holds = new Map<string, LocalHold>();
   #lastFence = 0;

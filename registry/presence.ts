@@ -1,123 +1,93 @@
-import type { Clock } from "../base/clock.ts";
-import { randomId } from "../base/ids.ts";
-import {
-  callGuarded,
-  checkCallback,
-  type MaybePromise,
-} from "../base/promises.ts";
+import { checkCallback } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
 import { IS_STREAMING } from "../session/internals.ts";
 import type { OwnerOf } from "../session/session_owner.ts";
 import type { Expiring } from "../session/session_warnings.ts";
 import type { Session, SessionEnd } from "../session.ts";
 import type { EndDelivery } from "./end_delivery.ts";
-import type { HeldKey, HoldBackend, NewHold } from "./hold_backend.ts";
-import type { SessionInfo } from "./session_backend.ts";
+import type { HeldKey } from "./hold_backend.ts";
+import {
+  type Arrival,
+  awayAfterOf,
+  CALLBACK,
+  type Change,
+  type ChangesRegistry,
+  keyOf,
+  type PresenceCallback,
+  PresenceChanges,
+  type PresenceState,
+} from "./presence_changes.ts";
+import { type LeaseEnd, PresenceLease } from "./presence_lease.ts";
 
-/**
- * The presence of a visitor: of a principal, by its sessions in all processes.
- *
- * - `"present"`: a stream or a socket is open, or the last visit was less than
- *   `awayAfter` seconds ago
- * - `"away"`: there is a session, but no stream, socket or recent visit
- * - `"offline"`: there is no session
- */
-export type PresenceState = "present" | "away" | "offline";
-
-/** A change of a visitor's presence, as callbacks get it. */
-export interface PresenceChange {
-  /** The user that the sessions belong to. */
-  readonly principal: string;
-  /** The presence from now on. */
-  readonly state: PresenceState;
-}
-
-/** Called with each change of presence. */
-export type PresenceCallback = (change: PresenceChange) => unknown;
-
-/** The name of the callback of these holds. */
-const CALLBACK = "@curfew/presence";
+export type {
+  PresenceCallback,
+  PresenceChange,
+  PresenceState,
+} from "./presence_changes.ts";
 
 /** Milliseconds before a change that could not be written is tried again. */
 const RETRY = 1000;
 
-/** Milliseconds between two checks of a hold whose end is being delivered. */
-const LOOK_EVERY = 50;
-
-/** The longest milliseconds to wait for such a hold, since callbacks may hang. */
-const PATIENCE = 8000;
-
-/** Milliseconds before each further call of a callback that fails. */
-const PAUSES = [1000, 2000, 4000];
-
-/** Milliseconds for which the hold of an absent visitor outlasts the sessions. */
-const MARGIN = 60_000;
-
-/** A change, as the argument of the hold whose end announces it. */
-interface Change extends PresenceChange {
-  /** Whether the hold of the arrived visitor was taken before. */
-  readonly isEntered?: boolean;
-}
-
 /** A visitor with a recent visit, or an open stream, in this process. */
-interface Visitor extends Expiring {
-  readonly principal: string;
+interface Visitor extends Arrival, Expiring {
   /** The sessions with open streams here. */
   readonly streaming: Set<Session>;
   /** UNIX milliseconds of the last visit, or the last change of the streams. */
   seenAt: number;
-  /** Whether the first hold was taken and the arrival is not announced yet. */
-  isUntold: boolean;
+  /** The first hold of the visitor, if this process owns it. */
+  held: HeldKey | undefined;
   /** Whether a call to the store is under way. */
   isBusy: boolean;
   entry: number;
 }
 
 /** The members of the registry that presence uses. */
-export interface PresenceRegistry {
-  readonly clock: Clock;
-  readonly options: { readonly awayAfter?: number };
-  readonly site: { reportError(error: unknown, context: object): void };
+export interface PresenceRegistry extends ChangesRegistry {
   readonly queue: OwnerOf<Session, SessionEnd>["queue"];
-  readonly backend: {
-    readonly mustLoad: boolean;
-    readonly holds: HoldBackend;
-    keyOf(secret: string): string;
-    list(principal: string): MaybePromise<SessionInfo[]>;
-  };
   readonly delivery: EndDelivery;
   readonly sessions: ReadonlyMap<string, Session>;
-  readonly isClosed: boolean;
   sessionsOf(principal: string): Session[];
 }
 
 /**
- * The presence of visitors, by their principals.
+ * The visitors with a recent visit or an open stream in this process, by their
+ * principals.
  *
- * It is kept by two holds without a session, over a store in the store. The first
- * lives while the visitor is present: each process with a visit touches it, and it
- * ends `awayAfter` seconds after the last touch, even if processes die. The second
- * lives while the visitor is away. Each change is the end of a hold, so one process
- * claims it and calls the callbacks; if that process dies, another one does. A hold
- * cannot be taken while the end of the one before is being delivered, so the
- * changes of one visitor stay in order.
+ * It keeps the hold of each visitor from its end. Without a store, and for visits,
+ * it touches the hold from time to time. Over a store, one of the processes with
+ * streams of the visitor owns the hold, and touches only its own lease.
  */
 export class Presence {
   readonly #registry: PresenceRegistry;
+  readonly #changes: PresenceChanges;
   readonly #awayAfter: number;
-  readonly #callbacks = new Set<{ readonly callback: PresenceCallback }>();
+  /** Undefined without a store. */
+  readonly #lease: PresenceLease | undefined;
   readonly #visitors = new Map<string, Visitor>();
   #halting: Promise<void> | undefined = undefined;
 
   constructor(registry: PresenceRegistry) {
     this.#registry = registry;
-    this.#awayAfter = awayAfterOf(registry);
-    registry.delivery.register(
-      CALLBACK,
-      (change, end) => this.#conclude(change as Change, end),
-    );
-    registry.delivery.add(({ session: { principal } }) =>
-      principal === undefined ? undefined : this.#noteEnd(principal)
+    const changes = this.#changes = new PresenceChanges(registry);
+    const awayAfter = this.#awayAfter = awayAfterOf(registry);
+    const { clock, delivery, backend: { holds } } = registry;
+    const lease = this.#lease = holds.owners && new PresenceLease({
+      clock,
+      holds,
+      owners: holds.owners,
+      callback: CALLBACK,
+      awayAfter,
+      onLost: () => this.#ownAnew(),
+      report: (error) => this.#report(error),
+    });
+    delivery.register(CALLBACK, (argument, end) => {
+      const of = argument as Change | LeaseEnd;
+      return "owner" in of
+        ? lease?.conclude(of, end)
+        : changes.conclude(of, end);
+    });
+    delivery.add(({ session: { principal } }) =>
+      principal === undefined ? undefined : changes.noteEnd(principal)
     );
     for (const session of registry.sessions.values()) {
       if (session[IS_STREAMING]) this.note(session);
@@ -131,9 +101,7 @@ export class Presence {
    */
   add(callback: PresenceCallback): () => void {
     checkCallback("notify of presence", callback);
-    const entry = { callback };
-    this.#callbacks.add(entry);
-    return () => void this.#callbacks.delete(entry);
+    return this.#changes.add(callback);
   }
 
   /** Records a visit of a session, or a change of its streams. */
@@ -149,6 +117,7 @@ export class Presence {
       principal,
       streaming: new Set(),
       seenAt: now,
+      held: undefined,
       isUntold: false,
       isBusy: false,
       entry: 0,
@@ -160,7 +129,7 @@ export class Presence {
     if (known !== undefined) return;
     this.#visitors.set(principal, visitor);
     visitor.entry = queue.add(visitor, now + this.#pause(), now);
-    void this.#touch(visitor, true);
+    void this.#touch(visitor, { mayArrive: true, isSlot: false });
   }
 
   /** Stops; resolves when the store has the times of the last visits. */
@@ -171,8 +140,10 @@ export class Presence {
   async #halt(): Promise<void> {
     const visitors = [...this.#visitors.values()];
     for (const visitor of visitors) this.#forget(visitor);
-    if (!this.#registry.backend.mustLoad) return;
-    await Promise.all(visitors.map((visitor) => this.#touch(visitor, false)));
+    if (this.#lease === undefined) return;
+    const how = { mayArrive: false, isSlot: false };
+    await Promise.all(visitors.map((visitor) => this.#touch(visitor, how)));
+    await this.#lease.close();
   }
 
   /**
@@ -192,7 +163,7 @@ export class Presence {
     // Since the visit, another process may have ended the last session.
     const mayArrive = isHere || isUntold ||
       this.#registry.sessionsOf(principal).length > 0;
-    const isDone = await this.#touch(visitor, mayArrive);
+    const isDone = await this.#touch(visitor, { mayArrive, isSlot: true });
     if (isDone && !isHere && seenAt === visitor.seenAt) this.#forget(visitor);
   }
 
@@ -201,16 +172,21 @@ export class Presence {
    *
    * @returns false if that must be tried again soon.
    */
-  async #touch(visitor: Visitor, mayArrive: boolean): Promise<boolean> {
+  async #touch(
+    visitor: Visitor,
+    { mayArrive, isSlot }: {
+      readonly mayArrive: boolean;
+      readonly isSlot: boolean;
+    },
+  ): Promise<boolean> {
     const { clock, queue } = this.#registry;
     const { principal, seenAt } = visitor;
     const idle = this.#isStreaming(visitor) ? 0 : clock.now() - seenAt;
     visitor.isBusy = true;
     let isDone = false;
     try {
-      const isPresent = await this.#holds.touch(this.#here(principal), idle);
-      isDone = (isPresent && !visitor.isUntold) || !mayArrive ||
-        await this.#arrive(visitor);
+      isDone = await this.#isKept(visitor, { idle, isSlot }) || !mayArrive ||
+        await this.#changes.arrive(visitor);
     } catch (error) {
       // A failure of the store was reported before.
       if (!(error instanceof HttpError)) this.#report(error);
@@ -221,6 +197,48 @@ export class Presence {
     const isKnown = this.#visitors.get(principal) === visitor;
     if (!isDone && isKnown) queue.move(visitor.entry, again, now);
     return isDone;
+  }
+
+  /**
+   * Keeps the first hold of a visitor from its end; returns false if it is gone.
+   *
+   * @param isSlot Whether this is one of the regular touches. A hold gets an owner
+   * only then, so that many visitors who arrive at once cost the store less.
+   */
+  async #isKept(
+    visitor: Visitor,
+    { idle, isSlot }: { readonly idle: number; readonly isSlot: boolean },
+  ): Promise<boolean> {
+    const lease = this.#lease;
+    const { holds } = this.#registry.backend;
+    const key = keyOf(this.#registry, "here", visitor.principal);
+    if (visitor.isUntold) return false;
+    const isHere = this.#isStreaming(visitor) && !this.#registry.isClosed;
+    const { held } = visitor;
+    if (held !== undefined && isHere && !lease!.isOld(held)) return true;
+    visitor.held = undefined;
+    if (held !== undefined && !isHere && await lease!.free(held, idle)) {
+      return true;
+    }
+    if (lease === undefined || !isHere || !isSlot) {
+      return await holds.touch(key, idle);
+    }
+    const found = await holds.find(key);
+    if (found === undefined) return false;
+    // If the other process has died, its holds get no owner before its lease ends.
+    if (lease.isOfOther(found)) return await holds.touch(key, idle);
+    visitor.held = await lease.own(found);
+    return visitor.held !== undefined;
+  }
+
+  /** Makes this process the owner again of holds that others have freed. */
+  #ownAnew(): void {
+    const { clock, queue } = this.#registry;
+    const now = clock.now();
+    for (const visitor of this.#visitors.values()) {
+      visitor.held = undefined;
+      queue.move(visitor.entry, now, now);
+    }
   }
 
   #isStreaming({ streaming, principal }: Visitor): boolean {
@@ -234,130 +252,6 @@ export class Presence {
 
   #forget({ principal, entry }: Visitor): void {
     if (this.#visitors.delete(principal)) this.#registry.queue.remove(entry);
-  }
-
-  /** Announces an arrival; returns false if that must be tried again. */
-  async #arrive(visitor: Visitor): Promise<boolean> {
-    const { principal } = visitor;
-    const change = { principal, state: "present" } as const;
-    const away = await this.#holds.find(this.#away(principal));
-    if (away === undefined && !visitor.isUntold) {
-      // The key is taken while the change before is delivered, or by another
-      // process.
-      const here = await this.#holds.take(this.#stay(principal));
-      if (here === undefined) return false;
-      visitor.isUntold = true;
-    }
-    const told = { ...change, isEntered: visitor.isUntold };
-    const isTold = await this.#tell(this.#away(principal), told, away);
-    if (isTold) visitor.isUntold = false;
-    return isTold;
-  }
-
-  /** Announces that a visitor is offline, if the last session has ended. */
-  async #noteEnd(principal: string): Promise<void> {
-    const infos = await this.#registry.backend.list(principal);
-    if (infos.length > 0) return;
-    const change = { principal, state: "offline" } as const;
-    for (const key of [this.#here(principal), this.#away(principal)]) {
-      const held = await this.#holds.find(key);
-      if (held !== undefined) return void await this.#tell(key, change, held);
-    }
-  }
-
-  /** Takes a hold that ends at once, so that one process announces a change. */
-  async #tell(
-    key: string,
-    change: Change,
-    former: HeldKey | undefined,
-  ): Promise<boolean> {
-    const hold = holdOf(key, 0, change);
-    return await this.#holds.take(hold, former?.fence) !== undefined;
-  }
-
-  /** Takes the next hold after a change, and calls the callbacks. */
-  async #conclude(
-    { principal, state, isEntered }: Change,
-    end: SessionEnd,
-  ): Promise<void> {
-    if (state === "present") {
-      // The process stops, and the sessions end with it.
-      if (end.reason === "shutdown") return;
-      if (!isEntered) await this.#begin(this.#stay(principal), end);
-    } else if (state === "away" && !await this.#beginAway(principal, end)) {
-      state = "offline";
-    }
-    await this.#call({ principal, state });
-  }
-
-  /** Takes the hold of an absent visitor; returns false without a session. */
-  async #beginAway(principal: string, end: SessionEnd): Promise<boolean> {
-    const { backend, clock } = this.#registry;
-    const infos = await backend.list(principal);
-    if (infos.length === 0) return false;
-    const last = Math.max(...infos.map(({ expiresAt }) => expiresAt)) * 1000;
-    const length = Math.max(0, last - clock.now()) + MARGIN;
-    const change = { principal, state: "offline" } as const;
-    await this.#begin(holdOf(this.#away(principal), length, change), end);
-    return true;
-  }
-
-  /** Takes a hold; waits while the end of the one before is delivered. */
-  async #begin(hold: NewHold, { attempt }: SessionEnd): Promise<void> {
-    for (let waited = 0; waited < PATIENCE; waited += LOOK_EVERY) {
-      if (await this.#holds.take(hold) !== undefined) return;
-      // A process that has died may have taken the key, and that hold may be over.
-      const isTaken = await this.#holds.find(hold.key) !== undefined;
-      if (isTaken || attempt > 1) return;
-      await this.#sleep(LOOK_EVERY);
-    }
-  }
-
-  /** Calls the callbacks; calls those that fail again, after pauses. */
-  async #call(change: PresenceChange): Promise<void> {
-    let left = [...this.#callbacks];
-    for (const pause of [...PAUSES, undefined]) {
-      const failed: typeof left = [];
-      let lastError: unknown;
-      await Promise.all(
-        left.map((entry) =>
-          callGuarded(() => entry.callback(change), (error) => {
-            this.#report(lastError = error);
-            failed.push(entry);
-          })
-        ),
-      );
-      if (failed.length === 0 || pause === undefined) return;
-      // Over a store, another process calls the callbacks.
-      if (this.#registry.isClosed) throw lastError;
-      await this.#sleep(pause);
-      left = failed.filter((entry) => this.#callbacks.has(entry));
-    }
-  }
-
-  get #holds(): HoldBackend {
-    return this.#registry.backend.holds;
-  }
-
-  /** Returns the hold of a visitor who is present. */
-  #stay(principal: string): NewHold {
-    const change = { principal, state: "away" } as const;
-    const hold = holdOf(this.#here(principal), this.#awayAfter, change);
-    return { ...hold, isTouched: true };
-  }
-
-  #here(principal: string): string {
-    return hereOf(this.#registry, principal);
-  }
-
-  #away(principal: string): string {
-    return keyOf(this.#registry, "away", principal);
-  }
-
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#registry.clock.setTimeout(resolve, ms);
-    });
   }
 
   #report(error: unknown): void {
@@ -376,28 +270,6 @@ export async function presenceOf(
   const since = (clock.now() - awayAfterOf(registry)) / 1000;
   const isHere = infos.some(({ lastModified }) => lastModified > since) ||
     registry.sessionsOf(principal).some((session) => session[IS_STREAMING]) ||
-    await backend.holds.find(hereOf(registry, principal)) !== undefined;
+    await backend.holds.find(keyOf(registry, "here", principal)) !== undefined;
   return isHere ? "present" : "away";
-}
-
-function holdOf(key: string, length: number, change: Change): NewHold {
-  const callback = { name: CALLBACK, argument: change };
-  return { key, holder: undefined, id: randomId(), length, callback };
-}
-
-function hereOf(registry: PresenceRegistry, principal: string): string {
-  return keyOf(registry, "here", principal);
-}
-
-function keyOf(
-  { backend }: PresenceRegistry,
-  kind: "here" | "away",
-  principal: string,
-): string {
-  // A principal may have characters that no uid of a record can have.
-  return `${CALLBACK} ${kind} ${backend.keyOf(JSON.stringify(principal))}`;
-}
-
-function awayAfterOf({ options }: PresenceRegistry): number {
-  return (options.awayAfter ?? 10) * 1000;
 }

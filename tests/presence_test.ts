@@ -10,6 +10,7 @@ import type { SessionStore } from "../stores/store.ts";
 import { TestClock, TestSite } from "../testing.ts";
 import {
   asynchronous,
+  BentStore,
   BrokenStore,
   cookieOf,
   Node,
@@ -502,18 +503,88 @@ Deno.test("Sessions does not ask the store for presence without onPresence()", a
   assert(counts[0]! < counts[1]!);
 });
 
-Deno.test("Sessions.onPresence() costs the store three to five calls for a present visitor in awayAfter", async () => {
+Deno.test("Sessions.onPresence() costs the store no more for many visitors with streams than for one", async () => {
   using time = new FakeTime();
   const counting = new BrokenStore();
   await using node = nodeOf(counting.store);
-  const cookie = await node.logIn();
-  const leave = await node.open(cookie);
-  await pass(time, 5000);
+  const leaves: (() => Promise<void>)[] = [];
+  for (let visitor = 0; visitor < 50; visitor++) {
+    leaves.push(await node.open(await node.logIn(`user ${visitor}`)));
+  }
+  await pass(time, 10_000);
   counting.calls.length = 0;
   await pass(time, 100_000);
   const touches = counting.calls.filter((name) => name === "commit").length;
-  assert(touches >= 30 && touches <= 45, `${touches}`);
-  await leave();
+  assert(touches >= 45 && touches <= 65, `${touches}`);
+  assertEquals(node.told.length, leaves.length);
+  for (const leave of leaves) await leave();
+  await pass(time, 11_000);
+  assertEquals(node.told.length, 2 * leaves.length);
+});
+
+Deno.test("Sessions.onPresence() keeps visitors present whose process stalls for most of awayAfter", async () => {
+  const clock = new TestClock();
+  const store = new MemoryStore({ clock });
+  const told: string[] = [];
+  const stalled = new BentStore(store);
+  const make = (options: SiteOptions) => {
+    const site = new Site(
+      new Page((request) => request.logIn("ann").events(request).response),
+      options,
+    );
+    site.sessions.onPresence(({ state }) => told.push(state));
+    return site;
+  };
+  await using one = new TestSite(make, {
+    clock,
+    store: stalled.store,
+    sessionTimeout: 600,
+  });
+  await using other = new TestSite(make, { clock, store });
+  await other.site.ready;
+  await one.fetch("/");
+  await clock.advance(30);
+  // The lease runs out, and the other process frees what it holds.
+  stalled.bends["commit"] = () => {
+    throw new Error("the process has no network");
+  };
+  await clock.advance(7.5);
+  delete stalled.bends["commit"];
+  await clock.advance(300);
+  assertEquals(told, ["present"]);
+});
+
+Deno.test("Sessions.onPresence() finds its visitors again in a store that has lost all", async () => {
+  const clock = new TestClock();
+  const stores = [new MemoryStore({ clock }), new MemoryStore({ clock })];
+  let current = 0;
+  const store = new Proxy(stores[0]!, {
+    get: (_, name) => {
+      const member = Reflect.get(stores[current]!, name);
+      return typeof member === "function"
+        ? member.bind(stores[current]!)
+        : member;
+    },
+  });
+  const told: string[] = [];
+  const make = (options: SiteOptions) => {
+    const site = new Site(
+      new Page((request) => request.logIn("ann").events(request).response),
+      options,
+    );
+    site.sessions.onPresence(({ state }) => told.push(state));
+    return site;
+  };
+  await using test = new TestSite(make, { clock, store, sessionTimeout: 600 });
+  await test.fetch("/");
+  await clock.advance(30);
+  current = 1;
+  await clock.advance(1);
+  // The session has ended with its record; the visitor logs in again.
+  await test.visitor().fetch("/");
+  await clock.advance(30);
+  assertEquals(told[0], "present");
+  assertEquals(told.at(-1), "present");
 });
 
 Deno.test("Sessions.onPresence() refuses a callback that is not a function", () => {

@@ -1,0 +1,248 @@
+import { randomId } from "../base/ids.ts";
+import { callGuarded, type MaybePromise } from "../base/promises.ts";
+import type { Clock } from "../base/clock.ts";
+import type { SessionEnd } from "../session.ts";
+import type { HeldKey, HoldBackend, NewHold } from "./hold_backend.ts";
+import type { SessionInfo } from "./session_backend.ts";
+
+/**
+ * The presence of a visitor: of a principal, by its sessions in all processes.
+ *
+ * - `"present"`: a stream or a socket is open, or the last visit was less than
+ *   `awayAfter` seconds ago
+ * - `"away"`: there is a session, but no stream, socket or recent visit
+ * - `"offline"`: there is no session
+ */
+export type PresenceState = "present" | "away" | "offline";
+
+/** A change of a visitor's presence, as callbacks get it. */
+export interface PresenceChange {
+  /** The user that the sessions belong to. */
+  readonly principal: string;
+  /** The presence from now on. */
+  readonly state: PresenceState;
+}
+
+/** Called with each change of presence. */
+export type PresenceCallback = (change: PresenceChange) => unknown;
+
+/** The name of the callback of the holds of presence. */
+export const CALLBACK = "@curfew/presence";
+
+/** Milliseconds between two checks of a hold whose end is being delivered. */
+const LOOK_EVERY = 50;
+
+/** The longest milliseconds to wait for such a hold, since callbacks may hang. */
+const PATIENCE = 8000;
+
+/** Milliseconds before each further call of a callback that fails. */
+const PAUSES = [1000, 2000, 4000];
+
+/** Milliseconds for which the hold of an absent visitor outlasts the sessions. */
+const MARGIN = 60_000;
+
+/** A change, as the argument of the hold whose end announces it. */
+export interface Change extends PresenceChange {
+  /** Whether the first hold of the arrived visitor was taken before. */
+  readonly isEntered?: boolean;
+}
+
+/** A visitor who arrives. */
+export interface Arrival {
+  readonly principal: string;
+  /** Whether the first hold was taken and the arrival is not announced yet. */
+  isUntold: boolean;
+}
+
+/** The members of the registry that changes of presence use. */
+export interface ChangesRegistry {
+  readonly clock: Clock;
+  readonly options: { readonly awayAfter?: number };
+  readonly site: { reportError(error: unknown, context: object): void };
+  readonly backend: {
+    readonly holds: HoldBackend;
+    keyOf(secret: string): string;
+    list(principal: string): MaybePromise<SessionInfo[]>;
+  };
+  readonly isClosed: boolean;
+}
+
+/**
+ * The changes of the presence of visitors, each announced once.
+ *
+ * The presence of a visitor is kept by two holds without a session, over a store in
+ * the store. The first lives while the visitor is present, and ends `awayAfter`
+ * seconds after its last touch. The second lives while the visitor is away. Each
+ * change is the end of a hold, so one process claims it and calls the callbacks; if
+ * that process dies, another one does. A hold cannot be taken while the end of the
+ * one before is being delivered, so the changes of one visitor stay in order.
+ */
+export class PresenceChanges {
+  readonly #registry: ChangesRegistry;
+  readonly #callbacks = new Set<{ readonly callback: PresenceCallback }>();
+
+  constructor(registry: ChangesRegistry) {
+    this.#registry = registry;
+  }
+
+  /**
+   * Adds a callback.
+   *
+   * @returns a function that removes this registration only.
+   */
+  add(callback: PresenceCallback): () => void {
+    const entry = { callback };
+    this.#callbacks.add(entry);
+    return () => void this.#callbacks.delete(entry);
+  }
+
+  /** Announces an arrival; returns false if that must be tried again. */
+  async arrive(visitor: Arrival): Promise<boolean> {
+    const { principal } = visitor;
+    const change = { principal, state: "present" } as const;
+    const away = await this.#holds.find(this.#away(principal));
+    if (away === undefined && !visitor.isUntold) {
+      // The key is taken while the change before is delivered, or by another
+      // process.
+      const here = await this.#holds.take(this.#stay(principal));
+      if (here === undefined) return false;
+      visitor.isUntold = true;
+    }
+    const told = { ...change, isEntered: visitor.isUntold };
+    const isTold = await this.#tell(this.#away(principal), told, away);
+    if (isTold) visitor.isUntold = false;
+    return isTold;
+  }
+
+  /** Announces that a visitor is offline, if the last session has ended. */
+  async noteEnd(principal: string): Promise<void> {
+    const infos = await this.#registry.backend.list(principal);
+    if (infos.length > 0) return;
+    const change = { principal, state: "offline" } as const;
+    for (const key of [this.#here(principal), this.#away(principal)]) {
+      const held = await this.#holds.find(key);
+      if (held !== undefined) return void await this.#tell(key, change, held);
+    }
+  }
+
+  /** Takes a hold that ends at once, so that one process announces a change. */
+  async #tell(
+    key: string,
+    change: Change,
+    former: HeldKey | undefined,
+  ): Promise<boolean> {
+    const hold = holdOf(key, 0, change);
+    return await this.#holds.take(hold, former?.fence) !== undefined;
+  }
+
+  /** Takes the next hold after a change, and calls the callbacks. */
+  async conclude(change: Change, end: SessionEnd): Promise<void> {
+    const { principal, isEntered } = change;
+    let { state } = change;
+    if (state === "present") {
+      // The process stops, and the sessions end with it.
+      if (end.reason === "shutdown") return;
+      if (!isEntered) await this.#begin(this.#stay(principal), end);
+    } else if (state === "away" && !await this.#beginAway(principal, end)) {
+      state = "offline";
+    }
+    await this.#call({ principal, state });
+  }
+
+  /** Takes the hold of an absent visitor; returns false without a session. */
+  async #beginAway(principal: string, end: SessionEnd): Promise<boolean> {
+    const { backend, clock } = this.#registry;
+    const infos = await backend.list(principal);
+    if (infos.length === 0) return false;
+    const last = Math.max(...infos.map(({ expiresAt }) => expiresAt)) * 1000;
+    const length = Math.max(0, last - clock.now()) + MARGIN;
+    const change = { principal, state: "offline" } as const;
+    await this.#begin(holdOf(this.#away(principal), length, change), end);
+    return true;
+  }
+
+  /** Takes a hold; waits while the end of the one before is delivered. */
+  async #begin(hold: NewHold, { attempt }: SessionEnd): Promise<void> {
+    for (let waited = 0; waited < PATIENCE; waited += LOOK_EVERY) {
+      if (await this.#holds.take(hold) !== undefined) return;
+      // A process that has died may have taken the key, and that hold may be over.
+      const isTaken = await this.#holds.find(hold.key) !== undefined;
+      if (isTaken || attempt > 1) return;
+      await this.#sleep(LOOK_EVERY);
+    }
+  }
+
+  /** Calls the callbacks; calls those that fail again, after pauses. */
+  async #call(change: PresenceChange): Promise<void> {
+    let left = [...this.#callbacks];
+    for (const pause of [...PAUSES, undefined]) {
+      const failed: typeof left = [];
+      let lastError: unknown;
+      await Promise.all(
+        left.map((entry) =>
+          callGuarded(() => entry.callback(change), (error) => {
+            this.#report(lastError = error);
+            failed.push(entry);
+          })
+        ),
+      );
+      if (failed.length === 0 || pause === undefined) return;
+      // Over a store, another process calls the callbacks.
+      if (this.#registry.isClosed) throw lastError;
+      await this.#sleep(pause);
+      left = failed.filter((entry) => this.#callbacks.has(entry));
+    }
+  }
+
+  get #holds(): HoldBackend {
+    return this.#registry.backend.holds;
+  }
+
+  /** Returns the hold of a visitor who is present. */
+  #stay(principal: string): NewHold {
+    const change = { principal, state: "away" } as const;
+    const length = awayAfterOf(this.#registry);
+    const hold = holdOf(this.#here(principal), length, change);
+    return { ...hold, isTouched: true };
+  }
+
+  #here(principal: string): string {
+    return keyOf(this.#registry, "here", principal);
+  }
+
+  #away(principal: string): string {
+    return keyOf(this.#registry, "away", principal);
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#registry.clock.setTimeout(resolve, ms);
+    });
+  }
+
+  #report(error: unknown): void {
+    this.#registry.site.reportError(error, {});
+  }
+}
+
+function holdOf(key: string, length: number, change: Change): NewHold {
+  const callback = { name: CALLBACK, argument: change };
+  return { key, holder: undefined, id: randomId(), length, callback };
+}
+
+/** Returns the key of a hold: of a visitor who is present, or of one who is away. */
+export function keyOf(
+  { backend }: Pick<ChangesRegistry, "backend">,
+  kind: "here" | "away",
+  principal: string,
+): string {
+  // A principal may have characters that no uid of a record can have.
+  return `${CALLBACK} ${kind} ${backend.keyOf(JSON.stringify(principal))}`;
+}
+
+/** Returns the milliseconds after which a visitor is away. */
+export function awayAfterOf(
+  { options: { awayAfter = 10 } }: Pick<ChangesRegistry, "options">,
+): number {
+  return awayAfter * 1000;
+}

@@ -1,0 +1,160 @@
+import type { Clock } from "../base/clock.ts";
+import { randomId } from "../base/ids.ts";
+import { HttpError } from "../http/http_error.ts";
+import type { SessionEnd } from "../session.ts";
+import type { HeldKey, HoldBackend, HoldOwners } from "./hold_backend.ts";
+
+/** The longest lease, in milliseconds. */
+const LONGEST = 30_000;
+
+/**
+ * Milliseconds that a hold with an owner lasts after its last touch. It ends at all
+ * since a late write of a dead process could make that process its owner again.
+ */
+const OWNED_FOR = 3_600_000;
+
+/** Holds that are freed together, between two turns of the event loop. */
+const TOGETHER = 50;
+
+/** The argument of the callback of a lease. */
+export interface LeaseEnd {
+  readonly owner: string;
+}
+
+/** The objects that a lease uses. */
+export interface PresenceLeaseParts {
+  readonly clock: Clock;
+  readonly holds: HoldBackend;
+  readonly owners: HoldOwners;
+  /** The name of the callback by which a process frees the holds of another. */
+  readonly callback: string;
+  /** Milliseconds that a hold lasts without an owner. */
+  readonly awayAfter: number;
+  /** Called when other processes have freed the holds of this one. */
+  readonly onLost: () => void;
+  readonly report: (error: unknown) => void;
+}
+
+/**
+ * The lease of a process, with which its holds last.
+ *
+ * It is a hold itself. If the process dies, the lease ends, and another process
+ * delivers that end: it takes the owner from each hold of the dead process. Those
+ * holds end `awayAfter` after the last touch of the lease, unless another process
+ * touches or owns them by then. So a process with many visitors touches one hold.
+ */
+export class PresenceLease {
+  readonly #parts: PresenceLeaseParts;
+  readonly #length: number;
+  /** The names that this process has had. */
+  readonly #names = new Set<string>();
+  #opening: Promise<string> | undefined = undefined;
+  #timer: unknown = undefined;
+  #isClosed = false;
+
+  constructor(parts: PresenceLeaseParts) {
+    this.#parts = parts;
+    this.#length = Math.min(parts.awayAfter / 2, LONGEST);
+  }
+
+  /**
+   * Makes this process the owner of a hold.
+   *
+   * @returns the hold; undefined if it has been changed meanwhile.
+   */
+  async own(held: HeldKey): Promise<HeldKey | undefined> {
+    const { owners, awayAfter } = this.#parts;
+    const length = Math.max(OWNED_FOR, awayAfter);
+    return await owners.change(held, await this.#open(), { idle: 0, length });
+  }
+
+  /** Returns whether an owned hold needs a touch, which it needs seldom. */
+  isOld({ until }: HeldKey): boolean {
+    return until - this.#parts.clock.now() < OWNED_FOR / 2;
+  }
+
+  /** Returns whether another process owns a hold. */
+  isOfOther({ owner }: HeldKey): boolean {
+    return owner !== undefined && !this.#names.has(owner);
+  }
+
+  /** Gives up a hold, which ends `awayAfter` after the visitor was seen. */
+  async free(held: HeldKey, idle: number): Promise<boolean> {
+    const { owners, awayAfter: length } = this.#parts;
+    return await owners.change(held, undefined, { idle, length }) !== undefined;
+  }
+
+  /** Frees the holds of a process whose lease has ended. */
+  async conclude({ owner }: LeaseEnd, { at }: SessionEnd): Promise<void> {
+    const { holds, owners, clock } = this.#parts;
+    const keys = await owners.keysOf(owner);
+    for (let first = 0; first < keys.length; first += TOGETHER) {
+      await Promise.all(
+        keys.slice(first, first + TOGETHER).map(async (key) => {
+          const held = await holds.find(key);
+          if (held?.owner !== owner) return;
+          const touchedAt = at * 1000 - this.#length;
+          // Spread, so that they do not all end in the same millisecond.
+          const spread = Math.random() * this.#length / 3;
+          await this.free(held, clock.now() - touchedAt + spread);
+        }),
+      );
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, 0));
+    }
+  }
+
+  /** Ends the lease of this process, which owns no holds any more. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#parts.clock.clearTimeout(this.#timer);
+    const owner = await this.#opening?.catch(() => undefined);
+    if (owner === undefined) return;
+    await this.#parts.holds.end(owner, () => true, undefined);
+  }
+
+  /** Returns the name of this process, once the store has its lease. */
+  #open(): Promise<string> {
+    return this.#opening ??= this.#take().catch((error) => {
+      this.#opening = undefined;
+      throw error;
+    });
+  }
+
+  async #take(): Promise<string> {
+    const { holds, callback: name } = this.#parts;
+    const owner = `${name} ${randomId()}`;
+    const argument: LeaseEnd = { owner };
+    await holds.take({
+      key: owner,
+      holder: undefined,
+      id: randomId(),
+      length: this.#length,
+      isTouched: true,
+      callback: { name, argument },
+    });
+    this.#names.add(owner);
+    this.#touchLater(owner);
+    return owner;
+  }
+
+  #touchLater(owner: string): void {
+    if (this.#isClosed) return;
+    const { clock } = this.#parts;
+    const touch = () => void this.#touch(owner);
+    this.#timer = clock.setTimeout(touch, this.#length / 3);
+  }
+
+  async #touch(owner: string): Promise<void> {
+    const { holds, report, onLost } = this.#parts;
+    try {
+      if (!await holds.touch(owner, 0)) {
+        this.#opening = undefined;
+        return onLost();
+      }
+    } catch (error) {
+      // The holds have reported a failure of the store.
+      if (!(error instanceof HttpError)) report(error);
+    }
+    this.#touchLater(owner);
+  }
+}
