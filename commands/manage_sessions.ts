@@ -240,7 +240,7 @@ async function check(
   const { length: deadLetters } = await store.listDeadLetters();
   print({ store: shown, warnings, deadLetters }, () =>
     [
-      `The store ${describe(shown)} is fit for sessions`,
+      `The store ${describe(shown)} is suitable for sessions`,
       ...warnings.map((warning) => `- ${warning}`),
       `Dead letters: ${deadLetters}`,
     ].join("\n"));

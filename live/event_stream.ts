@@ -144,7 +144,7 @@ export class EventStream {
     const bytes = new TextEncoder().encode(text);
     const room = this.#controller.desiredSize!;
     if (bytes.byteLength > room && room < this.#maxBufferedBytes) {
-      this.#close("The visitor takes the events too slowly");
+      this.#close("The client reads the events too slowly");
       return false;
     }
     this.#hasSent = true;
@@ -180,7 +180,7 @@ export class EventStream {
 
   /** Closes a stream that an old token opened. Sessions call this. */
   cut(): void {
-    this.#close("The token that opened it counts no more");
+    this.#close("The token that opened it is no longer valid");
   }
 
   /** @ignore */
@@ -198,7 +198,7 @@ export class EventStream {
   /** @ignore */
   drop(): void {
     this.#closeBody();
-    this.#close("The stream was broken off");
+    this.#close("The stream was cut");
   }
 
   /** @ignore */

@@ -150,7 +150,7 @@ export class TiedSocket implements SessionSocket, OpenStream {
       ...upgrade
     } = options;
     if (request.getHeader("upgrade")?.toLowerCase() !== "websocket") {
-      throw new HttpError(400, "The request asks for no WebSocket");
+      throw new HttpError(400, "The request does not ask for a WebSocket");
     }
     refuseOtherOrigins(request, origins);
     ignoreUpgrade(request.request);

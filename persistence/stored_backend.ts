@@ -183,7 +183,7 @@ export class StoredBackend implements StoreBackend {
     const { refusal } = this.#health;
     const breakers = this.#breakers;
     if (refusal !== undefined || breakers.all.every(({ isOpen }) => isOpen)) {
-      throw new HttpError(503, "No session can be begun just now.", {
+      throw new HttpError(503, "No session can begin at the moment.", {
         cause: refusal,
       });
     }

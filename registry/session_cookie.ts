@@ -100,7 +100,7 @@ export class SessionCookie {
     const { sameSite = "Lax", domain, path = "/", partitioned } = options;
     if (domain !== undefined && !DOMAIN.test(domain)) {
       throw new SyntaxError(
-        `Cannot use cookie domain ${describe(domain)}: it is none`,
+        `Cannot use cookie domain ${describe(domain)}: it is not a domain`,
       );
     }
     if (!path.startsWith("/")) {

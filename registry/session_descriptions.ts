@@ -35,7 +35,9 @@ export class SessionDescriptions {
       const text: unknown = options.describe!(request);
       if (typeof text !== "string") {
         throw new TypeError(
-          `Cannot describe a session: the text is no string: ${describe(text)}`,
+          `Cannot describe a session: the text is not a string: ${
+            describe(text)
+          }`,
         );
       }
       const description = text.slice(0, MAX_LENGTH);

@@ -276,7 +276,7 @@ for (const { kind, test, open } of PLACES) {
     const { code, stdout } = await run("check", "--store", place.url);
 
     assertEquals(code, 0);
-    assertMatch(stdout, /^The store ".*" is fit for sessions\n/);
+    assertMatch(stdout, /^The store ".*" is suitable for sessions\n/);
     assertMatch(stdout, /\nDead letters: 0$/);
   });
 }
