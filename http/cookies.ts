@@ -10,7 +10,7 @@ import {
   required,
   STRING,
 } from "../base/options.ts";
-import { isSpace, trimSpace } from "./headers.ts";
+import { isSpace } from "./headers.ts";
 
 const RULES: OptionRules<Cookie> = {
   name: required(STRING),
@@ -46,43 +46,49 @@ export const DOMAIN = /^\.?[a-z\d]([a-z\d.-]*[a-z\d])?$/i;
  * `__Host-session`.
  */
 export function findCookie(header: string, name: string): string | undefined {
-  return find(header, name, header.length)?.value;
+  for (let end = header.length; end > 0;) {
+    const begin = header.lastIndexOf(";", end - 1) + 1;
+    const value = valueIn(header, begin, end, name);
+    if (value !== undefined) return value;
+    end = begin - 1;
+  }
+  return undefined;
 }
 
 /** Finds the values of all cookies of a name, the last first. */
 export function findCookies(header: string, name: string): readonly string[] {
   const values: string[] = [];
-  let found = find(header, name, header.length);
-  while (found !== undefined) {
-    values.push(found.value);
-    found = find(header, name, found.begin - 1);
+  for (let end = header.length; end > 0;) {
+    const begin = header.lastIndexOf(";", end - 1) + 1;
+    const value = valueIn(header, begin, end, name);
+    if (value !== undefined) values.push(value);
+    end = begin - 1;
   }
   return values;
 }
 
-/** Finds the last cookie of a name that ends before an index. */
-function find(
+/**
+ * Returns the value of the cookie in a part of a header; undefined if it has
+ * another name. It cuts nothing out of the header but the value.
+ */
+function valueIn(
   header: string,
+  begin: number,
+  end: number,
   name: string,
-  before: number,
-): { readonly value: string; readonly begin: number } | undefined {
-  let end = before;
-  while (end > 0) {
-    const begin = header.lastIndexOf(";", end - 1) + 1;
-    let at = begin;
-    while (at < end && isSpace(header, at)) at++;
-    if (header.startsWith(name, at)) {
-      const pair = header.slice(at, end);
-      const equals = pair.indexOf("=");
-      const key = equals === -1 ? pair : pair.slice(0, equals);
-      if (trimSpace(key) === name) {
-        const value = equals === -1 ? "" : trimSpace(pair.slice(equals + 1));
-        return { value, begin };
-      }
-    }
-    end = begin - 1;
-  }
-  return undefined;
+): string | undefined {
+  while (begin < end && isSpace(header, begin)) begin++;
+  if (!header.startsWith(name, begin)) return undefined;
+  const equals = header.indexOf("=", begin);
+  const hasValue = equals !== -1 && equals < end;
+  let nameEnd = hasValue ? equals : end;
+  while (nameEnd > begin && isSpace(header, nameEnd - 1)) nameEnd--;
+  if (nameEnd - begin !== name.length) return undefined;
+  if (!hasValue) return "";
+  let valueBegin = equals + 1;
+  while (valueBegin < end && isSpace(header, valueBegin)) valueBegin++;
+  while (valueBegin < end && isSpace(header, end - 1)) end--;
+  return header.slice(valueBegin, end);
 }
 
 /**

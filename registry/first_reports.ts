@@ -9,6 +9,9 @@ import type {
 /** Matches the protocol of a `Forwarded` or an `X-Forwarded-Proto` header. */
 const HTTPS = /(?:^|[=,\s"])(?:https|wss)(?:$|[;,\s"])/i;
 
+/** The headers by which a proxy says the protocol. */
+const PROTOCOL_HEADERS = ["x-forwarded-proto", "forwarded"];
+
 /** Reports faults of the program or of its deployment, each once. */
 export class FirstReports {
   readonly #options: Readonly<SessionsOptions>;
@@ -65,10 +68,15 @@ function findClaim(
   isProxyTrusted: boolean,
 ): string | undefined {
   const { headers } = request;
-  for (const name of isProxyTrusted ? [] : ["x-forwarded-proto", "forwarded"]) {
-    if (HTTPS.test(headers.get(name) ?? "")) return name;
+  if (!isProxyTrusted) {
+    for (const name of PROTOCOL_HEADERS) {
+      const value = headers.get(name);
+      if (value !== null && HTTPS.test(value)) return name;
+    }
   }
-  const origin = URL.parse(headers.get("origin") ?? "");
+  // Requests without an origin are nearly all, and URL.parse() is slow.
+  const value = headers.get("origin");
+  const origin = value === null ? null : URL.parse(value);
   if (origin?.protocol !== "https:") return undefined;
   const host = headers.get("host") ?? URL.parse(request.url)?.host;
   return origin.host === host ? "origin" : undefined;

@@ -30,9 +30,14 @@ export function lookupsOf(
   isTouch: boolean,
 ): readonly Lookup[] {
   const lookups: Lookup[] = [];
-  for (const token of values.toReversed()) {
-    if (token.length !== 2 * ID_LENGTH || !TOKEN.test(token)) continue;
-    if (lookups.some((lookup) => lookup.token === token)) continue;
+  // In memory a single one needs no check: no session has another form of token.
+  const isAlone = values.length === 1 && !registry.backend.mustLoad;
+  // The last value is that of the first cookie.
+  for (let i = values.length - 1; i >= 0; i--) {
+    const token = values[i]!;
+    if (token.length !== 2 * ID_LENGTH) continue;
+    if (!isAlone && !TOKEN.test(token)) continue;
+    if (i < values.length - 1 && isAmong(lookups, token)) continue;
     lookups.push({
       token,
       uid: token.slice(0, ID_LENGTH),
@@ -46,6 +51,10 @@ export function lookupsOf(
     if (lookups.length === MAX_COOKIES) break;
   }
   return lookups;
+}
+
+function isAmong(lookups: readonly Lookup[], token: string): boolean {
+  return lookups.some((lookup) => lookup.token === token);
 }
 
 /**
@@ -84,7 +93,9 @@ export function findByToken(
   const isOpened = token?.until === Infinity && !isInsecure && isOnly;
   if (!isOpened && session.checkExpired()) return undefined;
   if (token === undefined) {
-    registry.suspect("wrong-secret", session, request);
+    if (TOKEN.test(lookup.token)) {
+      registry.suspect("wrong-secret", session, request);
+    }
     return undefined;
   }
   if (token.until !== Infinity && registry.clock.now() >= token.until) {

@@ -110,13 +110,13 @@ export function componentOf<Session extends ReportingSession, T>(
   component: new (session: Session) => T,
   session: Session,
 ): T {
-  if (!components.has(component)) {
-    const made = new component(session);
-    components.set(component, made);
-    // The caller may not await it, and its rejection would end the process.
-    if (isPromiseLike(made)) Promise.resolve(made).catch(reporterOf(session));
-  }
-  return components.get(component) as T;
+  const kept = components.get(component);
+  if (kept !== undefined || components.has(component)) return kept as T;
+  const made = new component(session);
+  components.set(component, made);
+  // The caller may not wait for it, and its rejection would end the process.
+  if (isPromiseLike(made)) Promise.resolve(made).catch(reporterOf(session));
+  return made;
 }
 
 /** Returns a function that reports errors of a session. */
