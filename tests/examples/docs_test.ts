@@ -72,6 +72,17 @@ testWith(["read"], "The guides have fewer than 200 lines", () => {
   assertEquals(long, []);
 });
 
+testWith(["read"], "The index of the guides has all of them", () => {
+  const documents = readDocuments();
+  const linked = new Set(
+    linksOf(documents.get("docs/README.md")!).map((link) => link.split("#")[0]),
+  );
+  const missing = [...documents.keys()]
+    .filter((path) => path.startsWith("docs/") && path !== "docs/README.md")
+    .filter((path) => !linked.has(path.slice("docs/".length)));
+  assertEquals(missing, []);
+});
+
 testWith(["read"], "The documents have code that is run", () => {
   const blocks = [...readDocuments().values()].flatMap((text) =>
     parse(text).blocks
