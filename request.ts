@@ -17,7 +17,13 @@ import { findCookie } from "./http/cookies.ts";
 import { Delivery, type DeliveryEnd } from "./http/delivery.ts";
 import { decodeHeader } from "./http/headers.ts";
 import { OPENED_STREAMS, type OpenStream } from "./http/open_stream.ts";
-import { PathCursor, pathOf, queryOf } from "./http/path.ts";
+import {
+  childLink,
+  PathCursor,
+  pathOf,
+  queryOf,
+  siblingLink,
+} from "./http/path.ts";
 import { plainResponse } from "./http/response.ts";
 import { redirectTo } from "./http/redirect.ts";
 import { ResponseDraft } from "./http/response_draft.ts";
@@ -43,7 +49,6 @@ import {
   VISIT,
   WAIT,
 } from "./request/internals.ts";
-import { childLink, siblingLink } from "./request/links.ts";
 import type { SiteOfRequest } from "./request/site_of_request.ts";
 import { OWNER } from "./session/internals.ts";
 import type {

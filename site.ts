@@ -6,9 +6,7 @@
 
 import { GuardedAbort } from "./base/guarded.ts";
 import type { Clock } from "./base/clock.ts";
-import { describe } from "./base/describe.ts";
 import { type ErrorReporter, errorReporter } from "./base/error_reporter.ts";
-import { checkOptions } from "./base/options.ts";
 import type { ConnectionInfo } from "./http/connection.ts";
 import { HostCheck } from "./http/host_check.ts";
 import { HttpError } from "./http/http_error.ts";
@@ -23,7 +21,7 @@ import {
   SiteRequest,
   type TrustedProxy,
 } from "./request.ts";
-import { Resource } from "./resource.ts";
+import type { Resource } from "./resource.ts";
 import { OWNER } from "./session/internals.ts";
 import {
   type EndSessionsOptions,
@@ -39,9 +37,8 @@ import { lineWriter, logDelivery } from "./site/access_log.ts";
 import { answer } from "./site/answer.ts";
 import { answerError, type ErrorPageCallback } from "./site/answer_error.ts";
 import {
-  checkGivenSessions,
+  checkSite,
   makeSessions,
-  SITE_OPTION_RULES,
   type SiteOptions,
   type SuspiciousSession,
 } from "./site/site_options.ts";
@@ -132,13 +129,7 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
    * @throws {SyntaxError} If no cookie can have the name.
    */
   constructor(resource: Resource, options: SiteOptions = {}) {
-    if (!(resource instanceof Resource)) {
-      throw new TypeError(
-        `Cannot make a site: the root is not a Resource: ${describe(resource)}`,
-      );
-    }
-    checkOptions("make a site", options, SITE_OPTION_RULES);
-    checkGivenSessions(options);
+    checkSite(resource, options);
     this.resource = resource;
     this.errorPage = options.errorPage;
     this.notFoundPage = options.notFoundPage;

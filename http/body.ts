@@ -1,6 +1,6 @@
 import { atLeast, checkOptions } from "../base/options.ts";
 import { HttpError } from "./http_error.ts";
-import { watchStream } from "./watch_stream.ts";
+import { watchStream } from "./delivery.ts";
 
 /** Limits that resources set for the bodies of their requests. */
 const limits = new WeakMap<Request, number>();

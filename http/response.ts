@@ -1,6 +1,5 @@
-import type { Delivery } from "./delivery.ts";
+import { type Delivery, type StreamWatcher, watchStream } from "./delivery.ts";
 import { isSelfClosing, noteTaken, noteUntaken } from "./open_stream.ts";
-import { type StreamWatcher, watchStream } from "./watch_stream.ts";
 
 /** The parts of a response beside its body, and how it is sent. */
 export interface ResponseParts {

@@ -1,11 +1,5 @@
 import { guardListeners } from "../base/guarded.ts";
-import {
-  ABOVE_ZERO,
-  atLeast,
-  checkOptions,
-  type OptionRules,
-  STRING,
-} from "../base/options.ts";
+import { checkOptions } from "../base/options.ts";
 import { HttpError } from "../http/http_error.ts";
 import {
   GOING_AWAY,
@@ -16,13 +10,15 @@ import {
   TOO_BIG,
   TRY_AGAIN,
 } from "./socket_frames.ts";
+import { type SessionSocketOptions, SOCKET_RULES } from "./socket_options.ts";
 import { ignoreUpgrade, upgradeRequest } from "./upgrades.ts";
 import type { OpenStream, StreamParts } from "../http/open_stream.ts";
 import {
   type OriginatingRequest,
-  ORIGINS,
   refuseOtherOrigins,
 } from "../http/same_origin.ts";
+
+export type { SessionSocketOptions };
 
 /** A WebSocket that is closed with its session, and the response that opens it. */
 export interface SessionSocket {
@@ -38,52 +34,6 @@ export interface SessionSocket {
   /** The response that the resource must return: it opens the connection. */
   readonly response: Response;
 }
-
-/** The options of a {@linkcode SessionSocket}. */
-export interface SessionSocketOptions {
-  /** The subprotocol, one of those that the client offers. */
-  readonly protocol?: string;
-  /**
-   * Seconds without a message after which a ping is sent to the client. The
-   * socket is closed, with code 1001, if the client does not respond for as long
-   * again. 0 sends no ping.
-   *
-   * @default {30}
-   */
-  readonly idleTimeout?: number;
-  /**
-   * The most bytes that may wait for a client that reads too slowly. If more are
-   * waiting, `send()` closes the socket with code 1013 instead. The operating
-   * system buffers some more.
-   *
-   * @default {1048576}
-   */
-  readonly maxBufferedBytes?: number;
-  /**
-   * The most bytes that a message of the client may have. A longer message reaches
-   * no listener, and the socket is closed with code 1009. Deno itself takes
-   * messages of up to 64 MiB into memory.
-   *
-   * @default {1048576}
-   */
-  readonly maxMessageBytes?: number;
-  /**
-   * Origins of other sites whose pages may open a socket:
-   * `"https://app.example"`, for example. Browsers let any page try, and may send
-   * the client's cookie along.
-   *
-   * @default {[]}
-   */
-  readonly origins?: readonly string[];
-}
-
-const RULES: OptionRules<SessionSocketOptions> = {
-  protocol: STRING,
-  idleTimeout: atLeast(0),
-  maxBufferedBytes: ABOVE_ZERO,
-  maxMessageBytes: ABOVE_ZERO,
-  origins: ORIGINS,
-};
 
 /** The parts of a request that a socket uses. */
 export interface UpgradeRequest extends OriginatingRequest {
@@ -141,7 +91,7 @@ export class TiedSocket implements SessionSocket, OpenStream {
     parts: SocketParts,
     options: SessionSocketOptions,
   ) {
-    checkOptions("open a socket", options, RULES);
+    checkOptions("open a socket", options, SOCKET_RULES);
     const {
       origins,
       maxBufferedBytes = 2 ** 20,

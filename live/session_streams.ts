@@ -1,4 +1,4 @@
-import { type Clock, LONGEST_DELAY } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { describe } from "../base/describe.ts";
 import { HttpError } from "../http/http_error.ts";
 import { EventStream, type EventStreamOptions } from "./event_stream.ts";
@@ -17,6 +17,9 @@ import {
   type SessionSocketOptions,
   TiedSocket,
 } from "./session_socket.ts";
+import { type TokenGenerations, TokenStreams } from "./token_streams.ts";
+
+export type { TokenGenerations };
 
 /** A request's method that returns the generation of the token that it carried. */
 export const TOKEN_GENERATION: unique symbol = Symbol("tokenGeneration");
@@ -73,16 +76,6 @@ const UNLIMITED: StreamsOwner = {
   streamLimits: { perSession: Infinity, perSite: Infinity },
 };
 
-/** The generations of a session's tokens; see `SessionAccess`. */
-export interface TokenGenerations {
-  readonly generation: number;
-  readonly loginGeneration: number;
-  readonly tokens: readonly {
-    readonly generation: number;
-    readonly until: number;
-  }[];
-}
-
 /**
  * Milliseconds between two touches by messages of one socket.
  *
@@ -102,20 +95,15 @@ const TOUCHES_PER_TIMEOUT = 20;
 export class SessionStreams {
   readonly #session: StreamingSession;
   readonly #owner: StreamsOwner;
-  /**
-   * The generation of the token that opened each stream; Infinity without a token.
-   */
-  readonly #generations = new Map<OpenStream, number>();
+  readonly #tokens: TokenStreams;
   readonly #open = new Set<OpenStream>();
   /** The bodies and sockets of mounted applications, which no limit counts. */
   readonly #tied = new Set<OpenStream>();
-  #access: TokenGenerations | undefined = undefined;
-  /** Fires when streams of replaced tokens are to be cut. */
-  #timer: unknown = undefined;
 
   constructor(session: StreamingSession, owner: StreamsOwner = UNLIMITED) {
     this.#session = session;
     this.#owner = owner;
+    this.#tokens = new TokenStreams(session.site);
   }
 
   /** The number of open streams. */
@@ -130,8 +118,7 @@ export class SessionStreams {
 
   /** Closes all streams, since the session has ended. */
   end(reason: string): void {
-    this.#access = undefined;
-    this.#setTimer();
+    this.#tokens.stop();
     for (const stream of [...this.#open, ...this.#tied]) stream.end(reason);
   }
 
@@ -141,38 +128,7 @@ export class SessionStreams {
    * renewal are cut when their token expires.
    */
   cutBefore(access: TokenGenerations): void {
-    this.#access = access;
-    if (this.#generations.size > 0) this.#setTimer();
-  }
-
-  /** Cuts the streams whose token has expired, and sets a timer for the others. */
-  #setTimer(): void {
-    const { clock } = this.#session.site;
-    if (this.#timer !== undefined) clock.clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const now = clock.now();
-    let next = Infinity;
-    for (const [stream, generation] of [...this.#generations]) {
-      const until = this.#untilOf(generation);
-      if (until <= now) stream.cut();
-      else next = Math.min(next, until);
-    }
-    if (next === Infinity) return;
-    const delay = Math.min(next - now, LONGEST_DELAY);
-    this.#timer = clock.setTimeout(() => this.#setTimer(), delay);
-  }
-
-  /** Returns when the tokens of a generation expire, in UNIX milliseconds. */
-  #untilOf(generation: number): number {
-    const access = this.#access;
-    if (access === undefined || generation >= access.generation) {
-      return Infinity;
-    }
-    if (generation < access.loginGeneration) return -Infinity;
-    const times = access.tokens.filter((token) =>
-      token.generation === generation
-    ).map(({ until }) => until);
-    return Math.max(-Infinity, ...times);
+    this.#tokens.cutBefore(access);
   }
 
   /** Opens a stream of events. */
@@ -289,18 +245,13 @@ export class SessionStreams {
     // The timer of a deadline that has passed may be late.
     session.checkExpired();
     if (session.end !== undefined) return stream.end(session.end.reason);
-    const generation = request[TOKEN_GENERATION]?.(session) ?? Infinity;
-    this.#generations.set(stream, generation);
+    this.#tokens.add(stream, request[TOKEN_GENERATION]?.(session));
     keepStream(stream, streams, request.site.stopSignal);
     this.#owner.noteStreams?.(session);
   }
 
   #drop(stream: OpenStream, stopSignal: AbortSignal): void {
-    this.#generations.delete(stream);
-    if (this.#generations.size === 0 && this.#timer !== undefined) {
-      this.#session.site.clock.clearTimeout(this.#timer);
-      this.#timer = undefined;
-    }
+    this.#tokens.delete(stream);
     this.#tied.delete(stream);
     dropStream(stream, this.#open, stopSignal);
     this.#owner.noteStreams?.(this.#session);

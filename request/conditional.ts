@@ -1,6 +1,86 @@
 import { describe } from "../base/describe.ts";
-import { namesWeakly, parseHttpDate } from "../http/conditions.ts";
+import { trimSpace } from "../http/headers.ts";
 import { HAS_SUCCEEDED } from "./internals.ts";
+
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec";
+const TIME = String.raw`(?<time>\d\d:\d\d:\d\d)`;
+const MONTH = `(?<month>${MONTHS.replaceAll(" ", "|")})`;
+
+/**
+ * The three forms of a date (RFC 9110, section 5.6.7). Servers send the first one.
+ */
+const FORMS: readonly RegExp[] = [
+  `(Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?<day>\\d\\d) ${MONTH} (?<year>\\d{4}) ${TIME} GMT`,
+  `(Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (?<day>\\d\\d)-${MONTH}-(?<year>\\d\\d) ${TIME} GMT`,
+  `(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ${MONTH} (?<day>[ \\d]\\d) ${TIME} (?<year>\\d{4})`,
+].map((form) => new RegExp(`^${form}$`));
+
+/** Years after which a year of two digits is of the last century. */
+const MOST_YEARS_AHEAD = 50;
+
+/**
+ * Returns the UNIX milliseconds of an HTTP-date, in one of the three forms of RFC
+ * 9110; NaN for all other texts.
+ *
+ * The name of the day is not compared with the date. `Date.parse()` would take
+ * "maybe 2030" and "foo 5" for dates.
+ */
+export function parseHttpDate(text: string): number {
+  for (const form of FORMS) {
+    const { day, month, year, time } = form.exec(text)?.groups ?? {};
+    if (day === undefined) continue;
+    const index = MONTHS.split(" ").indexOf(month!);
+    const [hour, minute, second] = time!.split(":").map(Number);
+    // A leap second is the second after, as in UNIX time.
+    if (hour! > 23 || minute! > 59 || second! > 60) return NaN;
+    const date = new Date(0);
+    date.setUTCFullYear(wholeYear(year!), index, Number(day));
+    if (date.getUTCMonth() !== index) return NaN;
+    return date.setUTCHours(hour!, minute!, second!);
+  }
+  return NaN;
+}
+
+/** Returns the whole year for two digits, one that is not far in the future. */
+function wholeYear(digits: string): number {
+  const year = Number(digits);
+  if (digits.length > 2) return year;
+  const now = new Date().getUTCFullYear();
+  const inCentury = now - now % 100 + year;
+  return inCentury > now + MOST_YEARS_AHEAD ? inCentury - 100 : inCentury;
+}
+
+/**
+ * Returns whether `If-None-Match` names an entity tag, by weak comparison (RFC 9110,
+ * 13.1.2).
+ */
+export function namesWeakly(header: string, etag: string): boolean {
+  return header === "*" ||
+    tagsIn(header).some((tag) => opaque(tag) === opaque(etag));
+}
+
+/**
+ * Returns whether `If-Match` names an entity tag, by strong comparison. Only `*`
+ * names a weak tag, or a resource without a tag (RFC 9110, 13.1.1).
+ */
+export function namesStrongly(
+  header: string,
+  etag: string | undefined,
+): boolean {
+  if (header === "*") return true;
+  return etag !== undefined && !etag.startsWith("W/") &&
+    tagsIn(header).includes(etag);
+}
+
+/** Splits a list at each comma; the tags that we send have no comma. */
+function tagsIn(header: string): string[] {
+  return header.split(",").map(trimSpace);
+}
+
+/** Strips the mark of a weak tag. */
+function opaque(tag: string): string {
+  return tag.startsWith("W/") ? tag.slice(2) : tag;
+}
 
 /** The parts of a request that its validators use. `SiteRequest` is one. */
 export interface ConditionalRequest {

@@ -24,6 +24,7 @@ import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { errorPage } from "./pages.ts";
 import {
+  checkResource,
   giveBackSegment,
   renderBehind,
   setEndsWithSession,
@@ -128,11 +129,7 @@ export class Guard extends Resource {
     super();
     // A subclass may authenticate by the session.
     this.usesSession = new.target !== Guard;
-    if (!(resource instanceof Resource)) {
-      throw new TypeError(
-        `Cannot guard ${describe(resource)}: it is not a Resource`,
-      );
-    }
+    checkResource("guard", resource);
     if (typeof check !== "function") {
       throw new TypeError(
         `Cannot guard ${describe(resource)}: the check is not a function: ${

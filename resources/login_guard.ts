@@ -22,6 +22,7 @@ import { OPEN_VISIT } from "../request/internals.ts";
 import { Resource } from "../resource.ts";
 import { forbidden } from "./pages.ts";
 import {
+  checkResource,
   giveBackSegment,
   renderBehind,
   setEndsWithSession,
@@ -60,17 +61,15 @@ export interface LoginGuardOptions {
    */
   allow?(principal: string, request: SiteRequest): boolean | Promise<boolean>;
   /**
-   * Other origins whose pages may send requests of any method, each as browsers
-   * write it in `Origin`: `"https://app.example"`, for example.
+   * Other origins whose pages may send requests of any method, as in the options
+   * of a `Guard`.
    *
    * @default {[]}
    */
   origins?: readonly string[];
   /**
    * Whether streamed bodies and WebSockets of the guarded resources end with the
-   * session of their request: at its end, after a login elsewhere, and at a stop.
-   * That concerns bodies of unknown length other than JSON. The events and sockets
-   * of sessions end with them in any case.
+   * session of their request, as in the options of a `Guard`.
    *
    * @default {true}
    */
@@ -169,11 +168,7 @@ export class LoginGuard extends Resource {
    */
   constructor(resource: Resource, options: LoginGuardOptions = {}) {
     super();
-    if (!(resource instanceof Resource)) {
-      throw new TypeError(
-        `Cannot guard ${describe(resource)}: it is not a Resource`,
-      );
-    }
+    checkResource("guard", resource);
     checkOptions("make a login guard", options, RULES);
     const { loginPath = "/login", maxAge = Infinity, allow } = options;
     // The path as browsers send it.
@@ -282,7 +277,6 @@ class Refusal extends Resource {
   readonly #loginPath: string;
   readonly #location: string | undefined;
 
-  /** @param location Where pages are redirected; undefined for an API. */
   constructor(loginPath: string, location?: string) {
     super();
     this.#loginPath = loginPath;
@@ -295,11 +289,7 @@ class Refusal extends Resource {
   }
 }
 
-/**
- * Returns the verdict of `allow`.
- *
- * @throws {TypeError} If it is not a boolean, as without a `return`.
- */
+/** Returns the verdict of `allow`; throws a TypeError if it is no boolean. */
 function isAllowed(verdict: unknown, principal: string): boolean {
   if (typeof verdict === "boolean") return verdict;
   throw new TypeError(

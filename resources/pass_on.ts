@@ -1,3 +1,4 @@
+import { describe } from "../base/describe.ts";
 import { isPromiseLike, proceed } from "../base/promises.ts";
 import { limitBody } from "../http/body.ts";
 import { ForeignSocket } from "../live/tied_streams.ts";
@@ -9,9 +10,22 @@ import {
   OPEN_VISIT,
   WAIT,
 } from "../request/internals.ts";
-import type { Resource } from "../resource.ts";
+import { Resource } from "../resource.ts";
 import type { Session } from "../session.ts";
 import { ACCESS_CHANGED, STREAMS } from "../session/internals.ts";
+
+/**
+ * Checks the resource that another one passes requests to.
+ *
+ * @param verb What the other one does with it, for the message: `"guard"`.
+ * @throws {TypeError} If it is not a Resource.
+ */
+export function checkResource(verb: string, resource: unknown): void {
+  if (resource instanceof Resource) return;
+  throw new TypeError(
+    `Cannot ${verb} ${describe(resource)}: it is not a Resource`,
+  );
+}
 
 /**
  * Gives back the segment that led to a child, so that the resource to which a

@@ -4,12 +4,11 @@
  * @module
  */
 
-import { describe } from "../base/describe.ts";
 import { checkOptions } from "../base/options.ts";
 import { ORIGINS, refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
-import { giveBackSegment, renderBehind } from "./pass_on.ts";
+import { checkResource, giveBackSegment, renderBehind } from "./pass_on.ts";
 
 /** The options of a {@linkcode SameOrigin}. */
 export interface SameOriginOptions {
@@ -78,11 +77,7 @@ export class SameOrigin extends Resource {
    */
   constructor(resource: Resource, options: SameOriginOptions = {}) {
     super();
-    if (!(resource instanceof Resource)) {
-      throw new TypeError(
-        `Cannot protect ${describe(resource)}: it is not a Resource`,
-      );
-    }
+    checkResource("protect", resource);
     const act = "protect a resource";
     checkOptions(act, options, { origins: ORIGINS });
     this.#resource = resource;

@@ -9,7 +9,12 @@ import { attempt, isPromiseLike, proceed } from "../base/promises.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { ENTER } from "../request/internals.ts";
 import { Resource } from "../resource.ts";
-import { giveBackSegment, renderBehind, renderOwn } from "./pass_on.ts";
+import {
+  checkResource,
+  giveBackSegment,
+  renderBehind,
+  renderOwn,
+} from "./pass_on.ts";
 
 /** Of a Wrap: calls its function around a rendering. */
 const RUN: unique symbol = Symbol("run");
@@ -75,11 +80,7 @@ export class Wrap extends Resource {
     ) => Rendered | Promise<Rendered>,
   ) {
     super();
-    if (!(resource instanceof Resource)) {
-      throw new TypeError(
-        `Cannot wrap ${describe(resource)}: it is not a Resource`,
-      );
-    }
+    checkResource("wrap", resource);
     if (typeof around !== "function") {
       throw new TypeError(
         `Cannot wrap ${describe(resource)}: not a function: ${

@@ -1,6 +1,8 @@
+import { describe } from "../base/describe.ts";
 import {
   atLeast,
   BOOLEAN,
+  checkOptions,
   FUNCTION,
   having,
   instanceOf,
@@ -187,11 +189,24 @@ export function sessionsOptionsOf(options: SiteOptions): SessionsOptions {
 }
 
 /**
- * Refuses options of sessions beside `sessions`.
+ * Checks what a site is made of.
  *
- * @throws {TypeError} If there is one; the message names it.
+ * @throws {TypeError} If the resource is not a Resource, or an option is of a
+ * wrong kind, unknown, or not allowed beside `sessions`.
+ * @throws {RangeError} If an option is out of range.
  */
-export function checkGivenSessions(options: SiteOptions): void {
+export function checkSite(resource: Resource, options: SiteOptions): void {
+  if (!(resource instanceof Resource)) {
+    throw new TypeError(
+      `Cannot make a site: the root is not a Resource: ${describe(resource)}`,
+    );
+  }
+  checkOptions("make a site", options, SITE_OPTION_RULES);
+  checkGivenSessions(options);
+}
+
+/** Refuses options of sessions beside `sessions`; the message names the option. */
+function checkGivenSessions(options: SiteOptions): void {
   if (options.sessions === undefined) return;
   for (const [name, value] of Object.entries(sessionsOptionsOf(options))) {
     if (value === undefined || SHARED.includes(name)) continue;

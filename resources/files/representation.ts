@@ -1,5 +1,5 @@
 import type { MaybePromise } from "../../base/promises.ts";
-import { namesStrongly, parseHttpDate } from "../../http/conditions.ts";
+import { namesStrongly, parseHttpDate } from "../../request/conditional.ts";
 import type { Rendered, SiteRequest } from "../../request.ts";
 import { HAS_SUCCEEDED } from "../../request/internals.ts";
 import {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { FileSite, NEEDS_FILES } from "../helpers_files.ts";
-import { parseHttpDate } from "../../http/conditions.ts";
+import { parseHttpDate } from "../../request/conditional.ts";
 
 const DATES: readonly (readonly [string, string])[] = [
   // RFC 9110, section 5.6.7: the three forms.
