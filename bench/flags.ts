@@ -24,7 +24,7 @@ export const FLAGS_HELP = `
   --connections=N  that wrk keeps open (32)
   --only=A,B       the contests to hold (all)
   --unpinned       let servers and wrk run on any CPU
-  --write          also write results.json, results.svg and docs/performance.md
+  --write          also write results.json, results.svg and the tables in docs/
 `;
 
 /**

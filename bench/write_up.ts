@@ -19,11 +19,17 @@ import {
   writeResults,
 } from "./results.ts";
 
-const DOCUMENT = pathOf("../docs/performance.md");
+const PEERS = pathOf("../docs/performance.md");
+const GROWTH = pathOf("../docs/performance_growth.md");
 const CHART = pathOf("results.svg");
 const RESULTS = pathOf("results.json");
 
-const SECTIONS: readonly Section[] = ["peers", "growth", "scale"];
+/** The document of each section. */
+const DOCUMENTS: Readonly<Record<Section, string>> = {
+  peers: PEERS,
+  growth: GROWTH,
+  scale: GROWTH,
+};
 
 /** Replaces the last run of a script, and writes all files again. */
 export async function keepRun(section: Section, run: Run): Promise<void> {
@@ -33,18 +39,19 @@ export async function keepRun(section: Section, run: Run): Promise<void> {
 
 async function writeUp(): Promise<void> {
   const results = await readResults();
-  let document = await Deno.readTextFile(DOCUMENT);
-  for (const section of SECTIONS) {
+  for (const section of Object.keys(DOCUMENTS) as Section[]) {
     const run = results[section];
     if (run === undefined) continue;
-    document = replaceSection(document, section, sectionOf(run));
+    const path = DOCUMENTS[section];
+    const document = await Deno.readTextFile(path);
+    const text = replaceSection(document, section, sectionOf(run));
+    await Deno.writeTextFile(path, text);
   }
-  await Deno.writeTextFile(DOCUMENT, document);
   if (results.peers !== undefined) {
     await Deno.writeTextFile(CHART, chartOf(results.peers));
   }
   await new Deno.Command(Deno.execPath(), {
-    args: ["fmt", "--quiet", DOCUMENT, RESULTS, CHART],
+    args: ["fmt", "--quiet", PEERS, GROWTH, RESULTS, CHART],
   }).output();
 }
 
@@ -60,7 +67,9 @@ function replaceSection(
   const to = document.indexOf(end);
   if (from === -1 || to < from) {
     throw new Error(
-      `Cannot write "${section}" into ${DOCUMENT}: no "${begin}" before "${end}"`,
+      `Cannot write "${section}" into ${
+        DOCUMENTS[section]
+      }: no "${begin}" before "${end}"`,
     );
   }
   const before = document.slice(0, from + begin.length);

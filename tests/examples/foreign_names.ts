@@ -55,7 +55,7 @@ export const FOREIGN: Readonly<Record<string, readonly string[]>> = {
   "docs/operating.md": ["curfew.curfew_schema", "rdb"],
   "docs/protocol.md": ["autoResendUnfulfilledCommands: false"],
   "docs/platforms.md": ["sessionAffinity", "volume"],
-  "docs/performance.md": ["getCookies", "ResponseInit"],
+  "docs/performance_growth.md": ["getCookies", "ResponseInit"],
   "docs/redis.md": [
     ...["commandTimeout: 2000", "redisOptions: { commandTimeout: 2000 }"],
     "masterPoolSize",
