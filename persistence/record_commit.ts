@@ -91,7 +91,7 @@ export class RecordCommit {
   readonly #session: Session;
   readonly #state: StoredState;
   readonly #options: WriteOptions;
-  readonly #operations: readonly AccessOperation[];
+  #operations: readonly AccessOperation[];
   readonly #inner: ReadonlyMap<string, string> | undefined;
   #changes: SessionChanges;
   #version: number;
@@ -175,18 +175,18 @@ export class RecordCommit {
 
   #decide(record: LoadedSession | undefined): MaybePromise<void> {
     const options = this.#options;
-    const operations = this.#operations;
     if (record === undefined) this.#keepCallbacks();
     if (options.isSuperseded?.()) {
       if (withoutTouches(this.#changes) === undefined) return;
       if (options.isOfOthers && record !== undefined) return this.#giveBack();
       throw new RefusedError();
     }
-    if (record === undefined) throw new RefusedError();
     const session = this.#session;
-    // The session keeps its access state: a load does not change an ended session.
-    if (!session.isActive && operations.length > 0) throw new RefusedError();
+    if (!session.isActive) this.#leaveAccess();
+    if (Object.keys(this.#changes).length === 0) return this.#clear();
+    if (record === undefined) throw new RefusedError();
     const { parts: { loader }, grace } = this.#context;
+    const operations = this.#operations;
     const inner = this.#inner;
     const facts = { inner, record, loader };
     this.#changes = withoutOvertaken(session, this.#changes, facts);
@@ -198,6 +198,18 @@ export class RecordCommit {
       this.#changes = { ...this.#changes, access };
     }
     if (Object.keys(this.#changes).length > 0) return this.#send();
+  }
+
+  /** Leaves out what a session that has ended here needs no more. */
+  #leaveAccess(): void {
+    const { access: _, ...others } = withoutTouches(this.#changes) ?? {};
+    this.#changes = others;
+    this.#operations = this.#state.sending = [];
+  }
+
+  #clear(): void {
+    this.#state.sent = undefined;
+    this.#state.sending = [];
   }
 
   /**
@@ -235,8 +247,7 @@ export class RecordCommit {
     const { isRequest } = this.#options;
     const { parts, calls, unsure, drop } = this.#context;
     const facts = withoutTouches(this.#changes);
-    state.sent = undefined;
-    state.sending = [];
+    this.#clear();
     if (isRequest || error instanceof RefusedError) {
       const why = isRequest ? undefined : "others have changed it since";
       drop(session, state, { changes: facts ?? {}, operations }, why);

@@ -71,9 +71,10 @@ export class RecordCreation {
       if (wasInDoubt) return takeOver();
       // The client of the store may have sent this call twice.
       return proceed(this.#calls.load(session), (record) => {
+        // Without a record the session has been created, and has ended.
         const isOwn = record?.tokens.some(({ hash }) =>
           hash === tokens[0]?.key
-        );
+        ) ?? true;
         if (isOwn) return takeOver();
         state.isInDoubt = false;
         throw new Error(

@@ -123,11 +123,13 @@ export class RecordLoader {
     const state = this.#states.get(session);
     if (state === undefined) return;
     const isKnown = record.version === state.version && !state.isStale;
-    if (isKnown && !state.hasStepped(record, sentAt)) return;
+    const now = this.#registry.clock.now();
+    const hasStepped = state.hasStepped(record, sentAt, now);
+    if (isKnown && !hasStepped) return;
     if (state.isOld(record, sentAt)) return;
     const isFirst = state.version === -1;
     this.#refreshTimeouts(session, state, record, isFirst);
-    state.setVersion(record.version, this.#registry.clock.now());
+    state.setVersion(record.version, now);
     state.callbackIds = new Set(record.callbacks.map(({ id }) => id));
     for (const one of record.callbacks) state.knownCallbacks.set(one.id, one);
     state.isStale = false;
@@ -136,7 +138,28 @@ export class RecordLoader {
     if (isFirst) return;
     this.#refreshValues(session, state, record);
     session[RESTORE]({ isSecure: record.isSecure });
+    if (hasStepped) this.#setClock(session, state, record, sentAt);
     this.applyAccess(session, state);
+  }
+
+  /**
+   * Sets the times of a session by the clock as it goes now. The absolute deadline
+   * counts from the creation.
+   */
+  #setClock(
+    session: Session,
+    state: StoredState,
+    record: StoredSession,
+    sentAt: number,
+  ): void {
+    const offset = sentAt - record.now;
+    // A touch that is not written yet stays later than that in the record.
+    const ahead = Math.max(0, session.lastModified * 1000 - state.touchedAt);
+    const touchedAt = record.touchedAt + offset + ahead;
+    session[RESTORE]({
+      createdAt: record.createdAt + offset,
+      touchedAt: Math.min(touchedAt, this.#registry.clock.now()),
+    });
   }
 
   /**

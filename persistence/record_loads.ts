@@ -69,6 +69,7 @@ export class RecordLoads {
       isTouch: false,
       failure: undefined,
       loaded: undefined,
+      askedAt: undefined,
       drops: 0,
     };
     return proceed(this.#load(lookup, false), () => {
@@ -86,14 +87,14 @@ export class RecordLoads {
    */
   #areInConflict(lookups: readonly Lookup[]): boolean {
     const { sessions, clock } = this.#registry;
-    const opened = lookups.filter(({ uid, key }) => {
+    const opened = lookups.filter(({ uid, key, askedAt }) => {
       const session = sessions.get(uid);
       // The store may have no record of it any more.
       if (session === undefined || this.#registry.isUnderCheck(session)) {
         return false;
       }
       const token = session[FIND_TOKEN](key);
-      return token !== undefined && clock.now() < token.until &&
+      return token !== undefined && (askedAt ?? clock.now()) < token.until &&
         token.generation >= (session[ACCESS]?.loginGeneration ?? 0);
     });
     return new Set(opened.map(({ uid }) => uid)).size > 1;
@@ -175,6 +176,7 @@ export class RecordLoads {
     this.#parts.loader.update(session, record, sentAt);
     state.noteTouch(record);
     lookup.loaded = record;
+    lookup.askedAt = sentAt;
     lookup.drops = state.drops;
   }
 }

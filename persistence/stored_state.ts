@@ -104,8 +104,13 @@ export class StoredState {
   }
 
   /** Returns whether a clock was set since principal and tokens were read. */
-  hasStepped({ now }: SessionTimes, sentAt: number): boolean {
-    return Math.abs(now - sentAt - this.#readAhead) > STEP;
+  hasStepped(
+    { now }: SessionTimes,
+    sentAt: number,
+    receivedAt: number,
+  ): boolean {
+    return this.#readAhead > now - sentAt + STEP ||
+      this.#readAhead < now - receivedAt - STEP;
   }
 
   /** Records when principal and tokens were read or created. */

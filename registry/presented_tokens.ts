@@ -46,6 +46,7 @@ export function lookupsOf(
       isTouch,
       failure: undefined,
       loaded: undefined,
+      askedAt: undefined,
       drops: 0,
     });
     if (lookups.length === MAX_COOKIES) break;
@@ -98,7 +99,8 @@ export function findByToken(
     }
     return undefined;
   }
-  if (token.until !== Infinity && registry.clock.now() >= token.until) {
+  const isFading = token.until !== Infinity;
+  if (isFading && (lookup.askedAt ?? registry.clock.now()) >= token.until) {
     registry.suspect("outdated-token", session, request);
     return undefined;
   }

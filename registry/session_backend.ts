@@ -128,6 +128,11 @@ export interface Lookup {
   /** The record that was loaded; undefined without a store or a record. */
   loaded: LoadedSession | undefined;
   /**
+   * When the store was asked, in UNIX milliseconds by the clock here; undefined
+   * without a store. The token counts as it did then: the answer may be slow.
+   */
+  askedAt: number | undefined;
+  /**
    * The number of times that changes of the session had been dropped before it was
    * loaded.
    */

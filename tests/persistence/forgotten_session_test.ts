@@ -225,3 +225,36 @@ Deno.test("RequestSession.logOut() ends a session by a superseded token in its g
   login.resolve();
   await statusOf(held);
 });
+
+Deno.test("The absolute deadline of a session goes by the store's clock, though the clock here is set forward", async () => {
+  const clock = new TestClock();
+  let offset = 0;
+  const inner = new MemoryStore({ clock });
+  await using node = makeNode(asynchronous(inner), {
+    absoluteTimeout: 100,
+    clock: {
+      now: () => clock.now() + offset,
+      monotonic: () => clock.monotonic(),
+      setTimeout: (callback, delay) => clock.setTimeout(callback, delay),
+      clearTimeout: (id) => clock.clearTimeout(id),
+    },
+  });
+  node.page("slow-look", async (request) => {
+    request.getSession();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    clock.setTimeout(resolve, 100);
+    await promise;
+    return String(request.session?.uid);
+  });
+  const cookie = await newCookie(node.get("visit"));
+  await clock.advance(1);
+  offset = 110_000;
+  const look = Promise.resolve(node.get("slow-look", cookie));
+  await clock.advance(50);
+  assertEquals(await (await look).text(), uidOf(cookie));
+  await statusOf(node.get("visit", cookie));
+  await clock.advance(48);
+  assertEquals(node.reasons, []);
+  await clock.advance(2);
+  assertEquals(node.reasons, ["absolute"]);
+});

@@ -175,3 +175,23 @@ for (const what of ["its clock is set forward", "it stands still"]) {
     assertEquals(node.errors, []);
   });
 }
+
+Deno.test("RequestSession.logOut() ends a session by a token that was in its grace when the store was asked", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  await using node = makeNode(bent.store);
+  const cookie = await newCookie(node.get("visit"));
+  const renewed = await newCookie(node.get("renew", cookie));
+  await (await node.get("visit", renewed)).body?.cancel();
+  await pass(time, 9500);
+  bent.bends.load = async (act, ...args) => {
+    const answer = await act(...args);
+    await after(1000);
+    return answer;
+  };
+  const logout = Promise.resolve(node.get("logout", cookie));
+  await pass(time, 2000);
+  await (await logout).body?.cancel();
+  assertEquals(inner.load(uidOf(cookie), LOOK), undefined);
+});

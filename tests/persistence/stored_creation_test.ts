@@ -162,3 +162,26 @@ Deno.test("A process that has closed does not look again and again at a deadline
   await closing;
   assertEquals(node.errors, []);
 });
+
+Deno.test("A session whose creation was sent twice, and that ended in between, is told once", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  bent.bends.create = async (act, ...args) => {
+    delete bent.bends.create;
+    await act(...args);
+    // The process stands still meanwhile.
+    time.tick(1500);
+    return act(...args);
+  };
+  // Another process delivers the end.
+  bent.bends.watch = () => Promise.resolve(() => {});
+  bent.bends.claim = () => Promise.resolve({ ends: [], nextIn: 1000 });
+  await using other = new Node(asynchronous(inner));
+  await using node = new Node(bent.store, { sessionTimeout: 1 })
+    .page("visit", (request) => request.getSession().uid);
+  const visit = Promise.resolve(node.get("visit"));
+  await pass(time, 20_000);
+  await (await visit).body?.cancel();
+  assertEquals([...node.reasons, ...other.reasons], ["idle"]);
+});

@@ -287,3 +287,32 @@ Deno.test("A request is not answered 503 for a value that a superseded request o
   assertEquals([await setting, await bystander], [503, 200]);
   assertEquals(inner.load(uidOf(cookie), LOOK)?.values.size, 0);
 });
+
+Deno.test("A renewal that meets a logout in its process is answered without a cookie", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  await using one = makeNode(bent.store);
+  await using other = makeNode(asynchronous(inner));
+  one.page("logout", (request) => {
+    request.logOut();
+    return "";
+  });
+  const cookie = await newCookie(one.get("visit"));
+  bent.bends.commit = async (act, ...args) => {
+    delete bent.bends.commit;
+    await newCookie(other.get("renew", cookie));
+    const logout = statusOf(one.get("logout", cookie));
+    await after(10);
+    const answer = await act(...args);
+    logout.catch(() => {});
+    return answer;
+  };
+  const renewing = Promise.resolve(one.get("renew", cookie));
+  await pass(time, 1000);
+  const response = await renewing;
+  await response.body?.cancel();
+  assertEquals(response.status, 200);
+  assertEquals(response.headers.getSetCookie(), []);
+  assertEquals(inner.load(uidOf(cookie), LOOK), undefined);
+});

@@ -52,6 +52,16 @@ const ONCE_BROKEN = [
   ["slow", 116_432],
   // A process that was blocked for longer than a store may take to answer.
   ["calm", 700_489],
+  // An absolute deadline, after the clock was set.
+  ["clock", 20_165],
+  ["clock", 30_083],
+  ["all", 30_259],
+  // A logout by a token whose grace was over when a slow answer came.
+  ["slow", 802_532],
+  // A session that was created twice, and ended in between.
+  ["all", 804_353],
+  // A renewal that met a logout in its process.
+  ["calm", 800_018],
   // What the model took for a fault.
   ["calm", 102_438],
   ["loss", 115_342],

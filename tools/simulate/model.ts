@@ -41,6 +41,9 @@ interface Call {
 const TOUCH_SLACK = 150;
 const LATEST = 2500;
 
+/** Milliseconds for which a failed call of the store may have others fail. */
+const OUTAGE = 5000;
+
 const OPENING: ReadonlySet<Status> = new Set(["current", "previous"]);
 const RECOGNIZED: ReadonlySet<Status> = new Set([...OPENING, "superseded"]);
 
@@ -126,10 +129,13 @@ export class Model {
     const { truth } = this.#world;
     const { at, uid, principal, values } = ask.sights.at(-1)!;
     const { life, arrivedAt } = ask;
-    if (ask.loggedIn !== undefined || ask.tokens.length !== 1) return;
+    if (ask.loggedIn !== undefined) return;
+    if (ask.tokens.length > 1) return this.#judgeSeveral(ask, uid, at);
     const [token] = ask.tokens;
-    const named = token!.slice(0, 32);
-    const statuses = truth.statusesIn(token!, arrivedAt, at);
+    if (token === undefined) return;
+    const named = token.slice(0, 32);
+    const statuses = truth.statusesIn(token, arrivedAt, at);
+    const later = this.#knownBy(life, named, at);
     const [first] = truth.recordsIn(named, arrivedAt, at);
     // A late answer does not tell that another process has touched the session, and
     // a deadline is earlier here by the time that the answer took.
@@ -143,16 +149,14 @@ export class Model {
       )
       : [];
     const deadline = Math.min(known?.deadline ?? 0, ...deadlines);
-    const isOld = deadline < truth.clock.at(this.#later(at));
+    const isOld = deadline < truth.clock.at(later);
     if (uid !== named) {
       if (isOld) return;
-      const isOpening = [
-        ...truth.statusesIn(token!, arrivedAt, this.#later(at)),
-      ]
+      const isOpening = [...truth.statusesIn(token, arrivedAt, later)]
         .every((each) => OPENING.has(each));
+      const isOther = ask.got !== undefined && ask.got.uid !== named;
       if (
-        isOpening && ask.left === undefined && ask.got === undefined &&
-        !life.host.wall.wasSet(0, at) && !truth.clock.wasSet(0, at) &&
+        isOpening && ask.left === undefined && !isOther &&
         !this.#isHiddenHere(ask, named, at)
       ) {
         this.#fail(12, `${ask.name} does not see the session of its token`);
@@ -191,9 +195,37 @@ export class Model {
     }
   }
 
+  /** Of several cookies that open different sessions none counts. */
+  #judgeSeveral(ask: Ask, uid: string | undefined, at: number): void {
+    if (uid === undefined) return;
+    const { truth } = this.#world;
+    const { arrivedAt, tokens, life } = ask;
+    const statusesOf = (
+      token: string,
+      until: number,
+    ) => [...truth.statusesIn(token, arrivedAt, until)];
+    const own = tokens.filter((token) => token.startsWith(uid));
+    if (own.length === 0) return;
+    const isOpened = own.some((token) =>
+      statusesOf(token, at).some((each) => OPENING.has(each))
+    );
+    if (!isOpened) {
+      this.#fail(6, `${ask.name} sees a session that no cookie opens`);
+    }
+    const conflict = tokens.find((token) => {
+      const other = token.slice(0, 32);
+      return other !== uid && !this.#isHiddenHere(ask, other, at) &&
+        statusesOf(token, this.#knownBy(life, other, at))
+          .every((each) => OPENING.has(each));
+    });
+    if (conflict !== undefined) {
+      this.#fail(6, `${ask.name} sees a session in a conflict of cookies`);
+    }
+  }
+
   /** Judges an answer as the server gives it. */
   onAnswered(ask: Ask): void {
-    const { plan, truth } = this.#world;
+    const { truth } = this.#world;
     const { status, left, name, life } = ask;
     const at = ask.answeredAt!;
     const token = ask.tokens.length === 1 ? ask.tokens[0] : undefined;
@@ -213,8 +245,7 @@ export class Model {
       life.endedAt.set(left.uid, left.at);
     }
     if (status === 503) {
-      const isCalm = plan.rates.lost + plan.rates.slow === 0 &&
-        !this.#world.hosts.some((host) => host.hadTrouble(0, at));
+      const isCalm = !this.#hadTrouble(life, ask.arrivedAt - OUTAGE, at);
       const seen = ask.sights.findLast(({ uid }) => uid !== undefined);
       const uid = ask.got?.uid ?? seen?.uid ?? token?.slice(0, 32);
       const isSuperseded = uid !== undefined && this.#hasSeen(ask) &&
@@ -222,8 +253,10 @@ export class Model {
       // A superseded request drops what others have set and not yet written.
       const isAlone = uid === undefined || !this.#hasSuperseded(ask, uid);
       // A login by a token that is replaced meanwhile may have no place any more.
-      const isReplaced = statuses?.has("previous") !== false &&
-          ["login", "renew"].includes(ask.step.action) ||
+      const isReplaced = ["login", "renew"].includes(ask.step.action) &&
+          ask.tokens.some((each) =>
+            truth.statusesIn(each, ask.arrivedAt, at).has("previous")
+          ) ||
         this.#world.wasSet(life, ask.arrivedAt - 10_000, at);
       if (
         isCalm && !isSuperseded && isAlone && !isReplaced &&
@@ -238,7 +271,8 @@ export class Model {
       if (!write.isLate) this.#judgeAcknowledged(write);
     }
     if (
-      left !== undefined && isRecognized(this.#later(left.at)) &&
+      left !== undefined &&
+      isRecognized(this.#knownBy(life, left.uid, left.at)) &&
       !truth.wasOver(left.uid, left.at, at)
     ) {
       this.#fail(18, `${name} has logged out, and the session lives on`);
@@ -258,14 +292,18 @@ export class Model {
       }
       return;
     }
+    const late = truth.clock.at(schedule.now) - stored.at;
+    // Whether any process could tell it at once.
+    const since = at - late - plan.endLease * 1000;
     const isPure = truth.clock.wasSet(0, Infinity) === false &&
       plan.rates.slow + plan.rates.lost === 0 &&
       !this.#world.hosts.some((host) =>
-        host.hadTrouble(0, at) || host.blocked > 100
+        host.hadTrouble(since, at) || host.blocked > 100
       ) && plan.failures === 0;
-    const late = truth.clock.at(schedule.now) - stored.at;
     const isHeld = this.#world.asks.some((ask) =>
-      ask.answeredAt === undefined || ask.answeredAt > at - late
+      (ask.got?.uid === uid ||
+        ask.tokens.some((token) => token.startsWith(uid))) &&
+      (ask.answeredAt === undefined || ask.answeredAt > at - late)
     );
     if (
       isPure && !isHeld && plan.offsets.every((each) => each === 0) &&
@@ -346,8 +384,8 @@ export class Model {
     const { ask } = write;
     // A session whose creation failed is created once more for its end.
     // A clock that is set forward makes the program give up earlier than the store.
-    const isEarly = ask.life.host.wall.wasSet(write.at, Infinity) ||
-      this.#world.truth.clock.wasSet(write.at, Infinity);
+    const { now } = this.#world.schedule;
+    const isEarly = this.#world.wasSet(ask.life, write.at - OUTAGE, now);
     if (
       ask.status === 503 && !write.isLate && before !== undefined && !isEarly
     ) {
@@ -361,10 +399,16 @@ export class Model {
     ) return;
     const hash = truth.hashOf(token!);
     const status = statusOf(before, hash, -Infinity);
-    // Requests of one process share values: another one may have written it.
-    if (
-      status === "superseded" && this.#othersOf(ask, before.uid).length === 0
-    ) {
+    // Requests of one process share values: a current one may have written it.
+    const isWrittenByOther = this.#othersOf(ask, before.uid).some((other) =>
+      (other.answeredAt ?? Infinity) >= write.at && this.#hasSeen(other) &&
+      (other.got?.uid !== before.uid ||
+        other.tokens.every((token) => !token.startsWith(before.uid)) ||
+        other.tokens.some((token) =>
+          OPENING.has(statusOf(before, truth.hashOf(token), -Infinity))
+        ))
+    );
+    if (status === "superseded" && !isWrittenByOther) {
       this.#fail(13, `${value} is written by a superseded token`);
     }
   }
@@ -420,7 +464,7 @@ export class Model {
     );
     // A store whose clock is set back makes writes that it should refuse.
     if (deletion === undefined) {
-      if (this.#world.truth.clock.wasSet(0, Infinity)) return;
+      if (this.#world.truth.clock.wasSet(now - OUTAGE, now)) return;
       this.#fail(17, `"${key}" of ${this.#name(uid)} is deleted once more`);
     } else this.#deletions.add(deletion);
   }
@@ -469,9 +513,13 @@ export class Model {
     if (
       isNew && statuses !== undefined && ask.loggedIn === undefined &&
       ask.left === undefined && !ask.hasRenewed &&
-      [...truth.statusesIn(ask.tokens[0]!, ask.arrivedAt, this.#later(got!.at))]
-        .every((each) => RECOGNIZED.has(each)) &&
-      !this.#world.wasSet(ask.life, 0, at) &&
+      [
+        ...truth.statusesIn(
+          ask.tokens[0]!,
+          ask.arrivedAt,
+          this.#knownBy(ask.life, ask.tokens[0]!.slice(0, 32), got!.at),
+        ),
+      ].every((each) => RECOGNIZED.has(each)) &&
       !this.#isHiddenHere(ask, ask.tokens[0]!.slice(0, 32), at)
     ) {
       this.#fail(5, `${name} replaces the cookie of a session that lives`);
@@ -552,7 +600,7 @@ export class Model {
         ? 1
         : 1 + (ask.answeredAt! - ask.arrivedAt + timeout) * 0.004;
       const isLeft = asks.some(({ life }) => life.endedAt.has(uid)) ||
-        ask.life.host.wall.wasSet(0, Infinity);
+        ask.life.host.wall.wasSet(ask.arrivedAt - OUTAGE, ask.answeredAt!);
       if (
         isVisit && !isLeft &&
         clock.at(ask.arrivedAt) + timeout - drift > end.at
@@ -618,9 +666,11 @@ export class Model {
 
   /** Whether this process may know of an end or a login that is not written. */
   #isHiddenHere(ask: Ask, uid: string, at: number): boolean {
-    const { asks } = this.#world;
+    const { asks, truth } = this.#world;
     const { life, arrivedAt } = ask;
     if (this.#world.wasSet(life, arrivedAt, at)) return true;
+    const principals = truth.recordsIn(uid, arrivedAt, at)
+      .map(({ record }) => record?.principal);
     return asks.some((other) =>
       other.life === life &&
         (other.left !== undefined && other.left.at <= at &&
@@ -634,7 +684,11 @@ export class Model {
       other.step.action === "endAll" && other.life.isAlive &&
         other.arrivedAt <= at &&
         (other.status === 503 ||
-          (other.answeredAt ?? Infinity) >= arrivedAt)
+          (other.answeredAt ?? Infinity) >= arrivedAt) &&
+        other.sights.some(({ principal }) =>
+          principal !== undefined &&
+          principals.includes(principal)
+        )
     );
   }
 
@@ -652,10 +706,24 @@ export class Model {
     );
   }
 
-  /** A time by which each process knows what the store knew before. */
-  #later(at: number): number {
-    const { slowest } = this.#world.plan.rates;
-    return at + TOUCH_SLACK + slowest;
+  /**
+   * Returns a time by which a session that a process takes for over is over: its
+   * deadlines are early by as much as a message was on its way.
+   */
+  #knownBy(life: Life, uid: string, at: number): number {
+    const lasts = this.#world.wire.delays.filter((delay) =>
+      delay.life === life && delay.uid === uid && delay.at <= at
+    ).map(({ lasts }) => lasts);
+    return at + TOUCH_SLACK + Math.max(0, ...lasts);
+  }
+
+  /** Whether a process could not reach its store, or stood still. */
+  #hadTrouble(life: Life, from: number, to: number): boolean {
+    const { losses, delays } = this.#world.wire;
+    return life.host.hadTrouble(from, to) ||
+      [...losses, ...delays].some((each) =>
+        each.life === life && each.at >= from && each.at <= to
+      );
   }
 
   #name(uid: string): string {
