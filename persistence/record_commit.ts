@@ -167,13 +167,18 @@ export class RecordCommit {
     // The answer to a load must not overwrite these changes.
     state.sent = changes;
     state.sending = operations;
+    const before = state.access?.loginGeneration ?? 0;
     return proceed(
       this.#context.calls.reload(this.#session, state, { changes, operations }),
-      (record) => this.#decide(record),
+      (record) => this.#decide(record, before),
     );
   }
 
-  #decide(record: LoadedSession | undefined): MaybePromise<void> {
+  /** @param before The generation of the last login, as it was known before. */
+  #decide(
+    record: LoadedSession | undefined,
+    before: number,
+  ): MaybePromise<void> {
     const options = this.#options;
     if (record === undefined) this.#keepCallbacks();
     if (options.isSuperseded?.()) {
@@ -185,6 +190,10 @@ export class RecordCommit {
     if (!session.isActive) this.#leaveAccess();
     if (Object.keys(this.#changes).length === 0) return this.#clear();
     if (record === undefined) throw new RefusedError();
+    // The access state of an ended session does not show a login elsewhere.
+    if (!session.isActive && record.loginGeneration > before) {
+      throw new RefusedError();
+    }
     const { parts: { loader }, grace } = this.#context;
     const operations = this.#operations;
     const inner = this.#inner;

@@ -316,3 +316,38 @@ Deno.test("A renewal that meets a logout in its process is answered without a co
   assertEquals(response.headers.getSetCookie(), []);
   assertEquals(inner.load(uidOf(cookie), LOOK), undefined);
 });
+
+Deno.test("A value that a login elsewhere has superseded is refused, though the session ends here meanwhile", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  // The process does not hear of the login elsewhere.
+  bent.bends.watch = () => Promise.resolve(() => {});
+  await using one = makeNode(bent.store);
+  await using other = makeNode(asynchronous(inner));
+  one.page("set", (request) => {
+    request.getSession().set("note", "by the old token");
+    return "";
+  });
+  const cookie = await newCookie(one.get("visit"));
+  bent.bends.commit = async (act, ...args) => {
+    delete bent.bends.commit;
+    await newCookie(other.get("login", cookie));
+    bent.bends.load = (act, ...args) => {
+      delete bent.bends.load;
+      one.site.sessions.get(uidOf(cookie))?.expire();
+      return act(...args);
+    };
+    return act(...args);
+  };
+  const values: unknown[] = [];
+  bent.bends.end = async (act, ...args) => {
+    const claim = await act(...args);
+    values.push(...claim.session.values);
+    return claim;
+  };
+  const setting = statusOf(one.get("set", cookie));
+  await pass(time, 3000);
+  assertEquals([await setting, values], [503, []]);
+  assertEquals(one.reasons, ["logout"]);
+});
