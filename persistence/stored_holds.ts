@@ -26,6 +26,7 @@ import {
   recordOfHold,
   uidOfHold,
 } from "./hold_records.ts";
+import { PresenceLease } from "./presence_lease.ts";
 import { NO_TOKEN } from "./record_calls.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
@@ -64,6 +65,8 @@ export class StoredHolds implements HoldBackend {
         this.#call(owner, () => this.#parts.store.uidsOf(owner)),
         (uids) => uids.map(keyOfHold),
       ),
+    openLease: (options) =>
+      new PresenceLease({ ...options, holds: this, owners: this.owners }),
   };
   readonly #clock: Clock;
   readonly #parts: StoredHoldsParts;

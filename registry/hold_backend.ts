@@ -1,5 +1,6 @@
+import type { Clock } from "../base/clock.ts";
 import type { MaybePromise } from "../base/promises.ts";
-import type { Session, SessionEndReason } from "../session.ts";
+import type { Session, SessionEnd, SessionEndReason } from "../session.ts";
 
 /** A hold to take. */
 export interface NewHold {
@@ -52,6 +53,45 @@ export interface HoldOwners {
   ): MaybePromise<HeldKey | undefined>;
   /** Lists the keys of the holds of an owner. */
   keysOf(owner: string): MaybePromise<string[]>;
+  /** Makes the lease of this process, which begins with its first hold. */
+  openLease(options: LeaseOptions): HoldLease;
+}
+
+/** The argument of the callback of a lease. */
+export interface LeaseEnd {
+  readonly owner: string;
+}
+
+/** The options of the lease of a process. */
+export interface LeaseOptions {
+  readonly clock: Clock;
+  /** The name of the callback by which a process frees the holds of another. */
+  readonly callback: string;
+  /** Milliseconds that a hold lasts without an owner. */
+  readonly awayAfter: number;
+  /** Called when other processes have freed the holds of this one. */
+  readonly onLost: () => void;
+  readonly report: (error: unknown) => void;
+}
+
+/** The lease of a process, with which its holds last. */
+export interface HoldLease {
+  /**
+   * Makes this process the owner of a hold.
+   *
+   * @returns the hold; undefined if it has been changed meanwhile.
+   */
+  own(held: HeldKey): Promise<HeldKey | undefined>;
+  /** Returns whether an owned hold needs a touch, which it needs seldom. */
+  isOld(held: HeldKey): boolean;
+  /** Returns whether another process owns a hold. */
+  isOfOther(held: HeldKey): boolean;
+  /** Gives up a hold, which ends `awayAfter` after the visitor was seen. */
+  free(held: HeldKey, idle: number): Promise<boolean>;
+  /** Frees the holds of a process whose lease has ended. */
+  conclude(ended: LeaseEnd, end: SessionEnd): Promise<void>;
+  /** Ends the lease of this process, which owns no holds any more. */
+  close(): Promise<void>;
 }
 
 /** The place of the holds: this process, or a store. */

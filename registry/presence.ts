@@ -5,7 +5,7 @@ import type { OwnerOf } from "../session/session_owner.ts";
 import type { Expiring } from "../session/session_warnings.ts";
 import type { Session, SessionEnd } from "../session.ts";
 import type { EndDelivery } from "./end_delivery.ts";
-import type { HeldKey } from "./hold_backend.ts";
+import type { HeldKey, HoldLease, LeaseEnd } from "./hold_backend.ts";
 import {
   type Arrival,
   awayAfterOf,
@@ -17,7 +17,6 @@ import {
   PresenceChanges,
   type PresenceState,
 } from "./presence_changes.ts";
-import { type LeaseEnd, PresenceLease } from "./presence_lease.ts";
 
 export type {
   PresenceCallback,
@@ -62,7 +61,7 @@ export class Presence {
   readonly #changes: PresenceChanges;
   readonly #awayAfter: number;
   /** Undefined without a store. */
-  readonly #lease: PresenceLease | undefined;
+  readonly #lease: HoldLease | undefined;
   readonly #visitors = new Map<string, Visitor>();
   #halting: Promise<void> | undefined = undefined;
 
@@ -71,10 +70,8 @@ export class Presence {
     const changes = this.#changes = new PresenceChanges(registry);
     const awayAfter = this.#awayAfter = awayAfterOf(registry);
     const { clock, delivery, backend: { holds } } = registry;
-    const lease = this.#lease = holds.owners && new PresenceLease({
+    const lease = this.#lease = holds.owners?.openLease({
       clock,
-      holds,
-      owners: holds.owners,
       callback: CALLBACK,
       awayAfter,
       onLost: () => this.#ownAnew(),

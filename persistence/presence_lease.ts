@@ -1,8 +1,14 @@
-import type { Clock } from "../base/clock.ts";
 import { randomId } from "../base/ids.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { SessionEnd } from "../session.ts";
-import type { HeldKey, HoldBackend, HoldOwners } from "./hold_backend.ts";
+import type {
+  HeldKey,
+  HoldBackend,
+  HoldLease,
+  HoldOwners,
+  LeaseEnd,
+  LeaseOptions,
+} from "../registry/hold_backend.ts";
 
 /** The longest lease, in milliseconds. */
 const LONGEST = 30_000;
@@ -16,23 +22,10 @@ const OWNED_FOR = 3_600_000;
 /** Holds that are freed together, between two turns of the event loop. */
 const TOGETHER = 50;
 
-/** The argument of the callback of a lease. */
-export interface LeaseEnd {
-  readonly owner: string;
-}
-
 /** The objects that a lease uses. */
-export interface PresenceLeaseParts {
-  readonly clock: Clock;
+export interface PresenceLeaseParts extends LeaseOptions {
   readonly holds: HoldBackend;
   readonly owners: HoldOwners;
-  /** The name of the callback by which a process frees the holds of another. */
-  readonly callback: string;
-  /** Milliseconds that a hold lasts without an owner. */
-  readonly awayAfter: number;
-  /** Called when other processes have freed the holds of this one. */
-  readonly onLost: () => void;
-  readonly report: (error: unknown) => void;
 }
 
 /**
@@ -43,7 +36,7 @@ export interface PresenceLeaseParts {
  * holds end `awayAfter` after the last touch of the lease, unless another process
  * touches or owns them by then. So a process with many visitors touches one hold.
  */
-export class PresenceLease {
+export class PresenceLease implements HoldLease {
   readonly #parts: PresenceLeaseParts;
   readonly #length: number;
   /** The names that this process has had. */
@@ -57,34 +50,25 @@ export class PresenceLease {
     this.#length = Math.min(parts.awayAfter / 2, LONGEST);
   }
 
-  /**
-   * Makes this process the owner of a hold.
-   *
-   * @returns the hold; undefined if it has been changed meanwhile.
-   */
   async own(held: HeldKey): Promise<HeldKey | undefined> {
     const { owners, awayAfter } = this.#parts;
     const length = Math.max(OWNED_FOR, awayAfter);
     return await owners.change(held, await this.#open(), { idle: 0, length });
   }
 
-  /** Returns whether an owned hold needs a touch, which it needs seldom. */
   isOld({ until }: HeldKey): boolean {
     return until - this.#parts.clock.now() < OWNED_FOR / 2;
   }
 
-  /** Returns whether another process owns a hold. */
   isOfOther({ owner }: HeldKey): boolean {
     return owner !== undefined && !this.#names.has(owner);
   }
 
-  /** Gives up a hold, which ends `awayAfter` after the visitor was seen. */
   async free(held: HeldKey, idle: number): Promise<boolean> {
     const { owners, awayAfter: length } = this.#parts;
     return await owners.change(held, undefined, { idle, length }) !== undefined;
   }
 
-  /** Frees the holds of a process whose lease has ended. */
   async conclude({ owner }: LeaseEnd, { at }: SessionEnd): Promise<void> {
     const { holds, owners, clock } = this.#parts;
     const keys = await owners.keysOf(owner);
@@ -103,7 +87,6 @@ export class PresenceLease {
     }
   }
 
-  /** Ends the lease of this process, which owns no holds any more. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#parts.clock.clearTimeout(this.#timer);
