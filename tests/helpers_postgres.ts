@@ -22,6 +22,12 @@ export interface PostgresServerOptions {
    * @default the folder of the system
    */
   readonly folder?: string;
+  /**
+   * The folder of its programs.
+   *
+   * @default Debian's latest version
+   */
+  readonly programs?: string;
 }
 
 /**
@@ -77,14 +83,16 @@ export class PostgresServer implements AsyncDisposable {
   readonly port: number;
   readonly #settings: Readonly<Record<string, string>>;
   readonly #folder: string;
+  readonly #programs: string | undefined;
   readonly #user: { uid?: number; gid?: number };
   #child: Deno.ChildProcess | undefined;
   #log: Promise<string> = Promise.resolve("");
 
   private constructor(
     folder: string,
-    { settings = {} }: PostgresServerOptions,
+    { settings = {}, programs: own }: PostgresServerOptions,
   ) {
+    this.#programs = own ?? programs();
     this.port = freePort();
     this.#settings = settings;
     this.#folder = folder;
@@ -239,7 +247,7 @@ export class PostgresServer implements AsyncDisposable {
     args: readonly string[],
     stderr: "piped" | "null",
   ): Deno.Command {
-    return new Deno.Command(`${programs()}/${program}`, {
+    return new Deno.Command(`${this.#programs}/${program}`, {
       args: [...args],
       // The folder of the tests may be closed to the user.
       cwd: "/",
