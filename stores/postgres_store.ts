@@ -50,8 +50,8 @@ export type { PostgresStoreOptions };
  * Each call is one statement, which runs a function of the store's own schema.
  * Times are those of the server's clock. Nodes claim ends by `FOR UPDATE SKIP
  * LOCKED`, and no end is lost while no node runs. Notifications travel by `NOTIFY`,
- * as hints; without them nodes look for ends once a second. It works beside other
- * tables, and behind PgBouncer in any mode.
+ * as hints; a node that cannot listen polls for them twice a second. It works beside
+ * other tables, and behind PgBouncer in any mode.
  *
  * A touch changes no index, so that Postgres can clean the page up by itself (a
  * HOT update). It waits for the server's disk, as each write does.
@@ -89,7 +89,12 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
     this.#notifications = new PostgresNotifications(
       client,
       schema,
-      (messages) => this.#runner.run("notify", "notify nodes", [messages]),
+      {
+        send: (messages) =>
+          this.#runner.run("notify", "notify nodes", [messages]),
+        poll: (since) =>
+          this.#runner.run("poll_messages", "poll for ends", [since]),
+      },
     );
     this.#ends = new PostgresEnds(this.#runner, this.#notifications);
   }
@@ -246,7 +251,7 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
    * {@inheritDoc SessionStore.watch}
    *
    * The first watcher takes a connection that listens, which all watchers share.
-   * With a client that does not listen, only changes by this store are notified.
+   * With a client that does not listen, the store polls twice a second.
    */
   async watch(
     onEnd: (notification: EndNotification) => void,

@@ -106,11 +106,11 @@ export const CREATE_TESTS: ContractTests = {
     { store, subject },
   ) {
     const second = await subject.second?.() ?? store;
-    const facts = { principal: "ann", sessionTimeout: SHORT };
+    const facts = { principal: "ann" };
     await keep(store, "a", facts);
     const { fence } = await end(store, "a");
     same(await store.acknowledge("a", fence), true, "acknowledge()");
-    const late = sessionOf("a", facts);
+    const late = sessionOf("a", { ...facts, sessionTimeout: SHORT });
     absent(await store.create(late), "create() after the acknowledgement");
     absent(await second.create(late), "create() by another node");
     absent(await second.load("a", LOOK), "load()");

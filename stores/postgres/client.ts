@@ -36,8 +36,8 @@ export interface PostgresClient {
   run(text: string): Promise<void>;
 
   /**
-   * Listens to a channel, over a connection of its own. Without this method, nodes
-   * find ends only when they poll.
+   * Listens to a channel, over a connection of its own. Without this method, the
+   * store polls for messages twice a second.
    *
    * @returns a function that closes the connection.
    */
@@ -83,8 +83,8 @@ export interface PostgresClientOptions {
   /**
    * Whether the store listens for notifications, over one connection of its own.
    * Set it to false behind PgBouncer in transaction mode, which does not pass
-   * notifications on. Then this process finds ends of other processes within a
-   * second.
+   * notifications on. Then the store polls for ends and changes of other processes
+   * twice a second.
    *
    * @default {true}
    */

@@ -9,14 +9,19 @@ import { TAKE_UID } from "./record_functions.ts";
 /** The most sessions of one claim whose `due` is brought up to date. */
 const MOST_MOVED = 1000;
 
+/** Milliseconds after a poll for which messages are kept for further ones. */
+const POLLS_STAY = 30_000;
+
 /** The statements that make these functions. */
 export const END_FUNCTIONS: string = `
 -- Sends messages in a transaction of their own, which does not wait for the disk:
--- Postgres commits transactions that notify one after another.
+-- Postgres commits transactions that notify one after another. Messages are kept only
+-- while some node polls for them.
 CREATE FUNCTION @.notify(messages text) RETURNS text
 LANGUAGE plpgsql AS $f$
 DECLARE
   message text;
+  now double precision := @.now_ms();
 BEGIN
   PERFORM set_config('synchronous_commit', 'off', true);
   FOR message IN SELECT json_array_elements_text(messages::json) LOOP
@@ -25,7 +30,35 @@ BEGIN
       PERFORM pg_notify('@channel', message);
     END IF;
   END LOOP;
+  IF EXISTS (SELECT FROM @.curfew_poll WHERE polled_at > now - ${POLLS_STAY}) THEN
+    INSERT INTO @.curfew_message (at, message)
+      SELECT now, m FROM json_array_elements_text(messages::json) m;
+  END IF;
   RETURN '';
+END
+$f$;
+
+-- Answers some messages again: those of transactions that were open at the last poll.
+CREATE FUNCTION @.poll_messages(since double precision) RETURNS text
+LANGUAGE plpgsql AS $f$
+DECLARE
+  now double precision := @.now_ms();
+BEGIN
+  PERFORM set_config('synchronous_commit', 'off', true);
+  INSERT INTO @.curfew_poll AS p (id, polled_at) VALUES (1, now)
+    ON CONFLICT (id) DO UPDATE SET polled_at = excluded.polled_at
+    WHERE p.polled_at < excluded.polled_at - ${POLLS_STAY} / 6;
+  DELETE FROM @.curfew_message WHERE id IN (
+    SELECT id FROM @.curfew_message WHERE at < now - ${POLLS_STAY}
+    ORDER BY at LIMIT ${MOST_MOVED} FOR UPDATE SKIP LOCKED
+  );
+  RETURN json_build_object(
+    'now', now, 'next', (SELECT min(due) FROM @.curfew_session),
+    'messages', (
+      SELECT json_agg(json_build_array(id, message)) FROM @.curfew_message
+      WHERE since >= 0 AND at >= since - 1000
+    )
+  )::text;
 END
 $f$;
 

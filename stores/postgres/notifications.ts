@@ -1,6 +1,7 @@
 import type { ChangeNotification, EndNotification } from "../store.ts";
 import { Watchers } from "../watchers.ts";
 import type { PostgresClient } from "./client.ts";
+import { MessagePoll } from "./message_poll.ts";
 
 /** Milliseconds before the store listens again; doubled for each further time. */
 const FIRST_PAUSE = 100;
@@ -15,13 +16,32 @@ const LONGEST_PAUSE = 30_000;
  */
 const TEST_EVERY = 10_000;
 
+/** Milliseconds within which a message of this store to itself should arrive. */
+const ARRIVING = 1000;
+
+/** Messages to itself that arrive one after another before polls stop again. */
+const ENOUGH_ARRIVED = 6;
+
 /** Milliseconds within which a connection closes if its server answers. */
 const CLOSING = 1000;
 
 /** Closes a connection. */
 type Close = () => Promise<void>;
 
-/** The connection that listens for notifications, open while there are watchers. */
+/**
+ * The calls of the database for notifications.
+ */
+export interface NotificationCalls {
+  /** Sends messages to the channel: a list of texts, as JSON. */
+  send(messages: string): Promise<unknown>;
+  /** Reads the messages from shortly before a time on, and when the next end is due. */
+  poll(since: number): Promise<string | null>;
+}
+
+/**
+ * The connection that listens for notifications, open while there are watchers. If
+ * the client cannot listen, or no message arrives, the store polls for messages.
+ */
 export class PostgresNotifications {
   readonly #client: PostgresClient;
   readonly #channel: string;
@@ -31,24 +51,31 @@ export class PostgresNotifications {
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #pause = FIRST_PAUSE;
   #testTimer: ReturnType<typeof setTimeout> | undefined = undefined;
-  readonly #send: (messages: string) => Promise<unknown>;
+  readonly #calls: NotificationCalls;
+  readonly #poll: MessagePoll;
   /** Messages to send; one statement at a time sends all of them. */
   #outbox: string[] = [];
   #sending: Promise<void> | undefined = undefined;
   /** Begins the messages of this store to itself. */
   readonly #name = `test ${crypto.randomUUID()}`;
   #isHeard = true;
+  /** The messages of this store to itself that arrived without a loss. */
+  #arrived = 0;
   readonly #closing = new Set<Promise<void>>();
 
-  /** @param send Sends messages to the channel: a list of texts, as JSON. */
   constructor(
     client: PostgresClient,
     channel: string,
-    send: (messages: string) => Promise<unknown>,
+    calls: NotificationCalls,
   ) {
     this.#client = client;
     this.#channel = channel;
-    this.#send = send;
+    this.#calls = calls;
+    this.#poll = new MessagePoll((since) => calls.poll(since), {
+      // Its own tests show whether the connection listens.
+      onMessage: (message) => message !== this.#name && this.#read(message),
+      onDueEarlier: () => this.#watchers.notifyDueEarlier(),
+    });
   }
 
   /** As {@linkcode SessionStore.watch}. */
@@ -60,7 +87,9 @@ export class PostgresNotifications {
     const removeWatcher = this.#watchers.add(onEnd, onDueEarlier, onChange);
     const remove = () => {
       removeWatcher();
-      if (this.#watchers.size === 0) this.#close();
+      if (this.#watchers.size > 0) return;
+      this.#poll.stop();
+      this.#close();
     };
     try {
       await (this.#listening ??= this.#listen());
@@ -96,6 +125,7 @@ export class PostgresNotifications {
 
   /** Stops all watching, and waits until the connection is closed. */
   async stop(): Promise<void> {
+    this.#poll.stop();
     this.#close();
     const closed = Promise.all([...this.#closing, this.#sending]);
     const late = Promise.withResolvers<void>();
@@ -118,7 +148,7 @@ export class PostgresNotifications {
       const messages = JSON.stringify(this.#outbox);
       this.#outbox = [];
       try {
-        await this.#send(messages);
+        await this.#calls.send(messages);
       } catch {
         // The server is away: its nodes look for ends when it is back.
       }
@@ -127,17 +157,16 @@ export class PostgresNotifications {
   }
 
   #listen(): Promise<Close> {
-    if (this.#client.listen === undefined) {
-      return Promise.resolve(() => Promise.resolve());
-    }
-    const isCurrent = () => this.#listening === listening;
-    const listening = this.#client.listen(this.#channel, {
-      onMessage: (message) => isCurrent() && this.#read(message),
-      onGap: () => isCurrent() && this.#watchers.notifyDueEarlier(),
-      onLost: () => isCurrent() && this.#recover(),
-    });
+    const isCurrent = (): boolean => this.#listening === listening;
+    const listening: Promise<Close> = this.#client.listen === undefined
+      ? this.#poll.start().then(() => () => Promise.resolve())
+      : this.#client.listen(this.#channel, {
+        onMessage: (message) => isCurrent() && this.#read(message),
+        onGap: () => isCurrent() && this.#watchers.notifyDueEarlier(),
+        onLost: () => isCurrent() && this.#recover(),
+      });
     listening.then(() => {
-      if (isCurrent()) this.#test(true);
+      if (isCurrent() && this.#client.listen !== undefined) this.#test(true);
     }, () => {
       if (isCurrent()) this.#listening = undefined;
     });
@@ -145,13 +174,25 @@ export class PostgresNotifications {
   }
 
   /**
-   * Sends a message to this store itself, and checks the next time whether it came.
+   * Sends a message to this store itself. If it does not come soon, the store polls; if
+   * it has not come by the next time, the store listens again.
    */
   #test(isFirst: boolean): void {
     if (!isFirst && !this.#isHeard) return this.#recover();
     this.#isHeard = false;
     this.#post(this.#name);
-    this.#testTimer = unrefTimer(() => this.#test(false), TEST_EVERY);
+    this.#testTimer = unrefTimer(() => {
+      if (!this.#isHeard) this.#startPolls();
+      const next = TEST_EVERY - ARRIVING;
+      this.#testTimer = unrefTimer(() => this.#test(false), next);
+    }, ARRIVING);
+  }
+
+  #startPolls(): void {
+    this.#arrived = 0;
+    this.#poll.start().catch(() => {
+      // The server is away. The next test finds out when it is back.
+    });
   }
 
   /** Listens again after a while; notifications may have been lost meanwhile. */
@@ -184,6 +225,7 @@ export class PostgresNotifications {
     if (message === this.#name) {
       this.#isHeard = true;
       this.#pause = FIRST_PAUSE;
+      if (++this.#arrived === ENOUGH_ARRIVED) this.#poll.stop();
       return;
     }
     try {

@@ -32,6 +32,8 @@ import { SESSION_FUNCTIONS } from "./session_functions.ts";
  * - `callbacks` has [id, name, argument] of each, as JSON texts.
  * - Texts may be longer than an index takes: only a part of a principal is in one.
  * - `curfew_hold_fence` has one row, with the last fencing number of all holds.
+ * - `curfew_message` has the messages of the last seconds while nodes poll for them,
+ *   of which `curfew_poll` has the last time. Both are lost in a crash, as hints may be.
  * - A third of each page is left free for touches.
  */
 const STEPS: readonly string[] = [
@@ -87,6 +89,16 @@ CREATE TABLE @.curfew_hold_fence (
   id integer PRIMARY KEY,
   number bigint NOT NULL
 );
+CREATE UNLOGGED TABLE @.curfew_poll (
+  id integer PRIMARY KEY,
+  polled_at double precision NOT NULL
+);
+CREATE UNLOGGED TABLE @.curfew_message (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at double precision NOT NULL,
+  message text NOT NULL
+);
+CREATE INDEX curfew_message_by_time ON @.curfew_message (at);
 ` + RECORD_FUNCTIONS + SESSION_FUNCTIONS + HOLD_FUNCTIONS + END_FUNCTIONS,
 ];
 

@@ -498,3 +498,33 @@ testWithPostgres(
     await close();
   },
 );
+
+testWithPostgres(
+  "PostgresStore keeps messages in a table only while a node polls for them",
+  async () => {
+    await using server = await PostgresServer.start();
+    await using opened = await openStore(() => connectPg(server));
+    await using polling = await openStore(() =>
+      connectPg(server, { listen: false })
+    );
+    const kept = async (uid: string) => {
+      await opened.store.create(sessionOf(uid));
+      await opened.store.end(uid, "logout", NODE);
+      // It waits for the notification.
+      await opened.store[Symbol.asyncDispose]();
+      const sql = "SELECT message FROM curfew.curfew_message";
+      const rows = await server.sql(sql) as { message: string }[];
+      return rows.map(({ message }) => JSON.parse(message)[0]);
+    };
+    assertEquals(await kept("a"), []);
+    const stop = await polling.store.watch(() => {});
+    assertEquals(await kept("b"), ["b"]);
+    stop();
+    await server.sql("UPDATE curfew.curfew_poll SET polled_at = 0");
+    await server.sql("UPDATE curfew.curfew_message SET at = 0");
+    assertEquals(await kept("c"), ["b"]);
+    const stopAgain = await polling.store.watch(() => {});
+    assertEquals(await kept("d"), ["d"]);
+    stopAgain();
+  },
+);
