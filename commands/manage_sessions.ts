@@ -1,5 +1,5 @@
 import { describe } from "../base/describe.ts";
-import { undeliveredEndOf } from "../persistence/undelivered_end.ts";
+import { listUndelivered } from "../persistence/undelivered_end.ts";
 import { type SessionsOptions, storeOf } from "../program/sessions_options.ts";
 import type { StoreUrl } from "../program/store_url.ts";
 import type { StoredSession } from "../stores/store.ts";
@@ -70,8 +70,7 @@ async function manage(
       return report("end session", absent);
     }
     case "dead-letters": {
-      const letters = (await opened.store.listDeadLetters())
-        .map(undeliveredEndOf);
+      const letters = await listUndelivered(opened.store);
       print(letters, () => lettersText(letters));
       return true;
     }

@@ -1,16 +1,19 @@
 import type { Clock } from "../base/clock.ts";
 import { textOfThrown } from "../base/describe.ts";
-import { durationText } from "../base/duration_text.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import { pauseAfter } from "../registry/end_retries.ts";
-import type { EndDelivery } from "../registry/end_delivery.ts";
-import type { StoredEndCounts } from "../registry/session_counts.ts";
+import { NO_COUNTS, type StoredEndCounts } from "../registry/session_counts.ts";
 import type { SessionEnd } from "../session.ts";
-import type { ClaimedEnd, SessionStore } from "../stores/store.ts";
-import type { Turns } from "../timing/turns.ts";
-import { callAll, callsOf, type EndCall, progressOf } from "./end_calls.ts";
-import { EndLeases, type LeasedEnd } from "./end_leases.ts";
-import type { StoreBreaker } from "./store_breaker.ts";
+import type { ClaimedEnd } from "../stores/store.ts";
+import { callAll, callsOf, deadLetterError, progressOf } from "./end_calls.ts";
+import {
+  type ClaimedEndsParts,
+  type Delivery,
+  DeliveryPauses,
+  hasAsManyAs,
+  newDelivery,
+} from "./deliveries.ts";
+import { EndLeases } from "./end_leases.ts";
 
 /**
  * Tries of a failing callback before its end goes back to the store. This process
@@ -24,47 +27,11 @@ const MAX_PAUSES = 100;
 /** Milliseconds before another try to write, or to renew a lease. */
 const PAUSE = 1000;
 
-/** Milliseconds after which callbacks that have not settled do not delay others. */
-const RECENT = 1000;
-
 /**
  * Milliseconds until other processes can claim an end with a callback that is not
  * registered here. This process claims no ends for twice as long.
  */
 const LEFT_FOR = 500;
-
-/** A claimed end that is to be delivered, or is being delivered. */
-interface Delivery extends LeasedEnd {
-  /** Undefined until the delivery begins. */
-  end: SessionEnd | undefined;
-  /** The calls that are left. */
-  calls: readonly EndCall[];
-  tries: number;
-  /** When the claim came, in UNIX milliseconds. */
-  readonly acceptedAt: number;
-  /** When the last try began, in UNIX milliseconds; Infinity before the first. */
-  triedAt: number;
-  /** When a call failed first, in UNIX milliseconds of the store. */
-  failingSince: number | undefined;
-  /** Writes the outcome to the store; undefined until all calls have been made. */
-  finish: ((fence: string) => MaybePromise<boolean>) | undefined;
-  readonly isDone: PromiseWithResolvers<void>;
-}
-
-/** The objects that claimed ends use. */
-export interface ClaimedEndsParts {
-  readonly store: SessionStore;
-  readonly breaker: StoreBreaker;
-  readonly turns: Turns;
-  /** Milliseconds. */
-  readonly lease: number;
-  readonly callbacks: EndDelivery;
-  /** Milliseconds for which failed callbacks are called again. */
-  readonly retryFor: number;
-  readonly report: (error: unknown, end: SessionEnd) => void;
-  /** Reports a promise of a callback that does not settle. */
-  readonly watch: (promise: Promise<unknown>, end: SessionEnd) => void;
-}
 
 /**
  * Delivers the ends that this process has claimed, and acknowledges each in the
@@ -79,19 +46,12 @@ export interface ClaimedEndsParts {
 export class ClaimedEnds {
   /** Counts of the ends so far. */
   readonly counts: StoredEndCounts;
-  readonly #counts = {
-    claimed: 0,
-    delivered: 0,
-    failed: 0,
-    deadLetter: 0,
-    left: 0,
-  };
+  readonly #counts = { ...NO_COUNTS };
   readonly #clock: Clock;
   readonly #parts: ClaimedEndsParts;
   readonly #leases: EndLeases<Delivery>;
   readonly #deliveries = new Map<string, Delivery>();
-  /** Deliveries that wait for their next try, by their timers. */
-  readonly #pauses = new Map<unknown, Delivery>();
+  readonly #pauses: DeliveryPauses;
   /** When an end was last left to other processes, in UNIX milliseconds. */
   #leftAt = -Infinity;
   #isHalted = false;
@@ -100,6 +60,7 @@ export class ClaimedEnds {
     this.#parts = parts;
     this.counts = this.#counts;
     this.#clock = clock;
+    this.#pauses = new DeliveryPauses(clock);
     this.#leases = new EndLeases(clock, {
       ...parts,
       ends: this.#deliveries,
@@ -117,13 +78,7 @@ export class ClaimedEnds {
    * take long do not count.
    */
   hasAsManyAs(count: number): boolean {
-    if (this.#deliveries.size < count) return false;
-    const recent = this.#clock.now() - RECENT;
-    let left = count;
-    for (const { triedAt } of this.#deliveries.values()) {
-      if (triedAt > recent && --left === 0) return true;
-    }
-    return false;
+    return hasAsManyAs(this.#deliveries, count, this.#clock.now());
   }
 
   /** Returns whether an end was accepted and its delivery has not begun. */
@@ -153,19 +108,7 @@ export class ClaimedEnds {
       return false;
     }
     this.#counts.claimed++;
-    const delivery: Delivery = {
-      claim,
-      leasedAt,
-      acceptedAt: this.#clock.now(),
-      triedAt: Infinity,
-      failingSince: claim.failingSince,
-      finish: undefined,
-      renewal: undefined,
-      end: undefined,
-      calls: [],
-      tries: 0,
-      isDone: Promise.withResolvers<void>(),
-    };
+    const delivery = newDelivery(claim, leasedAt, this.#clock.now());
     this.#deliveries.set(uid, delivery);
     this.#leases.begin(delivery);
     return true;
@@ -201,11 +144,7 @@ export class ClaimedEnds {
   /** Releases the ends that wait for another try. Running callbacks finish. */
   halt(): void {
     this.#isHalted = true;
-    for (const [timer, delivery] of this.#pauses) {
-      this.#clock.clearTimeout(timer);
-      this.#leave(delivery);
-    }
-    this.#pauses.clear();
+    for (const delivery of this.#pauses.stop()) this.#leave(delivery);
   }
 
   /** Releases all ends that are left to other processes, without a delay. */
@@ -262,12 +201,8 @@ export class ClaimedEnds {
     const { store, turns, retryFor } = this.#parts;
     const { uid } = end;
     if (calls.length === 0) {
-      this.#finish(
-        delivery,
-        "delivered",
-        (fence) => store.acknowledge(uid, fence),
-      );
-      return;
+      const acknowledge = (fence: string) => store.acknowledge(uid, fence);
+      return this.#finish(delivery, "delivered", acknowledge);
     }
     const now = claim.session.now + this.#clock.now() - delivery.acceptedAt;
     delivery.failingSince ??= now;
@@ -289,15 +224,7 @@ export class ClaimedEnds {
   #giveUp(delivery: Delivery, end: SessionEnd, lastError: unknown): void {
     const { store, report, retryFor } = this.#parts;
     const { uid } = end;
-    report(
-      new Error(
-        `Cannot deliver the end of session "${uid}": callbacks have failed for ${
-          durationText(retryFor / 1000)
-        }; it is kept as a dead letter`,
-        { cause: lastError },
-      ),
-      end,
-    );
+    report(deadLetterError(uid, retryFor, lastError), end);
     const why = textOfThrown(lastError);
     const progress = progressOf(delivery.calls);
     const letter = (fence: string) =>
@@ -362,10 +289,8 @@ export class ClaimedEnds {
 
   #later(delivery: Delivery, pause: number, act: () => void): void {
     if (this.#isHalted) return void this.#leave(delivery);
-    const timer = this.#clock.setTimeout(() => {
-      this.#pauses.delete(timer);
+    this.#pauses.add(delivery, pause, () => {
       if (this.#isMine(delivery)) act();
-    }, pause);
-    this.#pauses.set(timer, delivery);
+    });
   }
 }

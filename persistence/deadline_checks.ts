@@ -7,9 +7,7 @@ import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import { NO_TOKEN } from "./record_calls.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
-
-/** Milliseconds after which a session under check is checked again. */
-export const CHECK_EVERY = 1000;
+import { CHECK_EVERY } from "./visits_under_way.ts";
 
 /** The objects that deadline checks use. */
 export interface DeadlineChecksParts {

@@ -1,3 +1,4 @@
+import { durationText } from "../base/duration_text.ts";
 import { describe } from "../base/describe.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import type { EndDelivery } from "../registry/end_delivery.ts";
@@ -157,4 +158,17 @@ export function callHere(
     if (end !== undefined) owner.callNamed(end, call);
     else session.notifyOnExpire((end) => owner.callNamed(end, call));
   }
+}
+
+/** Returns the error that is reported with a dead letter. */
+export function deadLetterError(
+  uid: string,
+  retryFor: number,
+  cause: unknown,
+): Error {
+  const message =
+    `Cannot deliver the end of session "${uid}": callbacks have failed for ${
+      durationText(retryFor / 1000)
+    }; it is kept as a dead letter`;
+  return new Error(message, { cause });
 }

@@ -1,10 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import {
-  isPromiseLike,
-  type MaybePromise,
-  proceed,
-  settleAll,
-} from "../base/promises.ts";
+import { type MaybePromise, proceed, settleAll } from "../base/promises.ts";
 import type { StoredEndCounts } from "../registry/session_counts.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session, SessionEnd, SessionEndReason } from "../session.ts";
@@ -13,13 +8,13 @@ import type {
   Claimant,
   SessionStore,
 } from "../stores/store.ts";
-import { PollingLoop } from "../timing/polling_loop.ts";
 import type { Turns } from "../timing/turns.ts";
 import { ClaimedEnds } from "./claimed_ends.ts";
 import { ClaimedSessions } from "./claimed_sessions.ts";
 import { DeadlineChecks } from "./deadline_checks.ts";
 import { PartClaims } from "./part_claims.ts";
 import { callHere, deliverUnstored } from "./end_calls.ts";
+import { EndRounds } from "./end_rounds.ts";
 import { EndWatch } from "./end_watch.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
@@ -28,9 +23,6 @@ import type { AnyPart } from "./store_parts.ts";
 import { RecentEnds } from "./recent_ends.ts";
 import { UnwrittenEnds } from "./unwritten_ends.ts";
 import { VanishedSessions } from "./vanished_sessions.ts";
-
-/** Milliseconds between two polls while ends or checks are unfinished. */
-const POLL_EVERY = 1000;
 
 /**
  * Milliseconds for which a record cannot revive a session that has ended here.
@@ -84,7 +76,7 @@ export class EndClaims {
   readonly #unwritten: UnwrittenEnds;
   readonly #vanished: VanishedSessions;
   readonly #sessions: ClaimedSessions;
-  readonly #loop: PollingLoop;
+  readonly #rounds: EndRounds;
   /** Sessions that are ending here, and whose ends another process delivers. */
   readonly #endingQuietly = new Set<string>();
   /**
@@ -93,11 +85,10 @@ export class EndClaims {
    */
   readonly #quiet = new Map<string, SessionEnd>();
   readonly #recent: RecentEnds;
-  #round: Promise<unknown> | undefined = undefined;
   #isStopped = false;
 
   constructor(registry: SessionRegistry, parts: EndClaimsParts) {
-    const { store, claimant, loader, turns } = parts;
+    const { claimant, loader, turns } = parts;
     const { clock } = registry;
     this.#registry = registry;
     this.#clock = clock;
@@ -121,7 +112,7 @@ export class EndClaims {
       ...parts,
       claimed: this.#claimed,
       onClaim: (claim, cameAt) => this.#sessions.endInTurn(claim, cameAt),
-      onIdle: () => this.#loop.wake(),
+      onIdle: () => this.#rounds.wake(),
     });
     this.#watch = new EndWatch({
       part: parts.part,
@@ -129,7 +120,7 @@ export class EndClaims {
         const session = registry.sessions.get(uid);
         if (session !== undefined) this.#endQuietly(session, reason);
       },
-      onEarlier: () => this.#loop.wake(),
+      onEarlier: () => this.#rounds.wake(),
       onChange: parts.onChange,
       onError: (error) => registry.site.reportError(error, {}),
     });
@@ -156,11 +147,15 @@ export class EndClaims {
       unwritten: this.#unwritten,
       quiet: this.#quiet,
     });
-    this.#loop = new PollingLoop(
-      clock,
-      () => this.#runRound(),
-      store.isNotifyingReliably,
-    );
+    this.#rounds = new EndRounds(clock, {
+      ...parts,
+      checks: this.checks,
+      claims: this.#claims,
+      claimed: this.#claimed,
+      watch: this.#watch,
+      unwritten: this.#unwritten,
+      quiet: this.#quiet,
+    });
   }
 
   /** Counts of the claimed ends. */
@@ -172,12 +167,12 @@ export class EndClaims {
   begin(): void {
     if (this.#isStopped) return;
     this.#watch.begin();
-    this.#loop.wake();
+    this.#rounds.wake();
   }
 
   /** Polls soon, to probe a store that does not answer. */
   poll(): void {
-    if (!this.#isStopped) this.#loop.nudge();
+    if (!this.#isStopped) this.#rounds.nudge();
   }
 
   /** Requests the check of a session whose deadline has passed here. */
@@ -189,7 +184,7 @@ export class EndClaims {
     }
     this.checks.request(session);
     // While the circuit is open, only the loop calls the store.
-    if (!this.#parts.breaker.isOpen) this.#loop.wake();
+    if (!this.#parts.breaker.isOpen) this.#rounds.wake();
   }
 
   /** Returns whether a session has ended here recently, or not yet in the store. */
@@ -230,22 +225,6 @@ export class EndClaims {
     }
   }
 
-  /** Ends the sessions of a principal in this part; returns their number. */
-  endAll(
-    principal: string,
-    except: Session | undefined,
-    reason: SessionEndReason,
-  ): MaybePromise<number> {
-    return proceed(this.uidsOf(principal), (uids) => {
-      const ends = uids.filter((uid) => uid !== except?.uid).map((uid) =>
-        this.end(uid, reason)
-      );
-      return ends.some(isPromiseLike)
-        ? settleAll<boolean>(ends).then(count)
-        : count(ends as boolean[]);
-    });
-  }
-
   /** Ends a session, live here or not; returns false if it had ended. */
   end(uid: string, reason: SessionEndReason): MaybePromise<boolean> {
     const live = this.#registry.sessions.get(uid);
@@ -270,7 +249,7 @@ export class EndClaims {
   /** Stops claiming; resolves when the ends of this process are written. */
   halt(): Promise<unknown> {
     this.#isStopped = true;
-    this.#loop.stop();
+    this.#rounds.stop();
     this.#claims.stop();
     this.#sessions.stop();
     this.#watch.stop();
@@ -278,7 +257,7 @@ export class EndClaims {
     const ends = this.#unwritten.writeAll();
     this.#parts.quietTurns.stop();
     this.#claimed.halt();
-    return settleAll<unknown>([...ends, this.#round]);
+    return settleAll<unknown>([...ends, this.#rounds.current]);
   }
 
   /** Releases the ends that have not been delivered to other processes. */
@@ -316,64 +295,4 @@ export class EndClaims {
       this.#endingQuietly.delete(session.uid);
     });
   }
-
-  /**
-   * Claims and delivers the due ends. Reports a failed claim.
-   *
-   * @returns the milliseconds until the next round.
-   */
-  #runRound(): MaybePromise<number> {
-    const { breaker, onRound } = this.#parts;
-    onRound();
-    const checked = this.checks.all();
-    const quiet = [...this.#quiet.keys()];
-    const conclude = (next: number): MaybePromise<number> => {
-      const settled = this.#settle(checked);
-      const isSettled = !breaker.isOpen && this.#watch.isWatching &&
-        this.#unwritten.size === 0 && this.checks.size === 0;
-      const rest = Math.max(
-        isSettled ? next : Math.min(next, POLL_EVERY),
-        this.#claimed.standBackFor,
-      );
-      // The answer to a claim has come by now, if its notification came before this round.
-      for (const uid of quiet) {
-        if (!this.#claimed.isWaiting(uid)) this.#quiet.delete(uid);
-      }
-      return proceed(settled, () => rest);
-    };
-    const fail = (error: unknown): never => {
-      breaker.report(error, {});
-      throw error;
-    };
-    try {
-      // A claim that needs no call to the store cannot serve as a probe.
-      const probing = breaker.isInDoubt
-        ? breaker.probe(() => this.#parts.part.nextIn())
-        : undefined;
-      const next = proceed(
-        proceed(probing, () => this.#claims.claimAll(this.#clock.now())),
-        conclude,
-      );
-      if (!isPromiseLike(next)) return next;
-      const round = next.catch(fail);
-      this.#round = round.catch(() => {});
-      return round;
-    } catch (error) {
-      return fail(error);
-    }
-  }
-
-  /** Writes the unwritten ends and runs the checks. */
-  #settle(checked: readonly Session[]): MaybePromise<void> {
-    const settling = this.#unwritten.writeAll();
-    this.#watch.begin();
-    settling.push(...this.checks.run(checked));
-    if (settling.some(isPromiseLike)) {
-      return Promise.all(settling).then(() => {});
-    }
-  }
-}
-
-function count(ended: readonly boolean[]): number {
-  return ended.filter((isEnded) => isEnded).length;
 }

@@ -9,11 +9,13 @@ import type {
   SessionChanges,
   SessionStore,
   SessionTimes,
+  StoredCallback,
 } from "../stores/store.ts";
 import {
   callbackChangesOf,
   idsAfter,
   joinCallbacks,
+  remainingCallbacks,
 } from "./callback_changes.ts";
 import { describeChanges, withoutTouches } from "./pending_changes.ts";
 import type { RecordLoader } from "./record_loader.ts";
@@ -148,6 +150,31 @@ export class RecordCalls {
     if (!session.isActive) return;
     this.#parts.loader.setTimes(session, times, sentAt);
     if (times.now < times.deadline) this.#parts.onAlive(session);
+  }
+
+  /**
+   * Returns the named callbacks of a session that were not sent to the store, and
+   * sends them no more. Reports those of a write whose outcome is unknown.
+   */
+  takeCallbacks(
+    session: Session,
+    state: StoredState,
+  ): readonly StoredCallback[] {
+    if (state.unsure !== undefined) {
+      // Another process may call them, or not.
+      this.reportLost(
+        session,
+        callbackChangesOf(state.unsure.changes),
+        "it has ended",
+      );
+    }
+    if (state.callbacks === undefined) return [];
+    const callbacks = remainingCallbacks(state.callbacks);
+    state.callbacks = undefined;
+    if (!state.areCallbacksUnsure) return callbacks;
+    // The record may have them: its creation was sent, and not answered.
+    this.reportLost(session, { addedCallbacks: callbacks }, "it has ended");
+    return [];
   }
 
   /**

@@ -214,10 +214,8 @@ export class RecordLoader {
     const state = this.#states.get(session);
     // A newer touch here, which is not written yet, takes precedence.
     const touchedAt = session.lastModified * 1000;
-    if (state === undefined || touchedAt > state.touchedAt + TOUCH_SLACK) {
-      return;
-    }
-    if (!this.isHere(session)) return;
+    const isAhead = touchedAt > (state?.touchedAt ?? 0) + TOUCH_SLACK;
+    if (state === undefined || isAhead || !this.isHere(session)) return;
     session[SET_TIMES](state.touchedAt, times.deadline + sentAt - times.now);
   }
 
@@ -227,7 +225,7 @@ export class RecordLoader {
     if (!state?.isCreated || !session.isActive) return;
     if (!this.isHere(session)) return;
     const ahead = session.lastModified * 1000 - state.touchedAt;
-    if (!(ahead > 0 && ahead <= TOUCH_SLACK)) return;
+    if (ahead <= 0 || ahead > TOUCH_SLACK) return;
     session[SET_TIMES](state.touchedAt, session.expiresAt * 1000 - ahead);
   }
 

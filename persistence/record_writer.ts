@@ -5,25 +5,19 @@ import {
   type MaybePromise,
   settleAll,
 } from "../base/promises.ts";
-import { LocalCallbacks } from "../registry/local_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { DETACH } from "../session/internals.ts";
-import type { Session, SessionChange } from "../session.ts";
+import type { Session } from "../session.ts";
 import type {
   LoadedSession,
   SessionChanges,
   StoredCallback,
 } from "../stores/store.ts";
 import { noteInnerChanges } from "./inner_changes.ts";
-import { ReadValues } from "./read_values.ts";
-import { idOfCallback } from "./callback_changes.ts";
-import type { SessionWritesParts } from "./record_calls.ts";
-import {
-  callbackIdsOf,
-  noteCallback,
-  noteDelete,
-  noteValue,
-} from "./noted_changes.ts";
+import { RecordCalls, type SessionWritesParts } from "./record_calls.ts";
+import { touchRecord } from "./record_touches.ts";
+import { ValueUpdates } from "./value_updates.ts";
+import { ChangeNotes } from "./change_notes.ts";
 import type { WriteOptions } from "./record_commit.ts";
 import { SessionWrites } from "./session_writes.ts";
 import type { StoredState } from "./stored_state.ts";
@@ -37,14 +31,16 @@ import { WriteSchedule } from "./write_schedule.ts";
  * its response leaves, others in the next turn, touches within a second.
  */
 export class RecordWriter {
+  /** Records the changes to write. */
+  readonly notes: ChangeNotes;
   readonly #registry: SessionRegistry;
   readonly #clock: Clock;
   readonly #parts: SessionWritesParts;
+  readonly #calls: RecordCalls;
   readonly #writes: SessionWrites;
+  readonly #updates: ValueUpdates;
   readonly #visits: VisitsUnderWay;
   readonly #schedule: WriteSchedule;
-  /** The named callbacks of sessions that end with their request. */
-  readonly #unkept: LocalCallbacks;
   /** The most bytes that the values of a session may take. */
   readonly #maxBytes: number;
 
@@ -58,71 +54,19 @@ export class RecordWriter {
     this.#maxBytes = maxSessionBytesOf(registry.options);
     this.#clock = registry.clock;
     this.#parts = parts;
-    this.#unkept = new LocalCallbacks(registry);
-    this.#writes = new SessionWrites(registry, parts);
-    this.#schedule = new WriteSchedule(
+    const calls = this.#calls = new RecordCalls(registry.clock, parts);
+    this.#writes = new SessionWrites(registry, parts, calls);
+    this.#updates = new ValueUpdates(registry, parts, calls);
+    const schedule = this.#schedule = new WriteSchedule(
       this.#clock,
       (session) => this.#saveInTurn(session),
     );
+    this.notes = new ChangeNotes(registry, parts.loader, schedule);
   }
 
   /** The sessions with new changes to write. */
   get changed(): ReadonlySet<Session> {
     return this.#schedule.changed;
-  }
-
-  /**
-   * Records a change in a session.
-   *
-   * @throws {TypeError} If no store can keep a changed value.
-   * @throws {RangeError} If the values of the session would take too many bytes.
-   */
-  note(session: Session, change: SessionChange): void {
-    const state = this.#parts.loader.stateOf(session);
-    if (state === undefined) {
-      if (change.kind === "callback") this.#unkept.change(session, change);
-      return;
-    }
-    switch (change.kind) {
-      case "touch":
-        return this.#schedule.noteTouched(session);
-      case "value":
-        noteValue(session, state, change, this.#maxBytes);
-        break;
-      case "delete":
-        noteDelete(session, state, change.key);
-        break;
-      case "description":
-        state.description = change.description;
-        break;
-      case "callback":
-        noteCallback(session, state, change, this.#registry.maxCallbacks);
-        break;
-      case "access":
-        state.operations = [...state.operations, change.operation];
-    }
-    this.noteNew(session);
-  }
-
-  /**
-   * Records an object that the application gets. A change inside is written with
-   * the request, or within a second without a request.
-   */
-  noteRead(
-    session: Session,
-    { key, value, isMade }: {
-      readonly key: string;
-      readonly value: object;
-      readonly isMade: boolean;
-    },
-  ): void {
-    const state = this.#parts.loader.stateOf(session);
-    const text = state?.texts.get(key);
-    if (state === undefined || text === undefined) return;
-    const reads = state.reads ??= new ReadValues();
-    if (isMade) reads.noteMade(value);
-    reads.note(value, key, text);
-    this.#schedule.noteRead(session);
   }
 
   /** Replaces a value by a new one that is computed from it, in one step. */
@@ -140,25 +84,17 @@ export class RecordWriter {
     }
     this.#noteInnerChanges(session, state);
     const save = () => this.flush(session);
-    return await this.#writes.update(session, state, { key, compute, save });
-  }
-
-  /** Records that a session must be created, or has changes. */
-  noteNew(session: Session): void {
-    this.#schedule.noteChanged(session);
+    return await this.#updates.update(session, state, { key, compute, save });
   }
 
   /** Returns whether a session has a record, or one is being created. */
   isInStore(session: Session): boolean {
-    const state = this.#parts.loader.stateOf(session);
-    return state !== undefined &&
-      (state.isCreated || state.isInDoubt || state.writing !== undefined);
+    return this.#parts.loader.stateOf(session)?.mayBeInStore === true;
   }
 
   /** Returns whether the record of a session is being created. */
   isCreating(session: Session): boolean {
-    const state = this.#parts.loader.stateOf(session);
-    return state?.isCreated === false && state.writing !== undefined;
+    return this.#parts.loader.stateOf(session)?.isCreating === true;
   }
 
   /** Drops the values that are not written, and reports them. */
@@ -167,7 +103,7 @@ export class RecordWriter {
     if (state?.values === undefined) return;
     const { values } = state;
     state.values = undefined;
-    this.#writes.reportLost(session, { values });
+    this.#calls.reportLost(session, { values }, "it has ended");
   }
 
   /** Returns whether a session has no record yet. */
@@ -182,9 +118,7 @@ export class RecordWriter {
    */
   takeCallbacks(session: Session): readonly StoredCallback[] {
     const state = this.#parts.loader.stateOf(session);
-    return state === undefined
-      ? []
-      : this.#writes.takeCallbacks(session, state);
+    return state === undefined ? [] : this.#calls.takeCallbacks(session, state);
   }
 
   /**
@@ -235,11 +169,13 @@ export class RecordWriter {
     if (!state?.isCreated || !session.isActive) return;
     if (session.expiresAt * 1000 - this.#clock.now() > within) return;
     if (state.writing !== undefined) return;
-    const touching = attempt(() =>
-      this.#writes.touch(session, state, isWanted)
-    );
-    // A write that fails is tried again with the next extension.
-    if (isPromiseLike(touching)) touching.catch(this.#reporter(session));
+    const touch = { session, state, isWanted };
+    const touching = attempt(() => touchRecord(this.#calls, touch));
+    // Other writes wait, also while the record is loaded. A touch that fails is
+    // tried again with the next extension.
+    if (isPromiseLike(touching)) {
+      state.track(touching).catch(this.#reporter(session));
+    }
   }
 
   /**
@@ -291,13 +227,6 @@ export class RecordWriter {
     return settleAll(writes);
   }
 
-  /** Returns whether a session has the named callback of a key, written or not. */
-  hasCallback(session: Session, key: string): boolean {
-    const state = this.#parts.loader.stateOf(session);
-    return state !== undefined &&
-      callbackIdsOf(state).has(idOfCallback({ key }));
-  }
-
   #save(session: Session, options: WriteOptions): MaybePromise<void> {
     this.#schedule.begin(session);
     const state = this.#parts.loader.stateOf(session);
@@ -328,7 +257,7 @@ export class RecordWriter {
   #reportLeft(session: Session, state: StoredState): void {
     const { callbacks = {} } = state;
     state.callbacks = undefined;
-    this.#writes.reportLost(session, callbacks, "the sessions are closed");
+    this.#calls.reportLost(session, callbacks, "the sessions are closed");
   }
 
   #noteInnerChanges(session: Session, state: StoredState): unknown {

@@ -1,7 +1,14 @@
 import type { Clock } from "../base/clock.ts";
+import {
+  attempt,
+  isPromiseLike,
+  type MaybePromise,
+  proceed,
+  settleAll,
+} from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { SessionInfo } from "../registry/session_backend.ts";
-import type { SessionEndReason } from "../session.ts";
+import type { EndSessionsOptions, SessionEndReason } from "../session.ts";
 import type { LoadedSession, SessionStore } from "../stores/store.ts";
 import type { EndClaims } from "./end_claims.ts";
 import { NO_TOKEN } from "./record_calls.ts";
@@ -51,6 +58,29 @@ export class SessionList {
     throw new HttpError(503, `Session "${uid}" cannot be ended just now.`);
   }
 
+  /**
+   * Ends the sessions of a principal; returns their number. Sessions in parts that
+   * answer end, even if another part fails.
+   */
+  endAll(
+    principal: string,
+    { except, reason = "revoked" }: EndSessionsOptions,
+  ): MaybePromise<number> {
+    const counts = this.#parts.claims.all.map((claims) =>
+      attempt(() =>
+        proceed(claims.uidsOf(principal), (uids) => {
+          const ends = uids.filter((uid) => uid !== except?.uid)
+            .map((uid) => claims.end(uid, reason));
+          return ends.some(isPromiseLike)
+            ? settleAll<boolean>(ends).then(countOf)
+            : countOf(ends as boolean[]);
+        })
+      )
+    );
+    if (!counts.some(isPromiseLike)) return sumOf(counts as number[]);
+    return settleAll<number>(counts).then(sumOf);
+  }
+
   async #find(uid: string): Promise<SessionInfo | undefined> {
     const { breakers, store, claims } = this.#parts;
     // It has ended here, and perhaps not yet in the store.
@@ -77,4 +107,12 @@ function infoOf(record: LoadedSession, offset: number): SessionInfo {
     expiresAt: seconds(record.deadline),
     description: record.description,
   };
+}
+
+function countOf(ended: readonly boolean[]): number {
+  return ended.filter((isEnded) => isEnded).length;
+}
+
+function sumOf(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
 }

@@ -8,24 +8,21 @@ import {
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { AccessOperation } from "../session/access.ts";
 import type { Session } from "../session.ts";
-import type { SessionChanges, StoredCallback } from "../stores/store.ts";
-import { callbackChangesOf, remainingCallbacks } from "./callback_changes.ts";
+import type { SessionChanges } from "../stores/store.ts";
 import { joinChanges, takeChanges } from "./pending_changes.ts";
 import { callHere } from "./end_calls.ts";
-import { RecordCalls, type SessionWritesParts } from "./record_calls.ts";
+import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
 import {
   type CommitContext,
-  MAX_TRIES,
   type PendingWrite,
   RecordCommit,
   type WriteOptions,
 } from "./record_commit.ts";
 import { RecordCreation } from "./record_creation.ts";
-import { TOUCH_SLACK } from "./record_loader.ts";
+import { touchToWrite } from "./record_touches.ts";
 import type { StoredState } from "./stored_state.ts";
 import { unkept } from "./unkept.ts";
 import { UnsureWrites } from "./unsure_writes.ts";
-import { type ValueUpdate, ValueUpdates } from "./value_updates.ts";
 
 /**
  * Writes the changes of one session, one write at a time.
@@ -44,18 +41,20 @@ export class SessionWrites {
   readonly #calls: RecordCalls;
   readonly #unsure: UnsureWrites;
   readonly #creation: RecordCreation;
-  readonly #updates: ValueUpdates;
   readonly #context: CommitContext;
 
-  constructor(registry: SessionRegistry, parts: SessionWritesParts) {
+  constructor(
+    registry: SessionRegistry,
+    parts: SessionWritesParts,
+    calls: RecordCalls,
+  ) {
     this.#registry = registry;
     this.#clock = registry.clock;
     this.#parts = parts;
     const { store } = parts;
-    const calls = this.#calls = new RecordCalls(registry.clock, parts);
+    this.#calls = calls;
     const unsure = this.#unsure = new UnsureWrites(registry, parts, calls);
     this.#creation = new RecordCreation(registry, { store, calls });
-    this.#updates = new ValueUpdates(registry, parts, calls);
     this.#context = {
       ...{ parts, calls, unsure, grace: registry.renewalGrace },
       drop: (session, state, write, why) =>
@@ -105,76 +104,6 @@ export class SessionWrites {
     });
   }
 
-  /** Reports changes of a session that has ended. */
-  reportLost(
-    session: Session,
-    changes: SessionChanges,
-    why = "it has ended",
-  ): void {
-    this.#calls.reportLost(session, changes, why);
-  }
-
-  /**
-   * Returns the named callbacks of a session that were not sent to the store, and
-   * sends them no more. Reports those of a write whose outcome is unknown.
-   */
-  takeCallbacks(
-    session: Session,
-    state: StoredState,
-  ): readonly StoredCallback[] {
-    if (state.unsure !== undefined) {
-      // Another process may call them, or not.
-      this.reportLost(session, callbackChangesOf(state.unsure.changes));
-    }
-    if (state.callbacks === undefined) return [];
-    const callbacks = remainingCallbacks(state.callbacks);
-    state.callbacks = undefined;
-    if (!state.areCallbacksUnsure) return callbacks;
-    // The record may have them: its creation was sent, and not answered.
-    this.reportLost(session, { addedCallbacks: callbacks });
-    return [];
-  }
-
-  /** Replaces a value by a new one that is computed from it, in one step. */
-  update(
-    session: Session,
-    state: StoredState,
-    update: ValueUpdate,
-  ): Promise<unknown> {
-    return this.#updates.update(session, state, update);
-  }
-
-  /**
-   * Touches the record of a session. If another process has changed the record,
-   * asks again whether the touch is wanted.
-   */
-  touch(
-    session: Session,
-    state: StoredState,
-    isWanted: () => boolean,
-    tries = 1,
-  ): MaybePromise<void> {
-    const touching = proceed(
-      this.#calls.send(session, state, {
-        changes: { idle: 0 },
-        conditions: { version: state.version },
-      }),
-      (times): MaybePromise<void> => {
-        if (!times?.isRefused || tries === MAX_TRIES) return;
-        const changes = { changes: {}, operations: [] };
-        return proceed(
-          this.#calls.reload(session, state, changes),
-          (isThere) => {
-            if (!isThere || !isWanted()) return;
-            return this.touch(session, state, isWanted, tries + 1);
-          },
-        );
-      },
-    );
-    // Other writes wait, also while the record is loaded.
-    return isPromiseLike(touching) ? state.track(touching) : touching;
-  }
-
   /** Keeps waiting changes for later. They do not overwrite newer ones. */
   postpone(session: Session, state: StoredState): void {
     if (!state.isCreated || !session.isActive) return;
@@ -216,7 +145,8 @@ export class SessionWrites {
         ? this.#refuse(session, state)
         : this.#saveAccess(session, state, options);
     }
-    const touch = this.#touchOf(session, state) ?? options.extra?.();
+    const touch = touchToWrite(session, state, this.#clock) ??
+      options.extra?.();
     const { operations, inner } = state;
     const changes = takeChanges(session, state, this.#grace);
     if (changes === undefined && touch === undefined) return;
@@ -274,7 +204,7 @@ export class SessionWrites {
     const left = () => {
       // The session has ended meanwhile, and another process delivers its end.
       if (session.isActive || this.#parts.isEnding(session)) return;
-      callHere(session, this.takeCallbacks(session, state));
+      callHere(session, this.#calls.takeCallbacks(session, state));
     };
     if (isPromiseLike(creating)) return creating.finally(left);
     left();
@@ -307,7 +237,7 @@ export class SessionWrites {
     const { sessionTimeout, absoluteTimeout } = state;
     const extra = options.extra?.();
     if (operations.length === 0 && extra === undefined) return;
-    const touch = this.#touchOf(session, state) ?? extra;
+    const touch = touchToWrite(session, state, this.#clock) ?? extra;
     const { access } = this.#takeAll(session, state);
     Object.assign(state, {
       ...{ values, callbacks, inner, description },
@@ -320,19 +250,6 @@ export class SessionWrites {
       ...options,
       isSuperseded: () => false,
     });
-  }
-
-  /** Returns the touch to write; the record may be behind by a little. */
-  #touchOf(session: Session, state: StoredState): SessionChanges | undefined {
-    // The load has not touched the session if the token was superseded.
-    const login = state.operations.findLast(({ kind }) => kind === "login");
-    const loggedInAt = login?.kind === "login" ? login.at : -Infinity;
-    const touchedAt = Math.max(session.lastModified * 1000, loggedInAt);
-    const ahead = touchedAt - state.touchedAt;
-    if (ahead <= 0 || ahead <= TOUCH_SLACK && login === undefined) {
-      return undefined;
-    }
-    return { idle: Math.max(0, this.#clock.now() - touchedAt) };
   }
 
   /** Returns and clears all changes that wait to be written. */

@@ -1,6 +1,9 @@
+import { randomId } from "../base/ids.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
+import { HttpError } from "../http/http_error.ts";
 import type { SessionStore } from "../stores/store.ts";
-import type { BreakerSite } from "./store_breaker.ts";
+import type { BreakerSite, StoreBreaker } from "./store_breaker.ts";
+import type { PerPart } from "./store_parts.ts";
 
 /** Milliseconds before the second check; doubled before each further one. */
 const FIRST_PAUSE = 1000;
@@ -113,4 +116,24 @@ export class StoreHealth {
 /** Returns an error in words, without its figures, which differ each time. */
 function kindOf(error: unknown): string {
   return String(error).replace(/\d+/g, "");
+}
+
+/**
+ * Returns a uid for a part of the store that answers.
+ *
+ * @throws {HttpError} 503 if there is none, or if the store cannot be used.
+ */
+export function newUid(
+  { refusal }: StoreHealth,
+  breakers: PerPart<StoreBreaker>,
+): string {
+  if (refusal !== undefined || breakers.all.every(({ isOpen }) => isOpen)) {
+    throw new HttpError(503, "No session can begin at the moment.", {
+      cause: refusal,
+    });
+  }
+  for (;;) {
+    const uid = randomId();
+    if (!breakers.of(uid).isOpen) return uid;
+  }
 }

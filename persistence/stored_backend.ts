@@ -3,18 +3,19 @@ import {
   attempt,
   isPromiseLike,
   type MaybePromise,
-  proceed,
   settleAll,
 } from "../base/promises.ts";
 import { randomId } from "../base/ids.ts";
-import { HttpError } from "../http/http_error.ts";
 import type {
   BackendVisit,
   Lookup,
   SessionInfo,
   UndeliveredEnd,
 } from "../registry/session_backend.ts";
-import type { StoredEndCounts } from "../registry/session_counts.ts";
+import {
+  type StoredEndCounts,
+  sumOfCounts,
+} from "../registry/session_counts.ts";
 import { storeTimeoutOf } from "../registry/option_rules.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import {
@@ -30,7 +31,6 @@ import type {
 } from "../session.ts";
 import type { SessionStore } from "../stores/store.ts";
 import { Turns } from "../timing/turns.ts";
-import { CHECK_EVERY } from "./deadline_checks.ts";
 import { EndClaims } from "./end_claims.ts";
 import { LoginLimit } from "./login_limit.ts";
 import { RecordLoader } from "./record_loader.ts";
@@ -39,9 +39,9 @@ import { RecordWriter } from "./record_writer.ts";
 import { hashOfSecret } from "./secret_hash.ts";
 import { SessionRefreshes } from "./session_refreshes.ts";
 import { StoreBreaker } from "./store_breaker.ts";
-import { undeliveredEndOf } from "./undelivered_end.ts";
+import { listUndelivered } from "./undelivered_end.ts";
 import { SessionList } from "./session_list.ts";
-import { StoreHealth } from "./store_health.ts";
+import { newUid, StoreHealth } from "./store_health.ts";
 import { PerPart } from "./store_parts.ts";
 import { StoredHolds } from "./stored_holds.ts";
 import { StoredValues } from "./stored_values.ts";
@@ -149,13 +149,7 @@ export class StoredBackend implements StoreBackend {
 
   /** Counts of the claimed ends. */
   get endCounts(): StoredEndCounts {
-    const sum = { claimed: 0, delivered: 0, failed: 0, deadLetter: 0, left: 0 };
-    for (const { counts } of this.#claims.all) {
-      for (const name of Object.keys(sum) as (keyof StoredEndCounts)[]) {
-        sum[name] += counts[name];
-      }
-    }
-    return sum;
+    return sumOfCounts(this.#claims.all.map(({ counts }) => counts));
   }
 
   keyOf(secret: string): string {
@@ -176,30 +170,20 @@ export class StoredBackend implements StoreBackend {
   }
 
   hasCallback(session: Session, key: string): boolean {
-    return this.#writer.hasCallback(session, key);
+    return this.#writer.notes.hasCallback(session, key);
   }
 
   newUid(): string {
-    const { refusal } = this.#health;
-    const breakers = this.#breakers;
-    if (refusal !== undefined || breakers.all.every(({ isOpen }) => isOpen)) {
-      throw new HttpError(503, "No session can begin at the moment.", {
-        cause: refusal,
-      });
-    }
-    for (;;) {
-      const uid = randomId();
-      if (!breakers.of(uid).isOpen) return uid;
-    }
+    return newUid(this.#health, this.#breakers);
   }
 
   created(session: Session): void {
     this.#loader.track(session);
-    this.#writer.noteNew(session);
+    this.#writer.notes.noteNew(session);
   }
 
   changed(session: Session, change: SessionChange): void {
-    this.#writer.note(session, change);
+    this.#writer.notes.note(session, change);
   }
 
   mayExpire(session: Session): boolean {
@@ -224,26 +208,9 @@ export class StoredBackend implements StoreBackend {
 
   /** Extends the deadline in the store while a request is under way. */
   hold(visit: BackendVisit): () => void {
-    let timer: unknown;
-    const watch = () => {
-      const timeout = (visit.ownSession?.sessionTimeout ?? 1) * 1000;
-      // A timeout that is not a number is reported when the request finishes.
-      const pause = Math.min(Math.max(timeout / 4 || 0, 10), CHECK_EVERY);
-      timer = this.#clock.setTimeout(() => {
-        const session = visit.ownSession;
-        const isWanted = () => visit.ownSession === session && visit.isHolding;
-        if (session !== undefined && isWanted()) {
-          this.#writer.extend(session, 2 * pause, isWanted);
-        }
-        watch();
-      }, pause);
-    };
-    watch();
-    this.#visits.add(visit);
-    return () => {
-      this.#visits.answer(visit);
-      this.#clock.clearTimeout(timer);
-    };
+    return this.#visits.add(visit, this.#clock, (session, within, isWanted) => {
+      this.#writer.extend(session, within, isWanted);
+    });
   }
 
   flush(visit: BackendVisit): MaybePromise<void> {
@@ -265,13 +232,7 @@ export class StoredBackend implements StoreBackend {
     principal: string,
     options: EndSessionsOptions,
   ): MaybePromise<number> {
-    const { except, reason = "revoked" } = options;
-    const counts = this.#claims.all.map((claims) =>
-      attempt(() => claims.endAll(principal, except, reason))
-    );
-    // Sessions in parts that answer end, even if another part fails.
-    if (!counts.some(isPromiseLike)) return sum(counts as number[]);
-    return settleAll<number>(counts).then(sum);
+    return this.#list.endAll(principal, options);
   }
 
   list(principal: string): Promise<SessionInfo[]> {
@@ -283,10 +244,7 @@ export class StoredBackend implements StoreBackend {
   }
 
   listDeadLetters(): MaybePromise<readonly UndeliveredEnd[]> {
-    return proceed(
-      this.#store.listDeadLetters(),
-      (letters) => letters.map(undeliveredEndOf),
-    );
+    return listUndelivered(this.#store);
   }
 
   retryDeadLetter(uid: string): MaybePromise<boolean> {
@@ -320,9 +278,7 @@ export class StoredBackend implements StoreBackend {
   }
 
   async #start(): Promise<void> {
-    const begin = () => {
-      for (const claims of this.#claims.all) claims.begin();
-    };
+    const begin = () => this.#claims.all.forEach((claims) => claims.begin());
     try {
       const checking = this.#health.run();
       if (isPromiseLike(checking)) {
@@ -339,10 +295,6 @@ export class StoredBackend implements StoreBackend {
   #claimsOf({ uid }: Session): EndClaims {
     return this.#claims.of(uid);
   }
-}
-
-function sum(counts: readonly number[]): number {
-  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 provideStoreBackend((registry, store) => new StoredBackend(registry, store));

@@ -89,6 +89,16 @@ export class StoredState {
   /** The last touch of a load for a visit, in UNIX milliseconds of the store. */
   #keptAt = -Infinity;
 
+  /** Whether there is a record, or one is being created. */
+  get mayBeInStore(): boolean {
+    return this.isCreated || this.isInDoubt || this.writing !== undefined;
+  }
+
+  /** Whether the record is being created. */
+  get isCreating(): boolean {
+    return !this.isCreated && this.writing !== undefined;
+  }
+
   /** Sets the version of an answer that has just come. */
   setVersion(version: number, now: number): void {
     this.version = version;

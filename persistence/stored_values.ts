@@ -35,7 +35,7 @@ export class StoredValues implements NonNullable<SessionOwner["values"]> {
     value: object,
     isMade: boolean,
   ): void {
-    this.#parts.writer.noteRead(session, { key, value, isMade });
+    this.#parts.writer.notes.noteRead(session, { key, value, isMade });
   }
 
   update(

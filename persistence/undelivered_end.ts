@@ -1,10 +1,20 @@
+import { type MaybePromise, proceed } from "../base/promises.ts";
 import type { UndeliveredEnd } from "../registry/session_backend.ts";
 import type { SessionEndReason } from "../session.ts";
-import type { DeadLetter } from "../stores/store.ts";
+import type { DeadLetter, SessionStore } from "../stores/store.ts";
 import { decodeValue } from "./value_codec.ts";
 
-/** Converts a dead letter of a store to the application's type. */
-export function undeliveredEndOf(letter: DeadLetter): UndeliveredEnd {
+/** Lists the dead letters of a store. */
+export function listUndelivered(
+  store: SessionStore,
+): MaybePromise<readonly UndeliveredEnd[]> {
+  return proceed(
+    store.listDeadLetters(),
+    (letters) => letters.map(undeliveredEndOf),
+  );
+}
+
+function undeliveredEndOf(letter: DeadLetter): UndeliveredEnd {
   const { session, reason, at, attempt, why } = letter;
   return {
     uid: session.uid,

@@ -1,6 +1,10 @@
+import type { Clock } from "../base/clock.ts";
 import type { BackendVisit } from "../registry/session_backend.ts";
 import { DETACH } from "../session/internals.ts";
 import type { Session, SessionEnd } from "../session.ts";
+
+/** Milliseconds after which a session under check is checked again. */
+export const CHECK_EVERY = 1000;
 
 /** The requests under way. */
 export class VisitsUnderWay {
@@ -9,15 +13,43 @@ export class VisitsUnderWay {
   /** The requests whose changes are not written yet. */
   readonly #visits = new Set<BackendVisit>();
 
-  /** Adds a request. */
-  add(visit: BackendVisit): void {
+  /**
+   * Adds a request, and extends the deadline of its session in the store until the
+   * handler returns a response.
+   *
+   * @param extend Touches a session that is due within so many milliseconds.
+   * @returns a function to call when the handler has returned a response.
+   */
+  add(
+    visit: BackendVisit,
+    clock: Clock,
+    extend: (
+      session: Session,
+      within: number,
+      isWanted: () => boolean,
+    ) => void,
+  ): () => void {
+    let timer: unknown;
+    const watch = () => {
+      const timeout = (visit.ownSession?.sessionTimeout ?? 1) * 1000;
+      // A timeout that is not a number is reported when the request finishes.
+      const pause = Math.min(Math.max(timeout / 4 || 0, 10), CHECK_EVERY);
+      timer = clock.setTimeout(() => {
+        const session = visit.ownSession;
+        const isWanted = () => visit.ownSession === session && visit.isHolding;
+        if (session !== undefined && isWanted()) {
+          extend(session, 2 * pause, isWanted);
+        }
+        watch();
+      }, pause);
+    };
+    watch();
     this.#waiting.add(visit);
     this.#visits.add(visit);
-  }
-
-  /** Records that the handler of a request has returned a response. */
-  answer(visit: BackendVisit): void {
-    this.#waiting.delete(visit);
+    return () => {
+      this.#waiting.delete(visit);
+      clock.clearTimeout(timer);
+    };
   }
 
   /** Removes a request, whose changes are written or refused. */

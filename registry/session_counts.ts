@@ -22,6 +22,26 @@ export interface StoredEndCounts {
   readonly left: number;
 }
 
+/** The counts before the first claim. */
+export const NO_COUNTS: StoredEndCounts = {
+  claimed: 0,
+  delivered: 0,
+  failed: 0,
+  deadLetter: 0,
+  left: 0,
+};
+
+/** Returns the counts of several parts of a store together. */
+export function sumOfCounts(all: readonly StoredEndCounts[]): StoredEndCounts {
+  const sum = { ...NO_COUNTS };
+  for (const counts of all) {
+    for (const name of Object.keys(sum) as (keyof StoredEndCounts)[]) {
+      sum[name] += counts[name];
+    }
+  }
+  return sum;
+}
+
 /** The parts of a site that counting uses. `Site` fits. */
 export interface CountedSite {
   /** The ends from a store, by step; undefined without a store. */

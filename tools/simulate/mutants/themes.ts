@@ -22,7 +22,7 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     name: "A named callback that was taken back is called",
     mode: "calm",
     theme: "values",
-    file: "persistence/noted_changes.ts",
+    file: "persistence/change_notes.ts",
     from: "? { removedCallbacks: [one] }",
     to: "? {}",
   },

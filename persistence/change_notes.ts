@@ -1,0 +1,188 @@
+import { describe } from "../base/describe.ts";
+import { VALUES } from "../session/internals.ts";
+import { checkCallbackCount } from "../session/named_callback.ts";
+import type { Session, SessionChange } from "../session.ts";
+import { idOfCallback, idsAfter, joinCallbacks } from "./callback_changes.ts";
+import type { StoredState } from "./stored_state.ts";
+import { encodeStorable } from "./value_codec.ts";
+import { maxSessionBytesOf, refuseLarge } from "./value_room.ts";
+import { LocalCallbacks } from "../registry/local_backend.ts";
+import type { SessionRegistry } from "../registry/session_registry.ts";
+import { ReadValues } from "./read_values.ts";
+import type { RecordLoader } from "./record_loader.ts";
+import type { WriteSchedule } from "./write_schedule.ts";
+
+/** Records the changes of live sessions, for the next write of each. */
+export class ChangeNotes {
+  readonly #loader: RecordLoader;
+  readonly #schedule: WriteSchedule;
+  /** The most bytes that the values of a session may take. */
+  readonly #maxBytes: number;
+  readonly #maxCallbacks: number;
+  /** The named callbacks of sessions that end with their request. */
+  readonly #unkept: LocalCallbacks;
+
+  constructor(
+    registry: SessionRegistry,
+    loader: RecordLoader,
+    schedule: WriteSchedule,
+  ) {
+    this.#loader = loader;
+    this.#schedule = schedule;
+    this.#maxBytes = maxSessionBytesOf(registry.options);
+    this.#maxCallbacks = registry.maxCallbacks;
+    this.#unkept = new LocalCallbacks(registry);
+  }
+
+  /**
+   * Records a change in a session.
+   *
+   * @throws {TypeError} If no store can keep a changed value.
+   * @throws {RangeError} If the values of the session would take too many bytes.
+   */
+  note(session: Session, change: SessionChange): void {
+    const state = this.#loader.stateOf(session);
+    if (state === undefined) {
+      if (change.kind === "callback") this.#unkept.change(session, change);
+      return;
+    }
+    switch (change.kind) {
+      case "touch":
+        return this.#schedule.noteTouched(session);
+      case "value":
+        noteValue(session, state, change, this.#maxBytes);
+        break;
+      case "delete":
+        noteDelete(session, state, change.key);
+        break;
+      case "description":
+        state.description = change.description;
+        break;
+      case "callback":
+        noteCallback(session, state, change, this.#maxCallbacks);
+        break;
+      case "access":
+        state.operations = [...state.operations, change.operation];
+    }
+    this.noteNew(session);
+  }
+
+  /**
+   * Records an object that the application gets. A change inside is written with
+   * the request, or within a second without a request.
+   */
+  noteRead(
+    session: Session,
+    { key, value, isMade }: {
+      readonly key: string;
+      readonly value: object;
+      readonly isMade: boolean;
+    },
+  ): void {
+    const state = this.#loader.stateOf(session);
+    const text = state?.texts.get(key);
+    if (state === undefined || text === undefined) return;
+    const reads = state.reads ??= new ReadValues();
+    if (isMade) reads.noteMade(value);
+    reads.note(value, key, text);
+    this.#schedule.noteRead(session);
+  }
+
+  /** Records that a session must be created, or has changes. */
+  noteNew(session: Session): void {
+    this.#schedule.noteChanged(session);
+  }
+
+  /** Returns whether a session has the named callback of a key, written or not. */
+  hasCallback(session: Session, key: string): boolean {
+    const state = this.#loader.stateOf(session);
+    return state !== undefined &&
+      callbackIdsOf(state).has(idOfCallback({ key }));
+  }
+}
+
+type ChangeOf<K extends SessionChange["kind"]> = SessionChange & {
+  readonly kind: K;
+};
+
+/**
+ * Records a value to write.
+ *
+ * @param limit The most bytes that the values of the session may take.
+ * @throws {TypeError} If no store can keep the value.
+ * @throws {RangeError} If the values of the session would take too many bytes.
+ */
+function noteValue(
+  session: Session,
+  state: StoredState,
+  { key, value }: ChangeOf<"value">,
+  limit: number,
+): void {
+  const { uid } = session;
+  const act = `set ${describe(key)}`;
+  const text = encodeStorable(value, act, uid);
+  const room = { limit, texts: state.texts };
+  const refusal = refuseLarge(room, { key, text, act, uid });
+  if (refusal !== undefined) throw refusal;
+  setPending(session, state, key, text);
+}
+
+/** Records that a value must be deleted. */
+function noteDelete(
+  session: Session,
+  state: StoredState,
+  key: string,
+): void {
+  setPending(session, state, key, undefined);
+}
+
+/**
+ * Records that a named callback is added, replaced or removed.
+ *
+ * @throws {TypeError} If no store can keep its argument.
+ * @throws {RangeError} If the session has `maxCallbacks` callbacks.
+ */
+function noteCallback(
+  session: Session,
+  state: StoredState,
+  { callback, isRemoved }: ChangeOf<"callback">,
+  maxCallbacks: number,
+): void {
+  const { name } = callback;
+  const act = `keep ${describe(name)}`;
+  const argument = encodeStorable(callback.argument, act, session.uid);
+  const one = { id: idOfCallback(callback), name, argument };
+  const later = isRemoved
+    ? { removedCallbacks: [one] }
+    : { addedCallbacks: [one] };
+  const changes = joinCallbacks(state.callbacks ?? {}, later);
+  const ids = callbackIdsOf(state);
+  if (!isRemoved && !ids.has(one.id)) {
+    checkCallbackCount("notify on expire", session, ids.size, maxCallbacks);
+  }
+  state.callbacks = changes;
+  if (isRemoved) state.knownCallbacks.delete(one.id);
+  else state.knownCallbacks.set(one.id, one);
+}
+
+/** Returns the ids of the named callbacks of a session, once all is written. */
+function callbackIdsOf(state: StoredState): ReadonlySet<string> {
+  const { callbackIds, sent, callbacks = {} } = state;
+  return idsAfter(
+    sent === undefined ? callbackIds : idsAfter(callbackIds, sent),
+    callbacks,
+  );
+}
+
+function setPending(
+  session: Session,
+  state: StoredState,
+  key: string,
+  text: string | undefined,
+): void {
+  state.reads?.forget(session[VALUES].get(key));
+  state.inner?.delete(key);
+  (state.values ??= new Map()).set(key, text);
+  if (text === undefined) state.texts.delete(key);
+  else state.texts.set(key, text);
+}
