@@ -17,13 +17,8 @@ import { findCookie } from "./http/cookies.ts";
 import { Delivery, type DeliveryEnd } from "./http/delivery.ts";
 import { decodeHeader } from "./http/headers.ts";
 import { OPENED_STREAMS, type OpenStream } from "./http/open_stream.ts";
-import {
-  childLink,
-  PathCursor,
-  pathOf,
-  queryOf,
-  siblingLink,
-} from "./http/path.ts";
+import type { HostCheck } from "./http/host_check.ts";
+import { childLink, PathCursor, queryOf, siblingLink } from "./http/path.ts";
 import { plainResponse } from "./http/response.ts";
 import { redirectTo } from "./http/redirect.ts";
 import { ResponseDraft } from "./http/response_draft.ts";
@@ -41,6 +36,7 @@ import {
   ENDS_WITH_SESSION,
   ENTER,
   HAS_SUCCEEDED,
+  HOST_CHECK,
   NOTIFY_DELIVERY,
   OPEN_VISIT,
   PATH,
@@ -138,8 +134,6 @@ export interface ErrorContext {
 export class SiteRequest implements RequestSession, VisitingRequest {
   /** The site that the request came to. */
   readonly site: SiteOfRequest;
-  /** The request as it came. */
-  readonly request: Request;
   /** The method, as the client sent it: `"GET"`, for example. */
   readonly method: string;
   /**
@@ -151,8 +145,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   /** The connection, for code that passes the request on. */
   readonly info: ConnectionInfo | undefined;
 
-  /** The URL, as Deno made it from the Host header and the path. */
-  readonly #href: string;
+  readonly #request: Request;
   readonly #path: PathCursor;
   /** The response to be; undefined until something of it is set or watched. */
   #draft: ResponseDraft | undefined = undefined;
@@ -162,6 +155,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   #isLoaded = false;
   /** The resource whose code runs, if it uses no session. */
   #sessionless: object | undefined = undefined;
+  /** @ignore */
+  [HOST_CHECK]: HostCheck | undefined = undefined;
   /** @ignore */
   [OPENED_STREAMS]: OpenStream[] | undefined = undefined;
   /** @ignore */
@@ -177,11 +172,29 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    */
   constructor(site: SiteOfRequest, request: Request, info?: ConnectionInfo) {
     this.site = site;
-    this.request = request;
+    this.#request = request;
     this.method = request.method;
     this.info = info;
-    this.#href = request.url;
-    this.#path = new PathCursor(pathOf(this.#href));
+    this.#path = new PathCursor(request.url);
+  }
+
+  /**
+   * The request as it came.
+   *
+   * @throws {HttpError} 400 if its URL and its Host header name two hosts.
+   */
+  get request(): Request {
+    const check = this[HOST_CHECK];
+    if (check === undefined) return this.#request;
+    // The check reads the request too.
+    this[HOST_CHECK] = undefined;
+    try {
+      check.check(this);
+    } catch (error) {
+      this[HOST_CHECK] = check;
+      throw error;
+    }
+    return this.#request;
   }
 
   /** The decoded segments of the path down to the resource. */
@@ -210,7 +223,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
 
   /** The query of the URL. */
   get query(): URLSearchParams {
-    return this.#query ??= queryOf(this.#href);
+    return this.#query ??= queryOf(this.#path.url);
   }
 
   /** The headers of the request. */
@@ -244,7 +257,9 @@ export class SiteRequest implements RequestSession, VisitingRequest {
 
   /** Whether the request came over https, to the proxy with `trustProxy`. */
   get isSecure(): boolean {
-    return this.#openClient().isSecure;
+    return this.site.trustProxy === false
+      ? this.#path.url.startsWith("https:")
+      : this.#openClient().isSecure;
   }
 
   /**
@@ -334,7 +349,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * warning when this is first read; see {@linkcode SiteRequest.signal}.
    */
   get hasLeft(): boolean {
-    return !this.#isProduced && this.request.signal.aborted;
+    return !this.#isProduced && this.#request.signal.aborted;
   }
 
   /**
@@ -664,7 +679,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
       this.request,
       this.info,
       this.site,
-      this.#href,
+      this.#path.url,
     );
   }
 
@@ -677,9 +692,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   #getDelivery(): Delivery {
-    const { request } = this;
     return this.#openDraft().delivery ??= new Delivery(
-      request,
+      this.#request,
       this.#reporter(),
     );
   }

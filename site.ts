@@ -21,6 +21,7 @@ import {
   SiteRequest,
   type TrustedProxy,
 } from "./request.ts";
+import { HOST_CHECK } from "./request/internals.ts";
 import type { Resource } from "./resource.ts";
 import { OWNER } from "./session/internals.ts";
 import {
@@ -224,7 +225,9 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
     try {
       if (this.#log !== undefined) logDelivery(this, siteRequest, this.#log);
       if (this.#isClosed) throw new HttpError(503, "The site is closed");
-      this.#hosts.check(siteRequest);
+      if (this.#hosts.isUsual(request.url)) {
+        siteRequest[HOST_CHECK] = this.#hosts;
+      } else this.#hosts.check(siteRequest);
       return answer(this, siteRequest);
     } catch (error) {
       return answerError(this, error, siteRequest);

@@ -34,6 +34,18 @@ export class HostCheck {
   }
 
   /**
+   * Returns whether a URL names a host that is allowed without a look at the
+   * headers. Reading them costs a tenth of a request, so they are checked when
+   * something reads them: the Host header may name another host than the URL.
+   */
+  isUsual(url: string): boolean {
+    const host = this.#validHost;
+    if (host === undefined || this.#names !== undefined) return false;
+    const begin = url.indexOf("://") + 3;
+    return url.startsWith(host, begin) && url[begin + host.length] === "/";
+  }
+
+  /**
    * Checks the host of a request.
    *
    * A request without a connection, in a test for example, may have any URL beside

@@ -6,13 +6,10 @@
  * `URL.pathname` costs ten times as much and folds dot segments.
  */
 export function pathOf(url: string): string {
-  const host = url.indexOf("://") + 3;
-  let end = url.indexOf("#", host);
-  if (end === -1) end = url.length;
-  const query = url.indexOf("?", host);
-  if (query !== -1 && query < end) end = query;
-  const begin = url.indexOf("/", host);
-  return begin === -1 || begin >= end ? "/" : url.slice(begin, end);
+  const begin = endOfPart(url, url.indexOf("://") + 3);
+  return url.charCodeAt(begin) === SLASH
+    ? url.slice(begin, endOfPath(url, begin + 1))
+    : "/";
 }
 
 /** Returns the query of a URL. Other parts of the URL may be malformed. */
@@ -75,49 +72,60 @@ export function decodeSegment(segment: string): string {
  * takes segments from the arrays, which resources may change.
  */
 export class PathCursor {
-  readonly #path: string;
-  /** Where the next segment begins; beyond the path at its end. */
-  #at = 1;
-  #prepath: string[] | undefined = undefined;
-  #postpath: string[] = [];
+  /** The URL, as Deno made it from the Host header and the path. */
+  readonly url: string;
+  /** Where the first segment begins. */
+  readonly #begin: number;
+  /** Where the next segment begins; -1 behind the last one. */
+  #at: number;
+  #segments:
+    | { readonly prepath: string[]; readonly postpath: string[] }
+    | undefined = undefined;
 
-  /** @param path From the slash after the host; see {@linkcode pathOf}. */
-  constructor(path: string) {
-    this.#path = path;
+  constructor(url: string) {
+    this.url = url;
+    const end = endOfPart(url, url.indexOf("://") + 3);
+    // A URL may end with its host: then there is one empty segment.
+    this.#begin = this.#at = url.charCodeAt(end) === SLASH ? end + 1 : end;
   }
 
   /** The decoded segments that were taken. */
   get prepath(): string[] {
-    return this.#prepath ?? this.#split();
+    return this.#split().prepath;
   }
 
   /** The decoded segments that are left. */
   get postpath(): string[] {
-    if (this.#prepath === undefined) this.#split();
-    return this.#postpath;
+    return this.#split().postpath;
   }
 
   /** Takes the next segment; undefined at the end. */
   next(): string | undefined {
-    if (this.#prepath !== undefined) {
-      const segment = this.#postpath.shift();
-      if (segment !== undefined) this.#prepath.push(segment);
+    if (this.#segments !== undefined) {
+      const { prepath, postpath } = this.#segments;
+      const segment = postpath.shift();
+      if (segment !== undefined) prepath.push(segment);
       return segment;
     }
-    const path = this.#path;
+    const { url } = this;
     const at = this.#at;
-    if (at > path.length) return undefined;
-    const slash = path.indexOf("/", at);
-    const end = slash === -1 ? path.length : slash;
-    this.#at = end + 1;
-    return decodeSegment(path.slice(at, end));
+    if (at === -1) return undefined;
+    const end = endOfPart(url, at);
+    this.#at = url.charCodeAt(end) === SLASH ? end + 1 : -1;
+    return decodeSegment(url.slice(at, end));
   }
 
-  #split(): string[] {
-    const path = this.#path;
-    const at = this.#at;
-    if (at <= path.length) this.#postpath = segmentsOf(path.slice(at));
-    return this.#prepath = at === 1 ? [] : segmentsOf(path.slice(1, at - 1));
+  #split(): { readonly prepath: string[]; readonly postpath: string[] } {
+    if (this.#segments !== undefined) return this.#segments;
+    const path = this.url.slice(this.#begin, endOfPath(this.url, this.#begin));
+    if (this.#at === -1) {
+      return this.#segments = { prepath: segmentsOf(path), postpath: [] };
+    }
+    const taken = this.#at - this.#begin;
+    return this.#segments = {
+      prepath: taken === 0 ? [] : segmentsOf(path.slice(0, taken - 1)),
+      postpath: segmentsOf(path.slice(taken)),
+    };
   }
 }
 
@@ -149,4 +157,25 @@ export function siblingLink(place: Place, name: string): string {
 
 function up(levels: number): string {
   return "../".repeat(levels);
+}
+
+const SLASH = 0x2f;
+const QUESTION_MARK = 0x3f;
+const HASH = 0x23;
+
+/** Returns where a host, or a segment of a path, ends in a URL. */
+function endOfPart(url: string, begin: number): number {
+  let end = begin;
+  for (; end < url.length; end++) {
+    const code = url.charCodeAt(end);
+    if (code === SLASH || code === QUESTION_MARK || code === HASH) break;
+  }
+  return end;
+}
+
+/** Returns where a path ends in a URL. */
+function endOfPath(url: string, begin: number): number {
+  let end = endOfPart(url, begin);
+  while (url.charCodeAt(end) === SLASH) end = endOfPart(url, end + 1);
+  return end;
 }

@@ -4,6 +4,9 @@
  * subclass.
  */
 
+/** Of a request: what checks its host before its headers are read; or undefined. */
+export const HOST_CHECK: unique symbol = Symbol("hostCheck");
+
 /** Of a request: its path, for the walk. */
 export const PATH: unique symbol = Symbol("path");
 

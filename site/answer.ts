@@ -1,4 +1,4 @@
-import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
+import type { MaybePromise } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
 import { pathOf } from "../http/path.ts";
 import type { RouteWatch } from "../metrics/route_spans.ts";
@@ -35,17 +35,20 @@ export function answer(
   request: SiteRequest,
 ): MaybePromise<Response> {
   try {
-    if (REFUSED_METHODS.includes(request.method)) {
-      throw new UnsupportedMethod(request.method, []);
+    if (request.method !== "GET") {
+      if (REFUSED_METHODS.includes(request.method)) {
+        throw new UnsupportedMethod(request.method, []);
+      }
+      if (asksForServer(site.resource, request)) {
+        return respondWith(site, SERVER_OPTIONS, request);
+      }
     }
-    if (asksForServer(site.resource, request)) {
-      return respondWith(site, SERVER_OPTIONS, request);
-    }
+    // These promises are ours, so V8 need not look for a then() in all objects.
     const found = walk(site.resource, request, site.routes);
-    const response = isPromiseLike(found)
+    const response = found instanceof Promise
       ? found.then((resource) => answerWith(site, resource, request))
       : answerWith(site, found, request);
-    return isPromiseLike(response)
+    return response instanceof Promise
       ? response.catch((error) => answerError(site, error, request))
       : response;
   } catch (error) {

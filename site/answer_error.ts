@@ -3,7 +3,7 @@ import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
 import { dropUnsent } from "../http/open_stream.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
-import { ENTER, RESET, WAIT } from "../request/internals.ts";
+import { ENTER, HOST_CHECK, RESET, WAIT } from "../request/internals.ts";
 import { Resource, UnsupportedMethod } from "../resource.ts";
 import {
   ErrorPage,
@@ -57,6 +57,10 @@ export function answerError(
   request: SiteRequest,
   isSecond = false,
 ): MaybePromise<Response> {
+  // The page of a refused host may read headers.
+  if (error instanceof HttpError && error.status === 400) {
+    request[HOST_CHECK] = undefined;
+  }
   // A Response that was thrown may be that of a stream.
   dropUnsent(request, error);
   // The answer may fail too: a header is invalid, or a change cannot be written.

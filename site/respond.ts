@@ -33,7 +33,7 @@ export function respondWith(
   request: SiteRequest,
 ): MaybePromise<Response> {
   const entering = request[ENTER](resource);
-  return isPromiseLike(entering)
+  return entering instanceof Promise
     ? entering.then(() => renderAndRespond(site, resource, request))
     : renderAndRespond(site, resource, request);
 }
@@ -85,7 +85,7 @@ export function respond(
   const visit = request[VISIT];
   if (visit === undefined) return send(site, rendered, NO_SESSION, request);
   const finishing = visit.finish();
-  if (!isPromiseLike(finishing)) {
+  if (!(finishing instanceof Promise)) {
     return send(site, rendered, finishing, request);
   }
   return finishing.then(

@@ -1,5 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { Resource, Site, type SiteOptions } from "../../mod.ts";
+import {
+  Resource,
+  Site,
+  type SiteOptions,
+  type SiteRequest,
+} from "../../mod.ts";
 import { rawRequest, WatchedSite } from "../helpers_http.ts";
 
 /** A connection, as Deno.serve describes it. */
@@ -123,6 +128,76 @@ Deno.test("Site.fetch() checks the second request as it did the first", async ()
   assertEquals(await fetch("http://shop.testing/", "shop.test"), 400);
   assertEquals(await fetch("http://evil.test/", "shop.test"), 400);
   assertEquals(await fetch("http://shop.test/", "shop.test"), 200);
+});
+
+/** Returns the status of a request for the usual host, with another Host header. */
+async function statusOfTwoHosts(
+  render: (request: SiteRequest) => string | Promise<string>,
+  options: SiteOptions = {},
+): Promise<number> {
+  await using site = new WatchedSite(render, options);
+  const fetch = async (host: string) => {
+    const request = rawRequest("http://shop.test/");
+    request.headers.set("host", host);
+    return (await site.fetch(request, INFO)).status;
+  };
+  await fetch("shop.test");
+  const status = await fetch("evil.test");
+  assertEquals(site.errors, []);
+  return status;
+}
+
+for (
+  const [what, render] of Object.entries<
+    (request: SiteRequest) => unknown
+  >({
+    "headers": (request) => request.headers,
+    "getHeader()": (request) => request.getHeader("accept"),
+    "getCookie()": (request) => request.getCookie("a"),
+    "rootURL": (request) => request.rootURL,
+    "url": (request) => request.url,
+    "request": (request) => request.request,
+    "session": (request) => request.session,
+    "getSession()": (request) => request.getSession(),
+    "logOut()": (request) => request.logOut(),
+  })
+) {
+  Deno.test(`SiteRequest.${what} is 400 if the Host header names another host than the usual URL`, async () => {
+    assertEquals(
+      await statusOfTwoHosts((request) => {
+        render(request);
+        return "text";
+      }),
+      400,
+    );
+    assertEquals(
+      await statusOfTwoHosts(async (request) => {
+        await undefined;
+        render(request);
+        return "text";
+      }),
+      400,
+    );
+  });
+}
+
+Deno.test("SiteRequest.headers stays 400 for code that catches the error", async () => {
+  const status = await statusOfTwoHosts((request) => {
+    try {
+      request.headers;
+    } catch {
+      // A page that goes on without headers.
+    }
+    return request.rootURL.host;
+  });
+  assertEquals(status, 400);
+});
+
+Deno.test("SiteOptions.hosts has another Host header refused, unasked", async () => {
+  assertEquals(
+    await statusOfTwoHosts(() => "text", { hosts: ["shop.test"] }),
+    400,
+  );
 });
 
 Deno.test("Site.fetch() lets a request without a connection have any URL", async () => {
