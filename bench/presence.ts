@@ -190,7 +190,13 @@ console.log(
   } s`,
 );
 await sleep(AWAY_AFTER * 1000);
-await act(tabs, location);
+await Promise.race([act(tabs, location), sleep(ACTING + LONGEST)]);
+const closed = tabs.filter((tab) => !tab.isOpen && tab.left === undefined);
+if (closed.length > 0) {
+  console.log(
+    `${closed.length} pages did not open again: ${closed[0]!.lastError}`,
+  );
+}
 await sleep(AWAY_AFTER * 1000 + 5000);
 const last = Date.now() + LONGEST;
 while (tabs.some(isMissing) && Date.now() < last) await sleep(500);

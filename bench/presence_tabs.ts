@@ -10,6 +10,9 @@ import { sleep } from "./stalls.ts";
 /** Milliseconds after which a page is open again, at least and at most. */
 const AGAIN = [500, 5000] as const;
 
+/** Milliseconds after which a request counts as unanswered. */
+const ANSWER_LIMIT = 5000;
+
 /** How a visitor has left for good, and when, in UNIX milliseconds. */
 export interface Leaving {
   readonly how: "closed" | "killed" | "logged out";
@@ -24,6 +27,8 @@ export class Tab {
   left: Leaving | undefined;
   /** Requests that a node did not answer, or with 503. */
   refusals = 0;
+  /** Why the page was not opened at the last try. */
+  lastError: unknown = undefined;
   /** How often the page was loaded again. */
   reloads = 0;
   /** Undefined while the page is not open. */
@@ -64,14 +69,13 @@ export class Tab {
     const connection = this.#connection;
     this.#connection = undefined;
     this.left = { how, at: Date.now() };
-    connection?.close();
+    close(connection);
   }
 
   /** Closes the page, and opens it again a little later, at any node. */
   async reload(): Promise<void> {
-    const connection = this.#connection;
+    close(this.#connection);
     this.#connection = undefined;
-    connection?.close();
     this.reloads++;
     const [least, most] = AGAIN;
     await sleep(least + Math.random() * (most - least));
@@ -84,7 +88,8 @@ export class Tab {
     const headers = { cookie: this.#cookie };
     const url = `${this.#origins[this.#node]}/logout`;
     try {
-      const response = await fetch(url, { headers });
+      const signal = AbortSignal.timeout(ANSWER_LIMIT);
+      const response = await fetch(url, { headers, signal });
       await response.body?.cancel();
       if (response.ok) return;
     } catch {
@@ -97,8 +102,9 @@ export class Tab {
     for (;;) {
       try {
         return await this.#open(choose());
-      } catch {
+      } catch (error) {
         // The node is down, or the store is busy.
+        this.lastError = error;
         await this.#waitRefused();
       }
     }
@@ -124,12 +130,19 @@ export class Tab {
       ],
     ];
     const bytes = new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n`);
-    await connection.write(bytes);
     const answer = new Uint8Array(1024);
-    const length = await connection.read(answer) ?? 0;
-    const status = new TextDecoder().decode(answer.subarray(9, 12));
-    if (length === 0 || (status !== "200" && status !== "101")) {
-      connection.close();
+    let status = "nothing";
+    const timer = setTimeout(() => connection.close(), ANSWER_LIMIT);
+    try {
+      await connection.write(bytes);
+      const length = await connection.read(answer);
+      if (length !== null) status = textOf(answer.subarray(9, 12));
+    } catch (error) {
+      status = `${error}`;
+    }
+    clearTimeout(timer);
+    if (status !== "200" && status !== "101") {
+      close(connection);
       throw new Error(`The page was not opened: ${status}`);
     }
     this.#node = node;
@@ -151,5 +164,17 @@ export class Tab {
     const at = this.left?.at ?? Date.now();
     this.leave();
     this.left = { how, at };
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
+function close(connection: Deno.TcpConn | undefined): void {
+  try {
+    connection?.close();
+  } catch {
+    // It is closed already.
   }
 }

@@ -9,6 +9,7 @@ import { refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import type { EventStream, Session } from "../session.ts";
+import { SessionPresence } from "./session_presence.ts";
 import type { ClockScript } from "./session_clock_files.ts";
 
 /** The options of a {@linkcode SessionClock}. */
@@ -87,6 +88,9 @@ const ROUNDING = 1;
  *   page. `data-last` and `data-dismiss`: the warning and the button if the end
  *   cannot be postponed
  * - `data-end-heading`, `data-ended` and `data-again`: the texts of the end
+ * - `data-presence`: keeps the visitor present while the page is open, by a stream
+ *   of events; see `sessions.onPresence()`. When the page is closed the script says
+ *   so, also where a proxy holds the connection open
  * - `data-away`, `data-stay-failed` and `data-leave-failed`: the texts for failures
  *
  * The script dispatches events at the document, whose `detail` is the state:
@@ -142,6 +146,7 @@ export class SessionClock extends Resource {
     for (const name of ["script.js", "client.js"] as const) {
       this.putChild(name, new Script(name));
     }
+    this.putChild("presence", new SessionPresence());
   }
 
   /** Returns this resource for a path that ends with a slash. */

@@ -209,5 +209,27 @@ export function sessionClock(watchSession, tokens) {
   dialog.onclose = () => {
     if (isShown() && !isLeaving && !dialog.open) dialog.showModal();
   };
+
+  /** Keeps the visitor present while the page is open. */
+  const bePresent = () => {
+    let source;
+    let name;
+    const open = () => {
+      source = new EventSource(`${url}/presence`);
+      source.addEventListener("name", ({ data }) => name = data);
+      // The session is over: a browser would ask for ever.
+      source.addEventListener("end", () => source.close());
+    };
+    addEventListener("pagehide", () => {
+      source.close();
+      if (name !== undefined) navigator.sendBeacon(`${url}/presence`, name);
+      name = undefined;
+    });
+    addEventListener("pageshow", ({ persisted }) => {
+      if (persisted) open();
+    });
+    open();
+  };
+  if ("presence" in dataset) bePresent();
   clock.subscribe(render, { lead: Number(dataset.lead) || 60 });
 }
