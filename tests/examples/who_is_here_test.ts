@@ -40,5 +40,7 @@ testWith(
     await last.body?.cancel();
     assertEquals(last.status, 303);
     await events.rest();
+    // Its timers would wait for the visitors who have left.
+    await site.close();
   },
 );
