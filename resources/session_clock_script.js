@@ -55,9 +55,9 @@ export function sessionClock(watchSession, tokens) {
       margin-inline-end: .75rem; border: 1px solid transparent;
       border-radius: .5rem; cursor: pointer }
     #first { background: var(--accent); color: var(--on-accent);
-      font-weight: 600 }
+      font-weight: 600; margin-inline-end: 1.25rem }
     #second { background: none; color: inherit; text-decoration: underline;
-      padding-inline: .5rem }
+      padding-inline: .5rem; margin-inline-start: -.5rem }
     button:focus-visible { outline: 3px solid var(--text); outline-offset: 2px }
     output { position: absolute; width: 1px; height: 1px; overflow: hidden;
       clip-path: inset(50%) }
