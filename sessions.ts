@@ -463,8 +463,8 @@ export class Sessions
    * Over a store, register it in every process, when the program starts. If a
    * process dies, its visitors become away earlier, by up to a third of
    * `awayAfter`. A process with open streams makes six calls to the store in
-   * `awayAfter`, however many they are. A change takes about ten calls, and a visit
-   * one or two.
+   * `awayAfter`, for any number of streams. A change takes about ten calls, and a
+   * visit one or two.
    *
    * @param callback Called with the principal and the state.
    * @returns a function that removes the registration.

@@ -68,8 +68,8 @@ export function findCookies(header: string, name: string): readonly string[] {
 }
 
 /**
- * Returns the value of the cookie in a part of a header; undefined if it has
- * another name. It cuts nothing out of the header but the value.
+ * Returns the value of the cookie in a part of a header; undefined if the cookie
+ * has another name. It copies only the value.
  */
 function valueIn(
   header: string,

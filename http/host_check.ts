@@ -34,9 +34,9 @@ export class HostCheck {
   }
 
   /**
-   * Returns whether a URL names a host that is allowed without a look at the
-   * headers. Reading them costs a tenth of a request, so they are checked when
-   * something reads them: the Host header may name another host than the URL.
+   * Returns whether a URL names an allowed host, without reading the headers: that
+   * costs a tenth of a request. The headers are checked when they are first read,
+   * since the Host header may name another host than the URL.
    */
   isUsual(url: string): boolean {
     const host = this.#validHost;

@@ -74,9 +74,9 @@ export function decodeSegment(segment: string): string {
 export class PathCursor {
   /** The URL, as Deno made it from the Host header and the path. */
   readonly url: string;
-  /** Where the first segment begins. */
+  /** The index at which the first segment begins. */
   readonly #begin: number;
-  /** Where the next segment begins; -1 behind the last one. */
+  /** The index at which the next segment begins; -1 after the last one. */
   #at: number;
   #segments:
     | { readonly prepath: string[]; readonly postpath: string[] }
@@ -163,7 +163,7 @@ const SLASH = 0x2f;
 const QUESTION_MARK = 0x3f;
 const HASH = 0x23;
 
-/** Returns where a host, or a segment of a path, ends in a URL. */
+/** Returns the index at which a host, or a segment of a path, ends in a URL. */
 function endOfPart(url: string, begin: number): number {
   let end = begin;
   for (; end < url.length; end++) {
@@ -173,7 +173,7 @@ function endOfPart(url: string, begin: number): number {
   return end;
 }
 
-/** Returns where a path ends in a URL. */
+/** Returns the index at which a path ends in a URL. */
 function endOfPath(url: string, begin: number): number {
   let end = endOfPart(url, begin);
   while (url.charCodeAt(end) === SLASH) end = endOfPart(url, end + 1);

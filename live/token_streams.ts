@@ -37,7 +37,7 @@ export class TokenStreams {
     if (this.#generations.size === 0) this.#clearTimer();
   }
 
-  /** Cuts no stream any more. */
+  /** Stops cutting streams. */
   stop(): void {
     this.#access = undefined;
     this.#clearTimer();

@@ -14,7 +14,7 @@ import type { UnwrittenEnds } from "./unwritten_ends.ts";
 /** Milliseconds between two polls while ends or checks are unfinished. */
 const POLL_EVERY = 1000;
 
-/** The objects that rounds use. */
+/** The objects that polls use. */
 export interface EndRoundsParts {
   readonly store: SessionStore;
   /** The part of the store that is polled. */
@@ -27,11 +27,11 @@ export interface EndRoundsParts {
   readonly unwritten: UnwrittenEnds;
   /** Ends of recent notifications, by the uids of their sessions. */
   readonly quiet: Map<string, unknown>;
-  /** Called at each round. */
+  /** Called at each poll. */
   onRound(): void;
 }
 
-/** Polls a part of a store: claims what is due, and settles what is unfinished. */
+/** Polls a part of a store: claims the due ends, and finishes writes and checks. */
 export class EndRounds {
   readonly #clock: Clock;
   readonly #parts: EndRoundsParts;

@@ -14,8 +14,9 @@ import type {
 const LONGEST = 30_000;
 
 /**
- * Milliseconds that a hold with an owner lasts after its last touch. It ends at all
- * since a late write of a dead process could make that process its owner again.
+ * Milliseconds that a hold with an owner lasts after its last touch. It needs an
+ * end, because a late write of a dead process could make that process its owner
+ * again.
  */
 const OWNED_FOR = 3_600_000;
 
@@ -29,7 +30,7 @@ export interface PresenceLeaseParts extends LeaseOptions {
 }
 
 /**
- * The lease of a process, with which its holds last.
+ * The lease of a process. The holds of the process last as long as the lease.
  *
  * It is a hold itself. If the process dies, the lease ends, and another process
  * delivers that end: it takes the owner from each hold of the dead process. Those
@@ -78,7 +79,7 @@ export class PresenceLease implements HoldLease {
           const held = await holds.find(key);
           if (held?.owner !== owner) return;
           const touchedAt = at * 1000 - this.#length;
-          // Spread, so that they do not all end in the same millisecond.
+          // At random, so that they do not all end in the same millisecond.
           const spread = Math.random() * this.#length / 3;
           await this.free(held, clock.now() - touchedAt + spread);
         }),
@@ -135,7 +136,7 @@ export class PresenceLease implements HoldLease {
         return onLost();
       }
     } catch (error) {
-      // The holds have reported a failure of the store.
+      // A failure of the store was reported before.
       if (!(error instanceof HttpError)) report(error);
     }
     this.#touchLater(owner);

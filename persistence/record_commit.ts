@@ -209,7 +209,7 @@ export class RecordCommit {
     if (Object.keys(this.#changes).length > 0) return this.#send();
   }
 
-  /** Leaves out what a session that has ended here needs no more. */
+  /** Removes changes that a session that has ended here does not need. */
   #leaveAccess(): void {
     const { access: _, ...others } = withoutTouches(this.#changes) ?? {};
     this.#changes = others;
@@ -248,7 +248,10 @@ export class RecordCommit {
     return this.#context.saveAccess(this.#session, state, this.#options);
   }
 
-  /** Drops the changes, or keeps them to be repeated; throws what the request gets. */
+  /**
+   * Drops the changes, or keeps them to be repeated; throws the error for the
+   * request.
+   */
   #fail(error: unknown): never {
     const session = this.#session;
     const state = this.#state;

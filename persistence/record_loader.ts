@@ -143,8 +143,8 @@ export class RecordLoader {
   }
 
   /**
-   * Sets the times of a session by the clock as it goes now. The absolute deadline
-   * counts from the creation.
+   * Sets the times of a session by the present clock. The absolute deadline counts
+   * from the creation.
    */
   #setClock(
     session: Session,
@@ -153,7 +153,7 @@ export class RecordLoader {
     sentAt: number,
   ): void {
     const offset = sentAt - record.now;
-    // A touch that is not written yet stays later than that in the record.
+    // A touch that is not written yet stays later than the touch in the record.
     const ahead = Math.max(0, session.lastModified * 1000 - state.touchedAt);
     const touchedAt = record.touchedAt + offset + ahead;
     session[RESTORE]({

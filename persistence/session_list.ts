@@ -59,8 +59,8 @@ export class SessionList {
   }
 
   /**
-   * Ends the sessions of a principal; returns their number. Sessions in parts that
-   * answer end, even if another part fails.
+   * Ends the sessions of a principal; returns their number. Sessions in the parts
+   * that answer end, even if another part fails.
    */
   endAll(
     principal: string,

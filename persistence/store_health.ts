@@ -121,7 +121,7 @@ function kindOf(error: unknown): string {
 /**
  * Returns a uid for a part of the store that answers.
  *
- * @throws {HttpError} 503 if there is none, or if the store cannot be used.
+ * @throws {HttpError} 503 if no part answers, or if the store cannot be used.
  */
 export function newUid(
   { refusal }: StoreHealth,

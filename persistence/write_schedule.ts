@@ -8,7 +8,7 @@ const TOUCH_WAIT = 1000;
 /** Milliseconds before a failed write is repeated. */
 const REPEAT_AFTER = 1000;
 
-/** The sessions that must be written without a request, and when. */
+/** The sessions that must be written without a request, and the times for that. */
 export class WriteSchedule {
   readonly #clock: Clock;
   readonly #alarm: Alarm;
@@ -29,7 +29,7 @@ export class WriteSchedule {
     return this.#changed;
   }
 
-  /** Whether nothing is written any more without a request. */
+  /** Whether writing without a request has stopped. */
   get isStopped(): boolean {
     return this.#isStopped;
   }

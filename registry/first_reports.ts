@@ -9,7 +9,7 @@ import type {
 /** Matches the protocol of a `Forwarded` or an `X-Forwarded-Proto` header. */
 const HTTPS = /(?:^|[=,\s"])(?:https|wss)(?:$|[;,\s"])/i;
 
-/** The headers by which a proxy says the protocol. */
+/** The headers in which a proxy names the protocol. */
 const PROTOCOL_HEADERS = ["x-forwarded-proto", "forwarded"];
 
 /** Reports faults of the program or of its deployment, each once. */

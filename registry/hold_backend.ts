@@ -30,13 +30,13 @@ export interface HeldKey extends Pick<NewHold, "key" | "holder" | "id"> {
   readonly fence: number;
   /** When it ends, in UNIX milliseconds of this process's clock. */
   readonly until: number;
-  /** The process that it lasts with; see {@linkcode HoldOwners}. */
+  /** The process whose lease it depends on; see {@linkcode HoldOwners}. */
   readonly owner?: string | undefined;
 }
 
 /**
  * Processes that own holds in a store. A hold with an owner needs no touches, so it
- * costs the store nothing while it lasts.
+ * makes no calls to the store while it lasts.
  */
 export interface HoldOwners {
   /**
@@ -44,7 +44,8 @@ export interface HoldOwners {
    * and touches it.
    *
    * @param idle Milliseconds since the touch.
-   * @returns the hold as it is then; undefined if it has been changed meanwhile.
+   * @returns the changed hold; undefined if another process has changed it
+   * meanwhile.
    */
   change(
     held: HeldKey,
@@ -53,7 +54,7 @@ export interface HoldOwners {
   ): MaybePromise<HeldKey | undefined>;
   /** Lists the keys of the holds of an owner. */
   keysOf(owner: string): MaybePromise<string[]>;
-  /** Makes the lease of this process, which begins with its first hold. */
+  /** Makes the lease of this process. It begins with the first hold. */
   openLease(options: LeaseOptions): HoldLease;
 }
 
@@ -79,18 +80,21 @@ export interface HoldLease {
   /**
    * Makes this process the owner of a hold.
    *
-   * @returns the hold; undefined if it has been changed meanwhile.
+   * @returns the hold; undefined if another process has changed it meanwhile.
    */
   own(held: HeldKey): Promise<HeldKey | undefined>;
-  /** Returns whether an owned hold needs a touch, which it needs seldom. */
+  /** Returns whether an owned hold needs one of its rare touches. */
   isOld(held: HeldKey): boolean;
   /** Returns whether another process owns a hold. */
   isOfOther(held: HeldKey): boolean;
-  /** Gives up a hold, which ends `awayAfter` after the visitor was seen. */
+  /**
+   * Gives up a hold, so that it ends `awayAfter` after the visitor was last
+   * present.
+   */
   free(held: HeldKey, idle: number): Promise<boolean>;
   /** Frees the holds of a process whose lease has ended. */
   conclude(ended: LeaseEnd, end: SessionEnd): Promise<void>;
-  /** Ends the lease of this process, which owns no holds any more. */
+  /** Ends the lease of this process, when it owns no holds any more. */
   close(): Promise<void>;
 }
 

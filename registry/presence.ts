@@ -52,8 +52,8 @@ export interface PresenceRegistry extends ChangesRegistry {
  * The visitors with a recent visit or an open stream in this process, by their
  * principals.
  *
- * It keeps the hold of each visitor from its end. Without a store, and for visits,
- * it touches the hold from time to time. Over a store, one of the processes with
+ * It prevents the end of each visitor's hold. Without a store, and for visits, it
+ * touches the hold from time to time. Over a store, one of the processes with
  * streams of the visitor owns the hold, and touches only its own lease.
  */
 export class Presence {
@@ -197,7 +197,7 @@ export class Presence {
   }
 
   /**
-   * Keeps the first hold of a visitor from its end; returns false if it is gone.
+   * Prolongs the first hold of a visitor; returns false if it is gone.
    *
    * @param isSlot Whether this is one of the regular touches. A hold gets an owner
    * only then, so that many visitors who arrive at once cost the store less.

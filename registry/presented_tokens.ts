@@ -30,7 +30,8 @@ export function lookupsOf(
   isTouch: boolean,
 ): readonly Lookup[] {
   const lookups: Lookup[] = [];
-  // In memory a single one needs no check: no session has another form of token.
+  // In memory a single token needs no check of its form: no session has another
+  // form.
   const isAlone = values.length === 1 && !registry.backend.mustLoad;
   // The last value is that of the first cookie.
   for (let i = values.length - 1; i >= 0; i--) {

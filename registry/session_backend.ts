@@ -128,8 +128,9 @@ export interface Lookup {
   /** The record that was loaded; undefined without a store or a record. */
   loaded: LoadedSession | undefined;
   /**
-   * When the store was asked, in UNIX milliseconds by the clock here; undefined
-   * without a store. The token counts as it did then: the answer may be slow.
+   * When the store was called, in UNIX milliseconds of this process's clock;
+   * undefined without a store. The token's status at that time counts, since the
+   * answer may be slow.
    */
   askedAt: number | undefined;
   /**

@@ -4,7 +4,9 @@
  * subclass.
  */
 
-/** Of a request: what checks its host before its headers are read; or undefined. */
+/**
+ * Of a request: the check of its host before its headers are read; or undefined.
+ */
 export const HOST_CHECK: unique symbol = Symbol("hostCheck");
 
 /** Of a request: its path, for the walk. */

@@ -289,7 +289,7 @@ class Refusal extends Resource {
   }
 }
 
-/** Returns the verdict of `allow`; throws a TypeError if it is no boolean. */
+/** Returns the verdict of `allow`; throws a TypeError if it is not a boolean. */
 function isAllowed(verdict: unknown, principal: string): boolean {
   if (typeof verdict === "boolean") return verdict;
   throw new TypeError(

@@ -15,9 +15,9 @@ import type { Session } from "../session.ts";
 import { ACCESS_CHANGED, STREAMS } from "../session/internals.ts";
 
 /**
- * Checks the resource that another one passes requests to.
+ * Checks the resource to which another one passes requests.
  *
- * @param verb What the other one does with it, for the message: `"guard"`.
+ * @param verb The action of the other one, for the message: `"guard"`.
  * @throws {TypeError} If it is not a Resource.
  */
 export function checkResource(verb: string, resource: unknown): void {

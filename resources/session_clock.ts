@@ -89,8 +89,8 @@ const ROUNDING = 1;
  *   cannot be postponed
  * - `data-end-heading`, `data-ended` and `data-again`: the texts of the end
  * - `data-presence`: keeps the visitor present while the page is open, by a stream
- *   of events; see `sessions.onPresence()`. When the page is closed the script says
- *   so, also where a proxy holds the connection open
+ *   of events; see `sessions.onPresence()`. When the page is closed, the script
+ *   tells the site, in case a proxy holds the connection open
  * - `data-away`, `data-stay-failed` and `data-leave-failed`: the texts for failures
  *
  * The script dispatches events at the document, whose `detail` is the state:

@@ -5,8 +5,8 @@ import { Resource } from "../resource.ts";
 import type { EventStream, Session } from "../session.ts";
 
 /**
- * The child of a session clock by which the pages of a visitor are present: each
- * holds a stream of events open, and says when it is closed.
+ * The child of a session clock that keeps visitors present: each page holds a
+ * stream of events open, and sends a message when it is closed.
  *
  * - GET returns the stream, without touching the session; its first event has the
  *   name of the stream. Without a session it returns a 204.

@@ -114,7 +114,7 @@ export function componentOf<Session extends ReportingSession, T>(
   if (kept !== undefined || components.has(component)) return kept as T;
   const made = new component(session);
   components.set(component, made);
-  // The caller may not wait for it, and its rejection would end the process.
+  // The caller may not await it, and its rejection would end the process.
   if (isPromiseLike(made)) Promise.resolve(made).catch(reporterOf(session));
   return made;
 }

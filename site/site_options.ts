@@ -189,7 +189,7 @@ export function sessionsOptionsOf(options: SiteOptions): SessionsOptions {
 }
 
 /**
- * Checks what a site is made of.
+ * Checks the arguments of a site.
  *
  * @throws {TypeError} If the resource is not a Resource, or an option is of a
  * wrong kind, unknown, or not allowed beside `sessions`.

@@ -9,7 +9,7 @@ import { TAKE_UID } from "./record_functions.ts";
 /** The most sessions of one claim whose `due` is brought up to date. */
 const MOST_MOVED = 1000;
 
-/** Milliseconds after a poll for which messages are kept for further ones. */
+/** Milliseconds for which messages are kept after a poll. */
 const POLLS_STAY = 30_000;
 
 /** The statements that make these functions. */

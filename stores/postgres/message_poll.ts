@@ -5,7 +5,7 @@ const POLL_EVERY = 500;
 interface Answer {
   /** The server's clock, in UNIX milliseconds. */
   readonly now: number;
-  /** When the next end can be claimed; null if there is no session. */
+  /** The time at which the next end can be claimed; null without sessions. */
   readonly next: number | string | null;
   /** The number and the text of each message since the last poll, or shortly before. */
   readonly messages: readonly (readonly [number, string])[] | null;
@@ -20,7 +20,7 @@ export interface MessagePollListener {
 }
 
 /**
- * Polls for messages where no connection receives them, as behind PgBouncer in
+ * Polls for messages if no connection receives them, as behind PgBouncer in
  * transaction mode. The database keeps messages only while nodes poll.
  */
 export class MessagePoll {
@@ -31,7 +31,9 @@ export class MessagePoll {
   /** The time of the last answer by the server's clock; -1 before the first. */
   #since = -1;
   #next = Infinity;
-  /** The messages of the last answer: the next one has the latest of them again. */
+  /**
+   * The messages of the last answer: the next answer repeats the latest of them.
+   */
   #known: ReadonlySet<number> = new Set();
 
   /**
@@ -51,7 +53,7 @@ export class MessagePoll {
     return this.#running ??= this.#begin();
   }
 
-  /** Polls no more. */
+  /** Stops polling. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = this.#running = undefined;

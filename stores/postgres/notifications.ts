@@ -19,7 +19,7 @@ const TEST_EVERY = 10_000;
 /** Milliseconds within which a message of this store to itself should arrive. */
 const ARRIVING = 1000;
 
-/** Messages to itself that arrive one after another before polls stop again. */
+/** The number of messages to itself in a row that must arrive before polls stop. */
 const ENOUGH_ARRIVED = 6;
 
 /** Milliseconds within which a connection closes if its server answers. */
@@ -34,7 +34,10 @@ type Close = () => Promise<void>;
 export interface NotificationCalls {
   /** Sends messages to the channel: a list of texts, as JSON. */
   send(messages: string): Promise<unknown>;
-  /** Reads the messages from shortly before a time on, and when the next end is due. */
+  /**
+   * Reads the messages since shortly before a time, and the time at which the next
+   * end is due.
+   */
   poll(since: number): Promise<string | null>;
 }
 
@@ -191,7 +194,7 @@ export class PostgresNotifications {
   #startPolls(): void {
     this.#arrived = 0;
     this.#poll.start().catch(() => {
-      // The server is away. The next test finds out when it is back.
+      // The server is away. A later test shows that it is back.
     });
   }
 

@@ -32,8 +32,9 @@ import { SESSION_FUNCTIONS } from "./session_functions.ts";
  * - `callbacks` has [id, name, argument] of each, as JSON texts.
  * - Texts may be longer than an index takes: only a part of a principal is in one.
  * - `curfew_hold_fence` has one row, with the last fencing number of all holds.
- * - `curfew_message` has the messages of the last seconds while nodes poll for them,
- *   of which `curfew_poll` has the last time. Both are lost in a crash, as hints may be.
+ * - `curfew_message` has the messages of the last seconds while nodes poll for
+ *   them; `curfew_poll` has the time of the last poll. A crash may lose both, since
+ *   messages are hints.
  * - A third of each page is left free for touches.
  */
 const STEPS: readonly string[] = [
