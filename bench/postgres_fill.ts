@@ -54,4 +54,6 @@ export async function fillPostgres(
     await server.sql("VACUUM ANALYZE curfew.curfew_session_value");
   }
   await server.sql("VACUUM ANALYZE curfew.curfew_session");
+  // Otherwise the server still writes them to its disk during the measurement.
+  await server.sql("CHECKPOINT");
 }

@@ -91,7 +91,10 @@ export class RedisStore implements SessionStore, AsyncDisposable {
     const { client, prefix } = checked;
     const shards = this.#shards = new Shards(prefix, checked.shards);
     const { due } = shards.all[0]!;
-    const channel = new NotificationChannel(client, prefix, due);
+    const channel = new NotificationChannel(client, prefix, {
+      key: due,
+      isSharded: checked.shardedNotifications,
+    });
     this.#channel = channel;
     const runner = new ScriptRunner(
       client,

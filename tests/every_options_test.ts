@@ -491,6 +491,7 @@ entry<RedisStoreOptions>(
     shards: number(0, -1, 1.5, Infinity),
     touchThrottle: number(-1, Infinity),
     replicas: number(-1, 0.5),
+    shardedNotifications: FLAG,
   },
   { client: { send: () => Promise.resolve(undefined) } as never },
 );

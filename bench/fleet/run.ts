@@ -121,6 +121,9 @@ async function measure(servers: Servers): Promise<void> {
   await pin(members.map(({ pid }) => pid), 5);
   await fill(servers, members);
   const { visits, ends, seconds } = plan;
+  // Connections are opened and code is compiled before what counts.
+  const warmUp = { visits, ends: 0, seconds: Math.min(5, seconds) };
+  await run({ name: "warm-up", ...warmUp }, servers, members);
   const phases: Phase[] = [
     { name: "polls", visits: 0, ends: 0, seconds: Math.min(10, seconds) },
     { name: "visits", visits, ends: 0, seconds },

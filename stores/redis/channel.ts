@@ -12,6 +12,8 @@ import { textOf } from "./encoding.ts";
 export class NotificationChannel {
   /** The name of the channel for database 0. */
   readonly firstName: string;
+  /** Whether each shard has a channel of its own, on its node. */
+  readonly isSharded: boolean;
   readonly #client: RedisClient;
   readonly #key: string;
   #name: string | Promise<string> | undefined = undefined;
@@ -19,8 +21,14 @@ export class NotificationChannel {
   /**
    * @param prefix The prefix of the store.
    * @param key A key of the store, for the client.
+   * @param isSharded Whether each shard has a channel of its own.
    */
-  constructor(client: RedisClient, prefix: string, key: string) {
+  constructor(
+    client: RedisClient,
+    prefix: string,
+    { key, isSharded }: { readonly key: string; readonly isSharded: boolean },
+  ) {
+    this.isSharded = isSharded;
     this.#client = client;
     this.firstName = `${prefix}:news`;
     this.#key = key;
@@ -29,6 +37,13 @@ export class NotificationChannel {
   /** The name; a promise until it is known, which rejects if Redis is away. */
   get name(): string | Promise<string> {
     return this.#name ??= this.#read();
+  }
+
+  /** Returns the name for the shard of a key; a promise until it is known. */
+  nameFor(key: string): string | Promise<string> {
+    if (!this.isSharded) return this.name;
+    // The hash tag puts the channel on the node of the key. A cluster has database 0.
+    return `${key.slice(key.indexOf("{"), key.indexOf("}") + 1)}:news`;
   }
 
   async #read(): Promise<string> {

@@ -39,6 +39,20 @@ export interface RedisClient {
     onMessage: (message: string) => void,
     onGap: () => void,
   ): Promise<() => Promise<void>>;
+
+  /**
+   * Listens to a channel of sharded pub/sub, at the node that has the channel's hash
+   * slot. Without this method, `RedisStore` refuses `shardedNotifications`.
+   *
+   * @param onMessage Called with each message.
+   * @param onGap Called when the connection is back after it was lost.
+   * @returns a function that stops it.
+   */
+  subscribeSharded?(
+    channel: string,
+    onMessage: (message: string) => void,
+    onGap: () => void,
+  ): Promise<() => Promise<void>>;
 }
 
 /** The members of a client of `npm:redis` that {@linkcode fromNodeRedis} uses. */
@@ -85,6 +99,17 @@ export interface NodeRedisCluster {
   ): Promise<unknown>;
   /** Stops listening to a channel. */
   unsubscribe(
+    channel: string,
+    // deno-lint-ignore no-explicit-any -- some clients declare it for bytes
+    listener: (message: any) => void,
+  ): Promise<unknown>;
+  /** Listens to a channel of sharded pub/sub. */
+  sSubscribe?(
+    channel: string,
+    listener: (message: string) => void,
+  ): Promise<unknown>;
+  /** Stops listening to a channel of sharded pub/sub. */
+  sUnsubscribe?(
     channel: string,
     // deno-lint-ignore no-explicit-any -- some clients declare it for bytes
     listener: (message: any) => void,
@@ -216,6 +241,12 @@ function fromCluster(cluster: NodeRedisCluster): RedisClient {
     async subscribe(channel, onMessage) {
       await cluster.subscribe(channel, onMessage);
       return async () => void await cluster.unsubscribe(channel, onMessage);
+    },
+    ...cluster.sSubscribe && {
+      async subscribeSharded(channel, onMessage) {
+        await cluster.sSubscribe!(channel, onMessage);
+        return async () => void await cluster.sUnsubscribe!(channel, onMessage);
+      },
     },
   };
 }

@@ -2,7 +2,7 @@ import { RECORD_FORMAT } from "../record.ts";
 import type { NotificationChannel } from "./channel.ts";
 import type { RedisClient } from "./client.ts";
 import { listOf, textOf, textsOf } from "./encoding.ts";
-import { RedisScript } from "./script.ts";
+import { PUBLISH_COMMAND, RedisScript } from "./script.ts";
 import { inTime } from "./time_limit.ts";
 
 /** The parts of a store to check. */
@@ -27,14 +27,16 @@ const CLOCK_TOLERANCE = 1000;
  * Reads the clock and INFO, and tries to publish; it runs on a Redis that is too
  * old for the other scripts. KEYS: any of the shard. ARGV: channel.
  */
-const INSPECT = new RedisScript(`
+const INSPECT = new RedisScript(
+  PUBLISH_COMMAND + `
 local time = redis.call('TIME')
 local info = redis.pcall('INFO')
-local published = redis.pcall('PUBLISH', ARGV[1], '')
+local published = redis.pcall(publish_command(ARGV[1]), ARGV[1], '')
 return { time[1], time[2],
   type(info) == 'string' and info or '',
   type(published) == 'table' and published.err or '' }
-`);
+`,
+);
 
 /**
  * Checks the Redis of a store.
@@ -63,10 +65,9 @@ async function checkNode(check: RedisCheck, key: string): Promise<string[]> {
   const { client, channel } = check;
   const inspect = async (channel: string) =>
     textsOf(await client.send(["EVAL", INSPECT.text, "1", key, channel], key));
+  let name = channel.isSharded ? await channel.nameFor(key) : channel.firstName;
   const asked = Date.now();
-  const [seconds, micros, info = "", firstRefusal = ""] = await inspect(
-    channel.firstName,
-  );
+  const [seconds, micros, info = "", firstRefusal = ""] = await inspect(name);
   const answered = Date.now();
   const here = (asked + answered) / 2;
   const there = Number(seconds) * 1000 + Number(micros) / 1000;
@@ -80,9 +81,8 @@ async function checkNode(check: RedisCheck, key: string): Promise<string[]> {
       } this machine's: sessions end by the clock of Redis, and times are shown by it`,
     );
   }
-  let name = channel.firstName;
   let refusal = firstRefusal;
-  if (refusal !== "") {
+  if (refusal !== "" && !channel.isSharded) {
     name = await channel.name;
     if (name !== channel.firstName) refusal = (await inspect(name))[3] ?? "";
   }

@@ -39,6 +39,8 @@ interface Cached {
   /** Whether an end could be claimed already when that was read. */
   isBehind: boolean;
   polledAt: number;
+  /** Whether notifications of the shard arrive. */
+  isListening: boolean;
   /** Counts the notifications. */
   notifications: number;
 }
@@ -56,7 +58,6 @@ interface Cached {
 export class NextDueCache {
   readonly #shards: readonly Cached[];
   readonly #now: () => number;
-  #isListening = false;
   #othersAt = -Infinity;
 
   /**
@@ -69,23 +70,27 @@ export class NextDueCache {
       dueAt: -Infinity,
       isBehind: true,
       polledAt: -Infinity,
+      isListening: false,
       notifications: 0,
     }));
   }
 
-  /** Sets whether notifications arrive from now on. */
-  setListening(isListening: boolean): void {
-    this.#isListening = isListening;
-    if (isListening) this.clear();
+  /**
+   * Sets whether notifications arrive from now on.
+   *
+   * @param index The shard; all if it is undefined.
+   */
+  setListening(isListening: boolean, index?: number): void {
+    for (const [place, cached] of this.#shards.entries()) {
+      if (index !== undefined && place !== index) continue;
+      cached.isListening = isListening;
+      if (isListening) forget(cached);
+    }
   }
 
   /** Forgets everything, since notifications may have been lost. */
   clear(): void {
-    for (const cached of this.#shards) {
-      cached.dueAt = -Infinity;
-      cached.isBehind = true;
-      cached.notifications++;
-    }
+    this.#shards.forEach(forget);
   }
 
   /** Records a notification; `owner` names this node in its claims. */
@@ -104,9 +109,9 @@ export class NextDueCache {
 
   /** Returns whether a shard has to be polled for ends. */
   needsPoll({ index }: Shard): boolean {
-    const { dueAt, polledAt } = this.#shards[index]!;
+    const { dueAt, polledAt, isListening } = this.#shards[index]!;
     const now = this.#now();
-    return !this.#isListening || dueAt <= now ||
+    return !isListening || dueAt <= now ||
       now - polledAt >= LONGEST_TRUST;
   }
 
@@ -134,11 +139,18 @@ export class NextDueCache {
     const isShared = now - this.#othersAt < OTHERS_STAY;
     const pause = isShared ? Math.random() * SPREAD : 0;
     const waits = shards.map(({ index }) => {
-      const { dueAt, isBehind, polledAt } = this.#shards[index]!;
+      const { dueAt, isBehind, polledAt, isListening } = this.#shards[index]!;
       const wait = Math.max(0, dueAt - now);
-      if (!this.#isListening || isBehind) return wait;
+      if (!isListening || isBehind) return wait;
       return Math.min(wait + pause, polledAt + LONGEST_TRUST - now);
     });
     return Math.max(0, Math.min(...waits));
   }
+}
+
+/** Forgets what is known of a shard. */
+function forget(cached: Cached): void {
+  cached.dueAt = -Infinity;
+  cached.isBehind = true;
+  cached.notifications++;
 }

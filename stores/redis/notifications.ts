@@ -24,15 +24,20 @@ export interface NotificationListener {
 /** Closes a connection. */
 type Close = () => Promise<void>;
 
-/** The connection that listens to all shards, open while any is watched. */
+/**
+ * The connections that listen, open while any of their shards is watched: one to all
+ * shards, or one to each.
+ */
 export class RedisNotifications {
   readonly #client: RedisClient;
   readonly #channel: NotificationChannel;
   readonly #claims: RedisClaims;
+  readonly #shards: readonly Shard[];
   readonly #listener: NotificationListener;
   /** The watchers of each shard by its index. */
   readonly #watchers: readonly Watchers[];
-  #opening: Promise<Close> | undefined = undefined;
+  /** The connections by their shard; the one to all shards is that of shard 0. */
+  readonly #openings = new Map<number, Promise<Close>>();
   readonly #closing = new Set<Promise<void>>();
 
   /** @param parts The shards, and the claims whose cache of due ends is updated. */
@@ -45,6 +50,7 @@ export class RedisNotifications {
     this.#client = client;
     this.#channel = channel;
     this.#claims = claims;
+    this.#shards = shards.all;
     const watchers = this.#watchers = shards.all.map(() => new Watchers());
     this.#listener = {
       onEnd(notification) {
@@ -72,10 +78,15 @@ export class RedisNotifications {
     );
     const remove = () => {
       for (const removeOne of removes) removeOne();
-      if (this.#watchers.every(({ size }) => size === 0)) this.#close();
+      this.#closeUnused();
     };
     try {
-      await inTime(this.#opening ??= this.#open(), "connect");
+      const { isSharded } = this.#channel;
+      const places = isSharded ? shards.map(({ index }) => index) : [0];
+      await inTime(
+        Promise.all(places.map((place) => this.#open(place))),
+        "connect",
+      );
     } catch (error) {
       remove();
       throw failureTo("watch for ends", error);
@@ -88,25 +99,34 @@ export class RedisNotifications {
    * answers.
    */
   async stop(): Promise<void> {
-    this.#close();
+    for (const place of [...this.#openings.keys()]) this.#close(place);
     await inTime(Promise.all(this.#closing), "close").catch(() => {});
   }
 
-  #open(): Promise<Close> {
-    const opening = this.#subscribe().then((close) => {
+  #open(place: number): Promise<Close> {
+    const open = this.#openings.get(place);
+    if (open !== undefined) return open;
+    const opening = this.#subscribe(place).then((close) => {
       // The connection may have been closed meanwhile.
-      if (this.#opening === opening) this.#claims.nextDue.setListening(true);
+      if (this.#openings.get(place) === opening) {
+        this.#setListening(true, place);
+      }
       return close;
     });
+    this.#openings.set(place, opening);
     return opening;
   }
 
-  async #subscribe(): Promise<Close> {
-    return await this.#client.subscribe(
-      await this.#channel.name,
-      (message) => readNotifications(message, this.#listener),
-      () => this.#recoverFromGap(),
-    );
+  async #subscribe(place: number): Promise<Close> {
+    const client = this.#client;
+    const { due } = this.#shards[place]!;
+    const channel = await this.#channel.nameFor(due);
+    const onMessage = (message: string) =>
+      readNotifications(message, this.#listener);
+    const onGap = () => this.#recoverFromGap();
+    return await (this.#channel.isSharded
+      ? client.subscribeSharded!(channel, onMessage, onGap)
+      : client.subscribe(channel, onMessage, onGap));
   }
 
   #recoverFromGap(): void {
@@ -114,11 +134,27 @@ export class RedisNotifications {
     for (const watchers of this.#watchers) watchers.notifyDueEarlier();
   }
 
-  #close(): void {
-    const opening = this.#opening;
+  #setListening(isListening: boolean, place: number): void {
+    const index = this.#channel.isSharded ? place : undefined;
+    this.#claims.nextDue.setListening(isListening, index);
+  }
+
+  /** Closes the connections whose shards have no watchers. */
+  #closeUnused(): void {
+    const hasWatchers = ({ size }: Watchers) => size > 0;
+    for (const place of [...this.#openings.keys()]) {
+      const isUsed = this.#channel.isSharded
+        ? hasWatchers(this.#watchers[place]!)
+        : this.#watchers.some(hasWatchers);
+      if (!isUsed) this.#close(place);
+    }
+  }
+
+  #close(place: number): void {
+    const opening = this.#openings.get(place);
     if (opening === undefined) return;
-    this.#opening = undefined;
-    this.#claims.nextDue.setListening(false);
+    this.#openings.delete(place);
+    this.#setListening(false, place);
     // A connection that fails to close has no watchers any more.
     const closing = opening.then((close) => close()).catch(() => {})
       .finally(() => this.#closing.delete(closing));

@@ -1,4 +1,5 @@
 import {
+  BOOLEAN,
   checkOptions,
   type OptionRules,
   required,
@@ -50,6 +51,18 @@ export interface RedisStoreOptions {
    * @default {0}
    */
   readonly replicas?: number;
+  /**
+   * Whether the notifications of a shard go through its own node only (`SPUBLISH`).
+   * Otherwise a cluster passes each to all its nodes. That pays on clusters of many
+   * nodes; all sites that share the sessions need the same setting, or they notice
+   * each other's ends and changes by polls only.
+   *
+   * It needs a cluster client of `npm:redis`, and the right to use the channels
+   * `{prefix:*}:news`.
+   *
+   * @default {false}
+   */
+  readonly shardedNotifications?: boolean;
 }
 
 const RULES: OptionRules<RedisStoreOptions> = {
@@ -62,6 +75,7 @@ const RULES: OptionRules<RedisStoreOptions> = {
   shards: wholeAtLeast(1),
   touchThrottle: SECONDS,
   replicas: wholeAtLeast(0),
+  shardedNotifications: BOOLEAN,
 };
 
 /**
@@ -76,10 +90,23 @@ export function checkedOptions(
   checkOptions("create the store", options, RULES);
   const { client, prefix = "curfew", shards = 1 } = options;
   const { touchThrottle = 0, replicas = 0 } = options;
+  const { shardedNotifications = false } = options;
+  if (shardedNotifications && client.subscribeSharded === undefined) {
+    throw new RangeError(
+      "Cannot create the store: shardedNotifications needs a cluster client of npm:redis",
+    );
+  }
   if (replicas > 0 && client.routesByKey === false) {
     throw new RangeError(
       "Cannot create the store: replicas needs a client that sends WAIT to the node of a key, and a cluster of ioredis does not: use npm:redis",
     );
   }
-  return { client, prefix, shards, touchThrottle, replicas };
+  return {
+    client,
+    prefix,
+    shards,
+    touchThrottle,
+    replicas,
+    shardedNotifications,
+  };
 }

@@ -130,6 +130,13 @@ local function place(due, uid, at, before)
 end
 `;
 
+/** `publish_command(channel)`: the channel of a shard begins with its hash tag. */
+export const PUBLISH_COMMAND = `
+local function publish_command(channel)
+  return string.sub(channel, 1, 1) == '{' and 'SPUBLISH' or 'PUBLISH'
+end
+`;
+
 /**
  * `publish(channel, lines)`, `change_line(uid, version)` and
  * `next_line(kind, due, at, claimant)`.
@@ -138,9 +145,10 @@ end
  * client may put a prefix before the key of a shard, so its index names it.
  */
 export const PUBLISH = `
+${PUBLISH_COMMAND}
 local function publish(channel, lines)
   if #lines > 0 then
-    redis.pcall('PUBLISH', channel, table.concat(lines, '\\n'))
+    redis.pcall(publish_command(channel), channel, table.concat(lines, '\\n'))
   end
 end
 local function change_line(uid, version)

@@ -78,12 +78,12 @@ export class ScriptRunner {
       ...script,
       String(keys.length),
       ...keys,
-      ...args.map((arg) => this.#encode(arg)),
+      ...args.map((arg) => this.#encode(arg, keys[0])),
     ];
     try {
       // An await of a value would cost each request a microtask.
       if (args.includes(CHANNEL)) {
-        const { name } = this.#channel;
+        const name = this.#channel.nameFor(keys[0]);
         if (typeof name !== "string") await name;
       }
       const digest = typeof script.digest === "string"
@@ -100,8 +100,8 @@ export class ScriptRunner {
     }
   }
 
-  #encode(arg: string | number | symbol | undefined): string {
-    if (typeof arg === "symbol") return this.#channel.name as string;
+  #encode(arg: string | number | symbol | undefined, key: string): string {
+    if (typeof arg === "symbol") return this.#channel.nameFor(key) as string;
     return typeof arg === "number" ? encodeNumber(arg) : arg ?? "";
   }
 }

@@ -162,16 +162,18 @@ export async function runContract(
     readonly shards?: number;
     readonly crowd?: number;
     readonly races?: number;
+    readonly shardedNotifications?: boolean;
   } = {},
 ): Promise<void> {
-  const { shards = 1, ...sizes } = options;
+  const { shards = 1, shardedNotifications = false, ...sizes } = options;
   const tests = new Map<string, () => Promise<void>>();
   let count = 0;
   testStoreContract(async () => {
     const prefix = `test-${count++}`;
     const opened: OpenStore[] = [];
     const open = async () => {
-      opened.push(await openStore(connect, { prefix, shards }));
+      const options = { prefix, shards, shardedNotifications };
+      opened.push(await openStore(connect, options));
       return opened.at(-1)!.store;
     };
     return {

@@ -18,6 +18,17 @@ testWithRedis("RedisStore over npm:redis, RESP2 and 4 shards", async (t) => {
   await runContract(t, connect, { ...FEW, shards: 4 });
 }, { timeout: CONTRACT_LIMIT });
 
+testWithRedis(
+  "RedisStore on a cluster, with sharded notifications",
+  async (t) => {
+    await using cluster = await RedisCluster.start();
+    const connect = () => connectNodeCluster(cluster.servers);
+    const options = { ...FEW, shards: 5, shardedNotifications: true };
+    await runContract(t, connect, options);
+  },
+  { timeout: CONTRACT_LIMIT },
+);
+
 testWithRedis("RedisStore on a cluster over npm:redis", async (t) => {
   await using cluster = await RedisCluster.start();
   const connect = () => connectNodeCluster(cluster.servers);

@@ -26,18 +26,24 @@ const LASTING = 12_000;
 
 const CLIENTS = {
   "npm:redis": { connect: connectNodeCluster, replicas: 1 },
+  "npm:redis, with sharded notifications,": {
+    connect: connectNodeCluster,
+    replicas: 1,
+    shardedNotifications: true,
+  },
   // It cannot send WAIT to the node of a key.
   "npm:ioredis": { connect: connectIoredisCluster, replicas: 0 },
 } as const;
 
-for (const [name, { connect, replicas }] of Object.entries(CLIENTS)) {
+for (const [name, { connect, ...options }] of Object.entries(CLIENTS)) {
+  const { replicas } = options;
   testWithRedis(
     `Sites over a cluster by ${name} deliver each end once through a failover`,
     async () => {
       await using cluster = await RedisCluster.start(SETTINGS, 1);
       await Promise.all(cluster.servers.map(untilReplicated));
       const open = () =>
-        openStore(() => connect(cluster.servers), { shards: 6, replicas });
+        openStore(() => connect(cluster.servers), { shards: 6, ...options });
       await using first = await open();
       await using second = await open();
       const nodes = [first, second].map(({ store }) =>

@@ -81,6 +81,18 @@ function processesOf(folder: string): number {
   }).length;
 }
 
+testWithRedis(
+  "bench/publish.ts measures notifications in a cluster",
+  async () => {
+    const text = await run(
+      "bench/publish.ts",
+      ...["--replicas=0", "--rate=100", "--seconds=1"],
+    );
+    assertMatch(text, /^PUBLISH +-?\d+\.\d +-?\d+\.\d +-?\d+\.\d$/m);
+    assertMatch(text, /^SPUBLISH /m);
+  },
+);
+
 testWithPostgres(
   "bench/postgres_hour.ts prints the sizes of the tables as they grow",
   async () => {
