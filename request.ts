@@ -31,6 +31,7 @@ import {
   TooLateForCookieError,
   type VisitingRequest,
 } from "./registry/visit.ts";
+import { checkBody } from "./request/check_body.ts";
 import { setETag, setLastModified } from "./request/conditional.ts";
 import {
   ENDS_WITH_SESSION,
@@ -52,6 +53,7 @@ import type {
   SessionComponent,
   SessionEndReason,
   SessionSite,
+  StandardSchemaV1,
 } from "./session.ts";
 import type { RequestSession, Sessions } from "./sessions.ts";
 
@@ -310,8 +312,18 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * deeper than 1,000 is refused with 400, more than 100,000 members of an object
    * with 413.
    */
-  json(): Promise<unknown> {
-    return readJson(this.request, this.site.maxBodyBytes);
+  json(): Promise<unknown>;
+  /**
+   * Reads the body as JSON, and checks it by a schema of Zod, Valibot, ArkType or
+   * another library of the Standard Schema.
+   *
+   * @returns the output of the schema.
+   * @throws {HttpError} 400 with the faults, if the schema refuses the body.
+   */
+  json<T>(schema: StandardSchemaV1<unknown, T>): Promise<T>;
+  async json<T>(schema?: StandardSchemaV1<unknown, T>): Promise<unknown> {
+    const body = await readJson(this.request, this.site.maxBodyBytes);
+    return schema === undefined ? body : await checkBody(body, schema);
   }
 
   /** Reads the body as text; errors as for {@linkcode SiteRequest.formData}. */

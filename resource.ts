@@ -5,6 +5,7 @@
  */
 
 import { describe } from "./base/describe.ts";
+import { HttpError } from "./http/http_error.ts";
 import type { Rendered, SiteRequest } from "./request.ts";
 
 /** A method that renders the response to one HTTP method. */
@@ -24,12 +25,13 @@ export const KNOWN_METHODS: readonly string[] = [
 ];
 
 /**
- * The error of a resource that does not render a method.
+ * The error of a resource that does not render a method: 405 with an `Allow`
+ * header, or 501 for an unusual method.
  *
- * The site responds with a 405 and an `Allow` header, or with a 501 to an unusual
- * method.
+ * It is an {@linkcode HttpError}, so that `errorPage`, and the frameworks that
+ * answer such errors, need no case of their own.
  */
-export class UnsupportedMethod extends Error {
+export class UnsupportedMethod extends HttpError {
   /** @ignore */
   override name = "UnsupportedMethod";
   /** The requested method. */
@@ -42,24 +44,29 @@ export class UnsupportedMethod extends Error {
    *
    * @param method The requested method.
    * @param allowedMethods The methods that the resource renders.
+   * @throws {TypeError} If one of them cannot be in a header.
    */
   constructor(method: string, allowedMethods: readonly string[]) {
-    super(`Cannot render method ${describe(method)}`);
+    const isKnown = KNOWN_METHODS.includes(method);
+    super(
+      isKnown ? 405 : 501,
+      `Cannot render method ${describe(method)}`,
+      isKnown ? { headers: { allow: allowOf(allowedMethods) } } : {},
+    );
     this.method = method;
     this.allowedMethods = allowedMethods;
   }
 
   /** The `Allow` header: the rendered methods, HEAD with GET, and OPTIONS. */
   get allow(): string {
-    const allowed = new Set(this.allowedMethods);
-    if (allowed.has("GET")) allowed.add("HEAD");
-    return [...allowed.add("OPTIONS")].join(", ");
+    return allowOf(this.allowedMethods);
   }
+}
 
-  /** 405, or 501 for a method that is unusual in HTTP. */
-  get status(): 405 | 501 {
-    return KNOWN_METHODS.includes(this.method) ? 405 : 501;
-  }
+function allowOf(methods: readonly string[]): string {
+  const allowed = new Set(methods);
+  if (allowed.has("GET")) allowed.add("HEAD");
+  return [...allowed.add("OPTIONS")].join(", ");
 }
 
 /**

@@ -158,16 +158,6 @@ function askApplication(
 }
 
 function failureOf(site: FailingSite, error: unknown): Failure {
-  if (error instanceof UnsupportedMethod) {
-    const { status, allow } = error;
-    const failure = {
-      isExpected: true,
-      status,
-      ownPage: undefined,
-      defaultPage: methodPage(status),
-    };
-    return status === 405 ? { ...failure, headers: { allow } } : failure;
-  }
   if (error instanceof HttpError) {
     const { headers, message, status } = error;
     return {
@@ -175,7 +165,9 @@ function failureOf(site: FailingSite, error: unknown): Failure {
       status,
       headers,
       ownPage: status === 404 ? site.notFoundPage : undefined,
-      defaultPage: httpErrorPage(status, message),
+      defaultPage: error instanceof UnsupportedMethod
+        ? methodPage(status)
+        : httpErrorPage(status, message),
     };
   }
   return {
@@ -213,11 +205,11 @@ const HEADINGS: Readonly<Record<number, string>> = {
 function httpErrorPage(status: number, detail: string): Resource {
   if (status === 404) return notFound(undefined, detail);
   if (status === 403) return forbidden(undefined, detail);
-  return new ErrorPage({ status, brief: HEADINGS[status], detail });
+  return new ErrorPage({ status, brief: HEADINGS[status]!, detail });
 }
 
 /** Returns the page for a method that a resource does not answer. */
-function methodPage(status: 405 | 501): Resource {
+function methodPage(status: number): Resource {
   const detail = "The page at this address does not answer this method.";
   return new ErrorPage({ status, brief: HEADINGS[status], detail });
 }

@@ -118,8 +118,9 @@ export interface SiteOptions extends SessionsOptions {
   headers?: Readonly<Record<string, string>>;
   /**
    * Called with each error for which a page is sent, before `notFoundPage` and
-   * `serverErrorPage`: an {@linkcode HttpError}, an {@linkcode UnsupportedMethod},
-   * or an unexpected error of a resource, which is reported as well.
+   * `serverErrorPage`: an {@linkcode HttpError}, which an
+   * {@linkcode UnsupportedMethod} is too, or an unexpected error of a resource,
+   * which is reported as well.
    *
    * Returns the page, or a promise of it; undefined leaves the error to the site's
    * other pages. The status is that of the error, unless the function sets another

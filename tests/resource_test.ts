@@ -8,6 +8,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import {
+  HttpError,
   type Rendered,
   Resource,
   type SiteRequest,
@@ -773,4 +774,18 @@ Deno.test("UnsupportedMethod is not reported", async () => {
   await site.visit();
 
   assertEquals(site.errors, []);
+});
+
+Deno.test("UnsupportedMethod is an HttpError, which frameworks answer as it is", async () => {
+  const error = new UnsupportedMethod("PUT", ["GET"]);
+
+  assertInstanceOf(error, HttpError);
+  assertEquals([error.status, error.statusCode], [405, 405]);
+  const response = error.getResponse();
+  assertEquals(response.status, 405);
+  assertEquals(response.headers.get("allow"), "GET, HEAD, OPTIONS");
+  assertEquals(await response.text(), 'Cannot render method "PUT"');
+  const unusual = new UnsupportedMethod("BREW", ["GET"]);
+  assertEquals(unusual.status, 501);
+  assertEquals(unusual.headers, {});
 });

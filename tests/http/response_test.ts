@@ -873,20 +873,20 @@ Deno.test("Site.fetch() answers what a resource throws by a 500 in HTML", async 
 });
 
 for (
-  const [what, error] of [
+  const [what, makeError] of [
     [
       "an HttpError whose status was changed to none",
-      Object.assign(new HttpError(404, ""), { status: 1000 }),
+      () => Object.assign(new HttpError(404, ""), { status: 1000 }),
     ],
     [
       "an UnsupportedMethod with methods that are none",
-      new UnsupportedMethod("PUT", ["GET\n"]),
+      () => new UnsupportedMethod("PUT", ["GET\n"]),
     ],
   ] as const
 ) {
   Deno.test(`Site.fetch() answers ${what} by a 500, reported`, async () => {
     await using site = new WatchedSite(() => {
-      throw error;
+      throw makeError();
     });
 
     const response = await site.visit();

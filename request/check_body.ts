@@ -1,0 +1,21 @@
+import { HttpError } from "../http/http_error.ts";
+import {
+  describeIssues,
+  type SchemaResult,
+  type StandardSchemaV1,
+} from "../session/session_key.ts";
+
+/**
+ * Checks the body of a request by a schema, which may be asynchronous, and returns
+ * its output.
+ *
+ * @throws {HttpError} 400 with the faults, if the schema refuses the body.
+ */
+export async function checkBody<T>(
+  body: unknown,
+  schema: StandardSchemaV1<unknown, T>,
+): Promise<T> {
+  const result = await schema["~standard"].validate(body) as SchemaResult;
+  if (result.issues === undefined) return result.value as T;
+  throw new HttpError(400, describeIssues(result.issues));
+}
