@@ -5,6 +5,7 @@ import { pauseAfter } from "../registry/end_retries.ts";
 import { NO_COUNTS, type StoredEndCounts } from "../registry/session_counts.ts";
 import type { SessionEnd } from "../session.ts";
 import type { ClaimedEnd } from "../stores/store.ts";
+import { Acknowledgements } from "./acknowledgements.ts";
 import { callAll, callsOf, deadLetterError, progressOf } from "./end_calls.ts";
 import {
   type ClaimedEndsParts,
@@ -33,6 +34,9 @@ const PAUSE = 1000;
  */
 const LEFT_FOR = 500;
 
+/** Ends to deliver from which they are acknowledged together. */
+const CROWD = 20;
+
 /**
  * Delivers the ends that this process has claimed, and acknowledges each in the
  * store when all its callbacks have succeeded.
@@ -50,6 +54,7 @@ export class ClaimedEnds {
   readonly #clock: Clock;
   readonly #parts: ClaimedEndsParts;
   readonly #leases: EndLeases<Delivery>;
+  readonly #acknowledgements: Acknowledgements;
   readonly #deliveries = new Map<string, Delivery>();
   readonly #pauses: DeliveryPauses;
   /** When an end was last left to other processes, in UNIX milliseconds. */
@@ -61,6 +66,7 @@ export class ClaimedEnds {
     this.counts = this.#counts;
     this.#clock = clock;
     this.#pauses = new DeliveryPauses(clock);
+    this.#acknowledgements = new Acknowledgements(parts.store, parts.breaker);
     this.#leases = new EndLeases(clock, {
       ...parts,
       ends: this.#deliveries,
@@ -202,7 +208,10 @@ export class ClaimedEnds {
     const { uid } = end;
     if (calls.length === 0) {
       const acknowledge = (fence: string) => store.acknowledge(uid, fence);
-      return this.#finish(delivery, "delivered", acknowledge);
+      const send = this.#deliveries.size < CROWD
+        ? undefined
+        : (fence: string) => this.#acknowledgements.send(uid, fence);
+      return this.#finish(delivery, "delivered", acknowledge, send);
     }
     const now = claim.session.now + this.#clock.now() - delivery.acceptedAt;
     delivery.failingSince ??= now;
@@ -232,25 +241,34 @@ export class ClaimedEnds {
     this.#finish(delivery, "deadLetter", letter);
   }
 
-  /** Acknowledges an end in the store; until then the lease is kept. */
+  /**
+   * Finishes an end in the store; until then the lease is kept.
+   *
+   * @param act Writes the outcome to the store.
+   * @param send Writes it through the breaker.
+   */
   #finish(
     delivery: Delivery,
     as: "delivered" | "deadLetter" | "left",
     act: (fence: string) => MaybePromise<boolean>,
+    send: (fence: string) => MaybePromise<boolean> = (fence) =>
+      this.#parts.breaker.call(() => act(fence)),
   ): void {
     const { claim } = delivery;
     delivery.finish = act;
     const again = () => {
-      this.#later(delivery, PAUSE, () => this.#finish(delivery, as, act));
+      this.#later(delivery, PAUSE, () => this.#finish(delivery, as, act, send));
     };
     const finished = (wasMine: boolean) => {
       // This process may have claimed it again meanwhile.
-      if (delivery.claim !== claim) return this.#finish(delivery, as, act);
+      if (delivery.claim !== claim) {
+        return this.#finish(delivery, as, act, send);
+      }
       this.#counts[wasMine ? as : "left"]++;
       this.#drop(delivery);
     };
     try {
-      const answer = this.#parts.breaker.call(() => act(claim.fence));
+      const answer = send(claim.fence);
       if (!isPromiseLike(answer)) return finished(answer);
       Promise.resolve(answer).then(finished, again);
     } catch {

@@ -40,6 +40,14 @@ export interface ClaimedEnd {
   readonly failingSince?: number | undefined;
 }
 
+/** Identifies a claim of an end. */
+export interface ClaimKey {
+  /** The session that has ended. */
+  readonly uid: string;
+  /** The fence of the claim. */
+  readonly fence: string;
+}
+
 /** The remaining part of an end, after some of its callbacks have failed. */
 export interface EndProgress {
   /** Whether the listeners of all sessions have been called. */

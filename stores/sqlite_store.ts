@@ -15,6 +15,7 @@ import type {
   ChangeNotification,
   Claimant,
   ClaimedEnd,
+  ClaimKey,
   Claims,
   CommitConditions,
   CommitTimes,
@@ -142,6 +143,11 @@ export class SqliteStore implements SessionStore, Disposable {
     return this.#ends.acknowledge(uid, fence);
   }
 
+  /** {@inheritDoc SessionStore.acknowledgeAll} */
+  acknowledgeAll(claims: readonly ClaimKey[]): boolean[] {
+    return this.#ends.acknowledgeAll(claims);
+  }
+
   /** {@inheritDoc SessionStore.release} */
   release(
     uid: string,
@@ -237,7 +243,7 @@ export class SqliteStore implements SessionStore, Disposable {
    * nothing.
    */
   close(): void {
-    this.#ends.notifications.stop();
+    this.#ends.notifications.close();
     this.#database.close();
   }
 

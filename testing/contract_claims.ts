@@ -20,6 +20,7 @@ import {
   OTHER_NODE,
   present,
   same,
+  sessionOf,
   SHORT,
   VISIT,
 } from "./contract_checks.ts";
@@ -101,6 +102,40 @@ export const CLAIM_TESTS: ContractTests = {
     same(await store.release("a", fence, 0), false, "release()");
     same(await store.deadLetter("a", fence, "why"), false, "deadLetter()");
     same(await store.nextIn(), Infinity, "nextIn()");
+  },
+
+  async "acknowledgeAll() forgets the sessions whose claims it is given"(
+    { store },
+  ) {
+    if (store.acknowledgeAll === undefined) return;
+    for (const uid of ["a", "b", "c", "d"]) await keep(store, uid);
+    const [a, b, c] = [
+      await end(store, "a"),
+      await end(store, "b"),
+      await end(store, "c"),
+    ];
+    same(await store.acknowledge("b", b.fence), true, "acknowledge()");
+    const claims = [
+      { uid: "c", fence: c.fence },
+      { uid: "b", fence: b.fence },
+      { uid: "d", fence: c.fence },
+      { uid: "a", fence: a.fence },
+    ];
+    same(
+      await store.acknowledgeAll(claims),
+      [true, false, false, true],
+      "acknowledgeAll()",
+    );
+    same(await store.acknowledgeAll([]), [], "without claims");
+    await present(store, "d");
+    for (const { session: { uid }, fence } of [a, c]) {
+      same(await store.renew(uid, fence, LONG), false, "renew()");
+      same(
+        await store.create(sessionOf(uid)),
+        undefined,
+        "create() of an acknowledged session",
+      );
+    }
   },
 
   async "release() lets any node claim the end after the delay"(context) {

@@ -1,17 +1,27 @@
 import type { Clock } from "../../base/clock.ts";
 import { LeaseClock, MACHINE_TIME } from "../lease_clock.ts";
-import { dueReasonOf, uidTakenUntil } from "../record.ts";
+import { dueReasonOf } from "../record.ts";
 import type {
   Claimant,
   ClaimedEnd,
+  ClaimKey,
   Claims,
   DeadLetter,
   EndProgress,
 } from "../store.ts";
 import type { SqliteDatabase } from "./database.ts";
-import { SqliteNotifications } from "./notifications.ts";
+import { type Message, SqliteNotifications } from "./notifications.ts";
 import { encodeCallbacks, endOf, isOver, recordOf, type Row } from "./row.ts";
 import { isOne, type Statements } from "./statements.ts";
+
+/** Acknowledgements after which uids are freed. */
+const FREE_EVERY = 32;
+
+/**
+ * Acknowledgements of crowds after which the log is shortened. Left to SQLite, the
+ * log of a crowd held requests up for 30 to 60 ms.
+ */
+const SHORTEN_EVERY = 1000;
 
 /** Parts of a store that its ends need. */
 export interface EndsOptions {
@@ -31,6 +41,10 @@ export class SqliteEnds {
   readonly #clock: Clock;
   readonly #leaseClock: LeaseClock;
   readonly #statements: Statements;
+  /** The ends that were acknowledged since uids were freed. */
+  #acknowledged = 0;
+  /** The ends of crowds that were acknowledged since the log was shortened. */
+  #inLog = 0;
 
   constructor(database: SqliteDatabase, options: EndsOptions) {
     const { clock, statements, interval } = options;
@@ -55,7 +69,14 @@ export class SqliteEnds {
       const row = this.#statements.select.get(uid) as Row | undefined;
       const now = this.#clock.now();
       if (row === undefined || isOver(row, now)) return undefined;
-      return this.#claim(this.#end(row, reason, now, now), claimant, now);
+      const text = JSON.stringify(reason);
+      const [end] = this.#claim([row], claimant, {
+        now,
+        reason: text,
+        at: now,
+      });
+      this.notifications.write([[uid, text, now]], now);
+      return end;
     });
     if (end !== undefined) this.#notify([end], claimant);
     return end;
@@ -68,14 +89,20 @@ export class SqliteEnds {
     if (nextIn > 0) return { ends: [], nextIn };
     const ends = this.#database.write("claim ends in", () => {
       const now = this.#clock.now();
-      const rows = this.#statements.selectDue.all(now, limit);
-      return (rows as unknown as Row[]).flatMap((row) => {
-        if (this.#isPostponed(row, now)) return [];
-        const ended = row.reason === null
-          ? this.#end(row, dueReasonOf(recordOf(row)), row.deadline, now)
-          : row;
-        return [this.#claim(ended, claimant, now)];
-      });
+      const due = this.#statements.selectDue.all(
+        now,
+        limit,
+      ) as unknown as Row[];
+      const rows = due.filter((row) => !this.#isPostponed(row, now));
+      const claims = this.#claimDue(rows, claimant, now);
+      const messages = claims.filter(({ attempt }) => attempt === 1)
+        .map(({ session: { uid }, reason, at }): Message => [
+          uid,
+          JSON.stringify(reason),
+          at,
+        ]);
+      if (messages.length > 0) this.notifications.write(messages, now);
+      return claims;
     });
     this.#notify(ends, claimant);
     return { ends, nextIn: this.nextIn() };
@@ -115,17 +142,27 @@ export class SqliteEnds {
 
   /** As {@linkcode SessionStore.acknowledge}. */
   acknowledge(uid: string, fence: string): boolean {
-    return this.#database.write("acknowledge an end in", () => {
-      const row = this.#statements.acknowledge.get(uid, fence);
-      if (row === undefined) return false;
-      const now = this.#clock.now();
-      this.#statements.freeUids.run(now);
-      this.#statements.takeUid.run(
-        uid,
-        uidTakenUntil(now, row.deadline as number),
-      );
-      return true;
-    });
+    const now = this.#clock.now();
+    const isDone = this.#database.try(
+      "acknowledge an end in",
+      () => isOne(this.#statements.acknowledge.run(now, uid, fence)),
+    );
+    if (isDone) this.#freeUids(1, now);
+    return isDone;
+  }
+
+  /** As {@linkcode SessionStore.acknowledgeAll}. */
+  acknowledgeAll(claims: readonly ClaimKey[]): boolean[] {
+    const now = this.#clock.now();
+    const pairs = claims.map(({ uid, fence }) => [uid, fence]);
+    const rows = this.#database.try(
+      "acknowledge ends in",
+      () => this.#statements.acknowledgeAll.all(now, JSON.stringify(pairs)),
+    );
+    this.#freeUids(rows.length, now);
+    this.#shortenLog(rows.length);
+    const done = new Set(rows.map((row) => row.uid));
+    return claims.map(({ uid }) => done.has(uid));
   }
 
   /** As {@linkcode SessionStore.deadLetter}. */
@@ -226,21 +263,86 @@ export class SqliteEnds {
     return true;
   }
 
-  /** Returns the row with its end, and writes the notification of it. */
-  #end(row: Row, reason: string, at: number, now: number): Row {
-    this.notifications.write({ uid: row.uid, reason, at }, now);
-    return { ...row, reason: JSON.stringify(reason), at, attempt: 0 };
+  /** Claims the ends of due rows, together those that end for one reason. */
+  #claimDue(
+    rows: readonly Row[],
+    claimant: Claimant,
+    now: number,
+  ): ClaimedEnd[] {
+    const reasons = rows.map((row) =>
+      row.reason ?? JSON.stringify(dueReasonOf(recordOf(row)))
+    );
+    const claims = new Map<string, ClaimedEnd>();
+    for (const reason of new Set(reasons)) {
+      const those = rows.filter((_, index) => reasons[index] === reason);
+      const options = { now, reason, at: null };
+      for (const claim of this.#claim(those, claimant, options)) {
+        claims.set(claim.session.uid, claim);
+      }
+    }
+    // In the order in which they were due.
+    return rows.map(({ uid }) => claims.get(uid)!);
   }
 
-  #claim(row: Row, claimant: Claimant, now: number): ClaimedEnd {
+  /**
+   * Claims the ends of rows, which have one fence.
+   *
+   * @param options The reason, as JSON, and the time of those that have not ended;
+   * null for their deadlines.
+   */
+  #claim(
+    rows: readonly Row[],
+    claimant: Claimant,
+    options: {
+      readonly now: number;
+      readonly reason: string;
+      readonly at: number | null;
+    },
+  ): ClaimedEnd[] {
+    const { now, reason, at } = options;
     const fence = crypto.randomUUID();
-    const claimed = { ...row, attempt: row.attempt! + 1 };
-    const { reason, at, attempt, id } = claimed;
-    const due = now + claimant.lease;
     const { steadyAt = null } = this.#leaseClock.start(now);
-    const lease = [due, now, steadyAt] as const;
-    this.#statements.claim.run(reason, at, attempt, fence, ...lease, id);
-    return { ...endOf(claimed, now), fence };
+    const ids = JSON.stringify(rows.map(({ id }) => id));
+    const lease = [now + claimant.lease, now, steadyAt] as const;
+    this.#statements.claim.run(reason, at, fence, ...lease, ids);
+    return rows.map((row) => {
+      const claimed = {
+        ...row,
+        reason: row.reason ?? reason,
+        at: row.at ?? at ?? row.deadline,
+        attempt: (row.attempt ?? 0) + 1,
+      };
+      return { ...endOf(claimed, now), fence };
+    });
+  }
+
+  /** Keeps the log short while crowds of sessions end. */
+  #shortenLog(acknowledged: number): void {
+    this.#inLog += acknowledged;
+    if (this.#inLog < SHORTEN_EVERY) return;
+    this.#inLog = 0;
+    try {
+      this.#database.shortenLog();
+    } catch {
+      // The acknowledgements have succeeded, and the log is shortened later.
+    }
+  }
+
+  /** Deletes rows that keep no uid taken any more, now and then. */
+  #freeUids(acknowledged: number, now: number): void {
+    this.#acknowledged += acknowledged;
+    if (this.#acknowledged < FREE_EVERY) return;
+    try {
+      // Twice as many as were added, so that they become fewer.
+      const limit = 2 * this.#acknowledged;
+      this.#database.try(
+        "free uids in",
+        () => this.#statements.freeUids.run(now, limit),
+      );
+      this.#acknowledged = 0;
+    } catch {
+      // The acknowledgements have succeeded; the next one tries again.
+    }
   }
 
   /** Notifies of first claims only; later ones were notified before. */

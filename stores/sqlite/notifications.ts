@@ -10,6 +10,17 @@ import type { SqliteDatabase } from "./database.ts";
  */
 const LIFETIME = 60_000;
 
+/** Milliseconds for which changes are collected before other processes hear. */
+const COLLECT_FOR = 10;
+
+/**
+ * What happened to a session: its new version, or the reason of its end, as JSON,
+ * and the time of the end.
+ */
+export type Message =
+  | readonly [uid: string, version: number, at?: never]
+  | readonly [uid: string, reason: string, at: number];
+
 /** Options of {@linkcode SqliteNotifications}. */
 export interface NotificationsOptions {
   /** The clock of the store. */
@@ -21,7 +32,7 @@ export interface NotificationsOptions {
 }
 
 /**
- * Notifies of ends: this process at once, others through the database.
+ * Notifies of ends and changes: this process at once, others through the database.
  *
  * It polls only while there are watchers. A poll costs a microsecond or two, and
  * reads rows only if another connection has written.
@@ -36,6 +47,9 @@ export class SqliteNotifications {
   readonly #deleteOld: StatementSync;
   readonly #selectNewest: StatementSync;
   readonly #selectSince: StatementSync;
+  /** Changes that others are not notified of yet: the last version by uid. */
+  readonly #changes = new Map<string, number>();
+  #changesTimer: unknown = undefined;
   #timer: unknown = undefined;
   #dataVersion = 0;
   #lastRead = 0;
@@ -45,39 +59,41 @@ export class SqliteNotifications {
     this.#database = database;
     this.#options = options;
     this.#insert = database.prepare(`
-      INSERT INTO endNotification (source, uid, reason, at, addedAt)
-      VALUES (?, ?, ?, ?, ?)`);
-    // Deletes two rows for each new one, so that old rows become fewer.
+      INSERT INTO notification (source, messages, addedAt) VALUES (?, ?, ?)`);
+    // Deletes two rows for each new one, so that old rows become fewer. The new one
+    // stays, so that numbers grow.
     this.#deleteOld = database.prepare(`
-      DELETE FROM endNotification WHERE addedAt < ? AND number IN (
-        SELECT number FROM endNotification ORDER BY number LIMIT 2
+      DELETE FROM notification WHERE addedAt < ? AND number IN (
+        SELECT number FROM notification ORDER BY number LIMIT 2
       )`);
     this.#selectNewest = database.prepare(
-      "SELECT coalesce(max(number), 0) AS number FROM endNotification",
+      "SELECT coalesce(max(number), 0) AS number FROM notification",
     );
     this.#selectSince = database.prepare(`
-      SELECT number, source, uid, reason, at FROM endNotification
+      SELECT number, source, messages FROM notification
       WHERE number > ? ORDER BY number`);
   }
 
-  /** Writes a notification, in the transaction that ends the session. */
-  write({ uid, reason, at }: EndNotification, now: number): void {
-    this.#insert.run(this.#source, uid, JSON.stringify(reason), at, now);
+  /** Writes messages, in the transaction that ends the sessions. */
+  write(messages: readonly Message[], now: number): void {
+    this.#insert.run(this.#source, JSON.stringify(messages), now);
     this.#deleteOld.run(now - LIFETIME);
   }
 
   /**
-   * Writes the notification of a change, in the transaction that makes it: a row
-   * whose reason is null in JSON, with the version in the place of the time.
+   * Notifies of a change, after it has been committed: this process at once, others
+   * together with the changes of the next milliseconds. A row for each change, in
+   * its transaction, made commits a third slower.
    */
-  writeChange({ uid, version }: ChangeNotification, now: number): void {
-    this.#insert.run(this.#source, uid, "null", version, now);
-    this.#deleteOld.run(now - LIFETIME);
-  }
-
-  /** Notifies this process of a change, after it has been committed. */
   notifyChange(notification: ChangeNotification): void {
     this.#watchers.notifyChange(notification);
+    if (this.#database.isInMemory) return;
+    const { uid, version } = notification;
+    this.#changes.set(uid, version);
+    this.#changesTimer ??= this.#options.clock.setTimeout(
+      () => this.#writeChanges(),
+      COLLECT_FOR,
+    );
   }
 
   /** Notifies this process of an end, after it has been committed. */
@@ -111,11 +127,32 @@ export class SqliteNotifications {
     };
   }
 
+  /** Writes what is left, and stops. */
+  close(): void {
+    this.stop();
+    if (this.#changesTimer === undefined) return;
+    this.#options.clock.clearTimeout(this.#changesTimer);
+    this.#writeChanges();
+  }
+
   /** Stops polling. */
   stop(): void {
     if (this.#timer === undefined) return;
     this.#options.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
+  }
+
+  #writeChanges(): void {
+    this.#changesTimer = undefined;
+    const { clock } = this.#options;
+    try {
+      this.#database.write("notify of changes in", () => {
+        this.write([...this.#changes], clock.now());
+      });
+    } catch {
+      // Notifications are hints.
+    }
+    this.#changes.clear();
   }
 
   #start(): void {
@@ -141,13 +178,14 @@ export class SqliteNotifications {
     const version = this.#database.dataVersion;
     if (version === this.#dataVersion) return;
     for (const row of this.#selectSince.all(this.#lastRead)) {
-      const { number, source, uid, reason, at } = row as unknown as
-        & EndNotification
-        & { number: number; source: string };
-      this.#lastRead = number;
-      if (source === this.#source) continue;
-      if (reason === "null") this.notifyChange({ uid, version: at });
-      else this.notifyEnd({ uid, reason: JSON.parse(reason), at });
+      this.#lastRead = row.number as number;
+      if (row.source === this.#source) continue;
+      const messages = JSON.parse(row.messages as string) as Message[];
+      for (const [uid, what, at] of messages) {
+        if (typeof what === "number") {
+          this.#watchers.notifyChange({ uid, version: what });
+        } else this.notifyEnd({ uid, reason: JSON.parse(what), at: at! });
+      }
     }
     this.notifyDue(this.#options.nextDue());
     this.#dataVersion = version;

@@ -31,6 +31,7 @@ export interface Row {
   readonly due: number;
   readonly leasedAt: number | null;
   readonly leaseSteadyAt: number | null;
+  readonly freeAt: number | null;
   /** Keys and values in turn; null without values. */
   readonly pairs: string | null;
 }

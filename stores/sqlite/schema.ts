@@ -16,7 +16,7 @@ export const APPLICATION_ID = 0x43524657;
  * file. Files of released versions start in between: only add steps.
  *
  * - `due` is when an end can be claimed: at the deadline, or when the lease runs
- *   out; Infinity for a dead letter.
+ *   out; Infinity for a dead letter and for an acknowledged end.
  * - `reason` is null until the session ends; `fence` is null while the end is not
  *   claimed; `why` is the error of a dead letter.
  * - `areListenersDone` and `failingSince` are those of a claimed end.
@@ -24,8 +24,10 @@ export const APPLICATION_ID = 0x43524657;
  * - `tokens` has [hash, generation, until] of each; null stands for Infinity.
  * - `leasedAt` and `leaseSteadyAt` are when the lease began, by the store's clock
  *   and by steady time; null if no lease holds, or steady time is unknown.
- * - `endNotification` is for other processes, which read its new rows.
- * - `takenUid` has the uids of sessions that were acknowledged recently.
+ * - `freeAt` is null until the end is acknowledged; then it is when the uid is free
+ *   again, and the row keeps nothing else of the session.
+ * - `notification` is for other processes, which read its new rows: `messages` is a
+ *   list as JSON, see `SqliteNotifications`.
  * - `holdFence` has one row, with the last fencing number of all holds.
  */
 export const MIGRATIONS: readonly string[] = [
@@ -109,4 +111,29 @@ export const MIGRATIONS: readonly string[] = [
 `,
   "CREATE INDEX takenUidByTime ON takenUid (freeAt)",
   "CREATE TABLE holdFence (id INTEGER PRIMARY KEY, number INTEGER NOT NULL) STRICT",
+  // The row of an acknowledged session keeps its uid taken, in place of a row of
+  // its own, and a notification has several messages.
+  `
+  ALTER TABLE session ADD COLUMN freeAt REAL;
+  CREATE INDEX sessionByFreeAt ON session (freeAt) WHERE freeAt IS NOT NULL;
+  DROP INDEX sessionByDue;
+  CREATE INDEX sessionByDue ON session (due) WHERE freeAt IS NULL;
+  CREATE TRIGGER sessionAcknowledged AFTER UPDATE OF freeAt ON session
+  BEGIN
+    DELETE FROM sessionValue WHERE session = new.id;
+  END;
+  INSERT INTO session (
+    uid, isSecure, sessionTimeout, absoluteTimeout, createdAt, touchedAt,
+    touchedBefore, deadline, version, due, reason, at, attempt, freeAt
+  ) SELECT uid, 0, 0, 0, 0, 0, 0, 0, 0, 9e999, '""', 0, 1, freeAt FROM takenUid
+    WHERE uid NOT IN (SELECT uid FROM session);
+  DROP TABLE takenUid;
+  DROP TABLE endNotification;
+  CREATE TABLE notification (
+    number INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    messages TEXT NOT NULL,
+    addedAt REAL NOT NULL
+  ) STRICT;
+`,
 ];

@@ -71,7 +71,6 @@ export class SqliteSessions {
       const hasEnded = row === undefined || isOver(row, now);
       if (!givesWay(record, hasEnded, replaces)) return undefined;
       if (row !== undefined) this.#statements.deleteHold.run(row.id);
-      this.#statements.freeUid.run(uid);
       const { number } = this.#statements.nextFence.get(fenceAfter(0, now))!;
       const version = Number(number);
       const hold = createRecord(session, this.#optionsAt(now));
@@ -83,7 +82,7 @@ export class SqliteSessions {
 
   /** As {@linkcode SessionStore.load}. */
   load(uid: string, options: LoadOptions): LoadedSession | undefined {
-    let changed: SessionTimes | undefined;
+    let version: number | undefined;
     const loaded = this.#database.try("load a session from", () => {
       for (;;) {
         const row = this.#statements.select.get(uid) as Row | undefined;
@@ -92,13 +91,15 @@ export class SqliteSessions {
         const record = recordOf(row);
         const after = loadRecord(record, options, this.#optionsAt(now));
         if (after === record || this.#update(row, after)) {
-          if (after.version !== record.version) changed = timesOf(after, now);
+          if (after.version !== record.version) version = after.version;
           return { ...after, now, touchedBefore: record.touchedAt };
         }
         // Another process has changed the session since it was read.
       }
     });
-    if (changed !== undefined) this.#notifyChange(uid, changed);
+    if (version !== undefined) {
+      this.#notifications.notifyChange({ uid, version });
+    }
     return loaded;
   }
 
@@ -122,13 +123,7 @@ export class SqliteSessions {
         }
         this.#update(row, after);
         if (changes.values !== undefined) {
-          this.#setValues(
-            row.id,
-            changes.values,
-          );
-        }
-        if (after.version !== record.version) {
-          this.#notifications.writeChange(after, now);
+          this.#setValues(row.id, changes.values);
         }
         return timesOf(after, now);
       },
@@ -141,16 +136,6 @@ export class SqliteSessions {
     return times;
   }
 
-  /** Notifies of a token that has taken effect; it does not begin a transaction. */
-  #notifyChange(uid: string, { version, now }: SessionTimes): void {
-    this.#notifications.notifyChange({ uid, version });
-    try {
-      this.#notifications.writeChange({ uid, version }, now);
-    } catch {
-      // Notifications are hints, and the load has succeeded.
-    }
-  }
-
   #optionsAt(now: number): { now: number; touchThrottle: number } {
     return { now, touchThrottle: this.#touchThrottle };
   }
@@ -158,15 +143,20 @@ export class SqliteSessions {
   /** Writes a new record, unless its uid is taken. */
   #insert(record: SessionRecord, now: number): SessionTimes | undefined {
     const { uid, isSecure, createdAt } = record;
-    const { changes, lastInsertRowid } = this.#statements.insert.run({
+    const { insert, freeUid } = this.#statements;
+    const row = {
       ...columnsOf(record),
       uid,
       isSecure: isSecure ? 1 : 0,
       createdAt,
-      now,
-    });
-    if (changes === 0) return undefined;
-    this.#setValues(lastInsertRowid, record.values);
+    };
+    let inserted = insert.run(row);
+    if (!isOne(inserted)) {
+      // A row may be left of an acknowledged session whose uid is free again.
+      if (!isOne(freeUid.run(uid, now))) return undefined;
+      inserted = insert.run(row);
+    }
+    this.#setValues(inserted.lastInsertRowid, record.values);
     return timesOf(record, now);
   }
 

@@ -1,4 +1,5 @@
 import type { StatementSync } from "node:sqlite";
+import { LONGEST_TAKEN, UID_TAKEN_FOR } from "../record.ts";
 import type { SqliteDatabase } from "./database.ts";
 
 /** The statements of a store. */
@@ -20,7 +21,7 @@ export type Statements = Readonly<
     | "postpone"
     | "renew"
     | "acknowledge"
-    | "takeUid"
+    | "acknowledgeAll"
     | "freeUids"
     | "release"
     | "deadLetter"
@@ -70,27 +71,34 @@ const IS_AS_READ = `
 
 const IS_CLAIMED = "uid = ? AND fence = ?";
 
+/** What an acknowledgement writes, by the rule of `uidTakenUntil()`. */
+const ACKNOWLEDGED = `
+  freeAt = max(?1, min(deadline, ?1 + ${LONGEST_TAKEN})) + ${UID_TAKEN_FOR},
+  due = 9e999, fence = NULL, leasedAt = NULL, tokens = '[]', principal = NULL,
+  callbacks = NULL, description = NULL`;
+
 /** Prepares the statements of a store. */
 export function prepareStatements(database: SqliteDatabase): Statements {
   const all = [...FIXED_COLUMNS, ...COLUMNS];
   return {
     insert: database.prepare(`
       INSERT INTO session (${all}, due)
-      SELECT ${all.map((name) => `:${name}`)}, :deadline
-      WHERE NOT EXISTS (SELECT 1 FROM takenUid WHERE uid = :uid AND freeAt > :now)
+      VALUES (${all.map((name) => `:${name}`)}, :deadline)
       ON CONFLICT DO NOTHING`),
     nextFence: database.prepare(`
       INSERT INTO holdFence (id, number) VALUES (1, ?)
       ON CONFLICT DO UPDATE SET number = max(number + 1, excluded.number)
       RETURNING number`),
-    freeUid: database.prepare("DELETE FROM takenUid WHERE uid = ?"),
+    freeUid: database.prepare(
+      "DELETE FROM session WHERE uid = ? AND freeAt <= ?",
+    ),
     deleteHold: database.prepare("DELETE FROM session WHERE id = ?"),
     select: database.prepare(`${SELECT} WHERE uid = ?`),
     selectFacts: database.prepare(
       "SELECT *, NULL AS pairs FROM session WHERE uid = ?",
     ),
     selectDue: database.prepare(
-      `${SELECT} WHERE due <= ? ORDER BY due LIMIT ?`,
+      `${SELECT} WHERE due <= ? AND freeAt IS NULL ORDER BY due LIMIT ?`,
     ),
     selectDeadLetters: database.prepare(
       `${SELECT} WHERE why IS NOT NULL ORDER BY at, id`,
@@ -110,11 +118,13 @@ export function prepareStatements(database: SqliteDatabase): Statements {
     deleteValue: database.prepare(
       "DELETE FROM sessionValue WHERE session = ? AND key = ?",
     ),
+    // What has ended keeps its reason and time; what is due ends at its deadline.
     claim: database.prepare(`
       UPDATE session SET
-        reason = ?, at = ?, attempt = ?, fence = ?,
+        reason = coalesce(reason, ?), at = coalesce(at, ?, deadline),
+        attempt = coalesce(attempt, 0) + 1, fence = ?,
         due = ?, leasedAt = ?, leaseSteadyAt = ?
-      WHERE id = ?`),
+      WHERE id IN (SELECT value FROM json_each(?))`),
     postpone: database.prepare(
       "UPDATE session SET due = ?, leasedAt = ? WHERE id = ?",
     ),
@@ -122,15 +132,16 @@ export function prepareStatements(database: SqliteDatabase): Statements {
       UPDATE session SET due = ?, leasedAt = ?, leaseSteadyAt = ?
       WHERE ${IS_CLAIMED}`),
     acknowledge: database.prepare(
-      `DELETE FROM session WHERE ${IS_CLAIMED} RETURNING deadline`,
+      `UPDATE session SET ${ACKNOWLEDGED} WHERE uid = ?2 AND fence = ?3`,
     ),
-    takeUid: database.prepare(`
-      INSERT INTO takenUid (uid, freeAt) VALUES (?, ?)
-      ON CONFLICT DO UPDATE SET freeAt = excluded.freeAt`),
-    // Deletes two rows for each new one, so that old rows become fewer.
+    acknowledgeAll: database.prepare(`
+      UPDATE session SET ${ACKNOWLEDGED} WHERE id IN (
+        SELECT session.id FROM json_each(?2) claim JOIN session
+          ON uid = claim.value ->> 0 AND fence = claim.value ->> 1
+      ) RETURNING uid`),
     freeUids: database.prepare(`
-      DELETE FROM takenUid WHERE rowid IN (
-        SELECT rowid FROM takenUid WHERE freeAt <= ? ORDER BY freeAt LIMIT 2
+      DELETE FROM session WHERE id IN (
+        SELECT id FROM session WHERE freeAt <= ? ORDER BY freeAt LIMIT ?
       )`),
     release: database.prepare(
       `UPDATE session SET due = ?, fence = NULL, leasedAt = NULL
@@ -150,7 +161,9 @@ export function prepareStatements(database: SqliteDatabase): Statements {
     deleteDeadLetter: database.prepare(
       "DELETE FROM session WHERE uid = ? AND why IS NOT NULL",
     ),
-    nextDue: database.prepare("SELECT min(due) AS due FROM session"),
+    nextDue: database.prepare(
+      "SELECT min(due) AS due FROM session WHERE freeAt IS NULL",
+    ),
     uidsOf: database.prepare(`
       SELECT uid FROM session
       WHERE principal = ? AND reason IS NULL AND deadline > ?

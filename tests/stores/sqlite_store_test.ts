@@ -166,11 +166,61 @@ testWith(
     using database = new DatabaseSync(path);
     const count = (table: string) =>
       database.prepare(`SELECT count(*) AS n FROM ${table}`).get()!.n as number;
-    assertEquals([count("session"), count("sessionValue")], [0, 0]);
-    // Notifications, and the uids, stay for a minute.
-    for (const table of ["endNotification", "takenUid"]) {
-      assert(count(table) <= 62, `${count(table)} rows in ${table}`);
+    assertEquals(count("sessionValue"), 0);
+    // Notifications stay for a minute, rows that keep uids taken a little longer.
+    for (const table of ["notification", "session"]) {
+      assert(count(table) <= 62 + 32, `${count(table)} rows in ${table}`);
     }
+    const kept = `principal, callbacks, description, fence, leasedAt`;
+    const rows = database.prepare(
+      `SELECT DISTINCT tokens, ${kept} FROM session`,
+    ).all();
+    assertEquals(rows.map((row) => Object.values(row)), [
+      ["[]", null, null, null, null, null],
+    ]);
+  },
+);
+
+testWith(
+  ["read", "write"],
+  "SqliteStore.create() takes the uid of an acknowledged session once it is free",
+  () => {
+    let time = 1_700_000_000_000;
+    const clock = { ...systemClock, now: () => time };
+    using store = new SqliteStore({ path: ":memory:", clock });
+    const session = sessionOf("a", { sessionTimeout: 5000 });
+    store.create(session);
+    store.acknowledge("a", store.end("a", "logout", NODE)!.fence);
+    time += 5000 + 59_999;
+    assertEquals(store.create(session), undefined);
+    time += 1;
+    assertEquals(store.create(session)?.createdAt, time);
+    assertEquals(store.load("a", LOOK)?.tokens, session.tokens);
+  },
+);
+
+testWith(
+  ["read", "write"],
+  "SqliteStore keeps uids taken that were so before the file was brought up to date",
+  () => {
+    using folder = makeFolder();
+    const path = `${folder.path}/sessions.db`;
+    const limits = { busyTimeout: 0, maxSize: Infinity };
+    const migrations = MIGRATIONS.slice(0, 6);
+    new SqliteDatabase(path, { ...limits, migrations }).close();
+    using former = new DatabaseSync(path);
+    const now = Date.now();
+    former.prepare("INSERT INTO takenUid (uid, freeAt) VALUES (?, ?), (?, ?)")
+      .run("taken", now + 60_000, "free", now - 1);
+    former.close();
+    using store = new SqliteStore({ path });
+    assertEquals(store.create(sessionOf("taken")), undefined);
+    assert(store.create(sessionOf("free")) !== undefined);
+    assertEquals(store.claim(NODE, 10).ends, []);
+    assertEquals([store.load("taken", LOOK), store.listDeadLetters()], [
+      undefined,
+      [],
+    ]);
   },
 );
 

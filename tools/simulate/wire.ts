@@ -1,6 +1,7 @@
 import { isPromiseLike, type MaybePromise } from "../../base/promises.ts";
 import type {
   ClaimedEnd,
+  ClaimKey,
   SessionStore,
   StoredSession,
 } from "../../stores/store.ts";
@@ -191,6 +192,12 @@ export class Wire {
     const { name, args } = call;
     if (name === "acknowledge" && answer === true) {
       truth.acknowledged.add(args[0] as string);
+    }
+    if (name === "acknowledgeAll") {
+      const answers = answer as readonly boolean[];
+      for (const [index, { uid }] of (args[0] as ClaimKey[]).entries()) {
+        if (answers[index]) truth.acknowledged.add(uid);
+      }
     }
     sayCall?.(
       `  ${call.life.name} ${name} ${describe(args)} -> ${describe(answer)}`,
