@@ -14,7 +14,7 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session } from "../session.ts";
 import type { SessionTimes, StoredSession } from "../stores/store.ts";
 import { StoredState } from "./stored_state.ts";
-import { decodeValues } from "./value_codec.ts";
+import { decodeValues, refreshValues } from "./record_values.ts";
 
 /**
  * Milliseconds by which a touch may be later than the touch in the record without
@@ -136,7 +136,7 @@ export class RecordLoader {
     state.access = accessOf(record, sentAt - record.now);
     state.noteRead(record, sentAt);
     if (isFirst) return;
-    this.#refreshValues(session, state, record);
+    refreshValues(session, state, record);
     session[RESTORE]({ isSecure: record.isSecure });
     if (hasStepped) this.#setClock(session, state, record, sentAt);
     this.applyAccess(session, state);
@@ -241,39 +241,6 @@ export class RecordLoader {
   /** Returns whether a session is live in this process and not detached. */
   isHere(session: Session): boolean {
     return this.#registry.sessions.get(session.uid) === session;
-  }
-
-  /**
-   * Takes over the values of a record. A value whose encoding is the same stays
-   * the same object, which the application may be about to change inside.
-   */
-  #refreshValues(
-    session: Session,
-    state: StoredState,
-    record: StoredSession,
-  ): void {
-    const own = session[VALUES];
-    const { texts } = state;
-    const newer = [...record.values].filter(([key, text]) =>
-      texts.get(key) !== text
-    );
-    const values = new Map(decodeValues(new Map(newer), session));
-    for (const [key, text] of record.values) {
-      if (texts.get(key) === text && own.has(key)) {
-        values.set(key, own.get(key));
-      }
-    }
-    const now = new Map(record.values);
-    // Values that were changed here, and may not have been written, stay.
-    for (const key of state.keysAhead) {
-      values.delete(key);
-      now.delete(key);
-      if (own.has(key)) values.set(key, own.get(key));
-      const text = texts.get(key);
-      if (text !== undefined) now.set(key, text);
-    }
-    session[RESTORE]({ values });
-    state.texts = now;
   }
 
   #refreshTimeouts(

@@ -1,6 +1,4 @@
 import { builtin } from "../base/builtin.ts";
-import { describe } from "../base/describe.ts";
-import type { Session } from "../session.ts";
 import { findUnstorable } from "../session/storable.ts";
 
 /** The depth to which JSON is tried for a value; a cycle stops here too. */
@@ -126,23 +124,4 @@ function isJson(value: unknown, depth: number, seen: Set<object>): boolean {
     !("toJSON" in value) && !Object.hasOwn(value, "__proto__") &&
     Reflect.ownKeys(value).length === Object.keys(value).length &&
     Object.values(value).every((each) => isJson(each, depth - 1, seen));
-}
-
-/** Decodes the values of a record; reports and leaves out one that cannot be read. */
-export function decodeValues(
-  values: ReadonlyMap<string, string>,
-  session: Session,
-): ReadonlyMap<string, unknown> {
-  const decoded = new Map<string, unknown>();
-  for (const [key, value] of values) {
-    try {
-      decoded.set(key, decodeValue(value));
-    } catch (cause) {
-      const message = `Cannot read ${
-        describe(key)
-      } of session "${session.uid}"`;
-      session.site.reportError(new Error(message, { cause }), { session });
-    }
-  }
-  return decoded;
 }

@@ -1,6 +1,9 @@
 import type { Clock } from "../base/clock.ts";
 import { IdleOrder, type Idler } from "../timing/idle_order.ts";
 
+/** The default of `maxSessions`. */
+export const MAX_SESSIONS = 2_000_000;
+
 /** A session that can be evicted. */
 export interface Evictable extends Idler {
   /** Its key among all sessions. */

@@ -1,7 +1,8 @@
 import { describe } from "../base/describe.ts";
 import { Multimap } from "../base/multimap.ts";
 import { HttpError } from "../http/http_error.ts";
-import { MAX_SESSIONS, type SessionsOptions } from "./sessions_options.ts";
+import { MAX_SESSIONS } from "./eviction.ts";
+import type { SessionsOptions } from "./sessions_options.ts";
 import type { Session } from "../session.ts";
 import { IS_HELD } from "../session/internals.ts";
 

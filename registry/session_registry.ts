@@ -28,9 +28,8 @@ import {
 } from "../session.ts";
 import { ExpiryQueue } from "../timing/expiry_queue.ts";
 import { type BuildingSite, buildSession } from "./session_factory.ts";
-import { EndDelivery } from "./end_delivery.ts";
-import { EndRetries, type NamedCall } from "./end_retries.ts";
-import { Eviction } from "./eviction.ts";
+import { EndDelivery, EndRetries, type NamedCall } from "./end_delivery.ts";
+import { Eviction, MAX_SESSIONS } from "./eviction.ts";
 import { HangWatch } from "./hang_watch.ts";
 import { Holds } from "./holds.ts";
 import { NamedWarnings } from "./named_warnings.ts";
@@ -40,12 +39,11 @@ import { PrincipalSessions } from "./principal_sessions.ts";
 import type { SessionBackend } from "./session_backend.ts";
 import { SessionDescriptions } from "./session_descriptions.ts";
 import { SessionCookie } from "./session_cookie.ts";
-import {
-  MAX_SESSIONS,
-  type RequestFacts,
-  type SessionFactory,
-  type SessionsOptions,
-  type SuspiciousToken,
+import type {
+  RequestFacts,
+  SessionFactory,
+  SessionsOptions,
+  SuspiciousToken,
 } from "./sessions_options.ts";
 
 export { TooManySessionsError } from "./principal_sessions.ts";

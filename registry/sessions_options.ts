@@ -5,9 +5,6 @@ import type { SessionStore } from "../stores/store.ts";
 import type { SessionCookieOptions } from "./session_cookie.ts";
 import type { SessionTransport } from "./transport.ts";
 
-/** The default of `maxSessions`. */
-export const MAX_SESSIONS = 2_000_000;
-
 /** A class of sessions. */
 export type SessionFactory = new (site: SessionSite, uid: string) => Session;
 
@@ -80,8 +77,8 @@ export interface SessionsOptions {
    *
    * A request under way counts as access. If thousands of sessions were accessed
    * since the last eviction, one among the longest idle goes, so that no request
-   * waits for a long search. A callback of the evicted session cannot make a new
-   * one in its place; that is an error, which is reported.
+   * waits for a long search. If a callback of the evicted session makes a new one
+   * in its place, that fails, and is reported.
    *
    * The default keeps sessions without data to about 600 MB.
    *
@@ -111,8 +108,7 @@ export interface SessionsOptions {
   /**
    * The most callbacks that a session may have, 1 or more: for its end in this
    * process, for its end by name, and before its end, each counted separately. One
-   * more is a RangeError. Register each callback once, since a page may be visited
-   * often.
+   * more is a RangeError. Register each once: a page may be visited often.
    *
    * @default {1000}
    */
@@ -121,8 +117,7 @@ export interface SessionsOptions {
    * Seconds after the last visit, or after the last stream or socket has closed,
    * after which a visitor is away; above 0. See `sessions.onPresence()`.
    *
-   * Give all processes the same value, and more than a reload of a page takes:
-   * otherwise each reload makes a visitor away for a moment.
+   * Give all processes the same value, longer than a reload of a page takes.
    *
    * @default {10}
    */
