@@ -35,7 +35,7 @@ import {
 } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 import { lineWriter, logDelivery } from "./site/access_log.ts";
-import { answer } from "./site/answer.ts";
+import { answer } from "./site/walk.ts";
 import { answerError, type ErrorPageCallback } from "./site/answer_error.ts";
 import {
   checkSite,
@@ -43,7 +43,7 @@ import {
   type SiteOptions,
   type SuspiciousSession,
 } from "./site/site_options.ts";
-import { SITE_HEADERS, SiteHeaders } from "./site/site_headers.ts";
+import { SITE_HEADERS, SiteHeaders } from "./site/respond.ts";
 
 export type {
   ErrorPageCallback,

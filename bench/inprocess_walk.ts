@@ -34,7 +34,7 @@ function walkNodes(root: Node, { path }: BarePath): Node | undefined {
   return node;
 }
 
-/** The walk of site/answer.ts, for resources that return no promises. */
+/** The walk of site/walk.ts, for resources that return no promises. */
 function walkResources(
   root: Resource,
   request: SiteRequest,

@@ -1,9 +1,96 @@
 import { describe } from "../base/describe.ts";
 import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
+import { HttpError } from "../http/http_error.ts";
+import { pathOf } from "../http/path.ts";
 import type { RouteWatch } from "../metrics/route_spans.ts";
-import type { SiteRequest } from "../request.ts";
+import type { Rendered, SiteRequest } from "../request.ts";
 import { ENTER, PATH, WAIT } from "../request/internals.ts";
-import { Resource } from "../resource.ts";
+import { KNOWN_METHODS, Resource, UnsupportedMethod } from "../resource.ts";
+import { answerError, type FailingSite } from "./answer_error.ts";
+import { respondWith } from "./respond.ts";
+
+/** The parts of a site that answering a request uses. */
+export interface AnsweringSite extends FailingSite {
+  readonly resource: Resource;
+  /** Observes routes; undefined where telemetry is off. */
+  readonly routes: RouteWatch | undefined;
+}
+
+/** Stands for a resource that is absent, so that a Wrap sees the error. */
+class Absent extends Resource {
+  override usesSession = false;
+
+  override render(): never {
+    throw new HttpError(404, "There is nothing at this address.");
+  }
+}
+
+const ABSENT: Resource = new Absent();
+
+/** Methods for proxies, which reach no resource. */
+const REFUSED_METHODS: readonly string[] = ["TRACE", "CONNECT"];
+
+/** Walks the tree, renders, and responds; never throws and never rejects. */
+export function answer(
+  site: AnsweringSite,
+  request: SiteRequest,
+): MaybePromise<Response> {
+  try {
+    if (request.method !== "GET") {
+      if (REFUSED_METHODS.includes(request.method)) {
+        throw new UnsupportedMethod(request.method, []);
+      }
+      if (asksForServer(site.resource, request)) {
+        return respondWith(site, SERVER_OPTIONS, request);
+      }
+    }
+    // These promises are ours, so V8 need not look for a then() in all objects.
+    const found = walk(site.resource, request, site.routes);
+    const response = found instanceof Promise
+      ? found.then((resource) => answerWith(site, resource, request))
+      : answerWith(site, found, request);
+    return response instanceof Promise
+      ? response.catch((error) => answerError(site, error, request))
+      : response;
+  } catch (error) {
+    return answerError(site, error, request);
+  }
+}
+
+function answerWith(
+  site: AnsweringSite,
+  resource: Resource | undefined,
+  request: SiteRequest,
+): MaybePromise<Response> {
+  if (resource === undefined) return respondWith(site, ABSENT, request);
+  if (site.routes !== undefined) site.routes.arrive(request, resource);
+  return respondWith(site, resource, request);
+}
+
+/**
+ * Returns whether a request is `OPTIONS *`, which asks about the server as a whole
+ * (RFC 9110, section 9.3.7). Deno shows it as a request for the path `/*`, so a tree
+ * that has a child of that name answers itself.
+ */
+export function asksForServer(root: Resource, request: SiteRequest): boolean {
+  return request.method === "OPTIONS" &&
+    pathOf(request.request.url) === "/*" && !root.children.has("*");
+}
+
+/** Answers `OPTIONS *` with the methods that a resource may have. */
+class ServerOptions extends Resource {
+  override usesSession = false;
+  override touchesSession = false;
+
+  override render(request: SiteRequest): Rendered {
+    request.setResponseCode(204);
+    request.setHeader("allow", KNOWN_METHODS.join(", "));
+    return "";
+  }
+}
+
+/** The resource that answers `OPTIONS *`. */
+export const SERVER_OPTIONS: Resource = new ServerOptions();
 
 /** Returns the resource at the path of a request; undefined if there is none. */
 export function walk(
