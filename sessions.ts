@@ -20,6 +20,7 @@ import {
 import { LocalBackend } from "./registry/local_backend.ts";
 import {
   END_SESSIONS_RULES,
+  LIST_SESSIONS_RULES,
   SESSIONS_OPTION_RULES,
   storeTimeoutOf,
 } from "./registry/option_rules.ts";
@@ -31,6 +32,7 @@ import {
 } from "./registry/presence.ts";
 import type { StoredEndCounts } from "./registry/session_counts.ts";
 import type {
+  ListSessionsOptions,
   SessionInfo,
   UndeliveredEnd,
 } from "./registry/session_backend.ts";
@@ -86,7 +88,10 @@ export type {
   SessionsOptions,
   SuspiciousToken,
 } from "./registry/sessions_options.ts";
-export type { SessionInfo } from "./registry/session_backend.ts";
+export type {
+  ListSessionsOptions,
+  SessionInfo,
+} from "./registry/session_backend.ts";
 export type { UndeliveredEnd } from "./registry/session_backend.ts";
 export { TooLateForCookieError } from "./registry/visit.ts";
 export {
@@ -565,12 +570,21 @@ export class Sessions
 
   /**
    * Lists the sessions of a principal in all processes, the oldest first: for a
-   * page that shows users where they are logged in.
+   * page that shows users where they are logged in, or with their values to export
+   * the data of a user.
    *
-   * @throws Rejects if the store fails.
+   * Over a store the values are those that are written, and copies. Without one they
+   * are the values themselves: do not change them.
+   *
+   * @throws {TypeError} Rejects if an option is of a wrong kind, or unknown.
+   * @throws Rejects if the store fails, or a value cannot be decoded.
    */
-  async list(principal: string): Promise<SessionInfo[]> {
-    return await this.#registry.backend.list(principal);
+  async list(
+    principal: string,
+    options: ListSessionsOptions = {},
+  ): Promise<SessionInfo[]> {
+    checkOptions("list sessions", options, LIST_SESSIONS_RULES);
+    return await this.#registry.backend.list(principal, options);
   }
 
   /**

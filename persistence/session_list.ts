@@ -7,13 +7,17 @@ import {
   settleAll,
 } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
-import type { SessionInfo } from "../registry/session_backend.ts";
+import type {
+  ListSessionsOptions,
+  SessionInfo,
+} from "../registry/session_backend.ts";
 import type { EndSessionsOptions, SessionEndReason } from "../session.ts";
 import type { LoadedSession, SessionStore } from "../stores/store.ts";
 import type { EndClaims } from "./end_claims.ts";
 import { NO_TOKEN } from "./record_calls.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
+import { decodeValue } from "./value_codec.ts";
 
 /** The objects that the list uses. */
 export interface SessionListParts {
@@ -33,12 +37,17 @@ export class SessionList {
   }
 
   /** Lists the sessions of a principal, the oldest first. */
-  async list(principal: string): Promise<SessionInfo[]> {
+  async list(
+    principal: string,
+    { values = false }: ListSessionsOptions = {},
+  ): Promise<SessionInfo[]> {
     const { claims } = this.#parts;
     const uids = await Promise.all(
       claims.all.map((part) => part.uidsOf(principal)),
     );
-    const found = await Promise.all(uids.flat().map((uid) => this.#find(uid)));
+    const found = await Promise.all(
+      uids.flat().map((uid) => this.#find(uid, values)),
+    );
     return found.filter((info) => info !== undefined)
       .sort((one, other) => one.createdAt - other.createdAt);
   }
@@ -81,13 +90,18 @@ export class SessionList {
     return settleAll<number>(counts).then(sumOf);
   }
 
-  async #find(uid: string): Promise<SessionInfo | undefined> {
+  async #find(
+    uid: string,
+    withValues: boolean,
+  ): Promise<SessionInfo | undefined> {
     const { breakers, store, claims } = this.#parts;
     // It has ended here, and perhaps not yet in the store.
     if (claims.of(uid).hasEnded(uid)) return undefined;
     const sentAt = this.#clock.now();
     const record = await breakers.of(uid).call(() => store.load(uid, NO_TOKEN));
-    return record && infoOf(record, sentAt - record.now);
+    if (record === undefined) return undefined;
+    const info = infoOf(record, sentAt - record.now);
+    return withValues ? { ...info, values: valuesOf(record) } : info;
   }
 }
 
@@ -107,6 +121,10 @@ function infoOf(record: LoadedSession, offset: number): SessionInfo {
     expiresAt: seconds(record.deadline),
     description: record.description,
   };
+}
+
+function valuesOf({ values }: LoadedSession): ReadonlyMap<string, unknown> {
+  return new Map([...values].map(([key, text]) => [key, decodeValue(text)]));
 }
 
 function countOf(ended: readonly boolean[]): number {

@@ -8,6 +8,7 @@ import {
 import { randomId } from "../base/ids.ts";
 import type {
   BackendVisit,
+  ListSessionsOptions,
   Lookup,
   SessionInfo,
   UndeliveredEnd,
@@ -235,8 +236,11 @@ export class StoredBackend implements StoreBackend {
     return this.#list.endAll(principal, options);
   }
 
-  list(principal: string): Promise<SessionInfo[]> {
-    return this.#list.list(principal);
+  list(
+    principal: string,
+    options?: ListSessionsOptions,
+  ): Promise<SessionInfo[]> {
+    return this.#list.list(principal, options);
   }
 
   end(uid: string, reason: SessionEndReason): Promise<boolean> {

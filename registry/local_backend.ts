@@ -1,6 +1,7 @@
 import { randomId } from "../base/ids.ts";
 import { LocalHolds } from "./local_holds.ts";
 import type {
+  ListSessionsOptions,
   SessionBackend,
   SessionInfo,
   UndeliveredEnd,
@@ -14,6 +15,7 @@ import type {
   SessionEndReason,
   SessionOwner,
 } from "../session.ts";
+import { VALUES } from "../session/internals.ts";
 import type { NamedCallback } from "../session/named_callback.ts";
 
 /** Sessions in the memory of this process. They end with it. */
@@ -94,7 +96,10 @@ export class LocalBackend implements SessionBackend {
     return sessions.length;
   }
 
-  list(principal: string): SessionInfo[] {
+  list(
+    principal: string,
+    { values = false }: ListSessionsOptions = {},
+  ): SessionInfo[] {
     return this.#registry.sessionsOf(principal)
       .map((session) => ({
         uid: session.uid,
@@ -103,6 +108,7 @@ export class LocalBackend implements SessionBackend {
         lastModified: session.lastModified,
         expiresAt: session.expiresAt,
         description: this.#registry.descriptions.of(session),
+        ...values ? { values: new Map(session[VALUES]) } : {},
       }))
       .sort((one, other) => one.createdAt - other.createdAt);
   }

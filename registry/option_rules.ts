@@ -13,6 +13,7 @@ import {
   wholeAtLeast,
 } from "../base/options.ts";
 import { END_REASONS } from "./session_counts.ts";
+import type { ListSessionsOptions } from "./session_backend.ts";
 import type { SessionsOptions } from "./sessions_options.ts";
 import { type EndSessionsOptions, Session } from "../session.ts";
 
@@ -64,6 +65,11 @@ export const SESSIONS_OPTION_RULES: OptionRules<SessionsOptions> = {
 export const END_SESSIONS_RULES: OptionRules<EndSessionsOptions> = {
   except: instanceOf("a Session", Session),
   reason: oneOf(...END_REASONS),
+};
+
+/** The rules of {@linkcode ListSessionsOptions}. */
+export const LIST_SESSIONS_RULES: OptionRules<ListSessionsOptions> = {
+  values: BOOLEAN,
 };
 
 /** Seconds. */

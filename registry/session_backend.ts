@@ -94,7 +94,10 @@ export interface SessionBackend {
     options: EndSessionsOptions,
   ): MaybePromise<number>;
   /** Lists the sessions of a principal in all processes, the oldest first. */
-  list(principal: string): MaybePromise<SessionInfo[]>;
+  list(
+    principal: string,
+    options?: ListSessionsOptions,
+  ): MaybePromise<SessionInfo[]>;
   /** Ends a session, in any process; returns false if there is none. */
   end(uid: string, reason: SessionEndReason): MaybePromise<boolean>;
   /** Lists the ends that the store keeps as dead letters. */
@@ -154,6 +157,18 @@ export interface SessionInfo {
   readonly expiresAt: number;
   /** The text of the option `describe`; undefined without one. */
   readonly description: string | undefined;
+  /** The values by key, if they were asked for. */
+  readonly values?: ReadonlyMap<string, unknown>;
+}
+
+/** The options of `sessions.list()`. */
+export interface ListSessionsOptions {
+  /**
+   * Whether the values of the sessions are listed too, to export the data of a user.
+   *
+   * @default {false}
+   */
+  readonly values?: boolean;
 }
 
 /** An end with callbacks that have failed for `endRetryFor` seconds. */

@@ -58,6 +58,7 @@ import {
 } from "../resources/static.ts";
 import {
   type HoldOptions,
+  type ListSessionsOptions,
   type NamedCallbackOptions,
   Sessions,
   type SessionsOptions,
@@ -320,6 +321,11 @@ entry<EndSessionsOptions>(
   (options) =>
     withSession((sessions) => sessions.endSessions("alice", options)),
   { except: object({ uid: "a" }), reason: text("", "because") },
+);
+entry<ListSessionsOptions>(
+  "ListSessionsOptions",
+  (options) => withSession((sessions) => sessions.list("alice", options)),
+  { values: FLAG },
 );
 entry<NamedCallbackOptions>(
   "NamedCallbackOptions",

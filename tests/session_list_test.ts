@@ -143,6 +143,45 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
   });
 }
 
+for (const [kind, makeStore] of Object.entries(KINDS)) {
+  Deno.test(`Sessions.list() ${kind} lists the values of a user's sessions, if asked for`, async () => {
+    await using node = nodeOf(makeStore());
+    node.page("keep", (request) => {
+      const session = request.logIn("alice");
+      session.set("cart", { teas: ["mint"], since: new Date(7) });
+      session.set("seen", 3);
+      return "";
+    });
+    await ask(node, "keep", "Desk");
+    await ask(node, "in", "Phone");
+    const { sessions } = node.site;
+    const listed = await sessions.list("alice", { values: true });
+    assertEquals(
+      listed.map(({ values }) => Object.fromEntries(values!)),
+      [{ cart: { teas: ["mint"], since: new Date(7) }, seen: 3 }, {}],
+    );
+    const [info] = await sessions.list("alice");
+    assertEquals(info!.values, undefined);
+  });
+}
+
+Deno.test("Sessions.list() lists the values of sessions of other processes", async () => {
+  const store = new MemoryStore();
+  await using node = nodeOf(store);
+  await using other = nodeOf(store);
+  node.page("keep", (request) => {
+    request.logIn("alice").set("cart", ["mint"]);
+    return "";
+  });
+  await ask(node, "keep", "Desk");
+  const listed = await other.site.sessions.list("alice", { values: true });
+  assertEquals(listed[0]!.values!.get("cart"), ["mint"]);
+  // A copy: a change of it does not change the session.
+  (listed[0]!.values!.get("cart") as string[]).push("green");
+  const again = await other.site.sessions.list("alice", { values: true });
+  assertEquals(again[0]!.values!.get("cart"), ["mint"]);
+});
+
 Deno.test("Sessions.list() and end() reach the sessions of other processes", async () => {
   using time = new FakeTime();
   const store = asynchronous(new MemoryStore());
