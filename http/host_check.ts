@@ -20,6 +20,8 @@ export class HostCheck {
   readonly #suffixes: readonly string[];
   /** The last valid Host header: nearly all requests have the same one. */
   #validHost: string | undefined = undefined;
+  /** How the URLs of such requests begin: `"http://shop.example/"`. */
+  #usualBegin = "";
 
   /**
    * @param hosts The allowed hosts, without ports; `*.` stands for all subdomains.
@@ -39,10 +41,8 @@ export class HostCheck {
    * since the Host header may name another host than the URL.
    */
   isUsual(url: string): boolean {
-    const host = this.#validHost;
-    if (host === undefined || this.#names !== undefined) return false;
-    const begin = url.indexOf("://") + 3;
-    return url.startsWith(host, begin) && url[begin + host.length] === "/";
+    return this.#names === undefined && this.#usualBegin !== "" &&
+      url.startsWith(this.#usualBegin);
   }
 
   /**
@@ -57,9 +57,8 @@ export class HostCheck {
     const { url, headers } = request.request;
     // Deno names a request without a host after the address that it listens on.
     const host = headers.get("host") || null;
-    const begin = url.indexOf("://") + 3;
     const isUsual = host !== null && host === this.#validHost &&
-      url.startsWith(host, begin) && url[begin + host.length] === "/";
+      url.startsWith(this.#usualBegin);
     if (!isUsual) {
       this.#checkNames(url, host, request.info !== undefined);
     }
@@ -76,7 +75,7 @@ export class HostCheck {
   ): void {
     if (host !== null) {
       checkHost(host);
-      this.#validHost = host;
+      this.#noteValid(host, url);
     }
     if (!isFromConnection) return;
     const authority = authorityOf(url);
@@ -85,6 +84,12 @@ export class HostCheck {
     if (normalize(host, isHttps) !== normalize(authority, isHttps)) {
       throw new HttpError(400, "The request names two hosts");
     }
+  }
+
+  #noteValid(host: string, url: string): void {
+    const scheme = url.slice(0, url.indexOf("://") + 3);
+    this.#validHost = host;
+    this.#usualBegin = `${scheme}${host}/`;
   }
 
   #isAllowed(name: string): boolean {

@@ -66,8 +66,6 @@ export interface SessionCookieOptions {
   persistent?: boolean;
 }
 
-const NONE: readonly string[] = [];
-
 const RULES: OptionRules<SessionCookieOptions> = {
   secure: BOOLEAN,
   sameSite: oneOf("Strict", "Lax", "None"),
@@ -139,12 +137,9 @@ export class SessionCookie {
     return this.#variant(isSecure).sameSite;
   }
 
-  /** Returns the values of the cookies of the name that a request carries. */
-  tokensIn(headers: Headers, isSecure: boolean): readonly string[] {
-    const header = headers.get("cookie");
-    return header === null
-      ? NONE
-      : findCookies(header, this.#variant(isSecure).name);
+  /** Returns the values of the cookies of the name in a `Cookie` header. */
+  tokensIn(header: string, isSecure: boolean): readonly string[] {
+    return findCookies(header, this.#variant(isSecure).name);
   }
 
   /**

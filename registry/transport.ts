@@ -21,6 +21,13 @@ export interface CarriedTokens {
 /** `Authorization: Bearer <token>` (RFC 6750, 2.1). */
 const BEARER = /^bearer +([^ ]+) *$/i;
 
+const NO_TOKENS: CarriedTokens = {
+  values: [],
+  isBearer: false,
+  hasCookie: false,
+  isLeaked: false,
+};
+
 /** Returns the tokens of a request. */
 export function tokensOf(
   headers: Headers,
@@ -42,12 +49,14 @@ export function tokensOf(
       return { values, isBearer, hasCookie: false, isLeaked: false };
     }
   }
-  const values = cookie.tokensIn(headers, isSecure);
+  const header = headers.get("cookie");
+  if (header === null) return NO_TOKENS;
+  const values = cookie.tokensIn(header, isSecure);
   const hasCookie = values.length > 0;
   if (hasCookie || isSecure) {
     return { values, isBearer: false, hasCookie, isLeaked: false };
   }
   // A token for https only: it is reported.
-  const leaked = cookie.tokensIn(headers, true);
+  const leaked = cookie.tokensIn(header, true);
   return { values: leaked, isBearer: false, hasCookie, isLeaked: true };
 }

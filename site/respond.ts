@@ -43,23 +43,24 @@ function renderAndRespond(
   request: SiteRequest,
 ): MaybePromise<Response> {
   const rendered = renderWrapped(resource, request);
-  const source = resource.constructor.name;
-  if (!isPromiseLike(rendered)) return respond(site, rendered, source, request);
+  if (!isPromiseLike(rendered)) {
+    return respond(site, rendered, resource, request);
+  }
   request[WAIT]();
   return Promise.resolve(rendered).then((rendered) =>
-    respond(site, rendered, source, request)
+    respond(site, rendered, resource, request)
   );
 }
 
 /**
  * Responds with a rendered value, and writes what the request has changed.
  *
- * @param source The name of the resource or the option that rendered it.
+ * @param source The resource that rendered it, or the name of the option.
  */
 export function respond(
   site: RespondingSite,
   rendered: Rendered,
-  source: string,
+  source: Resource | string,
   request: SiteRequest,
 ): MaybePromise<Response> {
   if (!isRendered(rendered)) {
@@ -69,7 +70,9 @@ export function respond(
       return respond(site, String(value), source, request);
     }
     throw new TypeError(
-      `Cannot send what ${source} rendered for ${request.method}: neither text, bytes, a stream nor a Response: ${
+      `Cannot send what ${
+        typeof source === "string" ? source : source.constructor.name
+      } rendered for ${request.method}: neither text, bytes, a stream nor a Response: ${
         describe(rendered)
       }`,
     );

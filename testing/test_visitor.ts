@@ -112,9 +112,9 @@ export class TestVisitor {
     if (this.#isBearer) {
       return site.getSession(this.#token?.slice(0, UID_LENGTH) ?? "");
     }
-    const headers = new Headers({ cookie: this.cookiesFor(this.#url) ?? "" });
+    const header = this.cookiesFor(this.#url) ?? "";
     const isSecure = this.#url.protocol === "https:";
-    const token = site.sessions[OWNER].cookie.tokensIn(headers, isSecure)[0];
+    const token = site.sessions[OWNER].cookie.tokensIn(header, isSecure)[0];
     return site.getSession(token?.slice(0, UID_LENGTH) ?? "");
   }
 
