@@ -106,7 +106,14 @@ export class RecordCalls {
         // Another process has touched the session in the same millisecond.
         const isRefused = changes.takenBack?.touchedAt === times.touchedAt;
         if (isRefused) state.keepTouch(times);
+        if (changes.idle !== undefined) {
+          state.keepTouch({ touchedAt: times.now - changes.idle });
+        }
+        const isAhead = session.lastModified * 1000 > state.touchedAt + 0.5;
         this.written(session, state, times, sentAt);
+        if (changes.takenBack !== undefined && !isRefused && !isAhead) {
+          this.#parts.loader.takeTouch(session, times, sentAt);
+        }
         return times;
       },
       failed: (error): never => {

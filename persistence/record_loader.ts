@@ -215,8 +215,15 @@ export class RecordLoader {
     // A newer touch here, which is not written yet, takes precedence.
     const touchedAt = session.lastModified * 1000;
     const isAhead = touchedAt > (state?.touchedAt ?? 0) + TOUCH_SLACK;
-    if (state === undefined || isAhead || !this.isHere(session)) return;
-    session[SET_TIMES](state.touchedAt, times.deadline + sentAt - times.now);
+    if (state === undefined || isAhead) return;
+    this.takeTouch(session, times, sentAt);
+  }
+
+  /** Gives a session the touch of its record, even an earlier one. */
+  takeTouch(session: Session, times: SessionTimes, sentAt: number): void {
+    if (!session.isActive || !this.isHere(session)) return;
+    const touchedAt = times.touchedAt + sentAt - times.now;
+    session[SET_TIMES](touchedAt, times.deadline + sentAt - times.now);
   }
 
   /** Sets back a touch that need not be written to the touch in the record. */

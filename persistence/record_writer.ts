@@ -83,7 +83,8 @@ export class RecordWriter {
       return value;
     }
     this.#noteInnerChanges(session, state);
-    const save = () => this.flush(session);
+    const isSuperseded = () => this.#visits.areSuperseded(session);
+    const save = () => this.flush(session, { isSuperseded });
     return await this.#updates.update(session, state, { key, compute, save });
   }
 

@@ -143,7 +143,7 @@ export class StoredState {
   }
 
   /** Records that a touch was for a visit, and stays. */
-  keepTouch({ touchedAt }: SessionTimes): void {
+  keepTouch({ touchedAt }: Pick<SessionTimes, "touchedAt">): void {
     this.#keptAt = Math.max(this.#keptAt, touchedAt);
   }
 
@@ -164,6 +164,8 @@ export class StoredState {
       if (earlier === undefined || earlier >= to || to <= this.#keptAt) break;
       to = earlier;
     }
+    // A touch that counts may be written after a later load.
+    if (this.#keptAt < touchedAt) to = Math.max(to, this.#keptAt);
     this.#untouches.delete(touchedAt);
     this.#untouches.set(touchedAt, to);
     if (this.#untouches.size > MAX_UNTOUCHES) {

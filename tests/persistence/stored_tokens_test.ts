@@ -351,3 +351,37 @@ Deno.test("A value that a login elsewhere has superseded is refused, though the 
   assertEquals([await setting, values], [503, []]);
   assertEquals(one.reasons, ["logout"]);
 });
+
+Deno.test("A request that only looks prolongs no session by a change after it", async () => {
+  using time = new FakeTime();
+  await using node = makeNode(asynchronous(new MemoryStore()));
+  node.page("ignore", () => "");
+  const cookie = await newCookie(node.get("visit"));
+  await pass(time, 30_000);
+  await statusOf(node.get("ignore", cookie));
+  await pass(time, 1000);
+  node.site.sessions.get(uidOf(cookie))!.set("note", "late");
+  await pass(time, 30_000);
+  assertEquals(node.reasons, ["idle"]);
+});
+
+Deno.test("Session.update() writes no value of a request that a login elsewhere has superseded", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  await using one = makeNode(asynchronous(inner));
+  await using other = makeNode(asynchronous(inner));
+  one.page("slow-update", async (request) => {
+    const session = request.getSession();
+    await after(1000);
+    session.set("note", "by the old token");
+    await session.update("note", () => "updated");
+    return "";
+  });
+  const cookie = await newCookie(one.get("visit"));
+  const updating = statusOf(one.get("slow-update", cookie));
+  await pass(time, 500);
+  await newCookie(other.get("login", cookie));
+  await pass(time, 3000);
+  assertEquals(await updating, 503);
+  assertEquals(inner.load(uidOf(cookie), LOOK)?.values.size, 0);
+});

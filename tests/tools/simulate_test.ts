@@ -69,12 +69,22 @@ const ONCE_BROKEN = [
   ["slow", 619_254],
 ] as const;
 
-for (const [mode, seed] of ONCE_BROKEN) {
+/** Seeds that did so with the theme of the seed. */
+const ONCE_BROKEN_THEMES = [
+  // An update that wrote the values of a superseded request first.
+  ["loss", 906_343, "values"],
+  // A look that took back a login, whose touch was written after its load.
+  ["loss", 902_354, "background"],
+] as const;
+
+for (
+  const [mode, seed, theme = "plain"] of [...ONCE_BROKEN, ...ONCE_BROKEN_THEMES]
+) {
   Deno.test(`simulate() breaks no promise any more with seed ${seed} in mode ${mode}`, async () => {
     const { failures } = await simulate({
       mode,
       store: "memory",
-      theme: "plain",
+      theme,
       seed,
       seeds: 1,
     });

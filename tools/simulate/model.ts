@@ -8,7 +8,7 @@ import { changesOf } from "./record_rules.ts";
 import type { Act } from "./themes/act.ts";
 import type { Rule } from "./themes/rule.ts";
 import { rulesOf } from "./themes/rules.ts";
-import { type Status, statusOf, type Truth } from "./truth.ts";
+import { type Status, statusOf, type StoredEnd, type Truth } from "./truth.ts";
 import type { StoreCall, Wire } from "./wire.ts";
 
 /** A promise that was broken. */
@@ -40,6 +40,9 @@ interface Call {
 /** Milliseconds by which a touch may be counted early, or an end be told late. */
 const TOUCH_SLACK = 150;
 const LATEST = 2500;
+
+/** Milliseconds after which a call that is sent twice arrives again, at most. */
+const LONGEST_REPETITION = 205;
 
 /** Milliseconds for which a failed call of the store may have others fail. */
 const OUTAGE = 5000;
@@ -246,12 +249,11 @@ export class Model {
     }
     if (status === 503) {
       const isCalm = !this.#hadTrouble(life, ask.arrivedAt - OUTAGE, at);
-      const seen = ask.sights.findLast(({ uid }) => uid !== undefined);
-      const uid = ask.got?.uid ?? seen?.uid ?? token?.slice(0, 32);
-      const isSuperseded = uid !== undefined && this.#hasSeen(ask) &&
-        !this.#isOpening(ask, uid, at);
+      const uids = this.#uidsOf(ask);
+      const isSuperseded = this.#hasSeen(ask) &&
+        uids.some((uid) => !this.#isOpening(ask, uid, at));
       // A superseded request drops what others have set and not yet written.
-      const isAlone = uid === undefined || !this.#hasSuperseded(ask, uid);
+      const isAlone = !uids.some((uid) => this.#hasSuperseded(ask, uid));
       // A login by a token that is replaced meanwhile may have no place any more.
       const isReplaced = ["login", "renew"].includes(ask.step.action) &&
           ask.tokens.some((each) =>
@@ -402,7 +404,7 @@ export class Model {
     // Requests of one process share values: a current one may have written it.
     const isWrittenByOther = this.#othersOf(ask, before.uid).some((other) =>
       (other.answeredAt ?? Infinity) >= write.at && this.#hasSeen(other) &&
-      (other.got?.uid !== before.uid ||
+      (other.loggedIn?.uid === before.uid || other.got?.uid !== before.uid ||
         other.tokens.every((token) => !token.startsWith(before.uid)) ||
         other.tokens.some((token) =>
           OPENING.has(statusOf(before, truth.hashOf(token), -Infinity))
@@ -417,6 +419,13 @@ export class Model {
   #hasSeen(ask: Ask): boolean {
     return ask.got !== undefined || ask.left !== undefined ||
       ask.sights.some(({ uid }) => uid !== undefined);
+  }
+
+  /** Returns the uids of the sessions that a request used, or may have used. */
+  #uidsOf({ got, sights, tokens }: Ask): string[] {
+    const seen = [got, ...sights].flatMap((each) => each?.uid ?? []);
+    if (seen.length > 0) return [...new Set(seen)];
+    return tokens.map((token) => token.slice(0, 32));
   }
 
   /** Whether a token of a request opened a session all the time, or it is new. */
@@ -584,19 +593,36 @@ export class Model {
   }
 
   /** An end is never early, and only requests that see a session prolong it. */
-  #judgeTimes(uid: string, end: { reason: string; at: number }): void {
-    const { plan, asks, truth } = this.#world;
-    if (end.reason !== "idle" || truth.clock.wasSet(0, Infinity)) return;
-    const timeout = plan.sessionTimeout * 1000;
+  #judgeTimes(uid: string, end: StoredEnd): void {
+    const { plan, asks, truth, wire } = this.#world;
     const clock: WallClock = truth.clock;
+    const names = asks.filter((ask) =>
+      ask.arrivedAt <= end.claimedAt &&
+      (ask.got?.uid === uid ||
+        ask.tokens.some((token) => token.startsWith(uid)))
+    );
+    const from = Math.min(...names.map(({ arrivedAt }) => arrivedAt));
+    if (end.reason !== "idle" || clock.wasSet(from, end.claimedAt)) return;
+    const timeout = plan.sessionTimeout * 1000;
     let latest = 0;
-    for (const ask of asks) {
-      const names = ask.got?.uid === uid ||
-        ask.tokens.some((token) => token.startsWith(uid));
-      if (!names || ask.step.isHead && ask.loggedIn === undefined) continue;
-      latest = Math.max(latest, this.#accessUntil(ask, uid));
+    for (const ask of names) {
+      if (ask.step.isHead && ask.loggedIn === undefined) continue;
+      // A look takes back the touch of its load before it is answered, but not if
+      // another load overlaps it, also one that the store's client has sent twice.
+      const isLook = ask.got === undefined && ask.status === 200 &&
+        plan.rates.doubled === 0 && !names.some((other) =>
+          other !== ask && other.arrivedAt <= ask.answeredAt! &&
+          (other.answeredAt ?? Infinity) >= ask.arrivedAt
+        );
+      if (isLook && ask.answeredAt! < latest + timeout - TOUCH_SLACK) {
+        continue;
+      }
+      const until = Math.min(this.#accessUntil(ask, uid), end.claimedAt);
+      latest = Math.max(latest, until);
       const isVisit = ask.got?.uid === uid && ask.status === 200;
-      const drift = plan.drifts.every((rate) => rate === 1)
+      const drift = plan.drifts.every((rate) =>
+          rate === 1
+        )
         ? 1
         : 1 + (ask.answeredAt! - ask.arrivedAt + timeout) * 0.004;
       const isLeft = asks.some(({ life }) => life.endedAt.has(uid)) ||
@@ -610,9 +636,11 @@ export class Model {
         }
       }
     }
-    const { slow, slowest } = plan.rates;
-    const slack = TOUCH_SLACK + (slow > 0 ? slowest + 2000 : 0);
-    if (this.#world.hosts.some(({ wall }) => wall.wasSet(0, Infinity))) return;
+    // A touch that is long on its way counts when it arrives.
+    const delays = wire.delays.filter((delay) => delay.uid === uid)
+      .map(({ lasts }) => lasts);
+    const slack = TOUCH_SLACK + Math.max(0, ...delays) +
+      (plan.rates.doubled > 0 ? LONGEST_REPETITION : 0);
     if (end.at > clock.at(latest) + timeout + slack) {
       this.#fail(
         2,
@@ -630,6 +658,8 @@ export class Model {
       .map((token) => truth.hashOf(token));
     const until = ask.answeredAt ?? Infinity;
     if (ask.loggedIn !== undefined || hashes.length === 0) return until;
+    // A process that cannot reach the store knows of no login elsewhere.
+    if (this.#hadTrouble(ask.life, ask.arrivedAt, until)) return until;
     const moments = truth.moments.get(uid)!;
     const isCut = moments.find(({ at, record }) =>
       at >= ask.arrivedAt &&
