@@ -26,6 +26,7 @@ import type {
   ChangeNotification,
   Claimant,
   ClaimedEnd,
+  ClaimKey,
   Claims,
   CommitConditions,
   CommitTimes,
@@ -198,6 +199,16 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
   /** {@inheritDoc SessionStore.acknowledge} */
   acknowledge(uid: string, fence: string): Promise<boolean> {
     return this.#ends.acknowledge(uid, fence);
+  }
+
+  /** {@inheritDoc SessionStore.acknowledgeAll} */
+  async acknowledgeAll(claims: readonly ClaimKey[]): Promise<boolean[]> {
+    const pairs = claims.map(({ uid, fence }) => [uid, fence]);
+    const values = [JSON.stringify(pairs)];
+    const verb = "acknowledge ends";
+    return JSON.parse(
+      await this.#runner.run("acknowledge_ends", verb, values) ?? "[]",
+    );
   }
 
   /** {@inheritDoc SessionStore.release} */

@@ -19,6 +19,7 @@ import type {
   ChangeNotification,
   Claimant,
   ClaimedEnd,
+  ClaimKey,
   Claims,
   CommitConditions,
   CommitTimes,
@@ -181,6 +182,11 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   /** {@inheritDoc SessionStore.acknowledge} */
   acknowledge(uid: string, fence: string): Promise<boolean> {
     return this.#ends.acknowledge(uid, fence);
+  }
+
+  /** {@inheritDoc SessionStore.acknowledgeAll} */
+  acknowledgeAll(claims: readonly ClaimKey[]): Promise<boolean[]> {
+    return this.#ends.acknowledgeAll(claims);
   }
 
   /** {@inheritDoc SessionStore.release} */

@@ -101,6 +101,14 @@ CREATE UNLOGGED TABLE @.curfew_message (
 );
 CREATE INDEX curfew_message_by_time ON @.curfew_message (at);
 ` + RECORD_FUNCTIONS + SESSION_FUNCTIONS + HOLD_FUNCTIONS + END_FUNCTIONS,
+  `
+CREATE FUNCTION @.acknowledge_ends(claims text) RETURNS text LANGUAGE sql AS $f$
+  SELECT coalesce(json_agg(
+    @.acknowledge_end(claim->>0, claim->>1) = '1' ORDER BY place
+  ), '[]')::text
+  FROM jsonb_array_elements(claims::jsonb) WITH ORDINALITY all_claims(claim, place)
+$f$;
+`,
 ];
 
 /** The version of the schema that this package needs. */

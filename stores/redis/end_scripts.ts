@@ -118,17 +118,25 @@ return { '1' }
 );
 
 /**
- * Forgets a session, whose uid stays taken for a while. KEYS: session, due,
- * taken. ARGV: uid, fence.
+ * Forgets sessions, whose uids stay taken for a while. KEYS: due; for each session
+ * its own and that of its uid. ARGV: for each session uid and fence.
  */
 export const ACKNOWLEDGE: RedisScript = new RedisScript(
-  ALWAYS + IF_CLAIMED + NOW + `
-local left = (tonumber(redis.call('HGET', KEYS[1], 'd')) or 0) - now
-left = math.max(0, math.min(left, ${LONGEST_TAKEN}))
-redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('DEL', KEYS[1])
-redis.call('SET', KEYS[3], '', 'PX', text(math.ceil(left) + ${UID_TAKEN_FOR}))
-return { '1' }
+  ALWAYS + NOW + `
+local answers = {}
+for index = 1, #ARGV, 2 do
+  local uid, key, taken = ARGV[index], KEYS[index + 1], KEYS[index + 2]
+  local d, f = unpack(redis.call('HMGET', key, 'd', 'f'))
+  if f == ARGV[index + 1] then
+    local left = (tonumber(d) or 0) - now
+    left = math.max(0, math.min(left, ${LONGEST_TAKEN}))
+    redis.call('ZREM', KEYS[1], uid)
+    redis.call('DEL', key)
+    redis.call('SET', taken, '', 'PX', text(math.ceil(left) + ${UID_TAKEN_FOR}))
+    answers[#answers + 1] = '1'
+  else answers[#answers + 1] = '0' end
+end
+return answers
 `,
 );
 

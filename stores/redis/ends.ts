@@ -1,6 +1,7 @@
 import type {
   Claimant,
   ClaimedEnd,
+  ClaimKey,
   DeadLetter,
   EndProgress,
 } from "../store.ts";
@@ -76,8 +77,37 @@ export class RedisEnds {
     return this.#isDone(
       ACKNOWLEDGE,
       `acknowledge the end of session "${uid}"`,
-      { keys: [key, shard.due, takenKey], args: [name, fence] },
+      { keys: [shard.due, key, takenKey], args: [name, fence] },
     );
+  }
+
+  /** As {@linkcode SessionStore.acknowledgeAll}. */
+  async acknowledgeAll(claims: readonly ClaimKey[]): Promise<boolean[]> {
+    const done = new Set<string>();
+    const all = claims.map(({ uid }) => this.#shards.placeOf(uid));
+    const shards = [...new Set(all.map(({ shard }) => shard))];
+    await Promise.all(
+      askEach(shards, async (shard) => {
+        const those = claims.filter((_, index) => all[index]!.shard === shard);
+        const places = all.filter((place) => place.shard === shard);
+        const answers = textsOf(
+          await this.#runner.run(ACKNOWLEDGE, "acknowledge ends", {
+            keys: [
+              shard.due,
+              ...places.flatMap(({ key, takenKey }) => [key, takenKey]),
+            ],
+            args: those.flatMap(({ fence }, index) => [
+              places[index]!.name,
+              fence,
+            ]),
+          }),
+        );
+        for (const [index, { uid }] of those.entries()) {
+          if (answers[index] === "1") done.add(uid);
+        }
+      }),
+    );
+    return claims.map(({ uid }) => done.has(uid));
   }
 
   /** As {@linkcode SessionStore.release}. */
