@@ -93,6 +93,13 @@ export class ClaimedEnds {
     return delivery !== undefined && delivery.end === undefined;
   }
 
+  /** Returns whether the delivery of an end that was claimed has not begun. */
+  isWaitingFor(claim: ClaimedEnd): boolean {
+    const { uid } = claim.session;
+    return this.isWaiting(uid) &&
+      isSameEnd(this.#deliveries.get(uid)!.claim, claim);
+  }
+
   /** Returns a promise that resolves when an end is delivered, or dropped. */
   whenDone(uid: string): Promise<void> | undefined {
     return this.#deliveries.get(uid)?.isDone.promise;
@@ -108,11 +115,12 @@ export class ClaimedEnds {
   accept(claim: ClaimedEnd, leasedAt: number): boolean {
     const { uid } = claim.session;
     const before = this.#deliveries.get(uid);
-    if (before !== undefined) {
+    if (before !== undefined && isSameEnd(before.claim, claim)) {
       before.claim = claim;
       before.leasedAt = leasedAt;
       return false;
     }
+    if (before !== undefined) this.#lose(before);
     this.#counts.claimed++;
     const delivery = newDelivery(claim, leasedAt, this.#clock.now());
     this.#deliveries.set(uid, delivery);
@@ -311,4 +319,9 @@ export class ClaimedEnds {
       if (this.#isMine(delivery)) act();
     });
   }
+}
+
+/** The uid of a hold is used again; the hold before may wait to be acknowledged. */
+function isSameEnd({ session }: ClaimedEnd, { session: other }: ClaimedEnd) {
+  return session.createdAt === other.createdAt;
 }

@@ -35,7 +35,7 @@ export class ClaimedSessions {
   /** Ends the session of a claim here and delivers its end. */
   endInTurn(claim: ClaimedEnd, cameAt: number): void {
     const { uid } = claim.session;
-    if (!this.#parts.claimed.isWaiting(uid)) return;
+    if (!this.#parts.claimed.isWaitingFor(claim)) return;
     if (this.#isStopped) return this.#parts.claimed.leave(uid);
     try {
       this.#endClaimed(claim, cameAt);

@@ -1,6 +1,9 @@
 import { describe } from "../base/describe.ts";
 import { type MaybePromise, proceed } from "../base/promises.ts";
-import { TooManySessionsError } from "../registry/principal_sessions.ts";
+import {
+  isRefusing,
+  TooManySessionsError,
+} from "../registry/principal_sessions.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { SessionStore } from "../stores/store.ts";
 import type { EndClaims } from "./end_claims.ts";
@@ -36,11 +39,11 @@ export class LoginLimit {
   readonly #isRefusing: boolean;
 
   constructor(registry: SessionRegistry, parts: LoginLimitParts) {
-    const { maxSessionsPerPrincipal, whenPrincipalIsFull } = registry.options;
+    const { maxSessionsPerPrincipal } = registry.options;
     this.#registry = registry;
     this.#parts = parts;
     this.#most = Math.floor(maxSessionsPerPrincipal ?? Infinity);
-    this.#isRefusing = whenPrincipalIsFull === "refuse";
+    this.#isRefusing = isRefusing(registry.options);
   }
 
   /** Returns whether there is a limit. */
@@ -118,8 +121,9 @@ export class LoginLimit {
   }
 
   #end(uid: string): MaybePromise<void> {
-    const { claims } = this.#parts;
-    return proceed(claims.of(uid).end(uid, "evicted"), () => {});
+    const claims = this.#parts.claims.of(uid);
+    // The login counts only with it. An end that cannot be written is repeated.
+    return proceed(claims.end(uid, "evicted"), () => claims.writeEnd(uid));
   }
 }
 

@@ -5,6 +5,7 @@ import {
   type MaybePromise,
   settleAll,
 } from "../base/promises.ts";
+import { isRefusing } from "../registry/principal_sessions.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { DETACH } from "../session/internals.ts";
 import type { Session } from "../session.ts";
@@ -208,8 +209,16 @@ export class RecordWriter {
     this.#registry.remove(session);
   }
 
+  /** Returns whether a login to a session may be refused, and is not written yet. */
+  mayBeRefused(session: Session): boolean {
+    return isRefusing(this.#registry.options) &&
+      this.#visits.areLoggingIn(session);
+  }
+
   /** Writes a session without a request. */
   saveSoon(session: Session): void {
+    // The request that logs in writes it, or drops it.
+    if (this.mayBeRefused(session)) return this.#schedule.noteTouched(session);
     const isSuperseded = () => this.#visits.areSuperseded(session);
     const saving = attempt(() =>
       this.#save(session, { isRequest: false, isSuperseded })
@@ -226,6 +235,11 @@ export class RecordWriter {
       this.detach(session);
     }
     return settleAll(writes);
+  }
+
+  /** Returns whether a session has changes of named callbacks to write. */
+  hasCallbacksLeft(session: Session): boolean {
+    return this.#parts.loader.stateOf(session)?.callbacks !== undefined;
   }
 
   #save(session: Session, options: WriteOptions): MaybePromise<void> {

@@ -135,7 +135,11 @@ export class StoredHolds implements HoldBackend {
   keep(session: Session): MaybePromise<void> {
     const { writer, breakers } = this.#parts;
     return guarded(
-      () => writer.flush(session),
+      () =>
+        proceed(writer.flush(session), () => {
+          // The session has ended elsewhere without them.
+          if (writer.hasCallbacksLeft(session)) throw unkept();
+        }),
       (error) => breakers.of(session.uid).report(error, { session }),
     );
   }

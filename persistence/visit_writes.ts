@@ -59,8 +59,9 @@ export class VisitWrites {
     principal: string,
     session: Session,
   ): Promise<void> {
-    const { limit, writer } = this.#parts;
+    const { limit, writer, visits } = this.#parts;
     const { uid } = session;
+    visits.addAnswered(visit);
     let refusal: HttpError | undefined;
     try {
       refusal = await limit.refusalOf(principal, uid);
@@ -94,6 +95,7 @@ export class VisitWrites {
     const { visits } = this.#parts;
     for (const other of [...this.#parts.writer.changed]) {
       if (other === session || visits.areSuperseded(other)) continue;
+      if (this.#parts.writer.mayBeRefused(other)) continue;
       const isSuperseded = () => visits.areSuperseded(other);
       const options = { isOfOthers: true, isSuperseded };
       write(() => this.#parts.writer.flush(other, options));

@@ -52,6 +52,11 @@ export class VisitsUnderWay {
     };
   }
 
+  /** Adds a request that has a response, and changes to write. */
+  addAnswered(visit: BackendVisit): void {
+    this.#visits.add(visit);
+  }
+
   /** Removes a request, whose changes are written or refused. */
   remove(visit: BackendVisit): void {
     this.#waiting.delete(visit);
@@ -73,6 +78,14 @@ export class VisitsUnderWay {
   has(session: Session): boolean {
     for (const visit of this.#waiting) {
       if (visit.ownSession === session) return true;
+    }
+    return false;
+  }
+
+  /** Returns whether a request under way logs in to a session. */
+  areLoggingIn(session: Session): boolean {
+    for (const { ownSession, loggedInAs } of this.#visits) {
+      if (ownSession === session && loggedInAs !== undefined) return true;
     }
     return false;
   }

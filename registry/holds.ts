@@ -101,7 +101,10 @@ export class Holds {
     try {
       mustLive(session);
       this.#bind(session, held);
-      if (former !== undefined) this.#bind(session, former, true);
+      // A client of the store that sends a take() twice finds its own hold.
+      if (former !== undefined && former.id !== held.id) {
+        this.#bind(session, former, true);
+      }
       await holds.keep(session);
       isComplete ||= !await holds.isLasting(session);
     } catch (error) {

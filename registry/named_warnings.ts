@@ -166,6 +166,8 @@ export class NamedWarnings {
   /** Takes the first hold, unless the warning has a hold already. */
   #begin(session: Session, wake: Wake): void {
     const { clock, backend, site } = this.#registry;
+    // A session that ends with its request keeps no callbacks.
+    if (!backend.hasCallback(session, wake.key)) return;
     const due = session.expiresAt * 1000 - wake.lead - clock.now();
     const other = { ...wake, slot: 1 } as const;
     const failed = (error: unknown) => site.reportError(error, { session });
@@ -210,8 +212,14 @@ export class NamedWarnings {
       return void await this.#take(next, Math.max(left, FIRST));
     }
     if (left > wake.lead) return void await this.#take(next, left - wake.lead);
-    // If this is called again after a failure, the hold is there already.
-    await this.#take({ ...next, warnedOf: deadline }, Math.max(left, FIRST));
+    const taken = await this.#take(
+      { ...next, warnedOf: deadline },
+      Math.max(left, FIRST),
+    );
+    // After a failure the next hold is there already.
+    if (taken === undefined && await this.#isFollowed(next, deadline)) return;
+    // A visit has postponed the end meanwhile; the next hold warns of it.
+    if (session.expiresAt * 1000 > deadline + SAME) return;
     const callback = this.#callbacks.get(wake.name);
     if (callback === undefined) {
       throw new Error(
@@ -219,6 +227,16 @@ export class NamedWarnings {
       );
     }
     await callback(wake.argument, warningOf(session));
+  }
+
+  /**
+   * Returns whether the next hold warns of a deadline: a visit has postponed the end
+   * since that hold was taken.
+   */
+  async #isFollowed(next: Wake, deadline: number): Promise<boolean> {
+    const { backend } = this.#registry;
+    const held = await backend.holds.find(this.#keyOf(next));
+    return held === undefined || deadline > held.until + SAME;
   }
 }
 

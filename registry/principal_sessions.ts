@@ -178,3 +178,11 @@ export class Crowds {
     return undefined;
   }
 }
+
+/** Returns whether logins beyond the limit are refused. */
+export function isRefusing(
+  { maxSessionsPerPrincipal, whenPrincipalIsFull }: Readonly<SessionsOptions>,
+): boolean {
+  return maxSessionsPerPrincipal !== undefined &&
+    whenPrincipalIsFull === "refuse";
+}

@@ -453,6 +453,61 @@ Deno.test("Session.hold() of a process that dies before the session has its call
   dead.resolve(undefined);
 });
 
+Deno.test("Session.hold() whose take() the store's client sends twice ends with its session", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = nodeOf(bent.store);
+  const ann = node.sessions.create();
+  await pass(time, 10);
+  bent.bends.take = async (take, ...args) => {
+    bent.bends.take = undefined;
+    await take(...args);
+    return take(...args);
+  };
+  assertEquals((await ann.hold("seat", FREE))?.expiresAt, Infinity);
+  ann.expire();
+  await pass(time, 10);
+  assertEquals(node.freed, ["12 logout seat"]);
+  const bob = node.sessions.create();
+  assertEquals((await bob.hold("seat"))?.key, "seat");
+});
+
+Deno.test("Session.hold() of a session that has ended in another process rejects, and leaves the key free", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using one = nodeOf(bent.store);
+  await using other = nodeOf(bent.store);
+  const session = one.sessions.create();
+  await pass(time, 10);
+  // The process does not hear of it.
+  bent.bends.take = async (take, ...args) => {
+    bent.bends.take = undefined;
+    const times = await take(...args);
+    bent.inner.end(session.uid, "logout", { owner: "other", lease: 60_000 });
+    return times;
+  };
+  const options = { seconds: 600, ...FREE };
+  await assertRejects(() => session.hold("seat", options));
+  await pass(time, 10);
+  assert(await other.sessions.create().hold("seat"));
+  assertEquals([...one.freed, ...other.freed], []);
+});
+
+Deno.test("A hold calls its callback, though the hold before it waits to be acknowledged", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = nodeOf(bent.store);
+  bent.bends.acknowledge = () => Promise.reject(new Error("away"));
+  await node.sessions.hold("seat", { seconds: 2 });
+  await pass(time, 2100);
+  await node.sessions.hold("seat", { seconds: 2, ...FREE });
+  await pass(time, 2100);
+  assertEquals(node.freed, ["12 absolute seat"]);
+  bent.bends.acknowledge = undefined;
+  await pass(time, 5000);
+  assertEquals(node.freed, ["12 absolute seat"]);
+});
+
 Deno.test("Session.hold() over a store without holds says so", async () => {
   const bent = new BentStore();
   const store = new Proxy(bent.store, {

@@ -163,3 +163,45 @@ function uidIn(cookie: string): string {
 function after(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+Deno.test("A login that may be refused is not written while the store counts", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = nodeOf(bent.store, { whenPrincipalIsFull: "refuse" });
+  await node.get("in");
+  await pass(time, 100);
+  const created: unknown[] = [];
+  bent.bends.create = (create, session) => {
+    created.push(session.principal);
+    return create(session);
+  };
+  bent.bends.uidsOf = async (uidsOf, principal) => {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return await uidsOf(principal);
+  };
+  const asking = node.get("in");
+  await pass(time, 2000);
+  assertEquals((await asking).status, 409);
+  assertEquals(created, []);
+});
+
+Deno.test("A login is answered when the end of the session beyond the limit is written", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = nodeOf(bent.store);
+  const first = await (await node.get("in")).text();
+  await pass(time, 100);
+  const writing = Promise.withResolvers<void>();
+  bent.bends.end = async (end, ...args) => {
+    await writing.promise;
+    return await end(...args);
+  };
+  let isAnswered = false;
+  const asking = Promise.resolve(node.get("in")).then(() => isAnswered = true);
+  await pass(time, 500);
+  assertEquals(isAnswered, false);
+  writing.resolve();
+  await asking;
+  const look = { tokenHash: "", touch: false, grace: 0 };
+  assertEquals(await bent.inner.load(first, look), undefined);
+});

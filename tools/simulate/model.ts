@@ -37,6 +37,14 @@ interface Call {
   readonly at: number;
 }
 
+/** An error that a program has reported. */
+interface Report {
+  readonly uid: string;
+  readonly text: string;
+  readonly life: Life;
+  readonly at: number;
+}
+
 /** Milliseconds by which a touch may be counted early, or an end be told late. */
 const TOUCH_SLACK = 150;
 const LATEST = 2500;
@@ -65,7 +73,8 @@ export class Model {
   readonly #deletions = new Set<Write>();
   readonly #told = new Map<string, Call[]>();
   readonly #billed = new Map<string, Call[]>();
-  readonly #reports: { readonly uid: string; readonly text: string }[] = [];
+  readonly #others = new Map<string, Call[]>();
+  readonly #reports: Report[] = [];
   readonly #seen = new Set<string>();
   readonly #deadLetters = new Set<string>();
 
@@ -77,6 +86,18 @@ export class Model {
       world,
       fail: (promise, text) => this.#fail(promise, text),
       isReported: (uid, text) => this.#isReported(uid, text),
+      hasReported: (life, from, to) =>
+        this.#reports.some((one) =>
+          one.life === life && one.at >= from && one.at <= to
+        ),
+      judgeOnce: ({ key, uid, life }, what) =>
+        this.#judgeCall(
+          this.#others,
+          key,
+          uid,
+          { life, at: life.host.now },
+          what,
+        ),
     });
   }
 
@@ -92,7 +113,10 @@ export class Model {
     if (after === undefined) return;
     if (before === undefined) {
       // A clock that is set back takes back a deadline that has passed.
-      if (moments.length > 1 && !truth.clock.wasSet(0, Infinity)) {
+      if (
+        moments.length > 1 && !truth.lost.has(uid) &&
+        !truth.clock.wasSet(0, Infinity)
+      ) {
         this.#fail(18, `${this.#name(uid)} is revived`);
       }
       if (moments.length > 1) return;
@@ -121,6 +145,19 @@ export class Model {
   onWrite(write: Write): void {
     this.#writes.push(write);
     for (const rule of this.#rules) rule.onWrite?.(write);
+  }
+
+  onCall(call: StoreCall, answer: unknown): void {
+    for (const rule of this.#rules) rule.onCall?.(call, answer);
+  }
+
+  /** Whether no rule expects anything more to happen. */
+  get isQuiet(): boolean {
+    return this.#rules.every((rule) => rule.isQuiet !== false);
+  }
+
+  onLost(uid: string, holders: readonly Life[]): void {
+    for (const rule of this.#rules) rule.onLost?.(uid, holders);
   }
 
   onAct(act: Act): void {
@@ -166,7 +203,10 @@ export class Model {
       }
       return;
     }
-    if (![...statuses].some((each) => OPENING.has(each))) {
+    // A program that ends a lost session writes a record for that first.
+    if (
+      ![...statuses].some((each) => OPENING.has(each)) && !truth.lost.has(uid)
+    ) {
       const promise = statuses.has("superseded") ? 13 : 5;
       this.#fail(
         promise,
@@ -287,6 +327,7 @@ export class Model {
     const at = life.host.now;
     const { uid } = end;
     this.#judgeCall(this.#told, uid, uid, { life, at }, `tells ${uid}`);
+    for (const rule of this.#rules) rule.onTold?.(life, end);
     const stored = truth.ends.get(uid);
     if (stored === undefined) {
       if (truth.moments.has(uid)) {
@@ -324,10 +365,10 @@ export class Model {
     }, what);
   }
 
-  onError(_: Life, error: unknown, session: Session | undefined): void {
+  onError(life: Life, error: unknown, session: Session | undefined): void {
     const text = error instanceof Error ? error.message : String(error);
     const uid = session?.uid ?? /[\da-f]{32}/.exec(text)?.[0] ?? "";
-    this.#reports.push({ uid, text });
+    this.#reports.push({ uid, text, life, at: life.host.now });
     if (text.includes("dead letter")) this.#deadLetters.add(uid);
     if (error instanceof TypeError || error instanceof ReferenceError) {
       this.#fail(0, `${error.stack}`);
@@ -339,8 +380,10 @@ export class Model {
     const { asks, truth } = this.#world;
     for (const [uid] of truth.moments) {
       const end = truth.ends.get(uid);
+      // The rule of lost sessions judges those that no program has told.
+      if (truth.lost.has(uid) && end === undefined) continue;
       if (end === undefined) this.#fail(15, `${this.#name(uid)} never ends`);
-      else this.#judgeTimes(uid, end);
+      else if (!truth.lost.has(uid)) this.#judgeTimes(uid, end);
       if (this.#deadLetters.has(uid)) continue;
       if (!this.#told.has(uid)) {
         this.#fail(15, `the end of ${this.#name(uid)} is lost`);
@@ -681,6 +724,9 @@ export class Model {
       return;
     }
     const isCalled = this.#billed.has(ask.name);
+    // Another program may have told the end, with the callbacks that it has.
+    const teller = this.#told.get(uid)?.[0]?.life;
+    if (truth.lost.has(uid) && teller !== ask.life) return;
     const isReported = this.#isReported(uid, "bill");
     if (ask.status === 200 && !isCalled && !isReported) {
       this.#fail(16, `the callback of ${ask.name} is lost`);
@@ -690,7 +736,7 @@ export class Model {
   #isReported(uid: string, part: string): boolean {
     return this.#deadLetters.has(uid) ||
       this.#reports.some(({ uid: of, text }) =>
-        of === uid && text.includes(part)
+        (of === uid || text.includes(uid)) && text.includes(part)
       );
   }
 
@@ -702,6 +748,10 @@ export class Model {
     const principals = truth.recordsIn(uid, arrivedAt, at)
       .map(({ record }) => record?.principal);
     return asks.some((other) =>
+      // A login may have ended it, and its end is not written.
+      this.#world.plan.limit !== undefined && other.life === life &&
+        other.loggedIn !== undefined && other.loggedIn.at <= at &&
+        (other.answeredAt ?? Infinity) >= arrivedAt ||
       other.life === life &&
         (other.left !== undefined && other.left.at <= at &&
             (other.left.uid === uid ||

@@ -1,5 +1,6 @@
 import type { MishapRates } from "./mishaps.ts";
-import { Random } from "./random.ts";
+import { mix, Random } from "./random.ts";
+import { type Limit, limitOf } from "./themes/limit.ts";
 import {
   type Theme,
   type ThemeAction,
@@ -68,9 +69,10 @@ export interface TroubleStep {
     | "cut"
     | "away"
     | "set-clock"
-    | "set-store-clock";
+    | "set-store-clock"
+    | "lose";
   readonly host: number;
-  /** Milliseconds. */
+  /** Milliseconds; for a loss, which session it is, from 0 to 1. */
   readonly lasts: number;
   readonly isSilent: boolean;
 }
@@ -83,6 +85,8 @@ export type Step =
 /** The world of a seed, and what happens in it. */
 export interface Plan {
   readonly theme: Theme;
+  /** The limit of sessions of a principal; undefined for none. */
+  readonly limit: Limit | undefined;
   readonly hosts: number;
   readonly clients: number;
   readonly isDirect: boolean;
@@ -192,9 +196,11 @@ export function planOf(
       isSilent: random.chance(0.4),
     });
   }
+  if (theme === "lost") steps.push(...lossesOf(seed, at));
   const each = <T>(make: () => T) => Array.from({ length: hosts }, make);
   return {
     theme,
+    limit: theme === "limit" ? limitOf(seed) : undefined,
     hosts,
     clients,
     isDirect,
@@ -208,6 +214,18 @@ export function planOf(
     failures: random.pick([0, 0, 0.15]),
     steps: steps.toSorted((one, other) => one.at - other.at),
   };
+}
+
+/** Returns the steps at which the store loses sessions. */
+function lossesOf(seed: number, last: number): Step[] {
+  const random = new Random(mix(seed, "lost"));
+  return Array.from({ length: 1 + random.below(3) }, () => ({
+    at: random.between(300, last + 500),
+    kind: "lose",
+    host: 0,
+    lasts: random.next(),
+    isSilent: false,
+  }));
 }
 
 function askOf(

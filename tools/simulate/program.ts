@@ -7,7 +7,8 @@ import type { Life } from "./host.ts";
 import { KEYS } from "./keys.ts";
 import type { Plan } from "./plan.ts";
 import type { Act } from "./themes/act.ts";
-import { beginAction } from "./themes/actions.ts";
+import { beginAction, registerCallbacks } from "./themes/actions.ts";
+import { optionsOf } from "./themes/limit.ts";
 
 /** How often a named callback fails at most, for each session and process. */
 const MAX_FAILURES = 3;
@@ -47,12 +48,14 @@ export class Program {
       renewalGrace: plan.renewalGrace,
       endLease: plan.endLease,
       storeTimeout: 2,
+      ...optionsOf(plan.limit),
       onError: (error, { session }) => {
         if (life.isAlive) world.onError(life, error, session);
       },
     });
     sessions.notifyOnSessionEnd((end) => this.#tell(end));
     sessions.onEnd("bill", (argument, end) => this.#bill(argument, end));
+    registerCallbacks(life, world, (name) => this.#try(name));
   }
 
   /** Answers a request. */
@@ -222,16 +225,21 @@ export class Program {
     const life = this.#life;
     if (!life.isAlive) return;
     const call = `bill ${argument}`;
+    this.#try(call);
+    this.#world.onNamed(life, argument, end);
+    return this.#work(call);
+  }
+
+  /** Throws sometimes. */
+  #try(call: string): void {
     const count = (this.#calls.get(call) ?? 0) + 1;
     this.#calls.set(call, count);
     const isFailing =
       this.#world.draw(`${call} ${count}`) < this.#world.plan.failures;
     if (isFailing && count <= MAX_FAILURES) {
-      this.#world.say(`${life.name} fails to ${call}`);
+      this.#world.say(`${this.#life.name} fails to ${call}`);
       throw new Error("The bill cannot be sent");
     }
-    this.#world.onNamed(life, argument, end);
-    return this.#work(call);
   }
 
   /** Works for a while, and sometimes blocks the event loop. */

@@ -22,6 +22,8 @@ export interface SimulatedStore {
   peek(
     uid: string,
   ): StoredSession | undefined | Promise<StoredSession | undefined>;
+  /** Forgets a session, as a store that loses data does; undefined if it cannot. */
+  lose?(uid: string): void;
 }
 
 /** Makes a store for each run, and closes the last one at the end. */

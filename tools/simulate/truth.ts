@@ -34,6 +34,8 @@ export class Truth {
   readonly moments: Map<string, Moment[]> = new Map();
   readonly ends: Map<string, StoredEnd> = new Map();
   readonly acknowledged: Set<string> = new Set();
+  /** The sessions that the store has lost. */
+  readonly lost: Set<string> = new Set();
   readonly #hashes = new Map<string, string>();
 
   constructor(clock: WallClock) {

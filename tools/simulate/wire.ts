@@ -42,6 +42,8 @@ export interface WireParts {
   readonly sayCall: ((text: string) => void) | undefined;
   /** Called with each new state of a record. */
   onChange(uid: string, call: StoreCall): void;
+  /** Called with each call that the store has answered. */
+  onCall(call: StoreCall, answer: unknown): void;
 }
 
 type Member = (...args: unknown[]) => unknown;
@@ -74,6 +76,13 @@ export class Wire {
   /** Cuts a host off; its calls fail, or are never answered. */
   cut(host: string, until: number, isSilent: boolean): void {
     this.#cuts.set(host, { until, isSilent });
+  }
+
+  /** Has the store lose a session; false if it cannot. */
+  lose(uid: string): boolean {
+    const { store } = this.#parts;
+    store.lose?.(uid);
+    return store.lose !== undefined;
   }
 
   /** Heals the network. */
@@ -190,7 +199,8 @@ export class Wire {
   #note(call: StoreCall, answer: unknown): unknown {
     const { store, schedule, truth, onChange, sayCall } = this.#parts;
     const { name, args } = call;
-    if (name === "acknowledge" && answer === true) {
+    this.#parts.onCall(call, answer);
+    if (name === "acknowledge" && answer === true && !isHold(args[0])) {
       truth.acknowledged.add(args[0] as string);
     }
     if (name === "acknowledgeAll") {
@@ -212,6 +222,7 @@ export class Wire {
       ? (answer as { ends: readonly ClaimedEnd[] }).ends
       : [];
     for (const end of ends) {
+      if (isHold(end.session.uid)) continue;
       touched.add(end.session.uid);
       truth.noteEnd(end, schedule.now);
     }
@@ -222,6 +233,8 @@ export class Wire {
     };
     const waits: Promise<void>[] = [];
     for (const uid of touched) {
+      // The rule of holds looks at these.
+      if (isHold(uid)) continue;
       const record = store.peek(uid);
       if (isPromiseLike(record)) {
         waits.push(record.then((record) => noteRecord(uid, record)));
@@ -287,6 +300,11 @@ export class Wire {
 function uidOf({ args: [first] }: StoreCall): string {
   if (typeof first === "string") return first;
   return (first as { uid?: string } | undefined)?.uid ?? "";
+}
+
+/** Whether a uid is that of a hold, whose record is no session. */
+export function isHold(uid: unknown): boolean {
+  return String(uid).startsWith("hold:");
 }
 
 /** Describes arguments or an answer of a call. */

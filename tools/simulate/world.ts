@@ -103,6 +103,7 @@ export class World implements ProgramWorld {
         ? (text) => this.say(this.#withNames(text))
         : undefined,
       onChange: (uid, call) => this.model.onChange(uid, call),
+      onCall: (call, answer) => this.model.onCall(call, answer),
     });
     this.hosts = Array.from(
       { length: plan.hosts },
@@ -320,7 +321,27 @@ export class World implements ProgramWorld {
         return host.wall.step(now, by);
       case "set-store-clock":
         return this.#storeClock.step(now, by);
+      case "lose":
+        return this.#lose(lasts);
     }
+  }
+
+  /** Has the store lose one of the sessions that live. */
+  #lose(choice: number): void {
+    const { truth, schedule, wire } = this;
+    const uids = [...truth.moments.keys()].filter((uid) =>
+      !truth.lost.has(uid) && !truth.wasOver(uid, schedule.now, schedule.now)
+    );
+    const uid = uids[Math.floor(choice * uids.length)];
+    if (uid === undefined || !wire.lose(uid)) return;
+    this.say(`the store loses ${this.nameOf(uid)}`);
+    truth.lost.add(uid);
+    truth.note(uid, schedule.now, undefined);
+    const lives = this.hosts.flatMap(({ life }) => life ?? []);
+    const holders = lives.filter(({ sessions }) =>
+      [...sessions.keys()].includes(uid)
+    );
+    this.model.onLost(uid, holders);
   }
 
   /** Ends a program at once, and starts it again later. */
@@ -374,7 +395,7 @@ export class World implements ProgramWorld {
       this.asks.every((ask) =>
         ask.step.action !== "listen" || ask.heard > 0 ||
         !ask.life.isAlive || !ask.hasRegistered
-      );
+      ) && this.model.isQuiet;
   }
 
   #settle(): void {

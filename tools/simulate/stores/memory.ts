@@ -1,8 +1,10 @@
 import { MemoryStore } from "../../../stores/memory_store.ts";
-import { shared, type StoreMaker } from "../stores.ts";
+import type { StoreMaker } from "../stores.ts";
+import { lossy } from "./lossy.ts";
 
 /** Makes a store in memory. */
 export const MEMORY: StoreMaker = {
-  make: (clock) => shared(new MemoryStore({ clock })),
+  make: (clock) =>
+    lossy(new MemoryStore({ clock }), new MemoryStore({ clock })),
   [Symbol.asyncDispose]: () => Promise.resolve(),
 };

@@ -2,7 +2,17 @@ import type { Ask } from "../ask.ts";
 import type { Life } from "../host.ts";
 
 /** An act of a program, as it noted it itself. Times are simulated milliseconds. */
-export type Act = UpdateAct | CallbackAct | LookAct | ListAct | EndAct;
+export type Act =
+  | UpdateAct
+  | CallbackAct
+  | LookAct
+  | ListAct
+  | EndAct
+  | HoldAct
+  | FreeAct
+  | ReleaseAct
+  | WarnAct
+  | WarnedAct;
 
 /** The facts of each act. */
 interface SomeAct {
@@ -49,4 +59,42 @@ export interface EndAct extends SomeAct {
   readonly kind: "end";
   readonly from: number;
   readonly hasEnded: boolean;
+}
+
+/** A hold that a program got. */
+export interface HoldAct extends SomeAct {
+  readonly kind: "hold";
+  readonly key: string;
+  readonly fence: number;
+  /** UNIX seconds by the clock of the program. */
+  readonly expiresAt: number;
+}
+
+/** A call of the callback of a hold that has ended. */
+export interface FreeAct extends SomeAct {
+  readonly kind: "free";
+  readonly key: string;
+  readonly fence: number;
+}
+
+/** A hold that was released. */
+export interface ReleaseAct extends SomeAct {
+  readonly kind: "release";
+  readonly key: string;
+}
+
+/** A warning that is registered; `lead` is in milliseconds. */
+export interface WarnAct extends SomeAct {
+  readonly kind: "warn";
+  readonly ask: Ask;
+  readonly lead: number;
+}
+
+/** A call of the callback of warnings. */
+export interface WarnedAct extends SomeAct {
+  readonly kind: "warned";
+  /** The name of the request that registered it. */
+  readonly name: string;
+  /** UNIX seconds by the clock of the program. */
+  readonly expiresAt: number;
 }

@@ -47,6 +47,7 @@ export class CallbackRule implements Rule {
       const { name, status } = ask;
       if (status !== 200 || isTakenBack || this.#billed.has(name)) continue;
       if (!truth.moments.has(uid) || isReported(uid, "bill")) continue;
+      if (truth.lost.has(uid)) continue;
       if (this.#successorsOf(act).length > 0) continue;
       this.#judge.fail(16, `the callback of ${name} is lost`);
     }

@@ -1,7 +1,11 @@
+import { HoldRule } from "./hold_rule.ts";
+import { LimitRule } from "./limit_rule.ts";
 import { LookRule } from "./look_rule.ts";
 import { CallbackRule } from "./callback_rule.ts";
+import { LostRule } from "./lost_rule.ts";
 import type { Judge, Rule } from "./rule.ts";
 import { OutsideRule } from "./outside_rule.ts";
+import { WarningRule } from "./warning_rule.ts";
 import { UpdateRule } from "./update_rule.ts";
 
 /** Returns the rules of all themes. */
@@ -11,5 +15,9 @@ export function rulesOf(judge: Judge): Rule[] {
     new CallbackRule(judge),
     new LookRule(judge),
     new OutsideRule(judge),
+    new LimitRule(judge),
+    new HoldRule(judge),
+    new LostRule(judge),
+    new WarningRule(judge),
   ];
 }

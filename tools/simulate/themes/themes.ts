@@ -1,5 +1,15 @@
+import type { Action } from "../plan.ts";
+
 /** What clients do beyond the common actions. A seed has one theme. */
-export const THEMES = ["plain", "values", "background"] as const;
+export const THEMES = [
+  "plain",
+  "values",
+  "background",
+  "limit",
+  "holds",
+  "lost",
+  "warnings",
+] as const;
 
 /** One of {@linkcode THEMES}. */
 export type Theme = typeof THEMES[number];
@@ -12,14 +22,23 @@ export type ThemeAction =
   | "watch"
   | "create"
   | "end"
-  | "list";
+  | "list"
+  | "hold"
+  | "release"
+  | "lease"
+  | "warn";
 
-type Weights = Partial<Readonly<Record<ThemeAction, number>>>;
+type Weights = Partial<Readonly<Record<Action, number>>>;
 
 const WEIGHTS: Readonly<Record<Theme, Weights>> = {
   plain: {},
   values: { update: 16, replace: 6, "take-back": 3 },
   background: { watch: 9, create: 3, end: 1.5, list: 3 },
+  limit: { login: 26 },
+  holds: { hold: 14, release: 4, lease: 8 },
+  // The plan has other steps.
+  lost: {},
+  warnings: { warn: 10, visit: 10 },
 };
 
 /** Returns how often the actions of a theme are chosen. */

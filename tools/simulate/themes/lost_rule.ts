@@ -1,0 +1,76 @@
+import type { SessionEnd } from "../../../session.ts";
+import type { Life } from "../host.ts";
+import type { Judge, Rule, States } from "./rule.ts";
+
+/** The end of a lost session as a program was told it. */
+interface Told {
+  readonly life: Life;
+  readonly reason: string;
+}
+
+/**
+ * Sessions that vanish from the store (promise 15): a process that has one ends it,
+ * tells the end and reports it. No token opens what it writes for that.
+ */
+export class LostRule implements Rule {
+  readonly #judge: Judge;
+  /** The programs in which each lost session was live. */
+  readonly #holders = new Map<string, readonly Life[]>();
+  readonly #told = new Map<string, Told>();
+
+  constructor(judge: Judge) {
+    this.#judge = judge;
+  }
+
+  onLost(uid: string, holders: readonly Life[]): void {
+    this.#holders.set(uid, holders);
+  }
+
+  onChange(uid: string, { after }: States): void {
+    if (after === undefined || !this.#holders.has(uid)) return;
+    const { lost, slow } = this.#judge.world.plan.rates;
+    // A program that does not know of the first creation repeats it.
+    if (lost + slow > 0) return;
+    if (after.tokens.length > 0) {
+      const { fail, world } = this.#judge;
+      fail(15, `${world.nameOf(uid)} has vanished, and can be opened again`);
+    }
+  }
+
+  onTold(life: Life, { uid, reason }: SessionEnd): void {
+    if (this.#holders.has(uid)) this.#told.set(uid, { life, reason });
+  }
+
+  finish(): void {
+    const { fail, isReported, world } = this.#judge;
+    const { plan, asks, hosts } = world;
+    for (const [uid, holders] of this.#holders) {
+      const name = world.nameOf(uid);
+      const told = this.#told.get(uid);
+      if (told === undefined) {
+        const witness = holders.find(({ isAlive, isClosing }) =>
+          isAlive && !isClosing
+        );
+        if (witness === undefined) continue;
+        fail(15, `${name} has vanished, and ${witness.name} does not tell it`);
+        continue;
+      }
+      const isLeft = asks.some(({ left, step, loggedIn, tokens }) =>
+        left?.uid === uid || step.action === "endAll" ||
+        loggedIn !== undefined && tokens.some((token) => token.startsWith(uid))
+      );
+      const isCalm = plan.rates.lost + plan.rates.slow === 0 &&
+        hosts.every((host) => host.troubles.length === 0);
+      if (!isCalm) continue;
+      if (told.reason !== "lost" && !isLeft) {
+        fail(15, `${name} has vanished, and is told as ${told.reason}`);
+      }
+      if (!isReported(uid, "vanished")) {
+        fail(
+          15,
+          `${name} has vanished, and ${told.life.name} does not report it`,
+        );
+      }
+    }
+  }
+}

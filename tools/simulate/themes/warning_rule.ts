@@ -1,0 +1,93 @@
+import type { Act, WarnAct, WarnedAct } from "./act.ts";
+import type { Judge, Rule } from "./rule.ts";
+
+/** Milliseconds by which two deadlines are taken for one. */
+const SAME = 500;
+
+/** Milliseconds from a registration to its first warning, and some for the way. */
+const FIRST = 1300;
+
+/** Milliseconds from the end of a session to a warning that was on its way. */
+const LATEST = 200;
+
+/** Warnings by name (promise 16): before the end, once for each end, and not lost. */
+export class WarningRule implements Rule {
+  readonly #judge: Judge;
+  readonly #acts: WarnAct[] = [];
+  readonly #warned: WarnedAct[] = [];
+  /** The deadline that each key of `judgeOnce()` is about. */
+  readonly #periods = new Map<string, number[]>();
+
+  constructor(judge: Judge) {
+    this.#judge = judge;
+  }
+
+  onAct(act: Act): void {
+    if (act.kind === "warn") this.#acts.push(act);
+    if (act.kind !== "warned") return;
+    this.#warned.push(act);
+    this.#judgeOnce(act);
+    this.#judgeTime(act);
+  }
+
+  finish(): void {
+    const { fail, isReported, world } = this.#judge;
+    const { truth } = world;
+    for (const { ask, uid, lead } of this.#acts) {
+      const end = truth.ends.get(uid);
+      if (ask.status !== 200 || end === undefined) continue;
+      if (end.reason !== "idle" && end.reason !== "absolute") continue;
+      if (isReported(uid, "")) continue;
+      const endedAt = end.at - truth.clock.at(0);
+      if (endedAt < ask.answeredAt! + FIRST) continue;
+      if (!this.#isCalm(ask.arrivedAt)) continue;
+      const isWarned = this.#warned.some((act) =>
+        act.name === ask.name &&
+        Math.abs(this.#deadlineOf(act) - end.at) < SAME + 100
+      );
+      if (isWarned) continue;
+      fail(16, `the warning of ${ask.name}, ${lead} ms before, is lost`);
+    }
+  }
+
+  #judgeOnce(act: WarnedAct): void {
+    const { name, life, uid } = act;
+    const deadline = this.#deadlineOf(act);
+    const periods = this.#periods.get(name) ?? [];
+    this.#periods.set(name, periods);
+    const found = periods.findIndex((one) => Math.abs(one - deadline) < SAME);
+    const index = found === -1 ? periods.push(deadline) - 1 : found;
+    const key = `${name} ${index}`;
+    const { judgeOnce, world } = this.#judge;
+    // Each process reads the deadline by its own clock.
+    if (world.plan.offsets.some((offset) => offset !== 0)) return;
+    // A claim whose answer is lost delivers the end of a hold after the lease.
+    if (world.plan.rates.lost > 0) return;
+    judgeOnce({ key, uid, life }, `warns ${name}`);
+  }
+
+  #judgeTime({ name, uid, life, at }: WarnedAct): void {
+    const { fail, world } = this.#judge;
+    const before = at - LATEST;
+    if (!this.#isCalm(before - 10_000) || world.wasSet(life, 0, at)) return;
+    if (!world.truth.wasOver(uid, before, before)) return;
+    fail(16, `${name} is warned, and ${world.nameOf(uid)} has ended`);
+  }
+
+  /** Returns the deadline that a warning tells, by the clock of the store. */
+  #deadlineOf({ expiresAt, life, at }: WarnedAct): number {
+    const offset = life.host.wall.at(at) - this.#judge.world.truth.clock.at(at);
+    return expiresAt * 1000 - offset;
+  }
+
+  /** Whether nothing has failed since a time. */
+  #isCalm(from: number): boolean {
+    const { plan, hosts, truth } = this.#judge.world;
+    return plan.rates.lost + plan.rates.slow === 0 && plan.failures === 0 &&
+      !truth.clock.wasSet(0, Infinity) &&
+      hosts.every((host) =>
+        host.blocked === 0 && !host.hadTrouble(from, Infinity) &&
+        !host.wall.wasSet(0, Infinity)
+      );
+  }
+}
