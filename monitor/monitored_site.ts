@@ -12,6 +12,8 @@ import type {
 export interface MonitoredSessions extends ReadonlyMap<string, Session> {
   /** Lists the sessions of a principal, in every process. */
   list(principal: string): Promise<SessionInfo[]>;
+  /** Lists the ends that could not be delivered, in every process. */
+  listDeadLetters(): Promise<readonly unknown[]>;
   /** Returns the sessions of a principal that are live in this process. */
   sessionsOf(principal: string): Session[];
   /** Ends a session, in any process. */

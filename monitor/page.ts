@@ -70,7 +70,7 @@ ${
         : `<p class="notice" role="status" tabindex="-1" autofocus>${notice}</p>`
     }${
       hasStore
-        ? `<p class="scope">Counts, charts and the list are of this process. Choose a principal to see its sessions in all processes.</p>`
+        ? `<p class="scope">Counts, charts and the list are of this process, if nothing else is said. Choose a principal to see its sessions in all processes.</p>`
         : ""
     }<dl id="counts" class="counts">${parts.counts}</dl>
 <section class="sessions" aria-labelledby="sessions-title">

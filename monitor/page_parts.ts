@@ -24,22 +24,31 @@ export interface MonitorParts {
 /** The parts that are the same for all sessions and pages. */
 export type SharedParts = Omit<MonitorParts, "rows" | "paging">;
 
+/** The numbers that are shown first. */
+export interface MonitorCounts {
+  /** The live sessions of this process. */
+  readonly active: number;
+  /** Whether there is a store. */
+  readonly hasStore: boolean;
+  /** The dead letters of all processes; undefined if they are unknown. */
+  readonly deadLetters: number | undefined;
+}
+
 /**
  * Returns the parts that are the same for all sessions and pages.
  *
- * @param active The number of live sessions.
  * @param now UNIX seconds. If undefined, the script writes the times into
  * the page, so that a part changes only with the sessions.
  */
 export function sharedParts(
-  active: number,
+  counts: MonitorCounts,
   history: SessionHistory,
   now: number | undefined,
 ): SharedParts {
   const { lateness, ends } = history;
   const minutes = history.minutes();
   return {
-    counts: countsPart(active, minutes, lateness),
+    counts: countsPart(counts, minutes, lateness),
     minutes: minutesChart(minutes),
     lateness: delayTable(lateness),
     ends: endsPart(ends, now),
@@ -47,7 +56,7 @@ export function sharedParts(
 }
 
 function countsPart(
-  active: number,
+  { active, hasStore, deadLetters }: MonitorCounts,
   minutes: readonly Minute[],
   lateness: Histogram,
 ): string {
@@ -56,7 +65,13 @@ function countsPart(
   return countOf("Live now", count(active)) +
     countOf("Started in the last hour", count(made)) +
     countOf("Ended in the last hour", count(ended)) +
-    countOf("Deadlines met within (99&nbsp;%)", quantileText(lateness, 0.99));
+    countOf("Deadlines met within (99&nbsp;%)", quantileText(lateness, 0.99)) +
+    (hasStore
+      ? countOf(
+        "Dead letters, of all processes",
+        deadLetters === undefined ? "–" : count(deadLetters),
+      )
+      : "");
 }
 
 function countOf(name: string, value: string): string {

@@ -12,6 +12,7 @@ import { Resource } from "../resource.ts";
 import { StaticData } from "../resources/files/static_data.ts";
 import { FormTokens } from "../resources/form_tokens.ts";
 import type { MonitoredSite } from "./monitored_site.ts";
+import { DeadLetters } from "./dead_letters.ts";
 import { confirmAllPage, confirmPage } from "./confirm_page.ts";
 import { type ListedPage, ListedSessions } from "./listed_sessions.ts";
 import { type MonitorView, queryOf, viewOf } from "./monitor_view.ts";
@@ -48,8 +49,9 @@ const POLICY =
  * ({@linkcode Session.visits}), and the last ends with their reasons. It can end
  * a session, or all sessions of a principal.
  *
- * Over a store the counts, the charts and the list are of this process. The page of
- * a principal lists its sessions in all processes, and ends them there.
+ * Over a store the counts, the charts and the list are of this process, except for
+ * the number of dead letters, which is of all. The page of a principal lists its
+ * sessions in all processes, and ends them there.
  *
  * **Put a guard before it.** The page shows the principals, and a viewer can end
  * any sessions, for the reason `"revoked"`. It shows uids, which give no access,
@@ -98,6 +100,7 @@ export class SessionMonitor extends Resource {
   readonly #title: string;
   readonly #history: SessionHistory;
   readonly #listed: ListedSessions;
+  readonly #deadLetters: DeadLetters;
   readonly #viewers: MonitorViewers;
   readonly #tokens = new FormTokens();
 
@@ -114,7 +117,12 @@ export class SessionMonitor extends Resource {
     this.#title = options.title ?? "Sessions";
     this.#history = new SessionHistory(site);
     this.#listed = new ListedSessions(site, this.#history);
-    this.#viewers = new MonitorViewers(site, this.#history, this.#listed);
+    this.#deadLetters = new DeadLetters(site);
+    this.#viewers = new MonitorViewers(site, {
+      history: this.#history,
+      listed: this.#listed,
+      deadLetters: this.#deadLetters,
+    });
     this.putChild("monitor.css", new Asset(MONITOR_STYLE, "text/css"));
     this.putChild("monitor.js", new Asset(MONITOR_SCRIPT, "text/javascript"));
     this.putChild("icon.svg", new Asset(MONITOR_ICON, "image/svg+xml"));
@@ -151,16 +159,22 @@ export class SessionMonitor extends Resource {
     const form = await this.#form(frame, request);
     if (form !== undefined) return form;
     const listed = await this.#listed.list(view);
+    await this.#deadLetters.refresh();
     const now = this.#site.clock.now() / 1000;
-    const { size } = this.#site.sessions;
+    const { hasStore } = this.#listed;
+    const counts = {
+      active: this.#site.sessions.size,
+      hasStore,
+      deadLetters: this.#deadLetters.count,
+    };
     return monitorPage({
       ...frame,
       now,
       parts: {
-        ...sharedParts(size, this.#history, now),
+        ...sharedParts(counts, this.#history, now),
         ...listedParts(listed, { view, now }),
       },
-      hasStore: this.#listed.hasStore,
+      hasStore,
       notice: noticeOf(request.query.get("ended"), view, {
         listed,
         isLive: (uid) => this.#site.sessions.has(uid),

@@ -3,6 +3,7 @@ import { randomId } from "../base/ids.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import type { SessionEndReason } from "../session.ts";
 import { Alarm } from "../timing/alarm.ts";
+import type { DeadLetters } from "./dead_letters.ts";
 import type { MonitoredSite } from "./monitored_site.ts";
 import type { ListedSessions } from "./listed_sessions.ts";
 import type { MonitorView } from "./monitor_view.ts";
@@ -66,25 +67,33 @@ interface Viewer {
   readonly stream: ViewerStream;
 }
 
+/** The sources of the parts of the page. */
+export interface MonitorSources {
+  /** It must listen to the site before the viewers do. */
+  readonly history: SessionHistory;
+  readonly listed: ListedSessions;
+  readonly deadLetters: DeadLetters;
+}
+
 /** Sends changes to the viewers. Its timers run only while there are viewers. */
 export class MonitorViewers {
   readonly #site: MonitoredSite;
   readonly #history: SessionHistory;
   readonly #listed: ListedSessions;
+  readonly #deadLetters: DeadLetters;
   readonly #viewers = new Set<Viewer>();
   readonly #updates: Alarm;
   readonly #ends: Alarm;
   readonly #boot = randomId();
 
-  /** @param history Must listen to the site before this constructor runs. */
   constructor(
     site: MonitoredSite,
-    history: SessionHistory,
-    listed: ListedSessions,
+    { history, listed, deadLetters }: MonitorSources,
   ) {
     this.#site = site;
     this.#history = history;
     this.#listed = listed;
+    this.#deadLetters = deadLetters;
     this.#updates = new Alarm(site.clock, () => {
       this.#ringIn(this.#updates, UPDATE_EVERY);
       this.#update([...this.#viewers], true);
@@ -152,8 +161,12 @@ export class MonitorViewers {
       this.#dismiss(viewers);
       // A viewer that still has a message to read is sent all changes later.
       const ready = viewers.filter(({ stream }) => stream.isReady);
-      const { size } = this.#site.sessions;
-      const shared = sharedParts(size, this.#history, undefined);
+      const counts = {
+        active: this.#site.sessions.size,
+        hasStore: this.#listed.hasStore,
+        deadLetters: this.#deadLetters.count,
+      };
+      const shared = sharedParts(counts, this.#history, undefined);
       for (const viewer of ready) {
         const listed = isFull
           ? listedParts(await this.#listed.list(viewer.view), {

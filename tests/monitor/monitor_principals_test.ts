@@ -10,6 +10,7 @@ import { Resource, type Session, Site, type SiteOptions } from "../../mod.ts";
 import { SessionMonitor } from "../../monitor/mod.ts";
 import { MemoryStore } from "../../stores/memory_store.ts";
 import { Page } from "../helpers_http.ts";
+import { BrokenStore } from "../helpers_store.ts";
 
 const PAGE = "http://localhost/monitor";
 
@@ -272,4 +273,42 @@ Deno.test("SessionMonitor's events show a principal's sessions", async () => {
   const { parts } = JSON.parse(text.slice("data: ".length));
   assertEquals(uidsIn(parts.rows), [sessions[0]!.uid]);
   await reader.cancel();
+});
+
+Deno.test("SessionMonitor over a store counts the dead letters of all processes", async () => {
+  const store = new MemoryStore();
+  await using one = new Watched({ store, endRetryFor: 0 });
+  await using other = new Watched({ store });
+  one.site.onEnd("bill", () => {
+    throw new Error("the bank is away");
+  });
+  await Promise.all([one.site.sessions.ready, other.site.sessions.ready]);
+  const pattern = /<dt>Dead letters, of all processes<\/dt><dd>(\S+)<\/dd>/;
+  assertEquals(pattern.exec(await one.see(""))?.[1], "0");
+
+  for (const name of ["ann", "bob"]) {
+    const uid = await one.logIn(name);
+    one.site.getSession(uid)!.notifyOnExpire("bill", name);
+    await one.site.sessions.end(uid);
+  }
+  while ((await one.site.sessions.listDeadLetters()).length < 2) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assertEquals(pattern.exec(await other.see(""))?.[1], "2");
+});
+
+Deno.test("SessionMonitor without a store does not speak of all processes", async () => {
+  await using watched = new Watched();
+  assertFalse((await watched.see("")).includes("all processes"));
+});
+
+Deno.test("SessionMonitor does not know the dead letters of a store that fails", async () => {
+  const broken = new BrokenStore();
+  await using watched = new Watched({ store: broken.store });
+  await watched.site.sessions.ready;
+  broken.how = "throws";
+  assertStringIncludes(
+    await watched.see(""),
+    "<dt>Dead letters, of all processes</dt><dd>–</dd>",
+  );
 });
