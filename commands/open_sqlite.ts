@@ -60,7 +60,7 @@ function checkVersion(reader: DatabaseSync): void {
 function* uidsIn(reader: DatabaseSync): Iterable<string[]> {
   const statement = reader.prepare(
     `SELECT id, due, uid FROM session
-      WHERE reason IS NULL AND (due, id) > (?, ?)
+      WHERE freeAt IS NULL AND reason IS NULL AND (due, id) > (?, ?)
       ORDER BY due, id LIMIT ${PAGE}`,
   );
   let last: [due: number, id: number] = [-Infinity, 0];

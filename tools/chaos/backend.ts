@@ -124,7 +124,10 @@ function openSqlite(folder: string): Backend {
     // deno-lint-ignore require-await -- implements an asynchronous interface
     async countSessions() {
       using database = new DatabaseSync(path, { readOnly: true });
-      const row = database.prepare("SELECT count(*) AS n FROM session").get();
+      // Rows of acknowledged sessions keep their uids taken.
+      const row = database.prepare(
+        "SELECT count(*) AS n FROM session WHERE freeAt IS NULL",
+      ).get();
       return row!.n as number;
     },
     async [Symbol.asyncDispose]() {},

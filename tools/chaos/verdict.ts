@@ -66,6 +66,13 @@ const BEFORE = 300;
 const AFTER = 2000;
 
 /**
+ * The longest time after a fault of the store in milliseconds until ends are
+ * acknowledged again: a server that starts replays its log, a call is given up
+ * after the storeTimeout, and repeated a second later.
+ */
+const RECOVERED_IN = 6000;
+
+/**
  * The longest time from a delivery to its acknowledgement in milliseconds, on a
  * busy machine, while the store responds.
  */
@@ -222,7 +229,7 @@ function excuseOf(
   if (killedAt === undefined || second.beganAt < killedAt) return undefined;
   const pending = killedAt - (doneAt ?? beganAt);
   const isAway = faults.some(({ kind, from, to }) =>
-    kind !== "kill" && beganAt < to + AFTER && killedAt > from
+    kind !== "kill" && beganAt < to + RECOVERED_IN && killedAt > from
   );
   if (pending > ACKNOWLEDGED_IN && !isAway) return undefined;
   return `its node was killed ${killedAt - beganAt} ms after it began, ${
