@@ -51,6 +51,9 @@ const LEAD = 2000;
 /** Milliseconds after the last deadline in which all ends are told: a lease is 10 s. */
 const PATIENCE = 15_000;
 
+/** Milliseconds in which a store that is starting can be stopped. */
+const STOPPING = 10_000;
+
 /** The most errors that are printed. */
 const MOST_ERRORS = 5;
 
@@ -90,7 +93,11 @@ const running: Member[] = [];
 
 async function stop(): Promise<void> {
   await Promise.all(running.map((member) => member.kill()));
-  const servers = await starting.catch(() => undefined);
+  const servers = await Promise.race([
+    starting.catch(() => undefined),
+    // One that hangs at its start must not keep the program.
+    pause(STOPPING).then(() => undefined),
+  ]);
   await servers?.[Symbol.asyncDispose]();
 }
 
