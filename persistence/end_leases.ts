@@ -94,11 +94,16 @@ export class EndLeases<T extends LeasedEnd> {
   /**
    * Writes the final outcome of a claimed end whose callbacks have all been called.
    */
-  conclude(
+  async conclude(
     { fence }: ClaimedEnd,
     act: (fence: string) => MaybePromise<boolean>,
-  ): MaybePromise<void> {
-    return this.#tend(() => act(fence));
+  ): Promise<void> {
+    try {
+      // It is the last chance, so the store is called though the circuit is open.
+      await this.#parts.breaker.probe(() => act(fence));
+    } catch {
+      // The lease runs out, and another process delivers the end again.
+    }
   }
 
   /** Returns the part of a lease that is over. */

@@ -155,11 +155,13 @@ export class RecordLoader {
     const offset = sentAt - record.now;
     // A touch that is not written yet stays later than the touch in the record.
     const ahead = Math.max(0, session.lastModified * 1000 - state.touchedAt);
-    const touchedAt = record.touchedAt + offset + ahead;
-    session[RESTORE]({
-      createdAt: record.createdAt + offset,
-      touchedAt: Math.min(touchedAt, this.#registry.clock.now()),
-    });
+    const { createdAt, touchedAt, deadline } = record;
+    const now = this.#registry.clock.now();
+    const known = touchedAt + offset;
+    const last = Math.max(known, Math.min(known + ahead, now));
+    session[RESTORE]({ createdAt: createdAt + offset, touchedAt: last });
+    if (!session.isActive || !this.isHere(session)) return;
+    session[SET_TIMES](last, deadline + last - touchedAt);
   }
 
   /**

@@ -163,7 +163,8 @@ export class RecordLoads {
     // The session may have ended during the load.
     if (claims.hasEnded(uid)) return;
     const live = this.#registry.sessions.get(uid);
-    if (record === undefined) {
+    // No token opens the record of a session that vanished, which is about to end.
+    if (record === undefined || record.tokens.length === 0) {
       if (live?.isActive && this.#parts.writer.isInStore(live)) {
         claims.requestCheck(live);
       }
