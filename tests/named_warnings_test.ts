@@ -133,6 +133,32 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
     assertEquals(node.reasons, ["idle"]);
   });
 
+  Deno.test(`Session.notifyBeforeEnd() by name ${kind} that has failed warns once of an end that a visit has postponed`, async () => {
+    using time = new FakeTime();
+    await using node = nodeOf(makeStore(), { sessionTimeout: 60 });
+    node.page("see", (request) => request.getSession().uid);
+    const cookie = cookieOf(await node.get("in"));
+    node.fail(1);
+    await pass(time, 1200);
+    await node.get("see", cookie);
+    await pass(time, 80_000);
+    assertEquals(node.warned.length, 1);
+    assertEquals(node.reasons, ["idle"]);
+  });
+
+  Deno.test(`Session.notifyBeforeEnd() by name ${kind} does nothing for a session that ends with its request`, async () => {
+    using time = new FakeTime();
+    const store = makeStore();
+    await using node = nodeOf(store);
+    // A HEAD request makes no session that lasts.
+    await node.site.fetch(
+      new Request("https://localhost/in", { method: "HEAD" }),
+    );
+    await pass(time, 100);
+    if (store !== undefined) assertEquals(await store.nextIn(), Infinity);
+    assertEquals(node.failures(), []);
+  });
+
   Deno.test(`Session.notifyBeforeEnd() by name ${kind} warns of an absolute end, which a visit does not postpone`, async () => {
     using time = new FakeTime();
     await using node = nodeOf(makeStore(), {
