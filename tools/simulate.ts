@@ -3,15 +3,15 @@
  * fail, and checks the promises of the design after each step.
  *
  *     deno task simulate [--seeds=N] [--mode=calm|crash|loss|slow|clock|all]
- *                        [--store=memory|sqlite|redis|postgres] [--seed=S]
- *                        [--theme=plain|...]
+ *                        [--store=memory|sqlite|sqlite-file|redis|postgres]
+ *                        [--seed=S] [--theme=plain|...]
  *
  * Each seed is a world of its own: processes that crash, freeze, sleep and close,
  * a network that loses, delays and repeats messages, clocks that are set, browsers
  * with cookies. The same seed gives the same log. What clients do beyond the common
- * actions is the theme of the seed, in turn; `--theme` gives all seeds one. Without a mode all of them run,
- * each with as many seeds. `--seed` is the first seed; alone it prints its log, and
- * with `--calls` the calls of the store too.
+ * actions is the theme of the seed, in turn; `--theme` gives all seeds one. Without a
+ * mode all of them run, each with as many seeds. `--seed` is the first seed; alone it
+ * prints its log, and with `--calls` the calls of the store too.
  *
  * `--first` ends at the first seed that fails, and names the promise.
  *

@@ -1,7 +1,13 @@
 import type { SessionStore, StoredSession } from "../../stores/store.ts";
 
 /** The stores that can be simulated. */
-export const STORE_KINDS = ["memory", "sqlite", "redis", "postgres"] as const;
+export const STORE_KINDS = [
+  "memory",
+  "sqlite",
+  "redis",
+  "postgres",
+  "sqlite-file",
+] as const;
 
 /** One of {@linkcode STORE_KINDS}. */
 export type StoreKind = typeof STORE_KINDS[number];
@@ -48,6 +54,8 @@ export async function storeMaker(kind: StoreKind): Promise<StoreMaker> {
       return (await import("./stores/memory.ts")).MEMORY;
     case "sqlite":
       return new (await import("./stores/sqlite.ts")).SqliteMaker();
+    case "sqlite-file":
+      return new (await import("./stores/sqlite_file.ts")).SqliteFileMaker();
     case "redis":
       return await (await import("./stores/redis.ts")).redisMaker();
     case "postgres":
