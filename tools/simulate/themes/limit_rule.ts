@@ -65,8 +65,9 @@ export class LimitRule implements Rule {
     if (ask.status === 409) this.#judgeRefusal(ask);
     if (ask.status !== 200) return;
     const { uid } = ask.loggedIn;
-    const own = this.#logins.findLast((login) =>
-      login.uid === uid && login.life === ask.life
+    const own = this.#logins.find((login) =>
+      login.uid === uid && login.life === ask.life &&
+      login.at >= ask.loggedIn!.at
     );
     const { fail, world, hasReported } = this.#judge;
     const { truth } = world;

@@ -1,5 +1,6 @@
 import type { SessionEnd } from "../../../session.ts";
 import type { Life } from "../host.ts";
+import type { StoreCall } from "../wire.ts";
 import type { Judge, Rule, States } from "./rule.ts";
 
 /** The end of a lost session as a program was told it. */
@@ -26,12 +27,12 @@ export class LostRule implements Rule {
     this.#holders.set(uid, holders);
   }
 
-  onChange(uid: string, { after }: States): void {
-    if (after === undefined || !this.#holders.has(uid)) return;
+  onChange(uid: string, { after }: States, { name }: StoreCall): void {
+    if (name !== "create" || !this.#holders.has(uid)) return;
     const { lost, slow } = this.#judge.world.plan.rates;
     // A program that does not know of the first creation repeats it.
     if (lost + slow > 0) return;
-    if (after.tokens.length > 0) {
+    if (after !== undefined && after.tokens.length > 0) {
       const { fail, world } = this.#judge;
       fail(15, `${world.nameOf(uid)} has vanished, and can be opened again`);
     }

@@ -43,9 +43,12 @@ export class OutsideRule implements Rule {
       const isOf = truth.recordsIn(uid, from, at).every(({ record }) =>
         record?.principal === principal
       );
+      // It may have ended here, and not in the store yet.
       const isHidden = life.endedAt.has(uid) ||
-        world.asks.some(({ left, ...ask }) =>
-          ask.life === life && left?.uid === uid
+        world.asks.some(({ left, loggedIn, tokens, ...ask }) =>
+          ask.life === life &&
+          (left?.uid === uid || loggedIn !== undefined &&
+              tokens.some((token) => token.startsWith(uid)))
         );
       if (isOf && !isHidden) {
         fail(0, `${life.name} does not list ${world.nameOf(uid)}`);
