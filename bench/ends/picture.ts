@@ -33,7 +33,7 @@ export function pictureOf(rows: readonly Row[]): string {
   const { sessions = 0 } = rows[0]?.calm ?? {};
   const parts = [
     text(
-      `${sessions.toLocaleString("en")} sessions end: which ends are told?`,
+      `${sessions.toLocaleString("en")} sessions end: which ends arrive?`,
       {
         x: 16,
         y: 28,
@@ -63,7 +63,7 @@ export function pictureOf(rows: readonly Row[]): string {
     }
   }
   const height = y + 12;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="Ends of sessions that were told within a second, later, or never">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="Ends of sessions that arrived within a second, later, or never">
 <style>${STYLE}</style>
 ${parts.join("\n")}
 </svg>

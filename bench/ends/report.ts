@@ -9,7 +9,7 @@ export interface Row {
 }
 
 const COLUMNS = [
-  "told",
+  "arrived",
   "lost",
   "early",
   "doubled",

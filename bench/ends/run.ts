@@ -1,5 +1,5 @@
 /**
- * Measures how reliably the end of a session is told: by Curfew, and by other ways.
+ * Measures how reliably the end of a session arrives: by Curfew, and by other ways.
  *
  *     deno task bench:ends [--sessions=10000] [--spread=20] [--lead=12] [--only=NAME] [--write]
  *
@@ -92,7 +92,7 @@ console.log(report);
 if (values.write) {
   await Deno.writeTextFile(RESULTS, `${JSON.stringify(rows, null, 2)}\n`);
   const path = pathOf("ends/results.md");
-  const head = "# Ends that are told\n\nMeasured by `deno task bench:ends`.";
+  const head = "# Ends that arrive\n\nMeasured by `deno task bench:ends`.";
   await Deno.writeTextFile(path, `${head}\n\n${report}\n`);
   await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", path] })
     .output();
