@@ -1,17 +1,14 @@
 // A cluster of three primaries with a replica each, while a primary is killed.
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import {
-  RedisCluster,
-  type RedisServer,
-  testWithRedis,
-} from "../helpers_redis.ts";
+import { RedisCluster, testWithRedis } from "../helpers_redis.ts";
 import { cookieOf, Node } from "../helpers_store.ts";
 import {
   connectIoredisCluster,
   connectNodeCluster,
   openStore,
   pause,
+  untilReplicated,
 } from "./helpers_redis_store.ts";
 
 const SETTINGS = [
@@ -97,14 +94,4 @@ for (const [name, { connect, ...options }] of Object.entries(CLIENTS)) {
     },
     { sanitizeOps: false, sanitizeResources: false },
   );
-}
-
-/** Waits until a primary has its replica, or a replica its primary. */
-async function untilReplicated(server: RedisServer): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
-    const info = await server.cli("INFO", "replication");
-    if (/state=online|master_link_status:up/.test(info)) return;
-    await pause(100);
-  }
-  throw new Error("The cluster does not replicate");
 }

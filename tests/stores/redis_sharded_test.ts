@@ -6,7 +6,12 @@ import { RedisStore } from "../../stores/redis_store.ts";
 import { NODE, sessionOf } from "../../testing/contract_checks.ts";
 import { SOON } from "../helpers_process.ts";
 import { RedisCluster, testWithRedis } from "../helpers_redis.ts";
-import { connectNodeCluster, openStore, pause } from "./helpers_redis_store.ts";
+import {
+  connectNodeCluster,
+  openStore,
+  pause,
+  untilReplicated,
+} from "./helpers_redis_store.ts";
 import { assertSeenElsewhere, assertShared } from "./helpers_store_site.ts";
 
 const OPTIONS = { shards: 6, shardedNotifications: true };
@@ -128,6 +133,46 @@ testWithRedis(
     for (const one of [...watched, ...again]) {
       if (one.status === "fulfilled") one.value();
     }
+  },
+);
+
+testWithRedis(
+  "RedisStore with sharded notifications gets them from a replica that takes over",
+  async () => {
+    await using cluster = await RedisCluster.start([
+      ...FULL,
+      // The replica takes over soon.
+      ...["--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0"],
+    ], 1);
+    await Promise.all(cluster.servers.map(untilReplicated));
+    const open = () =>
+      openStore(() => connectNodeCluster(cluster.servers), OPTIONS);
+    await using first = await open();
+    await using second = await open();
+    const ended = new Set<string>();
+    const { parts } = second.store;
+    const stops = await Promise.all(
+      parts.map((part) => part.watch(({ uid }) => void ended.add(uid))),
+    );
+    await cluster.servers[0]!.kill();
+    // It takes some seconds.
+    const latest = Date.now() + 60_000;
+    const left = new Set(parts.keys());
+    for (let count = 0; left.size > 0 && Date.now() < latest; count++) {
+      const uid = `session-${count}`;
+      const place = first.store.parts.indexOf(first.store.partOf(uid));
+      if (!left.has(place)) continue;
+      try {
+        await first.store.create(sessionOf(uid));
+        await first.store.end(uid, "logout", NODE);
+      } catch {
+        // The primary is away.
+      }
+      await pause(100);
+      if (ended.has(uid)) left.delete(place);
+    }
+    assertEquals([...left], []);
+    for (const stop of stops) stop();
   },
 );
 
