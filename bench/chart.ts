@@ -5,7 +5,7 @@ import { type Spread, spreadOf } from "./statistics.ts";
 const WIDTH = 760;
 /** The position of the bars, and the length of a bar of ratio 1. */
 const LEFT = 220;
-const UNIT = 440;
+const UNIT = 400;
 const LINE = 24;
 const BAR = 14;
 /** The highest ratio in the chart; longer whiskers are cut. */
@@ -36,7 +36,7 @@ export function chartOf(run: Run): string {
   const parts: string[] = [];
   let y = 28;
   parts.push(
-    text("Requests per CPU second, as a share of a bare Deno.serve", {
+    text("Requests per CPU second, as a share of routing by hand", {
       x: 16,
       y,
       style: "title",
@@ -56,7 +56,7 @@ export function chartOf(run: Run): string {
     y += LINE * (barsOf(outcome).length + 1);
   }
   const height = y + 16;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="Requests per CPU second of Curfew and others, as a share of a bare Deno.serve">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="Requests per CPU second of Curfew and others, as a share of routing by hand">
 <style>${STYLE}</style>
 ${parts.join("\n")}
 </svg>

@@ -44,6 +44,13 @@ export interface Contest {
    * @throws {Error} If a response is wrong.
    */
   rehearse(origin: string): Promise<Rehearsal>;
+  /** A contender that is a second baseline. */
+  readonly bare?: Contender;
+  /**
+   * Returns requests of other kinds. In the mixed mode each server serves them
+   * before it is measured, so that its code is not compiled for one page only.
+   */
+  mix?(origin: string): Promise<readonly LoadRequest[]>;
 }
 
 /** The settings of measurements. */
@@ -85,6 +92,8 @@ export interface Outcome {
   readonly title: string;
   readonly baseline: { readonly name: string; readonly samples: Sample[] };
   readonly rows: readonly Row[];
+  /** The name of the row that is a second baseline. */
+  readonly bare?: string;
 }
 
 /** The tools of {@linkcode compare}. */
@@ -98,6 +107,9 @@ export interface Tools {
 /** Seconds to start, test and stop a server, approximately. */
 const START_SECONDS = 0.6;
 
+/** Seconds of requests of other kinds, in the mixed mode. */
+const MIX_SECONDS = 1;
+
 /** The most attempts of a measurement. */
 const ATTEMPTS = 3;
 
@@ -107,12 +119,12 @@ export function estimate(
   settings: Settings,
 ): number {
   const { rounds, seconds, warmUpSeconds } = settings;
-  const each = seconds + warmUpSeconds + START_SECONDS;
-  const measurements = contests.reduce(
-    (sum, { contenders }) => sum + 2 * contenders.length + 1,
-    0,
-  );
-  return measurements * rounds * each;
+  const round = contests.reduce((sum, { contenders, mix }) => {
+    const each = seconds + warmUpSeconds + START_SECONDS +
+      (mix === undefined ? 0 : MIX_SECONDS);
+    return sum + (2 * contenders.length + 1) * each;
+  }, 0);
+  return rounds * round;
 }
 
 /**
@@ -157,6 +169,7 @@ export async function compare(
     title,
     baseline: { name: baseline.name, samples },
     rows: [...rounds].map(([name, rounds]) => ({ name, rounds })),
+    ...(contest.bare === undefined ? {} : { bare: contest.bare.name }),
   };
 }
 
@@ -221,12 +234,17 @@ async function measureOnce(
     cpu: cpus?.server,
   });
   const { visits } = await contest.rehearse(server.origin);
-  const options = {
-    origin: server.origin,
-    visits,
-    connections,
-    cpu: cpus?.client,
-  };
+  const wrk = { origin: server.origin, connections, cpu: cpus?.client };
+  if (contest.mix !== undefined) {
+    const visits = await contest.mix(server.origin);
+    await load(processes, {
+      ...wrk,
+      visits,
+      seconds: MIX_SECONDS,
+      mayFail: true,
+    });
+  }
+  const options = { ...wrk, visits };
   if (warmUpSeconds > 0) {
     await load(processes, { ...options, seconds: warmUpSeconds });
   }

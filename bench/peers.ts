@@ -45,10 +45,24 @@ const TWISTED = peer(
   ["Twisted"],
 );
 
+const HONO = peer("Hono", onDenoWithPackages("peers/hono.mjs"), ["hono"]);
+const ELYSIA = peer(
+  "Elysia",
+  onDenoWithPackages("peers/elysia.mjs"),
+  ["elysia"],
+);
+const H3 = peer("H3", onDenoWithPackages("peers/h3.mjs"), ["h3"]);
+
+/** The peers that are measured in both modes; their sessions are by hand. */
+const IN_BOTH_MODES: readonly Peer[] = [HONO, ELYSIA, H3];
+
+const BY_HAND: readonly Peer[] = IN_BOTH_MODES.map((peer) => ({
+  ...peer,
+  name: `${peer.name}, sessions by hand`,
+}));
+
 const WITH_SESSIONS: readonly Peer[] = [
-  peer("Hono, sessions by hand", onDenoWithPackages("peers/hono_by_hand.mjs"), [
-    "hono",
-  ]),
+  ...BY_HAND,
   peer(
     "hono-sessions on Deno",
     onDenoWithPackages("peers/hono_sessions.mjs"),
@@ -64,9 +78,7 @@ const WITH_SESSIONS: readonly Peer[] = [
 /** The peers of each contest, by its name. */
 const PEERS: Readonly<Record<string, readonly Peer[]>> = {
   hello: [
-    peer("Hono on Deno", onDenoWithPackages("peers/hono.mjs"), ["hono"]),
-    peer("Elysia on Deno", onDenoWithPackages("peers/elysia.mjs"), ["elysia"]),
-    peer("H3 on Deno", onDenoWithPackages("peers/h3.mjs"), ["h3"]),
+    ...IN_BOTH_MODES,
     // Newer versions of Oak are on JSR only.
     peer("Oak 14 on Deno", onDenoWithPackages("peers/oak.mjs"), [
       "@oakserver/oak",
@@ -85,6 +97,9 @@ const PEERS: Readonly<Record<string, readonly Peer[]>> = {
     TWISTED,
   ],
   new: [...WITH_SESSIONS, TWISTED],
+  "mixed-hello": IN_BOTH_MODES,
+  "mixed-session": BY_HAND,
+  "mixed-new": BY_HAND,
 };
 
 const FOLDER = pathOf(".peers");

@@ -1,6 +1,6 @@
 /**
  * Profiles a server: lists functions by the time spent in each itself, for Curfew
- * and for a bare server.
+ * and for a server by hand.
  *
  *     deno task bench:profile [seconds]
  *
@@ -31,24 +31,23 @@ interface Profile {
   readonly samples: readonly number[];
 }
 
-const CASES = [
-  { name: "hello, bare", file: "programs/bare_hello.ts", path: "/hello" },
-  { name: "hello, Curfew", file: "programs/curfew_hello.ts", path: "/hello" },
-  {
-    name: "session, by hand",
-    file: "programs/bare_sessions.ts",
-    path: "/count",
-    isReturning: true,
-  },
-  {
-    name: "session, Curfew",
-    file: "programs/curfew_sessions.ts",
-    path: "/count",
-    isReturning: true,
-  },
-  { name: "new, by hand", file: "programs/bare_sessions.ts", path: "/new" },
-  { name: "new, Curfew", file: "programs/curfew_sessions.ts", path: "/new" },
+/** The servers: by hand, and Curfew. */
+const SERVERS = [
+  { server: "by hand", file: "programs/routing_by_hand.ts" },
+  { server: "Curfew", file: "programs/curfew_pages.ts" },
 ];
+
+const CASES = [
+  { page: "hello", path: "/hello" },
+  { page: "session", path: "/count", isReturning: true },
+  { page: "new", path: "/new" },
+].flatMap((page) =>
+  SERVERS.map((server) => ({
+    ...page,
+    ...server,
+    name: `${page.page}, ${server.server}`,
+  }))
+);
 
 /** The time by owner of the code, for each case. */
 const groups: Record<string, string>[] = [];

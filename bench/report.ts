@@ -8,11 +8,16 @@ import type { Outcome, Row } from "./measure.ts";
 import type { Run } from "./results.ts";
 import { spreadOf } from "./statistics.ts";
 
-/** Formats the results of a contest: medians, with minimum and maximum. */
+/**
+ * Formats the results of a contest: medians, with minimum and maximum. Ratios are
+ * to the baseline; the last column has the ratio of CPU time to the bare server.
+ */
 export function tableOf(outcome: Outcome): string {
-  const { baseline, rows } = outcome;
+  const { baseline } = outcome;
   const { samples } = baseline;
-  return align([
+  const rows = outcome.rows.filter(({ rounds }) => rounds.length > 0);
+  const bare = rows.find(({ name }) => name === outcome.bare);
+  const lines = [
     ["", "requests/s", "ratio", "CPU per request, us", "CPU ratio"],
     [
       baseline.name,
@@ -21,8 +26,47 @@ export function tableOf(outcome: Outcome): string {
       spread(samples.map((sample) => sample.cpuMicroseconds), 1),
       "1",
     ],
-    ...rows.filter(({ rounds }) => rounds.length > 0).map(lineOf),
+    ...rows.map(lineOf),
+  ];
+  if (bare === undefined) return align(lines);
+  const toBare = [1, ...rows.map(medianOf)].map((ratio) =>
+    (ratio / medianOf(bare)).toFixed(2)
+  );
+  return align(
+    lines.map((line, i) => [...line, i === 0 ? "to bare" : toBare[i - 1]!]),
+  );
+}
+
+/** The columns of the short table, and how the names of their rows begin. */
+const COLUMNS: Readonly<Record<string, string>> = {
+  "Curfew": "Curfew",
+  "Hono": "Hono",
+  "Elysia": "Elysia",
+  "H3": "H3",
+};
+
+/** Formats the ratios of CPU time of a run in one short table, with its conditions. */
+export function costsOf(run: Run): string {
+  const lines = run.outcomes.map((outcome) => [
+    outcome.name.replace(/^mixed-(.*)/, "$1, mixed"),
+    ...Object.values(COLUMNS).map((name) => ratioOf(outcome, name)),
+    bareOf(outcome),
   ]);
+  const head = ["", ...Object.keys(COLUMNS), "not even routing"];
+  return `${align([head, ...lines])}\n\n${conditionsOf(run)}`;
+}
+
+/** Returns the spread of the ratios of a contender, with or without "by hand". */
+function ratioOf({ rows }: Outcome, name: string): string {
+  const row = rows.find((row) =>
+    row.name === name || row.name === `${name}, sessions by hand`
+  );
+  if (row === undefined || row.rounds.length === 0) return "";
+  return spread(row.rounds.map(({ cpuRatio }) => cpuRatio), 2);
+}
+
+function bareOf(outcome: Outcome): string {
+  return outcome.bare === undefined ? "" : ratioOf(outcome, outcome.bare);
 }
 
 /** Formats a run: machine, settings, tables and remarks. */
@@ -47,6 +91,11 @@ export function conditionsOf(run: Run): string {
   }: ${rounds} ${
     rounds === 1 ? "round" : "rounds"
   } of ${seconds} s after ${warmUpSeconds} s of load, ${connections} connections, ${place}.`;
+}
+
+/** Returns the median of the ratios of CPU time. */
+function medianOf({ rounds }: Row): number {
+  return spreadOf(rounds.map(({ cpuRatio }) => cpuRatio)).median;
 }
 
 function lineOf({ name, rounds }: Row): string[] {

@@ -1,5 +1,5 @@
 /**
- * Measures Curfew against bare baselines, and with `--peers` against its peers.
+ * Measures Curfew against servers by hand, and with `--peers` against its peers.
  *
  *     deno task bench
  *     deno task bench:peers
@@ -13,7 +13,8 @@ import { installPeers, peersOf, type Versions } from "./peers.ts";
 
 await conduct({
   section: "peers",
-  help: `Measures Curfew against bare servers: hello, session, new.
+  help:
+    `Measures Curfew against servers by hand: hello, session and new, fresh and mixed.
 
   --peers          install others from npm, and measure them too`,
   async prepare({ hasPeers }, { processes, say }) {

@@ -11,7 +11,7 @@
 
 import { chartOf } from "./chart.ts";
 import { pathOf } from "./programs.ts";
-import { sectionOf } from "./report.ts";
+import { costsOf, sectionOf } from "./report.ts";
 import {
   readResults,
   type Run,
@@ -21,6 +21,7 @@ import {
 
 const PEERS = pathOf("../docs/performance.md");
 const GROWTH = pathOf("../docs/performance_growth.md");
+const README = pathOf("../README.md");
 const CHART = pathOf("results.svg");
 const RESULTS = pathOf("results.json");
 
@@ -47,18 +48,22 @@ async function writeUp(): Promise<void> {
     const text = replaceSection(document, section, sectionOf(run));
     await Deno.writeTextFile(path, text);
   }
-  if (results.peers !== undefined) {
-    await Deno.writeTextFile(CHART, chartOf(results.peers));
+  const { peers } = results;
+  if (peers !== undefined) {
+    await Deno.writeTextFile(CHART, chartOf(peers));
+    const readme = await Deno.readTextFile(README);
+    const text = replaceSection(readme, "costs", costsOf(peers));
+    await Deno.writeTextFile(README, text);
   }
   await new Deno.Command(Deno.execPath(), {
-    args: ["fmt", "--quiet", PEERS, GROWTH, RESULTS, CHART],
+    args: ["fmt", "--quiet", README, PEERS, GROWTH, RESULTS, CHART],
   }).output();
 }
 
 /** Puts text between the markers of a section. */
 function replaceSection(
   document: string,
-  section: Section,
+  section: string,
   text: string,
 ): string {
   const begin = `<!-- measured: ${section} -->`;
@@ -67,9 +72,7 @@ function replaceSection(
   const to = document.indexOf(end);
   if (from === -1 || to < from) {
     throw new Error(
-      `Cannot write "${section}" into ${
-        DOCUMENTS[section]
-      }: no "${begin}" before "${end}"`,
+      `Cannot write "${section}" into a document: no "${begin}" before "${end}"`,
     );
   }
   const before = document.slice(0, from + begin.length);

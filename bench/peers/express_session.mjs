@@ -16,7 +16,7 @@ app.use(session({
 }));
 app.get("/count", (request, response) => {
   request.session.count = (request.session.count ?? 0) + 1;
-  response.send(`${request.session.count}`);
+  response.set("cache-control", "private").send(`${request.session.count}`);
 });
 app.get("/new", (_request, response) => {
   response.set("cache-control", "no-store").send("hello");

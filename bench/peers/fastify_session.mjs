@@ -13,7 +13,10 @@ app.register(require("@fastify/session"), {
 app.get("/count", (request, reply) => {
   const count = (request.session.get("count") ?? 0) + 1;
   request.session.set("count", count);
-  reply.type("text/html; charset=utf-8").send(`${count}`);
+  reply
+    .type("text/html; charset=utf-8")
+    .header("cache-control", "private")
+    .send(`${count}`);
 });
 app.get("/new", (_request, reply) => {
   reply

@@ -13,6 +13,7 @@ app.get("/count", (c) => {
   const session = c.get("session");
   const count = (session.get("count") ?? 0) + 1;
   session.set("count", count);
+  c.header("cache-control", "private");
   return c.html(`${count}`);
 });
 app.get("/new", (c) => {

@@ -18,6 +18,7 @@ class Hello(Resource):
 class Count(Hello):
     def render_GET(self, request):
         super().render_GET(request)
+        request.setHeader(b"cache-control", b"private")
         session = request.getSession()
         # getSession() does not touch the session since Twisted 18.9.
         session.touch()

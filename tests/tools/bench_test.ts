@@ -13,7 +13,8 @@ async function hasWrk(): Promise<boolean> {
   }
 }
 
-const what = "bench/run.ts prints a table with ours beside the baseline";
+const what =
+  "bench/run.ts prints tables of both modes with ours beside the baselines";
 
 if (await hasWrk()) {
   testWith(["run", "read", "write", "net", "env", "sys"], what, async () => {
@@ -22,7 +23,7 @@ if (await hasWrk()) {
         "run",
         "-A",
         "bench/run.ts",
-        "--only=hello",
+        "--only=hello,mixed-hello",
         "--rounds=1",
         "--seconds=1",
         "--warm-up=0",
@@ -37,8 +38,10 @@ if (await hasWrk()) {
     const decoder = new TextDecoder();
     assertEquals(output.code, 0, decoder.decode(output.stderr));
     const text = decoder.decode(output.stdout);
-    assertMatch(text, /^\| Deno\.serve, bare +\| +[\d,]+ \(/m);
-    assertMatch(text, /^\| Curfew +\| +[\d,]+ \(/m);
+    assertMatch(text, /^\| routing by hand +\| +[\d,]+ \(/m);
+    assertMatch(text, /^\| Deno\.serve, bare +\| +[\d,]+ \(.* 1\.00 \|$/m);
+    const ours = text.match(/^\| Curfew +\| +[\d,]+ \(/gm);
+    assertEquals(ours?.length, 2);
   });
 } else {
   Deno.test({ name: `${what} (ignored: needs wrk)`, ignore: true, fn() {} });
