@@ -99,6 +99,9 @@ export class UnsureWrites {
               return this.settle(session, state, tries + 1);
             }
             state.unsure = undefined;
+            if (times !== undefined) return;
+            this.#parts.onOver(session);
+            this.#calls.reportLost(session, again, "it has ended");
           },
         );
       },
