@@ -108,8 +108,9 @@ export class Holds {
       await holds.keep(session);
       isComplete ||= !await holds.isLasting(session);
     } catch (error) {
-      // The former hold of the session ends at its own deadline.
+      // A hold that was renewed ends with its session, or at its own deadline.
       if (former === undefined) await this.#drop(held);
+      else await this.#endWith(session, held);
       throw error;
     }
     if (!isComplete) held = await holds.take(wanted, held.fence);
@@ -120,6 +121,17 @@ export class Holds {
       session,
       (seconds) => this.#hold(session, { ...options, ...seconds }, own),
     );
+  }
+
+  /** Ends a hold whose session has ended while the hold was renewed. */
+  async #endWith({ end }: Session, { key, id }: HeldKey): Promise<void> {
+    if (end === undefined) return;
+    const { holds } = this.#registry.backend;
+    try {
+      await holds.end(key, (held) => held.id === id, end.reason);
+    } catch {
+      // The hold ends at its own deadline.
+    }
   }
 
   /**

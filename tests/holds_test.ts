@@ -432,6 +432,25 @@ Deno.test("Session.hold() of a session that another process ends meanwhile is no
   assert(await other.sessions.create().hold("seat"));
 });
 
+Deno.test("Session.hold() that renews a hold while its session ends does not keep the key", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = nodeOf(bent.store);
+  const session = node.sessions.create();
+  await pass(time, 10);
+  assert(await session.hold("seat", { seconds: 3600, ...FREE }));
+  bent.bends.take = async (act, ...args) => {
+    const times = await act(...args);
+    if (times !== undefined) session.expire();
+    return times;
+  };
+  await session.hold("seat", { seconds: 3600, ...FREE }).catch(() => {});
+  bent.bends.take = undefined;
+  await pass(time, 2000);
+  assertEquals(node.freed.length, 1);
+  assert(await node.sessions.create().hold("seat"));
+});
+
 Deno.test("Session.hold() of a process that dies before the session has its callback ends in half a minute", async () => {
   using time = new FakeTime();
   const store = new MemoryStore();
