@@ -40,6 +40,7 @@ export function takeChanges(
     changes.access = accessChangeOf(session, grace, state.operations);
   }
   state.values = state.callbacks = state.inner = undefined;
+  state.hasCallbacksLeft = false;
   state.operations = [];
   for (const _ in changes) return changes;
   return undefined;

@@ -235,6 +235,7 @@ export class RecordCommit {
       callHere(this.#session, remainingCallbacks(callbacks));
     } else if (Object.keys(callbacks).length > 0) {
       state.callbacks = joinCallbacks(callbacks, state.callbacks ?? {});
+      state.hasCallbacksLeft = true;
     }
   }
 

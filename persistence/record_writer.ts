@@ -237,9 +237,12 @@ export class RecordWriter {
     return settleAll(writes);
   }
 
-  /** Returns whether a session has changes of named callbacks to write. */
+  /**
+   * Returns whether a session keeps named callbacks that a write did not take,
+   * since its record is gone.
+   */
   hasCallbacksLeft(session: Session): boolean {
-    return this.#parts.loader.stateOf(session)?.callbacks !== undefined;
+    return this.#parts.loader.stateOf(session)?.hasCallbacksLeft === true;
   }
 
   #save(session: Session, options: WriteOptions): MaybePromise<void> {
@@ -247,8 +250,7 @@ export class RecordWriter {
     const state = this.#parts.loader.stateOf(session);
     if (state === undefined) return;
     const done = () => {
-      const isLeft = session.isActive && state.callbacks !== undefined &&
-        !this.#schedule.changed.has(session);
+      const isLeft = session.isActive && this.hasCallbacksLeft(session);
       if (isLeft && this.#schedule.isStopped) this.#reportLeft(session, state);
       if (state.unsure === undefined && !isLeft) this.#schedule.settle(session);
       else this.#failLater(session);

@@ -68,6 +68,8 @@ export class StoredState {
   description: string | undefined = undefined;
   /** Changes of named callbacks to write. */
   callbacks: CallbackChanges | undefined = undefined;
+  /** Whether a write found no record for the callbacks, which wait for the end. */
+  hasCallbacksLeft = false;
   /** Whether a creation without an answer may have written callbacks. */
   areCallbacksUnsure = false;
   /** The known ids of named callbacks in the record. */
