@@ -153,7 +153,7 @@ export class RecordCalls {
     times: SessionTimes,
     sentAt: number,
   ): void {
-    state.setTimes(times, sentAt);
+    state.setTimes(times, sentAt, this.#clock.now());
     if (!session.isActive) return;
     this.#parts.loader.setTimes(session, times, sentAt);
     if (times.now < times.deadline) this.#parts.onAlive(session);

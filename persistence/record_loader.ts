@@ -114,7 +114,7 @@ export class RecordLoader {
     const state = this.#states.get(session)!;
     if (state.isOld(record, sentAt)) return;
     this.refresh(session, record, sentAt);
-    state.setTimes(record, sentAt);
+    state.setTimes(record, sentAt, this.#registry.clock.now());
     this.setTimes(session, record, sentAt);
   }
 

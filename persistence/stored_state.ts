@@ -131,9 +131,10 @@ export class StoredState {
   }
 
   /** Takes over the times of a record that was requested at `sentAt`. */
-  setTimes(times: SessionTimes, sentAt: number): void {
+  setTimes(times: SessionTimes, sentAt: number, receivedAt: number): void {
     this.touchedAt = times.touchedAt + sentAt - times.now;
-    this.storeAhead = times.now - sentAt;
+    // At least by so much: a write must not count after it was given up here.
+    this.storeAhead = times.now - receivedAt;
   }
 
   /** Returns the keys whose values here are newer than those of a record. */
