@@ -263,6 +263,7 @@ export class EndClaims {
   /** Releases the ends that have not been delivered to other processes. */
   stop(): Promise<void> {
     this.#parts.turns.stop();
+    this.#vanished.report();
     this.#unwritten.reportAll();
     return this.#claimed.stop();
   }
@@ -272,6 +273,8 @@ export class EndClaims {
    * vanished.
    */
   #endAbsent(session: Session, reason: SessionEndReason): MaybePromise<void> {
+    // Lookups must not find the session while its last record is written.
+    this.checks.hide(session);
     return proceed(this.#vanished.claim(session, "lost"), (claim) => {
       if (claim === undefined) {
         // A notification of its end may have come meanwhile.

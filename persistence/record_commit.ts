@@ -15,6 +15,7 @@ import type {
 import {
   callbackChangesOf,
   joinCallbacks,
+  missingCallbacks,
   remainingCallbacks,
 } from "./callback_changes.ts";
 import { callHere } from "./end_calls.ts";
@@ -227,7 +228,11 @@ export class RecordCommit {
    */
   #keepCallbacks(): void {
     const state = this.#state;
-    const callbacks = callbackChangesOf(this.#changes);
+    const all = callbackChangesOf(this.#changes);
+    const { lastCallbacks } = state;
+    const callbacks = lastCallbacks === undefined
+      ? all
+      : missingCallbacks(all, lastCallbacks);
     const { addedCallbacks: _, removedCallbacks: __, ...others } =
       this.#changes;
     this.#changes = others;

@@ -74,6 +74,8 @@ export class StoredState {
   areCallbacksUnsure = false;
   /** The known ids of named callbacks in the record. */
   callbackIds: ReadonlySet<string> = new Set();
+  /** The named callbacks of the last record of a session that has vanished. */
+  lastCallbacks: readonly StoredCallback[] | undefined = undefined;
   /** The named callbacks that this process has, by id. */
   knownCallbacks: Map<string, StoredCallback> = new Map();
   /** Changes of principal and tokens to write. */

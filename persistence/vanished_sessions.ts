@@ -4,6 +4,7 @@ import { OPEN_ACCESS } from "../session/internals.ts";
 import type { Session, SessionEndReason } from "../session.ts";
 import type { ClaimedEnd, SessionStore } from "../stores/store.ts";
 import { Alarm } from "../timing/alarm.ts";
+import { missingCallbacks } from "./callback_changes.ts";
 import { ageOf } from "./pending_changes.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
@@ -64,6 +65,7 @@ export class VanishedSessions {
     if (state?.isCreated !== true) return undefined;
     const now = this.#registry.clock.now();
     const { tokens: _, ...access } = session[OPEN_ACCESS]();
+    const callbacks = [...state.knownCallbacks.values()];
     const creating = breaker.call(() =>
       store.create({
         uid: session.uid,
@@ -81,13 +83,15 @@ export class VanishedSessions {
         sessionTimeout: lease,
         absoluteTimeout: Infinity,
         values: state.texts,
-        callbacks: [...state.knownCallbacks.values()],
+        callbacks,
       })
     );
     return proceed(creating, (times) => {
       if (times === undefined) return undefined;
-      // The new record has all of them.
-      state.callbacks = undefined;
+      // The end calls those that the new record has.
+      state.lastCallbacks = callbacks;
+      const left = missingCallbacks(state.callbacks ?? {}, callbacks);
+      state.callbacks = Object.keys(left).length === 0 ? undefined : left;
       this.#unreported.push(session);
       this.#alarm.setFor(this.#registry.clock.now() + REPORT_AFTER);
       return claim(session.uid, reason);

@@ -205,7 +205,7 @@ export class Model {
     }
     // A program that ends a lost session writes a record for that first.
     if (
-      ![...statuses].some((each) => OPENING.has(each)) && !truth.lost.has(uid)
+      ![...statuses].some((each) => OPENING.has(each))
     ) {
       const promise = statuses.has("superseded") ? 13 : 5;
       this.#fail(

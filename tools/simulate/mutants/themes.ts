@@ -145,8 +145,8 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     mode: "calm",
     theme: "lost",
     file: "persistence/vanished_sessions.ts",
-    from: "callbacks: [...state.knownCallbacks.values()],",
-    to: "callbacks: [],",
+    from: "const callbacks = [...state.knownCallbacks.values()];",
+    to: "const callbacks: never[] = [];",
   },
   {
     name: "A warning is given again while the deadline stays",
