@@ -357,7 +357,8 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   /** Keeps the session from idling out while the response is awaited. */
   wait(): void {
-    if (this.#isWaiting) return;
+    // The page of an error that comes after the visit waits for itself only.
+    if (this.#isWaiting || this.#isFinished) return;
     if (!this.#isJudged) this.#tryToJudge();
     // No other code has run since the request arrived, so the request ended the session.
     this.#noteOwnEnd();

@@ -442,3 +442,49 @@ Deno.test("Site answers a logout once the end is stored", async () => {
   await pass(time, 200);
   await answer;
 });
+
+for (const kind of ["that fails", "that is refused by a login"]) {
+  Deno.test(`A session idles out after a write ${kind}, though its error page is a promise`, async () => {
+    using time = new FakeTime();
+    const bent = new BentStore(new MemoryStore());
+    await using node = new Node(bent.store, {
+      sessionTimeout: 10,
+      errorPage: async () => await Promise.resolve("Sorry"),
+    });
+    node.page("set", (request) => {
+      request.getSession().set("note", "kept");
+      return "";
+    });
+    const cookie = cookieOf(await node.get("set"));
+    await pass(time, 100);
+    bent.bends.commit = (act, ...args) => {
+      if (kind === "that fails") throw new Error("the store is away");
+      const times = act(...args);
+      return times && { ...times, isRefused: true };
+    };
+    const answer = await node.get("set", cookie);
+    bent.bends.commit = undefined;
+    assertEquals(answer.status, 503);
+    await pass(time, 30_000);
+    assertEquals(node.reasons, ["idle"]);
+  });
+}
+
+Deno.test("A session in memory idles out after a response that cannot be sent, though its error page is a promise", async () => {
+  using time = new FakeTime();
+  await using node = new Node(undefined, {
+    sessionTimeout: 10,
+    errorPage: async () => await Promise.resolve("Sorry"),
+  });
+  node.page("visit", (request) => request.getSession().uid);
+  node.page("locked", (request) => {
+    request.getSession();
+    const response = new Response("text");
+    response.body!.getReader();
+    return response;
+  });
+  const cookie = cookieOf(await node.get("visit"));
+  assertEquals((await node.get("locked", cookie)).status, 500);
+  await pass(time, 30_000);
+  assertEquals(node.reasons, ["idle"]);
+});
