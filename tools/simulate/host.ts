@@ -131,6 +131,8 @@ export class Host {
   readonly sleeps: { readonly from: number; readonly to: number }[] = [];
   /** When it stood still, slept or was cut off, in simulated milliseconds. */
   readonly troubles: { readonly from: number; readonly to: number }[] = [];
+  /** When it had no process, in simulated milliseconds. */
+  readonly downs: { readonly from: number; readonly to: number }[] = [];
 
   constructor(
     schedule: Schedule,
@@ -195,6 +197,16 @@ export class Host {
   /** Whether there was such a time between two others. */
   hadTrouble(from: number, to: number): boolean {
     return this.troubles.some((each) => each.from <= to && each.to >= from);
+  }
+
+  /** Notes a time without a process. */
+  noteDown(from: number, to: number): void {
+    this.downs.push({ from, to });
+  }
+
+  /** Whether there was no process at some time between two others. */
+  wasDown(from: number, to: number): boolean {
+    return this.downs.some((each) => each.from <= to && each.to >= from);
   }
 
   /** Ends an event: what comes later waits until the host has computed it. */

@@ -341,7 +341,8 @@ export class Model {
     const isPure = truth.clock.wasSet(0, Infinity) === false &&
       plan.rates.slow + plan.rates.lost === 0 &&
       !this.#world.hosts.some((host) =>
-        host.hadTrouble(since, at) || host.blocked > 100
+        host.hadTrouble(since, at) || host.wasDown(since, at) ||
+        host.blocked > 100
       ) && plan.failures === 0;
     const isHeld = this.#world.asks.some((ask) =>
       (ask.got?.uid === uid ||

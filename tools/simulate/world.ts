@@ -349,9 +349,11 @@ export class World implements ProgramWorld {
     if (!life?.isAlive) return;
     const { host } = life;
     host.life = undefined;
-    host.trouble(this.schedule.now, this.schedule.now);
+    const { now } = this.schedule;
+    host.trouble(now, now);
+    host.noteDown(now, now + restartAfter);
     for (const unwatch of life.unwatch) unwatch();
-    this.schedule.add(this.schedule.now + restartAfter, () => {
+    this.schedule.add(now + restartAfter, () => {
       if (host.life === undefined) this.#start(host);
     });
   }
