@@ -1,3 +1,4 @@
+import { idOfCallback } from "./callback_changes.ts";
 import type { Clock } from "../base/clock.ts";
 import { describe } from "../base/describe.ts";
 import {
@@ -144,7 +145,7 @@ export class StoredHolds implements HoldBackend {
     );
   }
 
-  isLasting(session: Session): MaybePromise<boolean> {
+  isLasting(session: Session, key: string): MaybePromise<boolean> {
     const { loader, store, breakers } = this.#parts;
     if (loader.stateOf(session) === undefined) return false;
     const breaker = breakers.of(session.uid);
@@ -152,7 +153,9 @@ export class StoredHolds implements HoldBackend {
       () =>
         proceed(
           breaker.call(() => store.load(session.uid, NO_TOKEN)),
-          (record) => record !== undefined,
+          (record) =>
+            record?.callbacks.some(({ id }) => id === idOfCallback({ key })) ===
+              true,
         ),
       (error) => breaker.report(error, { session }),
     );

@@ -134,6 +134,9 @@ export interface HoldBackend {
   ): MaybePromise<HeldKey | undefined>;
   /** Writes the callbacks of a session, so that they outlive this process. */
   keep(session: Session): MaybePromise<void>;
-  /** Returns whether a session lives, and does not end with its request. */
-  isLasting(session: Session): MaybePromise<boolean>;
+  /**
+   * Returns whether a session lives, does not end with its request, and has the
+   * named callback of a key.
+   */
+  isLasting(session: Session, key: string): MaybePromise<boolean>;
 }

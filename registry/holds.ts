@@ -16,7 +16,10 @@ import {
   type HoldOptions,
 } from "../session/hold.ts";
 import { HOLDS } from "../session/internals.ts";
-import { namedCallbackOf } from "../session/named_callback.ts";
+import {
+  type NamedCallback,
+  namedCallbackOf,
+} from "../session/named_callback.ts";
 import type { SessionHolder } from "../session/session_parts.ts";
 
 /** The name of the callback by which a session ends its holds. */
@@ -100,13 +103,13 @@ export class Holds {
     let isComplete = hasDeadline;
     try {
       mustLive(session);
-      this.#bind(session, held);
+      const { key: bond } = this.#bind(session, held);
       // A client of the store that sends a take() twice finds its own hold.
       if (former !== undefined && former.id !== held.id) {
         this.#bind(session, former, true);
       }
       await holds.keep(session);
-      isComplete ||= !await holds.isLasting(session);
+      isComplete ||= !await holds.isLasting(session, bond);
     } catch (error) {
       // A hold that was renewed ends with its session, or at its own deadline.
       if (former === undefined) await this.#drop(held);
@@ -213,13 +216,14 @@ export class Holds {
   }
 
   /** Gives a session the callback that ends a hold, or removes that callback. */
-  #bind(session: Session, { key, id }: Bond, isRemoved = false): void {
+  #bind(session: Session, { key, id }: Bond, isRemoved = false): NamedCallback {
     const callback = namedCallbackOf(this.#registry.namedCallbacks, {
       name: CALLBACK,
       argument: { key, id },
       options: undefined,
     });
     this.#registry.changed(session, { kind: "callback", callback, isRemoved });
+    return callback;
   }
 
   #holdOf(
