@@ -18,7 +18,8 @@ function contests(): Contest[] {
   return [
     contest({
       name: "sessions",
-      title: "Live sessions; 1,000 of them, or all, return by turns",
+      title:
+        "The site holds so many sessions, and at most 1,000 of them return by turns",
       sizes: [1, 1000, 100_000, 1_000_000].map((held) => ({
         name: `${held.toLocaleString("en")} held`,
         program: onDeno("programs/curfew_crowd.ts", held),
@@ -27,7 +28,8 @@ function contests(): Contest[] {
     }),
     contest({
       name: "children",
-      title: "Children of one resource; 1,000 of them, or all, are requested",
+      title:
+        "One resource has so many children, and requests ask for at most 1,000 of them",
       sizes: [1, 10, 100, 1000, 10_000].map((children) => ({
         name: `${children.toLocaleString("en")} below`,
         program: onDeno("programs/curfew_tree.ts", children, 1),

@@ -15,8 +15,8 @@ export class DeadLetters {
   }
 
   /**
-   * The last count, which may be made anew after this; undefined without a store,
-   * and while the store fails.
+   * The last count; undefined without a store, and while the store fails. Reading it
+   * may begin a new count.
    */
   get count(): number | undefined {
     void this.refresh();

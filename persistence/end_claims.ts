@@ -273,8 +273,6 @@ export class EndClaims {
    * vanished.
    */
   #endAbsent(session: Session, reason: SessionEndReason): MaybePromise<void> {
-    // Lookups must not find the session while its last record is written.
-    this.checks.hide(session);
     return proceed(this.#vanished.claim(session, "lost"), (claim) => {
       if (claim === undefined) {
         // A notification of its end may have come meanwhile.

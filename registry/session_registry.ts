@@ -137,11 +137,11 @@ export class SessionRegistry implements SessionOwner {
     this.backend = makeBackend(this);
   }
 
-  /** The callbacks that `onEnd` has registered. */
   get isStored(): boolean {
     return this.backend.mustLoad;
   }
 
+  /** The callbacks that `onEnd` has registered. */
   get namedCallbacks(): ReadonlyMap<string, NamedEndCallback> {
     return this.delivery.named;
   }

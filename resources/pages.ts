@@ -42,9 +42,9 @@ export class ErrorPage extends Resource {
   }
 
   /**
-   * Writes the page, as HTML for a client that does not say what it takes. For
-   * another one the code that reads `Accept` is loaded, once in a process; the page
-   * is HTML too if that fails.
+   * Writes the page. It is HTML if the request has no `Accept`. Otherwise the code
+   * that reads `Accept` is loaded, once in a process; if that fails, the page is
+   * HTML too.
    */
   override render(request: SiteRequest): string | Promise<string> {
     const error = this.#error;

@@ -35,8 +35,8 @@ export type * from "./stored_session.ts";
 
 /**
  * The version of the contract of stores. Each change that a store must implement
- * raises it; CHANGELOG says what is new. A store of an older version may lose data
- * of newer versions.
+ * raises it; CHANGELOG says what is new. A store written for an older version may lose
+ * data that it does not know.
  *
  * - 1: version 0.1.0.
  * - 2: tokens with generations, writes by version, named callbacks that are

@@ -9,6 +9,7 @@ import {
   type SiteRequest,
 } from "../mod.ts";
 import { MemoryStore } from "../stores/memory_store.ts";
+import { SqliteStore } from "../stores/sqlite_store.ts";
 import type { SessionStore } from "../stores/store.ts";
 
 /** Renders by a function. */
@@ -165,3 +166,13 @@ export function uidOf(cookie: string): string {
 export function after(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+/** The kinds of stores that a test runs over, without a server. */
+export const STORE_KINDS: Record<string, () => SessionStore | undefined> = {
+  "without a store": () => undefined,
+  "over MemoryStore": () => new MemoryStore(),
+  "over a store that is waited for": () => asynchronous(new MemoryStore()),
+  // It does not poll often, since days pass in some tests.
+  "over SqliteStore": () =>
+    new SqliteStore({ path: ":memory:", pollInterval: 3600 }),
+};

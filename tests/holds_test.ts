@@ -2,7 +2,6 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { HttpError, SessionEndedError, Sessions } from "../sessions.ts";
 import { MemoryStore } from "../stores/memory_store.ts";
-import { SqliteStore } from "../stores/sqlite_store.ts";
 import type { SessionStore } from "../stores/store.ts";
 import {
   asynchronous,
@@ -11,16 +10,8 @@ import {
   cookieOf,
   Node,
   pass,
+  STORE_KINDS,
 } from "./helpers_store.ts";
-
-const KINDS: Record<string, () => SessionStore | undefined> = {
-  "without a store": () => undefined,
-  "over MemoryStore": () => new MemoryStore(),
-  "over a store that is waited for": () => asynchronous(new MemoryStore()),
-  // It does not poll often, since days pass in these tests.
-  "over SqliteStore": () =>
-    new SqliteStore({ path: ":memory:", pollInterval: 3600 }),
-};
 
 /** A node whose callback "free" notes the holds that ended. */
 function nodeOf(store: SessionStore | undefined, options = {}) {
@@ -35,7 +26,7 @@ function nodeOf(store: SessionStore | undefined, options = {}) {
 
 const FREE = { then: "free", argument: 12 } as const;
 
-for (const [kind, makeStore] of Object.entries(KINDS)) {
+for (const [kind, makeStore] of Object.entries(STORE_KINDS)) {
   Deno.test(`Session.hold() ${kind} refuses a key that another session holds`, async () => {
     using _time = new FakeTime();
     await using node = nodeOf(makeStore());
@@ -333,7 +324,7 @@ Deno.test("Session.hold() without a store ends when the sessions are closed", as
 });
 
 for (
-  const [kind, makeStore] of Object.entries(KINDS).filter(([, make]) =>
+  const [kind, makeStore] of Object.entries(STORE_KINDS).filter(([, make]) =>
     make() !== undefined
   )
 ) {

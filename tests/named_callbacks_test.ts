@@ -8,7 +8,6 @@ import {
 import { FakeTime } from "@std/testing/time";
 import { Sessions } from "../sessions.ts";
 import { MemoryStore } from "../stores/memory_store.ts";
-import { SqliteStore } from "../stores/sqlite_store.ts";
 import type { SessionStore } from "../stores/store.ts";
 import {
   asynchronous,
@@ -16,16 +15,8 @@ import {
   cookieOf,
   Node,
   pass,
+  STORE_KINDS,
 } from "./helpers_store.ts";
-
-const KINDS: Record<string, () => SessionStore | undefined> = {
-  "without a store": () => undefined,
-  "over MemoryStore": () => new MemoryStore(),
-  "over a store that is waited for": () => asynchronous(new MemoryStore()),
-  // It does not poll often, since days pass in these tests.
-  "over SqliteStore": () =>
-    new SqliteStore({ path: ":memory:", pollInterval: 3600 }),
-};
 
 /** A node whose callback "free" notes its arguments. */
 function nodeOf(store: SessionStore | undefined, options = {}) {
@@ -35,7 +26,7 @@ function nodeOf(store: SessionStore | undefined, options = {}) {
   return Object.assign(node, { freed });
 }
 
-for (const [kind, makeStore] of Object.entries(KINDS)) {
+for (const [kind, makeStore] of Object.entries(STORE_KINDS)) {
   Deno.test(`Session.notifyOnExpire() ${kind} replaces a callback of the same name and argument`, async () => {
     using time = new FakeTime();
     await using node = nodeOf(makeStore());

@@ -4,20 +4,10 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import type { Session } from "../sessions.ts";
 import { MemoryStore } from "../stores/memory_store.ts";
-import { SqliteStore } from "../stores/sqlite_store.ts";
 import type { SessionStore } from "../stores/store.ts";
 import { PostgresServer, testWithPostgres } from "./helpers_postgres.ts";
 import { RedisServer, testWithRedis } from "./helpers_redis.ts";
-import { asynchronous, cookieOf, Node, pass } from "./helpers_store.ts";
-
-const KINDS: Record<string, () => SessionStore | undefined> = {
-  "without a store": () => undefined,
-  "over MemoryStore": () => new MemoryStore(),
-  "over a store that is waited for": () => asynchronous(new MemoryStore()),
-  // It does not poll often, since minutes pass in these tests.
-  "over SqliteStore": () =>
-    new SqliteStore({ path: ":memory:", pollInterval: 3600 }),
-};
+import { cookieOf, Node, pass, STORE_KINDS } from "./helpers_store.ts";
 
 /** A node whose callback "warn" notes the warnings, and may fail. */
 function nodeOf(store: SessionStore | undefined, options = {}) {
@@ -52,7 +42,7 @@ function nodeOf(store: SessionStore | undefined, options = {}) {
   });
 }
 
-for (const [kind, makeStore] of Object.entries(KINDS)) {
+for (const [kind, makeStore] of Object.entries(STORE_KINDS)) {
   Deno.test(`Session.notifyBeforeEnd() by name ${kind} warns before the end, once`, async () => {
     using time = new FakeTime();
     await using node = nodeOf(makeStore());

@@ -5,7 +5,6 @@ import { FakeTime } from "@std/testing/time";
 import { Site, type SiteOptions } from "../mod.ts";
 import { type PresenceState, Sessions } from "../sessions.ts";
 import { MemoryStore } from "../stores/memory_store.ts";
-import { SqliteStore } from "../stores/sqlite_store.ts";
 import type { SessionStore } from "../stores/store.ts";
 import { TestClock, TestSite } from "../testing.ts";
 import {
@@ -16,15 +15,8 @@ import {
   Node,
   Page,
   pass,
+  STORE_KINDS,
 } from "./helpers_store.ts";
-
-const KINDS: Record<string, () => SessionStore | undefined> = {
-  "without a store": () => undefined,
-  "over MemoryStore": () => new MemoryStore(),
-  "over a store that is waited for": () => asynchronous(new MemoryStore()),
-  "over SqliteStore": () =>
-    new SqliteStore({ path: ":memory:", pollInterval: 3600 }),
-};
 
 /** A node that notes the changes of presence, with pages and streams. */
 function nodeOf(store: SessionStore | undefined, options = {}) {
@@ -63,7 +55,7 @@ function nodeOf(store: SessionStore | undefined, options = {}) {
   });
 }
 
-for (const [kind, makeStore] of Object.entries(KINDS)) {
+for (const [kind, makeStore] of Object.entries(STORE_KINDS)) {
   Deno.test(`Sessions.onPresence() ${kind} tells of a visit, once, and that it is over after awayAfter`, async () => {
     using time = new FakeTime();
     await using node = nodeOf(makeStore());
@@ -544,7 +536,7 @@ Deno.test("Sessions.onPresence() keeps visitors present whose process stalls for
   await other.site.ready;
   await one.fetch("/");
   await clock.advance(30);
-  // The lease runs out, and the other process frees what it holds.
+  // The lease of the first process ends, and the other process frees its holds.
   stalled.bends["commit"] = () => {
     throw new Error("the process has no network");
   };

@@ -82,14 +82,9 @@ export class MemoryEnds {
     delay: number,
     progress?: EndProgress,
   ): boolean {
-    const entry = this.#findClaim(uid, fence);
-    if (entry === undefined) return false;
-    const now = this.#clock.now();
-    this.#keepProgress(entry, progress, now);
-    entry.end!.fence = undefined;
-    entry.lease = undefined;
-    this.#records.setDue(entry, now + delay, now);
-    return true;
+    return this.#giveBack(uid, fence, progress, (entry, now) => {
+      this.#records.setDue(entry, now + delay, now);
+    });
   }
 
   /** As {@linkcode SessionStore.deadLetter}. */
@@ -99,15 +94,10 @@ export class MemoryEnds {
     why: string,
     progress?: EndProgress,
   ): boolean {
-    const entry = this.#findClaim(uid, fence);
-    if (entry === undefined) return false;
-    const now = this.#clock.now();
-    this.#keepProgress(entry, progress, now);
-    entry.end!.fence = undefined;
-    entry.lease = undefined;
-    entry.end!.why = why;
-    this.#records.setDue(entry, Infinity, now);
-    return true;
+    return this.#giveBack(uid, fence, progress, (entry, now) => {
+      entry.end!.why = why;
+      this.#records.setDue(entry, Infinity, now);
+    });
   }
 
   /** Lists the dead letters, in the order in which their sessions were created. */
@@ -172,6 +162,23 @@ export class MemoryEnds {
     };
     this.#records.putBack(entry, now + claimant.lease, now);
     return { session: { ...entry.record, now }, ...end, fence };
+  }
+
+  /** Takes an end from its claimant, unless another claim has followed. */
+  #giveBack(
+    uid: string,
+    fence: string,
+    progress: EndProgress | undefined,
+    place: (entry: Entry, now: number) => void,
+  ): boolean {
+    const entry = this.#findClaim(uid, fence);
+    if (entry === undefined) return false;
+    const now = this.#clock.now();
+    this.#keepProgress(entry, progress, now);
+    entry.end!.fence = undefined;
+    entry.lease = undefined;
+    place(entry, now);
+    return true;
   }
 
   #keepProgress(

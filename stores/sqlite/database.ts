@@ -174,9 +174,9 @@ export class SqliteDatabase implements Disposable {
   }
 
   /**
-   * Writes what is in the log to its place, as far as no reader needs the log.
-   * SQLite does so by itself when the log has grown, and waits for the disk then:
-   * the sooner, the shorter.
+   * Moves the changes in the log to the database file, except those that a reader
+   * still needs in the log. SQLite also does so by itself, but only when the log is
+   * long, and then it waits long for the disk.
    */
   shortenLog(): void {
     this.#connection.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();

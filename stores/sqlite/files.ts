@@ -52,8 +52,8 @@ export class DatabaseFiles {
   }
 
   /**
-   * Returns what has happened to a file; undefined if all files are in place. It
-   * checks the files a hundred times a second at most.
+   * Returns the fault of a file, such as that it was deleted; undefined if there is
+   * none. It checks the files at most a hundred times a second.
    *
    * @param readSchemaVersion Reads the `schema_version` of SQLite.
    */

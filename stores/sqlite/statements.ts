@@ -118,7 +118,8 @@ export function prepareStatements(database: SqliteDatabase): Statements {
     deleteValue: database.prepare(
       "DELETE FROM sessionValue WHERE session = ? AND key = ?",
     ),
-    // What has ended keeps its reason and time; what is due ends at its deadline.
+    // A session that has ended keeps its reason and time. One that is due ends at
+    // its deadline.
     claim: database.prepare(`
       UPDATE session SET
         reason = coalesce(reason, ?), at = coalesce(at, ?, deadline),

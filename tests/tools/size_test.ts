@@ -3,7 +3,8 @@ import { makeFolder, ROOT, testWith } from "../helpers_process.ts";
 
 /**
  * Returns the KiB of an entry point, minified and gzipped, with all that it loads
- * at once. What it loads later, by `import()`, is in files of its own.
+ * at once. The bundler puts modules that are loaded later, by `import()`, into other
+ * files, which do not count.
  */
 async function sizeOf(entry: string): Promise<number> {
   using folder = makeFolder();
