@@ -203,7 +203,10 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
     this.#stopListening ??= import("./site/worker_conflict.ts").then(
       ({ listenForWorkers }) =>
         listenForWorkers(cookieName, (error) => this.reportError(error, {})),
-    );
+    ).catch((error) => {
+      this.reportError(error, {});
+      return () => {};
+    });
   }
 
   /**

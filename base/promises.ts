@@ -36,6 +36,16 @@ export async function settleAll<T>(
   });
 }
 
+/** Returns a function that loads a value once. It tries again if that has failed. */
+export function loadOnce<T>(load: () => Promise<T>): () => Promise<T> {
+  let loading: Promise<T> | undefined;
+  return () =>
+    loading ??= load().catch((error) => {
+      loading = undefined;
+      throw error;
+    });
+}
+
 /** Calls a function, and returns a rejected promise if it throws. */
 export function attempt<T>(act: () => MaybePromise<T>): MaybePromise<T> {
   try {

@@ -1,3 +1,4 @@
+import { loadOnce } from "../base/promises.ts";
 import { atLeast, checkOptions } from "../base/options.ts";
 import { HttpError } from "./http_error.ts";
 import { watchStream } from "./delivery.ts";
@@ -56,31 +57,34 @@ export async function readBody<T>(
   }
 }
 
-/** Loads the code that only forms and JSON need, once. */
-let parsers: Promise<typeof import("./parsed_body.ts")> | undefined;
+/** Loads the code that only forms and JSON need. */
+const loadParsers = loadOnce(() => import("./parsed_body.ts"));
 
 /**
  * Reads the body of a request as a form, as {@linkcode readBody} does.
  *
  * @throws {HttpError} 413 if it has more fields or parts than it may have.
  */
-export function readForm(
+export async function readForm(
   request: Request,
   maxBytes: number,
   maxFields: number,
 ): Promise<FormData> {
-  return readBody(request, maxBytes, async (body) => {
-    const { parseForm } = await (parsers ??= import("./parsed_body.ts"));
-    return await parseForm(body, maxFields);
-  });
+  const { parseForm } = await loadParsers();
+  return await readBody(
+    request,
+    maxBytes,
+    (body) => parseForm(body, maxFields),
+  );
 }
 
 /** Reads the body of a request as JSON, as {@linkcode readBody} does. */
-export function readJson(request: Request, maxBytes: number): Promise<unknown> {
-  return readBody(request, maxBytes, async (body) => {
-    const { parseJson } = await (parsers ??= import("./parsed_body.ts"));
-    return await parseJson(body);
-  });
+export async function readJson(
+  request: Request,
+  maxBytes: number,
+): Promise<unknown> {
+  const { parseJson } = await loadParsers();
+  return await readBody(request, maxBytes, parseJson);
 }
 
 /**

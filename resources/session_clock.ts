@@ -5,6 +5,7 @@
  */
 
 import { checkOptions, type OptionRules } from "../base/options.ts";
+import { loadOnce } from "../base/promises.ts";
 import { refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
@@ -210,18 +211,18 @@ export class SessionClock extends Resource {
 /** A script, which is loaded at the first request for it. */
 class Script extends Resource {
   override usesSession = false;
-  readonly #name: ClockScript;
-  #resource: Promise<Resource> | undefined = undefined;
+  readonly #load: () => Promise<Resource>;
 
   constructor(name: ClockScript) {
     super();
-    this.#name = name;
+    this.#load = loadOnce(async () => {
+      const { makeClockScript } = await import("./session_clock_files.ts");
+      return makeClockScript(name);
+    });
   }
 
   override async render(request: SiteRequest): Promise<Rendered> {
-    this.#resource ??= import("./session_clock_files.ts")
-      .then(({ makeClockScript }) => makeClockScript(this.#name));
-    return (await this.#resource).render(request);
+    return (await this.#load()).render(request);
   }
 }
 

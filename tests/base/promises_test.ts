@@ -10,6 +10,7 @@ import {
   callGuarded,
   checkCallback,
   isPromiseLike,
+  loadOnce,
   proceed,
 } from "../../base/promises.ts";
 
@@ -204,4 +205,22 @@ Deno.test("attempt() returns the result of a function, and rejects with the erro
     })
   );
   assertStrictEquals(thrown, error);
+});
+
+Deno.test("loadOnce() loads once, also for callers at the same time", async () => {
+  let count = 0;
+  const load = loadOnce(async () => await Promise.resolve(++count));
+  assertEquals(await Promise.all([load(), load()]), [1, 1]);
+  assertEquals(await load(), 1);
+});
+
+Deno.test("loadOnce() loads again after a failure", async () => {
+  let count = 0;
+  const load = loadOnce(async () => {
+    await Promise.resolve();
+    if (++count === 1) throw new Error("no file descriptor is left");
+    return count;
+  });
+  await assertRejects(load, Error, "no file descriptor is left");
+  assertEquals(await load(), 2);
 });
