@@ -34,7 +34,7 @@ const MESSAGE = `${Date.now()}\t${"5a".repeat(16)}\tidle\nnext\t0\t12.5\tnode`;
 const SCRIPT =
   `if ARGV[1] ~= '' then redis.call(ARGV[1], KEYS[1], ARGV[2]) end return 1`;
 
-await using cluster = await RedisCluster.start([], replicas);
+await using cluster = await RedisCluster.start({ replicas });
 const { servers } = cluster;
 
 async function connect(server: RedisServer) {

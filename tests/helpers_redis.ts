@@ -20,6 +20,23 @@ export interface RedisServerOptions {
   readonly settings?: readonly string[];
   /** The path of a file of settings, which a sentinel writes to. */
   readonly configuration?: string;
+  /**
+   * The folder for the folder of its data.
+   *
+   * @default the folder of the system
+   */
+  readonly folder?: string;
+}
+
+/** Options of {@linkcode RedisCluster.start}. */
+export interface RedisClusterOptions
+  extends Pick<RedisServerOptions, "settings" | "folder"> {
+  /**
+   * The replicas of each primary, 0 or 1.
+   *
+   * @default {0}
+   */
+  readonly replicas?: number;
 }
 
 /**
@@ -82,7 +99,8 @@ export class RedisServer implements AsyncDisposable {
   private constructor(port: number, options: RedisServerOptions) {
     this.port = port;
     this.#options = options;
-    this.#folder = Deno.makeTempDirSync();
+    const { folder: dir } = options;
+    this.#folder = Deno.makeTempDirSync(dir === undefined ? {} : { dir });
   }
 
   /** Starts one, which takes commands once it is there. */
@@ -186,15 +204,9 @@ export class RedisCluster implements AsyncDisposable {
     this.servers = servers;
   }
 
-  /**
-   * Starts one, all of whose slots are served once it is there.
-   *
-   * @param settings As for a single Redis, for each node.
-   * @param replicas The replicas of each primary, 0 or 1.
-   */
+  /** Starts one, all of whose slots are served once it is there. */
   static async start(
-    settings: readonly string[] = [],
-    replicas: number = 0,
+    { settings = [], replicas = 0, ...options }: RedisClusterOptions = {},
   ): Promise<RedisCluster> {
     const servers: RedisServer[] = [];
     const cluster = new RedisCluster(servers);
@@ -206,7 +218,10 @@ export class RedisCluster implements AsyncDisposable {
           ...["--cluster-port", `${freePort()}`],
         ];
         servers.push(
-          await RedisServer.start({ settings: [...ofCluster, ...settings] }),
+          await RedisServer.start({
+            ...options,
+            settings: [...ofCluster, ...settings],
+          }),
         );
       }
       const addresses = servers.map(({ port }) => `127.0.0.1:${port}`);
@@ -214,12 +229,33 @@ export class RedisCluster implements AsyncDisposable {
         ...["--cluster", "create", ...addresses, "--cluster-yes"],
         ...["--cluster-replicas", `${replicas}`],
       );
-      await Promise.all(servers.map(untilServed));
+      await cluster.untilServed();
       return cluster;
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Returns the nodes that are primaries now, of those that run. */
+  async primaries(): Promise<RedisServer[]> {
+    const roles = await Promise.all(
+      this.servers.map((server) =>
+        // A node that was killed has no role.
+        server.cli("ROLE").catch(() => "")
+      ),
+    );
+    return this.servers.filter((_, i) => roles[i]!.startsWith("master"));
+  }
+
+  /** Waits until the nodes agree that all slots are served. */
+  async untilServed(): Promise<void> {
+    await Promise.all(this.servers.map(untilServed));
+  }
+
+  /** Waits until each primary has its replica, which is up to date. */
+  async untilReplicated(): Promise<void> {
+    await Promise.all(this.servers.map(untilReplicated));
   }
 
   /** Kills all of them. */
@@ -238,6 +274,16 @@ async function untilServed(server: RedisServer): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error("The cluster does not serve its slots");
+}
+
+/** Waits until a primary has its replica, or a replica its primary. */
+async function untilReplicated(server: RedisServer): Promise<void> {
+  for (let tries = 0; tries < 300; tries++) {
+    const info = await server.cli("INFO", "replication");
+    if (/state=online|master_link_status:up/.test(info)) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error("The server does not replicate");
 }
 
 async function runCli(...args: readonly string[]): Promise<string> {

@@ -2,13 +2,14 @@
  * Tests that the ends of sessions are delivered once and on time, with none lost
  * and none early, while the processes of a site are killed and the store fails.
  *
- *     deno task chaos [redis|sqlite|postgres] [--processes=4] [--sessions=20000] [--seconds=150]
- *     deno task chaos races [redis|sqlite|postgres] [--races=10000]
- *     deno task chaos seats [redis|sqlite|postgres] [--races=10000]
+ *     deno task chaos [redis|cluster|sqlite|postgres] [--processes=4] [--sessions=20000] [--seconds=150]
+ *     deno task chaos races [redis|cluster|sqlite|postgres] [--races=10000]
+ *     deno task chaos seats [redis|cluster|sqlite|postgres] [--races=10000]
  *
  * The first command sends requests to nodes, each a process. Nodes are killed
  * (`kill -9`) and started again. Redis or Postgres is killed and started again, and
- * its connections are cut. The clients record their requests by their own clock, and
+ * its connections are cut; in a cluster of Redis replicas take over from primaries
+ * that are killed. The clients record their requests by their own clock, and
  * each node logs its deliveries. The second command lets slow requests write while
  * another node ends their session. In the third one two buyers at two nodes race for
  * each seat, which a hold protects, while nodes are killed. All programs run on this machine, and their

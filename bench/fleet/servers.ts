@@ -76,10 +76,9 @@ const NOTHING: Pick<Servers, "programs" | "count" | "describe"> = {
 };
 
 async function startCluster(processes: number): Promise<Servers> {
-  const cluster = await RedisCluster.start([
-    ...SETTINGS,
-    ...["--cluster-require-full-coverage", "no"],
-  ]);
+  const cluster = await RedisCluster.start({
+    settings: [...SETTINGS, "--cluster-require-full-coverage", "no"],
+  });
   try {
     const { servers } = cluster;
     const prefix = await spreadPrefix(servers);

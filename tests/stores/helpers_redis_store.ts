@@ -192,13 +192,3 @@ export async function runContract(
   });
   for (const [name, fn] of tests) await t.step(name, fn);
 }
-
-/** Waits until a primary has its replica, or a replica its primary. */
-export async function untilReplicated(server: RedisServer): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
-    const info = await server.cli("INFO", "replication");
-    if (/state=online|master_link_status:up/.test(info)) return;
-    await pause(100);
-  }
-  throw new Error("The cluster does not replicate");
-}

@@ -166,7 +166,7 @@ function shareOf200(visits: readonly Visit[]): number {
 testWithRedis(
   "Sites over a cluster serve and end the sessions of other primaries while one is away",
   async (t) => {
-    await using cluster = await RedisCluster.start(SETTINGS);
+    await using cluster = await RedisCluster.start({ settings: SETTINGS });
     const victim = cluster.servers[0]!;
     const down = Promise.withResolvers<void>();
     const up = Promise.withResolvers<void>();

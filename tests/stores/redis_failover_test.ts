@@ -8,7 +8,6 @@ import {
   connectNodeCluster,
   openStore,
   pause,
-  untilReplicated,
 } from "./helpers_redis_store.ts";
 
 const SETTINGS = [
@@ -37,8 +36,11 @@ for (const [name, { connect, ...options }] of Object.entries(CLIENTS)) {
   testWithRedis(
     `Sites over a cluster by ${name} deliver each end once through a failover`,
     async () => {
-      await using cluster = await RedisCluster.start(SETTINGS, 1);
-      await Promise.all(cluster.servers.map(untilReplicated));
+      await using cluster = await RedisCluster.start({
+        settings: SETTINGS,
+        replicas: 1,
+      });
+      await cluster.untilReplicated();
       const open = () =>
         openStore(() => connect(cluster.servers), { shards: 6, ...options });
       await using first = await open();

@@ -6,12 +6,7 @@ import { RedisStore } from "../../stores/redis_store.ts";
 import { NODE, sessionOf } from "../../testing/contract_checks.ts";
 import { SOON } from "../helpers_process.ts";
 import { RedisCluster, testWithRedis } from "../helpers_redis.ts";
-import {
-  connectNodeCluster,
-  openStore,
-  pause,
-  untilReplicated,
-} from "./helpers_redis_store.ts";
+import { connectNodeCluster, openStore, pause } from "./helpers_redis_store.ts";
 import { assertSeenElsewhere, assertShared } from "./helpers_store_site.ts";
 
 const OPTIONS = { shards: 6, shardedNotifications: true };
@@ -31,7 +26,7 @@ async function countPassedOn(cluster: RedisCluster): Promise<number> {
 testWithRedis(
   "RedisStore with sharded notifications has nodes pass none on",
   async () => {
-    await using cluster = await RedisCluster.start(FULL);
+    await using cluster = await RedisCluster.start({ settings: FULL });
     for (const [sharded, isPassedOn] of [[false, true], [true, false]]) {
       const options = { shards: 6, shardedNotifications: sharded! };
       const open = () =>
@@ -62,10 +57,10 @@ testWithRedis(
 testWithRedis(
   "Sites with sharded notifications see ends and changes of each other",
   async (t) => {
-    await using cluster = await RedisCluster.start([
-      ...FULL,
-      ...["--appendonly", "yes"],
-    ], 1);
+    await using cluster = await RedisCluster.start({
+      settings: [...FULL, "--appendonly", "yes"],
+      replicas: 1,
+    });
     const open = () =>
       openStore(() => connectNodeCluster(cluster.servers), OPTIONS);
     await using first = await open();
@@ -81,7 +76,7 @@ testWithRedis(
 testWithRedis(
   "RedisStore with sharded notifications watches the other shards while a node is away",
   async () => {
-    await using cluster = await RedisCluster.start(FULL);
+    await using cluster = await RedisCluster.start({ settings: FULL });
     const open = () =>
       openStore(() => connectNodeCluster(cluster.servers), OPTIONS);
     await using first = await open();
@@ -139,12 +134,16 @@ testWithRedis(
 testWithRedis(
   "RedisStore with sharded notifications gets them from a replica that takes over",
   async () => {
-    await using cluster = await RedisCluster.start([
-      ...FULL,
-      // The replica takes over soon.
-      ...["--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0"],
-    ], 1);
-    await Promise.all(cluster.servers.map(untilReplicated));
+    await using cluster = await RedisCluster.start({
+      settings: [
+        ...FULL,
+        // The replica takes over soon.
+        ...["--cluster-node-timeout", "2000"],
+        ...["--repl-diskless-sync-delay", "0"],
+      ],
+      replicas: 1,
+    });
+    await cluster.untilReplicated();
     const open = () =>
       openStore(() => connectNodeCluster(cluster.servers), OPTIONS);
     await using first = await open();

@@ -8,7 +8,11 @@ import type { Delivery } from "../../tools/chaos/reports.ts";
 import type { SeatAct } from "../../tools/chaos/seat_sale.ts";
 import { judgeSeat } from "../../tools/chaos/seats.ts";
 import { SeenSession } from "../../tools/chaos/seen_session.ts";
-import { type Evidence, judge } from "../../tools/chaos/verdict.ts";
+import {
+  type Evidence,
+  judge,
+  type Verdict,
+} from "../../tools/chaos/verdict.ts";
 import { testWith } from "../helpers_process.ts";
 import { testWithPostgres } from "../helpers_postgres.ts";
 import { testWithRedis } from "../helpers_redis.ts";
@@ -26,7 +30,7 @@ const SOME: Omit<ChaosOptions, "kind"> = {
 
 const PERMISSIONS = ["net", "read", "write", "run", "env", "sys"] as const;
 
-async function assertPromise(kind: BackendKind): Promise<void> {
+async function assertPromise(kind: BackendKind): Promise<Verdict> {
   const { verdict } = await chaos({ ...SOME, kind });
   const { lost, early, unexcused, revived, wrongs } = verdict;
   assertEquals({ lost, early, unexcused, revived, wrongs }, {
@@ -38,22 +42,31 @@ async function assertPromise(kind: BackendKind): Promise<void> {
   });
   assertGreater(verdict.made, 150);
   assertGreater(verdict.faults.kill, 0);
+  return verdict;
 }
 
 testWithRedis(
   "Site over a RedisStore delivers each end once and on time, through kills, restarts and cuts",
-  () => assertPromise("redis"),
+  async () => void await assertPromise("redis"),
+);
+
+testWithRedis(
+  "Site over a Redis Cluster delivers each end once and on time, through kills and failovers",
+  async () => {
+    const { faults } = await assertPromise("cluster");
+    assertGreater(faults.failover, 0);
+  },
 );
 
 testWith(
   PERMISSIONS,
   "Site over a SqliteStore delivers each end once and on time, though processes are killed",
-  () => assertPromise("sqlite"),
+  async () => void await assertPromise("sqlite"),
 );
 
 testWithPostgres(
   "Site over a PostgresStore delivers each end once and on time, through kills, restarts and cuts",
-  () => assertPromise("postgres"),
+  async () => void await assertPromise("postgres"),
 );
 
 testWithPostgres(

@@ -2,9 +2,10 @@ import { DatabaseSync } from "node:sqlite";
 import { PostgresServer } from "../../tests/helpers_postgres.ts";
 import { RedisServer } from "../../tests/helpers_redis.ts";
 import { type Cut, Proxy } from "./proxy.ts";
+import { startCluster } from "./redis_cluster.ts";
 
 /** The kinds of stores. */
-export const BACKENDS = ["redis", "sqlite", "postgres"] as const;
+export const BACKENDS = ["redis", "cluster", "sqlite", "postgres"] as const;
 
 /** A kind of store. */
 export type BackendKind = typeof BACKENDS[number];
@@ -12,7 +13,7 @@ export type BackendKind = typeof BACKENDS[number];
 /** The program or file that stores the sessions, and its faults. */
 export interface Backend extends AsyncDisposable {
   readonly kind: BackendKind;
-  /** The URL or path for the nodes. */
+  /** The URL or path for the nodes; a `nodeAddressMap` for those of a cluster. */
   readonly location: string;
   /** Cuts the connections of all nodes; undefined without connections. */
   readonly cut?: (how: Cut) => void;
@@ -20,6 +21,8 @@ export interface Backend extends AsyncDisposable {
   readonly mend?: () => void;
   /** Kills the program, and starts it again after so many milliseconds. */
   readonly restart?: (pause: number) => Promise<void>;
+  /** Kills a program, and starts it again when another one has taken over. */
+  readonly failOver?: () => Promise<void>;
   /** Returns the number of sessions, including those with an end to deliver. */
   countSessions(): Promise<number>;
 }
@@ -32,6 +35,8 @@ export async function openBackend(
   switch (kind) {
     case "redis":
       return await startRedis();
+    case "cluster":
+      return await startCluster(MEMORY, DURABLE);
     case "sqlite":
       return openSqlite(folder);
     case "postgres":
@@ -39,26 +44,22 @@ export async function openBackend(
   }
 }
 
-/** A folder in memory, on Linux. */
+/**
+ * A folder in memory, on Linux. It survives the processes: only they are killed, and
+ * the speed of the disk does not matter.
+ */
 const MEMORY = "/dev/shm";
 
 /**
- * Starts a Redis behind a proxy.
- *
- * Redis writes its log before each reply (`appendfsync always`), so that a
- * confirmed write survives `kill -9`. With `everysec` Redis replies up to two
- * seconds before it writes, and the test would count the losses of Redis. The log
- * is in memory that survives the process: only processes are killed, and the speed
- * of the disk does not matter.
+ * Makes Redis write its log before each reply, so that a confirmed write survives
+ * `kill -9`. With `everysec` Redis replies up to two seconds before it writes, and
+ * the test would count the losses of Redis.
  */
+const DURABLE = ["--appendonly", "yes", "--appendfsync", "always"] as const;
+
+/** Starts a Redis behind a proxy. */
 async function startRedis(): Promise<Backend> {
-  const folder = await Deno.makeTempDir({ dir: MEMORY });
-  const server = await RedisServer.start({
-    settings: [
-      ...["--dir", folder],
-      ...["--appendonly", "yes", "--appendfsync", "always"],
-    ],
-  });
+  const server = await RedisServer.start({ folder: MEMORY, settings: DURABLE });
   const proxy = new Proxy(server.port);
   return {
     kind: "redis",
@@ -77,7 +78,6 @@ async function startRedis(): Promise<Backend> {
     async [Symbol.asyncDispose]() {
       await proxy[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();
-      await Deno.remove(folder, { recursive: true });
     },
   };
 }

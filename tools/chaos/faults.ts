@@ -3,7 +3,7 @@ import type { Fleet } from "./fleet.ts";
 
 /** A fault that was caused on purpose; times are UNIX milliseconds. */
 export interface Fault {
-  readonly kind: "kill" | "restart" | "silence" | "break";
+  readonly kind: "kill" | "restart" | "silence" | "break" | "failover";
   readonly from: number;
   /** The end of the fault; its delays last longer. */
   readonly to: number;
@@ -49,15 +49,19 @@ export async function causeFaults(
     }
   };
   const disturbStore = async () => {
-    const { restart, cut: cutConnections, mend } = backend;
+    const { restart, failOver, cut: cutConnections, mend } = backend;
     if (restart === undefined) return;
-    const kinds = ["restart", "silence", "break"] as const;
+    const kinds: readonly Exclude<Fault["kind"], "kill">[] = [
+      ...failOver === undefined ? [] : ["failover" as const],
+      ...["restart", "silence", "break"] as const,
+    ];
     for (let turn = 0;; turn++) {
       const wait = storeFaultEvery * (0.75 + Math.random() / 2);
       if (Date.now() + wait >= until) return;
       await pause(wait);
       const kind = kinds[turn % kinds.length]!;
       await record(kind, async () => {
+        if (kind === "failover") return await failOver!();
         if (kind === "restart") return await restart(Math.random() * cut / 5);
         cutConnections?.(kind);
         await pause(cut);

@@ -18,13 +18,14 @@ import {
 import type { SessionStore } from "../../stores/store.ts";
 import type { BackendKind } from "./backend.ts";
 import { beginLine, doneLine } from "./reports.ts";
+import type { ClusterAddresses } from "./redis_cluster.ts";
 import { freeSeat, sellSeat } from "./seat_sale.ts";
 
 /** The settings of a node. */
 export interface NodeSettings {
   /** The kind of store. */
   readonly kind: BackendKind;
-  /** The URL of the store, or the path of its file. */
+  /** The URL of the store, the path of its file, or the addresses of a cluster. */
   readonly location: string;
   /** The path of the log, to which the node appends. */
   readonly log: string;
@@ -37,6 +38,9 @@ export interface NodeSettings {
   /** Milliseconds that the callback of an end takes at most. */
   readonly work: number;
 }
+
+/** The shards of a cluster: two at each primary, on average. */
+const SHARDS = 6;
 
 class Page extends Resource {
   override isLeaf = true;
@@ -102,6 +106,7 @@ async function openStore(settings: NodeSettings): Promise<SessionStore> {
     return new SqliteStore({ path: settings.location });
   }
   if (settings.kind === "postgres") return await openPostgres(settings);
+  if (settings.kind === "cluster") return await openCluster(settings);
   const { createClient } = await import("redis");
   const { fromNodeRedis, RedisStore } = await import(
     "../../stores/redis_store.ts"
@@ -115,6 +120,28 @@ async function openStore(settings: NodeSettings): Promise<SessionStore> {
   // The site starts even if Redis cannot be reached now.
   await Promise.race([client.connect().catch(() => {}), pause(1000)]);
   return new RedisStore({ client: fromNodeRedis(client) });
+}
+
+async function openCluster({ location }: NodeSettings): Promise<SessionStore> {
+  const { createCluster } = await import("redis");
+  const { fromNodeRedis, RedisStore } = await import(
+    "../../stores/redis_store.ts"
+  );
+  const addresses: ClusterAddresses = JSON.parse(location);
+  const cluster = createCluster({
+    rootNodes: Object.values(addresses).map((socket) => ({ socket })),
+    nodeAddressMap: addresses,
+    commandOptions: { timeout: 2000 },
+    minimizeConnections: true,
+    defaults: {
+      disableOfflineQueue: true,
+      socket: { reconnectStrategy: 200, connectTimeout: 2000 },
+    },
+  });
+  cluster.on("error", () => {});
+  await Promise.race([cluster.connect().catch(() => {}), pause(1000)]);
+  const client = fromNodeRedis(cluster);
+  return new RedisStore({ client, shards: SHARDS, replicas: 1 });
 }
 
 async function openPostgres(
