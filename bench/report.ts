@@ -52,7 +52,7 @@ export function costsOf(run: Run): string {
     ...Object.values(COLUMNS).map((name) => ratioOf(outcome, name)),
     bareOf(outcome),
   ]);
-  const head = ["", ...Object.keys(COLUMNS), "not even routing"];
+  const head = ["", ...Object.keys(COLUMNS), "no routing"];
   return `${align([head, ...lines])}\n\n${conditionsOf(run)}`;
 }
 

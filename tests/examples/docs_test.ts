@@ -8,8 +8,6 @@ import { readDocuments } from "./helpers_documents.ts";
 /** What a run of the benchmarks writes: it may not have been made yet. */
 const MEASURED = "../../bench/results.json";
 
-const PROTOCOL = "docs/protocol.md";
-
 /** A block of code, and what stands behind its fence. */
 interface Block {
   readonly line: number;
@@ -64,8 +62,7 @@ testWith(["read"], "The documents say why code of theirs is not run", () => {
 
 testWith(["read"], "The guides have fewer than 200 lines", () => {
   const long = [...readDocuments()]
-    // The page about the protocol is for people who change the code.
-    .filter(([path]) => path.startsWith("docs/") && path !== PROTOCOL)
+    .filter(([path]) => path.startsWith("docs/"))
     .map(([path, text]) => `${path}: ${text.split("\n").length - 1}`)
     .filter((line) => Number(line.split(": ")[1]) >= 200);
   assertEquals(long, []);

@@ -53,7 +53,7 @@ export const FOREIGN: Readonly<Record<string, readonly string[]>> = {
   ],
   "docs/forms.md": ["api.example.com", "app.example.com"],
   "docs/operating.md": ["curfew.curfew_schema", "rdb"],
-  "docs/protocol.md": ["autoResendUnfulfilledCommands: false"],
+  "docs/simulator.md": ["autoResendUnfulfilledCommands: false"],
   "docs/platforms.md": ["sessionAffinity", "volume"],
   "docs/performance_growth.md": ["getCookies", "ResponseInit"],
   "docs/redis.md": [

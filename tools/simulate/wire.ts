@@ -174,7 +174,7 @@ export class Wire {
     if (there.isLost) lose(mishaps.draw(`${life.name}${name}`) < 0.3);
     else if (there.isDoubled && name !== "commit") {
       // The client of the store has sent it again after a lost answer. It must not
-      // do so with commits: see docs/protocol.md.
+      // do so with commits: see docs/simulator.md.
       schedule.add(sentAt + there.delay, () => arrive(false));
       schedule.add(
         sentAt + there.delay + 5 + mishaps.draw(`again ${name}`) * 200,
