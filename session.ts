@@ -362,7 +362,7 @@ export class Session {
     const access = this[OPEN_ACCESS]();
     access.principal = principal;
     this.site[OWNER].indexPrincipal(this, before);
-    this.site[OWNER].changed(this, {
+    this.site[OWNER].backend.changed(this, {
       kind: "access",
       operation: { kind: "principal", principal },
     });
@@ -388,7 +388,7 @@ export class Session {
   renew(): void {
     if (this.#end !== undefined) return;
     this[OPEN_ACCESS]().isRenewalDue = true;
-    this.site[OWNER].changed(this, {
+    this.site[OWNER].backend.changed(this, {
       kind: "access",
       operation: { kind: "renewal-due" },
     });
@@ -406,7 +406,7 @@ export class Session {
    * @throws Rejects with an HttpError 503 if the store does not answer.
    */
   async reload(): Promise<void> {
-    await this.site[OWNER].values?.reload(this);
+    await this.site[OWNER].backend.values?.reload(this);
   }
 
   /** When the session was made, in UNIX seconds. */
@@ -507,7 +507,7 @@ export class Session {
       const deadline = deadlineOf(this, now, this.#startedAt);
       owner.queue.move(this.#entry, deadline, now);
       this.#followDeadline(deadline, now);
-      owner.changed(this, TOUCH);
+      owner.backend.changed(this, TOUCH);
     }
     this.#touchedAfter = now - this.#createdAt;
   }
@@ -527,7 +527,7 @@ export class Session {
     const owner = this.site[OWNER];
     now ??= this.site.clock.now();
     if (now >= owner.queue.deadlineOf(this.#entry)) this.#endAtDeadline(now);
-    return this.#end !== undefined || owner.isUnderCheck(this);
+    return this.#end !== undefined || owner.underCheck.has(this);
   }
 
   /**
@@ -576,7 +576,9 @@ export class Session {
     }
     // The site's listeners get no end of a session that was never started, unless a
     // store has it: then this process has only forgotten it.
-    if (wasStarted || owner.hasRecord(this)) owner.deliver(end);
+    if (wasStarted || owner.backend.hasRecord(this)) {
+      owner.backend.deliver(end);
+    }
     this.#lazy?.listeners?.resolve(end);
   }
 
@@ -1212,7 +1214,7 @@ export class Session {
       reason = "absolute";
     }
     const owner = this.site[OWNER];
-    if (!owner.mayExpire(this)) return;
+    if (!owner.backend.mayExpire(this)) return;
     this.#dueReason = undefined;
     owner.run((reason) => this.expire(reason), reason, this);
     if (this.#end !== undefined) return;
@@ -1247,10 +1249,18 @@ export class Session {
     if (this.#end !== undefined) {
       return this.notifyOnExpire((end) => owner.callNamed(end, callback));
     }
-    owner.changed(this, { kind: "callback", callback, isRemoved: false });
+    owner.backend.changed(this, {
+      kind: "callback",
+      callback,
+      isRemoved: false,
+    });
     return () => {
       if (this.#end !== undefined) return;
-      owner.changed(this, { kind: "callback", callback, isRemoved: true });
+      owner.backend.changed(this, {
+        kind: "callback",
+        callback,
+        isRemoved: true,
+      });
     };
   }
 

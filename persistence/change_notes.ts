@@ -41,7 +41,7 @@ export class ChangeNotes {
    * @throws {RangeError} If the values of the session would take too many bytes.
    */
   note(session: Session, change: SessionChange): void {
-    const state = this.#loader.stateOf(session);
+    const state = this.#loader.states.get(session);
     if (state === undefined) {
       if (change.kind === "callback") this.#unkept.change(session, change);
       return;
@@ -79,7 +79,7 @@ export class ChangeNotes {
       readonly isMade: boolean;
     },
   ): void {
-    const state = this.#loader.stateOf(session);
+    const state = this.#loader.states.get(session);
     const text = state?.texts.get(key);
     if (state === undefined || text === undefined) return;
     const reads = state.reads ??= new ReadValues();
@@ -95,7 +95,7 @@ export class ChangeNotes {
 
   /** Returns whether a session has the named callback of a key, written or not. */
   hasCallback(session: Session, key: string): boolean {
-    const state = this.#loader.stateOf(session);
+    const state = this.#loader.states.get(session);
     return state !== undefined &&
       callbackIdsOf(state).has(idOfCallback({ key }));
   }

@@ -53,7 +53,7 @@ export class ClaimedSessions {
     const now = this.#registry.clock.now();
     const late = claim.session.now - claim.at + (now - cameAt);
     const live = this.#registry.sessions.get(uid);
-    if (live?.isActive && loader.stateOf(live) !== undefined) {
+    if (live?.isActive && loader.states.get(live) !== undefined) {
       // The record of a vanished session was made from the session here.
       if (reason !== "lost") {
         // Another process may have changed it since its last request here.

@@ -3,6 +3,7 @@ import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import { IS_OBSERVED } from "../session/internals.ts";
 import type { Session, SessionEndReason } from "../session.ts";
 import type { LoadedSession, SessionStore } from "../stores/store.ts";
+import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import { NO_TOKEN } from "./record_calls.ts";
@@ -33,16 +34,24 @@ export interface DeadlineChecksParts {
 export class DeadlineChecks {
   readonly #clock: Clock;
   readonly #parts: DeadlineChecksParts;
+  /** The sessions of this part that are under check. */
   readonly #sessions = new Set<Session>();
 
-  constructor(clock: Clock, parts: DeadlineChecksParts) {
+  /** Those of all parts, for lookups. */
+  readonly #all: Set<Session>;
+
+  constructor(
+    { clock, underCheck }: Pick<SessionRegistry, "clock" | "underCheck">,
+    parts: DeadlineChecksParts,
+  ) {
     this.#clock = clock;
+    this.#all = underCheck;
     this.#parts = parts;
   }
 
   /** Requests the check of a session in the next round. */
   request(session: Session): void {
-    this.#sessions.add(session);
+    this.hide(session);
     // Without an answer, the deadline passes again and requests another check.
     this.#parts.loader.postpone(session, CHECK_EVERY);
   }
@@ -50,16 +59,12 @@ export class DeadlineChecks {
   /** Hides a session that is about to end here. */
   hide(session: Session): void {
     this.#sessions.add(session);
+    this.#all.add(session);
   }
 
   /** Removes a session whose record was found, or that has ended. */
   confirm(session: Session): void {
-    this.#sessions.delete(session);
-  }
-
-  /** Returns whether a session is under check. */
-  has(session: Session): boolean {
-    return this.#sessions.has(session);
+    if (this.#sessions.delete(session)) this.#all.delete(session);
   }
 
   /** The number of sessions under check. */
@@ -91,7 +96,7 @@ export class DeadlineChecks {
       if (record === undefined) {
         return endAbsent(session, reasonHere(session, sentAt));
       }
-      this.#sessions.delete(session);
+      this.confirm(session);
       if (!session.isActive) return;
       if (session[IS_OBSERVED]) loader.update(session, record, sentAt);
       // Another process serves its client, and nothing observes the session here.

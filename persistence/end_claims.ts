@@ -20,16 +20,9 @@ import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import type { AnyPart } from "./store_parts.ts";
-import { RecentEnds } from "./recent_ends.ts";
+import type { RecentEnds } from "./recent_ends.ts";
 import { UnwrittenEnds } from "./unwritten_ends.ts";
 import { VanishedSessions } from "./vanished_sessions.ts";
-
-/**
- * Milliseconds for which a record cannot revive a session that has ended here.
- * Answers are late by seconds only, but a failover may restore a deleted record:
- * most sessions last less than an hour without a visit.
- */
-const OVER_FOR = 3_600_000;
 
 /** The objects that claims of ends use. */
 export interface EndClaimsParts {
@@ -42,7 +35,8 @@ export interface EndClaimsParts {
   readonly breaker: StoreBreaker;
   readonly loader: RecordLoader;
   readonly writer: RecordWriter;
-  /** Objects that all parts share. */
+  // The objects below are shared by all parts.
+  readonly ended: RecentEnds;
   readonly claimant: Claimant;
   /** The turns in which this process delivers ends, of all parts. */
   readonly turns: Turns;
@@ -84,7 +78,6 @@ export class EndClaims {
    * of this process.
    */
   readonly #quiet = new Map<string, SessionEnd>();
-  readonly #recent: RecentEnds;
   #isStopped = false;
 
   constructor(registry: SessionRegistry, parts: EndClaimsParts) {
@@ -93,7 +86,6 @@ export class EndClaims {
     this.#registry = registry;
     this.#clock = clock;
     this.#parts = parts;
-    this.#recent = new RecentEnds(clock, OVER_FOR);
     this.#claimed = new ClaimedEnds(clock, {
       ...parts,
       lease: claimant.lease,
@@ -103,7 +95,7 @@ export class EndClaims {
         registry.site.reportError(error, { session }),
       watch: (promise, { session }) => registry.watch(promise, session),
     });
-    this.checks = new DeadlineChecks(clock, {
+    this.checks = new DeadlineChecks(registry, {
       ...parts,
       endAbsent: (session, reason) => this.#endAbsent(session, reason),
       isClaimed: (uid) => this.#claimed.isWaiting(uid),
@@ -187,16 +179,6 @@ export class EndClaims {
     if (!this.#parts.breaker.isOpen) this.#rounds.wake();
   }
 
-  /** Returns whether a session has ended here recently, or not yet in the store. */
-  hasEnded(uid: string): boolean {
-    return this.#unwritten.has(uid) || this.#recent.has(uid);
-  }
-
-  /** Returns whether a session has ended here and not yet in the store. */
-  isUnwritten(uid: string): boolean {
-    return this.#unwritten.has(uid);
-  }
-
   /** Writes the end of a session to the store, if it is unwritten; never fails. */
   writeEnd(uid: string): MaybePromise<void> {
     return this.#unwritten.write(uid);
@@ -206,11 +188,11 @@ export class EndClaims {
   deliver(end: SessionEnd): void {
     const { session, uid } = end;
     const { writer, loader } = this.#parts;
-    const isTracked = loader.stateOf(session) !== undefined;
+    const isTracked = loader.states.get(session) !== undefined;
     const isInStore = writer.isInStore(session);
     writer.forget(session);
     this.checks.confirm(session);
-    this.#recent.add(uid);
+    this.#parts.ended.add(uid);
     if (this.#endingQuietly.delete(uid)) {
       this.#quiet.set(uid, end);
       // The process that delivers the end does not have these callbacks.

@@ -4,17 +4,27 @@ import { type Clock, monotonic } from "../base/clock.ts";
 const MAX_ENDS = 100_000;
 
 /**
- * The uids of sessions that have ended in this process recently. The answer to a
- * load may be older than the end, and must not bring the session back.
+ * Milliseconds for which a record cannot revive a session that has ended here.
+ * Answers are late by seconds only, but a failover may restore a deleted record:
+ * most sessions last less than an hour without a visit.
+ */
+const OVER_FOR = 3_600_000;
+
+/**
+ * The sessions that have ended in this process recently, or not yet in the store.
+ * The answer to a load may be older than the end, and must not bring the session
+ * back.
  */
 export class RecentEnds {
+  /** The uids of the sessions whose ends are not in the store yet. */
+  readonly unwritten: Set<string> = new Set();
   readonly #clock: Clock;
   readonly #lifetime: number;
   /** When each session ended, in monotonic milliseconds; the oldest end first. */
   readonly #ends = new Map<string, number>();
 
   /** @param lifetime Milliseconds for which an end is remembered. */
-  constructor(clock: Clock, lifetime: number) {
+  constructor(clock: Clock, lifetime = OVER_FOR) {
     this.#clock = clock;
     this.#lifetime = lifetime;
   }
@@ -30,8 +40,9 @@ export class RecentEnds {
     this.#ends.set(uid, now);
   }
 
-  /** Returns whether a session ended within the lifetime. */
+  /** Returns whether a session has ended here. */
   has(uid: string): boolean {
+    if (this.unwritten.has(uid)) return true;
     const at = this.#ends.get(uid);
     return at !== undefined &&
       monotonic(this.#clock) - at <= this.#lifetime;

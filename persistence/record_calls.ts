@@ -192,7 +192,7 @@ export class RecordCalls {
     const names = describeChanges(changes);
     if (names === undefined) return;
     const { access: _, ...others } = changes;
-    const state = this.#parts.loader.stateOf(session);
+    const state = this.#parts.loader.states.get(session);
     if (state !== undefined && describeChanges(others) !== undefined) {
       state.drops++;
     }

@@ -25,16 +25,12 @@ export const TOUCH_SLACK = 100;
 /** Builds live sessions from records, and updates them. */
 export class RecordLoader {
   readonly #registry: SessionRegistry;
-  readonly #states = new WeakMap<Session, StoredState>();
+  /** The states of the sessions that the store keeps. */
+  readonly states: WeakMap<Session, StoredState> = new WeakMap();
   readonly #dropped = new WeakSet<AccessOperation>();
 
   constructor(registry: SessionRegistry) {
     this.#registry = registry;
-  }
-
-  /** Returns the state of a session; undefined if no store keeps the session. */
-  stateOf(session: Session): StoredState | undefined {
-    return this.#states.get(session);
   }
 
   /** Returns whether a change of principal or tokens was dropped. */
@@ -50,7 +46,7 @@ export class RecordLoader {
   /** Begins to store a session. */
   track(session: Session): StoredState {
     const state = new StoredState();
-    this.#states.set(session, state);
+    this.states.set(session, state);
     return state;
   }
 
@@ -75,7 +71,7 @@ export class RecordLoader {
       values: decodeValues(record.values, session),
     });
     setTimeouts(session, record);
-    const state = this.#states.get(session);
+    const state = this.states.get(session);
     if (state !== undefined) state.texts = new Map(record.values);
   }
 
@@ -102,7 +98,7 @@ export class RecordLoader {
 
   /** Gives a session the value of an encoding; undefined for none. */
   putValue(session: Session, key: string, text: string | undefined): void {
-    const state = this.#states.get(session);
+    const state = this.states.get(session);
     if (state === undefined) return;
     const record = new Map(text === undefined ? [] : [[key, text]]);
     const value = decodeValues(record, session).get(key);
@@ -111,22 +107,32 @@ export class RecordLoader {
 
   /** Brings a live session up to date with its record. */
   update(session: Session, record: StoredSession, sentAt: number): void {
-    const state = this.#states.get(session)!;
-    if (state.isOld(record, sentAt)) return;
-    this.refresh(session, record, sentAt);
-    state.setTimes(record, sentAt, this.#registry.clock.now());
+    const state = this.states.get(session)!;
+    const now = this.#registry.clock.now();
+    const news = state.compare(record, sentAt, now);
+    if (news === "old") return;
+    if (news !== "known") this.#takeOver(session, state, record, sentAt);
+    state.setTimes(record, sentAt, now);
     this.setTimes(session, record, sentAt);
   }
 
   /** Takes over the changes of other processes in a record. */
   refresh(session: Session, record: StoredSession, sentAt: number): void {
-    const state = this.#states.get(session);
+    const state = this.states.get(session);
     if (state === undefined) return;
-    const isKnown = record.version === state.version && !state.isStale;
+    const news = state.compare(record, sentAt, this.#registry.clock.now());
+    if (news !== "new") return;
+    this.#takeOver(session, state, record, sentAt);
+  }
+
+  #takeOver(
+    session: Session,
+    state: StoredState,
+    record: StoredSession,
+    sentAt: number,
+  ): void {
     const now = this.#registry.clock.now();
     const hasStepped = state.hasStepped(record, sentAt, now);
-    if (isKnown && !hasStepped) return;
-    if (state.isOld(record, sentAt)) return;
     const isFirst = state.version === -1;
     this.#refreshTimeouts(session, state, record, isFirst);
     state.setVersion(record.version, now);
@@ -160,7 +166,7 @@ export class RecordLoader {
     const known = touchedAt + offset;
     const last = Math.max(known, Math.min(known + ahead, now));
     session[RESTORE]({ createdAt: createdAt + offset, touchedAt: last });
-    if (!session.isActive || !this.isHere(session)) return;
+    if (!this.isHere(session)) return;
     session[SET_TIMES](last, deadline + last - touchedAt);
   }
 
@@ -213,7 +219,7 @@ export class RecordLoader {
 
   /** Sets the times of a session to those of its record. */
   setTimes(session: Session, times: SessionTimes, sentAt: number): void {
-    const state = this.#states.get(session);
+    const state = this.states.get(session);
     // A newer touch here, which is not written yet, takes precedence.
     const touchedAt = session.lastModified * 1000;
     const isAhead = touchedAt > (state?.touchedAt ?? 0) + TOUCH_SLACK;
@@ -223,16 +229,15 @@ export class RecordLoader {
 
   /** Gives a session the touch of its record, even an earlier one. */
   takeTouch(session: Session, times: SessionTimes, sentAt: number): void {
-    if (!session.isActive || !this.isHere(session)) return;
+    if (!this.isHere(session)) return;
     const touchedAt = times.touchedAt + sentAt - times.now;
     session[SET_TIMES](touchedAt, times.deadline + sentAt - times.now);
   }
 
   /** Sets back a touch that need not be written to the touch in the record. */
   settleTouch(session: Session): void {
-    const state = this.stateOf(session);
-    if (!state?.isCreated || !session.isActive) return;
-    if (!this.isHere(session)) return;
+    const state = this.states.get(session);
+    if (!state?.isCreated || !this.isHere(session)) return;
     const ahead = session.lastModified * 1000 - state.touchedAt;
     if (ahead <= 0 || ahead > TOUCH_SLACK) return;
     session[SET_TIMES](state.touchedAt, session.expiresAt * 1000 - ahead);
@@ -247,7 +252,7 @@ export class RecordLoader {
     );
   }
 
-  /** Returns whether a session is live in this process and not detached. */
+  /** Returns whether a session lives in this process: not ended, nor detached. */
   isHere(session: Session): boolean {
     return this.#registry.sessions.get(session.uid) === session;
   }

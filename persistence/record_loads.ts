@@ -6,6 +6,7 @@ import type { Session } from "../session.ts";
 import type { LoadedSession, SessionStore } from "../stores/store.ts";
 import type { EndClaims } from "./end_claims.ts";
 import { NO_TOKEN } from "./record_calls.ts";
+import type { RecentEnds } from "./recent_ends.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
@@ -19,6 +20,7 @@ export interface RecordLoadsParts {
   readonly health: StoreHealth;
   readonly breakers: PerPart<StoreBreaker>;
   readonly claims: PerPart<EndClaims>;
+  readonly ended: RecentEnds;
   readonly loader: RecordLoader;
   readonly writer: RecordWriter;
 }
@@ -90,7 +92,7 @@ export class RecordLoads {
     const opened = lookups.filter(({ uid, key, askedAt }) => {
       const session = sessions.get(uid);
       // The store may have no record of it any more.
-      if (session === undefined || this.#registry.isUnderCheck(session)) {
+      if (session === undefined || this.#registry.underCheck.has(session)) {
         return false;
       }
       const token = session[FIND_TOKEN](key);
@@ -103,16 +105,20 @@ export class RecordLoads {
   /** Loads the record of a lookup. Only a load for use touches the session. */
   #load(lookup: Lookup, isUse: boolean): MaybePromise<void> {
     const { uid } = lookup;
+    const { ended, health, loader, writer } = this.#parts;
     // A session that has ended here stays ended, even if it has a record.
-    if (this.#parts.claims.of(uid).hasEnded(uid)) return;
+    if (ended.has(uid)) return;
     // The refusal has been reported.
-    const { refusal } = this.#parts.health;
+    const { refusal } = health;
     if (refusal !== undefined) {
       return void (lookup.failure = { cause: refusal });
     }
     const live = this.#registry.sessions.get(uid);
+    if (live === undefined || !loader.states.get(live)?.unsure) {
+      return this.#loadSettled(lookup, isUse);
+    }
     return proceed(
-      live && this.#parts.writer.settle(live),
+      writer.settle(live),
       () => this.#loadSettled(lookup, isUse),
     );
   }
@@ -159,22 +165,23 @@ export class RecordLoads {
     sentAt: number,
   ): void {
     const { uid } = lookup;
+    const { ended, loader, writer } = this.#parts;
     const claims = this.#parts.claims.of(uid);
     // The session may have ended during the load.
-    if (claims.hasEnded(uid)) return;
+    if (ended.has(uid)) return;
     const live = this.#registry.sessions.get(uid);
     // No token opens the record of a session that vanished, which is about to end.
     if (record === undefined || record.tokens.length === 0) {
-      if (live?.isActive && this.#parts.writer.isInStore(live)) {
+      if (live?.isActive && writer.isInStore(live)) {
         claims.requestCheck(live);
       }
       return;
     }
-    const session = live ?? this.#parts.loader.revive(record, sentAt);
-    const state = this.#parts.loader.stateOf(session);
+    const session = live ?? loader.revive(record, sentAt);
+    const state = loader.states.get(session);
     if (state === undefined || !session.isActive) return;
     claims.checks.confirm(session);
-    this.#parts.loader.update(session, record, sentAt);
+    loader.update(session, record, sentAt);
     state.noteTouch(record);
     lookup.loaded = record;
     lookup.askedAt = sentAt;

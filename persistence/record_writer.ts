@@ -9,11 +9,7 @@ import { isRefusing } from "../registry/principal_sessions.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { DETACH } from "../session/internals.ts";
 import type { Session } from "../session.ts";
-import type {
-  LoadedSession,
-  SessionChanges,
-  StoredCallback,
-} from "../stores/store.ts";
+import type { StoredCallback } from "../stores/store.ts";
 import { noteInnerChanges } from "./inner_changes.ts";
 import { RecordCalls, type SessionWritesParts } from "./record_calls.ts";
 import { touchRecord } from "./record_touches.ts";
@@ -34,6 +30,8 @@ import { WriteSchedule } from "./write_schedule.ts";
 export class RecordWriter {
   /** Records the changes to write. */
   readonly notes: ChangeNotes;
+  /** The sessions with new changes to write. */
+  readonly changed: ReadonlySet<Session>;
   readonly #registry: SessionRegistry;
   readonly #clock: Clock;
   readonly #parts: SessionWritesParts;
@@ -62,12 +60,8 @@ export class RecordWriter {
       this.#clock,
       (session) => this.#saveInTurn(session),
     );
+    this.changed = schedule.changed;
     this.notes = new ChangeNotes(registry, parts.loader, schedule);
-  }
-
-  /** The sessions with new changes to write. */
-  get changed(): ReadonlySet<Session> {
-    return this.#schedule.changed;
   }
 
   /** Replaces a value by a new one that is computed from it, in one step. */
@@ -76,7 +70,7 @@ export class RecordWriter {
     key: string,
     compute: () => unknown,
   ): Promise<unknown> {
-    const state = this.#parts.loader.stateOf(session);
+    const state = this.#parts.loader.states.get(session);
     if (state === undefined) {
       // The session ends with its request, and has no record.
       const value = compute();
@@ -91,17 +85,17 @@ export class RecordWriter {
 
   /** Returns whether a session has a record, or one is being created. */
   isInStore(session: Session): boolean {
-    return this.#parts.loader.stateOf(session)?.mayBeInStore === true;
+    return this.#parts.loader.states.get(session)?.mayBeInStore === true;
   }
 
   /** Returns whether the record of a session is being created. */
   isCreating(session: Session): boolean {
-    return this.#parts.loader.stateOf(session)?.isCreating === true;
+    return this.#parts.loader.states.get(session)?.isCreating === true;
   }
 
   /** Drops the values that are not written, and reports them. */
   dropValues(session: Session): void {
-    const state = this.#parts.loader.stateOf(session);
+    const state = this.#parts.loader.states.get(session);
     if (state?.values === undefined) return;
     const { values } = state;
     state.values = undefined;
@@ -110,7 +104,7 @@ export class RecordWriter {
 
   /** Returns whether a session has no record yet. */
   isUnwritten(session: Session): boolean {
-    return this.#parts.loader.stateOf(session)?.isCreated === false;
+    return this.#parts.loader.states.get(session)?.isCreated === false;
   }
 
   /**
@@ -119,7 +113,7 @@ export class RecordWriter {
    * unknown.
    */
   takeCallbacks(session: Session): readonly StoredCallback[] {
-    const state = this.#parts.loader.stateOf(session);
+    const state = this.#parts.loader.states.get(session);
     return state === undefined ? [] : this.#calls.takeCallbacks(session, state);
   }
 
@@ -140,13 +134,13 @@ export class RecordWriter {
   /** Drops the changes of a request that is refused. */
   drop(session: Session, why: string): void {
     this.#schedule.dropChanges(session);
-    const state = this.#parts.loader.stateOf(session);
+    const state = this.#parts.loader.states.get(session);
     if (state !== undefined) this.#writes.drop(session, state, why);
   }
 
   /** Determines the outcome of an unsure write; never fails. */
   settle(session: Session): MaybePromise<void> {
-    const state = this.#parts.loader.stateOf(session);
+    const state = this.#parts.loader.states.get(session);
     if (state?.unsure === undefined) return;
     const settling = attempt(() => this.#writes.settle(session, state));
     if (isPromiseLike(settling)) return settling.catch(() => {});
@@ -154,7 +148,7 @@ export class RecordWriter {
 
   /** Ensures that the store has all data that the end of a session needs. */
   prepareEnd(session: Session): MaybePromise<void> {
-    const state = this.#parts.loader.stateOf(session);
+    const state = this.#parts.loader.states.get(session);
     if (state === undefined) return;
     const hasValues = !this.#visits.areSuperseded(session);
     return this.#writes.prepareEnd(session, state, hasValues);
@@ -167,7 +161,7 @@ export class RecordWriter {
    * meanwhile.
    */
   extend(session: Session, within: number, isWanted: () => boolean): void {
-    const state = this.#parts.loader.stateOf(session);
+    const state = this.#parts.loader.states.get(session);
     if (!state?.isCreated || !session.isActive) return;
     if (session.expiresAt * 1000 - this.#clock.now() > within) return;
     if (state.writing !== undefined) return;
@@ -178,23 +172,6 @@ export class RecordWriter {
     if (isPromiseLike(touching)) {
       state.track(touching).catch(this.#reporter(session));
     }
-  }
-
-  /**
-   * Keeps the touch of a load if the request was a visit. Otherwise returns a
-   * function that builds the change that undoes the touch. The change is built when
-   * it is sent, since the answer to an earlier one may show that a touch counts.
-   */
-  untouch(
-    session: Session,
-    loaded: LoadedSession,
-    isKept: boolean,
-  ): (() => SessionChanges | undefined) | undefined {
-    const { touchedAt, touchedBefore } = loaded;
-    const state = this.#parts.loader.stateOf(session);
-    if (isKept) state?.keepTouch(loaded);
-    if (isKept || touchedAt === touchedBefore) return undefined;
-    return () => state?.untouch(touchedAt, touchedBefore);
   }
 
   /** Forgets the changes of a session that has ended. */
@@ -237,20 +214,12 @@ export class RecordWriter {
     return settleAll(writes);
   }
 
-  /**
-   * Returns whether a session keeps named callbacks that a write did not take,
-   * since its record is gone.
-   */
-  hasCallbacksLeft(session: Session): boolean {
-    return this.#parts.loader.stateOf(session)?.hasCallbacksLeft === true;
-  }
-
   #save(session: Session, options: WriteOptions): MaybePromise<void> {
     this.#schedule.begin(session);
-    const state = this.#parts.loader.stateOf(session);
+    const state = this.#parts.loader.states.get(session);
     if (state === undefined) return;
     const done = () => {
-      const isLeft = session.isActive && this.hasCallbacksLeft(session);
+      const isLeft = state.hasCallbacksLeft && session.isActive;
       if (isLeft && this.#schedule.isStopped) this.#reportLeft(session, state);
       if (state.unsure === undefined && !isLeft) this.#schedule.settle(session);
       else this.#failLater(session);
@@ -278,6 +247,7 @@ export class RecordWriter {
   }
 
   #noteInnerChanges(session: Session, state: StoredState): unknown {
+    if (state.reads === undefined) return undefined;
     const { loader, isInRequest } = this.#parts;
     const isLast = !isInRequest(session);
     const maxBytes = this.#maxBytes;
@@ -287,7 +257,7 @@ export class RecordWriter {
   /** Settles a failed write at once if possible; otherwise repeats it later. */
   #failLater(session: Session): void {
     this.#schedule.noteFailed(session);
-    const state = this.#parts.loader.stateOf(session);
+    const state = this.#parts.loader.states.get(session);
     const { isOpen } = this.#parts.breakers.of(session.uid);
     if (state?.unsure === undefined || isOpen) return;
     const settling = this.settle(session);
@@ -305,7 +275,7 @@ export class RecordWriter {
     }
     this.#schedule.dropChanges(session);
     this.#schedule.noteFailed(session);
-    const state = this.#parts.loader.stateOf(session);
+    const state = this.#parts.loader.states.get(session);
     if (state !== undefined) this.#writes.postpone(session, state);
   }
 

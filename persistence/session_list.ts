@@ -14,6 +14,7 @@ import type {
 import type { EndSessionsOptions, SessionEndReason } from "../session.ts";
 import type { LoadedSession, SessionStore } from "../stores/store.ts";
 import type { EndClaims } from "./end_claims.ts";
+import type { RecentEnds } from "./recent_ends.ts";
 import { NO_TOKEN } from "./record_calls.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
@@ -24,6 +25,7 @@ export interface SessionListParts {
   readonly store: SessionStore;
   readonly breakers: PerPart<StoreBreaker>;
   readonly claims: PerPart<EndClaims>;
+  readonly ended: RecentEnds;
 }
 
 /** Lists the sessions of principals in a store, and ends sessions by their uids. */
@@ -59,11 +61,12 @@ export class SessionList {
    * store; otherwise the error of the store.
    */
   async end(uid: string, reason: SessionEndReason): Promise<boolean> {
-    const claims = this.#parts.claims.of(uid);
+    const { claims: all, ended } = this.#parts;
+    const claims = all.of(uid);
     // An end that has begun here is written all the same.
-    const hasEnded = !claims.hasEnded(uid) && await claims.end(uid, reason);
+    const hasEnded = !ended.has(uid) && await claims.end(uid, reason);
     await claims.writeEnd(uid);
-    if (!claims.isUnwritten(uid)) return hasEnded;
+    if (!ended.unwritten.has(uid)) return hasEnded;
     throw new HttpError(503, `Session "${uid}" cannot be ended just now.`);
   }
 
@@ -94,9 +97,9 @@ export class SessionList {
     uid: string,
     withValues: boolean,
   ): Promise<SessionInfo | undefined> {
-    const { breakers, store, claims } = this.#parts;
+    const { breakers, store, ended } = this.#parts;
     // It has ended here, and perhaps not yet in the store.
-    if (claims.of(uid).hasEnded(uid)) return undefined;
+    if (ended.has(uid)) return undefined;
     const sentAt = this.#clock.now();
     const record = await breakers.of(uid).call(() => store.load(uid, NO_TOKEN));
     if (record === undefined) return undefined;

@@ -103,7 +103,7 @@ export class SessionRefreshes {
   }
 
   #isBehind(session: Session, version: number): boolean {
-    const state = this.#parts.loader.stateOf(session);
+    const state = this.#parts.loader.states.get(session);
     return state?.isCreated === true && state.version < version;
   }
 }

@@ -7,7 +7,8 @@ export type AnyPart = Omit<StorePart, "name"> & { readonly name?: string };
 export class PerPart<T> {
   /** The objects of all parts. */
   readonly all: readonly T[];
-  readonly #of: (uid: string) => T;
+  /** Returns the object for the part that a session belongs to. */
+  readonly of: (uid: string) => T;
 
   /**
    * Makes an object for each part.
@@ -20,19 +21,14 @@ export class PerPart<T> {
     if (parts.length < 2) {
       const only = make(store, 0);
       this.all = [only];
-      this.#of = () => only;
+      this.of = () => only;
     } else {
       const made = new Map(parts.map((part, index) => [
         part,
         make(part, index),
       ]));
       this.all = [...made.values()];
-      this.#of = (uid) => made.get(store.partOf!(uid))!;
+      this.of = (uid) => made.get(store.partOf!(uid))!;
     }
-  }
-
-  /** Returns the object for the part that a session belongs to. */
-  of(uid: string): T {
-    return this.#of(uid);
   }
 }

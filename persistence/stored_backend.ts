@@ -34,6 +34,7 @@ import type { SessionStore } from "../stores/store.ts";
 import { Turns } from "../timing/turns.ts";
 import { EndClaims } from "./end_claims.ts";
 import { LoginLimit } from "./login_limit.ts";
+import { RecentEnds } from "./recent_ends.ts";
 import { RecordLoader } from "./record_loader.ts";
 import { RecordLoads } from "./record_loads.ts";
 import { RecordWriter } from "./record_writer.ts";
@@ -96,6 +97,7 @@ export class StoredBackend implements StoreBackend {
           onFailure: () => this.#claims.all[index]?.poll(),
         }),
     );
+    const ended = new RecentEnds(clock);
     const loader = this.#loader = new RecordLoader(registry);
     const writer = this.#writer = new RecordWriter(registry, {
       store,
@@ -103,7 +105,7 @@ export class StoredBackend implements StoreBackend {
       loader,
       timeout,
       isInRequest: (session) => this.#visits.has(session),
-      isEnding: (session) => this.#claimsOf(session).isUnwritten(session.uid),
+      isEnding: (session) => ended.unwritten.has(session.uid),
       onAlive: (session) => this.#claimsOf(session).checks.confirm(session),
       onOver: (session) => this.#claimsOf(session).requestCheck(session),
     }, this.#visits);
@@ -119,6 +121,7 @@ export class StoredBackend implements StoreBackend {
           breaker: breakers.all[index]!,
           loader,
           writer,
+          ended,
           claimant,
           turns,
           quietTurns,
@@ -127,7 +130,16 @@ export class StoredBackend implements StoreBackend {
         }),
     );
     const visits = this.#visits;
-    const parts = { store, health, breakers, claims, loader, writer, visits };
+    const parts = {
+      store,
+      health,
+      breakers,
+      claims,
+      loader,
+      writer,
+      visits,
+      ended,
+    };
     this.#loads = new RecordLoads(registry, parts);
     this.#list = new SessionList(clock, parts);
     const limit = new LoginLimit(registry, parts);
@@ -194,11 +206,7 @@ export class StoredBackend implements StoreBackend {
   }
 
   hasRecord(session: Session): boolean {
-    return this.#loader.stateOf(session)?.isCreated === true;
-  }
-
-  isUnderCheck(session: Session): boolean {
-    return this.#claimsOf(session).checks.has(session);
+    return this.#loader.states.get(session)?.isCreated === true;
   }
 
   deliver(end: SessionEnd): void {
@@ -223,7 +231,7 @@ export class StoredBackend implements StoreBackend {
 
   evict(session: Session): boolean {
     this.#claimsOf(session).checks.confirm(session);
-    if (this.#loader.stateOf(session)?.isCreated !== true) return false;
+    if (this.#loader.states.get(session)?.isCreated !== true) return false;
     this.#writer.detach(session);
     this.#writer.saveSoon(session);
     return true;

@@ -134,12 +134,12 @@ export class StoredHolds implements HoldBackend {
   }
 
   keep(session: Session): MaybePromise<void> {
-    const { writer, breakers } = this.#parts;
+    const { writer, loader, breakers } = this.#parts;
     return guarded(
       () =>
         proceed(writer.flush(session), () => {
           // The session has ended elsewhere without them.
-          if (writer.hasCallbacksLeft(session)) throw unkept();
+          if (loader.states.get(session)?.hasCallbacksLeft) throw unkept();
         }),
       (error) => breakers.of(session.uid).report(error, { session }),
     );
@@ -147,7 +147,7 @@ export class StoredHolds implements HoldBackend {
 
   isLasting(session: Session, key: string): MaybePromise<boolean> {
     const { loader, store, breakers } = this.#parts;
-    if (loader.stateOf(session) === undefined) return false;
+    if (loader.states.get(session) === undefined) return false;
     const breaker = breakers.of(session.uid);
     return guarded(
       () =>

@@ -110,11 +110,19 @@ export class StoredState {
   }
 
   /**
-   * Returns whether an answer is older than the known state, since a later answer
-   * came first.
+   * Compares a record with the known state. It is old if a later answer came first,
+   * and new also if its values must be taken over again, or a clock was set.
    */
-  isOld({ version }: SessionTimes, sentAt: number): boolean {
-    return version < this.version && sentAt <= this.#versionAt;
+  compare(
+    times: SessionTimes,
+    sentAt: number,
+    now: number,
+  ): "old" | "known" | "new" {
+    const { version } = times;
+    if (version < this.version && sentAt <= this.#versionAt) return "old";
+    const isKnown = version === this.version && !this.isStale &&
+      !this.hasStepped(times, sentAt, now);
+    return isKnown ? "known" : "new";
   }
 
   /** Returns whether a clock was set since principal and tokens were read. */
@@ -152,6 +160,21 @@ export class StoredState {
     this.#keptAt = Math.max(this.#keptAt, touchedAt);
   }
 
+  /**
+   * Keeps the touch of a load if the request was a visit. Otherwise returns a
+   * function that builds the change that undoes the touch. The change is built when
+   * it is sent, since the answer to an earlier one may show that a touch counts.
+   */
+  settleTouch(
+    loaded: LoadedSession,
+    isKept: boolean,
+  ): (() => SessionChanges) | undefined {
+    const { touchedAt, touchedBefore } = loaded;
+    if (isKept) this.keepTouch(loaded);
+    if (isKept || touchedAt === touchedBefore) return undefined;
+    return () => this.#untouch(touchedAt, touchedBefore);
+  }
+
   /** Records that a load has touched the session. */
   noteTouch({ touchedAt, touchedBefore }: LoadedSession): void {
     // Another touch of the same millisecond may have been undone.
@@ -162,7 +185,7 @@ export class StoredState {
    * Builds the change that undoes the touch of a load. If two such loads overlap,
    * only the second can be undone, and that restores the time before both.
    */
-  untouch(touchedAt: number, before: number): SessionChanges {
+  #untouch(touchedAt: number, before: number): SessionChanges {
     let to = before;
     for (;;) {
       const earlier = this.#untouches.get(to);

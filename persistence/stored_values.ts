@@ -1,6 +1,7 @@
 import { proceed } from "../base/promises.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
-import type { Session, SessionOwner } from "../session.ts";
+import type { Session } from "../session.ts";
+import type { StoredValuesOf } from "../session/session_values.ts";
 import type { SessionStore } from "../stores/store.ts";
 import { NO_TOKEN } from "./record_calls.ts";
 import type { RecordLoader } from "./record_loader.ts";
@@ -20,7 +21,7 @@ export interface StoredValuesParts {
 }
 
 /** The values of sessions that are in a store. */
-export class StoredValues implements NonNullable<SessionOwner["values"]> {
+export class StoredValues implements StoredValuesOf<Session> {
   readonly #registry: SessionRegistry;
   readonly #parts: StoredValuesParts;
 
@@ -48,7 +49,7 @@ export class StoredValues implements NonNullable<SessionOwner["values"]> {
 
   async reload(session: Session): Promise<void> {
     const { store, breakers, loader, writer, onAbsent } = this.#parts;
-    const state = loader.stateOf(session);
+    const state = loader.states.get(session);
     if (state === undefined || !session.isActive) return;
     const breaker = breakers.of(session.uid);
     try {

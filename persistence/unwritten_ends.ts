@@ -2,6 +2,7 @@ import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionEnd } from "../session.ts";
 import type { ClaimedEnd } from "../stores/store.ts";
 import { callHere } from "./end_calls.ts";
+import type { RecentEnds } from "./recent_ends.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 
@@ -9,6 +10,8 @@ import type { StoreBreaker } from "./store_breaker.ts";
 export interface UnwrittenEndsParts {
   readonly breaker: StoreBreaker;
   readonly writer: RecordWriter;
+  /** The ends of all parts. */
+  readonly ended: RecentEnds;
   /** Writes an end and claims it; returns nothing if the session had ended. */
   claim(end: SessionEnd): MaybePromise<ClaimedEnd | undefined>;
   /** Called with an end that this process delivers. */
@@ -31,14 +34,10 @@ export class UnwrittenEnds {
     return this.#ends.size;
   }
 
-  /** Returns whether the end of a session is unwritten. */
-  has(uid: string): boolean {
-    return this.#ends.has(uid);
-  }
-
   /** Adds an end and begins to write it. */
   add(end: SessionEnd): void {
     this.#ends.set(end.uid, end);
+    this.#parts.ended.unwritten.add(end.uid);
     this.#write(end);
   }
 
@@ -52,6 +51,7 @@ export class UnwrittenEnds {
   take(uid: string): SessionEnd | undefined {
     const end = this.#ends.get(uid);
     this.#ends.delete(uid);
+    this.#parts.ended.unwritten.delete(uid);
     return end;
   }
 
@@ -85,7 +85,7 @@ export class UnwrittenEnds {
         writer.prepareEnd(session),
         () =>
           proceed(claim(end), (claimed) => {
-            this.#ends.delete(uid);
+            this.take(uid);
             if (claimed !== undefined) return onClaimed(end);
             // The process that delivers the end does not have these callbacks.
             callHere(session, writer.takeCallbacks(session));

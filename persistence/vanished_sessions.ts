@@ -61,7 +61,7 @@ export class VanishedSessions {
     reason: SessionEndReason,
   ): MaybePromise<ClaimedEnd | undefined> {
     const { store, breaker, loader, lease, claim } = this.#parts;
-    const state = loader.stateOf(session);
+    const state = loader.states.get(session);
     if (state?.isCreated !== true) return undefined;
     const now = this.#registry.clock.now();
     const { tokens: _, ...access } = session[OPEN_ACCESS]();

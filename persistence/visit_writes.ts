@@ -10,6 +10,7 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { EndClaims } from "./end_claims.ts";
 import type { Session } from "../session.ts";
 import type { LoginLimit } from "./login_limit.ts";
+import type { RecentEnds } from "./recent_ends.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
@@ -21,6 +22,7 @@ import type { VisitsUnderWay } from "./visits_under_way.ts";
 export interface VisitWritesParts {
   readonly breakers: PerPart<StoreBreaker>;
   readonly claims: PerPart<EndClaims>;
+  readonly ended: RecentEnds;
   readonly loader: RecordLoader;
   readonly writer: RecordWriter;
   readonly visits: VisitsUnderWay;
@@ -43,14 +45,12 @@ export class VisitWrites {
    * @throws {HttpError} 503 if a change of the request cannot be written.
    */
   flush(visit: BackendVisit): MaybePromise<void> {
-    const { limit } = this.#parts;
     const { loggedInAs, ownSession } = visit;
-    if (
-      !limit.isFinite || loggedInAs === undefined || ownSession === undefined
-    ) {
-      return this.#flush(visit);
-    }
-    return this.#flushLogin(visit, loggedInAs, ownSession);
+    const isLimited = loggedInAs !== undefined && ownSession !== undefined &&
+      this.#parts.limit.isFinite;
+    return isLimited
+      ? this.#flushLogin(visit, loggedInAs, ownSession)
+      : this.#flush(visit);
   }
 
   /** Writes a login, unless the principal has too many sessions. */
@@ -85,27 +85,25 @@ export class VisitWrites {
   }
 
   #flush(visit: BackendVisit): MaybePromise<void> {
-    const session = visit.ownSession;
+    const { ownSession: session, wasTouched, hasSeenSession: isOwn } = visit;
     const lookup = visit.lookups.find(({ uid }) => uid === session?.uid);
+    const { writer, visits, loader } = this.#parts;
     const writes: PromiseLike<void>[] = [];
     const write = (act: () => MaybePromise<void>) => {
       const writing = attempt(act);
       if (isPromiseLike(writing)) writes.push(writing);
     };
-    const { visits } = this.#parts;
-    for (const other of [...this.#parts.writer.changed]) {
+    for (const other of [...writer.changed]) {
       if (other === session || visits.areSuperseded(other)) continue;
-      if (this.#parts.writer.mayBeRefused(other)) continue;
+      if (writer.mayBeRefused(other)) continue;
       const isSuperseded = () => visits.areSuperseded(other);
       const options = { isOfOthers: true, isSuperseded };
-      write(() => this.#parts.writer.flush(other, options));
+      write(() => writer.flush(other, options));
     }
     if (session !== undefined) {
       const loaded = lookup?.loaded;
-      const extra = loaded === undefined
-        ? undefined
-        : this.#parts.writer.untouch(session, loaded, visit.wasTouched);
-      const isOwn = visit.hasSeenSession;
+      const state = loader.states.get(session);
+      const extra = loaded && state?.settleTouch(loaded, wasTouched);
       const options = {
         extra,
         drops: loaded === undefined || !isOwn ? undefined : lookup?.drops,
@@ -113,8 +111,8 @@ export class VisitWrites {
         isSuperseded: () =>
           isOwn ? visit.isSuperseded : visits.areSuperseded(session),
       };
-      write(() => this.#parts.writer.flush(session, options));
-      this.#parts.loader.settleTouch(session);
+      write(() => writer.flush(session, options));
+      loader.settleTouch(session);
     }
     const unwritten = this.#unwrittenOf(visit);
     for (const uid of unwritten) write(() => this.#writeEnd(uid));
@@ -135,9 +133,9 @@ export class VisitWrites {
 
   /** Returns the uids of a request's sessions whose ends are not written. */
   #unwrittenOf(visit: BackendVisit): string[] {
-    return uidsOf(visit).filter((uid) =>
-      this.#parts.claims.of(uid).isUnwritten(uid)
-    );
+    const { unwritten } = this.#parts.ended;
+    if (unwritten.size === 0) return [];
+    return uidsOf(visit).filter((uid) => unwritten.has(uid));
   }
 
   #writeEnd(uid: string): MaybePromise<void> {
@@ -146,10 +144,10 @@ export class VisitWrites {
 
   /** Refuses to acknowledge dropped changes and unwritten logouts. */
   #checkWritten(visit: BackendVisit): void {
-    const session = visit.ownSession;
     // An end by another request of the session counts too: after an await, it looks
     // the same as an end by this request.
     if (this.#unwrittenOf(visit).length > 0) {
+      const session = visit.ownSession;
       // Values must be written with the end.
       if (session !== undefined) this.#parts.writer.dropValues(session);
       throw new HttpError(

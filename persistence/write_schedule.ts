@@ -10,9 +10,11 @@ const REPEAT_AFTER = 1000;
 
 /** The sessions that must be written without a request, and the times for that. */
 export class WriteSchedule {
+  /** The sessions with new changes to write. */
+  readonly changed: ReadonlySet<Session>;
+  readonly #changed = new Set<Session>();
   readonly #clock: Clock;
   readonly #alarm: Alarm;
-  readonly #changed = new Set<Session>();
   readonly #touched = new Set<Session>();
   /** Sessions whose last write failed; requests of other sessions do not wait. */
   readonly #failed = new Set<Session>();
@@ -20,13 +22,9 @@ export class WriteSchedule {
 
   /** @param write Writes a session; called for each one when the time has come. */
   constructor(clock: Clock, write: (session: Session) => void) {
+    this.changed = this.#changed;
     this.#clock = clock;
     this.#alarm = new Alarm(clock, () => this.#waiting().forEach(write));
-  }
-
-  /** The sessions with new changes to write. */
-  get changed(): ReadonlySet<Session> {
-    return this.#changed;
   }
 
   /** Whether writing without a request has stopped. */

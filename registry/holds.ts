@@ -36,11 +36,13 @@ type Bond = Pick<HeldKey, "key" | "id">;
 
 /** The members of the registry that holds use. */
 export interface HoldingRegistry {
-  readonly backend: { readonly holds: HoldBackend };
+  readonly backend: {
+    readonly holds: HoldBackend;
+    changed(session: Session, change: SessionChange): void;
+  };
   readonly delivery: EndDelivery;
   readonly namedCallbacks: ReadonlyMap<string, unknown>;
   readonly isClosed: boolean;
-  changed(session: Session, change: SessionChange): void;
 }
 
 /**
@@ -222,7 +224,11 @@ export class Holds {
       argument: { key, id },
       options: undefined,
     });
-    this.#registry.changed(session, { kind: "callback", callback, isRemoved });
+    this.#registry.backend.changed(session, {
+      kind: "callback",
+      callback,
+      isRemoved,
+    });
     return callback;
   }
 

@@ -57,10 +57,6 @@ export class LocalBackend implements SessionBackend {
     return true;
   }
 
-  isUnderCheck(): boolean {
-    return false;
-  }
-
   hasRecord(): boolean {
     return false;
   }

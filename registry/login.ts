@@ -43,7 +43,7 @@ export function logInNew(
   access.principal = principal;
   access.authenticatedAt = registry.clock.now();
   access.isRemembered = isRemembered;
-  registry.changed(session, {
+  registry.backend.changed(session, {
     kind: "access",
     operation: { kind: "principal", principal },
   });

@@ -71,6 +71,7 @@ export interface WarningRegistry {
   readonly clock: { now(): number };
   readonly site: { reportError(error: unknown, context: object): void };
   readonly backend: {
+    changed(session: Session, change: SessionChange): void;
     readonly holds: HoldBackend;
     keyOf(secret: string): string;
     find(uid: string): MaybePromise<Session | undefined>;
@@ -78,7 +79,6 @@ export interface WarningRegistry {
   };
   readonly delivery: EndDelivery;
   readonly namedCallbacks: ReadonlyMap<string, unknown>;
-  changed(session: Session, change: SessionChange): void;
 }
 
 /**
@@ -145,7 +145,11 @@ export class NamedWarnings {
   }
 
   #change(session: Session, callback: NamedCallback, isRemoved: boolean): void {
-    this.#registry.changed(session, { kind: "callback", callback, isRemoved });
+    this.#registry.backend.changed(session, {
+      kind: "callback",
+      callback,
+      isRemoved,
+    });
   }
 
   #callbackOf(

@@ -87,7 +87,7 @@ export function findByToken(
   isOnly: boolean,
 ): FoundToken | undefined {
   const session = registry.sessions.get(lookup.uid);
-  if (!session?.isActive || registry.isUnderCheck(session)) return undefined;
+  if (!session?.isActive || registry.underCheck.has(session)) return undefined;
   const token = session[FIND_TOKEN](lookup.key);
   const isInsecure = lookup.isLeaked ||
     session.isSecure && !registry.cookie.isAlwaysSecure && !request.isSecure;

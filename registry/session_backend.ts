@@ -3,11 +3,10 @@ import type { HoldBackend } from "./hold_backend.ts";
 import type {
   EndSessionsOptions,
   Session,
-  SessionChange,
   SessionEnd,
   SessionEndReason,
-  SessionOwner,
 } from "../session.ts";
+import type { BackendOf } from "../session/session_owner.ts";
 import type { AccessOperation } from "../session/access.ts";
 import type { LoadedSession } from "../stores/store.ts";
 
@@ -39,7 +38,7 @@ export interface BackendVisit {
  * The place where sessions live: this process, or a store that other processes
  * share.
  */
-export interface SessionBackend {
+export interface SessionBackend extends BackendOf<Session, SessionEnd> {
   /** Whether sessions have to be loaded before a lookup. */
   readonly mustLoad: boolean;
   /** Whether the limit of a principal's sessions is applied when a login is written. */
@@ -56,27 +55,12 @@ export interface SessionBackend {
   newUid(): string;
   /** Called for a new session. */
   created(session: Session): void;
-  /** The values of stored sessions; undefined without a store. */
-  readonly values: SessionOwner["values"];
   /** Finds a session that lives, in any process; it is not touched. */
   find(uid: string): MaybePromise<Session | undefined>;
   /** Returns whether a session of this process has the named callback of a key. */
   hasCallback(session: Session, key: string): boolean;
   /** The holds of keys. */
   readonly holds: HoldBackend;
-  /** Records a change; throws a TypeError if it cannot be stored. */
-  changed(session: Session, change: SessionChange): void;
-  /** Returns whether a session whose deadline has passed here may end now. */
-  mayExpire(session: Session): boolean;
-  /**
-   * Returns whether the deadline has passed here and the store has not confirmed it
-   * yet.
-   */
-  isUnderCheck(session: Session): boolean;
-  /** Returns whether a store has a session. */
-  hasRecord(session: Session): boolean;
-  /** Delivers an end to the listeners of all sessions. */
-  deliver(end: SessionEnd): void;
   /**
    * Keeps the session of a request that waits for something; returns a function
    * that ends that.

@@ -10,7 +10,9 @@ const MAX_LENGTH = 1000;
 export interface DescribingRegistry {
   readonly options: { describe?(request: RequestFacts): string };
   readonly site: { reportError(error: unknown, context: object): void };
-  changed(session: Session, change: SessionChange): void;
+  readonly backend: {
+    changed(session: Session, change: SessionChange): void;
+  };
 }
 
 /** The descriptions of the clients of sessions. */
@@ -42,7 +44,10 @@ export class SessionDescriptions {
       }
       const description = text.slice(0, MAX_LENGTH);
       this.#texts.set(session, description);
-      this.#registry.changed(session, { kind: "description", description });
+      this.#registry.backend.changed(session, {
+        kind: "description",
+        description,
+      });
     }, (error) => site.reportError(error, { session, request }));
   }
 }

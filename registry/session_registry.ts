@@ -20,7 +20,6 @@ import {
   type EndSessionsOptions,
   type NamedEndCallback,
   Session,
-  type SessionChange,
   type SessionEnd,
   type SessionEndReason,
   type SessionOwner,
@@ -65,6 +64,7 @@ export class SessionRegistry implements SessionOwner {
   readonly cookie: SessionCookie;
   /** The sessions that are live here, by uid. */
   readonly sessions: Map<string, Session> = new Map();
+  readonly underCheck: Set<Session> = new Set();
   readonly queue: ExpiryQueue<Expiring>;
   readonly delivery: EndDelivery = new EndDelivery();
   readonly streamLimits: StreamLimits;
@@ -229,14 +229,6 @@ export class SessionRegistry implements SessionOwner {
     Session.prototype.expire.call(session, reason);
   }
 
-  get values(): SessionOwner["values"] {
-    return this.backend.values;
-  }
-
-  changed(session: Session, change: SessionChange): void {
-    this.backend.changed(session, change);
-  }
-
   indexPrincipal(session: Session, before: string | undefined): void {
     // Only adopted sessions are indexed by principal.
     if (this.sessions.get(session.uid) !== session) return;
@@ -260,18 +252,6 @@ export class SessionRegistry implements SessionOwner {
     this.presence?.note(session);
   }
 
-  mayExpire(session: Session): boolean {
-    return this.backend.mayExpire(session);
-  }
-
-  isUnderCheck(session: Session): boolean {
-    return this.backend.isUnderCheck(session);
-  }
-
-  hasRecord(session: Session): boolean {
-    return this.backend.hasRecord(session);
-  }
-
   /** Removes a session from the Map and the index. */
   remove(session: Session): void {
     if (this.sessions.get(session.uid) === session) {
@@ -279,10 +259,6 @@ export class SessionRegistry implements SessionOwner {
     }
     const principal = session[ACCESS]?.principal;
     if (principal !== undefined) this.#principals.remove(principal, session);
-  }
-
-  deliver(end: SessionEnd): void {
-    this.backend.deliver(end);
   }
 
   callNamed(end: SessionEnd, call: NamedCall): void {

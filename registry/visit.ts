@@ -282,7 +282,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     const session = this.#session;
     if (!session?.isActive || this.#isSuperseded(session)) return undefined;
     session.touch();
-    if (!session.isActive || this.#registry.isUnderCheck(session)) {
+    if (!session.isActive || this.#registry.underCheck.has(session)) {
       this.#forgetExpired();
       return undefined;
     }
@@ -687,7 +687,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
       : now + renewalGrace;
     if (!access.apply(operation, now, until)) return false;
     this.#operations = [...this.#operations, operation];
-    this.#registry.changed(session, { kind: "access", operation });
+    this.#registry.backend.changed(session, { kind: "access", operation });
     session[ACCESS_CHANGED]();
     return true;
   }
@@ -753,7 +753,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     const isSecure = this.#isSecure;
     const session = this.#session;
     const isLive = session !== undefined && session.isActive &&
-      !this.#registry.isUnderCheck(session) &&
+      !this.#registry.underCheck.has(session) &&
       !this.#isTransient &&
       !this.#isSuperseded(session);
     if (isLive) {

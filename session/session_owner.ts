@@ -6,6 +6,20 @@ import type { NamedCallbackOptions, NamedCallbacks } from "./named_callback.ts";
 import type { StoredValuesOf } from "./session_values.ts";
 import type { Expiring } from "./session_warnings.ts";
 
+/** The parts of the place where sessions live that the sessions use. */
+export interface BackendOf<Session, End> {
+  /** The values of stored sessions; undefined without a store. */
+  readonly values: StoredValuesOf<Session> | undefined;
+  /** Records a change; throws a TypeError if it cannot be stored. */
+  changed(session: Session, change: SessionChange): void;
+  /** Returns whether a session whose deadline has passed here may end now. */
+  mayExpire(session: Session): boolean;
+  /** Returns whether a store has a session, even if this process has forgotten it. */
+  hasRecord(session: Session): boolean;
+  /** Delivers an end to the listeners of all sessions. */
+  deliver(end: End): void;
+}
+
 /**
  * The parts of the registry that its sessions use.
  *
@@ -21,6 +35,13 @@ export interface OwnerOf<Session, End> {
   };
   /** Whether the sessions are in a store, where they outlive the process. */
   readonly isStored: boolean;
+  /** The place where the sessions live. */
+  readonly backend: BackendOf<Session, End>;
+  /**
+   * The sessions whose deadline has passed here, while the store has not confirmed
+   * it yet.
+   */
+  readonly underCheck: ReadonlySet<Session>;
   /** The most streams that a session, and a site, may have open. */
   readonly streamLimits: StreamLimits;
   /** Called when a stream of a session has been opened, or closed. */
@@ -29,8 +50,6 @@ export interface OwnerOf<Session, End> {
   readonly renewalGrace: number;
   /** The callbacks that `onEnd` has registered. */
   readonly namedCallbacks: NamedCallbacks<End>;
-  /** The values of sessions that are in a store; undefined without a store. */
-  readonly values: StoredValuesOf<Session> | undefined;
   /** The holds of keys. */
   readonly holds: {
     hold(
@@ -59,25 +78,10 @@ export interface OwnerOf<Session, End> {
     end: End,
     call: { readonly name: string; readonly argument: unknown },
   ): void;
-  /** Records a change; throws a TypeError if it cannot be stored. */
-  changed(session: Session, change: SessionChange): void;
   /** Indexes a session by its principal. */
   indexPrincipal(session: Session, before: string | undefined): void;
-  /** Returns whether a session whose deadline has passed may end in this process. */
-  mayExpire(session: Session): boolean;
-  /**
-   * Returns whether the deadline has passed here and the store has not confirmed it
-   * yet.
-   */
-  isUnderCheck(session: Session): boolean;
-  /**
-   * Returns whether a store has the session, even if this process has forgotten it.
-   */
-  hasRecord(session: Session): boolean;
   /** Removes an ended session from the registry. */
   remove(session: Session): void;
-  /** Delivers an end to the listeners of all sessions. */
-  deliver(end: End): void;
   /** Ends a session, even one whose overridden `expire()` would not. */
   end(session: Session, reason: SessionEndReason): void;
   /** Calls a callback, reports its errors, and tracks its promise. */

@@ -46,9 +46,11 @@ export interface ValuedSession<Session> {
   readonly site: {
     reportError(error: unknown, context: object): void;
     readonly [OWNER]: {
-      /** Undefined without a store. */
-      readonly values: StoredValuesOf<Session> | undefined;
-      changed(session: Session, change: SessionChange): void;
+      readonly backend: {
+        /** Undefined without a store. */
+        readonly values: StoredValuesOf<Session> | undefined;
+        changed(session: Session, change: SessionChange): void;
+      };
     };
   };
 }
@@ -103,7 +105,11 @@ export class SessionValues<Session extends ValuedSession<Session>> {
   set(key: string | AnySessionKey, value: unknown): void {
     const name = nameOf(key);
     const session = this.#session;
-    session.site[OWNER].changed(session, { kind: "value", key: name, value });
+    session.site[OWNER].backend.changed(session, {
+      kind: "value",
+      key: name,
+      value,
+    });
     this.#values.set(name, value);
     this.#forget(name);
     this.#trust(key);
@@ -122,7 +128,7 @@ export class SessionValues<Session extends ValuedSession<Session>> {
     const name = nameOf(key);
     if (!this.#values.has(name)) return false;
     const session = this.#session;
-    session.site[OWNER].changed(session, { kind: "delete", key: name });
+    session.site[OWNER].backend.changed(session, { kind: "delete", key: name });
     this.#values.delete(name);
     this.#forget(name);
     return true;
@@ -153,7 +159,7 @@ export class SessionValues<Session extends ValuedSession<Session>> {
         } of session "${session.uid}": the change answers by a promise`,
       );
     };
-    const { values } = session.site[OWNER];
+    const { values } = session.site[OWNER].backend;
     let value: unknown;
     if (values === undefined) this.set(name, value = compute());
     else value = await values.update(session, name, compute);
@@ -232,7 +238,7 @@ export class SessionValues<Session extends ValuedSession<Session>> {
     if (typeof value !== "object" || value === null) return;
     const session = this.#session;
     if (!session.isActive) return;
-    session.site[OWNER].values?.noteRead(session, name, value, isMade);
+    session.site[OWNER].backend.values?.noteRead(session, name, value, isMade);
   }
 
   #report(name: string, why: string, cause: unknown): void {
