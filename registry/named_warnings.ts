@@ -1,4 +1,5 @@
 import { checkCallback, type MaybePromise, proceed } from "../base/promises.ts";
+import type { Clock } from "../base/clock.ts";
 import { describe } from "../base/describe.ts";
 import { randomId } from "../base/ids.ts";
 import {
@@ -36,6 +37,15 @@ const LONGEST = 3_600_000;
  */
 const SAME = 500;
 
+/**
+ * How often a session is checked while the key of the next hold is taken, by the
+ * slot of that key. Of two ends that wait for each other, one waits longer.
+ */
+const TRIES = [10, 30] as const;
+
+/** Milliseconds between two of these checks. */
+const PAUSE = 100;
+
 /** A callback that `onWarning` has registered. */
 type Callback = (argument: unknown, warning: SessionWarning) => unknown;
 
@@ -68,7 +78,7 @@ interface Wake {
 
 /** The members of the registry that warnings use. */
 export interface WarningRegistry {
-  readonly clock: { now(): number };
+  readonly clock: Pick<Clock, "now" | "setTimeout">;
   readonly site: { reportError(error: unknown, context: object): void };
   readonly backend: {
     changed(session: Session, change: SessionChange): void;
@@ -99,7 +109,8 @@ export class NamedWarnings {
     this.#registry = registry;
     registry.delivery.register(
       CALLBACK,
-      (wake, end) => isWake(end) ? this.#wake(wake as Wake) : undefined,
+      (wake, end) =>
+        isWake(end) ? this.#wake(wake as Wake, end.attempt) : undefined,
     );
   }
 
@@ -201,29 +212,52 @@ export class NamedWarnings {
     return `${CALLBACK} ${uid} ${this.#registry.backend.keyOf(key)} ${slot}`;
   }
 
-  /** Checks a session at the end of a hold: its warning may be due now. */
-  async #wake(wake: Wake): Promise<void> {
+  /**
+   * Checks a session at the end of a hold: its warning may be due now.
+   *
+   * The key of the next hold is that of the hold before, and stays taken until the
+   * end of that hold is acknowledged. If it ended a moment ago, this waits for it.
+   *
+   * @throws {Error} If it waits in vain; then the end is delivered again.
+   */
+  async #wake(wake: Wake, attempt: number): Promise<void> {
+    const next = { ...wake, slot: wake.slot === 0 ? 1 : 0 } as const;
+    for (let tries = 0; tries < TRIES[next.slot]; tries++) {
+      if (tries > 0) await this.#pause();
+      if (await this.#check(wake, next)) return;
+    }
+    // After a failure, another end may have the key, which continues the warning.
+    if (attempt > 1) return;
+    throw new Error(
+      `Cannot wait for the warning by ${
+        describe(wake.name)
+      }: the check before is not acknowledged`,
+    );
+  }
+
+  /** Returns false if the key of the next hold is taken by a hold that has ended. */
+  async #check(wake: Wake, next: Wake): Promise<boolean> {
     const { backend, clock } = this.#registry;
     const session = await backend.find(wake.uid);
     if (session === undefined || !backend.hasCallback(session, wake.key)) {
-      return;
+      return true;
     }
-    const next = { ...wake, slot: wake.slot === 0 ? 1 : 0 } as const;
     const deadline = session.expiresAt * 1000;
     const left = deadline - clock.now();
-    if (Math.abs(deadline - wake.warnedOf) < SAME) {
-      // A request under way keeps the session beyond its deadline.
-      return void await this.#take(next, Math.max(left, FIRST));
+    // A request under way keeps the session beyond its deadline.
+    const isWarned = Math.abs(deadline - wake.warnedOf) < SAME;
+    if (isWarned || left > wake.lead) {
+      const delay = isWarned ? Math.max(left, FIRST) : left - wake.lead;
+      return await this.#follow(next, delay) !== undefined;
     }
-    if (left > wake.lead) return void await this.#take(next, left - wake.lead);
-    const taken = await this.#take(
-      { ...next, warnedOf: deadline },
-      Math.max(left, FIRST),
-    );
-    // After a failure the next hold is there already.
-    if (taken === undefined && await this.#isFollowed(next, deadline)) return;
+    const warning = { ...next, warnedOf: deadline };
+    const held = await this.#follow(warning, Math.max(left, FIRST));
+    if (held === undefined) return false;
+    // The next hold, which is there already after a failure, warns of the deadline:
+    // a visit had postponed the end before.
+    if (deadline > held.until + SAME) return true;
     // A visit has postponed the end meanwhile; the next hold warns of it.
-    if (session.expiresAt * 1000 > deadline + SAME) return;
+    if (session.expiresAt * 1000 > deadline + SAME) return true;
     const callback = this.#callbacks.get(wake.name);
     if (callback === undefined) {
       throw new Error(
@@ -231,16 +265,19 @@ export class NamedWarnings {
       );
     }
     await callback(wake.argument, warningOf(session));
+    return true;
   }
 
-  /**
-   * Returns whether the next hold warns of a deadline: a visit has postponed the end
-   * since that hold was taken.
-   */
-  async #isFollowed(next: Wake, deadline: number): Promise<boolean> {
-    const { backend } = this.#registry;
-    const held = await backend.holds.find(this.#keyOf(next));
-    return held === undefined || deadline > held.until + SAME;
+  /** Takes the next hold, or finds it after a failure. */
+  async #follow(next: Wake, delay: number): Promise<HeldKey | undefined> {
+    return await this.#take(next, delay) ??
+      await this.#registry.backend.holds.find(this.#keyOf(next));
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((done) =>
+      void this.#registry.clock.setTimeout(done, PAUSE)
+    );
   }
 }
 

@@ -7,7 +7,14 @@ import { MemoryStore } from "../stores/memory_store.ts";
 import type { SessionStore } from "../stores/store.ts";
 import { PostgresServer, testWithPostgres } from "./helpers_postgres.ts";
 import { RedisServer, testWithRedis } from "./helpers_redis.ts";
-import { cookieOf, Node, pass, STORE_KINDS } from "./helpers_store.ts";
+import {
+  after,
+  BentStore,
+  cookieOf,
+  Node,
+  pass,
+  STORE_KINDS,
+} from "./helpers_store.ts";
 
 /** A node whose callback "warn" notes the warnings, and may fail. */
 function nodeOf(store: SessionStore | undefined, options = {}) {
@@ -229,6 +236,28 @@ Deno.test("Session.notifyBeforeEnd() by name warns once for several processes", 
   await pass(time, 60_000);
   assertEquals([...one.warned, ...two.warned].length, 1);
   assertEquals([...one.errors, ...two.errors], []);
+});
+
+Deno.test("Session.notifyBeforeEnd() by name warns though the check before is acknowledged late", async () => {
+  using time = new FakeTime();
+  const { store, bends } = new BentStore();
+  await using node = nodeOf(store);
+  node.page("see", (request) => request.getSession().uid);
+  const cookie = cookieOf(await node.get("in"));
+  // The first check finds the end 200 ms later, and the second is 200 ms after it.
+  await pass(time, 200);
+  await node.get("see", cookie);
+  bends.acknowledge = async (acknowledge, ...args) => {
+    await after(500);
+    return acknowledge(...args);
+  };
+  await pass(time, 539_000);
+  await pass(time, 3000);
+  assertEquals(node.warned.length, 1);
+  await pass(time, 60_000);
+  assertEquals(node.warned.length, 1);
+  assertEquals(node.reasons, ["idle"]);
+  assertEquals(node.failures(), []);
 });
 
 Deno.test("Sessions.onWarning() refuses a name that is taken", async () => {
