@@ -116,7 +116,12 @@ export interface NodeRedisCluster {
   ): Promise<unknown>;
   /** The nodes that take writes. */
   readonly masters: readonly unknown[];
+  /** Returns the client of the node that has a key, from version 6 on. */
+  getNodeClientForKey?(key: string): Promise<NodeRedisNode>;
 }
+
+/** The member of a node's client that {@linkcode fromNodeRedis} uses. */
+export type NodeRedisNode = Pick<NodeRedisClient, "sendCommand">;
 
 /** The members of a sentinel client of `npm:redis` that {@linkcode fromNodeRedis} uses. */
 export interface NodeRedisSentinel {
@@ -237,7 +242,14 @@ function emitError(
 /** A cluster client listens by itself, over a connection of its own. */
 function fromCluster(cluster: NodeRedisCluster): RedisClient {
   return {
-    send: (args, key) => cluster.sendCommand(key, false, [...args], UNMAPPED),
+    send(args, key) {
+      // From version 6 on the cluster sends commands without a key to any node, or
+      // to all.
+      const isRouted = args.includes(key) || !cluster.getNodeClientForKey;
+      return isRouted
+        ? cluster.sendCommand(key, false, [...args], UNMAPPED)
+        : sendToNode(cluster, args, key);
+    },
     async subscribe(channel, onMessage) {
       await cluster.subscribe(channel, onMessage);
       return async () => void await cluster.unsubscribe(channel, onMessage);
@@ -249,6 +261,15 @@ function fromCluster(cluster: NodeRedisCluster): RedisClient {
       },
     },
   };
+}
+
+async function sendToNode(
+  cluster: NodeRedisCluster,
+  args: readonly string[],
+  key: string,
+): Promise<unknown> {
+  const node = await cluster.getNodeClientForKey!(key);
+  return await node.sendCommand([...args], UNMAPPED);
 }
 
 /** The members of a client of `npm:ioredis` that {@linkcode fromIoredis} uses. */

@@ -2,10 +2,16 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { fromNodeRedis, RedisStore } from "../../stores/redis_store.ts";
+import { Shards } from "../../stores/redis/shards.ts";
 import { LOOK, NODE, sessionOf, VISIT } from "../../testing/contract_checks.ts";
 import { makeFolder, SOON } from "../helpers_process.ts";
-import { RedisServer, testWithRedis } from "../helpers_redis.ts";
-import { connectNodeRedis, openStore, pause } from "./helpers_redis_store.ts";
+import { RedisCluster, RedisServer, testWithRedis } from "../helpers_redis.ts";
+import {
+  connectNodeCluster,
+  connectNodeRedis,
+  openStore,
+  pause,
+} from "./helpers_redis_store.ts";
 
 /** Starts a primary and its replica. */
 async function startPair(): Promise<{
@@ -79,6 +85,64 @@ testWithRedis(
     assertEquals((await store.load("2", VISIT))?.uid, "2");
   },
 );
+
+testWithRedis(
+  "RedisStoreOptions.replicas waits in a cluster only for the replicas of the session's node",
+  async () => {
+    await using cluster = await RedisCluster.start({
+      settings: ["--repl-diskless-sync-delay", "0"],
+      replicas: 1,
+    });
+    await cluster.untilReplicated();
+    await using opened = await openStore(
+      () => connectNodeCluster(cluster.servers),
+      { shards: 6, replicas: 1 },
+    );
+    const { store } = opened;
+    const [primary] = await cluster.primaries();
+    const replica = await replicaOf(cluster, primary!);
+    await replica.kill();
+    const shards = new Shards("curfew", 6);
+    for (const index of shards.all.keys()) {
+      let uid = "0";
+      const placeOf = () => shards.placeOf(uid);
+      while (placeOf().shard.index !== index) uid = `${Number(uid) + 1}`;
+      const isThere = await primary!.cli("EXISTS", placeOf().key) === "0";
+      const created = store.create(sessionOf(uid));
+      if (isThere) await assertRejects(() => created, Error, "0 of 1 replicas");
+      else assert(await created !== undefined);
+    }
+  },
+);
+
+testWithRedis(
+  "fromNodeRedis() sends commands without a key to the node of the key in a cluster",
+  async () => {
+    await using cluster = await RedisCluster.start();
+    const [client, close] = await connectNodeCluster(cluster.servers);
+    for (let i = 0; i < 20; i++) {
+      const key = `{${i}}`;
+      await client.send(["SET", key, ""], key);
+      const reply = await client.send(["CONFIG", "GET", "port"], key);
+      const { port } = reply as { port: string };
+      const node = cluster.servers.find((server) => `${server.port}` === port);
+      assertEquals(await node!.cli("EXISTS", key), "1");
+    }
+    close();
+  },
+);
+
+/** Returns the replica of a primary. */
+async function replicaOf(
+  { servers }: RedisCluster,
+  primary: RedisServer,
+): Promise<RedisServer> {
+  for (const server of servers) {
+    const [role, , port] = (await server.cli("ROLE")).split("\n");
+    if (role === "slave" && Number(port) === primary.port) return server;
+  }
+  throw new Error("The primary has no replica");
+}
 
 testWithRedis(
   "RedisStore over a sentinel client follows a failover",
