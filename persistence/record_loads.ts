@@ -39,21 +39,33 @@ export class RecordLoads {
    * Loads the records of the tokens of one request.
    *
    * If several tokens open different sessions, none of them is used. So their
-   * records are first loaded without a touch.
+   * records are first loaded without a touch. If they open one session, it is
+   * touched once, so that the touch can be undone.
    */
   load(lookups: readonly Lookup[]): MaybePromise<void> {
-    if (lookups.length < 2) return this.#loadAll(lookups, true);
-    return proceed(this.#loadAll(lookups, false), () => {
+    if (lookups.length === 0) return;
+    if (lookups.length === 1) return this.#load(lookups[0]!, true);
+    return proceed(this.#lookAt(lookups), () => {
       // The request is answered 503 if one of them could not be looked up.
-      const hasFailed = lookups.some(({ failure }) => failure !== undefined);
-      if (hasFailed || this.#areInConflict(lookups)) return;
-      return this.#loadAll(lookups, true);
+      if (lookups.some(({ failure }) => failure !== undefined)) return;
+      const opening = this.#openingOf(lookups);
+      const [newest] = opening.toSorted((one, other) =>
+        other.generation - one.generation
+      );
+      if (newest === undefined) return;
+      const { uid } = newest.lookup;
+      if (opening.some(({ lookup }) => lookup.uid !== uid)) return;
+      return proceed(this.#load(newest.lookup, true), () => {
+        const { loaded, drops } = newest.lookup;
+        for (const lookup of lookups) {
+          if (lookup.uid === uid) Object.assign(lookup, { loaded, drops });
+        }
+      });
     });
   }
 
-  #loadAll(lookups: readonly Lookup[], isUse: boolean): MaybePromise<void> {
-    if (lookups.length === 1) return this.#load(lookups[0]!, isUse);
-    const loads = lookups.map((lookup) => this.#load(lookup, isUse));
+  #lookAt(lookups: readonly Lookup[]): MaybePromise<void> {
+    const loads = lookups.map((lookup) => this.#load(lookup, false));
     if (loads.some(isPromiseLike)) return Promise.all(loads).then(() => {});
   }
 
@@ -84,22 +96,24 @@ export class RecordLoads {
     });
   }
 
-  /**
-   * Returns whether the loaded records show that tokens open different sessions.
-   */
-  #areInConflict(lookups: readonly Lookup[]): boolean {
+  /** Returns the tokens that open sessions, by the records that were loaded. */
+  #openingOf(
+    lookups: readonly Lookup[],
+  ): { readonly lookup: Lookup; readonly generation: number }[] {
     const { sessions, clock } = this.#registry;
-    const opened = lookups.filter(({ uid, key, askedAt }) => {
-      const session = sessions.get(uid);
+    return lookups.flatMap((lookup) => {
+      const session = sessions.get(lookup.uid);
       // The store may have no record of it any more.
       if (session === undefined || this.#registry.underCheck.has(session)) {
-        return false;
+        return [];
       }
-      const token = session[FIND_TOKEN](key);
-      return token !== undefined && (askedAt ?? clock.now()) < token.until &&
-        token.generation >= (session[ACCESS]?.loginGeneration ?? 0);
+      const token = session[FIND_TOKEN](lookup.key);
+      if (token === undefined) return [];
+      const { generation, until } = token;
+      const isOpening = (lookup.askedAt ?? clock.now()) < until &&
+        generation >= (session[ACCESS]?.loginGeneration ?? 0);
+      return isOpening ? [{ lookup, generation }] : [];
     });
-    return new Set(opened.map(({ uid }) => uid)).size > 1;
   }
 
   /** Loads the record of a lookup. Only a load for use touches the session. */

@@ -5,7 +5,7 @@ import {
   settleAll,
 } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
-import type { BackendVisit } from "../registry/session_backend.ts";
+import type { BackendVisit, Lookup } from "../registry/session_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { EndClaims } from "./end_claims.ts";
 import type { Session } from "../session.ts";
@@ -114,6 +114,9 @@ export class VisitWrites {
       write(() => writer.flush(session, options));
       loader.settleTouch(session);
     }
+    if (visit.isInConflict) {
+      for (const one of visit.lookups) write(() => this.#undoTouch(one));
+    }
     const unwritten = this.#unwrittenOf(visit);
     for (const uid of unwritten) write(() => this.#writeEnd(uid));
     if (writes.length === 0) return this.#checkWritten(visit);
@@ -129,6 +132,20 @@ export class VisitWrites {
         () => this.#checkWritten(visit),
         (error) => this.#fail(visit, error),
       );
+  }
+
+  /**
+   * Undoes the touch of a session that the request does not use: its load was
+   * before a login that made the cookies conflict was refused.
+   */
+  #undoTouch({ uid, loaded }: Lookup): MaybePromise<void> {
+    const { writer, visits, loader } = this.#parts;
+    const session = this.#registry.sessions.get(uid);
+    if (session === undefined || loaded === undefined) return;
+    const extra = loader.states.get(session)?.settleTouch(loaded, false);
+    if (extra === undefined) return;
+    const isSuperseded = () => visits.areSuperseded(session);
+    return writer.flush(session, { extra, isOfOthers: true, isSuperseded });
   }
 
   /** Returns the uids of a request's sessions whose ends are not written. */

@@ -182,6 +182,10 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     return this.#lookups ?? NO_LOOKUPS;
   }
 
+  get isInConflict(): boolean {
+    return this.#several.length > 0;
+  }
+
   get wasTouched(): boolean {
     return this.#isTouched;
   }

@@ -48,8 +48,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "A load puts a token into effect in a conflict of cookies",
     mode: "calm",
     file: "persistence/record_loads.ts",
-    from: "if (lookups.length < 2) return this.#loadAll(lookups, true);",
-    to: "if (lookups.length < 9) return this.#loadAll(lookups, true);",
+    from: "lookups.map((lookup) => this.#load(lookup, false))",
+    to: "lookups.map((lookup) => this.#load(lookup, true))",
   },
   {
     name: "A session that was created twice is given up",

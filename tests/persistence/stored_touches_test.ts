@@ -1,0 +1,96 @@
+// Which requests prolong a session over a store: visits, and none that only looks,
+// whatever cookies it has and whatever others do meanwhile.
+
+import { assertEquals } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import type { SiteOptions } from "../../mod.ts";
+import { MemoryStore } from "../../stores/memory_store.ts";
+import {
+  after,
+  asynchronous,
+  BentStore,
+  cookieOf,
+  Node,
+  pass,
+  uidOf,
+} from "../helpers_store.ts";
+
+const LOOK = { tokenHash: "", touch: false, grace: 0 };
+
+function makeNode(
+  store: ConstructorParameters<typeof Node>[0],
+  options: SiteOptions = {},
+): Node {
+  return new Node(store, options)
+    .page("visit", (request) => request.getSession().uid)
+    .page("look", (request) => String(request.session?.uid))
+    .page("login", (request) => request.logIn("alice").uid)
+    .page("renew", (request) => request.renewSession().uid);
+}
+
+/** Returns the cookie that a response sets. */
+async function newCookie(answer: Response | Promise<Response>) {
+  const response = await answer;
+  await response.body?.cancel();
+  return cookieOf(response);
+}
+
+async function textOf(answer: Response | Promise<Response>): Promise<string> {
+  return await (await answer).text();
+}
+
+/** Returns the milliseconds since the last touch in the record of a cookie. */
+function idleOf(store: MemoryStore, cookie: string): number {
+  const { now, touchedAt } = store.load(uidOf(cookie), LOOK)!;
+  return now - touchedAt;
+}
+
+for (const next of ["login", "renew"]) {
+  Deno.test(`A look with the cookie from before a ${next} and the one after prolongs no session`, async () => {
+    using time = new FakeTime();
+    const store = new MemoryStore();
+    await using node = makeNode(asynchronous(store));
+    const old = await newCookie(node.get("visit"));
+    const cookie = await newCookie(node.get(next, old));
+    await textOf(node.get("visit", cookie));
+    await pass(time, 5000);
+    for (const cookies of [`${old}; ${cookie}`, `${cookie}; ${old}`]) {
+      assertEquals(await textOf(node.get("look", cookies)), uidOf(cookie));
+    }
+    assertEquals(idleOf(store, cookie), 5000);
+  });
+}
+
+Deno.test("A look with the cookies of two sessions prolongs neither while a login to one is refused", async () => {
+  using time = new FakeTime();
+  const store = new MemoryStore();
+  const bent = new BentStore(asynchronous(store));
+  await using node = makeNode(bent.store, {
+    maxSessionsPerPrincipal: 1,
+    whenPrincipalIsFull: "refuse",
+  });
+  await newCookie(node.get("login"));
+  const one = await newCookie(node.get("visit"));
+  const other = await newCookie(node.get("visit"));
+  await pass(time, 5000);
+  bent.bends.uidsOf = async (act, ...args) => {
+    await after(100);
+    return await act(...args);
+  };
+  const login = Promise.resolve(node.get("login", other));
+  await pass(time, 60);
+  // Its records are loaded while the login counts, and its session is chosen later.
+  bent.bends.load = async (act, ...args) => {
+    const answer = await act(...args);
+    await after(30);
+    return answer;
+  };
+  const look = Promise.resolve(node.get("look", `${one}; ${other}`));
+  await pass(time, 100);
+  delete bent.bends.load;
+  await pass(time, 310);
+  const { status } = await login;
+  assertEquals(status, 409);
+  assertEquals(await textOf(look), "undefined");
+  assertEquals(idleOf(store, one), 5470);
+});
