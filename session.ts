@@ -681,7 +681,10 @@ export class Session {
    * ```
    */
   hold(key: string, options: HoldOptions = {}): Promise<Hold | undefined> {
-    return this.site[OWNER].holds.hold(this, key, options);
+    return this.site[OWNER].later.withHolds(
+      options,
+      (holds, options) => holds.hold(this, key, options),
+    );
   }
 
   /**
@@ -692,7 +695,10 @@ export class Session {
    * @throws {HttpError} Rejects with 503 if the store fails.
    */
   release(key: string): Promise<boolean> {
-    return this.site[OWNER].holds.release(this, key);
+    return this.site[OWNER].later.withHolds(
+      {},
+      (holds) => holds.release(this, key),
+    );
   }
 
   /**
@@ -762,7 +768,7 @@ export class Session {
     if (typeof callback === "string") {
       if (this.#end !== undefined) return () => {};
       const warning = { name: callback, argument, options };
-      return this.site[OWNER].warnings.add(this, lead, warning);
+      return this.site[OWNER].warn(this, lead, warning);
     }
     checkCallback("notify before the end", callback);
     if (this.#end !== undefined) return () => {};

@@ -25,11 +25,7 @@ import {
   storeTimeoutOf,
 } from "./registry/option_rules.ts";
 import type { LogInOptions } from "./registry/login.ts";
-import {
-  type PresenceCallback,
-  presenceOf,
-  type PresenceState,
-} from "./registry/presence.ts";
+import type { PresenceCallback, PresenceState } from "./registry/presence.ts";
 import type { StoredEndCounts } from "./registry/session_counts.ts";
 import type {
   ListSessionsOptions,
@@ -37,6 +33,7 @@ import type {
   UndeliveredEnd,
 } from "./registry/session_backend.ts";
 import type { SessionHeaders } from "./registry/session_headers.ts";
+import { registerByName } from "./registry/end_delivery.ts";
 import { SessionRegistry } from "./registry/session_registry.ts";
 import {
   makeStoreBackend,
@@ -490,7 +487,10 @@ export class Sessions
    */
   onPresence(callback: PresenceCallback): () => void {
     checkCallback("notify of presence", callback);
-    return this.#registry.openPresence().add(callback);
+    return this.#registry.later.register(
+      undefined,
+      (parts) => parts.openPresence().add(callback),
+    );
   }
 
   /**
@@ -500,8 +500,8 @@ export class Sessions
    *
    * @throws Rejects if the store fails.
    */
-  presence(principal: string): Promise<PresenceState> {
-    return presenceOf(this.#registry, principal);
+  async presence(principal: string): Promise<PresenceState> {
+    return await (await this.#registry.later.open()).presenceOf(principal);
   }
 
   /**
@@ -519,7 +519,9 @@ export class Sessions
     name: string,
     callback: (argument: unknown, warning: SessionWarning) => unknown,
   ): void {
-    this.#registry.warnings.register(name, callback);
+    const { later, warningCallbacks } = this.#registry;
+    registerByName(warningCallbacks, name, callback);
+    later.register(undefined, () => () => {});
   }
 
   /**
@@ -550,7 +552,10 @@ export class Sessions
     key: string,
     options: HoldOptions & { readonly seconds: number },
   ): Promise<Hold | undefined> {
-    return this.#registry.holds.lease(key, options);
+    return this.#registry.later.withHolds(
+      options,
+      (holds, options) => holds.lease(key, options),
+    );
   }
 
   /**
@@ -560,7 +565,10 @@ export class Sessions
    * @throws {HttpError} Rejects with 503 if the store fails.
    */
   release(key: string, fence: number): Promise<boolean> {
-    return this.#registry.holds.releaseLease(key, fence);
+    return this.#registry.later.withHolds(
+      {},
+      (holds) => holds.releaseLease(key, fence),
+    );
   }
 
   /** Returns the sessions of a principal that are live in this process. */
@@ -724,6 +732,7 @@ export class Sessions
     this.stopStreams();
     this.#registry.presence?.halt();
     this.#registry.backend.halt();
+    this.#registry.later.halt();
     this.#registry.stopCallbacks();
   }
 

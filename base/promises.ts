@@ -36,12 +36,15 @@ export async function settleAll<T>(
   });
 }
 
-/** Returns a function that loads a value once. It tries again if that has failed. */
-export function loadOnce<T>(load: () => Promise<T>): () => Promise<T> {
-  let loading: Promise<T> | undefined;
+/**
+ * Returns a function that loads a value once, and returns it from then on. It
+ * tries again if that has failed.
+ */
+export function loadOnce<T>(load: () => Promise<T>): () => MaybePromise<T> {
+  let loaded: MaybePromise<T> | undefined;
   return () =>
-    loading ??= load().catch((error) => {
-      loading = undefined;
+    loaded ??= load().then((value) => loaded = value, (error) => {
+      loaded = undefined;
       throw error;
     });
 }

@@ -45,6 +45,7 @@ import { listUndelivered } from "./undelivered_end.ts";
 import { SessionList } from "./session_list.ts";
 import { newUid, StoreHealth } from "./store_health.ts";
 import { PerPart } from "./store_parts.ts";
+import { HoldParts } from "../registry/hold_parts.ts";
 import { StoredHolds } from "./stored_holds.ts";
 import { StoredValues } from "./stored_values.ts";
 import { VisitWrites } from "./visit_writes.ts";
@@ -58,10 +59,9 @@ import { VisitsUnderWay } from "./visits_under_way.ts";
  * they are delivered. Only the store decides whether a session has expired.
  */
 export class StoredBackend implements StoreBackend {
+  readonly isStored = true;
   readonly mustLoad = true;
-  readonly isLimitingWrites = true;
   readonly values: StoredValues;
-  readonly holds: StoredHolds;
   readonly #registry: SessionRegistry;
   readonly #clock: Clock;
   readonly #health: StoreHealth;
@@ -148,7 +148,9 @@ export class StoredBackend implements StoreBackend {
       ...parts,
       onAbsent: (session) => this.#claimsOf(session).requestCheck(session),
     });
-    this.holds = new StoredHolds(clock, parts);
+    registry.later.provide(
+      new HoldParts(registry, new StoredHolds(clock, parts)),
+    );
     this.#refreshes = new SessionRefreshes(registry, {
       loader,
       breakers,

@@ -32,20 +32,9 @@ export class EndDelivery {
     return () => void this.#callbacks.delete(entry);
   }
 
-  /**
-   * Registers a callback by name.
-   *
-   * @throws {TypeError} If the callback is not a function.
-   * @throws {Error} If the name is taken.
-   */
+  /** Registers a callback by name, as {@linkcode registerByName} does. */
   register(name: string, callback: NamedEndCallback): void {
-    checkCallback(`register ${describe(name)}`, callback);
-    if (this.#named.has(name)) {
-      throw new Error(
-        `Cannot register ${describe(name)}: there is one already`,
-      );
-    }
-    this.#named.set(name, callback);
+    registerByName(this.#named, name, callback);
   }
 
   /**
@@ -55,6 +44,24 @@ export class EndDelivery {
   *callbacks(): Iterable<SessionEndCallback> {
     for (const { callback } of this.#callbacks) yield callback;
   }
+}
+
+/**
+ * Registers a callback by name.
+ *
+ * @throws {TypeError} If the callback is not a function.
+ * @throws {Error} If the name is taken.
+ */
+export function registerByName<T>(
+  callbacks: Map<string, T>,
+  name: string,
+  callback: T,
+): void {
+  checkCallback(`register ${describe(name)}`, callback);
+  if (callbacks.has(name)) {
+    throw new Error(`Cannot register ${describe(name)}: there is one already`);
+  }
+  callbacks.set(name, callback);
 }
 
 /** Milliseconds before the second call of a callback that has failed. */

@@ -139,4 +139,6 @@ export interface HoldBackend {
    * named callback of a key.
    */
   isLasting(session: Session, key: string): MaybePromise<boolean>;
+  /** Ends all holds; a store keeps them. */
+  halt?(): void;
 }

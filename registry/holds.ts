@@ -1,4 +1,3 @@
-import type { Clock } from "../base/clock.ts";
 import { randomId } from "../base/ids.ts";
 import { proceed } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
@@ -15,12 +14,10 @@ import {
   type Hold,
   type HoldOptions,
 } from "../session/hold.ts";
-import { HOLDS } from "../session/internals.ts";
 import {
   type NamedCallback,
   namedCallbackOf,
 } from "../session/named_callback.ts";
-import type { SessionHolder } from "../session/session_parts.ts";
 
 /** The name of the callback by which a session ends its holds. */
 const CALLBACK = "@curfew/hold";
@@ -37,7 +34,6 @@ type Bond = Pick<HeldKey, "key" | "id">;
 /** The members of the registry that holds use. */
 export interface HoldingRegistry {
   readonly backend: {
-    readonly holds: HoldBackend;
     changed(session: Session, change: SessionChange): void;
   };
   readonly delivery: EndDelivery;
@@ -53,17 +49,18 @@ export interface HoldingRegistry {
  */
 export class Holds {
   readonly #registry: HoldingRegistry;
+  readonly #backend: HoldBackend;
 
-  constructor(registry: HoldingRegistry) {
+  constructor(registry: HoldingRegistry, backend: HoldBackend) {
     this.#registry = registry;
+    this.#backend = backend;
     // Each process may have to deliver the end of a session with holds.
     registry.delivery.register(
       CALLBACK,
       (bond, { reason }) => {
         const { key, id } = bond as Bond;
-        const { holds } = registry.backend;
         return proceed(
-          holds.end(key, (held) => held.id === id, reason),
+          backend.end(key, (held) => held.id === id, reason),
           () => {},
         );
       },
@@ -89,7 +86,7 @@ export class Holds {
     { key, renewed }: { readonly key: string; readonly renewed?: HeldKey },
   ): Promise<Hold | undefined> {
     const wanted = this.#holdOf(key, options, session.uid);
-    const { holds } = this.#registry.backend;
+    const holds = this.#backend;
     mustLive(session);
     const hasDeadline = wanted.length < Infinity;
     const first = hasDeadline ? wanted : { ...wanted, length: PROVISIONAL };
@@ -131,7 +128,7 @@ export class Holds {
   /** Ends a hold whose session has ended while the hold was renewed. */
   async #endWith({ end }: Session, { key, id }: HeldKey): Promise<void> {
     if (end === undefined) return;
-    const { holds } = this.#registry.backend;
+    const holds = this.#backend;
     try {
       await holds.end(key, (held) => held.id === id, end.reason);
     } catch {
@@ -159,7 +156,7 @@ export class Holds {
     replaces?: number,
   ): Promise<Hold | undefined> {
     const wanted = this.#holdOf(key, options, undefined);
-    const { holds } = this.#registry.backend;
+    const holds = this.#backend;
     const held = await holds.take(wanted, replaces);
     if (held === undefined) return undefined;
     return this.#holdFor(
@@ -198,7 +195,7 @@ export class Holds {
     isMeant: (held: HeldKey) => boolean,
     session: Session | undefined,
   ): Promise<boolean> {
-    const { holds } = this.#registry.backend;
+    const holds = this.#backend;
     const released = await holds.end(key, isMeant, undefined);
     if (released === undefined) return false;
     if (session?.isActive) this.#bind(session, released, true);
@@ -250,32 +247,4 @@ export class Holds {
 
 function mustLive({ end }: Session): void {
   if (end !== undefined) throw new SessionEndedError(end);
-}
-
-/**
- * Stops a request from holding a session; touches a session that would have
- * idled out meanwhile. Errors of the session are reported.
- *
- * @param isVisit Whether the request may touch the session.
- */
-export function releaseHold(
-  holder: SessionHolder,
-  session: Session,
-  clock: Clock,
-  isVisit: boolean,
-): void {
-  const holds = session[HOLDS];
-  if (!holds.has(holder)) return;
-  try {
-    // If the timer is late, the session is still held now.
-    session.checkExpired();
-    holds.remove(holder);
-    if (!isVisit || !session.isActive) return;
-    const idleAt = (session.lastModified + session.sessionTimeout) * 1000;
-    // Deno prints a warning when `hasLeft` reads the signal: it is read last.
-    if (clock.now() >= idleAt && !holder.hasLeft) session.touch();
-  } catch (error) {
-    holds.remove(holder);
-    session.site.reportError(error, { session });
-  }
 }

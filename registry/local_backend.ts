@@ -1,5 +1,4 @@
 import { randomId } from "../base/ids.ts";
-import { LocalHolds } from "./local_holds.ts";
 import type {
   ListSessionsOptions,
   SessionBackend,
@@ -20,28 +19,36 @@ import type { NamedCallback } from "../session/named_callback.ts";
 
 /** Sessions in the memory of this process. They end with it. */
 export class LocalBackend implements SessionBackend {
-  readonly mustLoad = false;
-  readonly isLimitingWrites = false;
+  readonly isStored = false;
+  mustLoad = false;
   readonly values: undefined = undefined;
   readonly #registry: SessionRegistry;
   readonly #named: LocalCallbacks;
-  /** Made when first needed. */
-  #holds: LocalHolds | undefined;
+  /** Code that is being loaded. */
+  #loading: Promise<void> | undefined = undefined;
 
   constructor(registry: SessionRegistry) {
     this.#registry = registry;
     this.#named = new LocalCallbacks(registry);
   }
 
-  get holds(): LocalHolds {
-    return this.#holds ??= new LocalHolds(this.#registry);
-  }
-
   keyOf(secret: string): string {
     return secret;
   }
 
-  load(): void {}
+  load(): Promise<void> | undefined {
+    return this.#loading;
+  }
+
+  waitFor(promise: Promise<void>): void {
+    const loading = Promise.all([this.#loading, promise]).then(() => {
+      if (this.#loading !== loading) return;
+      this.#loading = undefined;
+      this.mustLoad = false;
+    });
+    this.#loading = loading;
+    this.mustLoad = true;
+  }
 
   newUid(): string {
     return randomId();
@@ -128,13 +135,14 @@ export class LocalBackend implements SessionBackend {
     return false;
   }
 
-  async start(): Promise<void> {}
+  async start(): Promise<void> {
+    await this.#loading;
+  }
 
   halt(): void {
     for (const session of this.#registry.sessions.values()) {
       this.#registry.end(session, "shutdown");
     }
-    this.#holds?.halt();
   }
 
   async close(): Promise<void> {}

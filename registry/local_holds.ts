@@ -1,10 +1,17 @@
+import type { Clock } from "../base/clock.ts";
 import { fenceAfter } from "../base/ids.ts";
 import { DETACH } from "../session/internals.ts";
 import { copyOfArgument } from "../session/named_callback.ts";
 import type { Expiring } from "../session/session_warnings.ts";
-import { Session, type SessionEnd, type SessionEndReason } from "../session.ts";
+import {
+  Session,
+  type SessionEnd,
+  type SessionEndReason,
+  type SessionOwner,
+  type SessionSite,
+} from "../session.ts";
 import type { HeldKey, HoldBackend, NewHold } from "./hold_backend.ts";
-import type { SessionRegistry } from "./session_registry.ts";
+import type { EndRetries } from "./end_delivery.ts";
 
 /** A hold in this process. It ends at its deadline. */
 interface LocalHold extends Expiring {
@@ -19,14 +26,22 @@ interface LocalHold extends Expiring {
   isEnding: boolean;
 }
 
+/** The members of the registry that holds in this process use. */
+export interface LocalHoldsRegistry {
+  readonly clock: Clock;
+  readonly queue: SessionOwner["queue"];
+  readonly retries: EndRetries;
+  readonly site: SessionSite;
+}
+
 /** Holds in the memory of this process. They end with it. */
 export class LocalHolds implements HoldBackend {
   readonly owners: undefined = undefined;
-  readonly #registry: SessionRegistry;
+  readonly #registry: LocalHoldsRegistry;
   readonly #holds = new Map<string, LocalHold>();
   #lastFence = 0;
 
-  constructor(registry: SessionRegistry) {
+  constructor(registry: LocalHoldsRegistry) {
     this.#registry = registry;
   }
 

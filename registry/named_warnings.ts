@@ -1,4 +1,4 @@
-import { checkCallback, type MaybePromise, proceed } from "../base/promises.ts";
+import { type MaybePromise, proceed } from "../base/promises.ts";
 import type { Clock } from "../base/clock.ts";
 import { describe } from "../base/describe.ts";
 import { randomId } from "../base/ids.ts";
@@ -47,7 +47,10 @@ const TRIES = [10, 30] as const;
 const PAUSE = 100;
 
 /** A callback that `onWarning` has registered. */
-type Callback = (argument: unknown, warning: SessionWarning) => unknown;
+export type NamedWarningCallback = (
+  argument: unknown,
+  warning: SessionWarning,
+) => unknown;
 
 /** The warning of a session. */
 export interface NamedWarning {
@@ -82,13 +85,14 @@ export interface WarningRegistry {
   readonly site: { reportError(error: unknown, context: object): void };
   readonly backend: {
     changed(session: Session, change: SessionChange): void;
-    readonly holds: HoldBackend;
     keyOf(secret: string): string;
     find(uid: string): MaybePromise<Session | undefined>;
     hasCallback(session: Session, key: string): boolean;
   };
   readonly delivery: EndDelivery;
   readonly namedCallbacks: ReadonlyMap<string, unknown>;
+  /** The callbacks that `onWarning` has registered. */
+  readonly warningCallbacks: ReadonlyMap<string, NamedWarningCallback>;
 }
 
 /**
@@ -103,31 +107,16 @@ export interface WarningRegistry {
  */
 export class NamedWarnings {
   readonly #registry: WarningRegistry;
-  readonly #callbacks = new Map<string, Callback>();
+  readonly #holds: HoldBackend;
 
-  constructor(registry: WarningRegistry) {
+  constructor(registry: WarningRegistry, holds: HoldBackend) {
     this.#registry = registry;
+    this.#holds = holds;
     registry.delivery.register(
       CALLBACK,
       (wake, end) =>
         isWake(end) ? this.#wake(wake as Wake, end.attempt) : undefined,
     );
-  }
-
-  /**
-   * Registers a callback by name.
-   *
-   * @throws {TypeError} If the callback is not a function.
-   * @throws {Error} If the name is taken.
-   */
-  register(name: string, callback: Callback): void {
-    checkCallback(`register ${describe(name)}`, callback);
-    if (this.#callbacks.has(name)) {
-      throw new Error(
-        `Cannot register ${describe(name)}: there is one already`,
-      );
-    }
-    this.#callbacks.set(name, callback);
   }
 
   /**
@@ -137,13 +126,6 @@ export class NamedWarnings {
    */
   add(session: Session, lead: number, warning: NamedWarning): () => void {
     const { name, argument } = warning;
-    if (!this.#callbacks.has(name)) {
-      throw new TypeError(
-        `Cannot notify before the end: the callback is not registered by onWarning(), and not a function: ${
-          describe(name)
-        }`,
-      );
-    }
     const callback = this.#callbackOf(lead, warning);
     this.#change(session, callback, false);
     const { uid } = session;
@@ -188,7 +170,7 @@ export class NamedWarnings {
     const failed = (error: unknown) => site.reportError(error, { session });
     try {
       const began = proceed(
-        backend.holds.find(this.#keyOf(other)),
+        this.#holds.find(this.#keyOf(other)),
         (held): MaybePromise<unknown> =>
           held === undefined && this.#take(wake, Math.max(due, FIRST)),
       );
@@ -199,7 +181,7 @@ export class NamedWarnings {
   }
 
   #take(wake: Wake, delay: number): MaybePromise<HeldKey | undefined> {
-    return this.#registry.backend.holds.take({
+    return this.#holds.take({
       key: this.#keyOf(wake),
       holder: undefined,
       id: randomId(),
@@ -258,7 +240,7 @@ export class NamedWarnings {
     if (deadline > held.until + SAME) return true;
     // A visit has postponed the end meanwhile; the next hold warns of it.
     if (session.expiresAt * 1000 > deadline + SAME) return true;
-    const callback = this.#callbacks.get(wake.name);
+    const callback = this.#registry.warningCallbacks.get(wake.name);
     if (callback === undefined) {
       throw new Error(
         `No callback is registered by onWarning() as ${describe(wake.name)}`,
@@ -271,7 +253,7 @@ export class NamedWarnings {
   /** Takes the next hold, or finds it after a failure. */
   async #follow(next: Wake, delay: number): Promise<HeldKey | undefined> {
     return await this.#take(next, delay) ??
-      await this.#registry.backend.holds.find(this.#keyOf(next));
+      await this.#holds.find(this.#keyOf(next));
   }
 
   #pause(): Promise<void> {

@@ -1,11 +1,15 @@
-import { checkCallback } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
 import { IS_STREAMING } from "../session/internals.ts";
 import type { OwnerOf } from "../session/session_owner.ts";
 import type { Expiring } from "../session/session_warnings.ts";
 import type { Session, SessionEnd } from "../session.ts";
 import type { EndDelivery } from "./end_delivery.ts";
-import type { HeldKey, HoldLease, LeaseEnd } from "./hold_backend.ts";
+import type {
+  HeldKey,
+  HoldBackend,
+  HoldLease,
+  LeaseEnd,
+} from "./hold_backend.ts";
 import {
   type Arrival,
   awayAfterOf,
@@ -58,6 +62,7 @@ export interface PresenceRegistry extends ChangesRegistry {
  */
 export class Presence {
   readonly #registry: PresenceRegistry;
+  readonly #holds: HoldBackend;
   readonly #changes: PresenceChanges;
   readonly #awayAfter: number;
   /** Undefined without a store. */
@@ -65,11 +70,12 @@ export class Presence {
   readonly #visitors = new Map<string, Visitor>();
   #halting: Promise<void> | undefined = undefined;
 
-  constructor(registry: PresenceRegistry) {
+  constructor(registry: PresenceRegistry, holds: HoldBackend) {
     this.#registry = registry;
-    const changes = this.#changes = new PresenceChanges(registry);
+    this.#holds = holds;
+    const changes = this.#changes = new PresenceChanges(registry, holds);
     const awayAfter = this.#awayAfter = awayAfterOf(registry);
-    const { clock, delivery, backend: { holds } } = registry;
+    const { clock, delivery } = registry;
     const lease = this.#lease = holds.owners?.openLease({
       clock,
       callback: CALLBACK,
@@ -97,7 +103,6 @@ export class Presence {
    * @returns a function that removes this registration only.
    */
   add(callback: PresenceCallback): () => void {
-    checkCallback("notify of presence", callback);
     return this.#changes.add(callback);
   }
 
@@ -207,7 +212,7 @@ export class Presence {
     { idle, isSlot }: { readonly idle: number; readonly isSlot: boolean },
   ): Promise<boolean> {
     const lease = this.#lease;
-    const { holds } = this.#registry.backend;
+    const holds = this.#holds;
     const key = keyOf(this.#registry, "here", visitor.principal);
     if (visitor.isUntold) return false;
     const isHere = this.#isStreaming(visitor) && !this.#registry.isClosed;
@@ -259,6 +264,7 @@ export class Presence {
 /** Returns the presence of a visitor. */
 export async function presenceOf(
   registry: PresenceRegistry,
+  holds: HoldBackend,
   principal: string,
 ): Promise<PresenceState> {
   const { backend, clock } = registry;
@@ -267,6 +273,6 @@ export async function presenceOf(
   const since = (clock.now() - awayAfterOf(registry)) / 1000;
   const isHere = infos.some(({ lastModified }) => lastModified > since) ||
     registry.sessionsOf(principal).some((session) => session[IS_STREAMING]) ||
-    await backend.holds.find(keyOf(registry, "here", principal)) !== undefined;
+    await holds.find(keyOf(registry, "here", principal)) !== undefined;
   return isHere ? "present" : "away";
 }

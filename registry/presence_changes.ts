@@ -60,7 +60,6 @@ export interface ChangesRegistry {
   readonly options: { readonly awayAfter?: number };
   readonly site: { reportError(error: unknown, context: object): void };
   readonly backend: {
-    readonly holds: HoldBackend;
     keyOf(secret: string): string;
     list(principal: string): MaybePromise<SessionInfo[]>;
   };
@@ -79,10 +78,12 @@ export interface ChangesRegistry {
  */
 export class PresenceChanges {
   readonly #registry: ChangesRegistry;
+  readonly #holds: HoldBackend;
   readonly #callbacks = new Set<{ readonly callback: PresenceCallback }>();
 
-  constructor(registry: ChangesRegistry) {
+  constructor(registry: ChangesRegistry, holds: HoldBackend) {
     this.#registry = registry;
+    this.#holds = holds;
   }
 
   /**
@@ -192,10 +193,6 @@ export class PresenceChanges {
       await this.#sleep(pause);
       left = failed.filter((entry) => this.#callbacks.has(entry));
     }
-  }
-
-  get #holds(): HoldBackend {
-    return this.#registry.backend.holds;
   }
 
   /** Returns the hold of a visitor who is present. */

@@ -32,7 +32,7 @@ export function lookupsOf(
   const lookups: Lookup[] = [];
   // In memory a single token needs no check of its form: no session has another
   // form.
-  const isAlone = values.length === 1 && !registry.backend.mustLoad;
+  const isAlone = values.length === 1 && !registry.isStored;
   // The last value is that of the first cookie.
   for (let i = values.length - 1; i >= 0; i--) {
     const token = values[i]!;

@@ -1,5 +1,4 @@
 import type { MaybePromise } from "../base/promises.ts";
-import type { HoldBackend } from "./hold_backend.ts";
 import type {
   EndSessionsOptions,
   Session,
@@ -41,14 +40,17 @@ export interface BackendVisit {
  * share.
  */
 export interface SessionBackend extends BackendOf<Session, SessionEnd> {
-  /** Whether sessions have to be loaded before a lookup. */
+  /**
+   * Whether the sessions are in a store. Then the limit of a principal's sessions is
+   * applied when a login is written.
+   */
+  readonly isStored: boolean;
+  /** Whether requests wait for `load()` before code that may use the session. */
   readonly mustLoad: boolean;
-  /** Whether the limit of a principal's sessions is applied when a login is written. */
-  readonly isLimitingWrites: boolean;
   /** Returns the form in which the secret half of a token is kept and compared. */
   keyOf(secret: string): string;
   /** Loads the sessions of the tokens; a failure is recorded in the lookup. */
-  load(lookups: readonly Lookup[]): MaybePromise<void>;
+  load(lookups: readonly Lookup[]): MaybePromise<void> | undefined;
   /**
    * Returns the uid of a new session.
    *
@@ -61,8 +63,6 @@ export interface SessionBackend extends BackendOf<Session, SessionEnd> {
   find(uid: string): MaybePromise<Session | undefined>;
   /** Returns whether a session of this process has the named callback of a key. */
   hasCallback(session: Session, key: string): boolean;
-  /** The holds of keys. */
-  readonly holds: HoldBackend;
   /**
    * Keeps the session of a request that waits for something; returns a function
    * that ends that.
@@ -92,6 +92,10 @@ export interface SessionBackend extends BackendOf<Session, SessionEnd> {
   retryDeadLetter(uid: string): MaybePromise<boolean>;
   /** Deletes a dead letter of the store; returns false if there is none. */
   deleteDeadLetter(uid: string): MaybePromise<boolean>;
+  /**
+   * Makes requests wait for a promise, which must not reject; without a store only.
+   */
+  waitFor?(promise: Promise<void>): void;
   /** Checks the store, and begins to deliver ends. */
   start(): Promise<void>;
   /** Stops at once: ends the sessions, or writes their last changes. */

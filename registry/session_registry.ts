@@ -14,7 +14,7 @@ import {
 } from "../session/internals.ts";
 import type { StreamLimits } from "../live/session_streams.ts";
 import type { Expiring } from "../session/session_warnings.ts";
-import { nameSome } from "../base/describe.ts";
+import { describe, nameSome } from "../base/describe.ts";
 import { randomId } from "../base/ids.ts";
 import {
   type EndSessionsOptions,
@@ -30,9 +30,9 @@ import { type BuildingSite, buildSession } from "./session_factory.ts";
 import { EndDelivery, EndRetries, type NamedCall } from "./end_delivery.ts";
 import { Eviction, MAX_SESSIONS } from "./eviction.ts";
 import { HangWatch } from "./hang_watch.ts";
-import { Holds } from "./holds.ts";
-import { NamedWarnings } from "./named_warnings.ts";
-import { Presence } from "./presence.ts";
+import { LaterParts } from "./later_parts.ts";
+import type { NamedWarning, NamedWarningCallback } from "./named_warnings.ts";
+import type { Presence } from "./presence.ts";
 import { FirstReports } from "./first_reports.ts";
 import { PrincipalSessions } from "./principal_sessions.ts";
 import type { SessionBackend } from "./session_backend.ts";
@@ -74,8 +74,9 @@ export class SessionRegistry implements SessionOwner {
   readonly maxCallbacks: number;
   /** The named callbacks that no store keeps, and that have failed. */
   readonly retries: EndRetries = new EndRetries(this);
-  readonly holds: Holds = new Holds(this);
-  readonly warnings: NamedWarnings = new NamedWarnings(this);
+  readonly later: LaterParts = new LaterParts(this);
+  /** The callbacks that `onWarning` has registered. */
+  readonly warningCallbacks: Map<string, NamedWarningCallback> = new Map();
   readonly descriptions: SessionDescriptions = new SessionDescriptions(this);
   /** The object with the class of new sessions: a site, or this one. */
   factoryHolder: { sessionFactory: SessionFactory };
@@ -138,7 +139,7 @@ export class SessionRegistry implements SessionOwner {
   }
 
   get isStored(): boolean {
-    return this.backend.mustLoad;
+    return this.backend.isStored;
   }
 
   /** The callbacks that `onEnd` has registered. */
@@ -244,8 +245,19 @@ export class SessionRegistry implements SessionOwner {
     }
   }
 
-  openPresence(): Presence {
-    return this.presence ??= new Presence(this);
+  warn(session: Session, lead: number, warning: NamedWarning): () => void {
+    const { name } = warning;
+    if (!this.warningCallbacks.has(name)) {
+      throw new TypeError(
+        `Cannot notify before the end: the callback is not registered by onWarning(), and not a function: ${
+          describe(name)
+        }`,
+      );
+    }
+    return this.later.register(
+      warning,
+      ({ warnings }, warning) => warnings.add(session, lead, warning),
+    );
   }
 
   noteStreams(session: Session): void {
@@ -363,7 +375,7 @@ export class SessionRegistry implements SessionOwner {
    * @throws {TooManySessionsError} If the options say so.
    */
   makeRoomFor(principal: string, session?: Session): void {
-    if (this.backend.isLimitingWrites) return;
+    if (this.isStored) return;
     this.#principals.makeRoom(principal, session);
   }
 

@@ -33,7 +33,6 @@ import {
   newestToken,
   openingTokens,
 } from "./presented_tokens.ts";
-import { releaseHold } from "./holds.ts";
 import { sessionAs, type SessionType } from "./session_factory.ts";
 import {
   headersOfBearer,
@@ -686,9 +685,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     const now = clock.now();
     const access = session[OPEN_ACCESS]();
     // Over a store the grace begins when the change is written.
-    const until = this.#registry.backend.mustLoad
-      ? Infinity
-      : now + renewalGrace;
+    const until = this.#registry.isStored ? Infinity : now + renewalGrace;
     if (!access.apply(operation, now, until)) return false;
     this.#operations = [...this.#operations, operation];
     this.#registry.backend.changed(session, { kind: "access", operation });
@@ -705,7 +702,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   /** Stops keeping the session; touches it if it would have idled out meanwhile. */
   #releaseHold(session: Session, isVisit: boolean): void {
     if (!this.#isWaiting) return;
-    releaseHold(this, session, this.#registry.clock, isVisit);
+    session[HOLDS].release(this, session, isVisit);
   }
 
   /** Applies changed timeouts; ends a transient session. */

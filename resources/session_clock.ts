@@ -5,7 +5,7 @@
  */
 
 import { checkOptions, type OptionRules } from "../base/options.ts";
-import { loadOnce } from "../base/promises.ts";
+import { loadOnce, type MaybePromise } from "../base/promises.ts";
 import { refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
@@ -211,7 +211,7 @@ export class SessionClock extends Resource {
 /** A script, which is loaded at the first request for it. */
 class Script extends Resource {
   override usesSession = false;
-  readonly #load: () => Promise<Resource>;
+  readonly #load: () => MaybePromise<Resource>;
 
   constructor(name: ClockScript) {
     super();

@@ -20,6 +20,16 @@ export interface BackendOf<Session, End> {
   deliver(end: End): void;
 }
 
+/** The holds of keys by sessions. */
+export interface HoldsOf<Session> {
+  hold(
+    session: Session,
+    key: string,
+    options: HoldOptions,
+  ): Promise<Hold | undefined>;
+  release(session: Session, key: string): Promise<boolean>;
+}
+
 /**
  * The parts of the registry that its sessions use.
  *
@@ -50,27 +60,23 @@ export interface OwnerOf<Session, End> {
   readonly renewalGrace: number;
   /** The callbacks that `onEnd` has registered. */
   readonly namedCallbacks: NamedCallbacks<End>;
-  /** The holds of keys. */
-  readonly holds: {
-    hold(
-      session: Session,
-      key: string,
+  readonly later: {
+    /** Calls a function with the holds of keys. */
+    withHolds<T>(
       options: HoldOptions,
-    ): Promise<Hold | undefined>;
-    release(session: Session, key: string): Promise<boolean>;
+      use: (holds: HoldsOf<Session>, options: HoldOptions) => Promise<T>,
+    ): Promise<T>;
   };
-  /** Warnings by name. */
-  readonly warnings: {
-    add(
-      session: Session,
-      lead: number,
-      warning: {
-        readonly name: string;
-        readonly argument: unknown;
-        readonly options: NamedCallbackOptions | undefined;
-      },
-    ): () => void;
-  };
+  /** Registers a warning by name, `lead` milliseconds before the end. */
+  warn(
+    session: Session,
+    lead: number,
+    warning: {
+      readonly name: string;
+      readonly argument: unknown;
+      readonly options: NamedCallbackOptions | undefined;
+    },
+  ): () => void;
   /** The most callbacks of one kind that a session may have. */
   readonly maxCallbacks: number;
   /** Calls a callback of `onEnd`, and calls it again if it fails. */

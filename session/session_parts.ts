@@ -1,3 +1,4 @@
+import type { Clock } from "../base/clock.ts";
 import { isPromiseLike } from "../base/promises.ts";
 import type { SessionStreams } from "../live/session_streams.ts";
 import { isSameSecret, type IssuedToken, SessionAccess } from "./access.ts";
@@ -132,6 +133,17 @@ export interface SessionHolder {
   readonly hasLeft: boolean;
 }
 
+/** The parts of a session that the requests under way use. */
+export interface HeldSession {
+  readonly site: ReportingSession["site"] & { readonly clock: Clock };
+  readonly isActive: boolean;
+  /** UNIX seconds of the last touch. */
+  readonly lastModified: number;
+  readonly sessionTimeout: number;
+  checkExpired(): boolean;
+  touch(): void;
+}
+
 /** The requests under way of one session. */
 export class RequestHolds {
   readonly #holders = new Set<SessionHolder>();
@@ -155,13 +167,30 @@ export class RequestHolds {
     this.#holders.add(holder);
   }
 
-  /** Returns whether a request is under way. */
-  has(holder: SessionHolder): boolean {
-    return this.#holders.has(holder);
-  }
-
-  /** Removes a request. */
-  remove(holder: SessionHolder): void {
-    this.#holders.delete(holder);
+  /**
+   * Removes a request; touches a session that would have idled out meanwhile.
+   * Errors of the session are reported.
+   *
+   * @param isVisit Whether the request may touch the session.
+   */
+  release(
+    holder: SessionHolder,
+    session: HeldSession,
+    isVisit: boolean,
+  ): void {
+    if (!this.#holders.has(holder)) return;
+    try {
+      // If the timer is late, the session is still held now.
+      session.checkExpired();
+      this.#holders.delete(holder);
+      if (!isVisit || !session.isActive) return;
+      const idleAt = (session.lastModified + session.sessionTimeout) * 1000;
+      const now = session.site.clock.now();
+      // Deno prints a warning when `hasLeft` reads the signal: it is read last.
+      if (now >= idleAt && !holder.hasLeft) session.touch();
+    } catch (error) {
+      this.#holders.delete(holder);
+      session.site.reportError(error, { session });
+    }
   }
 }

@@ -221,6 +221,10 @@ Deno.test("loadOnce() loads again after a failure", async () => {
     if (++count === 1) throw new Error("no file descriptor is left");
     return count;
   });
-  await assertRejects(load, Error, "no file descriptor is left");
+  await assertRejects(
+    async () => await load(),
+    Error,
+    "no file descriptor is left",
+  );
   assertEquals(await load(), 2);
 });

@@ -170,3 +170,36 @@ test("close() ends the sessions, and later requests are a 503", async () => {
   const error = await thrownBy(() => client.send());
   equal((error as { status?: number }).status, 503);
 });
+
+test("a session holds a key, and gives it back at its end", async () => {
+  const sessions = closing(new Sessions({ clock: new TestClock() }));
+  const freed: unknown[] = [];
+  sessions.onEnd("free", (seat) => void freed.push(seat));
+  const ann = sessions.create();
+  const bob = sessions.create();
+  const hold = await ann.hold("seat 12", { then: "free", argument: 12 });
+  equal(hold?.key, "seat 12");
+  equal(await bob.hold("seat 12"), undefined);
+  ann.expire();
+  equal(freed, [12]);
+  equal((await bob.hold("seat 12"))?.key, "seat 12");
+});
+
+test("presence and a warning by name follow the visits", async () => {
+  const clock = new TestClock();
+  const sessions = closing(new Sessions({ clock, sessionTimeout: 100 }));
+  const told: string[] = [];
+  sessions.onPresence(({ principal, state }) => {
+    told.push(`${principal} ${state}`);
+  });
+  sessions.onWarning("warn", (argument) => void told.push(`${argument}`));
+  const client = clientOf(sessions, (visit) => {
+    visit.logIn("ann").notifyBeforeEnd(60, "warn", "60 s left");
+    return new Response();
+  });
+  await client.send();
+  await clock.advance(1);
+  equal(await sessions.presence("ann"), "present");
+  for (let second = 0; second < 110; second++) await clock.advance(1);
+  equal(told, ["ann present", "ann away", "60 s left", "ann offline"]);
+});
