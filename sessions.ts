@@ -711,7 +711,7 @@ export class Sessions
     const late = await this.#registry.settle(shutdownTimeout);
     if (late.length > 0) {
       const error = new Error(
-        `Cannot close in ${shutdownTimeout} s: callbacks have not kept their promises at the end of session ${
+        `Cannot close in ${shutdownTimeout} s: callbacks are still running at the end of session ${
           nameSome(late.map(({ uid }) => `"${uid}"`))
         }`,
       );

@@ -72,7 +72,9 @@ async function checkVersion(
     values: [table],
     name: undefined,
   });
-  if (found === null) throw new Error(`it has no schema "${schema}" of a site`);
+  if (found === null) {
+    throw new Error(`it has no schema "${schema}" with sessions`);
+  }
   const version = await client.query({
     text: `SELECT version::text AS answer FROM ${table}`,
     values: [],

@@ -114,7 +114,7 @@ async function readShards(
   const key = `${prefix}:shards`;
   const mark = await client.send(["GET", key], key);
   if (mark === null) {
-    throw new Error(`it has no sessions of a site with the prefix "${prefix}"`);
+    throw new Error(`it has no sessions with the prefix "${prefix}"`);
   }
   const [, shards = "1", format = "1"] =
     /^(\d+)(?: \(format (\d+)\))?$/.exec(textOf(mark)) ?? [];

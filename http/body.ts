@@ -26,6 +26,7 @@ export function limitBody(request: Request, maxBodyBytes: number): void {
  * bodies are counted as they arrive.
  *
  * @param maxBytes The limit, unless {@linkcode limitBody} has set another.
+ * @param kind For the message: `" as JSON"`, for example.
  * @throws {HttpError} 413 if it is longer than the limit, 400 if `read` fails.
  * @throws {TypeError} If it has been read before.
  */
@@ -33,6 +34,7 @@ export async function readBody<T>(
   request: Request,
   maxBytes: number,
   read: (body: Request | Response) => Promise<T>,
+  kind = "",
 ): Promise<T> {
   refuseUsed(request);
   maxBytes = limits.get(request) ?? maxBytes;
@@ -51,7 +53,7 @@ export async function readBody<T>(
     return await read(body);
   } catch (error) {
     if (error instanceof HttpError) throw error;
-    throw new HttpError(400, "The body cannot be read as what it should be", {
+    throw new HttpError(400, `The body of the request cannot be read${kind}`, {
       cause: error,
     });
   }
@@ -75,6 +77,7 @@ export async function readForm(
     request,
     maxBytes,
     (body) => parseForm(body, maxFields),
+    " as a form",
   );
 }
 
@@ -84,7 +87,7 @@ export async function readJson(
   maxBytes: number,
 ): Promise<unknown> {
   const { parseJson } = await loadParsers();
-  return await readBody(request, maxBytes, parseJson);
+  return await readBody(request, maxBytes, parseJson, " as JSON");
 }
 
 /**
@@ -132,7 +135,9 @@ export async function pipeBody(
   } catch (error) {
     // The sink of the application has errors of its own.
     if (error !== failure || error instanceof HttpError) throw error;
-    throw new HttpError(400, "The body broke off", { cause: error });
+    throw new HttpError(400, "The body of the request ended early", {
+      cause: error,
+    });
   }
   return count;
 }

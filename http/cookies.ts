@@ -105,7 +105,7 @@ export function serializeCookie(cookie: Cookie): string {
   }
   if (cookie.domain && !DOMAIN.test(cookie.domain)) {
     throw new SyntaxError(
-      `Cannot set cookie ${describe(cookie.name)}: no domain: ${
+      `Cannot set cookie ${describe(cookie.name)}: the domain is not valid: ${
         describe(cookie.domain)
       }`,
     );

@@ -179,7 +179,7 @@ export class Delivery {
   #leave(cause: unknown, bytes: number): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    const error = new Error("The visitor has left", { cause });
+    const error = new Error("The client has disconnected", { cause });
     error.name = "AbortError";
     this.#reason = error;
     this.#finished.reject(error);

@@ -42,7 +42,7 @@ export function refuseOtherOrigins(
     ? site === "same-origin" || site === "none"
     : origin === undefined || hostOf(origin) === request.rootURL.host;
   if (!isOwn) {
-    throw new HttpError(403, "This is for pages of the same site only");
+    throw new HttpError(403, "Only pages of this site may send this request");
   }
 }
 

@@ -247,7 +247,7 @@ export class EventStream {
   /** Called when the client has cancelled the body. */
   #leave(): void {
     this.#isBodyClosed = true;
-    this.#close("The visitor has left");
+    this.#close("The client has disconnected");
     this.#parts.onTaken();
   }
 

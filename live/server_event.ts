@@ -23,7 +23,7 @@ export function formatEvent({ event, id, data, retry }: ServerEvent): string {
   if (retry !== undefined) {
     if (!Number.isSafeInteger(retry) || retry < 0) {
       throw new RangeError(
-        `Cannot send event: retry is no whole number of milliseconds: ${
+        `Cannot send event: retry is not a whole number of milliseconds: ${
           describe(retry)
         }`,
       );

@@ -229,7 +229,12 @@ export class SessionMonitor extends Resource {
   }
 
   #openEvents(request: SiteRequest): Rendered {
-    if (this.#viewers.isFull) throw new HttpError(503, "Too many viewers");
+    if (this.#viewers.isFull) {
+      throw new HttpError(
+        503,
+        "The monitor has too many viewers at the moment",
+      );
+    }
     secure(request);
     request.setHeader("content-type", "text/event-stream");
     return this.#viewers.open(viewOf(request), request);

@@ -72,7 +72,9 @@ export function callsOf(
     }
     const make = () => {
       if (callback === undefined) {
-        throw new Error(`No callback is registered as ${describe(name)}`);
+        throw new Error(
+          `No callback ${describe(name)} is registered by onEnd()`,
+        );
       }
       return callback(decodeValue(argument), end);
     };

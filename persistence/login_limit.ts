@@ -129,6 +129,8 @@ export class LoginLimit {
 
 function tooMany(principal: string, count: number): TooManySessionsError {
   return new TooManySessionsError(
-    `Cannot log in ${describe(principal)}: it has ${count} sessions already`,
+    `Cannot log in ${
+      describe(principal)
+    }: it has ${count} sessions already, as many as are allowed`,
   );
 }

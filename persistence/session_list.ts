@@ -67,7 +67,10 @@ export class SessionList {
     const hasEnded = !ended.has(uid) && await claims.end(uid, reason);
     await claims.writeEnd(uid);
     if (!ended.unwritten.has(uid)) return hasEnded;
-    throw new HttpError(503, `Session "${uid}" cannot be ended just now.`);
+    throw new HttpError(
+      503,
+      `Session "${uid}" cannot be ended: the session store does not answer.`,
+    );
   }
 
   /**

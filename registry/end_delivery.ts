@@ -59,7 +59,7 @@ export function registerByName<T>(
 ): void {
   checkCallback(`register ${describe(name)}`, callback);
   if (callbacks.has(name)) {
-    throw new Error(`Cannot register ${describe(name)}: there is one already`);
+    throw new Error(`Cannot register ${describe(name)}: the name is taken`);
   }
   callbacks.set(name, callback);
 }

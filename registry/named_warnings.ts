@@ -243,7 +243,7 @@ export class NamedWarnings {
     const callback = this.#registry.warningCallbacks.get(wake.name);
     if (callback === undefined) {
       throw new Error(
-        `No callback is registered by onWarning() as ${describe(wake.name)}`,
+        `No callback ${describe(wake.name)} is registered by onWarning()`,
       );
     }
     await callback(wake.argument, warningOf(session));

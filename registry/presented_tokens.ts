@@ -69,7 +69,7 @@ export function checkLoaded(lookups: readonly Lookup[]): void {
     if (failure === undefined) continue;
     throw new HttpError(
       503,
-      "Your session cannot be looked up just now.",
+      "Your session cannot be looked up at the moment. Please try again.",
       failure,
     );
   }

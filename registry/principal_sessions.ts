@@ -107,7 +107,7 @@ export class PrincipalSessions {
       throw new TooManySessionsError(
         `Cannot log in ${
           describe(principal)
-        }: it has ${sessions.length} sessions already`,
+        }: it has ${sessions.length} sessions already, as many as are allowed`,
       );
     }
     sessions.sort((one, other) => loggedInAt(one) - loggedInAt(other));

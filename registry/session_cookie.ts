@@ -181,7 +181,9 @@ function checkName(name: unknown): asserts name is string {
   }
   if (!COOKIE_NAME.test(name)) {
     throw new SyntaxError(
-      `Cannot use cookieName ${describe(name)}: no cookie can have the name`,
+      `Cannot use cookieName ${
+        describe(name)
+      }: it is not a valid name of a cookie`,
     );
   }
 }

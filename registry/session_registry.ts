@@ -113,7 +113,7 @@ export class SessionRegistry implements SessionOwner {
     this.#hangs = new HangWatch(this.clock, (sessions) => {
       const names = nameSome(sessions.map(({ uid }) => `"${uid}"`));
       const message =
-        `Callbacks have not kept their promises for 10 s: of session ${names}`;
+        `Callbacks are still running after 10 s, at the end of session ${names}`;
       this.site.reportError(new Error(message), {});
     });
     this.cookie = new SessionCookie(

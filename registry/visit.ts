@@ -315,7 +315,9 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   logIn(principal: string, options: LogInOptions = {}): Session {
     checkPrincipal(principal);
     if (principal === undefined) {
-      throw new TypeError("Cannot log in: the principal is undefined");
+      throw new TypeError(
+        "Cannot log in: the principal is not a string: undefined",
+      );
     }
     checkOptions("log in", options, LOG_IN_RULES);
     const { remember } = options;

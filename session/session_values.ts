@@ -156,7 +156,7 @@ export class SessionValues<Session extends ValuedSession<Session>> {
       throw new TypeError(
         `Cannot update ${
           describe(name)
-        } of session "${session.uid}": the change answers by a promise`,
+        } of session "${session.uid}": the function returned a promise; it must return the value`,
       );
     };
     const { values } = session.site[OWNER].backend;
@@ -203,7 +203,7 @@ export class SessionValues<Session extends ValuedSession<Session>> {
       result = schema["~standard"].validate(before);
       if (isPromiseLike(result)) {
         Promise.resolve(result).catch(() => {});
-        verdict = refuse("the schema answers by a promise");
+        verdict = refuse("the schema returned a promise");
       } else if (result.issues !== undefined) {
         verdict = refuse(describeIssues(result.issues));
       } else if (result.value !== before) {

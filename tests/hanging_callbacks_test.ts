@@ -38,11 +38,14 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
     assertEquals(node.site.sessions.hangingCallbacks, 0);
     await clock.advance(12);
     const reports = node.errors.filter((error) =>
-      /have not kept their promises/.test(String(error))
+      /are still running/.test(String(error))
     );
     assertEquals(node.site.sessions.hangingCallbacks, 1200);
     assertEquals(node.errors.length, reports.length);
-    assertMatch(String(reports[0]), /10 s: of session "[^"]+", .* others/);
+    assertMatch(
+      String(reports[0]),
+      /10 s, at the end of session "[^"]+", .* others/,
+    );
     const { length } = node.errors;
     await clock.advance(3600);
     assertEquals(node.errors.length, length, "each is reported once");

@@ -265,7 +265,7 @@ Deno.test("Sessions.onWarning() refuses a name that is taken", async () => {
   assertThrows(
     () => node.sessions.onWarning("warn", () => {}),
     Error,
-    'Cannot register "warn": there is one already',
+    'Cannot register "warn": the name is taken',
   );
 });
 

@@ -135,6 +135,6 @@ function refuseIfChanged(request: SiteRequest, body: Representation): void {
       parseHttpDate(since) < date
     );
   if (hasChanged) {
-    throw new HttpError(412, "What is at this address has changed.");
+    throw new HttpError(412, "The page at this address has changed.");
   }
 }

@@ -193,12 +193,12 @@ async function checkMark(check: RedisCheck): Promise<string[]> {
     .exec(mark) ?? [];
   if (shards !== String(keys.length)) {
     throw new RangeError(
-      `Cannot keep sessions in Redis: those that are there lie in ${shards} shards, not in ${keys.length}: set the option shards to ${shards}, or choose another prefix, or delete the key "${markKey}" if no sessions are left`,
+      `Cannot keep sessions in Redis: the sessions in it are in ${shards} shards, not in ${keys.length}: set the option shards to ${shards}, or choose another prefix, or delete the key "${markKey}" if no sessions are left`,
     );
   }
   if (Number(format) > RECORD_FORMAT) {
     throw new RangeError(
-      `Cannot keep sessions in Redis: those that are there have format ${format}, and this version reads ${RECORD_FORMAT} at most: update it`,
+      `Cannot keep sessions in Redis: the sessions in it have format ${format}, and this version reads ${RECORD_FORMAT} at most: update it`,
     );
   }
   await client.send(["SET", markKey, own], markKey);

@@ -130,7 +130,7 @@ for (
         await page.goto(evil[scheme]("/", EVIL));
         await page.waitForURL(to);
 
-        assert((await textOf(page)).includes("pages of the same site only"));
+        assert((await textOf(page)).includes("Only pages of this site"));
         assertEquals(posts, []);
         assertEquals(withPassword.at(-1), "POST");
         // The browser says that a page was refused.

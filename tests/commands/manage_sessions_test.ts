@@ -353,7 +353,7 @@ testWithRedis("curfew sessions writes nothing to another Redis", async () => {
   assertEquals(code, 1);
   assertStringIncludes(
     stderr,
-    'no sessions of a site with the prefix "curfew"',
+    'no sessions with the prefix "curfew"',
   );
   assertEquals(await server.cli("DBSIZE"), "0");
   await server.cli("SET", "curfew:shards", "1");

@@ -236,7 +236,7 @@ Deno.test("EventStream is over when the visitor leaves", async () => {
   await visitor.leave();
   await aborted.promise;
   assertFalse(it.opened[0]!.send("x"));
-  assertStringIncludes(String(signal.reason), "The visitor has left");
+  assertStringIncludes(String(signal.reason), "The client has disconnected");
 });
 
 Deno.test("EventStream.signal says why, if asked after the end too", async () => {

@@ -226,8 +226,8 @@ for (
     ["throws", () => {
       throw new RangeError("broken");
     }],
-    ["answers by a promise", () => Promise.resolve({ value: 1 })],
-    ["answers by a promise that rejects", () => Promise.reject(new Error())],
+    ["returns a promise", () => Promise.resolve({ value: 1 })],
+    ["returns a promise that rejects", () => Promise.reject(new Error())],
   ] as const
 ) {
   Deno.test(`Session.get() treats a value whose schema ${what} as wrong`, async () => {
