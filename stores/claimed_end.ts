@@ -62,6 +62,14 @@ export interface DeadLetter extends Omit<ClaimedEnd, "fence"> {
   readonly why: string;
 }
 
+/** The numbers of the sessions and of the ends in a store, without those of holds. */
+export interface StoreCounts {
+  /** The sessions that are not over. */
+  readonly sessions: number;
+  /** The ends that are neither acknowledged nor dead letters, claimed or not. */
+  readonly ends: number;
+}
+
 /** The answer of `SessionStore.claim()`. */
 export interface Claims {
   /** The claimed ends, the earliest due first. */

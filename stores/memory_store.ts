@@ -36,6 +36,7 @@ import type {
   SessionChanges,
   SessionStore,
   SessionTimes,
+  StoreCounts,
 } from "./store.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -210,6 +211,11 @@ export class MemoryStore implements SessionStore {
       .filter(({ deadline }) => now < deadline)
       .sort((a, b) => a.createdAt - b.createdAt)
       .map(({ uid }) => uid);
+  }
+
+  /** {@inheritDoc SessionStore.count} It looks at each. */
+  count(): StoreCounts {
+    return this.#records.count(this.#clock.now());
   }
 
   /** {@inheritDoc SessionStore.watch} The callbacks run in a microtask. */

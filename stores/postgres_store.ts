@@ -39,6 +39,7 @@ import type {
   SessionChanges,
   SessionStore,
   SessionTimes,
+  StoreCounts,
 } from "./store.ts";
 
 export * from "./postgres/client.ts";
@@ -256,6 +257,13 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
     const verb = "list the sessions of a principal";
     const values = [encodeText(principal)];
     return JSON.parse(await this.#runner.run("uids_of", verb, values) ?? "[]");
+  }
+
+  /** {@inheritDoc SessionStore.count} It reads the whole table. */
+  async count(): Promise<StoreCounts> {
+    return JSON.parse(
+      (await this.#runner.run("count_sessions", "count sessions", []))!,
+    );
   }
 
   /**

@@ -32,6 +32,7 @@ import type {
   SessionChanges,
   SessionStore,
   SessionTimes,
+  StoreCounts,
 } from "./store.ts";
 
 export * from "./redis/client.ts";
@@ -236,6 +237,16 @@ export class RedisStore implements SessionStore, AsyncDisposable {
   /** {@inheritDoc SessionStore.uidsOf} */
   uidsOf(principal: string): Promise<string[]> {
     return this.#all.uidsOf(principal);
+  }
+
+  /**
+   * {@inheritDoc SessionStore.count}
+   *
+   * It reads counts that Redis has. While more than 10,000 ends wait for their
+   * first claim, holds count among those. It rejects while a shard is away.
+   */
+  count(): Promise<StoreCounts> {
+    return this.#all.count();
   }
 
   /**

@@ -28,6 +28,7 @@ import type {
   SessionChanges,
   SessionStore,
   SessionTimes,
+  StoreCounts,
 } from "./store.ts";
 
 export type { SqliteStoreOptions };
@@ -196,6 +197,15 @@ export class SqliteStore implements SessionStore, Disposable {
       () => this.#statements.uidsOf.all(text, this.#clock.now()),
     );
     return rows.map(({ uid }) => uid as string);
+  }
+
+  /** {@inheritDoc SessionStore.count} It reads indexes only. */
+  count(): StoreCounts {
+    const { sessions, ends } = this.#database.try(
+      "read the store",
+      () => this.#statements.count.get(this.#clock.now())!,
+    );
+    return { sessions: sessions as number, ends: ends as number };
   }
 
   /**

@@ -16,6 +16,7 @@ import type {
   Claims,
   DeadLetter,
   EndProgress,
+  StoreCounts,
 } from "./claimed_end.ts";
 import type { ChangeNotification, EndNotification } from "./watchers.ts";
 import type {
@@ -261,6 +262,15 @@ export interface SessionStore {
 
   /** Lists the uids of a principal's sessions that are not over, oldest first. */
   uidsOf(principal: string): MaybePromise<string[]>;
+
+  /**
+   * Counts sessions and ends, for operators. Sessions without tokens are holds, and
+   * do not count.
+   *
+   * It may take longer the more sessions there are, so callers call it seldom. A
+   * store without this method has no counts.
+   */
+  count?(): MaybePromise<StoreCounts>;
 
   /**
    * Notifies of ends and changes, the caller's own included, and of earlier

@@ -25,6 +25,7 @@ import {
 import { CLAIM_TESTS } from "./contract_claims.ts";
 import { COMMIT_TESTS } from "./contract_commit.ts";
 import { CONDITION_TESTS } from "./contract_conditions.ts";
+import { COUNT_TESTS } from "./contract_counts.ts";
 import { CREATE_TESTS } from "./contract_create.ts";
 import { CROWD_TESTS } from "./contract_crowds.ts";
 import { DURABLE_TESTS } from "./contract_durable.ts";
@@ -143,6 +144,7 @@ export function testStoreContract(
     ...WATCH_TESTS,
     ...PART_TESTS,
     ...HOLD_TESTS,
+    ...COUNT_TESTS,
     ...isDurable ? DURABLE_TESTS : {},
     ...options.version === undefined ? {} : versionTests(options.version),
   };

@@ -26,6 +26,7 @@ import type {
   SessionChanges,
   SessionStore,
   SessionTimes,
+  StoreCounts,
 } from "../../stores/own_store.ts";
 
 /** What the database keeps for a uid. */
@@ -249,6 +250,16 @@ export class DocumentStore implements SessionStore {
       .map(({ record }) => record)
       .sort((one, other) => one.createdAt - other.createdAt)
       .map(({ uid }) => uid);
+  }
+
+  async count(): Promise<StoreCounts> {
+    const now = await this.#documents.now();
+    const entries = (await this.#documents.all()).filter((entry) =>
+      entry.freeAt === undefined && entry.end?.why === undefined &&
+      entry.record.tokens.length > 0
+    );
+    const sessions = entries.filter((entry) => isLive(entry, now)).length;
+    return { sessions, ends: entries.length - sessions };
   }
 
   watch(

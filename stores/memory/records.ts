@@ -2,7 +2,7 @@ import { Multimap } from "../../base/multimap.ts";
 import { DueQueue } from "../due_queue.ts";
 import type { LeaseStart } from "../lease_clock.ts";
 import { type SessionRecord, uidTakenUntil } from "../record.ts";
-import type { ClaimedEnd } from "../store.ts";
+import type { ClaimedEnd, StoreCounts } from "../store.ts";
 import type { Watchers } from "../watchers.ts";
 
 /** A session, and its end once it has ended. */
@@ -68,6 +68,18 @@ export class MemoryRecords {
   ofPrincipal(principal: string): SessionRecord[] {
     return this.#principals.get(principal)
       .map((uid) => this.#entries.get(uid)!.record);
+  }
+
+  /** As {@linkcode SessionStore.count}. */
+  count(now: number): StoreCounts {
+    let sessions = 0;
+    let ends = 0;
+    for (const { record, end } of this.#entries.values()) {
+      if (record.tokens.length === 0 || end?.why !== undefined) continue;
+      if (end === undefined && now < record.deadline) sessions++;
+      else ends++;
+    }
+    return { sessions, ends };
   }
 
   /** Returns whether a uid has a record, or had one a short time ago. */

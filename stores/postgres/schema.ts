@@ -109,6 +109,21 @@ CREATE FUNCTION @.acknowledge_ends(claims text) RETURNS text LANGUAGE sql AS $f$
   FROM jsonb_array_elements(claims::jsonb) WITH ORDINALITY all_claims(claim, place)
 $f$;
 `,
+  `
+CREATE FUNCTION @.count_sessions() RETURNS text LANGUAGE plpgsql AS $f$
+DECLARE
+  now double precision := @.now_ms();
+BEGIN
+  RETURN (
+    SELECT json_build_object(
+      'sessions', count(*) FILTER (WHERE reason IS NULL AND deadline > now),
+      'ends', count(*) FILTER (WHERE reason IS NOT NULL OR deadline <= now)
+    )::text
+    FROM @.curfew_session WHERE why IS NULL AND tokens <> '[]'
+  );
+END
+$f$;
+`,
 ];
 
 /** The version of the schema that this package needs. */

@@ -128,7 +128,10 @@ export class RedisClaims {
     const sessions = names.map((name) => shard.session + name);
     const [now, next, ends] = listOf(
       await this.#runner.run(CLAIM, "claim ends", {
-        keys: [shard.due, shard.principals, ...sessions],
+        keys: [
+          ...[shard.due, shard.principals] as const,
+          ...[shard.holds, shard.ended, ...sessions],
+        ],
         args: [CHANNEL, encodeText(owner), lease, ...names],
       }),
     );

@@ -2,6 +2,7 @@ import { LONGEST_TAKEN, UID_TAKEN_FOR } from "../record.ts";
 import {
   ALWAYS,
   DEADLINE,
+  LISTED,
   MEMBER,
   NOW,
   PLACE,
@@ -11,18 +12,19 @@ import {
 } from "./script.ts";
 
 /**
- * Ends a session. KEYS: session, due, principals. ARGV: uid, channel, reason,
+ * Ends a session. KEYS: session, due, principals, holds, ended. ARGV: uid, channel, reason,
  * owner, lease.
  */
 export const END: RedisScript = new RedisScript(
-  ALWAYS + NOW + PLACE + PUBLISH + MEMBER + `
-local key, due, principals = unpack(KEYS)
+  ALWAYS + NOW + LISTED + PLACE + PUBLISH + MEMBER + `
+local key, due, principals, holds, ended = unpack(KEYS)
 local uid, channel, reason = ARGV[1], ARGV[2], ARGV[3]
-local d, r, p, a = unpack(redis.call('HMGET', key, 'd', 'r', 'p', 'a'))
+local d, r, p, a, k = unpack(redis.call('HMGET', key, 'd', 'r', 'p', 'a', 'k'))
 if not d or r or now >= tonumber(d) then return {} end
 local before = next_of(due)
 if p then redis.call('ZCARD', principals) end
 
+list(k, uid, holds, ended)
 redis.call('HSET', key, 'r', reason, 'w', text(now), 'n', '1',
   'f', '1:' .. text(micros), 'b', ARGV[4])
 if p then redis.call('ZREM', principals, member_of(p, a, uid)) end
@@ -48,24 +50,27 @@ return { text(now), text(next_of(KEYS[1])), redis.call('ZRANGE', KEYS[1],
 );
 
 /**
- * Claims the ends that can still be claimed. KEYS: due, principals, sessions.
+ * Claims the ends that can still be claimed. KEYS: due, principals, holds, ended,
+ * sessions.
  * ARGV: channel, owner, lease, uids.
  */
 export const CLAIM: RedisScript = new RedisScript(
-  ALWAYS + NOW + DEADLINE + PLACE + PUBLISH + MEMBER + `
-local due, principals = KEYS[1], KEYS[2]
+  ALWAYS + NOW + DEADLINE + LISTED + PLACE + PUBLISH + MEMBER + `
+local due, principals, holds, ended = unpack(KEYS, 1, 4)
 redis.call('ZCARD', principals)
 local lease_end = now + ARGV[3]
 local ends, lines = {}, {}
-for index = 3, #KEYS do
-  local key, uid = KEYS[index], ARGV[index + 1]
+for index = 5, #KEYS do
+  local key, uid = KEYS[index], ARGV[index - 1]
   local score = redis.call('ZSCORE', due, uid)
   if score and tonumber(score) <= now then
-    local d, r, n, p, a, e, x = unpack(redis.call('HMGET', key,
-      'd', 'r', 'n', 'p', 'a', 'e', 'x'))
+    local d, r, n, p, a, e, x, k = unpack(redis.call('HMGET', key,
+      'd', 'r', 'n', 'p', 'a', 'e', 'x', 'k'))
     if not d then
+      unlist(uid, holds, ended)
       redis.call('ZREM', due, uid)
     else
+      list(k, uid, holds, ended)
       local attempt = text((n or 0) + 1)
       redis.call('HSET', key, 'n', attempt, 'b', ARGV[2],
         'f', attempt .. ':' .. text(micros))
@@ -118,18 +123,19 @@ return { '1' }
 );
 
 /**
- * Forgets sessions, whose uids stay taken for a while. KEYS: due; for each session
- * its own and that of its uid. ARGV: for each session uid and fence.
+ * Forgets sessions, whose uids stay taken for a while. KEYS: due, holds, ended; for
+ * each session its own and that of its uid. ARGV: for each session uid and fence.
  */
 export const ACKNOWLEDGE: RedisScript = new RedisScript(
-  ALWAYS + NOW + `
+  ALWAYS + NOW + LISTED + `
 local answers = {}
 for index = 1, #ARGV, 2 do
-  local uid, key, taken = ARGV[index], KEYS[index + 1], KEYS[index + 2]
+  local uid, key, taken = ARGV[index], KEYS[index + 3], KEYS[index + 4]
   local d, f = unpack(redis.call('HMGET', key, 'd', 'f'))
   if f == ARGV[index + 1] then
     local left = (tonumber(d) or 0) - now
     left = math.max(0, math.min(left, ${LONGEST_TAKEN}))
+    unlist(uid, KEYS[2], KEYS[3])
     redis.call('ZREM', KEYS[1], uid)
     redis.call('DEL', key)
     redis.call('SET', taken, '', 'PX', text(math.ceil(left) + ${UID_TAKEN_FOR}))
@@ -157,11 +163,12 @@ return { '1' }
 );
 
 /**
- * Makes a dead letter. KEYS: session, due, dead letters. ARGV: uid, fence, why,
+ * Makes a dead letter. KEYS: session, due, dead letters, holds, ended. ARGV: uid, fence, why,
  * and the progress.
  */
 export const DEAD_LETTER: RedisScript = new RedisScript(
-  ALWAYS + IF_CLAIMED + NOW + PROGRESS + `
+  ALWAYS + IF_CLAIMED + NOW + LISTED + PROGRESS + `
+unlist(ARGV[1], KEYS[4], KEYS[5])
 keep_progress(KEYS[1], 4)
 redis.call('ZADD', KEYS[3], text(now), ARGV[1])
 redis.call('HSET', KEYS[1], 'y', ARGV[3])
@@ -177,11 +184,12 @@ redis.call('ZREM', KEYS[3], ARGV[1])
 `;
 
 /**
- * Turns a dead letter into an end again. KEYS: session, due, dead letters. ARGV:
- * uid, channel.
+ * Turns a dead letter into an end again. KEYS: session, due, dead letters, holds,
+ * ended. ARGV: uid, channel.
  */
 export const RETRY_DEAD_LETTER: RedisScript = new RedisScript(
-  ALWAYS + IF_DEAD_LETTER + NOW + PLACE + PUBLISH + `
+  ALWAYS + IF_DEAD_LETTER + NOW + LISTED + PLACE + PUBLISH + `
+list(redis.call('HGET', KEYS[1], 'k'), ARGV[1], KEYS[4], KEYS[5])
 local before = next_of(KEYS[2])
 redis.call('HDEL', KEYS[1], 'y', 'F')
 if place(KEYS[2], ARGV[1], now, before) then

@@ -53,7 +53,7 @@ export class RedisEnds {
     const why = encodeText(reason);
     const [now, fields] = listOf(
       await this.#runner.run(END, `end session "${uid}"`, {
-        keys: [key, shard.due, shard.principals],
+        keys: [key, shard.due, shard.principals, shard.holds, shard.ended],
         args: [name, CHANNEL, why, encodeText(owner), lease],
       }),
     );
@@ -77,7 +77,10 @@ export class RedisEnds {
     return this.#isDone(
       ACKNOWLEDGE,
       `acknowledge the end of session "${uid}"`,
-      { keys: [shard.due, key, takenKey], args: [name, fence] },
+      {
+        keys: [shard.due, shard.holds, shard.ended, key, takenKey],
+        args: [name, fence],
+      },
     );
   }
 
@@ -93,7 +96,7 @@ export class RedisEnds {
         const answers = textsOf(
           await this.#runner.run(ACKNOWLEDGE, "acknowledge ends", {
             keys: [
-              shard.due,
+              ...[shard.due, shard.holds, shard.ended] as const,
               ...places.flatMap(({ key, takenKey }) => [key, takenKey]),
             ],
             args: those.flatMap(({ fence }, index) => [
@@ -136,7 +139,10 @@ export class RedisEnds {
       DEAD_LETTER,
       `make a dead letter of the end of session "${uid}"`,
       {
-        keys: [key, shard.due, shard.deadLetters],
+        keys: [
+          ...[key, shard.due, shard.deadLetters] as const,
+          ...[shard.holds, shard.ended],
+        ],
         args: [name, fence, encodeText(why), ...encodeProgress(progress)],
       },
     );
@@ -149,7 +155,10 @@ export class RedisEnds {
       RETRY_DEAD_LETTER,
       `retry the dead letter of session "${uid}"`,
       {
-        keys: [key, shard.due, shard.deadLetters],
+        keys: [
+          ...[key, shard.due, shard.deadLetters] as const,
+          ...[shard.holds, shard.ended],
+        ],
         args: [name, CHANNEL],
       },
     );

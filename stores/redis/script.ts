@@ -124,9 +124,22 @@ local function next_of(due)
   return tonumber(redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]) or math.huge
 end
 local function place(due, uid, at, before)
-  if at == math.huge then redis.call('ZREM', due, uid)
-  else redis.call('ZADD', due, text(at), uid) end
+  redis.call('ZADD', due, text(at), uid)
   return at < before
+end
+`;
+
+/**
+ * `list(k, uid, holds, ended)`, by which sessions and ends are counted. A session
+ * is listed before the first claim of its end, a hold when it is taken.
+ */
+export const LISTED = `
+local function list(k, uid, holds, ended)
+  redis.call('ZADD', k == '' and holds or ended, 0, uid)
+end
+local function unlist(uid, holds, ended)
+  redis.call('ZREM', holds, uid)
+  redis.call('ZREM', ended, uid)
 end
 `;
 

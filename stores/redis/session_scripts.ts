@@ -55,12 +55,12 @@ if redis.call('EXISTS', key, taken) > 0 then return {} end
 );
 
 /**
- * Stores a hold. KEYS: session, due, principals, fence. ARGV: those of
+ * Stores a hold. KEYS: session, due, principals, fence, holds. ARGV: those of
  * {@linkcode CREATE}, and before the fields the version to replace or "".
  */
 export const TAKE: RedisScript = new RedisScript(
   CREATE_PARTS + `
-local key, due, principals, fence = unpack(KEYS)
+local key, due, principals, fence, holds = unpack(KEYS)
 local uid, throttle = ARGV[1], tonumber(ARGV[2])
 local d, r, v, c = unpack(redis.call('HMGET', key, 'd', 'r', 'v', 'c'))
 local is_live = d and not r and now < tonumber(d)
@@ -70,6 +70,7 @@ elseif is_live or c then return {} end
 table.remove(ARGV, 10)
 local last = tonumber(redis.call('HGET', fence, 'n') or 0)
 local version = text(math.max(last + 1, now))
+redis.call('ZADD', holds, 0, uid)
 redis.call('HSET', fence, 'n', version)
 redis.call('DEL', key)
 redis.call('ZREM', due, uid)
@@ -113,7 +114,7 @@ if ARGV[4] == '1' and found and found >= tonumber(l or 0) then
       absolute_end_of(a, e, x)))
     redis.call('HSET', key, 't', text(now), 'd', deadline)
     if m then redis.call('HDEL', key, 'm') end
-    if deadline ~= 'inf' then redis.call('ZADD', due, deadline, ARGV[1]) end
+    redis.call('ZADD', due, deadline, ARGV[1])
   elseif not m then
     redis.call('HSET', key, 'm', '1')
   end
@@ -247,6 +248,27 @@ export const COMMIT: RedisScript = new RedisScript(GROWS + COMMIT_TEXT);
 
 /** Makes a change of a session that needs no more memory. */
 export const COMMIT_SMALL: RedisScript = new RedisScript(ALWAYS + COMMIT_TEXT);
+
+/**
+ * Counts sessions and ends. KEYS: due, holds, ended. ARGV: the most sessions whose
+ * deadline has passed to look at; more than these count as sessions.
+ *
+ * A session whose end no node has claimed yet is in `due` alone.
+ */
+export const COUNT: RedisScript = new RedisScript(
+  READS + NOW + `
+local due, holds, ended = unpack(KEYS)
+local passed = 0
+for _, uid in ipairs(redis.call('ZRANGE', due, '-inf', text(now), 'BYSCORE',
+    'LIMIT', 0, ARGV[1])) do
+  if not redis.call('ZSCORE', holds, uid)
+      and not redis.call('ZSCORE', ended, uid) then passed = passed + 1 end
+end
+local ends = redis.call('ZCARD', ended)
+local all = redis.call('ZCARD', due) - redis.call('ZCARD', holds)
+return { text(all - ends - passed), text(ends + passed) }
+`,
+);
 
 /** Lists the sessions of a principal. KEYS: principals, due. ARGV: principal. */
 export const UIDS_OF: RedisScript = new RedisScript(

@@ -63,7 +63,7 @@ export class RedisSessions {
     const { key, shard } = this.#shards.placeOf(uid);
     const list = textsOf(
       await this.#runner.run(TAKE, `take "${uid}"`, {
-        keys: [key, shard.due, shard.principals, shard.fence],
+        keys: [key, shard.due, shard.principals, shard.fence, shard.holds],
         args: [
           ...this.#argumentsOf(session),
           ...[replaces, ...encodeFacts(session)],

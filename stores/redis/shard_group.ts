@@ -4,17 +4,24 @@ import type {
   Claims,
   DeadLetter,
   EndNotification,
+  StoreCounts,
   StorePart,
 } from "../store.ts";
-import { decodeText, encodeText, textsOf } from "./encoding.ts";
+import { decodeText, encodeText, numberOf, textsOf } from "./encoding.ts";
 import type { RedisClaims } from "./end_claims.ts";
 import type { RedisEnds } from "./ends.ts";
 import type { RedisNotifications } from "./notifications.ts";
 import { fieldsOf } from "./record_codec.ts";
 import type { ScriptRunner } from "./script_runner.ts";
-import { UIDS_OF } from "./session_scripts.ts";
+import { COUNT, UIDS_OF } from "./session_scripts.ts";
 import type { Shard } from "./shards.ts";
 import { askEach } from "./time_limit.ts";
+
+/**
+ * The most sessions in a shard whose deadlines have passed that a count looks at:
+ * Redis serves no other command meanwhile, for some milliseconds.
+ */
+const MOST_COUNTED = 10_000;
 
 /** One shard of a `RedisStore`. It is away while its node is away. */
 export interface RedisPart extends StorePart {
@@ -65,6 +72,21 @@ export class ShardGroup implements RedisPart {
     return lists.flatMap((list) => [...fieldsOf(list.reverse())])
       .sort(([, a], [, b]) => Number(a) - Number(b))
       .map(([name]) => decodeText(name));
+  }
+
+  async count(): Promise<StoreCounts> {
+    const counts = await Promise.all(
+      askEach(this.#shards, async ({ due, holds, ended }) =>
+        textsOf(
+          await this.#tools.runner.run(COUNT, "count sessions", {
+            keys: [due, holds, ended],
+            args: [MOST_COUNTED],
+          }),
+        ).map(numberOf)),
+    );
+    const sum = (index: 0 | 1) =>
+      counts.reduce((sum, count) => sum + count[index]!, 0);
+    return { sessions: sum(0), ends: sum(1) };
   }
 
   watch(

@@ -12,6 +12,10 @@ export interface Shard {
   readonly due: string;
   /** Sorted set of principals with the uids of their sessions. */
   readonly principals: string;
+  /** Sorted set of the uids of holds that are in `due`. */
+  readonly holds: string;
+  /** Sorted set of the uids of other sessions in `due` that have ended. */
+  readonly ended: string;
   /** Hash whose field `n` is the last fencing number of the holds. */
   readonly fence: string;
   /** Sorted set of the uids of dead letters, by the time of that. */
@@ -48,6 +52,8 @@ export class Shards {
         taken: `${tag}:z:`,
         due: `${tag}:due`,
         principals: `${tag}:principals`,
+        holds: `${tag}:holds`,
+        ended: `${tag}:ended`,
         fence: `${tag}:fence`,
         // The key of version 0.1.0, whose dead letters are listed too.
         deadLetters: `${tag}:aside`,

@@ -136,4 +136,12 @@ export const MIGRATIONS: readonly string[] = [
     addedAt REAL NOT NULL
   ) STRICT;
 `,
+  // For counts, which read no rows. The first index has the holds, the second one
+  // the ends of sessions.
+  `
+  CREATE INDEX sessionHold ON session (due)
+    WHERE freeAt IS NULL AND tokens = '[]';
+  CREATE INDEX sessionEnd ON session (due, why)
+    WHERE freeAt IS NULL AND reason IS NOT NULL AND tokens <> '[]';
+`,
 ];

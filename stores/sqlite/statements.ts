@@ -29,7 +29,8 @@ export type Statements = Readonly<
     | "retryDeadLetter"
     | "deleteDeadLetter"
     | "nextDue"
-    | "uidsOf",
+    | "uidsOf"
+    | "count",
     StatementSync
   >
 >;
@@ -68,6 +69,21 @@ const IS_AS_READ = `
   id = :id AND touchedAt = :readTouchedAt
   AND touchedBefore = :readTouchedBefore AND version = :readVersion
   AND reason IS NULL`;
+
+/** The rows that are not acknowledged; those of holds; those of ends. */
+const [ROWS, HOLDS, ENDS] = [
+  "session INDEXED BY sessionByDue WHERE freeAt IS NULL",
+  "session INDEXED BY sessionHold WHERE freeAt IS NULL AND tokens = '[]'",
+  `session INDEXED BY sessionEnd
+    WHERE freeAt IS NULL AND reason IS NOT NULL AND tokens <> '[]'`,
+] as const;
+
+/** Counts the sessions that have not ended, by their deadline; ?1 is the time. */
+function countOf(relation: "<=" | ">"): string {
+  return [ROWS, HOLDS, ENDS]
+    .map((rows) => `(SELECT count(*) FROM ${rows} AND due ${relation} ?1)`)
+    .join(" - ");
+}
 
 const IS_CLAIMED = "uid = ? AND fence = ?";
 
@@ -169,6 +185,11 @@ export function prepareStatements(database: SqliteDatabase): Statements {
       SELECT uid FROM session
       WHERE principal = ? AND reason IS NULL AND deadline > ?
       ORDER BY createdAt, id`),
+    count: database.prepare(`
+      SELECT ${countOf(">")} AS sessions,
+        ${
+      countOf("<=")
+    } + (SELECT count(*) FROM ${ENDS} AND why IS NULL) AS ends`),
   };
 }
 

@@ -535,3 +535,20 @@ testWithPostgres(
     stopAgain();
   },
 );
+
+testWithPostgres(
+  "PostgresStore brings a schema without count() up to date",
+  async () => {
+    await using server = await PostgresServer.start();
+    const [client, close] = await connectPg(server);
+    await using former = new PostgresStore({ client });
+    await former.create(sessionOf("a"));
+    await server.sql("DROP FUNCTION curfew.count_sessions()");
+    await server.sql("UPDATE curfew.curfew_schema SET version = 2");
+
+    await using store = new PostgresStore({ client });
+
+    assertEquals(await store.count(), { sessions: 1, ends: 0 });
+    await close();
+  },
+);

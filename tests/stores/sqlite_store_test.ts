@@ -216,6 +216,7 @@ testWith(
     using store = new SqliteStore({ path });
     assertEquals(store.create(sessionOf("taken")), undefined);
     assert(store.create(sessionOf("free")) !== undefined);
+    assertEquals(store.count(), { sessions: 1, ends: 0 });
     assertEquals(store.claim(NODE, 10).ends, []);
     assertEquals([store.load("taken", LOOK), store.listDeadLetters()], [
       undefined,
