@@ -108,19 +108,19 @@ export interface SessionEnd {
   /** When it ended, in UNIX seconds. */
   readonly at: number;
   /**
-   * Seconds, in whole milliseconds, by which an end by deadline came after the
-   * deadline; undefined for any other end.
+   * Seconds, in whole milliseconds, from the deadline to the end; undefined for
+   * an end by anything else.
    */
   readonly lateness: number | undefined;
   /**
-   * The number of deliveries of this end, this one included. It is 1, except over a
+   * The number of deliveries of this end, this one included: 1, except over a
    * store.
    */
   readonly attempt: number;
   /**
-   * The hold that has ended, in the callback of a hold; otherwise undefined. Then
-   * `session` and `uid` are the hold's own. The reason is `"absolute"` at the
-   * hold's own deadline, and otherwise the reason for which its session ended.
+   * The hold that has ended, in the callback of a hold. `session` and `uid` are
+   * then the hold's own, and the reason is `"absolute"` at the hold's own
+   * deadline, otherwise that of the session's end.
    */
   readonly hold?: EndedHold;
 }
@@ -141,15 +141,12 @@ export interface SessionWarning {
 export type SessionWarningCallback = (warning: SessionWarning) => unknown;
 
 /**
- * Called at the end of a session. Its errors and rejections go to `onError`;
+ * Called at the end of a session. Errors and rejections go to `onError`;
  * closing the site waits for a promise that it returns.
  */
 export type SessionEndCallback = (end: SessionEnd) => unknown;
 
-/**
- * Called with a new session. Errors and promises are treated as those of a
- * {@linkcode SessionEndCallback}.
- */
+/** Called with a new session; otherwise as a {@linkcode SessionEndCallback}. */
 export type SessionStartCallback = (session: Session) => unknown;
 
 /** Called by its name at the end of a session; see `site.onEnd()`. */
@@ -191,8 +188,8 @@ export interface SessionSite {
 export type SessionOwner = OwnerOf<Session, SessionEnd>;
 
 /**
- * Thrown by `set()` and `delete()` after the end of the session, and the reason of
- * an aborted {@linkcode Session.signal}.
+ * Thrown by changes of a session that has ended, and the reason of an aborted
+ * {@linkcode Session.signal}.
  */
 export class SessionEndedError extends Error {
   /** @ignore */
@@ -222,7 +219,7 @@ export class SessionEndedError extends Error {
 
 /**
  * Milliseconds between two checks of a session that a request holds beyond its
- * deadline. Its end is delayed by no more than that when the client leaves.
+ * deadline: when the client leaves, the end is no later than that.
  */
 const HOLD_CHECK = 1000;
 
@@ -231,10 +228,10 @@ const NO_VALUES: ReadonlyMap<string, unknown> = new Map();
 /**
  * One visitor's stay on a site.
  *
- * Get one from `request.getSession()`. It lives while the visitor comes back
+ * Get it from `request.getSession()`. It lives while the visitor comes back
  * within {@linkcode Session.sessionTimeout} seconds. Then it ends by itself,
- * within milliseconds, and calls its callbacks. Subclass it to change the
- * timeouts, and give the subclass to the site's `sessionFactory`.
+ * within milliseconds, and calls its callbacks. To change the timeouts, give a
+ * subclass to the site's `sessionFactory`.
  *
  * From Twisted's `twisted.web.server.Session`. There, visits have not prolonged
  * a session since 18.9, a callback that raises stops the others, and a second
@@ -242,7 +239,7 @@ const NO_VALUES: ReadonlyMap<string, unknown> = new Map();
  *
  * @example Usage
  * ```ts
- * import { Resource, Session, Site, type SiteRequest } from "@curfew/web";
+ * import { Resource, Site, type SiteRequest } from "@curfew/web";
  * import { assertEquals } from "@std/assert";
  *
  * class Hello extends Resource {
@@ -255,12 +252,9 @@ const NO_VALUES: ReadonlyMap<string, unknown> = new Map();
  *     return "hello";
  *   }
  * }
- * class ShortSession extends Session {
- *   override sessionTimeout = 60;
- * }
  *
  * const ends: string[] = [];
- * await using site = new Site(new Hello(), { sessionFactory: ShortSession });
+ * await using site = new Site(new Hello());
  * await site.fetch(new Request("http://localhost/"));
  * for (const session of site.sessions.values()) session.expire();
  * assertEquals(ends, ["logout"]);
@@ -270,29 +264,27 @@ export class Session {
   /** The sessions of the site that this one belongs to. */
   readonly site: SessionSite;
   /**
-   * The session's name, the same all its life: 32 lower-case hex digits.
-   *
-   * Safe to log and to show. The cookie holds the uid and a secret; only both
-   * together open the session.
+   * The session's name, the same all its life: 32 lower-case hex digits. It is
+   * safe to log and to show: the cookie has a secret too.
    */
   readonly uid: string;
   /**
    * Seconds without access after which the session ends; fractions count.
    *
-   * Only {@linkcode Session.touch} counts as access, and `request.getSession()`
-   * calls it; reading data does not count. 0 ends the session in the next timer
-   * turn or at the next lookup, Infinity never. A new value takes effect at the
-   * next touch, or when the request that set it is answered, counted from the last
-   * touch. Then a negative value or NaN throws a RangeError, any other kind a
-   * TypeError, and the deadline stays as it was.
+   * 0 ends it in the next timer turn or at the next lookup, Infinity never.
+   * Access is a {@linkcode Session.touch}, which `request.getSession()` calls;
+   * reading data is none. A new value counts from the last touch, at the next
+   * touch or when the request that set it is answered. There a negative value
+   * or NaN throws a RangeError, any other kind a TypeError, and the deadline
+   * stays.
    *
    * @default {900}
    */
   declare sessionTimeout: number;
   /**
-   * Seconds after which the session ends in spite of access, counted from
-   * {@linkcode Session.createdAt} or the last login. The rest is as for
-   * {@linkcode Session.sessionTimeout}.
+   * Seconds from {@linkcode Session.createdAt}, or from the last login, after
+   * which the session ends in spite of access. The rest is as for {@linkcode
+   * Session.sessionTimeout}.
    *
    * @default {Infinity}
    */
@@ -304,7 +296,7 @@ export class Session {
   /** UNIX milliseconds. */
   #createdAt: number;
   /**
-   * Milliseconds from the creation to the last touch: a small number takes less
+   * Milliseconds from the creation to the last touch: small numbers take less
    * memory.
    */
   #touchedAfter = 0;
@@ -323,10 +315,9 @@ export class Session {
   }
 
   /**
-   * Makes a session whose deadline does not count yet. Applications get sessions
-   * from a request, or from `sessions.create()`.
+   * Makes a session whose deadline does not count yet. Applications get
+   * sessions from a request, or from `sessions.create()`.
    *
-   * @param site The sessions that it belongs to.
    * @param uid Its name; a subclass passes it on unchanged.
    */
   constructor(site: SessionSite, uid: string) {
@@ -338,10 +329,10 @@ export class Session {
   /**
    * The user that the session acts for; undefined before a login.
    *
-   * In a request call `request.logIn()`, which also replaces the token. Assign it
-   * in programs without requests; undefined removes the principal. The site finds
-   * sessions by it (`sessionsOf`), and evicts anonymous sessions first. Only logins
-   * are limited by `maxSessionsPerPrincipal`.
+   * In a request call `request.logIn()`, which also replaces the token.
+   * Programs without requests assign it; undefined removes it. The site finds
+   * sessions by it (`sessionsOf`), and evicts anonymous sessions first.
+   * `maxSessionsPerPrincipal` limits only logins.
    *
    * @throws {TypeError} When set to anything but a string or undefined.
    * @throws {Error} When set while the session has another principal.
@@ -368,22 +359,18 @@ export class Session {
     });
   }
 
-  /**
-   * When the session's user logged in last, in UNIX seconds; undefined before
-   * the first `request.logIn()`.
-   */
+  /** When the user logged in last, in UNIX seconds; undefined before that. */
   get authenticatedAt(): number | undefined {
     const at = this.#lazy?.access?.authenticatedAt;
     return at === undefined ? undefined : at / 1000;
   }
 
   /**
-   * Asks for a new token. The next request that arrives with the current token,
-   * and asks for its session, is sent the new token.
+   * Asks for a new token. The next request with the current token that asks for
+   * its session is sent the new one; the old one stays current until a request
+   * arrives with the new one, so nothing is lost with a response.
    *
-   * The old token stays current until a request arrives with the new one, so
-   * nothing is lost with a response. In a request call `request.renewSession()`.
-   * Does nothing after the end.
+   * In a request call `request.renewSession()`. Does nothing after the end.
    */
   renew(): void {
     if (this.#end !== undefined) return;
@@ -399,9 +386,9 @@ export class Session {
    * change that is not written yet stays. A session that has ended in another
    * process ends here soon after.
    *
-   * It is seldom needed: each request loads its session, and a session with
-   * listeners or streams in this process is loaded within a second of a change in
-   * another process.
+   * It is seldom needed: each request loads its session, and a change in
+   * another process reaches a session with listeners or streams here within a
+   * second.
    *
    * @throws Rejects with an HttpError 503 if the store does not answer.
    */
@@ -420,22 +407,19 @@ export class Session {
   }
 
   /**
-   * How many requests have visited the session in this process, the one that
-   * made it included; several `getSession()` in one request count once.
+   * The number of requests that have visited the session in this process, the
+   * one that made it included. A session loaded from a store begins at 0.
    *
-   * HEAD, prefetches, resources that are not `touchesSession`, messages of
-   * sockets and a {@linkcode Session.touch} by the application do not count. The
-   * number is not stored: a session loaded from a store begins at 0.
+   * HEAD, prefetches, resources with `touchesSession = false`, messages of
+   * sockets and touches by the application do not count.
    */
   get visits(): number {
     return this.#visits;
   }
 
   /**
-   * When the session will end if no access comes, in UNIX seconds.
-   *
-   * Infinity if it never ends, or has not been started. After the end, the time of
-   * the end.
+   * When the session will end if no access comes, in UNIX seconds: Infinity if
+   * it never ends or has not been started. After the end, the time of the end.
    */
   get expiresAt(): number {
     if (this.#end !== undefined) return this.#end.at;
@@ -459,14 +443,15 @@ export class Session {
   }
 
   /**
-   * Starts the timeouts, or applies changed ones, counted from the last touch.
+   * Applies changed timeouts, counted from the last touch; the first call
+   * starts them. It does not count as access, and does nothing after the end.
    *
-   * Called when a session is made, and when the visitor's own request has been
-   * answered. Call it to apply a changed timeout of another session at once. It
-   * does not count as access, and does nothing after the end.
+   * It is called when a session is made, and when the visitor's own request has
+   * been answered. Call it to apply a timeout of another session at once.
    *
    * @throws {TypeError} If a timeout is not a number.
-   * @throws {RangeError} If a timeout is negative or NaN. Nothing is changed then.
+   * @throws {RangeError} If a timeout is negative or NaN. Nothing is changed
+   * then.
    */
   startCheckingExpiration(): void {
     if (this.#end !== undefined) return;
@@ -483,13 +468,12 @@ export class Session {
   }
 
   /**
-   * Counts as access: the session ends `sessionTimeout` seconds from now.
-   *
-   * A session whose deadline has passed ends instead. After the end this does
-   * nothing.
+   * Counts as access: the session ends `sessionTimeout` seconds from now. One
+   * whose deadline has passed ends instead. Does nothing after the end.
    *
    * @throws {TypeError} If a timeout is not a number.
-   * @throws {RangeError} If a timeout is negative or NaN. Nothing is changed then.
+   * @throws {RangeError} If a timeout is negative or NaN. Nothing is changed
+   * then.
    */
   touch(): void {
     if (this.#end !== undefined) return;
@@ -513,10 +497,8 @@ export class Session {
   }
 
   /**
-   * Ends the session if its deadline has passed and the timer is late.
-   *
-   * Every lookup calls it, so that no caller gets a dead session when a timer is
-   * late.
+   * Ends the session if its deadline has passed and the timer is late. Every
+   * lookup calls it, so no caller gets a dead session.
    *
    * @param now UNIX milliseconds; read from the clock if left out.
    * @returns whether the session is over, now or before.
@@ -531,19 +513,19 @@ export class Session {
   }
 
   /**
-   * Ends the session, and calls its listeners.
+   * Ends the session, and calls its listeners. A second call does nothing, also
+   * from within a callback.
    *
-   * In this order: it leaves `site.sessions`; {@linkcode Session.signal} aborts;
-   * its streams and sockets close; its own callbacks are called, then those of
-   * the site; {@linkcode Session.ended} resolves. Errors of callbacks go to
-   * `onError` and stop nothing. A second call does nothing, also from within a
-   * callback.
+   * In this order: it leaves `site.sessions`; {@linkcode Session.signal}
+   * aborts; streams and sockets close; its own callbacks are called, then those
+   * of the site; {@linkcode Session.ended} resolves. Errors of callbacks go to
+   * `onError` and stop nothing.
    *
    * A deadline calls it too, with `"idle"` or `"absolute"`, so an override sees
    * every end. An override that keeps the session must touch it; otherwise the
    * session ends all the same.
    *
-   * @param reason Why; by default `"logout"`.
+   * @param reason By default `"logout"`.
    */
   expire(reason: SessionEndReason = "logout"): void {
     if (this.#end !== undefined) return;
@@ -586,8 +568,8 @@ export class Session {
    * Registers a callback for the end of the session, for any reason.
    *
    * Callbacks run in the order of registration, each as often as it was
-   * registered: register once, when `request.isNewSession` is true, for example.
-   * Their errors and rejections go to `onError`. A callback that is registered
+   * registered: register once, when `request.isNewSession` is true, for
+   * example. Errors and rejections go to `onError`. A callback registered
    * during the end runs in the same pass, a later one in a microtask.
    *
    * @param callback Called with the end; Twisted passes nothing.
@@ -600,13 +582,13 @@ export class Session {
   /**
    * Registers a callback of `site.onEnd()` by its name.
    *
-   * It is called with a copy of the argument, made now. Over a store it is called
-   * once for all processes, even if this process is gone. It replaces the callback
-   * of the session that has the same key. If it fails it is called again; see
-   * {@linkcode Sessions.onEnd}.
+   * It is called with a copy of the argument, made now. Over a store it is
+   * called once for all processes, even if this process is gone, and again if
+   * it fails; see {@linkcode Sessions.onEnd}. It replaces the session's
+   * callback with the same key.
    *
-   * @returns a function that removes the callback, unless a callback with another
-   * name or argument has replaced it; it does nothing after the end.
+   * @returns a function that removes the callback, unless another name or
+   * argument has replaced it; it does nothing after the end.
    * @throws {TypeError} If no callback has the name, if the argument cannot be
    * cloned, or if JSON cannot hold it and there is no `key`.
    * @throws {RangeError} If the session has `maxCallbacks` callbacks.
@@ -647,21 +629,22 @@ export class Session {
   /**
    * Holds a key for this session: a lock, a seat, a lease.
    *
-   * The hold ends with the session, or after its own `seconds`; then the callback
-   * `then` is called. Over a store the key is held in all processes. The session's
-   * own hold of the key is renewed, with the new options. Other changes of the
-   * session are written first.
+   * The hold ends with the session, or after its own `seconds`; then the
+   * callback `then` is called. Over a store the key is held in all processes,
+   * and other changes of the session are written first. A key that the session
+   * holds already is renewed, with the new options.
    *
    * @param key 1 to 200 characters.
-   * @returns undefined if another session holds the key, or if the callback of its
-   * last hold has not succeeded yet.
-   * @throws {TypeError} Rejects if an option is of a wrong kind, if no callback has
-   * the name `then`, or if the store has no holds.
-   * @throws {RangeError} Rejects if the key is empty, too long or not well-formed,
-   * if the seconds are not above 0, or if the session has `maxCallbacks` callbacks.
+   * @returns undefined if another session holds the key, or if the callback of
+   * its last hold has not succeeded yet.
+   * @throws {TypeError} Rejects if an option is of a wrong kind, if no callback
+   * has the name `then`, or if the store has no holds.
+   * @throws {RangeError} Rejects if the key is empty, too long or not
+   * well-formed, if the seconds are not above 0, or if the session has
+   * `maxCallbacks` callbacks.
    * @throws {SessionEndedError} Rejects if the session has ended.
-   * @throws {HttpError} Rejects with 503 if the store fails. The key may be held
-   * then, until its deadline, or for 30 s.
+   * @throws {HttpError} Rejects with 503 if the store fails. The key may be
+   * held then, until its deadline, or for 30 s.
    *
    * @example Usage
    * ```ts
@@ -690,8 +673,7 @@ export class Session {
   /**
    * Releases a key that this session holds; its callback is not called.
    *
-   * @returns false if the session does not hold the key, since the hold has ended
-   * for example.
+   * @returns false if the session does not hold the key.
    * @throws {HttpError} Rejects with 503 if the store fails.
    */
   release(key: string): Promise<boolean> {
@@ -704,32 +686,31 @@ export class Session {
   /**
    * Registers a callback some time before the end, to warn the visitor.
    *
-   * It is called once for each deadline, and again after a touch has set a new one.
-   * If the end is nearer already, it is called in the next timer turn. It is not
-   * called after the end, nor while a request under way keeps the session beyond
-   * its deadline. The call does not count as access. Where processes share
-   * sessions, a visit in another process counts only after this process has loaded
-   * the session.
+   * It is called once for each deadline, and again after a touch has set a new
+   * one; in the next timer turn if the end is nearer already. It is not called
+   * after the end, nor while a request under way keeps the session beyond its
+   * deadline. The call is no access. Where processes share sessions, a visit in
+   * another one counts when this process has loaded the session.
    *
    * @param seconds Seconds before the end; fractions count.
    * @param callback Called with the session, when it will end, and why.
    * @returns a function that removes the registration.
-   * @throws {TypeError} If the seconds are not a number, or the callback is not a
-   * function.
-   * @throws {RangeError} If the seconds are not above 0, or not finite, or if the
-   * session has `maxCallbacks` warnings.
+   * @throws {TypeError} If the seconds are not a number, or the callback is not
+   * a function.
+   * @throws {RangeError} If the seconds are not above 0, or not finite, or if
+   * the session has `maxCallbacks` warnings.
    *
    * @example Usage
    * ```ts
-   * import { Resource, Site } from "@curfew/web";
+   * import { Sessions } from "@curfew/web/sessions";
    * import { assertEquals } from "@std/assert";
    * import { FakeTime } from "@std/testing/time";
    *
    * using time = new FakeTime();
-   * await using site = new Site(new Resource());
-   * const session = site.makeSession();
+   * await using sessions = new Sessions();
    * const warnings: string[] = [];
-   * session.notifyBeforeEnd(60, ({ reason }) => warnings.push(reason));
+   * sessions.create()
+   *   .notifyBeforeEnd(60, ({ reason }) => warnings.push(reason));
    * time.tick(840_000);
    * assertEquals(warnings, ["idle"]);
    * ```
@@ -741,12 +722,12 @@ export class Session {
   /**
    * Registers a callback of `sessions.onWarning()` by its name.
    *
-   * Over a store it is called once for all processes, also after a restart. If it
-   * fails, it is called again, as a callback of `onEnd` is. Its default key is the
-   * seconds, the name and the argument. It is called no sooner than a second after
-   * its registration. If the timeout becomes shorter, the next warning may be
-   * missed. A registration costs two calls to a store, whose failure is reported to
-   * `onError`: register once, at the login for example.
+   * Over a store it is called once for all processes, also after a restart, and
+   * again if it fails. Its default key is the seconds, the name and the
+   * argument. It comes no sooner than a second after its registration, and may
+   * be missed if the timeout becomes shorter. A registration costs two calls to
+   * a store, whose failure goes to `onError`: register once, at the login for
+   * example.
    *
    * @throws {TypeError} If no callback has the name, or the argument cannot be
    * stored.
@@ -787,10 +768,9 @@ export class Session {
   }
 
   /**
-   * Aborts when the session ends, with a {@linkcode SessionEndedError}.
-   *
-   * Pass it to `fetch`, `addEventListener` or `pipeTo`: they stop with the
-   * session. Errors and rejections of abort listeners go to `onError`.
+   * Aborts when the session ends, with a {@linkcode SessionEndedError}:
+   * `fetch`, `pipeTo` and event listeners that have it stop with the session.
+   * Errors and rejections of abort listeners go to `onError`.
    */
   get signal(): AbortSignal {
     const end = this.#end;
@@ -801,37 +781,31 @@ export class Session {
   }
 
   /**
-   * Resolves when the session has ended and all callbacks have been called,
-   * without waiting for their promises. It never rejects. Errors of callbacks of
-   * its `then()` go to `onError`.
+   * Resolves when the session has ended and all callbacks have been called;
+   * their promises may be pending. It never rejects. Errors of callbacks of its
+   * `then()` go to `onError`.
    */
   get ended(): Promise<SessionEnd> {
     return this.#getListeners().ended(this.#end, reporterOf(this));
   }
 
   /**
-   * Answers a request by server-sent events, for as long as the session lasts.
+   * Answers a request by server-sent events, for as long as the session lasts:
+   * return the stream's `response`. Sending does not count as access.
    *
-   * Return the stream's `response`. Sending does not count as access. The stream
-   * closes with the session, right after {@linkcode Session.signal} aborts, by an event `end`
-   * whose data is `{"reason":"idle"}`, for example.
+   * The stream closes with the session, right after {@linkcode Session.signal}
+   * aborts, by an event `end` whose data is `{"reason":"idle"}`, for example.
+   * It lasts no longer than the token that opened it, and closes if its request
+   * fails or the resource returns another response. When the site stops and the
+   * session lives on in a store, it closes without `end`; see {@linkcode
+   * EventStreamOptions.reconnectWithin}.
    *
    * Browsers come back when a stream closes: call `close()` in the page at the
-   * event `end`. Find the session by `request.session`, so that the reconnect does
-   * not count as a visit. Answer 204 if there is no session: then browsers stay
-   * away.
+   * event `end`. Find the session by `request.session`, so that a reconnect is
+   * no visit, and answer 204 if there is none: then browsers stay away.
    *
-   * When the site stops and the session lives on in a store, the stream closes
-   * without `end`, and browsers come back to the next process; see
-   * {@linkcode EventStreamOptions.reconnectWithin}.
-   *
-   * A stream lasts no longer than the token that opened it. It is closed if its
-   * request fails, or if the resource returns another response.
-   *
-   * @param request The request to answer.
-   * @param options The options of the stream.
-   * @throws {TypeError} If the request is neither a SiteRequest nor a visit, or an
-   * option is not a number.
+   * @throws {TypeError} If the request is neither a SiteRequest nor a visit, or
+   * an option is not a number.
    * @throws {RangeError} If an option is not above 0.
    *
    * @example Usage
@@ -867,23 +841,20 @@ export class Session {
   }
 
   /**
-   * Upgrades a request to a WebSocket that closes with the session: code 1008
-   * and the reason, or 1001 if the site stops.
+   * Upgrades a request to a WebSocket that closes with the session, by code
+   * 1008 and the reason.
    *
-   * Call it before the response is produced, and return the `response`. A message
-   * that arrives is access: the session is touched within 5 seconds, or within a
-   * twentieth of `sessionTimeout` if that is less. Sending does not count. Codes
-   * 1001 and 1013 ask the client to come back: the site stops, the client's token
-   * is no longer valid, or the client reads too slowly.
+   * Call it before the response is produced, and return the `response`. A
+   * message that arrives is access: the session is touched within 5 seconds, or
+   * within a twentieth of `sessionTimeout` if that is less. Sending is none.
+   * Code 1001 (the site stops, or the client's token is no longer valid) and
+   * 1013 (the client reads too slowly) ask the client to come back. After an
+   * error or a rejection of a listener, which goes to `onError`, the other
+   * listeners of the event run, and the socket closes by code 1011; the session
+   * lives on.
    *
-   * Errors and rejections of the socket's listeners go to `onError`. The other
-   * listeners of the event still run; then the socket is closed with code 1011,
-   * and the session lives on.
-   *
-   * @param request The request to upgrade.
-   * @param options The options of the socket.
-   * @throws {HttpError} 400 if the request does not ask for a WebSocket, 403 if it
-   * comes from a page of another origin that the options do not name.
+   * @throws {HttpError} 400 if the request does not ask for a WebSocket, 403 if
+   * it comes from a page of another origin that the options do not name.
    * @throws {TypeError} If the request is neither a SiteRequest nor a visit.
    *
    * @example Usage
@@ -909,27 +880,27 @@ export class Session {
   }
 
   /**
-   * Returns the session's one object of a class, made at the first call.
+   * Returns the session's one object of a class, made at the first call. It
+   * lives in this process as long as the session; callbacks of the end can
+   * still read it.
    *
-   * It lives in this process as long as the session, and callbacks of the end
-   * can still read it. If the constructor throws, nothing is kept. A promise that
-   * it returns is kept, and its rejection goes to `onError`.
-   *
-   * From Twisted's `getComponent`, with a class in place of an interface.
+   * If the constructor throws, nothing is kept. A promise that it returns is
+   * kept, and its rejection goes to `onError`. From Twisted's `getComponent`,
+   * with a class in place of an interface.
    *
    * @param component A class whose constructor takes the session.
    *
    * @example Usage
    * ```ts
-   * import { Resource, Site } from "@curfew/web";
+   * import { Sessions } from "@curfew/web/sessions";
    * import { assertEquals } from "@std/assert";
    *
    * class Cart {
    *   items: string[] = [];
    * }
    *
-   * await using site = new Site(new Resource());
-   * const session = site.makeSession();
+   * await using sessions = new Sessions();
+   * const session = sessions.create();
    * session.getComponent(Cart).items.push("tea");
    * assertEquals(session.getComponent(Cart).items, ["tea"]);
    * ```
@@ -947,11 +918,10 @@ export class Session {
   /**
    * Returns the value under a key, or undefined; readable after the end.
    *
-   * If it returns the default of a {@linkcode SessionKey}, the default is kept, as
-   * if it had been set. Over a store, a change inside an object that a request got
-   * here is written with the response of the request. If another process has
-   * written the key since, the change is dropped and reported: then use {@linkcode
-   * Session.update}.
+   * A default of a {@linkcode SessionKey} that it returns is kept, as if set.
+   * Over a store, a change inside an object that a request got here is written
+   * with its response. If another process has written the key since, the change
+   * is dropped and reported: then use {@linkcode Session.update}.
    *
    * @throws {TypeError} If the sessions have a store and it cannot keep the
    * default.
@@ -967,12 +937,13 @@ export class Session {
   /**
    * Keeps a value under a key, for as long as the session lives.
    *
-   * Over a store the value is stored as it is now, so it must be one that
-   * `structuredClone` copies without loss. A view of bytes is stored without the
-   * rest of its buffer.
+   * Over a store the value is stored as it is now, so `structuredClone` must
+   * copy it without loss. A view of bytes is stored without the rest of its
+   * buffer.
    *
-   * @throws {TypeError} If the sessions have a store and the value has a function,
-   * a symbol or an instance of a class in it; the error names the place.
+   * @throws {TypeError} If the sessions have a store and the value has a
+   * function, a symbol or an instance of a class in it; the error names the
+   * place.
    * @throws {SessionEndedError} If the session has ended.
    */
   set<T>(
@@ -989,27 +960,26 @@ export class Session {
   /**
    * Replaces a value by the result of a function, in one step.
    *
-   * Over a store, if another process has written the session meanwhile, the
-   * function is called again with the new value. It gets a copy, so that nothing is
-   * changed if it throws. Without a store, a value that cannot be copied without
-   * loss is passed as it is. Without a store the value is replaced before this
-   * returns.
+   * Without a store the value is replaced before this returns. Over a store the
+   * function is called again with the new value if another process has written
+   * the session meanwhile. It gets a copy, so that nothing changes if it
+   * throws; without a store a value that cannot be copied without loss is
+   * passed as it is.
    *
-   * @param key The key.
    * @param change Returns the new value, at once.
    * @returns the new value, once the store has it.
-   * @throws Rejects, and changes nothing: with the error that `change` throws, with
-   * a TypeError if the value cannot be stored or is a promise, with a {@linkcode
-   * SessionEndedError} if the session has ended, and with an HttpError 503 if the
-   * store cannot write it.
+   * @throws Rejects, and changes nothing: with the error of `change`, with a
+   * TypeError if the value cannot be stored or is a promise, with a {@linkcode
+   * SessionEndedError} after the end, with an HttpError 503 if the store cannot
+   * write it.
    *
    * @example Usage
    * ```ts
-   * import { Resource, Site } from "@curfew/web";
+   * import { Sessions } from "@curfew/web/sessions";
    * import { assertEquals } from "@std/assert";
    *
-   * await using site = new Site(new Resource());
-   * const session = site.makeSession();
+   * await using sessions = new Sessions();
+   * const session = sessions.create();
    * const add = (count: number | undefined) => (count ?? 0) + 1;
    * await Promise.all([1, 2, 3].map(() => session.update("count", add)));
    * assertEquals(session.get("count"), 3);
@@ -1034,8 +1004,8 @@ export class Session {
   }
 
   /**
-   * Returns whether there is a value under a key; a default does not count, nor
-   * does a value that the schema of a {@linkcode SessionKey} refuses.
+   * Returns whether there is a value under a key. A default does not count, nor
+   * a value that the schema of a {@linkcode SessionKey} refuses.
    */
   has(key: string | SessionKey<unknown, unknown>): boolean {
     return this.#lazy?.values?.has(key) === true;
@@ -1053,8 +1023,8 @@ export class Session {
   }
 
   /**
-   * Returns the value under a key, and deletes it: a message that is shown once,
-   * for example. The default of a {@linkcode SessionKey} is returned, and not kept.
+   * Returns the value under a key, and deletes it: a message that is shown
+   * once, for example. The default of a {@linkcode SessionKey} is not kept.
    *
    * @throws {SessionEndedError} If the session has ended.
    */
