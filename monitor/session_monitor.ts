@@ -63,8 +63,8 @@ const POLICY =
  * The charts count from the construction of the monitor, for an hour back. The
  * page updates by server-sent events, which end with the site, with the viewer's
  * session or login, and after five minutes, so that the guard is asked again; it
- * works without JavaScript too. A session is ended by POST, and only from a page of the same
- * host. The form has a token that is valid for one {@linkcode SiteRequest.user}
+ * works without JavaScript too. A session is ended by POST, and only from a page of
+ * the same host. The form has a token that is valid for one {@linkcode SiteRequest.user}
  * and one run of the program.
  *
  * The page can stay open on a site with many sessions. It shows 50 sessions at a
@@ -126,10 +126,8 @@ export class SessionMonitor extends Resource {
     this.putChild("monitor.css", new Asset(MONITOR_STYLE, "text/css"));
     this.putChild("monitor.js", new Asset(MONITOR_SCRIPT, "text/javascript"));
     this.putChild("icon.svg", new Asset(MONITOR_ICON, "image/svg+xml"));
-    this.putChild(
-      "events",
-      new Events((request) => this.#openEvents(request)),
-    );
+    const events = new Events((request) => this.#openEvents(request));
+    this.putChild("events", events);
   }
 
   /** Returns the page itself for a path that ends with a slash. */

@@ -5,6 +5,9 @@ import type { StoreBreaker } from "./store_breaker.ts";
 /** The most ends that are acknowledged together: some milliseconds of work. */
 const MOST = 100;
 
+/** Ends to deliver from which they are acknowledged together. */
+const CROWD = 20;
+
 /** An acknowledgement that is not sent yet. */
 interface Waiting extends ClaimKey {
   readonly answer: PromiseWithResolvers<boolean>;
@@ -24,10 +27,11 @@ export class Acknowledgements {
   /**
    * Acknowledges an end.
    *
+   * @param size The number of ends to deliver now.
    * @returns false if the end belongs to another process.
    */
-  send(uid: string, fence: string): MaybePromise<boolean> {
-    if (this.#store.acknowledgeAll === undefined) {
+  send(uid: string, fence: string, size: number): MaybePromise<boolean> {
+    if (size < CROWD || this.#store.acknowledgeAll === undefined) {
       return this.#breaker.call(() => this.#store.acknowledge(uid, fence));
     }
     const answer = Promise.withResolvers<boolean>();

@@ -16,10 +16,7 @@ import {
 } from "./deliveries.ts";
 import { EndLeases } from "./end_leases.ts";
 
-/**
- * Tries of a failing callback before its end goes back to the store. This process
- * still has the session, so it calls only the failed callbacks again.
- */
+/** Tries of a failing callback here, before its end goes back to the store. */
 const MAX_TRIES = 5;
 
 /** The most ends that wait for another try here. */
@@ -34,18 +31,15 @@ const PAUSE = 1000;
  */
 const LEFT_FOR = 500;
 
-/** Ends to deliver from which they are acknowledged together. */
-const CROWD = 20;
-
 /**
  * Delivers the ends that this process has claimed, and acknowledges each in the
  * store when all its callbacks have succeeded.
  *
- * A callback is called only while at least half of the lease is left by the
- * monotonic clock; after a delay the lease is renewed first. Only failed callbacks
- * are called again, after pauses that double: the first ones here, later ones by
- * the process that claims the end then. After `endRetryFor` the end becomes a dead
- * letter and is reported. An end whose lease is lost belongs to another process.
+ * A callback is called only while at least half of the lease is left, by the
+ * monotonic clock. Only failed callbacks are called again, after pauses that double:
+ * the first ones here, later ones by the process that claims the end then. After
+ * `endRetryFor` the end becomes a dead letter and is reported. An end whose lease is
+ * lost belongs to another process.
  */
 export class ClaimedEnds {
   /** Counts of the ends so far. */
@@ -71,6 +65,7 @@ export class ClaimedEnds {
       ...parts,
       ends: this.#deliveries,
       onLost: (delivery) => this.#lose(delivery),
+      later: (delivery, act) => this.#later(delivery, PAUSE, act),
     });
   }
 
@@ -79,10 +74,7 @@ export class ClaimedEnds {
     return Math.max(0, this.#leftAt + 2 * LEFT_FOR - this.#clock.now());
   }
 
-  /**
-   * Returns whether this process has as many ends to deliver. Ends whose callbacks
-   * take long do not count.
-   */
+  /** Returns whether there are as many ends to deliver, without slow callbacks. */
   hasAsManyAs(count: number): boolean {
     return hasAsManyAs(this.#deliveries, count, this.#clock.now());
   }
@@ -95,9 +87,9 @@ export class ClaimedEnds {
 
   /** Returns whether the delivery of an end that was claimed has not begun. */
   isWaitingFor(claim: ClaimedEnd): boolean {
-    const { uid } = claim.session;
-    return this.isWaiting(uid) &&
-      isSameEnd(this.#deliveries.get(uid)!.claim, claim);
+    const delivery = this.#deliveries.get(claim.session.uid);
+    return delivery !== undefined && delivery.end === undefined &&
+      isSameEnd(delivery.claim, claim);
   }
 
   /** Returns a promise that resolves when an end is delivered, or dropped. */
@@ -109,8 +101,7 @@ export class ClaimedEnds {
    * Accepts a claimed end, and renews its lease from now on.
    *
    * @param leasedAt When the lease was requested, in monotonic milliseconds.
-   * @returns false if the end was accepted before: its lease had run out, and
-   * this process has claimed it again.
+   * @returns false if it was accepted before, and its lease had run out.
    */
   accept(claim: ClaimedEnd, leasedAt: number): boolean {
     const { uid } = claim.session;
@@ -147,8 +138,7 @@ export class ClaimedEnds {
     if (calls instanceof Error) {
       this.#parts.report(calls, end);
       this.#leftAt = this.#clock.now();
-      this.#leave(delivery, LEFT_FOR);
-      return;
+      return void this.#leave(delivery, LEFT_FOR);
     }
     delivery.end = end;
     delivery.calls = calls;
@@ -165,9 +155,8 @@ export class ClaimedEnds {
   async stop(): Promise<void> {
     this.halt();
     this.#leases.rest();
-    await Promise.all(
-      [...this.#deliveries.values()].map((delivery) => this.#leave(delivery)),
-    );
+    const all = [...this.#deliveries.values()];
+    await Promise.all(all.map((delivery) => this.#leave(delivery)));
   }
 
   /** Releases a claimed end that this process does not deliver. */
@@ -195,7 +184,7 @@ export class ClaimedEnds {
     delivery.tries++;
     delivery.triedAt = this.#clock.now();
     callAll(delivery.calls, {
-      isSure: () => this.#secure(delivery),
+      isSure: () => this.#leases.secure(delivery),
       turns: this.#parts.turns,
       onPromise: (promise) => this.#parts.watch(promise, end),
       onFailure: (error) => {
@@ -216,9 +205,9 @@ export class ClaimedEnds {
     const { uid } = end;
     if (calls.length === 0) {
       const acknowledge = (fence: string) => store.acknowledge(uid, fence);
-      const send = this.#deliveries.size < CROWD
-        ? undefined
-        : (fence: string) => this.#acknowledgements.send(uid, fence);
+      const { size } = this.#deliveries;
+      const send = (fence: string) =>
+        this.#acknowledgements.send(uid, fence, size);
       return this.#finish(delivery, "delivered", acknowledge, send);
     }
     const now = claim.session.now + this.#clock.now() - delivery.acceptedAt;
@@ -230,10 +219,12 @@ export class ClaimedEnds {
         turns.run(() => this.#try(delivery, end));
       });
     } else {
-      const progress = progressOf(calls);
-      const release = (fence: string) =>
-        store.release(uid, fence, pause, progress);
-      this.#finish(delivery, "left", release);
+      const facts = [pause, progressOf(calls)] as const;
+      this.#finish(
+        delivery,
+        "left",
+        (fence) => store.release(uid, fence, ...facts),
+      );
     }
   }
 
@@ -242,18 +233,21 @@ export class ClaimedEnds {
     const { store, report, retryFor } = this.#parts;
     const { uid } = end;
     report(deadLetterError(uid, retryFor, lastError), end);
-    const why = textOfThrown(lastError);
-    const progress = progressOf(delivery.calls);
-    const letter = (fence: string) =>
-      store.deadLetter(uid, fence, why, progress);
-    this.#finish(delivery, "deadLetter", letter);
+    const facts = [
+      textOfThrown(lastError),
+      progressOf(delivery.calls),
+    ] as const;
+    this.#finish(
+      delivery,
+      "deadLetter",
+      (fence) => store.deadLetter(uid, fence, ...facts),
+    );
   }
 
   /**
    * Finishes an end in the store; until then the lease is kept.
    *
-   * @param act Writes the outcome to the store.
-   * @param send Writes it through the breaker.
+   * @param send Writes the outcome, as `act` does, through the breaker.
    */
   #finish(
     delivery: Delivery,
@@ -264,14 +258,11 @@ export class ClaimedEnds {
   ): void {
     const { claim } = delivery;
     delivery.finish = act;
-    const again = () => {
-      this.#later(delivery, PAUSE, () => this.#finish(delivery, as, act, send));
-    };
+    const repeat = () => this.#finish(delivery, as, act, send);
+    const again = () => this.#later(delivery, PAUSE, repeat);
     const finished = (wasMine: boolean) => {
       // This process may have claimed it again meanwhile.
-      if (delivery.claim !== claim) {
-        return this.#finish(delivery, as, act, send);
-      }
+      if (delivery.claim !== claim) return repeat();
       this.#counts[wasMine ? as : "left"]++;
       this.#drop(delivery);
     };
@@ -293,24 +284,6 @@ export class ClaimedEnds {
     this.#deliveries.delete(delivery.claim.session.uid);
     if (this.#deliveries.size === 0) this.#leases.rest();
     delivery.isDone.resolve();
-  }
-
-  /**
-   * Makes sure that at least half of the lease is left.
-   *
-   * @returns false if the end belongs to another process now; a promise if the
-   * lease must be renewed first: call this again when it has resolved.
-   */
-  #secure(delivery: Delivery): MaybePromise<boolean | void> {
-    if (!this.#isMine(delivery)) return false;
-    if (this.#leases.isSure(delivery)) return true;
-    // The timer is late for other ends too, and the next callback may block.
-    this.#leases.renewLate();
-    if (delivery.renewal !== undefined) return delivery.renewal;
-    if (!this.#isMine(delivery)) return false;
-    if (this.#leases.isSure(delivery)) return true;
-    // The renewal failed, or took too long.
-    return new Promise((resolve) => this.#later(delivery, PAUSE, resolve));
   }
 
   #later(delivery: Delivery, pause: number, act: () => void): void {

@@ -41,6 +41,8 @@ export interface EndLeasesParts<T extends LeasedEnd> {
   readonly ends: ReadonlyMap<string, T>;
   /** Called with an end that belongs to another process now. */
   onLost(end: T): void;
+  /** Calls a function after a pause, if the end is still to be delivered. */
+  later(end: T, act: () => void): void;
 }
 
 /** Renews the leases of the ends that this process has claimed. */
@@ -66,16 +68,24 @@ export class EndLeases<T extends LeasedEnd> {
     this.#timer = undefined;
   }
 
-  /** Returns whether at least half of the lease of an end is left. */
-  isSure(end: T): boolean {
-    return this.#ageOf(end) <= 1 - LEFT_AT_CALL;
-  }
-
-  /** Renews the leases that have less than half left. */
-  renewLate(): void {
-    for (const end of this.#parts.ends.values()) {
-      if (!this.isSure(end)) this.#renewLease(end);
+  /**
+   * Makes sure that at least half of the lease of an end is left.
+   *
+   * @returns false if the end belongs to another process now; a promise if the
+   * lease must be renewed first: call this again when it has resolved.
+   */
+  secure(end: T): MaybePromise<boolean | void> {
+    if (!this.#isMine(end)) return false;
+    if (this.#isSure(end)) return true;
+    // The timer is late for other ends too, and the next callback may block.
+    for (const other of this.#parts.ends.values()) {
+      if (!this.#isSure(other)) this.#renewLease(other);
     }
+    if (end.renewal !== undefined) return end.renewal;
+    if (!this.#isMine(end)) return false;
+    if (this.#isSure(end)) return true;
+    // The renewal failed, or took too long.
+    return new Promise((resolve) => this.#parts.later(end, resolve));
   }
 
   /**
@@ -104,6 +114,14 @@ export class EndLeases<T extends LeasedEnd> {
     } catch {
       // The lease runs out, and another process delivers the end again.
     }
+  }
+
+  #isMine(end: T): boolean {
+    return this.#parts.ends.get(end.claim.session.uid) === end;
+  }
+
+  #isSure(end: T): boolean {
+    return this.#ageOf(end) <= 1 - LEFT_AT_CALL;
   }
 
   /** Returns the part of a lease that is over. */

@@ -22,6 +22,8 @@ import type { RecordLoader } from "./record_loader.ts";
 import { type StoreBreaker, StoreUnavailableError } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
 import type { StoredState } from "./stored_state.ts";
+import type { RecentEnds } from "./recent_ends.ts";
+import type { VisitsUnderWay } from "./visits_under_way.ts";
 
 /** A load that opens nothing and touches nothing. */
 export const NO_TOKEN = { tokenHash: "", touch: false, grace: 0 } as const;
@@ -33,10 +35,8 @@ export interface SessionWritesParts {
   readonly loader: RecordLoader;
   /** Milliseconds that a call may take. */
   readonly timeout: number;
-  /** Whether a request under way uses a session. */
-  isInRequest(session: Session): boolean;
-  /** Whether a session has ended here and not yet in the store. */
-  isEnding(session: Session): boolean;
+  readonly visits: VisitsUnderWay;
+  readonly ended: RecentEnds;
   /** Called with a session that was live in the store a moment ago. */
   onAlive(session: Session): void;
   /** Called with a session that is live here and has ended in the store. */

@@ -276,7 +276,7 @@ export class RecordCommit {
         version: this.#version,
       });
       // The end of the session was delivered, with or without these changes.
-      if (!session.isActive && !parts.isEnding(session)) {
+      if (!session.isActive && !parts.ended.unwritten.has(session.uid)) {
         calls.reportLost(session, facts, "it has ended");
       }
     }

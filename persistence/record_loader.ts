@@ -1,8 +1,4 @@
-import {
-  type AccessOperation,
-  type AccessState,
-  SessionAccess,
-} from "../session/access.ts";
+import { type AccessOperation, SessionAccess } from "../session/access.ts";
 import {
   ACCESS_CHANGED,
   OPEN_ACCESS,
@@ -13,7 +9,7 @@ import {
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session } from "../session.ts";
 import type { SessionTimes, StoredSession } from "../stores/store.ts";
-import { StoredState } from "./stored_state.ts";
+import { accessOf, StoredState } from "./stored_state.ts";
 import { decodeValues, refreshValues } from "./record_values.ts";
 
 /**
@@ -274,25 +270,6 @@ export class RecordLoader {
     state.sessionTimeout = record.sessionTimeout;
     state.absoluteTimeout = record.absoluteTimeout;
   }
-}
-
-function accessOf(record: StoredSession, offset: number): AccessState {
-  const { authenticatedAt } = record;
-  return {
-    principal: record.principal,
-    generation: record.generation,
-    loginGeneration: record.loginGeneration,
-    isRenewalDue: record.isRenewalDue,
-    isRemembered: record.isRemembered,
-    authenticatedAt: authenticatedAt === undefined
-      ? undefined
-      : authenticatedAt + offset,
-    tokens: record.tokens.map(({ hash, generation, until }) => ({
-      key: hash,
-      generation,
-      until: until + offset,
-    })),
-  };
 }
 
 function setTimeouts(session: Session, record: StoredSession): void {

@@ -19,7 +19,6 @@ import type { WriteOptions } from "./record_commit.ts";
 import { SessionWrites } from "./session_writes.ts";
 import type { StoredState } from "./stored_state.ts";
 import { unkept } from "./unkept.ts";
-import type { VisitsUnderWay } from "./visits_under_way.ts";
 import { maxSessionBytesOf } from "./value_room.ts";
 import { WriteSchedule } from "./write_schedule.ts";
 
@@ -38,17 +37,11 @@ export class RecordWriter {
   readonly #calls: RecordCalls;
   readonly #writes: SessionWrites;
   readonly #updates: ValueUpdates;
-  readonly #visits: VisitsUnderWay;
   readonly #schedule: WriteSchedule;
   /** The most bytes that the values of a session may take. */
   readonly #maxBytes: number;
 
-  constructor(
-    registry: SessionRegistry,
-    parts: SessionWritesParts,
-    visits: VisitsUnderWay,
-  ) {
-    this.#visits = visits;
+  constructor(registry: SessionRegistry, parts: SessionWritesParts) {
     this.#registry = registry;
     this.#maxBytes = maxSessionBytesOf(registry.options);
     this.#clock = registry.clock;
@@ -78,7 +71,7 @@ export class RecordWriter {
       return value;
     }
     this.#noteInnerChanges(session, state);
-    const isSuperseded = () => this.#visits.areSuperseded(session);
+    const isSuperseded = () => this.#parts.visits.areSuperseded(session);
     const save = () => this.flush(session, { isSuperseded });
     return await this.#updates.update(session, state, { key, compute, save });
   }
@@ -150,7 +143,7 @@ export class RecordWriter {
   prepareEnd(session: Session): MaybePromise<void> {
     const state = this.#parts.loader.states.get(session);
     if (state === undefined) return;
-    const hasValues = !this.#visits.areSuperseded(session);
+    const hasValues = !this.#parts.visits.areSuperseded(session);
     return this.#writes.prepareEnd(session, state, hasValues);
   }
 
@@ -189,14 +182,14 @@ export class RecordWriter {
   /** Returns whether a login to a session may be refused, and is not written yet. */
   mayBeRefused(session: Session): boolean {
     return isRefusing(this.#registry.options) &&
-      this.#visits.areLoggingIn(session);
+      this.#parts.visits.areLoggingIn(session);
   }
 
   /** Writes a session without a request. */
   saveSoon(session: Session): void {
     // The request that logs in writes it, or drops it.
     if (this.mayBeRefused(session)) return this.#schedule.noteTouched(session);
-    const isSuperseded = () => this.#visits.areSuperseded(session);
+    const isSuperseded = () => this.#parts.visits.areSuperseded(session);
     const saving = attempt(() =>
       this.#save(session, { isRequest: false, isSuperseded })
     );
@@ -229,7 +222,7 @@ export class RecordWriter {
       throw error;
     };
     // A request under way may be in the middle of a change.
-    const isMeanwhile = !options.isRequest && this.#parts.isInRequest(session);
+    const isMeanwhile = !options.isRequest && this.#parts.visits.has(session);
     const error = isMeanwhile
       ? undefined
       : this.#noteInnerChanges(session, state);
@@ -248,8 +241,8 @@ export class RecordWriter {
 
   #noteInnerChanges(session: Session, state: StoredState): unknown {
     if (state.reads === undefined) return undefined;
-    const { loader, isInRequest } = this.#parts;
-    const isLast = !isInRequest(session);
+    const { loader, visits } = this.#parts;
+    const isLast = !visits.has(session);
     const maxBytes = this.#maxBytes;
     return noteInnerChanges(session, state, { loader, isLast, maxBytes });
   }

@@ -203,7 +203,9 @@ export class SessionWrites {
     );
     const left = () => {
       // The session has ended meanwhile, and another process delivers its end.
-      if (session.isActive || this.#parts.isEnding(session)) return;
+      if (session.isActive || this.#parts.ended.unwritten.has(session.uid)) {
+        return;
+      }
       callHere(session, this.#calls.takeCallbacks(session, state));
     };
     if (isPromiseLike(creating)) return creating.finally(left);

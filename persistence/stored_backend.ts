@@ -30,7 +30,7 @@ import type {
   SessionEnd,
   SessionEndReason,
 } from "../session.ts";
-import type { SessionStore } from "../stores/store.ts";
+import type { ChangeNotification, SessionStore } from "../stores/store.ts";
 import { Turns } from "../timing/turns.ts";
 import { EndClaims } from "./end_claims.ts";
 import { LoginLimit } from "./login_limit.ts";
@@ -97,63 +97,45 @@ export class StoredBackend implements StoreBackend {
           onFailure: () => this.#claims.all[index]?.poll(),
         }),
     );
-    const ended = new RecentEnds(clock);
     const loader = this.#loader = new RecordLoader(registry);
+    const ended = new RecentEnds(clock);
+    const visits = this.#visits;
+    const shared = { store, health, breakers, loader, ended, visits };
     const writer = this.#writer = new RecordWriter(registry, {
-      store,
-      breakers,
-      loader,
+      ...shared,
       timeout,
-      isInRequest: (session) => this.#visits.has(session),
-      isEnding: (session) => ended.unwritten.has(session.uid),
       onAlive: (session) => this.#claimsOf(session).checks.confirm(session),
       onOver: (session) => this.#claimsOf(session).requestCheck(session),
-    }, this.#visits);
-    const turns = new Turns(clock);
-    const quietTurns = new Turns(clock);
-    const claimant = { owner: randomId(), lease: endLease * 1000 };
+    });
+    const ends = {
+      ...shared,
+      writer,
+      claimant: { owner: randomId(), lease: endLease * 1000 },
+      turns: new Turns(clock),
+      quietTurns: new Turns(clock),
+      onChange: (one: ChangeNotification) => this.#refreshes.note(one),
+      onRound: () => this.#refreshes.sweep(),
+    };
     const claims = this.#claims = new PerPart(
       store,
       (part, index) =>
         new EndClaims(registry, {
-          store,
+          ...ends,
           part,
           breaker: breakers.all[index]!,
-          loader,
-          writer,
-          ended,
-          claimant,
-          turns,
-          quietTurns,
-          onChange: (notification) => this.#refreshes.note(notification),
-          onRound: () => this.#refreshes.sweep(),
         }),
     );
-    const visits = this.#visits;
-    const parts = {
-      store,
-      health,
-      breakers,
-      claims,
-      loader,
-      writer,
-      visits,
-      ended,
-    };
+    const parts = { ...shared, writer, claims };
     this.#loads = new RecordLoads(registry, parts);
     this.#list = new SessionList(clock, parts);
     const limit = new LoginLimit(registry, parts);
     this.#visitWrites = new VisitWrites(registry, { ...parts, limit });
-    this.values = new StoredValues(registry, {
-      ...parts,
-      onAbsent: (session) => this.#claimsOf(session).requestCheck(session),
-    });
+    this.values = new StoredValues(registry, parts);
     registry.later.provide(
       new HoldParts(registry, new StoredHolds(clock, parts)),
     );
     this.#refreshes = new SessionRefreshes(registry, {
-      loader,
-      breakers,
+      ...shared,
       reload: (session) => this.values.reload(session),
     });
     // The program registers its callbacks in this turn; claims begin after it.

@@ -5,6 +5,7 @@ import type {
   SessionChanges,
   SessionTimes,
   StoredCallback,
+  StoredSession,
 } from "../stores/store.ts";
 import type { CallbackChanges } from "./callback_changes.ts";
 import type { ReadValues } from "./read_values.ts";
@@ -225,4 +226,28 @@ export class StoredState {
     this.writing = all;
     return Promise.resolve(writing);
   }
+}
+
+/**
+ * Returns principal and tokens of a record.
+ *
+ * @param offset Milliseconds from the store's clock to this process's clock.
+ */
+export function accessOf(record: StoredSession, offset: number): AccessState {
+  const { authenticatedAt } = record;
+  return {
+    principal: record.principal,
+    generation: record.generation,
+    loginGeneration: record.loginGeneration,
+    isRenewalDue: record.isRenewalDue,
+    isRemembered: record.isRemembered,
+    authenticatedAt: authenticatedAt === undefined
+      ? undefined
+      : authenticatedAt + offset,
+    tokens: record.tokens.map(({ hash, generation, until }) => ({
+      key: hash,
+      generation,
+      until: until + offset,
+    })),
+  };
 }

@@ -3,6 +3,7 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session } from "../session.ts";
 import type { StoredValuesOf } from "../session/session_values.ts";
 import type { SessionStore } from "../stores/store.ts";
+import type { EndClaims } from "./end_claims.ts";
 import { NO_TOKEN } from "./record_calls.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
@@ -16,8 +17,7 @@ export interface StoredValuesParts {
   readonly breakers: PerPart<StoreBreaker>;
   readonly loader: RecordLoader;
   readonly writer: RecordWriter;
-  /** Called with a session whose record was not found. */
-  onAbsent(session: Session): void;
+  readonly claims: PerPart<EndClaims>;
 }
 
 /** The values of sessions that are in a store. */
@@ -48,7 +48,7 @@ export class StoredValues implements StoredValuesOf<Session> {
   }
 
   async reload(session: Session): Promise<void> {
-    const { store, breakers, loader, writer, onAbsent } = this.#parts;
+    const { store, breakers, loader, writer, claims } = this.#parts;
     const state = loader.states.get(session);
     if (state === undefined || !session.isActive) return;
     const breaker = breakers.of(session.uid);
@@ -61,8 +61,9 @@ export class StoredValues implements StoredValuesOf<Session> {
           breaker.call(() => store.load(session.uid, NO_TOKEN)),
           (record) => {
             if (!session.isActive) return;
-            if (record === undefined) onAbsent(session);
-            else loader.update(session, record, sentAt);
+            if (record === undefined) {
+              claims.of(session.uid).requestCheck(session);
+            } else loader.update(session, record, sentAt);
           },
         );
       });

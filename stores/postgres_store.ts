@@ -53,10 +53,8 @@ export type { PostgresStoreOptions };
  * Times are those of the server's clock. Nodes claim ends by `FOR UPDATE SKIP
  * LOCKED`, and no end is lost while no node runs. Notifications travel by `NOTIFY`,
  * as hints; a node that cannot listen polls for them twice a second. It works beside
- * other tables, and behind PgBouncer in any mode.
- *
- * A touch changes no index, so that Postgres can clean the page up by itself (a
- * HOT update). It waits for the server's disk, as each write does.
+ * other tables, and behind PgBouncer in any mode. A touch waits for the server's disk, as each write does. It changes no index, so
+ * that Postgres can clean the page up by itself (a HOT update).
  *
  * @example Usage
  * ```ts ignore
@@ -71,7 +69,6 @@ export type { PostgresStoreOptions };
  * ```
  */
 export class PostgresStore implements SessionStore, AsyncDisposable {
-  /** Milliseconds. */
   readonly #touchThrottle: number;
   readonly #runner: FunctionRunner;
   readonly #notifications: PostgresNotifications;
@@ -80,7 +77,6 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
   /**
    * Creates a store; nothing is sent yet.
    *
-   * @param options See each option.
    * @throws {TypeError} If an option is of the wrong kind, or unknown.
    * @throws {RangeError} If an option is out of range.
    */
@@ -102,33 +98,18 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
   }
 
   /** {@inheritDoc SessionStore.create} */
-  async create(session: NewSession): Promise<SessionTimes | undefined> {
+  create(session: NewSession): Promise<SessionTimes | undefined> {
     const verb = `create session "${session.uid}"`;
-    const facts = this.#encode(
-      verb,
-      () => encodeNewSession(session, this.#touchThrottle),
-    );
-    const answer = await this.#runner.run("create_session", verb, [facts]);
-    if (answer === null) return undefined;
-    this.#notifications.notifyDueEarlier();
-    return decodeTimes(answer);
+    return this.#add("create_session", verb, session);
   }
 
   /** {@inheritDoc SessionStore.take} */
-  async take(
+  take(
     session: NewSession,
     replaces?: number,
   ): Promise<SessionTimes | undefined> {
     const verb = `take "${session.uid}"`;
-    const facts = this.#encode(
-      verb,
-      () => encodeNewSession(session, this.#touchThrottle),
-    );
-    const values = [facts, replaces ?? null];
-    const answer = await this.#runner.run("take_hold", verb, values);
-    if (answer === null) return undefined;
-    this.#notifications.notifyDueEarlier();
-    return decodeTimes(answer);
+    return this.#add("take_hold", verb, session, replaces ?? null);
   }
 
   /** {@inheritDoc SessionStore.load} */
@@ -142,7 +123,7 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
       [uid, tokenHash, touch ? 1 : 0, grace, this.#touchThrottle],
     );
     if (answer === null) return undefined;
-    const encoded = JSON.parse(answer) as EncodedSession;
+    const encoded: EncodedSession = JSON.parse(answer);
     const session = decodeSession(encoded);
     if (encoded.isChanged) {
       this.#notifications.notifyChange({ uid, version: session.version });
@@ -203,13 +184,8 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
   }
 
   /** {@inheritDoc SessionStore.acknowledgeAll} */
-  async acknowledgeAll(claims: readonly ClaimKey[]): Promise<boolean[]> {
-    const pairs = claims.map(({ uid, fence }) => [uid, fence]);
-    const values = [JSON.stringify(pairs)];
-    const verb = "acknowledge ends";
-    return JSON.parse(
-      await this.#runner.run("acknowledge_ends", verb, values) ?? "[]",
-    );
+  acknowledgeAll(claims: readonly ClaimKey[]): Promise<boolean[]> {
+    return this.#ends.acknowledgeAll(claims);
   }
 
   /** {@inheritDoc SessionStore.release} */
@@ -255,8 +231,8 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
   /** {@inheritDoc SessionStore.uidsOf} */
   async uidsOf(principal: string): Promise<string[]> {
     const verb = "list the sessions of a principal";
-    const values = [encodeText(principal)];
-    return JSON.parse(await this.#runner.run("uids_of", verb, values) ?? "[]");
+    const text = encodeText(principal);
+    return JSON.parse(await this.#runner.run("uids_of", verb, [text]) ?? "[]");
   }
 
   /** {@inheritDoc SessionStore.count} It reads the whole table. */
@@ -269,8 +245,8 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
   /**
    * {@inheritDoc SessionStore.watch}
    *
-   * The first watcher takes a connection that listens, which all watchers share.
-   * With a client that does not listen, the store polls twice a second.
+   * All watchers share one connection that listens. With a client that does not
+   * listen, the store polls twice a second.
    */
   async watch(
     onEnd: (notification: EndNotification) => void,
@@ -307,12 +283,26 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
     await this.#notifications.stop();
   }
 
+  async #add(
+    name: "create_session" | "take_hold",
+    verb: string,
+    session: NewSession,
+    ...more: (number | null)[]
+  ): Promise<SessionTimes | undefined> {
+    const throttle = this.#touchThrottle;
+    const facts = this.#encode(verb, () => encodeNewSession(session, throttle));
+    const answer = await this.#runner.run(name, verb, [facts, ...more]);
+    if (answer === null) return undefined;
+    this.#notifications.notifyDueEarlier();
+    return decodeTimes(answer);
+  }
+
   #encode(verb: string, encode: () => string): string {
     try {
       return encode();
     } catch (error) {
-      const { message } = error as Error;
-      throw new RangeError(`Cannot ${verb}: ${message}`, { cause: error });
+      const why = (error as Error).message;
+      throw new RangeError(`Cannot ${verb}: ${why}`, { cause: error });
     }
   }
 }

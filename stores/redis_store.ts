@@ -35,7 +35,9 @@ import type {
   StoreCounts,
 } from "./store.ts";
 
-export * from "./redis/client.ts";
+export type { RedisClient } from "./redis/client.ts";
+export * from "./redis/ioredis.ts";
+export * from "./redis/node_redis.ts";
 export type { RedisPart, RedisStoreOptions };
 
 /**

@@ -48,9 +48,8 @@ export const STORE_CONTRACT = 2;
 
 /**
  * A part of a store that can be away while the others are not: the sessions on
- * one node of a cluster, for example.
- *
- * Its members are those of {@linkcode SessionStore}, for its own sessions only.
+ * one node of a cluster, for example. Its members are those of
+ * {@linkcode SessionStore}, for its own sessions only.
  */
 export interface StorePart
   extends Pick<SessionStore, "claim" | "nextIn" | "uidsOf" | "watch"> {
@@ -239,17 +238,11 @@ export interface SessionStore {
 
   /**
    * Turns a dead letter into an end again, which any node can claim at once. Its
-   * `failingSince` becomes undefined.
-   *
-   * @returns false if there is no dead letter of the uid.
+   * `failingSince` becomes undefined. Returns false if the uid has no dead letter.
    */
   retryDeadLetter(uid: string): MaybePromise<boolean>;
 
-  /**
-   * Forgets a dead letter.
-   *
-   * @returns false if there is no dead letter of the uid.
-   */
+  /** Forgets a dead letter; returns false if the uid has none. */
   deleteDeadLetter(uid: string): MaybePromise<boolean>;
 
   /**

@@ -1,6 +1,7 @@
 import type {
   Claimant,
   ClaimedEnd,
+  ClaimKey,
   Claims,
   DeadLetter,
   EndProgress,
@@ -72,6 +73,16 @@ export class PostgresEnds {
   acknowledge(uid: string, fence: string): Promise<boolean> {
     const verb = `acknowledge the end of session "${uid}"`;
     return this.#isDone("acknowledge_end", verb, [uid, fence]);
+  }
+
+  /** As {@linkcode SessionStore.acknowledgeAll}. */
+  async acknowledgeAll(claims: readonly ClaimKey[]): Promise<boolean[]> {
+    const pairs = claims.map(({ uid, fence }) => [uid, fence]);
+    const values = [JSON.stringify(pairs)];
+    const verb = "acknowledge ends";
+    return JSON.parse(
+      await this.#runner.run("acknowledge_ends", verb, values) ?? "[]",
+    );
   }
 
   /** As {@linkcode SessionStore.release}. */

@@ -1,6 +1,4 @@
 import type { Clock } from "../../base/clock.ts";
-import { LeaseClock, MACHINE_TIME } from "../lease_clock.ts";
-import { dueReasonOf } from "../record.ts";
 import type {
   Claimant,
   ClaimedEnd,
@@ -11,7 +9,8 @@ import type {
 } from "../store.ts";
 import type { SqliteDatabase } from "./database.ts";
 import { type Message, SqliteNotifications } from "./notifications.ts";
-import { encodeCallbacks, endOf, isOver, recordOf, type Row } from "./row.ts";
+import { encodeCallbacks, endOf, isOver, type Row } from "./row.ts";
+import { RowClaims } from "./row_claims.ts";
 import { isOne, type Statements } from "./statements.ts";
 
 /** Acknowledgements after which uids are freed. */
@@ -39,8 +38,8 @@ export class SqliteEnds {
   readonly notifications: SqliteNotifications;
   readonly #database: SqliteDatabase;
   readonly #clock: Clock;
-  readonly #leaseClock: LeaseClock;
   readonly #statements: Statements;
+  readonly #claims: RowClaims;
   /** The ends that were acknowledged since uids were freed. */
   #acknowledged = 0;
   /** The ends of crowds that were acknowledged since the log was shortened. */
@@ -50,8 +49,8 @@ export class SqliteEnds {
     const { clock, statements, interval } = options;
     this.#database = database;
     this.#clock = clock;
-    this.#leaseClock = new LeaseClock(clock, MACHINE_TIME);
     this.#statements = statements;
+    this.#claims = new RowClaims(clock, statements);
     this.notifications = new SqliteNotifications(database, {
       clock,
       interval,
@@ -70,11 +69,8 @@ export class SqliteEnds {
       const now = this.#clock.now();
       if (row === undefined || isOver(row, now)) return undefined;
       const text = JSON.stringify(reason);
-      const [end] = this.#claim([row], claimant, {
-        now,
-        reason: text,
-        at: now,
-      });
+      const facts = { now, reason: text, at: now };
+      const [end] = this.#claims.claim([row], claimant, facts);
       this.notifications.write([[uid, text, now]], now);
       return end;
     });
@@ -89,12 +85,9 @@ export class SqliteEnds {
     if (nextIn > 0) return { ends: [], nextIn };
     const ends = this.#database.write("claim ends in", () => {
       const now = this.#clock.now();
-      const due = this.#statements.selectDue.all(
-        now,
-        limit,
-      ) as unknown as Row[];
-      const rows = due.filter((row) => !this.#isPostponed(row, now));
-      const claims = this.#claimDue(rows, claimant, now);
+      const due = this.#statements.selectDue.all(now, limit);
+      const rows = due as unknown as Row[];
+      const claims = this.#claims.claimDue(rows, claimant, now);
       const messages = claims.filter(({ attempt }) => attempt === 1)
         .map(({ session: { uid }, reason, at }): Message => [
           uid,
@@ -111,7 +104,7 @@ export class SqliteEnds {
   /** As {@linkcode SessionStore.renew}. */
   renew(uid: string, fence: string, lease: number): boolean {
     const now = this.#clock.now();
-    const { steadyAt = null } = this.#leaseClock.start(now);
+    const steadyAt = this.#claims.steadyTimeAt(now);
     const renew = (due: number) =>
       this.#statements.renew.run(due, now, steadyAt, uid, fence);
     return this.#database.try(
@@ -249,71 +242,6 @@ export class SqliteEnds {
         fence,
       ),
     );
-  }
-
-  /** Extends a lease that has run out only because the clock was set forward. */
-  #isPostponed(row: Row, now: number): boolean {
-    const { due, leasedAt, leaseSteadyAt, id } = row;
-    if (leasedAt === null) return false;
-    const start = { at: leasedAt, steadyAt: leaseSteadyAt ?? undefined };
-    const passed = this.#leaseClock.passedSince(start, now);
-    const left = due - leasedAt - passed;
-    if (left <= 0) return false;
-    this.#statements.postpone.run(now + left, now - passed, id);
-    return true;
-  }
-
-  /** Claims the ends of due rows, together those that end for one reason. */
-  #claimDue(
-    rows: readonly Row[],
-    claimant: Claimant,
-    now: number,
-  ): ClaimedEnd[] {
-    const reasons = rows.map((row) =>
-      row.reason ?? JSON.stringify(dueReasonOf(recordOf(row)))
-    );
-    const claims = new Map<string, ClaimedEnd>();
-    for (const reason of new Set(reasons)) {
-      const those = rows.filter((_, index) => reasons[index] === reason);
-      const options = { now, reason, at: null };
-      for (const claim of this.#claim(those, claimant, options)) {
-        claims.set(claim.session.uid, claim);
-      }
-    }
-    // In the order in which they were due.
-    return rows.map(({ uid }) => claims.get(uid)!);
-  }
-
-  /**
-   * Claims the ends of rows, which have one fence.
-   *
-   * @param options The reason, as JSON, and the time of those that have not ended;
-   * null for their deadlines.
-   */
-  #claim(
-    rows: readonly Row[],
-    claimant: Claimant,
-    options: {
-      readonly now: number;
-      readonly reason: string;
-      readonly at: number | null;
-    },
-  ): ClaimedEnd[] {
-    const { now, reason, at } = options;
-    const fence = crypto.randomUUID();
-    const { steadyAt = null } = this.#leaseClock.start(now);
-    const ids = JSON.stringify(rows.map(({ id }) => id));
-    const lease = [now + claimant.lease, now, steadyAt] as const;
-    this.#statements.claim.run(reason, at, fence, ...lease, ids);
-    return rows.map((row) => {
-      const claimed = {
-        ...row,
-        reason: row.reason ?? reason,
-        at: row.at ?? at ?? row.deadline,
-        attempt: (row.attempt ?? 0) + 1,
-      };
-      return { ...endOf(claimed, now), fence };
-    });
   }
 
   /** Keeps the log short while crowds of sessions end. */

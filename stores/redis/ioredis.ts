@@ -1,0 +1,76 @@
+import { emitError, type RedisClient } from "./client.ts";
+
+/** The members of a client of `npm:ioredis` that {@linkcode fromIoredis} uses. */
+export interface IoredisClient {
+  /** Sends a command. */
+  call(command: string, args: string[]): Promise<unknown>;
+  /** Returns a client with the same options, which connects. */
+  duplicate(...overrides: never[]): IoredisSubscriber;
+  /** Emits an event. */
+  emit(event: "error", error: unknown): boolean;
+  /** Whether the client is a cluster. */
+  readonly isCluster: boolean;
+}
+
+/** The members of its listening connection that {@linkcode fromIoredis} uses. */
+export interface IoredisSubscriber {
+  /** Listens to a channel. */
+  subscribe(channel: string): Promise<unknown>;
+  /** Closes the connection at once. */
+  disconnect(): void;
+  /** Listens to an event. */
+  // deno-lint-ignore no-explicit-any -- the arguments are those of the event
+  on(event: string, listener: (...args: any[]) => void): unknown;
+}
+
+/**
+ * Adapts a client or a cluster of `npm:ioredis` or `npm:iovalkey`.
+ *
+ * The store listens over a connection of its own, a duplicate of the client; its
+ * errors are events of the client. While Redis is away, the client keeps commands
+ * for a while. Create it with a `commandTimeout` and few `maxRetriesPerRequest`,
+ * so that requests fail instead of waiting.
+ *
+ * @example Usage
+ * ```ts ignore
+ * import { Redis } from "npm:ioredis@6";
+ * import { fromIoredis, RedisStore } from "@curfew/web/stores/redis";
+ *
+ * const client = new Redis({ commandTimeout: 2000 });
+ * client.on("error", console.error);
+ * const store = new RedisStore({ client: fromIoredis(client) });
+ * ```
+ *
+ * @param client The result of `new Redis` or `new Cluster`.
+ */
+export function fromIoredis(client: IoredisClient): RedisClient {
+  return {
+    routesByKey: !client.isCluster,
+    send: ([command = "", ...args]) => client.call(command, args),
+    async subscribe(channel, onMessage, onGap) {
+      const subscriber = duplicateOf(client);
+      subscriber.on("error", (error) => emitError(client, error));
+      subscriber.on("message", (_, message) => onMessage(message));
+      try {
+        await subscriber.subscribe(channel);
+      } catch (error) {
+        subscriber.disconnect();
+        throw error;
+      }
+      subscriber.on("ready", onGap);
+      // deno-lint-ignore require-await -- rejects if it throws
+      return async () => subscriber.disconnect();
+    },
+  };
+}
+
+/** Scripts publish to the channel without the prefix that keys may have. */
+function duplicateOf(client: IoredisClient): IoredisSubscriber {
+  const override = { keyPrefix: "" };
+  const duplicate = client.duplicate as (
+    ...overrides: unknown[]
+  ) => IoredisSubscriber;
+  return client.isCluster
+    ? duplicate.call(client, [], override)
+    : duplicate.call(client, override);
+}
