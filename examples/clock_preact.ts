@@ -1,4 +1,4 @@
-// A clock in a Preact application: a hook that knows how much time is left.
+// A clock in a Preact application: a hook with the time that is left.
 //
 //   deno run --allow-net --allow-read examples/clock_preact.ts
 //

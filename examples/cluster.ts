@@ -7,15 +7,17 @@
 //     --allow-env=REDIS_EMIT_DIAGNOSTICS,REDIS_DEBUG_MAINTENANCE \
 //     examples/cluster.ts --port 8081
 //
-// and in another terminal the same with --port 8082. Visit http://localhost:8081/ and
-// then http://localhost:8082/: it is one session, since cookies ignore the port.
-// Visit only the first, kill it (kill -9), and stay away for ten seconds: the
-// second process delivers the end. The callback takes three seconds here. Kill the
-// process that prints "begins" before it prints "is done", and start it again: one
-// of the two begins once more when the lease of the dead one has run out, which
-// takes two seconds.
+// Start it in another terminal too, with --port 8082. Visit http://localhost:8081/
+// and then http://localhost:8082/: it is one session, since cookies ignore the port.
 //
-// You choose the client. This one is npm:redis, which reads these two variables.
+// Visit only the first process, kill it (kill -9), and stay away for ten seconds:
+// the second process calls the callback, which takes three seconds here. Start the
+// first process again, visit it, and stay away. Kill the process that prints
+// "begins" before it prints "is done": two seconds later, when its lease is over,
+// the other process begins again.
+//
+// You choose the client of Redis. This one is npm:redis, which reads the two
+// variables above.
 
 import { createClient } from "redis";
 import { Resource, Site, type SiteRequest } from "../mod.ts";

@@ -3,8 +3,8 @@
 //   deno run --allow-net examples/dynamic_dispatch.ts
 //
 // Visit http://localhost:8080/2028, any other year of four digits, and a month
-// of it: http://localhost:8080/2028/2. There is no http://localhost:8080/later
-// and no thirteenth month.
+// of it: http://localhost:8080/2028/2. Other paths are a 404, such as
+// http://localhost:8080/later or http://localhost:8080/2028/13.
 
 import { Resource, Site } from "../mod.ts";
 import { page } from "./page.ts";
@@ -20,7 +20,7 @@ class Month extends Resource {
     return page(
       `${this.year}/${this.month}`,
       `<p>${this.year}/${this.month} has ${lastDay.getUTCDate()} days.</p>
-<p>Try <a href="13">the thirteenth month</a>, which there is not.</p>`,
+<p>Try <a href="13">the thirteenth month</a>, which does not exist.</p>`,
     );
   }
 }

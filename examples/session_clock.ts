@@ -3,8 +3,8 @@
 //   deno run --allow-net examples/session_clock.ts
 //
 // Visit http://localhost:8080/ and wait for ten seconds: a dialog counts down from
-// 20. Open a second tab: your choice in one tab holds for both. See what the script
-//     asks for: curl http://localhost:8080/clock.
+// 20. Open a second tab: your choice in one tab holds for both. The script asks the
+// site for the time that is left; try it: curl http://localhost:8080/clock
 
 import { Resource, SessionClock, Site, type SiteRequest } from "../mod.ts";
 import { StaticData } from "../resources/static.ts";

@@ -3,8 +3,8 @@
 //   deno run --allow-net examples/session_store.ts
 //
 // Visit http://localhost:8080/ and reload it: the counter goes up. Another
-// browser, or a private window, has a counter of its own. Any path will do, and
-// is shown: try http://localhost:8080/tea.
+// browser, or a private window, has a counter of its own. The page also shows the
+// path of the request: try http://localhost:8080/tea.
 
 import { escape } from "@std/html";
 import { Resource, type Session, Site, type SiteRequest } from "../mod.ts";

@@ -4,8 +4,8 @@
 //
 // Visit http://localhost:8080/, http://localhost:8080/teas/ and
 // http://localhost:8080/teas/green: each segment of the path is a child.
-// http://localhost:8080/tea sends you to the second, and there is no
-// http://localhost:8080/coffee.
+// http://localhost:8080/tea redirects to /teas/, and http://localhost:8080/coffee
+// is a 404.
 
 import { Redirect, Resource, Site } from "../mod.ts";
 import { StaticData } from "../resources/static.ts";

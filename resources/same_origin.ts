@@ -25,11 +25,11 @@ export interface SameOriginOptions {
  * Protects a resource, and all below it, from requests that pages of other origins
  * make a browser send (CSRF). They get a 403.
  *
- * GET, HEAD and OPTIONS pass: they should change nothing. All other methods, and
- * requests for a WebSocket, pass if the browser says that the request comes from this origin, in `Sec-Fetch-Site`
- * or, over plain http, in `Origin`. Subdomains are other origins. A request
- * without both headers passes, since it is not from a browser, and so does one
- * with a bearer token, which no browser adds by itself.
+ * GET, HEAD and OPTIONS pass: they should change nothing. Requests of other methods,
+ * and requests for a WebSocket, pass if the browser says that they come from this
+ * origin, in `Sec-Fetch-Site` or, over plain http, in `Origin`. Subdomains are other
+ * origins. A request without both headers passes, since it is not from a browser. A
+ * request with a bearer token passes too, since no browser adds one by itself.
  *
  * Over plain http a page with `Referrer-Policy: no-referrer` sends `Origin: null`
  * with its own forms, and gets a 403.
