@@ -68,7 +68,9 @@ export class RecordLoader {
     });
     setTimeouts(session, record);
     const state = this.states.get(session);
-    if (state !== undefined) state.texts = new Map(record.values);
+    if (state === undefined) return;
+    state.texts = new Map(record.values);
+    state.takenTouch = session.lastModified;
   }
 
   /** Gives a session a value, which the store has. */
@@ -128,7 +130,7 @@ export class RecordLoader {
     sentAt: number,
   ): void {
     const now = this.#registry.clock.now();
-    const hasStepped = state.hasStepped(record, sentAt, now);
+    const step = state.stepOf(record, sentAt, now);
     const isFirst = state.version === -1;
     this.#refreshTimeouts(session, state, record, isFirst);
     state.setVersion(record.version, now);
@@ -140,7 +142,7 @@ export class RecordLoader {
     if (isFirst) return;
     refreshValues(session, state, record);
     session[RESTORE]({ isSecure: record.isSecure });
-    if (hasStepped) this.#setClock(session, state, record, sentAt);
+    if (step !== 0) this.#setClock(session, state, record, { sentAt, step });
     this.applyAccess(session, state);
   }
 
@@ -152,18 +154,23 @@ export class RecordLoader {
     session: Session,
     state: StoredState,
     record: StoredSession,
-    sentAt: number,
+    { sentAt, step }: { readonly sentAt: number; readonly step: number },
   ): void {
     const offset = sentAt - record.now;
-    // A touch that is not written yet stays later than the touch in the record.
-    const ahead = Math.max(0, session.lastModified * 1000 - state.touchedAt);
     const { createdAt, touchedAt, deadline } = record;
-    const now = this.#registry.clock.now();
-    const known = touchedAt + offset;
-    const last = Math.max(known, Math.min(known + ahead, now));
+    let last = touchedAt + offset;
+    if (Math.abs(aheadOf(session, state)) > TOUCH_SLACK) {
+      // A touch that is not written yet came before the step, or after it. The later
+      // time is taken, so that the session does not end early.
+      const touched = session.lastModified * 1000;
+      const now = this.#registry.clock.now();
+      const times = [touched, touched + step].filter((time) => time <= now);
+      last = Math.max(last, times.length === 0 ? now : Math.max(...times));
+    }
     session[RESTORE]({ createdAt: createdAt + offset, touchedAt: last });
     if (!this.isHere(session)) return;
     session[SET_TIMES](last, deadline + last - touchedAt);
+    if (last === touchedAt + offset) state.takenTouch = session.lastModified;
   }
 
   /**
@@ -228,6 +235,8 @@ export class RecordLoader {
     if (!this.isHere(session)) return;
     const touchedAt = times.touchedAt + sentAt - times.now;
     session[SET_TIMES](touchedAt, times.deadline + sentAt - times.now);
+    const state = this.states.get(session);
+    if (state !== undefined) state.takenTouch = session.lastModified;
   }
 
   /** Sets back a touch that need not be written to the touch in the record. */
@@ -237,6 +246,7 @@ export class RecordLoader {
     const ahead = session.lastModified * 1000 - state.touchedAt;
     if (ahead <= 0 || ahead > TOUCH_SLACK) return;
     session[SET_TIMES](state.touchedAt, session.expiresAt * 1000 - ahead);
+    state.takenTouch = session.lastModified;
   }
 
   /** Sets the deadline of a session in this process; its record stays as it is. */
@@ -270,6 +280,16 @@ export class RecordLoader {
     state.sessionTimeout = record.sessionTimeout;
     state.absoluteTimeout = record.absoluteTimeout;
   }
+}
+
+/**
+ * Returns by how many milliseconds a touch that is not written is later than the
+ * touch in the record.
+ */
+export function aheadOf(session: Session, state: StoredState): number {
+  // The clock may have been set since the session took this time from the record.
+  if (session.lastModified === state.takenTouch) return 0;
+  return session.lastModified * 1000 - state.touchedAt;
 }
 
 function setTimeouts(session: Session, record: StoredSession): void {

@@ -4,7 +4,7 @@ import type { Session } from "../session.ts";
 import type { SessionChanges } from "../stores/store.ts";
 import type { RecordCalls } from "./record_calls.ts";
 import { MAX_TRIES } from "./record_commit.ts";
-import { TOUCH_SLACK } from "./record_loader.ts";
+import { aheadOf, TOUCH_SLACK } from "./record_loader.ts";
 import type { StoredState } from "./stored_state.ts";
 
 /**
@@ -47,9 +47,9 @@ export function touchToWrite(
   const login = state.operations.findLast(({ kind }) => kind === "login");
   const loggedInAt = login?.kind === "login" ? login.at : -Infinity;
   const touchedAt = Math.max(session.lastModified * 1000, loggedInAt);
-  const ahead = touchedAt - state.touchedAt;
-  if (ahead <= 0 || ahead <= TOUCH_SLACK && login === undefined) {
+  if (login === undefined && aheadOf(session, state) <= TOUCH_SLACK) {
     return undefined;
   }
+  if (touchedAt <= state.touchedAt) return undefined;
   return { idle: Math.max(0, clock.now() - touchedAt) };
 }

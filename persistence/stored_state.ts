@@ -15,9 +15,9 @@ const MAX_UNTOUCHES = 16;
 
 /**
  * A clock that is set by more milliseconds than this makes the process read all
- * times again.
+ * times again. A step by fewer is less than by what touches may differ.
  */
-const STEP = 500;
+const STEP = 100;
 
 /** A write whose outcome is unknown, since the store did not answer. */
 export interface UnsureWrite {
@@ -43,6 +43,8 @@ export class StoredState {
   isStale = false;
   /** The touch in the record, in UNIX milliseconds of this process's clock. */
   touchedAt = -Infinity;
+  /** The `lastModified` that the session took from the record; another is a touch. */
+  takenTouch = NaN;
   /** Milliseconds, as in the record or in the write under way. */
   sessionTimeout = NaN;
   absoluteTimeout = NaN;
@@ -122,18 +124,17 @@ export class StoredState {
     const { version } = times;
     if (version < this.version && sentAt <= this.#versionAt) return "old";
     const isKnown = version === this.version && !this.isStale &&
-      !this.hasStepped(times, sentAt, now);
+      this.stepOf(times, sentAt, now) === 0;
     return isKnown ? "known" : "new";
   }
 
-  /** Returns whether a clock was set since principal and tokens were read. */
-  hasStepped(
-    { now }: SessionTimes,
-    sentAt: number,
-    receivedAt: number,
-  ): boolean {
-    return this.#readAhead > now - sentAt + STEP ||
-      this.#readAhead < now - receivedAt - STEP;
+  /**
+   * Returns by how many milliseconds this process's clock was set forward, compared
+   * with the store's, since principal and tokens were read; 0 if by few.
+   */
+  stepOf({ now }: SessionTimes, sentAt: number, receivedAt: number): number {
+    const step = this.#readAhead - (now - sentAt);
+    return step > STEP || this.#readAhead < now - receivedAt - STEP ? step : 0;
   }
 
   /** Records when principal and tokens were read or created. */

@@ -94,3 +94,71 @@ Deno.test("A look with the cookies of two sessions prolongs neither while a logi
   assertEquals(await textOf(look), "undefined");
   assertEquals(idleOf(store, one), 5470);
 });
+
+/** A clock that a test sets; `FakeTime` drives it. */
+class SetClock {
+  #ahead = 0;
+
+  now(): number {
+    return Date.now() + this.#ahead;
+  }
+
+  monotonic(): number {
+    return Date.now();
+  }
+
+  setTimeout(callback: () => void, delay: number): unknown {
+    return setTimeout(callback, delay);
+  }
+
+  clearTimeout(id: unknown): void {
+    clearTimeout(id as number);
+  }
+
+  /** Sets the clock forward; back if `by` is negative. */
+  set(by: number): void {
+    this.#ahead += by;
+  }
+}
+
+for (const by of [-3000, -300, 300, 3000]) {
+  Deno.test(`A request that only looks prolongs no session after the clock was set by ${by} ms`, async () => {
+    using time = new FakeTime();
+    const store = new MemoryStore();
+    const clock = new SetClock();
+    await using node = makeNode(asynchronous(store), { clock });
+    const cookie = await newCookie(node.get("visit"));
+    await pass(time, 5000);
+    clock.set(by);
+    const headers = { cookie };
+    await node.site.fetch(
+      new Request("http://localhost/visit", { method: "HEAD", headers }),
+    );
+    assertEquals(idleOf(store, cookie), 5000);
+    assertEquals(await textOf(node.get("look", cookie)), uidOf(cookie));
+    assertEquals(idleOf(store, cookie), 5000);
+  });
+}
+
+Deno.test("A touch that is written late counts from its time, though the clock was set before it", async () => {
+  using time = new FakeTime();
+  const store = new MemoryStore();
+  const bent = new BentStore(asynchronous(store));
+  const clock = new SetClock();
+  await using node = makeNode(bent.store, { clock, sessionTimeout: 20 });
+  node.page("slow", async (request) => {
+    const { uid } = request.getSession();
+    await after(8000);
+    return uid;
+  });
+  const cookie = await newCookie(node.get("visit"));
+  const slow = Promise.resolve(node.get("slow", cookie));
+  await pass(time, 1000);
+  clock.set(16_000);
+  bent.bends.commit = () => Promise.reject(new Error("the store is away"));
+  await pass(time, 7000);
+  assertEquals((await slow).status, 503);
+  delete bent.bends.commit;
+  await pass(time, 10_000);
+  assertEquals(idleOf(store, cookie), 10_000);
+});
