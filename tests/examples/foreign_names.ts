@@ -19,6 +19,7 @@ export const FOREIGN: Readonly<Record<string, readonly string[]>> = {
     // What 0.1.0 had, and Twisted has.
     ...["store.listAside()", "AsideEnd", "EndNews", "sessionCookie"],
     ...["session.lateness", "site.makePassingSession()"],
+    ...["site.endSession(session, reason)", "ErrorCallback"],
     // A path of a site.
     "/clock/client.js",
   ],
