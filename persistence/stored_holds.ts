@@ -27,8 +27,10 @@ import {
   recordOfHold,
   uidOfHold,
 } from "./hold_records.ts";
+import type { EndClaims } from "./end_claims.ts";
 import { PresenceLease } from "./presence_lease.ts";
 import { NO_TOKEN } from "./record_calls.ts";
+import { MAX_TRIES } from "./record_commit.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
@@ -49,6 +51,7 @@ const NO_ACCESS = {
 export interface StoredHoldsParts {
   readonly store: SessionStore;
   readonly breakers: PerPart<StoreBreaker>;
+  readonly claims: PerPart<EndClaims>;
   readonly loader: RecordLoader;
   readonly writer: RecordWriter;
 }
@@ -117,6 +120,7 @@ export class StoredHolds implements HoldBackend {
     key: string,
     isMeant: (held: HeldKey) => boolean,
     reason: SessionEndReason | undefined,
+    tries = 1,
   ): MaybePromise<HeldKey | undefined> {
     const { store } = this.#parts;
     return proceed(this.#load(key), (found): MaybePromise<
@@ -128,9 +132,19 @@ export class StoredHolds implements HoldBackend {
       const conditions = { version: record.version };
       return proceed(
         this.#call(key, () => store.commit(record.uid, changes, conditions)),
-        (times) => times === undefined || times.isRefused ? undefined : held,
+        (times): MaybePromise<HeldKey | undefined> => {
+          if (times === undefined) return undefined;
+          if (!times.isRefused) return held;
+          // The hold has been taken again since its load, perhaps by its holder.
+          if (tries === MAX_TRIES) throw unkept();
+          return this.end(key, isMeant, reason, tries + 1);
+        },
       );
     });
+  }
+
+  afterEnd({ uid }: Session): MaybePromise<void> {
+    return this.#parts.claims.of(uid).writeEnd(uid);
   }
 
   keep(session: Session): MaybePromise<void> {

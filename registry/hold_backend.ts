@@ -132,6 +132,8 @@ export interface HoldBackend {
     isMeant: (held: HeldKey) => boolean,
     reason: SessionEndReason | undefined,
   ): MaybePromise<HeldKey | undefined>;
+  /** Waits until a session that has ended here has ended in the store; never fails. */
+  afterEnd(session: Session): MaybePromise<void>;
   /** Writes the callbacks of a session, so that they outlive this process. */
   keep(session: Session): MaybePromise<void>;
   /**

@@ -126,10 +126,12 @@ export class Holds {
   }
 
   /** Ends a hold whose session has ended while the hold was renewed. */
-  async #endWith({ end }: Session, { key, id }: HeldKey): Promise<void> {
+  async #endWith(session: Session, { key, id }: HeldKey): Promise<void> {
+    const { end } = session;
     if (end === undefined) return;
     const holds = this.#backend;
     try {
+      await holds.afterEnd(session);
       await holds.end(key, (held) => held.id === id, end.reason);
     } catch {
       // The hold ends at its own deadline.

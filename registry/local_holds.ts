@@ -105,6 +105,8 @@ export class LocalHolds implements HoldBackend {
     return held;
   }
 
+  afterEnd(): void {}
+
   keep(): void {}
 
   isLasting(): boolean {

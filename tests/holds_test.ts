@@ -4,6 +4,7 @@ import { HttpError, SessionEndedError, Sessions } from "../sessions.ts";
 import { MemoryStore } from "../stores/memory_store.ts";
 import type { SessionStore } from "../stores/store.ts";
 import {
+  after,
   asynchronous,
   BentStore,
   BrokenStore,
@@ -439,6 +440,63 @@ Deno.test("Session.hold() that renews a hold while its session ends does not kee
   bent.bends.take = undefined;
   await pass(time, 2000);
   assertEquals(node.freed.length, 1);
+  assert(await node.sessions.create().hold("seat"));
+});
+
+Deno.test("Session.hold() that renews a hold while its session ends keeps the key until that end is written", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = nodeOf(bent.store);
+  const session = node.sessions.create();
+  await pass(time, 10);
+  assert(await session.hold("seat", { seconds: 3600 }));
+  bent.bends.end = async (end, ...args) => {
+    await after(500);
+    return end(...args);
+  };
+  bent.bends.take = async (take, ...args) => {
+    bent.bends.take = undefined;
+    const times = await take(...args);
+    session.expire();
+    return times;
+  };
+  session.hold("seat", { seconds: 3600 }).catch(() => {});
+  await pass(time, 100);
+  const buyer = node.sessions.create();
+  assertEquals(await buyer.hold("seat"), undefined);
+  await pass(time, 1000);
+  assert(await buyer.hold("seat"));
+});
+
+Deno.test("Session.hold() without a deadline ends with its session, though both ends meet", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = nodeOf(bent.store);
+  const session = node.sessions.create();
+  await pass(time, 10);
+  const isEnding = Promise.withResolvers<void>();
+  const isTaken = Promise.withResolvers<void>();
+  bent.bends.take = async (take, ...args) => {
+    const isLast = args[1] !== undefined;
+    if (isLast) {
+      session.expire();
+      await isEnding.promise;
+    }
+    const times = await take(...args);
+    if (isLast) isTaken.resolve();
+    return times;
+  };
+  bent.bends.commit = async (commit, ...args) => {
+    if (String(args[0]).startsWith("hold:")) {
+      isEnding.resolve();
+      await isTaken.promise;
+    }
+    return commit(...args);
+  };
+  await session.hold("seat", FREE);
+  bent.bends.take = undefined;
+  await pass(time, 2000);
+  assertEquals(node.freed, ["12 logout seat"]);
   assert(await node.sessions.create().hold("seat"));
 });
 

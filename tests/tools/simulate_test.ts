@@ -95,6 +95,11 @@ const ONCE_BROKEN_THEMES = [
   ["all", 2_001_231, "values"],
   // A login that was refused before the clock was set back.
   ["all", 2_101_165, "limit"],
+  // A hold that was taken for good while its session ended.
+  ["slow", 5_005_305, "holds"],
+  ["all", 7_002_104, "holds"],
+  // A hold that was renewed while its session ended, and ended before it.
+  ["slow", 5_004_017, "holds"],
   // A named callback of a session that vanished while the callback was written.
   ["calm", 30_630, "lost"],
   // A warning whose check met the unacknowledged end of the check before it.
