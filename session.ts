@@ -553,7 +553,7 @@ export class Session {
         this.#lazy,
         end,
         () => new SessionEndedError(end),
-        (callback) => owner.run(callback, end, this),
+        (callback) => owner.calls.run(callback, end, this),
       );
     }
     // The site's listeners get no end of a session that was never started, unless a
@@ -621,7 +621,7 @@ export class Session {
     }
     let isWanted = true;
     queueMicrotask(() => {
-      if (isWanted) this.site[OWNER].run(callback, end, this);
+      if (isWanted) this.site[OWNER].calls.run(callback, end, this);
     });
     return () => void (isWanted = false);
   }
@@ -1192,7 +1192,7 @@ export class Session {
     const owner = this.site[OWNER];
     if (!owner.backend.mayExpire(this)) return;
     this.#dueReason = undefined;
-    owner.run((reason) => this.expire(reason), reason, this);
+    owner.calls.run((reason) => this.expire(reason), reason, this);
     if (this.#end !== undefined) return;
     if (owner.queue.deadlineOf(this.#entry) > now) return;
     Session.prototype.expire.call(this, reason);
@@ -1223,7 +1223,7 @@ export class Session {
     const call = { name, argument, options };
     const callback = namedCallbackOf(namedCallbacks, call);
     if (this.#end !== undefined) {
-      return this.notifyOnExpire((end) => owner.callNamed(end, callback));
+      return this.notifyOnExpire((end) => owner.retries.call(end, callback));
     }
     owner.backend.changed(this, {
       kind: "callback",
@@ -1241,7 +1241,7 @@ export class Session {
   }
 
   #warn(callback: SessionWarningCallback): void {
-    this.site[OWNER].run(
+    this.site[OWNER].calls.run(
       () => {
         const { uid, expiresAt } = this;
         const reason = this.#dueReason ?? "idle";

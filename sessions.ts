@@ -630,7 +630,7 @@ export class Sessions
     options: EndSessionsOptions = {},
   ): number | Promise<number> {
     checkOptions("end sessions", options, END_SESSIONS_RULES);
-    return this.#registry.endAll(principal, options);
+    return this.#registry.backend.endAll(principal, options);
   }
 
   /**
@@ -677,7 +677,7 @@ export class Sessions
    * reported too, once each.
    */
   get hangingCallbacks(): number {
-    return this.#registry.hanging;
+    return this.#registry.calls.hanging;
   }
 
   /** Counts of the ends that this process claimed from the store; for metrics. */
@@ -708,7 +708,7 @@ export class Sessions
   async close(): Promise<void> {
     this[Symbol.dispose]();
     const { shutdownTimeout = 10 } = this.options;
-    const late = await this.#registry.settle(shutdownTimeout);
+    const late = await this.#registry.calls.settle(shutdownTimeout);
     if (late.length > 0) {
       const error = new Error(
         `Cannot close in ${shutdownTimeout} s: callbacks are still running at the end of session ${
@@ -733,7 +733,8 @@ export class Sessions
     this.#registry.presence?.halt();
     this.#registry.backend.halt();
     this.#registry.later.halt();
-    this.#registry.stopCallbacks();
+    this.#registry.calls.stop();
+    this.#registry.retries.stop();
   }
 
   /** The number of sessions in the Map. */

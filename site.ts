@@ -80,8 +80,8 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   /** The root of the tree; `/` is its child `""`, unless it is a leaf. */
   resource: Resource;
   /**
-   * The class of new sessions. Set it on the site, in a subclass, or in the
-   * options. {@linkcode SiteOptions.sessions} have a class of their own.
+   * The class of new sessions, unless {@linkcode SiteOptions.sessions} are given.
+   * Set it on the site, in a subclass, or in the options.
    */
   sessionFactory: SessionFactory;
   /** Makes the pages of errors; see {@linkcode SiteOptions.errorPage}. */
@@ -90,11 +90,11 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   notFoundPage: Resource | undefined;
   /** The page, with status 500, of an unexpected error. */
   serverErrorPage: Resource | undefined;
-  /** Whether a 500 page shows the error; see {@linkcode SiteOptions.displayTracebacks}. */
-  displayTracebacks: boolean;
   /**
-   * The headers of the proxy that are read; see {@linkcode SiteOptions.trustProxy}.
+   * Whether a 500 shows the error; see {@linkcode SiteOptions.displayTracebacks}.
    */
+  displayTracebacks: boolean;
+  /** The headers that are read; see {@linkcode SiteOptions.trustProxy}. */
   readonly trustProxy: TrustedProxy;
   /** The number of proxies in front; see {@linkcode SiteOptions.hops}. */
   readonly hops: number;
@@ -123,7 +123,6 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
    * Makes a site; nothing happens until requests come.
    *
    * @param resource The root of the tree.
-   * @param options Each may be left out.
    * @throws {TypeError} If the resource is not a Resource, or an option is of a
    * wrong kind, unknown, or not allowed beside `sessions`.
    * @throws {RangeError} If an option is out of range.
@@ -184,11 +183,9 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   }
 
   /**
-   * Undefined, so `deno serve` prints its own message.
-   *
-   * `deno serve --parallel` reads it in each worker. A site without a store then
-   * listens for other workers that serve it, and reports them to `onError`, because
-   * requests at another worker do not find the session.
+   * Undefined, so `deno serve` prints its own message. `deno serve --parallel`
+   * reads it in each worker, and a site without a store then reports other workers,
+   * because requests there do not find the session.
    */
   get onListen(): never {
     this.listenForSiblings();
@@ -213,11 +210,9 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
    * Answers a request: walks the tree, renders the resource at the end of the path,
    * and sends the page with the session's cookie.
    *
-   * It is bound to the site, never throws and never rejects: an error becomes an
-   * error page and is reported. It returns a Response if no resource returned a
-   * promise.
+   * It is bound to the site. It never throws or rejects: an error is reported and
+   * becomes an error page. It returns a Response if no resource returned a promise.
    *
-   * @param request The request.
    * @param info The connection; `Deno.ServeHandlerInfo` fits.
    */
   readonly fetch = (
@@ -237,11 +232,7 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
     }
   };
 
-  /**
-   * Makes a session outside of requests; see {@linkcode Sessions.create}.
-   *
-   * @throws {Error} If the site is closed, for example. Then no session is made.
-   */
+  /** Makes a session outside of requests; see {@linkcode Sessions.create}. */
   makeSession(): Session {
     return this.sessions.create();
   }
@@ -288,9 +279,9 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   }
 
   /**
-   * Closes the streams of events and the sockets. Those that open later are closed
-   * at once. A server that shuts down waits for running requests, and a stream
-   * would run forever; {@linkcode listen} calls this first.
+   * Closes the streams of events and the sockets, and those that open later at
+   * once. {@linkcode listen} calls it first at a shutdown, which waits for running
+   * requests: a stream would run forever.
    *
    * Streams get an `end` event if their session is about to end. Those of sessions
    * that live on, in a store or in `sessions` that this site was given, are closed
@@ -302,10 +293,9 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   }
 
   /**
-   * Closes the site, and the sessions that it made: see
-   * {@linkcode Sessions.close}. Requests are answered 503 from the call on.
-   *
-   * A callback must not await it: each would wait for the other.
+   * Closes the site, and the sessions that it made; see {@linkcode Sessions.close}.
+   * Requests are answered 503 from the call on. A callback must not await it: each
+   * would wait for the other.
    */
   async close(): Promise<void> {
     this.#shut();

@@ -97,6 +97,6 @@ export class ClaimedSessions {
   /** Makes the close of the site wait for the delivery of an end. */
   track({ uid, session }: SessionEnd): void {
     const done = this.#parts.claimed.whenDone(uid);
-    if (done !== undefined) this.#registry.track(done, session);
+    if (done !== undefined) this.#registry.calls.track(done, session);
   }
 }

@@ -140,7 +140,7 @@ export function deliverUnstored(
   callbacks: readonly StoredCallback[],
 ): void {
   for (const callback of registry.delivery.callbacks()) {
-    registry.run(callback, end, end.session);
+    registry.calls.run(callback, end, end.session);
   }
   callHere(end.session, callbacks);
 }
@@ -157,8 +157,8 @@ export function callHere(
   for (const { name, argument } of callbacks) {
     const call = { name, argument: decodeValue(argument) };
     const { end } = session;
-    if (end !== undefined) owner.callNamed(end, call);
-    else session.notifyOnExpire((end) => owner.callNamed(end, call));
+    if (end !== undefined) owner.retries.call(end, call);
+    else session.notifyOnExpire((end) => owner.retries.call(end, call));
   }
 }
 

@@ -93,7 +93,7 @@ export class EndClaims {
       retryFor: (registry.options.endRetryFor ?? 86_400) * 1000,
       report: (error, { session }) =>
         registry.site.reportError(error, { session }),
-      watch: (promise, { session }) => registry.watch(promise, session),
+      watch: (promise, { session }) => registry.calls.watch(promise, session),
     });
     this.checks = new DeadlineChecks(registry, {
       ...parts,

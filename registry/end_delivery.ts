@@ -79,7 +79,9 @@ export interface RetryingRegistry {
   readonly options: { readonly endRetryFor?: number };
   readonly namedCallbacks: ReadonlyMap<string, NamedEndCallback>;
   readonly site: { reportError(error: unknown, context: object): void };
-  watch(promise: Promise<unknown>, session: Session): void;
+  readonly calls: {
+    watch(promise: Promise<unknown>, session: Session): void;
+  };
 }
 
 /** A named callback to call. */
@@ -202,7 +204,7 @@ export class EndRetries {
       const result = callback?.(argument, { ...end, attempt });
       if (!isPromiseLike(result)) return call.onDone?.();
       const settled = Promise.resolve(result).then(call.onDone, failed);
-      this.#registry.watch(settled, session);
+      this.#registry.calls.watch(settled, session);
     } catch (error) {
       failed(error);
     }

@@ -15,7 +15,9 @@ const PROTOCOL_HEADERS = ["x-forwarded-proto", "forwarded"];
 /** Reports faults of the program or of its deployment, each once. */
 export class FirstReports {
   readonly #options: Readonly<SessionsOptions>;
-  readonly #report: (error: Error, context: SessionErrorContext) => void;
+  readonly #site: {
+    reportError(error: Error, context: SessionErrorContext): void;
+  };
   #hasHttps = false;
   #hasPrincipal = false;
 
@@ -24,10 +26,10 @@ export class FirstReports {
    */
   constructor(
     options: Readonly<SessionsOptions>,
-    report: (error: Error, context: SessionErrorContext) => void,
+    site: { reportError(error: Error, context: SessionErrorContext): void },
   ) {
     this.#options = options;
-    this.#report = report;
+    this.#site = site;
   }
 
   /**
@@ -43,7 +45,7 @@ export class FirstReports {
     const error = new Error(
       `Cannot mark the session cookie Secure: a request that came over http says https by its header "${header}"; set trustProxy if the proxy in front sets that header, or else cookie.secure`,
     );
-    this.#report(error, { request });
+    this.#site.reportError(error, { request });
   }
 
   /**
@@ -58,7 +60,7 @@ export class FirstReports {
         describe(session.principal)
       } was assigned during a request; call request.logIn() there, or turn reportsAssignedPrincipals off`,
     );
-    this.#report(error, { request, session });
+    this.#site.reportError(error, { request, session });
   }
 }
 

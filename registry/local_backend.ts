@@ -78,7 +78,7 @@ export class LocalBackend implements SessionBackend {
 
   deliver(end: SessionEnd): void {
     for (const callback of this.#registry.delivery.callbacks()) {
-      this.#registry.run(callback, end, end.session);
+      this.#registry.calls.run(callback, end, end.session);
     }
   }
 
@@ -156,10 +156,10 @@ interface Kept {
 
 /** The named callbacks of sessions that no store keeps, by session and key. */
 export class LocalCallbacks {
-  readonly #owner: Pick<SessionOwner, "callNamed">;
+  readonly #owner: Pick<SessionOwner, "retries">;
   readonly #kept = new WeakMap<Session, Map<string, Kept>>();
 
-  constructor(owner: Pick<SessionOwner, "callNamed">) {
+  constructor(owner: Pick<SessionOwner, "retries">) {
     this.#owner = owner;
   }
 
@@ -193,7 +193,8 @@ export class LocalCallbacks {
   }
 
   #add(session: Session, callback: NamedCallback): void {
-    const call = (end: SessionEnd) => this.#owner.callNamed(end, kept.callback);
+    const call = (end: SessionEnd) =>
+      this.#owner.retries.call(end, kept.callback);
     const kept: Kept = { callback, remove: session.notifyOnExpire(call) };
     let all = this.#kept.get(session);
     if (all === undefined) this.#kept.set(session, all = new Map());

@@ -1,11 +1,12 @@
 import { ID_LENGTH } from "../base/ids.ts";
+import { callGuarded } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { IssuedToken } from "../session/access.ts";
 import { ACCESS, FIND_TOKEN } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { Lookup } from "./session_backend.ts";
 import type { SessionRegistry } from "./session_registry.ts";
-import type { RequestFacts } from "./sessions_options.ts";
+import type { RequestFacts, SuspiciousToken } from "./sessions_options.ts";
 
 /** A token of the request, and the session that it was issued for. */
 export interface FoundToken {
@@ -96,17 +97,17 @@ export function findByToken(
   if (!isOpened && session.checkExpired()) return undefined;
   if (token === undefined) {
     if (TOKEN.test(lookup.token)) {
-      registry.suspect("wrong-secret", session, request);
+      suspect(registry, "wrong-secret", session, request);
     }
     return undefined;
   }
   const isFading = token.until !== Infinity;
   if (isFading && (lookup.askedAt ?? registry.clock.now()) >= token.until) {
-    registry.suspect("outdated-token", session, request);
+    suspect(registry, "outdated-token", session, request);
     return undefined;
   }
   if (!isInsecure) return { session, token, lookup };
-  registry.suspect("insecure-transport", session, request);
+  suspect(registry, "insecure-transport", session, request);
   if (registry.options.endsInsecureSessions) registry.end(session, "revoked");
   return undefined;
 }
@@ -126,4 +127,19 @@ export function newestToken(
     other.token.generation - one.token.generation
   );
   return newest;
+}
+
+/** Reports a token that its sender should not have. */
+export function suspect(
+  { options, site }: Pick<SessionRegistry, "options" | "site">,
+  kind: SuspiciousToken["kind"],
+  session: Session,
+  request: RequestFacts,
+): void {
+  const { onSuspiciousSession } = options;
+  if (onSuspiciousSession === undefined) return;
+  callGuarded(
+    () => onSuspiciousSession({ kind, session, request }),
+    (error) => site.reportError(error, { session, request }),
+  );
 }

@@ -1,9 +1,4 @@
-import {
-  callGuarded,
-  checkCallback,
-  isPromiseLike,
-  PendingPromises,
-} from "../base/promises.ts";
+import { checkCallback } from "../base/promises.ts";
 import type { Clock } from "../base/clock.ts";
 import { HttpError } from "../http/http_error.ts";
 import {
@@ -14,22 +9,20 @@ import {
 } from "../session/internals.ts";
 import type { StreamLimits } from "../live/session_streams.ts";
 import type { Expiring } from "../session/session_warnings.ts";
-import { describe, nameSome } from "../base/describe.ts";
+import { describe } from "../base/describe.ts";
 import { randomId } from "../base/ids.ts";
 import {
-  type EndSessionsOptions,
   type NamedEndCallback,
   Session,
-  type SessionEnd,
   type SessionEndReason,
   type SessionOwner,
   type SessionStartCallback,
 } from "../session.ts";
 import { ExpiryQueue } from "../timing/expiry_queue.ts";
+import { CallbackRuns } from "./callback_runs.ts";
 import { type BuildingSite, buildSession } from "./session_factory.ts";
-import { EndDelivery, EndRetries, type NamedCall } from "./end_delivery.ts";
+import { EndDelivery, EndRetries } from "./end_delivery.ts";
 import { Eviction, MAX_SESSIONS } from "./eviction.ts";
-import { HangWatch } from "./hang_watch.ts";
 import { LaterParts } from "./later_parts.ts";
 import type { NamedWarning, NamedWarningCallback } from "./named_warnings.ts";
 import type { Presence } from "./presence.ts";
@@ -38,14 +31,7 @@ import { PrincipalSessions } from "./principal_sessions.ts";
 import type { SessionBackend } from "./session_backend.ts";
 import { SessionDescriptions } from "./session_descriptions.ts";
 import { SessionCookie } from "./session_cookie.ts";
-import type {
-  RequestFacts,
-  SessionFactory,
-  SessionsOptions,
-  SuspiciousToken,
-} from "./sessions_options.ts";
-
-export { TooManySessionsError } from "./principal_sessions.ts";
+import type { SessionFactory, SessionsOptions } from "./sessions_options.ts";
 
 /** Makes the backend of a registry. */
 export type BackendFactory = (registry: SessionRegistry) => SessionBackend;
@@ -69,6 +55,7 @@ export class SessionRegistry implements SessionOwner {
   readonly delivery: EndDelivery = new EndDelivery();
   readonly streamLimits: StreamLimits;
   readonly firstReports: FirstReports;
+  readonly calls: CallbackRuns;
   /** Milliseconds for which a replaced token is still recognized. */
   readonly renewalGrace: number;
   readonly maxCallbacks: number;
@@ -88,8 +75,6 @@ export class SessionRegistry implements SessionOwner {
   readonly #eviction: Eviction<Session>;
   /** Made when first needed, so that sessions cost less without callbacks. */
   #startCallbacks: Set<{ readonly callback: SessionStartCallback }> | undefined;
-  readonly #pending = new PendingPromises<Session>();
-  readonly #hangs: HangWatch<Session>;
 
   constructor(
     site: BuildingSite,
@@ -100,22 +85,14 @@ export class SessionRegistry implements SessionOwner {
     this.clock = site.clock;
     this.options = options;
     this.factoryHolder = { sessionFactory: options.sessionFactory ?? Session };
-    this.firstReports = new FirstReports(
-      options,
-      (error, context) => site.reportError(error, context),
-    );
+    this.firstReports = new FirstReports(options, site);
     this.streamLimits = {
       perSession: options.maxStreamsPerSession ?? 32,
       perSite: options.maxStreams ?? 10_000,
     };
     this.renewalGrace = (options.renewalGrace ?? 10) * 1000;
     this.maxCallbacks = options.maxCallbacks ?? 1000;
-    this.#hangs = new HangWatch(this.clock, (sessions) => {
-      const names = nameSome(sessions.map(({ uid }) => `"${uid}"`));
-      const message =
-        `Callbacks are still running after 10 s, at the end of session ${names}`;
-      this.site.reportError(new Error(message), {});
-    });
+    this.calls = new CallbackRuns(site);
     this.cookie = new SessionCookie(
       options.cookieName ?? "session",
       options.cookie,
@@ -133,7 +110,9 @@ export class SessionRegistry implements SessionOwner {
       findInCrowd: () => this.#principals.findInCrowd(),
       clock: this.clock,
       isHeld: (session) => session[IS_HELD],
-      evict: (session) => this.#evict(session),
+      evict: (session) => {
+        if (!this.backend.evict(session)) this.end(session, "evicted");
+      },
     });
     this.backend = makeBackend(this);
   }
@@ -151,7 +130,6 @@ export class SessionRegistry implements SessionOwner {
    * Makes a session and adopts it.
    *
    * @param secret The secret half of its token.
-   * @param principal Its principal, if a login makes it.
    */
   make(secret: string = randomId(), isSecure = false): Session {
     const session = this.#makeOf(this.backend.newUid(), secret, isSecure);
@@ -170,7 +148,7 @@ export class SessionRegistry implements SessionOwner {
       throw error;
     }
     for (const { callback } of this.#startCallbacks ?? []) {
-      this.run(callback, session, session);
+      this.calls.run(callback, session, session);
     }
     return session;
   }
@@ -216,17 +194,9 @@ export class SessionRegistry implements SessionOwner {
     return this.#principals.of(principal);
   }
 
-  /** Ends the sessions of a principal. */
-  endAll(
-    principal: string,
-    options: EndSessionsOptions,
-  ): number | Promise<number> {
-    return this.backend.endAll(principal, options);
-  }
-
   /** Ends a session, even one whose overridden `expire()` would not. */
   end(session: Session, reason: SessionEndReason): void {
-    this.run((reason) => session.expire(reason), reason, session);
+    this.calls.run((reason) => session.expire(reason), reason, session);
     Session.prototype.expire.call(session, reason);
   }
 
@@ -273,57 +243,6 @@ export class SessionRegistry implements SessionOwner {
     if (principal !== undefined) this.#principals.remove(principal, session);
   }
 
-  callNamed(end: SessionEnd, call: NamedCall): void {
-    this.retries.call(end, call);
-  }
-
-  run<T>(
-    callback: (argument: T) => unknown,
-    argument: T,
-    session: Session,
-  ): void {
-    // Without callGuarded(): ends within ends nest deep, and each frame costs stack.
-    try {
-      const result = callback(argument);
-      if (!isPromiseLike(result)) return;
-      this.watch(
-        Promise.resolve(result).catch((error) =>
-          this.site.reportError(error, { session })
-        ),
-        session,
-      );
-    } catch (error) {
-      this.site.reportError(error, { session });
-    }
-  }
-
-  /** Makes `close()` wait for a promise, which must not reject. */
-  track(promise: Promise<unknown>, session: Session): void {
-    this.#pending.add(promise, session);
-  }
-
-  /** Tracks the promise of a callback, and reports it if it does not settle. */
-  watch(promise: Promise<unknown>, session: Session): void {
-    this.track(promise, session);
-    this.#hangs.add(promise, session);
-  }
-
-  /** The number of promises of callbacks that have not settled for 10 s. */
-  get hanging(): number {
-    return this.#hangs.hanging;
-  }
-
-  /** Stops watching callbacks and repeating calls. */
-  stopCallbacks(): void {
-    this.#hangs.stop();
-    this.retries.stop();
-  }
-
-  /** Waits for tracked promises; returns the sessions whose promises are late. */
-  settle(seconds: number): Promise<Session[]> {
-    return this.#pending.settle(this.clock, seconds);
-  }
-
   /**
    * Adds a callback for each session that is made from now on.
    *
@@ -334,20 +253,6 @@ export class SessionRegistry implements SessionOwner {
     const entry = { callback };
     (this.#startCallbacks ??= new Set()).add(entry);
     return () => void this.#startCallbacks?.delete(entry);
-  }
-
-  /** Reports a token that its sender should not have. */
-  suspect(
-    kind: SuspiciousToken["kind"],
-    session: Session,
-    request: RequestFacts,
-  ): void {
-    const { onSuspiciousSession } = this.options;
-    if (onSuspiciousSession === undefined) return;
-    callGuarded(
-      () => onSuspiciousSession({ kind, session, request }),
-      (error) => this.site.reportError(error, { session, request }),
-    );
   }
 
   /** Ends a session at its deadline; errors are reported. */
@@ -362,10 +267,6 @@ export class SessionRegistry implements SessionOwner {
         Session.prototype.checkExpired.call(session, now);
       }
     }
-  }
-
-  #evict(session: Session): void {
-    if (!this.backend.evict(session)) this.end(session, "evicted");
   }
 
   /**

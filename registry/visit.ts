@@ -32,6 +32,7 @@ import {
   lookupsOf,
   newestToken,
   openingTokens,
+  suspect,
 } from "./presented_tokens.ts";
 import { sessionAs, type SessionType } from "./session_factory.ts";
 import {
@@ -490,7 +491,8 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     if (sessions.size > 1) {
       this.#several = open;
       this.#isRecognized = true;
-      return this.#registry.suspect(
+      return suspect(
+        this.#registry,
         "several-cookies",
         open[0]!.session,
         this.#source,

@@ -80,20 +80,24 @@ export interface OwnerOf<Session, End> {
   /** The most callbacks of one kind that a session may have. */
   readonly maxCallbacks: number;
   /** Calls a callback of `onEnd`, and calls it again if it fails. */
-  callNamed(
-    end: End,
-    call: { readonly name: string; readonly argument: unknown },
-  ): void;
+  readonly retries: {
+    call(
+      end: End,
+      call: { readonly name: string; readonly argument: unknown },
+    ): void;
+  };
   /** Indexes a session by its principal. */
   indexPrincipal(session: Session, before: string | undefined): void;
   /** Removes an ended session from the registry. */
   remove(session: Session): void;
   /** Ends a session, even one whose overridden `expire()` would not. */
   end(session: Session, reason: SessionEndReason): void;
-  /** Calls a callback, reports its errors, and tracks its promise. */
-  run<T>(
-    callback: (argument: T) => unknown,
-    argument: T,
-    session: Session,
-  ): void;
+  readonly calls: {
+    /** Calls a callback, reports its errors, and tracks its promise. */
+    run<T>(
+      callback: (argument: T) => unknown,
+      argument: T,
+      session: Session,
+    ): void;
+  };
 }
