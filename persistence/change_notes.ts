@@ -93,11 +93,10 @@ export class ChangeNotes {
     this.#schedule.noteChanged(session);
   }
 
-  /** Returns whether a session has the named callback of a key, written or not. */
-  hasCallback(session: Session, key: string): boolean {
+  /** Returns whether a session has the named callback of an id, written or not. */
+  hasCallback(session: Session, id: string): boolean {
     const state = this.#loader.states.get(session);
-    return state !== undefined &&
-      callbackIdsOf(state).has(idOfCallback({ key }));
+    return state !== undefined && callbackIdsOf(state).has(id);
   }
 }
 

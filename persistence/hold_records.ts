@@ -14,7 +14,7 @@ import type {
   SessionChanges,
   StoredSession,
 } from "../stores/store.ts";
-import { encodeStorable } from "./value_codec.ts";
+import { decodeValue, encodeStorable } from "./value_codec.ts";
 
 /** The uids of sessions are hex digits, so that no cookie names a hold. */
 const PREFIX = "hold:";
@@ -80,11 +80,13 @@ export function endOfHold(
 /** Returns the hold of a record, without its end. */
 export function heldKeyOf(
   key: string,
-  { values, version, principal: owner }: StoredSession,
+  { values, version, principal: owner, callbacks }: StoredSession,
 ): Omit<HeldKey, "until"> {
   const holder = read(values, "holder") as string | undefined;
   const id = read(values, "id") as string;
-  return { key, holder, id, fence: version, owner };
+  const [callback] = callbacks;
+  const argument = callback && decodeValue(callback.argument);
+  return { key, holder, id, fence: version, owner, argument };
 }
 
 /**

@@ -153,9 +153,8 @@ export class RecordCalls {
     times: SessionTimes,
     sentAt: number,
   ): void {
-    state.setTimes(times, sentAt, this.#clock.now());
+    this.#parts.loader.takeTimes(session, state, times, sentAt);
     if (!session.isActive) return;
-    this.#parts.loader.setTimes(session, times, sentAt);
     if (times.now < times.deadline) this.#parts.onAlive(session);
   }
 

@@ -110,8 +110,7 @@ export class RecordLoader {
     const news = state.compare(record, sentAt, now);
     if (news === "old") return;
     if (news !== "known") this.#takeOver(session, state, record, sentAt);
-    state.setTimes(record, sentAt, now);
-    this.setTimes(session, record, sentAt);
+    this.takeTimes(session, state, record, sentAt);
   }
 
   /** Takes over the changes of other processes in a record. */
@@ -220,14 +219,21 @@ export class RecordLoader {
     this.applyAccess(session, state);
   }
 
-  /** Sets the times of a session to those of its record. */
-  setTimes(session: Session, times: SessionTimes, sentAt: number): void {
-    const state = this.states.get(session);
-    // A newer touch here, which is not written yet, takes precedence.
-    const touchedAt = session.lastModified * 1000;
-    const isAhead = touchedAt > (state?.touchedAt ?? 0) + TOUCH_SLACK;
-    if (state === undefined || isAhead) return;
-    this.takeTouch(session, times, sentAt);
+  /** Takes over the times of a record, which was requested at `sentAt`. */
+  takeTimes(
+    session: Session,
+    state: StoredState,
+    times: SessionTimes,
+    sentAt: number,
+  ): void {
+    const isLater = sentAt >= state.timesAt;
+    state.setTimes(times, sentAt, this.#registry.clock.now());
+    // A newer touch here, which is not written yet, takes precedence. Another process
+    // may have undone a touch that this one had loaded.
+    const ahead = isLater
+      ? aheadOf(session, state)
+      : session.lastModified * 1000 - state.touchedAt;
+    if (ahead <= TOUCH_SLACK) this.takeTouch(session, times, sentAt);
   }
 
   /** Gives a session the touch of its record, even an earlier one. */

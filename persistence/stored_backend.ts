@@ -1,3 +1,4 @@
+import { idOfCallback } from "./callback_changes.ts";
 import type { Clock } from "../base/clock.ts";
 import {
   attempt,
@@ -43,6 +44,7 @@ import { SessionRefreshes } from "./session_refreshes.ts";
 import { StoreBreaker } from "./store_breaker.ts";
 import { listUndelivered } from "./undelivered_end.ts";
 import { SessionList } from "./session_list.ts";
+import { PostponedWarnings } from "./postponed_warnings.ts";
 import { newUid, StoreHealth } from "./store_health.ts";
 import { PerPart } from "./store_parts.ts";
 import { HoldParts } from "../registry/hold_parts.ts";
@@ -72,6 +74,7 @@ export class StoredBackend implements StoreBackend {
   readonly #loads: RecordLoads;
   readonly #visitWrites: VisitWrites;
   readonly #visits = new VisitsUnderWay();
+  readonly #warnings: PostponedWarnings;
   readonly #refreshes: SessionRefreshes;
   readonly #timeout: number;
   readonly #store: SessionStore;
@@ -129,11 +132,18 @@ export class StoredBackend implements StoreBackend {
     this.#loads = new RecordLoads(registry, parts);
     this.#list = new SessionList(clock, parts);
     const limit = new LoginLimit(registry, parts);
-    this.#visitWrites = new VisitWrites(registry, { ...parts, limit });
-    this.values = new StoredValues(registry, parts);
-    registry.later.provide(
-      new HoldParts(registry, new StoredHolds(clock, parts)),
+    const holdParts = new HoldParts(registry, new StoredHolds(clock, parts));
+    registry.later.provide(holdParts);
+    const warnings = this.#warnings = new PostponedWarnings(
+      registry,
+      holdParts.warnings,
     );
+    this.#visitWrites = new VisitWrites(registry, {
+      ...parts,
+      limit,
+      warnings,
+    });
+    this.values = new StoredValues(registry, parts);
     this.#refreshes = new SessionRefreshes(registry, {
       ...shared,
       reload: (session) => this.values.reload(session),
@@ -166,8 +176,12 @@ export class StoredBackend implements StoreBackend {
     return this.#loads.find(uid);
   }
 
-  hasCallback(session: Session, key: string): boolean {
-    return this.#writer.notes.hasCallback(session, key);
+  idOfCallback(key: string): string {
+    return idOfCallback({ key });
+  }
+
+  hasCallback(session: Session, id: string): boolean {
+    return this.#writer.notes.hasCallback(session, id);
   }
 
   newUid(): string {
@@ -201,8 +215,10 @@ export class StoredBackend implements StoreBackend {
 
   /** Extends the deadline in the store while a request is under way. */
   hold(visit: BackendVisit): () => void {
-    return this.#visits.add(visit, this.#clock, (session, within, isWanted) => {
-      this.#writer.extend(session, within, isWanted);
+    return this.#visits.add(visit, this.#clock, {
+      extend: (session, within, isWanted) =>
+        this.#writer.extend(session, within, isWanted),
+      wait: (pause) => this.#warnings.expect(visit, pause),
     });
   }
 

@@ -81,7 +81,7 @@ export class StoredHolds implements HoldBackend {
   }
 
   take(hold: NewHold, replaces?: number): MaybePromise<HeldKey | undefined> {
-    const { key, holder, id } = hold;
+    const { key, holder, id, callback } = hold;
     const { store } = this.#parts;
     if (store.take === undefined) {
       throw new TypeError(
@@ -99,7 +99,8 @@ export class StoredHolds implements HoldBackend {
         if (times === undefined) return undefined;
         const { version, deadline, now } = times;
         const until = sentAt + deadline - now;
-        return { key, holder, id, fence: version, until };
+        const argument = callback?.argument;
+        return { key, holder, id, fence: version, until, argument };
       },
     );
   }

@@ -45,6 +45,8 @@ export class StoredState {
   touchedAt = -Infinity;
   /** The `lastModified` that the session took from the record; another is a touch. */
   takenTouch = NaN;
+  /** When `touchedAt` was read, in UNIX milliseconds of this process's clock. */
+  timesAt = -Infinity;
   /** Milliseconds, as in the record or in the write under way. */
   sessionTimeout = NaN;
   absoluteTimeout = NaN;
@@ -145,6 +147,7 @@ export class StoredState {
   /** Takes over the times of a record that was requested at `sentAt`. */
   setTimes(times: SessionTimes, sentAt: number, receivedAt: number): void {
     this.touchedAt = times.touchedAt + sentAt - times.now;
+    this.timesAt = receivedAt;
     // At least by so much: a write must not count after it was given up here.
     this.storeAhead = times.now - receivedAt;
   }

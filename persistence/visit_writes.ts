@@ -2,6 +2,7 @@ import {
   attempt,
   isPromiseLike,
   type MaybePromise,
+  proceed,
   settleAll,
 } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
@@ -15,6 +16,7 @@ import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
+import type { PostponedWarnings } from "./postponed_warnings.ts";
 import { unkept } from "./unkept.ts";
 import type { VisitsUnderWay } from "./visits_under_way.ts";
 
@@ -27,6 +29,7 @@ export interface VisitWritesParts {
   readonly writer: RecordWriter;
   readonly visits: VisitsUnderWay;
   readonly limit: LoginLimit;
+  readonly warnings: PostponedWarnings;
 }
 
 /** Writes the changes of requests before their responses leave. */
@@ -87,7 +90,7 @@ export class VisitWrites {
   #flush(visit: BackendVisit): MaybePromise<void> {
     const { ownSession: session, wasTouched, hasSeenSession: isOwn } = visit;
     const lookup = visit.lookups.find(({ uid }) => uid === session?.uid);
-    const { writer, visits, loader } = this.#parts;
+    const { writer, visits, loader, warnings } = this.#parts;
     const writes: PromiseLike<void>[] = [];
     const write = (act: () => MaybePromise<void>) => {
       const writing = attempt(act);
@@ -111,7 +114,11 @@ export class VisitWrites {
         isSuperseded: () =>
           isOwn ? visit.isSuperseded : visits.areSuperseded(session),
       };
-      write(() => writer.flush(session, options));
+      const flush = () => writer.flush(session, options);
+      if (extra === undefined || loaded?.callbacks.length === 0) write(flush);
+      else {write(() =>
+          proceed(flush(), () => warnings.recheck(session, lookup!))
+        );}
       loader.settleTouch(session);
     }
     if (visit.isInConflict) {

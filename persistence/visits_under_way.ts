@@ -6,6 +6,14 @@ import type { Session, SessionEnd } from "../session.ts";
 /** Milliseconds after which a session under check is checked again. */
 export const CHECK_EVERY = 1000;
 
+/** What is done again and again while a request is under way. */
+export interface ActsUnderWay {
+  /** Touches a session that is due within so many milliseconds. */
+  extend(session: Session, within: number, isWanted: () => boolean): void;
+  /** Called with the milliseconds until the next call. */
+  wait(pause: number): void;
+}
+
 /** The requests under way. */
 export class VisitsUnderWay {
   /** The requests whose handlers have not returned a response yet. */
@@ -17,17 +25,13 @@ export class VisitsUnderWay {
    * Adds a request, and extends the deadline of its session in the store until the
    * handler returns a response.
    *
-   * @param extend Touches a session that is due within so many milliseconds.
+   * @param acts What to do again and again meanwhile.
    * @returns a function to call when the handler has returned a response.
    */
   add(
     visit: BackendVisit,
     clock: Clock,
-    extend: (
-      session: Session,
-      within: number,
-      isWanted: () => boolean,
-    ) => void,
+    acts: ActsUnderWay,
   ): () => void {
     let timer: unknown;
     const watch = () => {
@@ -38,8 +42,9 @@ export class VisitsUnderWay {
         const session = visit.ownSession;
         const isWanted = () => visit.ownSession === session && visit.isHolding;
         if (session !== undefined && isWanted()) {
-          extend(session, 2 * pause, isWanted);
+          acts.extend(session, 2 * pause, isWanted);
         }
+        acts.wait(pause);
         watch();
       }, pause);
     };

@@ -32,6 +32,8 @@ export interface HeldKey extends Pick<NewHold, "key" | "holder" | "id"> {
   readonly until: number;
   /** The process whose lease it depends on; see {@linkcode HoldOwners}. */
   readonly owner?: string | undefined;
+  /** The argument of its callback; undefined without one. */
+  readonly argument: unknown;
 }
 
 /**

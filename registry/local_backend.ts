@@ -72,8 +72,12 @@ export class LocalBackend implements SessionBackend {
     return this.#registry.get(uid);
   }
 
-  hasCallback(session: Session, key: string): boolean {
-    return this.#named.has(session, key);
+  idOfCallback(key: string): string {
+    return key;
+  }
+
+  hasCallback(session: Session, id: string): boolean {
+    return this.#named.has(session, id);
   }
 
   deliver(end: SessionEnd): void {

@@ -58,7 +58,8 @@ export class LocalHolds implements HoldBackend {
     const { queue, clock } = this.#registry;
     const now = clock.now();
     const fence = this.#lastFence = fenceAfter(this.#lastFence, now);
-    const held = { key, holder, id, fence, until: now + length };
+    const argument = callback?.argument;
+    const held = { key, holder, id, fence, until: now + length, argument };
     const kept: LocalHold = {
       held,
       length,

@@ -7,17 +7,20 @@ import {
   namedCallbackOf,
   type NamedCallbackOptions,
 } from "../session/named_callback.ts";
-import type {
-  Session,
-  SessionChange,
-  SessionEnd,
-  SessionWarning,
-} from "../session.ts";
+import type { Session, SessionChange, SessionWarning } from "../session.ts";
 import type { HeldKey, HoldBackend } from "./hold_backend.ts";
 import type { EndDelivery } from "./end_delivery.ts";
-
-/** The name under which a session keeps its warnings, and by which holds wake them. */
-const CALLBACK = "@curfew/warning";
+import {
+  deadlineOf,
+  type ExpectedEnd,
+  isKnown,
+  isWake,
+  keyOf,
+  SAME,
+  type Wake,
+  WARNING,
+  warningOf,
+} from "./warning_wakes.ts";
 
 /**
  * The least milliseconds until the first wake. By then the session is written, if
@@ -30,12 +33,6 @@ const FIRST = 1000;
  * away.
  */
 const LONGEST = 3_600_000;
-
-/**
- * Milliseconds by which two readings of one deadline may differ, since each process
- * has a clock of its own.
- */
-const SAME = 500;
 
 /**
  * How often a session is checked while the key of the next hold is taken, by the
@@ -59,35 +56,15 @@ export interface NamedWarning {
   readonly options: NamedCallbackOptions | undefined;
 }
 
-/** The argument of a hold that wakes a warning. */
-interface Wake {
-  readonly uid: string;
-  /** The key of the callback in the session. */
-  readonly key: string;
-  readonly lead: number;
-  readonly name: string;
-  readonly argument: unknown;
-  /**
-   * The deadline of the last warning, in UNIX milliseconds; 0 before the first
-   * warning.
-   */
-  readonly warnedOf: number;
-  /**
-   * Which of two keys the hold has. A key stays taken while its callback runs, so
-   * the next hold takes the other key.
-   */
-  readonly slot: 0 | 1;
-}
-
 /** The members of the registry that warnings use. */
 export interface WarningRegistry {
   readonly clock: Pick<Clock, "now" | "setTimeout">;
   readonly site: { reportError(error: unknown, context: object): void };
   readonly backend: {
     changed(session: Session, change: SessionChange): void;
-    keyOf(secret: string): string;
     find(uid: string): MaybePromise<Session | undefined>;
-    hasCallback(session: Session, key: string): boolean;
+    idOfCallback(key: string): string;
+    hasCallback(session: Session, id: string): boolean;
   };
   readonly delivery: EndDelivery;
   readonly namedCallbacks: ReadonlyMap<string, unknown>;
@@ -113,7 +90,7 @@ export class NamedWarnings {
     this.#registry = registry;
     this.#holds = holds;
     registry.delivery.register(
-      CALLBACK,
+      WARNING,
       (wake, end) =>
         isWake(end) ? this.#wake(wake as Wake, end.attempt) : undefined,
     );
@@ -129,8 +106,8 @@ export class NamedWarnings {
     const callback = this.#callbackOf(lead, warning);
     this.#change(session, callback, false);
     const { uid } = session;
-    const { key } = callback;
-    const wake = { uid, key, lead, name, argument, warnedOf: 0 };
+    const id = this.#registry.backend.idOfCallback(callback.key);
+    const wake = { uid, id, lead, name, argument, warnedOf: 0 };
     this.#begin(session, { ...wake, slot: 0 });
     return () => {
       if (session.isActive) this.#change(session, callback, true);
@@ -152,11 +129,11 @@ export class NamedWarnings {
     // A prefix tells it from the keys of callbacks for the end.
     const key = options?.key;
     return namedCallbackOf(this.#registry.namedCallbacks, {
-      name: CALLBACK,
+      name: WARNING,
       argument: { lead, name, ...argument === undefined ? {} : { argument } },
       options: key === undefined
         ? options
-        : { ...options, key: `${CALLBACK} ${key}` },
+        : { ...options, key: `${WARNING} ${key}` },
     });
   }
 
@@ -164,13 +141,13 @@ export class NamedWarnings {
   #begin(session: Session, wake: Wake): void {
     const { clock, backend, site } = this.#registry;
     // A session that ends with its request keeps no callbacks.
-    if (!backend.hasCallback(session, wake.key)) return;
+    if (!backend.hasCallback(session, wake.id)) return;
     const due = session.expiresAt * 1000 - wake.lead - clock.now();
     const other = { ...wake, slot: 1 } as const;
     const failed = (error: unknown) => site.reportError(error, { session });
     try {
       const began = proceed(
-        this.#holds.find(this.#keyOf(other)),
+        this.#holds.find(keyOf(other)),
         (held): MaybePromise<unknown> =>
           held === undefined && this.#take(wake, Math.max(due, FIRST)),
       );
@@ -180,18 +157,52 @@ export class NamedWarnings {
     }
   }
 
-  #take(wake: Wake, delay: number): MaybePromise<HeldKey | undefined> {
-    return this.#holds.take({
-      key: this.#keyOf(wake),
+  #take(
+    wake: Wake,
+    delay: number,
+    replaces?: number,
+  ): MaybePromise<HeldKey | undefined> {
+    const hold = {
+      key: keyOf(wake),
       holder: undefined,
       id: randomId(),
       length: Math.ceil(Math.min(delay, LONGEST)),
-      callback: { name: CALLBACK, argument: wake },
-    });
+      callback: { name: WARNING, argument: wake },
+    };
+    return this.#holds.take(hold, replaces);
   }
 
-  #keyOf({ uid, key, slot }: Wake): string {
-    return `${CALLBACK} ${uid} ${this.#registry.backend.keyOf(key)} ${slot}`;
+  /**
+   * Has a warning given in time for an end that a check may have found postponed.
+   *
+   * @param id The id of the callback of the warning.
+   * @returns when the next check is due, in UNIX milliseconds; 0 if it is not known.
+   */
+  async expect(
+    session: Session,
+    id: string,
+    end: ExpectedEnd,
+  ): Promise<number> {
+    const { clock } = this.#registry;
+    for (let tries = 0; tries < TRIES[0]; tries++) {
+      // Between two holds a check is under way.
+      if (tries > 0) await this.#pause();
+      for (const slot of [0, 1] as const) {
+        const held = await this.#holds.find(
+          keyOf({ uid: session.uid, id, slot }),
+        );
+        if (held === undefined) continue;
+        const wake = held.argument as Wake;
+        const due = end.deadline - wake.lead;
+        const isInTime = end.shown === undefined && held.until <= due + SAME;
+        if (isInTime || isKnown(end, wake)) return held.until;
+        const expected = { ...wake, expected: end };
+        const delay = Math.max(due - clock.now(), 1);
+        const taken = await this.#take(expected, delay, held.fence);
+        if (taken !== undefined) return taken.until;
+      }
+    }
+    return 0;
   }
 
   /**
@@ -203,7 +214,8 @@ export class NamedWarnings {
    * @throws {Error} If it waits in vain; then the end is delivered again.
    */
   async #wake(wake: Wake, attempt: number): Promise<void> {
-    const next = { ...wake, slot: wake.slot === 0 ? 1 : 0 } as const;
+    const { expected: _, ...rest } = wake;
+    const next = { ...rest, slot: wake.slot === 0 ? 1 : 0 } as const;
     for (let tries = 0; tries < TRIES[next.slot]; tries++) {
       if (tries > 0) await this.#pause();
       if (await this.#check(wake, next)) return;
@@ -221,10 +233,10 @@ export class NamedWarnings {
   async #check(wake: Wake, next: Wake): Promise<boolean> {
     const { backend, clock } = this.#registry;
     const session = await backend.find(wake.uid);
-    if (session === undefined || !backend.hasCallback(session, wake.key)) {
+    if (session === undefined || !backend.hasCallback(session, wake.id)) {
       return true;
     }
-    const deadline = session.expiresAt * 1000;
+    const deadline = deadlineOf(wake, session.expiresAt * 1000);
     const left = deadline - clock.now();
     // A request under way keeps the session beyond its deadline.
     const isWarned = Math.abs(deadline - wake.warnedOf) < SAME;
@@ -238,22 +250,20 @@ export class NamedWarnings {
     // The next hold, which is there already after a failure, warns of the deadline:
     // a visit had postponed the end before.
     if (deadline > held.until + SAME) return true;
-    // A visit has postponed the end meanwhile; the next hold warns of it.
-    if (session.expiresAt * 1000 > deadline + SAME) return true;
     const callback = this.#registry.warningCallbacks.get(wake.name);
     if (callback === undefined) {
       throw new Error(
         `No callback ${describe(wake.name)} is registered by onWarning()`,
       );
     }
-    await callback(wake.argument, warningOf(session));
+    await callback(wake.argument, warningOf(session, deadline / 1000));
     return true;
   }
 
   /** Takes the next hold, or finds it after a failure. */
   async #follow(next: Wake, delay: number): Promise<HeldKey | undefined> {
     return await this.#take(next, delay) ??
-      await this.#holds.find(this.#keyOf(next));
+      await this.#holds.find(keyOf(next));
   }
 
   #pause(): Promise<void> {
@@ -261,18 +271,4 @@ export class NamedWarnings {
       void this.#registry.clock.setTimeout(done, PAUSE)
     );
   }
-}
-
-/**
- * Returns whether a hold has ended at its time, and not because the program stops.
- */
-function isWake({ hold, reason }: SessionEnd): boolean {
-  return hold !== undefined && reason === "absolute";
-}
-
-function warningOf(session: Session): SessionWarning {
-  const { uid, expiresAt, authenticatedAt, createdAt } = session;
-  const end = (authenticatedAt ?? createdAt) + session.absoluteTimeout;
-  const reason = expiresAt > end - 0.001 ? "absolute" : "idle";
-  return { session, uid, reason, expiresAt };
 }

@@ -61,8 +61,10 @@ export interface SessionBackend extends BackendOf<Session, SessionEnd> {
   created(session: Session): void;
   /** Finds a session that lives, in any process; it is not touched. */
   find(uid: string): MaybePromise<Session | undefined>;
-  /** Returns whether a session of this process has the named callback of a key. */
-  hasCallback(session: Session, key: string): boolean;
+  /** Returns the id by which a session keeps the named callback of a key. */
+  idOfCallback(key: string): string;
+  /** Returns whether a session of this process has the named callback of an id. */
+  hasCallback(session: Session, id: string): boolean;
   /**
    * Keeps the session of a request that waits for something; returns a function
    * that ends that.

@@ -9,6 +9,7 @@ import { PostgresServer, testWithPostgres } from "./helpers_postgres.ts";
 import { RedisServer, testWithRedis } from "./helpers_redis.ts";
 import {
   after,
+  asynchronous,
   BentStore,
   cookieOf,
   Node,
@@ -258,6 +259,53 @@ Deno.test("Session.notifyBeforeEnd() by name warns though the check before is ac
   assertEquals(node.warned.length, 1);
   assertEquals(node.reasons, ["idle"]);
   assertEquals(node.failures(), []);
+});
+
+/** Milliseconds that a page which only looks is under way, from 530 s on. */
+for (const lasts of [15_000, 90_000]) {
+  Deno.test(`Session.notifyBeforeEnd() by name warns though a page that only looks is under way for ${lasts} ms`, async () => {
+    using time = new FakeTime();
+    const store = asynchronous(new MemoryStore());
+    await using one = nodeOf(store);
+    await using two = nodeOf(store);
+    one.page("look", async (request) => {
+      await after(lasts);
+      return `${request.session?.uid}`;
+    });
+    const cookie = cookieOf(await one.get("in"));
+    await pass(time, 530_000);
+    const looking = one.get("look", cookie);
+    await pass(time, 30_000);
+    const warned = () => [...one.warned, ...two.warned];
+    assertEquals(warned().length, 1);
+    assertMatch(warned()[0]!, /^a@b idle (5\d|60)$/);
+    await pass(time, 80_000);
+    await looking;
+    assertEquals(warned().length, 1);
+    assertEquals([...one.reasons, ...two.reasons], ["idle"]);
+    assertEquals([...one.failures(), ...two.failures()], []);
+  });
+}
+
+Deno.test("Session.notifyBeforeEnd() by name warns once though a page that only looks comes after the warning", async () => {
+  using time = new FakeTime();
+  const store = asynchronous(new MemoryStore());
+  await using node = nodeOf(store);
+  node.page("look", async (request) => {
+    await after(5000);
+    return `${request.session?.uid}`;
+  });
+  const cookie = cookieOf(await node.get("in"));
+  await pass(time, 545_000);
+  assertEquals(node.warned.length, 1);
+  for (let looks = 0; looks < 6; looks++) {
+    const looking = node.get("look", cookie);
+    await pass(time, 6000);
+    await looking;
+  }
+  await pass(time, 60_000);
+  assertEquals(node.warned.length, 1);
+  assertEquals(node.reasons, ["idle"]);
 });
 
 Deno.test("Sessions.onWarning() refuses a name that is taken", async () => {

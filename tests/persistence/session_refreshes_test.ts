@@ -102,6 +102,35 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
   });
 }
 
+Deno.test("Session.reload() takes back a touch that another process has undone, and does not write it again", async () => {
+  using time = new FakeTime();
+  const store = asynchronous(new MemoryStore());
+  await using one = roleNode(store);
+  await using other = roleNode(store);
+  const answer = Promise.withResolvers<void>();
+  other.page("look", async (request) => {
+    await answer.promise;
+    return `${request.session?.uid}`;
+  });
+  const response = await one.get("begin");
+  const session = one.site.sessions.get(await response.text())!;
+  const { expiresAt } = session;
+  await pass(time, 10_000);
+  const looking = other.get("look", cookieOf(response));
+  await pass(time, 100);
+  await session.reload();
+  assertEquals(Math.round(session.expiresAt - expiresAt), 10);
+  answer.resolve();
+  await looking;
+  await session.reload();
+  assertEquals(session.expiresAt, expiresAt);
+  session.set("role", "admin");
+  await pass(time, 2000);
+  assertEquals(Math.round(session.expiresAt - expiresAt), 0);
+  await pass(time, 50_000);
+  assertEquals([...one.reasons, ...other.reasons], ["idle"]);
+});
+
 Deno.test("Session.reload() without a store does nothing", async () => {
   await using node = new Node(undefined);
   const session = node.site.makeSession();

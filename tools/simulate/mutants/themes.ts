@@ -152,16 +152,15 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     mode: "calm",
     theme: "warnings",
     file: "registry/named_warnings.ts",
-    from: "if (Math.abs(deadline - wake.warnedOf) < SAME) {",
-    to: "if (deadline < wake.warnedOf) {",
+    from: "const isWarned = Math.abs(deadline - wake.warnedOf) < SAME;",
+    to: "const isWarned = deadline < wake.warnedOf;",
   },
   {
     name: "A warning is lost when a visit has postponed the end",
     mode: "calm",
     theme: "warnings",
     file: "registry/named_warnings.ts",
-    from:
-      "if (left > wake.lead) return void await this.#take(next, left - wake.lead);",
-    to: "if (left > wake.lead) return;",
+    from: "if (isWarned || left > wake.lead) {",
+    to: "if (left > wake.lead) return true;\n    if (isWarned) {",
   },
 ];

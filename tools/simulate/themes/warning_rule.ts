@@ -41,10 +41,13 @@ export class WarningRule implements Rule {
       const endedAt = end.at - truth.clock.at(0);
       if (endedAt < ask.answeredAt! + FIRST) continue;
       if (!this.#isCalm(ask.arrivedAt)) continue;
-      const isWarned = this.#warned.some((act) =>
-        act.name === ask.name &&
-        Math.abs(this.#deadlineOf(act) - end.at) < SAME + 100
-      );
+      const isWarned = this.#warned.some((act) => {
+        if (act.name !== ask.name) return false;
+        const told = this.#deadlineOf(act) - end.at;
+        // A request under way that turns out to be no visit has moved the deadline.
+        const isSoon = told > 0 && act.at > endedAt - lead - LATEST;
+        return isSoon || Math.abs(told) < SAME + 100;
+      });
       if (isWarned) continue;
       fail(16, `the warning of ${ask.name}, ${lead} ms before, is lost`);
     }
@@ -70,6 +73,8 @@ export class WarningRule implements Rule {
     const { fail, world } = this.#judge;
     const before = at - LATEST;
     if (!this.#isCalm(before - 10_000) || world.wasSet(life, 0, at)) return;
+    const [first] = world.truth.moments.get(uid) ?? [];
+    if (first === undefined || first.at > before) return;
     if (!world.truth.wasOver(uid, before, before)) return;
     fail(16, `${name} is warned, and ${world.nameOf(uid)} has ended`);
   }

@@ -1,0 +1,104 @@
+import type { BackendVisit, Lookup } from "../registry/session_backend.ts";
+import type { NamedWarnings } from "../registry/named_warnings.ts";
+import type { SessionRegistry } from "../registry/session_registry.ts";
+import {
+  type ExpectedEnd,
+  type Wake,
+  WARNING,
+} from "../registry/warning_wakes.ts";
+import type { Session } from "../session.ts";
+import type { LoadedSession, StoredCallback } from "../stores/store.ts";
+import { TOUCH_SLACK } from "./record_loader.ts";
+import { decodeValue } from "./value_codec.ts";
+
+/**
+ * Warnings by name of sessions that a request may turn out not to visit.
+ *
+ * The load for a request touches the session. If the request was no visit, the touch
+ * is undone when it is answered. Meanwhile the record has a later deadline, by which
+ * a process that checks a warning would put it off. So the process of the request
+ * has the warning given by the deadline before.
+ */
+export class PostponedWarnings {
+  readonly #registry: SessionRegistry;
+  readonly #warnings: NamedWarnings;
+  /** When the next checks are due that were found in time, by their ids. */
+  readonly #checkedAt = new WeakMap<Session, Map<string, number>>();
+
+  constructor(registry: SessionRegistry, warnings: NamedWarnings) {
+    this.#registry = registry;
+    this.#warnings = warnings;
+  }
+
+  /**
+   * Has the warnings given that fall due while a request is under way.
+   *
+   * @param pause Milliseconds until the next call for the request, at most.
+   */
+  expect(visit: BackendVisit, pause: number): void {
+    const session = visit.ownSession;
+    if (session === undefined || visit.wasTouched) return;
+    const lookup = visit.lookups.find(({ uid }) => uid === session.uid);
+    const loaded = lookup?.loaded;
+    if (loaded === undefined || loaded.callbacks.length === 0) return;
+    const ahead = aheadOf(lookup!, loaded);
+    // A visit has touched the session meanwhile.
+    const touchedAt = loaded.touchedAt + ahead;
+    if (session.lastModified * 1000 > touchedAt + TOUCH_SLACK) return;
+    const deadline = deadlineBefore(loaded) + ahead;
+    const shown = loaded.deadline + ahead;
+    if (deadline === shown) return;
+    const now = this.#registry.clock.now();
+    for (const callback of warningsOf(loaded)) {
+      const due = deadline - leadOf(callback);
+      if (due <= now - 2 * pause || due > now + pause) continue;
+      this.#expect(session, callback.id, { deadline, shown });
+    }
+  }
+
+  /** Has the warnings given in time after the touch of a load was undone. */
+  recheck(session: Session, lookup: Lookup): void {
+    const loaded = lookup.loaded!;
+    const deadline = session.expiresAt * 1000;
+    if (!session.isActive || loaded.callbacks.length === 0) return;
+    if (deadline > loaded.deadline + aheadOf(lookup, loaded) - 1) return;
+    const now = this.#registry.clock.now();
+    for (const { id } of warningsOf(loaded)) {
+      // No process has checked the warning since the last time.
+      if (now < (this.#checkedAt.get(session)?.get(id) ?? 0)) continue;
+      this.#expect(session, id, { deadline });
+    }
+  }
+
+  #expect(session: Session, id: string, end: ExpectedEnd): void {
+    this.#warnings.expect(session, id, end).then(
+      (until) => {
+        const times = this.#checkedAt.get(session) ?? new Map();
+        this.#checkedAt.set(session, times.set(id, until));
+      },
+      (error) => this.#registry.site.reportError(error, { session }),
+    );
+  }
+}
+
+/** Returns the milliseconds by which a clock here is ahead of the store's clock. */
+function aheadOf({ askedAt }: Lookup, { now }: LoadedSession): number {
+  return askedAt! - now;
+}
+
+/** Returns the deadline that a session had before the touch of its load. */
+function deadlineBefore(
+  { deadline, touchedAt, touchedBefore, sessionTimeout }: LoadedSession,
+): number {
+  // Later by as much as a store that throttles touches adds.
+  const length = Math.max(sessionTimeout, deadline - touchedAt);
+  return Math.min(deadline, touchedBefore + length);
+}
+
+function warningsOf({ callbacks }: LoadedSession): StoredCallback[] {
+  return callbacks.filter(({ name }) => name === WARNING);
+}
+
+function leadOf({ argument }: StoredCallback): number {
+  return (decodeValue(argument) as Pick<Wake, "lead">).lead;
+}
