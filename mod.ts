@@ -1,11 +1,11 @@
 /**
- * A tree of resources served by a site, and sessions that end on time and call the
- * application: Twisted Web's ideas for Deno, Node and Bun.
+ * A tree of resources served by a site, and sessions that end on time and call your
+ * code when they do: the ideas of Twisted Web for Deno, Node and Bun.
  *
- * A {@linkcode Resource} renders one place of the tree, a {@linkcode Site} answers
- * requests from the tree, and a {@linkcode Session} is one visitor's stay. It lives
- * while the visitor comes back in time. At its end, its callbacks run within
- * milliseconds.
+ * A {@linkcode Resource} renders one page, or a part of the tree. A
+ * {@linkcode Site} answers requests from the tree. A {@linkcode Session} is one
+ * visitor's stay: it lives while the visitor comes back in time, and calls its
+ * callbacks within milliseconds of its end.
  *
  * Files and scripts are in `@curfew/web/static`, the page that shows sessions in
  * `@curfew/web/monitor`, figures in `@curfew/web/metrics`, and sessions without
