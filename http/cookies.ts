@@ -1,39 +1,10 @@
-import { type Cookie, setCookie } from "@std/http/cookie";
-import { describe } from "../base/describe.ts";
-import {
-  BOOLEAN,
-  checkOptions,
-  listOf,
-  NUMBER,
-  oneOf,
-  type OptionRules,
-  required,
-  STRING,
-} from "../base/options.ts";
 import { isSpace } from "./headers.ts";
-
-const RULES: OptionRules<Cookie> = {
-  name: required(STRING),
-  value: required(STRING),
-  expires: {
-    kind: "a Date or a number",
-    isKind: (value) => value instanceof Date || typeof value === "number",
-  },
-  maxAge: NUMBER,
-  domain: STRING,
-  path: STRING,
-  secure: BOOLEAN,
-  httpOnly: BOOLEAN,
-  partitioned: BOOLEAN,
-  sameSite: oneOf("Strict", "Lax", "None"),
-  unparsed: listOf("a list of attributes", STRING),
-};
 
 /** Matches a name that a cookie can have: a token of RFC 9110. */
 export const COOKIE_NAME = /^[!#$%&'*+.^`|~\w-]+$/;
 
 /** Matches a domain that a cookie can have; `@std/http` accepts a semicolon. */
-export const DOMAIN = /^\.?[a-z\d]([a-z\d.-]*[a-z\d])?$/i;
+export const COOKIE_DOMAIN = /^\.?[a-z\d]([a-z\d.-]*[a-z\d])?$/i;
 
 /**
  * Finds the value of the last cookie of a name in a `Cookie` header.
@@ -89,29 +60,4 @@ function valueIn(
   while (valueBegin < end && isSpace(header, valueBegin)) valueBegin++;
   while (valueBegin < end && isSpace(header, end - 1)) end--;
   return header.slice(valueBegin, end);
-}
-
-/**
- * Returns the value of a `Set-Cookie` header.
- *
- * @throws {TypeError} If an attribute is of the wrong kind, or unknown.
- * @throws {RangeError} If `sameSite` is not one of the three.
- * @throws {SyntaxError} If no cookie can have the name or the value.
- */
-export function serializeCookie(cookie: Cookie): string {
-  checkOptions("set a cookie", cookie, RULES);
-  if (cookie.name === "") {
-    throw new SyntaxError("Cannot set a cookie: its name is empty");
-  }
-  if (cookie.domain && !DOMAIN.test(cookie.domain)) {
-    throw new SyntaxError(
-      `Cannot set cookie ${describe(cookie.name)}: the domain is not valid: ${
-        describe(cookie.domain)
-      }`,
-    );
-  }
-  const headers = new Headers();
-  // setCookie changes its argument if a prefix demands it, so it gets a copy.
-  setCookie(headers, { ...cookie });
-  return headers.getSetCookie()[0]!;
 }

@@ -1,8 +1,36 @@
-import type { Cookie } from "@std/http/cookie";
+import { type Cookie, setCookie } from "@std/http/cookie";
 import { describe } from "../base/describe.ts";
-import { serializeCookie } from "./cookies.ts";
+import {
+  BOOLEAN,
+  checkOptions,
+  listOf,
+  NUMBER,
+  oneOf,
+  type OptionRules,
+  required,
+  STRING,
+} from "../base/options.ts";
+import { COOKIE_DOMAIN } from "./cookies.ts";
 import type { Delivery, DeliveryEnd } from "./delivery.ts";
 import { responseOf } from "./response.ts";
+
+/** The rules of a cookie. */
+const COOKIE_RULES: OptionRules<Cookie> = {
+  name: required(STRING),
+  value: required(STRING),
+  expires: {
+    kind: "a Date or a number",
+    isKind: (value) => value instanceof Date || typeof value === "number",
+  },
+  maxAge: NUMBER,
+  domain: STRING,
+  path: STRING,
+  secure: BOOLEAN,
+  httpOnly: BOOLEAN,
+  partitioned: BOOLEAN,
+  sameSite: oneOf("Strict", "Lax", "None"),
+  unparsed: listOf("a list of attributes", STRING),
+};
 
 /** The headers that a session adds to a response. */
 export interface ResponseAdditions {
@@ -128,4 +156,29 @@ export class ResponseDraft {
       stopSignal,
     });
   }
+}
+
+/**
+ * Returns the value of a `Set-Cookie` header.
+ *
+ * @throws {TypeError} If an attribute is of the wrong kind, or unknown.
+ * @throws {RangeError} If `sameSite` is not one of the three.
+ * @throws {SyntaxError} If no cookie can have the name or the value.
+ */
+function serializeCookie(cookie: Cookie): string {
+  checkOptions("set a cookie", cookie, COOKIE_RULES);
+  if (cookie.name === "") {
+    throw new SyntaxError("Cannot set a cookie: its name is empty");
+  }
+  if (cookie.domain && !COOKIE_DOMAIN.test(cookie.domain)) {
+    throw new SyntaxError(
+      `Cannot set cookie ${describe(cookie.name)}: the domain is not valid: ${
+        describe(cookie.domain)
+      }`,
+    );
+  }
+  const headers = new Headers();
+  // setCookie changes its argument if a prefix demands it, so it gets a copy.
+  setCookie(headers, { ...cookie });
+  return headers.getSetCookie()[0]!;
 }

@@ -1,4 +1,3 @@
-import type { Cookie } from "@std/http/cookie";
 import { describe } from "../base/describe.ts";
 import {
   BOOLEAN,
@@ -7,12 +6,7 @@ import {
   type OptionRules,
   STRING,
 } from "../base/options.ts";
-import {
-  COOKIE_NAME,
-  DOMAIN,
-  findCookies,
-  serializeCookie,
-} from "../http/cookies.ts";
+import { COOKIE_DOMAIN, COOKIE_NAME, findCookies } from "../http/cookies.ts";
 
 /** The attributes of the session cookie; each may be left out. */
 export interface SessionCookieOptions {
@@ -75,6 +69,9 @@ const RULES: OptionRules<SessionCookieOptions> = {
   persistent: BOOLEAN,
 };
 
+/** Matches a path that a cookie can have. */
+const PATH = /^\/[ -:<-~]*$/;
+
 /** The most that browsers keep a cookie, in seconds: 400 days (RFC 6265bis). */
 const LONGEST_AGE = 400 * 24 * 60 * 60;
 
@@ -96,40 +93,40 @@ export class SessionCookie {
     checkName(name);
     checkOptions("make the session cookie", options, RULES);
     const { sameSite = "Lax", domain, path = "/", partitioned } = options;
-    if (domain !== undefined && !DOMAIN.test(domain)) {
+    if (domain !== undefined && !COOKIE_DOMAIN.test(domain)) {
       throw new SyntaxError(
         `Cannot use cookie domain ${describe(domain)}: it is not a domain`,
       );
     }
-    if (!path.startsWith("/")) {
+    if (!PATH.test(path)) {
       throw new SyntaxError(
-        `Cannot use cookie path ${describe(path)}: it does not begin with "/"`,
+        `Cannot use cookie path ${
+          describe(path)
+        }: it is not printable ASCII that begins with "/"`,
       );
     }
-    const cookie: Omit<Cookie, "name"> & { readonly sameSite: SameSite } = {
-      value: "",
-      httpOnly: true,
-      path,
-      sameSite,
-    };
-    if (domain !== undefined) cookie.domain = domain;
     this.isPersistent = options.persistent ?? false;
     this.isAlwaysSecure = options.secure ?? false;
-    this.#plain = variantOf({
-      ...cookie,
+    const scope = domain === undefined ? "" : `; Domain=${domain}`;
+    const ofSameSite = (sameSite: SameSite) =>
+      `${scope}; SameSite=${sameSite}; Path=${path}`;
+    const plainSameSite = sameSite === "None" ? "Lax" : sameSite;
+    this.#plain = {
+      sameSite: plainSameSite,
       name,
-      sameSite: sameSite === "None" ? "Lax" : sameSite,
-    });
+      attributes: `; HttpOnly${ofSameSite(plainSameSite)}`,
+    };
     // Browsers refuse a "__Host-" cookie with a domain or another path.
     const prefix = domain === undefined && path === "/"
       ? "__Host-"
       : "__Secure-";
-    this.#secure = variantOf({
-      ...cookie,
+    this.#secure = {
+      sameSite,
       name: prefix + name,
-      secure: true,
-      partitioned: partitioned ?? false,
-    });
+      attributes: `; Secure; HttpOnly${partitioned ? "; Partitioned" : ""}${
+        ofSameSite(sameSite)
+      }`,
+    };
   }
 
   /** Returns which requests from other sites carry the cookie. */
@@ -158,7 +155,8 @@ export class SessionCookie {
 
   /** Returns the `Set-Cookie` that clears the cookie. */
   clear(isSecure: boolean): string {
-    return this.#variant(isSecure).clear;
+    const { name, attributes } = this.#variant(isSecure);
+    return `${name}=${attributes}; Expires=Thu, 01 Jan 1970 00:00:00 GMT`;
   }
 
   #variant(isSecure: boolean): Variant {
@@ -197,15 +195,4 @@ interface Variant {
   readonly name: string;
   /** The part after the token. */
   readonly attributes: string;
-  readonly clear: string;
-}
-
-function variantOf(cookie: Cookie & { readonly sameSite: SameSite }): Variant {
-  const { name, sameSite } = cookie;
-  return {
-    sameSite,
-    name,
-    attributes: serializeCookie(cookie).slice(`${name}=`.length),
-    clear: serializeCookie({ ...cookie, expires: new Date(0) }),
-  };
 }
