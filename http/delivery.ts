@@ -91,12 +91,53 @@ export interface DeliveryEnd {
 }
 
 /**
+ * The signal of a request, which aborts when the client leaves.
+ *
+ * The signal of Deno's request shows a departure only until the response is
+ * produced, since it also aborts after success.
+ */
+export class ClientSignal extends GuardedAbort {
+  readonly #request: Request;
+  readonly #onLeave: ((error: Error) => void) | undefined;
+
+  /**
+   * @param report Receives errors of abort listeners; must not throw.
+   * @param onLeave Called with the reason when the client has left.
+   */
+  constructor(
+    request: Request,
+    report: (error: unknown) => void,
+    onLeave?: (error: Error) => void,
+  ) {
+    super(report);
+    this.#request = request;
+    this.#onLeave = onLeave;
+    if (request.signal.aborted) this.#onAbort();
+    else request.signal.addEventListener("abort", this.#onAbort);
+  }
+
+  readonly #onAbort = () => this.leave(this.#request.signal.reason);
+
+  /** Ignores the request's own signal from now on: the response is produced. */
+  stop(): void {
+    this.#request.signal.removeEventListener("abort", this.#onAbort);
+  }
+
+  /** Aborts: the client has left. */
+  leave(cause: unknown): void {
+    const error = new Error("The client has disconnected", { cause });
+    error.name = "AbortError";
+    this.abort(() => error);
+    this.#onLeave?.(error);
+  }
+}
+
+/**
  * The delivery of a response, which the client may cut short by leaving.
  *
- * Deno reports a client that leaves in two ways. It aborts the request's signal;
- * this shows a departure only until the response is produced, since the signal also
- * aborts after success. And it cancels a body that is being streamed. A body that
- * is handed over whole counts as sent.
+ * Deno reports a client that leaves in two ways: it aborts the request's signal, and
+ * it cancels a body that is being streamed. A body that is handed over whole counts
+ * as sent.
  */
 export class Delivery {
   /**
@@ -105,11 +146,11 @@ export class Delivery {
    */
   isAskedFor = false;
 
-  readonly #request: Request;
   readonly #report: (error: unknown) => void;
-  readonly #abort: GuardedAbort;
+  readonly #client: ClientSignal;
   readonly #finished: PromiseWithResolvers<void> = Promise.withResolvers();
-  #isSettled = false;
+  /** Bytes of the body that have been handed over. */
+  #bytes = 0;
   /** The rejection of `finished`. */
   #reason: Error | undefined = undefined;
   #onEnd: ((end: DeliveryEnd) => void) | undefined = undefined;
@@ -120,14 +161,15 @@ export class Delivery {
    * bodies; must not throw.
    */
   constructor(request: Request, report: (error: unknown) => void) {
-    this.#request = request;
     this.#report = report;
-    this.#abort = new GuardedAbort(report);
     guardPromise(this.#finished.promise, (error) => {
       if (error !== this.#reason) report(error);
     });
-    if (request.signal.aborted) this.#onAbort();
-    else request.signal.addEventListener("abort", this.#onAbort);
+    this.#client = new ClientSignal(
+      request,
+      report,
+      (error) => this.#settle(this.#bytes, error),
+    );
   }
 
   /** Calls back once, at the end of the delivery; at once if it has ended. */
@@ -138,7 +180,7 @@ export class Delivery {
 
   /** Aborts when the client leaves. */
   get signal(): AbortSignal {
-    return this.#abort.signal;
+    return this.#client.signal;
   }
 
   /** Resolves when the response is handed over, rejects when the client leaves. */
@@ -148,47 +190,35 @@ export class Delivery {
 
   /** Ends the delivery: the response is produced and handed over whole. */
   finish(bytes: number | undefined): void {
-    this.#stopListening();
-    if (this.#isSettled) return;
-    this.#isSettled = true;
-    this.#finished.resolve();
-    this.#settle({ bytes, hasLeft: false });
+    this.#client.stop();
+    this.#settle(bytes, undefined);
   }
 
   /** Returns callbacks that follow the body of a response that is produced. */
   watcher(): StreamWatcher {
-    this.#stopListening();
-    let bytes = 0;
+    this.#client.stop();
     return {
-      onChunk: (chunk) => void (bytes += chunk.byteLength),
-      onEnd: () => this.finish(bytes),
-      onCancel: (reason) => this.#leave(reason, bytes),
+      onChunk: (chunk) => void (this.#bytes += chunk.byteLength),
+      onEnd: () => this.finish(this.#bytes),
+      onCancel: (reason) => this.#leave(reason),
       onError: (error) => {
         this.#report(error);
-        this.#leave(error, bytes);
+        this.#leave(error);
       },
     };
   }
 
-  readonly #onAbort = () => this.#leave(this.#request.signal.reason, 0);
-
-  #stopListening(): void {
-    this.#request.signal.removeEventListener("abort", this.#onAbort);
+  #leave(cause: unknown): void {
+    if (this.#end === undefined) this.#client.leave(cause);
   }
 
-  #leave(cause: unknown, bytes: number): void {
-    if (this.#isSettled) return;
-    this.#isSettled = true;
-    const error = new Error("The client has disconnected", { cause });
-    error.name = "AbortError";
+  #settle(bytes: number | undefined, error: Error | undefined): void {
+    if (this.#end !== undefined) return;
+    const hasLeft = error !== undefined;
+    this.#end = { bytes, hasLeft };
     this.#reason = error;
-    this.#finished.reject(error);
-    this.#abort.abort(() => error);
-    this.#settle({ bytes, hasLeft: true });
-  }
-
-  #settle(end: DeliveryEnd): void {
-    this.#end = end;
-    this.#onEnd?.(end);
+    if (hasLeft) this.#finished.reject(error);
+    else this.#finished.resolve();
+    this.#onEnd?.(this.#end);
   }
 }

@@ -1,7 +1,7 @@
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import { ClientConnection } from "../http/connection.ts";
 import type { ConnectionInfo, ProxyTrust } from "../http/connection.ts";
-import { Delivery } from "../http/delivery.ts";
+import { ClientSignal } from "../http/delivery.ts";
 import { decodeHeader } from "../http/headers.ts";
 import {
   dropUnsent,
@@ -23,7 +23,7 @@ export interface HandlerSessions {
 /** The visit of a request to a handler. */
 export class HandlerVisit<S extends HandlerSessions> extends RequestVisit<S> {
   readonly #source: PlainRequest;
-  #delivery: Delivery | undefined = undefined;
+  #client: ClientSignal | undefined = undefined;
   /** @ignore */
   [OPENED_STREAMS]: OpenStream[] | undefined = undefined;
 
@@ -57,11 +57,11 @@ export class HandlerVisit<S extends HandlerSessions> extends RequestVisit<S> {
   }
 
   get signal(): AbortSignal {
-    this.#delivery ??= new Delivery(
+    this.#client ??= new ClientSignal(
       this.request,
       (error) => this.sessions.reportError(error, { request: this }),
     );
-    return this.#delivery.signal;
+    return this.#client.signal;
   }
 
   getHeader(name: string): string | undefined {
@@ -74,7 +74,7 @@ export class HandlerVisit<S extends HandlerSessions> extends RequestVisit<S> {
   }
 
   override finish(): MaybePromise<SessionHeaders> {
-    this.#delivery?.finish(undefined);
+    this.#client?.stop();
     return super.finish();
   }
 }
