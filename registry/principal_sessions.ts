@@ -1,10 +1,9 @@
 import { describe } from "../base/describe.ts";
 import { Multimap } from "../base/multimap.ts";
 import { HttpError } from "../http/http_error.ts";
-import { MAX_SESSIONS } from "./eviction.ts";
+import { goesBefore, MAX_SESSIONS } from "./eviction.ts";
 import type { SessionsOptions } from "./sessions_options.ts";
 import type { Session } from "../session.ts";
-import { IS_HELD } from "../session/internals.ts";
 
 /** The number of sessions of one principal that are compared, to evict one. */
 const SAMPLE = 64;
@@ -75,7 +74,7 @@ export class PrincipalSessions {
     let best: Session | undefined;
     let compared = 0;
     for (const session of this.#sessions.values(principal)) {
-      if (best === undefined || isBetterGone(session, best)) best = session;
+      if (goesBefore(session, best)) best = session;
       if (++compared === SAMPLE) break;
     }
     return best;
@@ -119,12 +118,6 @@ export class PrincipalSessions {
     }
     this.#evicting.delete(principal);
   }
-}
-
-/** Returns whether a session goes before another. */
-function isBetterGone(session: Session, other: Session): boolean {
-  if (session[IS_HELD] !== other[IS_HELD]) return other[IS_HELD];
-  return session.lastModified < other.lastModified;
 }
 
 /** The time of the login in UNIX seconds; that of the creation without one. */

@@ -1,12 +1,7 @@
 import { checkCallback } from "../base/promises.ts";
 import type { Clock } from "../base/clock.ts";
 import { HttpError } from "../http/http_error.ts";
-import {
-  ACCESS,
-  IS_HELD,
-  IS_STREAMING,
-  RESTORE,
-} from "../session/internals.ts";
+import { ACCESS, IS_STREAMING, RESTORE } from "../session/internals.ts";
 import type { StreamLimits } from "../live/session_streams.ts";
 import type { Expiring } from "../session/session_warnings.ts";
 import { describe } from "../base/describe.ts";
@@ -109,7 +104,6 @@ export class SessionRegistry implements SessionOwner {
       max: options.maxSessions ?? MAX_SESSIONS,
       findInCrowd: () => this.#principals.findInCrowd(),
       clock: this.clock,
-      isHeld: (session) => session[IS_HELD],
       evict: (session) => {
         if (!this.backend.evict(session)) this.end(session, "evicted");
       },
