@@ -71,12 +71,10 @@ export { TooLateForCookieError };
  * A value that a resource renders; text is HTML unless a type was set. A `String`
  * object, as templates of Hono make, is sent as its text.
  *
- * `Uint8Array` without a type argument is accepted as programs write it. Bytes in
- * shared memory cannot be sent: the response is a 500.
- *
- * A stream that breaks is reported to `onError`. The body of a Response is not
- * watched, because that would cost more than making the response. If it breaks,
- * Deno prints the error, unless the request's `signal` or `finished` was read.
+ * Bytes in shared memory cannot be sent: the response is a 500. A stream that
+ * breaks is reported to `onError`. The body of a Response is not watched, because
+ * that would cost more than making the response; Deno prints its error, unless the
+ * request's `signal` or `finished` was read.
  */
 export type Rendered = BodyInit | Uint8Array | Response;
 
@@ -92,11 +90,9 @@ export interface ErrorContext {
  * One request: its URL, headers and body, its session, and the headers of its
  * response. The site makes it and passes it to the resources on the way.
  *
- * Read what you need of url, headers and address before the response is
- * produced: Deno closes the request then.
- *
- * From Twisted's `twisted.web.server.Request`; bodies and headers are those of
- * the web platform.
+ * Read what you need of url, headers and address before the response is produced:
+ * Deno closes the request then. From Twisted's `twisted.web.server.Request`; bodies
+ * and headers are those of the web platform.
  *
  * @example Usage
  * ```ts
@@ -139,8 +135,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   /** The method, as the client sent it: `"GET"`, for example. */
   readonly method: string;
   /**
-   * The user whom a guard, or another resource on the way, has authenticated. The
-   * access log shows it.
+   * The user whom a guard, or another resource on the way, has authenticated; for
+   * the access log.
    */
   user: string | undefined = undefined;
 
@@ -168,7 +164,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   #query: URLSearchParams | undefined = undefined;
 
   /**
-   * Wraps a request. Sites call this for each request.
+   * Wraps a request, which sites do.
    *
    * @param info The connection; `Deno.ServeHandlerInfo` fits.
    */
@@ -205,10 +201,9 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * The decoded segments below the resource: `"/a/"` begins as `["a", ""]`. The walk
-   * takes segments from here, so a resource on the way may change them.
-   *
-   * `%2F` is a slash inside a segment; a malformed escape stays as it is.
+   * The decoded segments below the resource: `"/a/"` begins as `["a", ""]`. The
+   * walk takes segments from here, so a resource on the way may change them. `%2F`
+   * is a slash inside a segment; a malformed escape stays as it is.
    */
   get postpath(): string[] {
     return this.#path.postpath;
@@ -250,8 +245,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * The client's address, if it is known: from the connection, or with `trustProxy`
-   * from the headers of the proxy.
+   * The client's address, if it is known: of the connection, or from the proxy's
+   * headers with `trustProxy`.
    */
   get remoteAddress(): string | undefined {
     return this.#openClient().remoteAddress;
@@ -265,8 +260,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * The URL of the site's root as the client sees it, to make absolute links. Its
-   * host is that of the Host header, or of the proxy with `trustProxy`.
+   * The URL of the site's root as the client sees it, for absolute links. The host
+   * is that of the Host header, or of the proxy with `trustProxy`.
    *
    * @throws {HttpError} 400 if the host is invalid.
    */
@@ -275,9 +270,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * Returns a relative link from this page to a child of the resource.
-   *
-   * From Twisted's `childLink`.
+   * Returns a relative link from this page to a child of the resource. From
+   * Twisted's `childLink`.
    *
    * @param name The child's name, not encoded.
    */
@@ -286,9 +280,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * Returns a relative link from this page to a sibling of the resource.
-   *
-   * From Twisted's `sibLink`.
+   * Returns a relative link from this page to a sibling of the resource. From
+   * Twisted's `sibLink`.
    *
    * @param name The sibling's name, not encoded.
    */
@@ -314,8 +307,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    */
   json(): Promise<unknown>;
   /**
-   * Reads the body as JSON, and checks it by a schema of Zod, Valibot, ArkType or
-   * another library of the Standard Schema.
+   * Reads the body as JSON, and checks it by a Standard Schema: of Zod, Valibot or
+   * ArkType, for example.
    *
    * @returns the output of the schema.
    * @throws {HttpError} 400 with the faults, if the schema refuses the body.
@@ -345,8 +338,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * Streams the body into a sink, without holding it in memory. The sink is closed at
-   * the end, or aborted with the error.
+   * Streams the body into a sink, which is closed at the end, or aborted with the
+   * error.
    *
    * @returns the number of bytes.
    * @throws {HttpError} Rejects with 413 if the body has more than `maxBodyBytes`,
@@ -357,24 +350,23 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * Whether the client left before the response was produced. Deno may print a
-   * warning when this is first read; see {@linkcode SiteRequest.signal}.
+   * Whether the client left before the response was produced. Its first reading may
+   * make Deno print a warning; see {@linkcode SiteRequest.signal}.
    */
   get hasLeft(): boolean {
     return !this.#isProduced && this.#request.signal.aborted;
   }
 
   /**
-   * Aborts when the client leaves before the response is handed over. A body
-   * that is handed over whole, text for example, counts as sent from then on.
+   * Aborts when the client leaves before the response is handed over. A body that
+   * is handed over whole, text for example, counts as sent from then on.
    *
    * It needs Deno's own signal of the request, for which Deno prints a warning,
-   * once in a process; {@linkcode SiteRequest.finished}, an access log, and a
-   * deadline that passes during a request need it too. Start the program with
-   * `--unstable-no-legacy-abort` to avoid the warning.
+   * once in a process. So do {@linkcode SiteRequest.finished}, an access log, and a
+   * deadline that passes during a request. `--unstable-no-legacy-abort` avoids the
+   * warning.
    *
-   * @throws {Error} If it is read for the first time after the response was
-   * produced.
+   * @throws {Error} If it is first read after the response was produced.
    */
   get signal(): AbortSignal {
     return this.#watchDelivery("signal").signal;
@@ -382,13 +374,12 @@ export class SiteRequest implements RequestSession, VisitingRequest {
 
   /**
    * Resolves when the response has been handed over whole, and rejects if the
-   * client leaves before. A rejection need not be handled. Errors of callbacks of
-   * its `then()` go to `onError`. An async function that awaits it rejects too;
+   * client leaves before; the rejection need not be handled. Errors of callbacks of
+   * its `then()` go to `onError`. An async function that awaits it rejects too, and
    * Deno ends the process if no caller awaits that function. From Twisted's
    * `notifyFinish`.
    *
-   * @throws {Error} If it is read for the first time after the response was
-   * produced.
+   * @throws {Error} If it is first read after the response was produced.
    */
   get finished(): Promise<void> {
     return this.#watchDelivery("finished").finished;
@@ -400,10 +391,9 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * The live session, if the request has one. Reading it neither creates nor
-   * touches the session. Read it again after an `await`: after a login or a logout
-   * by another request it is undefined. It is undefined too if it is read for the
-   * first time after the response was produced.
+   * The live session, if the request has one; see {@linkcode
+   * RequestSession.session}. Undefined too if it is first read after the response
+   * was produced.
    */
   get session(): Session | undefined {
     if (this.#visit === undefined && this.#isProduced) return undefined;
@@ -411,14 +401,14 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * Finds the session by the cookie, or creates one.
+   * Finds the session by the cookie, or creates one; see {@linkcode
+   * RequestSession.getSession}.
    *
-   * Finding it is access: the session is touched. A new one sets its cookie, on an
-   * error page or a redirect too. HEAD, prefetches, and resources with
-   * `touchesSession = false` get a new session that ends with the request,
-   * `"evicted"`. So does a request whose session has ended, or whose token was
-   * superseded, while it was under way. While a request waits for something, its
-   * session does not idle out.
+   * A new one sets its cookie, on an error page or a redirect too. HEAD,
+   * prefetches, and resources with `touchesSession = false` get a new session that
+   * ends with the request, `"evicted"`. So does a request whose session has ended,
+   * or whose token was superseded, while it was under way. While a request waits
+   * for something, its session does not idle out.
    *
    * @throws {TooLateForCookieError} If the response has been produced, or the
    * connection upgraded.
@@ -440,10 +430,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
     return this.#openVisit().getSession(type);
   }
 
-  /**
-   * The principal of the session that this request sees, or of its own login; it
-   * may become undefined while the request runs, but never another one.
-   */
+  /** The principal of that session; see {@linkcode RequestSession.principal}. */
   get principal(): string | undefined {
     return this.session?.principal;
   }
@@ -454,9 +441,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * Logs in: the session gets the principal, and the response carries a token
-   * that no earlier response carried. See {@linkcode RequestSession.logIn} for the
-   * cases in which the session stays, or a new one begins.
+   * Logs in; see {@linkcode RequestSession.logIn}.
    *
    * @throws {TypeError} If the principal is not a string.
    * @throws {TooManySessionsError} 409 beyond the limit of a site that refuses.
@@ -467,8 +452,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * Ends the session, even if the request's token is no longer current; the
-   * response clears the cookie.
+   * Ends the session, even if the request's token is no longer current; see
+   * {@linkcode RequestSession.logOut}.
    *
    * @param reason By default `"logout"`.
    * @throws {TooLateForCookieError} If the response has been produced.
@@ -478,12 +463,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /**
-   * Issues a new token for the session, which is created if there is none; the
-   * response carries the token. The old token stays current until a request arrives
-   * with the new one, and then opens the session for the site's `renewalGrace`.
-   *
-   * A request whose token is no longer current renews nothing; if its session has
-   * no principal, a new session begins.
+   * Issues a new token for the session; see {@linkcode
+   * RequestSession.renewSession}.
    *
    * @throws {TooLateForCookieError} If the response has been produced.
    */
@@ -524,9 +505,9 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * Sets the `ETag` of the response, and compares the client's copy with it.
    *
    * @param tag `"v1"` or `W/"v1"` with its quotes; missing quotes are added.
-   * @returns true if `If-None-Match` names the tag, by weak comparison. The status
-   * is then 304 for GET and HEAD, and 412 for other methods, which must not change
-   * anything. Return `""` then, because no body is needed.
+   * @returns true if `If-None-Match` names the tag, by weak comparison. Return `""`
+   * then: the status is 304 for GET and HEAD, and 412 for other methods, which must
+   * not change anything.
    * @throws {RangeError} If there is a comma in the tag: a comma separates tags in
    * a list.
    * @throws {TypeError} If the tag cannot be in a header.
@@ -544,9 +525,9 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * current if the date is within this second or later: the resource may change
    * again.
    *
-   * @returns true if `If-Modified-Since` is not before the date. The response is
-   * then a 304: return `""`. This is for GET and HEAD without an `If-None-Match`,
-   * which takes precedence (RFC 9110, 13.1.3).
+   * @returns true if `If-Modified-Since` is not before the date, for GET and HEAD
+   * without an `If-None-Match`, which takes precedence (RFC 9110, 13.1.3). The
+   * response is then a 304: return `""`.
    * @throws {RangeError} If the date is invalid.
    * @throws {Error} If the response has been produced already.
    */

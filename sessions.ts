@@ -173,7 +173,8 @@ export interface RequestSession {
    */
   readonly principal: string | undefined;
   /**
-   * Logs in: the session gets the principal, and the response a new token.
+   * Logs in: the session gets the principal, and the response a token that no
+   * earlier response carried.
    *
    * The session stays, with its uid, values and listeners, if the request's token
    * is current and the session has no principal or this one; every other token of
@@ -345,8 +346,7 @@ export class Sessions
    * once without a store. The check begins by itself, in the turn after the
    * constructor.
    *
-   * It resolves too if the store is away, which is reported; the store is asked
-   * again until it answers.
+   * A store that is away is reported and asked again; this resolves all the same.
    *
    * @throws {RangeError} Rejects if the store finds that it would lose sessions.
    * Then requests that need a session are answered 503.
@@ -437,9 +437,9 @@ export class Sessions
    * Register it when the program starts: over a store, the process that delivers an
    * end calls it, also for sessions from before a restart. If it throws or rejects,
    * it is called again after 1, 2, 4, 8 s and so on, up to an hour, for
-   * `endRetryFor`. Then the end becomes a dead letter: see {@linkcode
-   * Sessions.listDeadLetters}. If a process dies during the call, another process
-   * calls it again, with the same `end.uid`.
+   * `endRetryFor`; then the end becomes a dead letter, see {@linkcode
+   * Sessions.listDeadLetters}. If a process dies during the call, another one calls
+   * it again, with the same `end.uid`.
    *
    * @param name The name; it is stored with the session.
    * @param callback Called with the argument and the end.
@@ -455,12 +455,11 @@ export class Sessions
    *
    * A visitor is a principal, with all its sessions in all processes. A visitor is
    * `"present"` while a stream or a socket is open, and for `awayAfter` seconds
-   * after each visit and each closing; after that `"away"`, and from the end of the
-   * last session `"offline"`. A reload of a page within that time changes nothing.
+   * after each visit and each closing; then `"away"`, and from the end of the last
+   * session `"offline"`.
    *
-   * One process calls the callback for each change, even if others die. A callback
-   * that fails is called again after 1, 2 and 4 s. The changes of one visitor come
-   * in order.
+   * One process calls the callback for each change, even if others die, and again
+   * after 1, 2 and 4 s if it fails. The changes of one visitor come in order.
    *
    * Over a store, register it in every process, when the program starts. If a
    * process dies, its visitors become away earlier, by up to a third of
@@ -581,7 +580,7 @@ export class Sessions
    * page that shows users where they are logged in, or with their values to export
    * the data of a user.
    *
-   * Over a store the values are those that are written, and copies. Without one they
+   * Over a store the values are copies of those that are written. Without one they
    * are the values themselves: do not change them.
    *
    * @throws {TypeError} Rejects if an option is of a wrong kind, or unknown.
@@ -596,12 +595,9 @@ export class Sessions
   }
 
   /**
-   * Ends a session by its uid, in any process.
+   * Ends a session by its uid, in any process. Check first that it belongs to the
+   * user who asks for it: see {@linkcode Sessions.list}.
    *
-   * Check first that the session belongs to the user who asks for it: see
-   * {@linkcode Sessions.list}.
-   *
-   * @param uid The uid of the session.
    * @param reason By default `"revoked"`.
    * @returns false if there is no such session.
    * @throws {TypeError} Rejects if the reason is not a string.
@@ -651,8 +647,7 @@ export class Sessions
   /**
    * Calls the failed callbacks of a dead letter again, for another `endRetryFor`.
    *
-   * @param uid The uid of the session.
-   * @returns false if the session has no dead letter.
+   * @returns false if the session of the uid has no dead letter.
    * @throws Rejects if the store fails.
    */
   async retryDeadLetter(uid: string): Promise<boolean> {
@@ -663,8 +658,7 @@ export class Sessions
   /**
    * Deletes a dead letter; its callbacks are never called.
    *
-   * @param uid The uid of the session.
-   * @returns false if the session has no dead letter.
+   * @returns false if the session of the uid has no dead letter.
    * @throws Rejects if the store fails.
    */
   async deleteDeadLetter(uid: string): Promise<boolean> {
@@ -701,9 +695,7 @@ export class Sessions
    * Ends every session that is in no store, with `"shutdown"`, and waits for the
    * promises of callbacks, up to `shutdownTimeout`; then it reports the sessions
    * whose callbacks are late. Over a store, changes are written and the sessions
-   * live on.
-   *
-   * From the call on, requests that ask for a session are answered 503.
+   * live on. From the call on, requests that ask for a session are answered 503.
    */
   async close(): Promise<void> {
     this[Symbol.dispose]();
