@@ -20,7 +20,7 @@ export class HostCheck {
   readonly #suffixes: readonly string[];
   /** The last valid Host header: nearly all requests have the same one. */
   #validHost: string | undefined = undefined;
-  /** How the URLs of such requests begin: `"http://shop.example/"`. */
+  /** The beginning of the usual URLs: `"http://shop.example/"`. */
   #usualBegin = "";
 
   /**
@@ -36,7 +36,7 @@ export class HostCheck {
   }
 
   /**
-   * Returns whether a URL names an allowed host, without reading the headers: that
+   * Returns whether a URL names an allowed host, without reading the headers, which
    * costs a tenth of a request. The headers are checked when they are first read,
    * since the Host header may name another host than the URL.
    */

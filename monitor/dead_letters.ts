@@ -1,6 +1,6 @@
 import type { MonitoredSite } from "./monitored_site.ts";
 
-/** Milliseconds for which a count is not made again. */
+/** Milliseconds for which a count is used again. */
 const FRESH_FOR = 10_000;
 
 /** The number of dead letters in the store: of the ends of all processes. */

@@ -5,7 +5,7 @@ import type { StoreBreaker } from "./store_breaker.ts";
 /** The most ends that are acknowledged together: some milliseconds of work. */
 const MOST = 100;
 
-/** Ends to deliver from which they are acknowledged together. */
+/** The number of ends to deliver from which they are acknowledged together. */
 const CROWD = 20;
 
 /** An acknowledgement that is not sent yet. */
@@ -13,7 +13,10 @@ interface Waiting extends ClaimKey {
   readonly answer: PromiseWithResolvers<boolean>;
 }
 
-/** Acknowledges delivered ends; those of one turn together if the store can. */
+/**
+ * Acknowledges delivered ends. Many ends of one turn of the event loop take one call,
+ * if the store has it.
+ */
 export class Acknowledgements {
   readonly #store: SessionStore;
   readonly #breaker: StoreBreaker;

@@ -74,7 +74,7 @@ export class ClaimedEnds {
     return Math.max(0, this.#leftAt + 2 * LEFT_FOR - this.#clock.now());
   }
 
-  /** Returns whether there are as many ends to deliver, without slow callbacks. */
+  /** Returns whether `count` ends or more wait here, without slow callbacks. */
   hasAsManyAs(count: number): boolean {
     return hasAsManyAs(this.#deliveries, count, this.#clock.now());
   }
@@ -85,7 +85,7 @@ export class ClaimedEnds {
     return delivery !== undefined && delivery.end === undefined;
   }
 
-  /** Returns whether the delivery of an end that was claimed has not begun. */
+  /** Returns whether a claimed end still waits for its delivery. */
   isWaitingFor(claim: ClaimedEnd): boolean {
     const delivery = this.#deliveries.get(claim.session.uid);
     return delivery !== undefined && delivery.end === undefined &&

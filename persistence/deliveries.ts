@@ -103,8 +103,8 @@ export class DeliveryPauses {
 }
 
 /**
- * Returns whether there are many deliveries. Deliveries whose callbacks take long
- * do not count.
+ * Returns whether there are `count` deliveries or more. Deliveries whose callbacks
+ * take long do not count.
  *
  * @param now UNIX milliseconds.
  */

@@ -122,7 +122,7 @@ export class LoginLimit {
 
   #end(uid: string): MaybePromise<void> {
     const claims = this.#parts.claims.of(uid);
-    // The login counts only with it. An end that cannot be written is repeated.
+    // The login succeeds only if the end is written. A failed write is repeated.
     return proceed(claims.end(uid, "evicted"), () => claims.writeEnd(uid));
   }
 }

@@ -179,7 +179,7 @@ export class RecordWriter {
     this.#registry.remove(session);
   }
 
-  /** Returns whether a login to a session may be refused, and is not written yet. */
+  /** Returns whether a session has an unwritten login that may be refused. */
   mayBeRefused(session: Session): boolean {
     return isRefusing(this.#registry.options) &&
       this.#parts.visits.areLoggingIn(session);

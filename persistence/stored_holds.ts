@@ -153,7 +153,7 @@ export class StoredHolds implements HoldBackend {
     return guarded(
       () =>
         proceed(writer.flush(session), () => {
-          // The session has ended elsewhere without them.
+          // The session has ended elsewhere without these callbacks.
           if (loader.states.get(session)?.hasCallbacksLeft) throw unkept();
         }),
       (error) => breakers.of(session.uid).report(error, { session }),

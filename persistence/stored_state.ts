@@ -14,8 +14,8 @@ import type { ReadValues } from "./read_values.ts";
 const MAX_UNTOUCHES = 16;
 
 /**
- * A clock that is set by more milliseconds than this makes the process read all
- * times again. A step by fewer is less than by what touches may differ.
+ * If a clock is set by more milliseconds than this, the process reads all times
+ * again. Touches may differ by as much without a step.
  */
 const STEP = 100;
 
@@ -148,7 +148,7 @@ export class StoredState {
   setTimes(times: SessionTimes, sentAt: number, receivedAt: number): void {
     this.touchedAt = times.touchedAt + sentAt - times.now;
     this.timesAt = receivedAt;
-    // At least by so much: a write must not count after it was given up here.
+    // At least this: no write may count after this process has given it up.
     this.storeAhead = times.now - receivedAt;
   }
 

@@ -142,8 +142,8 @@ export class VisitWrites {
   }
 
   /**
-   * Undoes the touch of a session that the request does not use: its load was
-   * before a login that made the cookies conflict was refused.
+   * Undoes the touch of a session that the request does not use: since its load, a
+   * refused login has brought the cookies into conflict.
    */
   #undoTouch({ uid, loaded }: Lookup): MaybePromise<void> {
     const { writer, visits, loader } = this.#parts;

@@ -102,7 +102,7 @@ function copyOf<T>(value: T): T {
   try {
     return structuredClone(value);
   } catch {
-    // It is refused when it is checked.
+    // The check of the argument refuses it.
     return value;
   }
 }

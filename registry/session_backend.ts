@@ -15,7 +15,7 @@ export interface BackendVisit {
   readonly ownSession: Session | undefined;
   /** The tokens of the request, and the outcome of their lookups. */
   readonly lookups: readonly Lookup[];
-  /** Whether its tokens open different sessions, of which it uses none. */
+  /** Whether the tokens open different sessions; then the request uses none. */
   readonly isInConflict: boolean;
   /** Whether the request has touched its session. */
   readonly wasTouched: boolean;

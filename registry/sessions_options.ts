@@ -70,10 +70,10 @@ export interface SessionsOptions {
   /**
    * The most sessions that may live in this process, 1 or more. Beyond them a
    * new session evicts the one that has been idle longest, anonymous ones first:
-   * a flood of clients without cookies neither fills the memory nor drives out
-   * users who have logged in. Then those of the principal with the most sessions
-   * go, if it has more than 8, or more than half of the limit: so one account
-   * cannot drive out others.
+   * a flood of clients without cookies neither fills the memory nor evicts users
+   * who have logged in. Then those of the principal with the most sessions go, if
+   * it has more than 8, or more than half of the limit: so one account cannot evict
+   * the sessions of others.
    *
    * A request under way counts as access. If thousands of sessions were accessed
    * since the last eviction, one among the longest idle goes, so that no request

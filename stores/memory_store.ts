@@ -213,7 +213,7 @@ export class MemoryStore implements SessionStore {
       .map(({ uid }) => uid);
   }
 
-  /** {@inheritDoc SessionStore.count} It looks at each. */
+  /** {@inheritDoc SessionStore.count} It examines each record. */
   count(): StoreCounts {
     return this.#records.count(this.#clock.now());
   }

@@ -52,9 +52,10 @@ export type { PostgresStoreOptions };
  * Each call is one statement, which runs a function of the store's own schema.
  * Times are those of the server's clock. Nodes claim ends by `FOR UPDATE SKIP
  * LOCKED`, and no end is lost while no node runs. Notifications travel by `NOTIFY`,
- * as hints; a node that cannot listen polls for them twice a second. It works beside
- * other tables, and behind PgBouncer in any mode. A touch waits for the server's disk, as each write does. It changes no index, so
- * that Postgres can clean the page up by itself (a HOT update).
+ * as hints; a node that cannot listen polls for them twice a second. The store works
+ * beside other tables, and behind PgBouncer in any mode. A touch waits for the
+ * server's disk, as each write does. It changes no index, so that Postgres can clean
+ * the page up by itself (a HOT update).
  *
  * @example Usage
  * ```ts ignore

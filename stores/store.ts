@@ -196,8 +196,8 @@ export interface SessionStore {
 
   /**
    * Acknowledges several ends in one step, as {@linkcode SessionStore.acknowledge}
-   * does each. It makes crowds of ends faster; a store without this method is
-   * asked for one end at a time.
+   * does each. It makes many ends at once faster. Without this method, each end
+   * takes a call.
    *
    * @param claims The uids and fences, each uid once.
    * @returns the answer for each claim, in their order.

@@ -12,8 +12,8 @@ import {
 } from "./script.ts";
 
 /**
- * Ends a session. KEYS: session, due, principals, holds, ended. ARGV: uid, channel, reason,
- * owner, lease.
+ * Ends a session. KEYS: session, due, principals, holds, ended. ARGV: uid, channel,
+ * reason, owner, lease.
  */
 export const END: RedisScript = new RedisScript(
   ALWAYS + NOW + LISTED + PLACE + PUBLISH + MEMBER + `
@@ -51,8 +51,7 @@ return { text(now), text(next_of(KEYS[1])), redis.call('ZRANGE', KEYS[1],
 
 /**
  * Claims the ends that can still be claimed. KEYS: due, principals, holds, ended,
- * sessions.
- * ARGV: channel, owner, lease, uids.
+ * sessions. ARGV: channel, owner, lease, uids.
  */
 export const CLAIM: RedisScript = new RedisScript(
   ALWAYS + NOW + DEADLINE + LISTED + PLACE + PUBLISH + MEMBER + `
@@ -163,8 +162,8 @@ return { '1' }
 );
 
 /**
- * Makes a dead letter. KEYS: session, due, dead letters, holds, ended. ARGV: uid, fence, why,
- * and the progress.
+ * Makes a dead letter. KEYS: session, due, dead letters, holds, ended. ARGV: uid,
+ * fence, why, and the progress.
  */
 export const DEAD_LETTER: RedisScript = new RedisScript(
   ALWAYS + IF_CLAIMED + NOW + LISTED + PROGRESS + `

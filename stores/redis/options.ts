@@ -53,8 +53,8 @@ export interface RedisStoreOptions {
   readonly replicas?: number;
   /**
    * Whether the notifications of a shard go through its own node only (`SPUBLISH`).
-   * Otherwise a cluster passes each to all its nodes. That pays on clusters of many
-   * nodes; all sites that share the sessions need the same setting, or they notice
+   * Otherwise a cluster passes each to all its nodes. Set it on clusters of many
+   * nodes. All sites that share the sessions need the same setting, or they notice
    * each other's ends and changes by polls only.
    *
    * It needs a cluster client of `npm:redis`, and the right to use the channels

@@ -10,7 +10,7 @@ import type { SqliteDatabase } from "./database.ts";
  */
 const LIFETIME = 60_000;
 
-/** Milliseconds for which changes are collected before other processes hear. */
+/** Milliseconds for which changes are collected before others are notified. */
 const COLLECT_FOR = 10;
 
 /**
