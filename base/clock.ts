@@ -46,6 +46,18 @@ export function monotonic(clock: Clock): number {
   return clock.monotonic?.() ?? performance.now();
 }
 
+/**
+ * Returns by how many milliseconds the time of a clock is ahead of its monotonic
+ * time. The difference changes when the clock is set, and otherwise by little.
+ *
+ * A clock whose monotonic time is not known counts as one that nobody sets.
+ */
+export function wallAhead(clock: Clock): number {
+  const isKnown = clock.monotonic !== undefined ||
+    clock === systemClock && !isDateFaked();
+  return isKnown ? clock.now() - monotonic(clock) : 0;
+}
+
 /** The real timer function and date; others mean that a test fakes the time. */
 const { setTimeout: ownSetTimeout, Date: ownDate } = globalThis;
 

@@ -37,7 +37,10 @@ export function takeChanges(
   if (state.description !== undefined) changes.description = state.description;
   state.description = undefined;
   if (state.operations.length > 0) {
-    changes.access = accessChangeOf(session, grace, state.operations);
+    changes.access = accessChangeOf(session, state, {
+      operations: state.operations,
+      grace,
+    });
   }
   state.values = state.callbacks = state.inner = undefined;
   state.hasCallbacksLeft = false;
@@ -60,11 +63,13 @@ export function putBack(state: StoredState, changes: SessionChanges): void {
 /** Returns principal and tokens of a session as a change. */
 export function accessChangeOf(
   session: Session,
-  grace: number,
-  operations: readonly AccessOperation[],
+  state: StoredState,
+  { operations, grace }: {
+    readonly operations: readonly AccessOperation[];
+    readonly grace: number;
+  },
 ): AccessChange {
   const access = session[OPEN_ACCESS]();
-  const now = session.site.clock.now();
   const isLogin = operations.some(({ kind }) => kind === "login");
   return {
     principal: access.principal ?? null,
@@ -72,13 +77,37 @@ export function accessChangeOf(
     loginGeneration: access.loginGeneration,
     isRenewalDue: access.isRenewalDue,
     isRemembered: access.isRemembered,
-    ...isLogin ? { loginAge: ageOf(access.authenticatedAt, now) } : {},
+    ...isLogin ? { loginAge: loginAgeOf(session, state) } : {},
     tokens: access.tokens.map(({ key, generation }) => ({
       hash: key,
       generation,
     })),
     grace,
   };
+}
+
+/** Returns the milliseconds since the login to a session. */
+export function loginAgeOf(
+  session: Session,
+  state: StoredState,
+): number | undefined {
+  const { clock } = session.site;
+  const at = session[OPEN_ACCESS]().authenticatedAt;
+  const now = clock.now();
+  const step = state.ownStep(clock);
+  if (at === undefined || step === 0) return ageOf(at, now);
+  return youngestAge(now - at, step);
+}
+
+/**
+ * Returns the age of something that came before this process's clock was set, or
+ * after it. The smaller one is taken, so that the session does not end early.
+ *
+ * @param age The age by the clock, in milliseconds.
+ */
+export function youngestAge(age: number, step: number): number {
+  const ages = [age, age - step].filter((each) => each >= 0);
+  return ages.length === 0 ? 0 : Math.min(...ages);
 }
 
 /** Returns the milliseconds since a time. */

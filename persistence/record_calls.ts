@@ -156,6 +156,8 @@ export class RecordCalls {
     this.#parts.loader.takeTimes(session, state, times, sentAt);
     if (!session.isActive) return;
     if (times.now < times.deadline) this.#parts.onAlive(session);
+    // A clock that was set has made it older: its token is not sent.
+    else this.#parts.onOver(session);
   }
 
   /**

@@ -204,7 +204,10 @@ export class RecordCommit {
       throw new RefusedError();
     }
     if (operations.length > 0) {
-      const access = accessChangeOf(session, grace, operations);
+      const access = accessChangeOf(session, this.#state, {
+        operations,
+        grace,
+      });
       this.#changes = { ...this.#changes, access };
     }
     if (Object.keys(this.#changes).length > 0) return this.#send();

@@ -3,7 +3,12 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import { OPEN_ACCESS } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { SessionStore, SessionTimes } from "../stores/store.ts";
-import { ageOf, putBack, takeChanges } from "./pending_changes.ts";
+import {
+  loginAgeOf,
+  putBack,
+  takeChanges,
+  youngestAge,
+} from "./pending_changes.ts";
 import { idsAfter, remainingCallbacks } from "./callback_changes.ts";
 import type { RecordCalls } from "./record_calls.ts";
 import type { StoredState } from "./stored_state.ts";
@@ -88,16 +93,18 @@ export class RecordCreation {
       putBack(state, changes);
       throw error;
     };
+    const step = state.ownStep(this.#registry.clock);
+    const age = Math.max(0, now - session.createdAt * 1000 - step);
+    const idle = youngestAge(now - session.lastModified * 1000, step);
     state.isInDoubt = true;
     state.sent = changes;
     return this.#calls.call(session, state, {
       ask: () =>
         this.#store.create({
           uid: session.uid,
-          // Not below 0, though the clock may have been set back.
-          age: Math.max(0, now - session.createdAt * 1000),
-          idle: Math.max(0, now - session.lastModified * 1000),
-          loginAge: ageOf(access.authenticatedAt, now),
+          age,
+          idle: Math.min(age, idle),
+          loginAge: loginAgeOf(session, state),
           tokens: tokens.map(({ key, generation, until }) => ({
             hash: key,
             generation,

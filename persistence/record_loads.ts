@@ -197,6 +197,7 @@ export class RecordLoads {
     claims.checks.confirm(session);
     loader.update(session, record, sentAt);
     state.noteTouch(record);
+    if (state.isCreated) state.noteClock(this.#registry.clock);
     lookup.loaded = record;
     lookup.askedAt = sentAt;
     lookup.drops = state.drops;

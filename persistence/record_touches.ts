@@ -4,6 +4,7 @@ import type { Session } from "../session.ts";
 import type { SessionChanges } from "../stores/store.ts";
 import type { RecordCalls } from "./record_calls.ts";
 import { MAX_TRIES } from "./record_commit.ts";
+import { youngestAge } from "./pending_changes.ts";
 import { aheadOf, TOUCH_SLACK } from "./record_loader.ts";
 import type { StoredState } from "./stored_state.ts";
 
@@ -51,5 +52,5 @@ export function touchToWrite(
     return undefined;
   }
   if (touchedAt <= state.touchedAt) return undefined;
-  return { idle: Math.max(0, clock.now() - touchedAt) };
+  return { idle: youngestAge(clock.now() - touchedAt, state.ownStep(clock)) };
 }

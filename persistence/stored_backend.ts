@@ -189,7 +189,7 @@ export class StoredBackend implements StoreBackend {
   }
 
   created(session: Session): void {
-    this.#loader.track(session);
+    this.#loader.track(session).noteClock(this.#clock);
     this.#writer.notes.noteNew(session);
   }
 

@@ -1,3 +1,4 @@
+import { type Clock, wallAhead } from "../base/clock.ts";
 import { type MaybePromise, settleAll } from "../base/promises.ts";
 import type { AccessOperation, AccessState } from "../session/access.ts";
 import type {
@@ -56,6 +57,8 @@ export class StoredState {
   storeAhead = 0;
   /** The same value when principal and tokens were read, with their times. */
   #readAhead = NaN;
+  /** How far this process's clock was ahead of its monotonic one, when noted. */
+  #wallAhead = NaN;
   /** Principal and tokens in the record, with times of this process's clock. */
   access: AccessState | undefined = undefined;
   /** Values to write; undefined deletes. */
@@ -137,6 +140,21 @@ export class StoredState {
   stepOf({ now }: SessionTimes, sentAt: number, receivedAt: number): number {
     const step = this.#readAhead - (now - sentAt);
     return step > STEP || this.#readAhead < now - receivedAt - STEP ? step : 0;
+  }
+
+  /** Records how this process's clock stands, unless a login waits to be written. */
+  noteClock(clock: Clock): void {
+    if (this.operations.length > 0 || this.sending.length > 0) return;
+    this.#wallAhead = wallAhead(clock);
+  }
+
+  /**
+   * Returns by how many milliseconds this process's clock was set forward since it
+   * was noted; 0 if by few.
+   */
+  ownStep(clock: Clock): number {
+    const step = wallAhead(clock) - this.#wallAhead;
+    return Math.abs(step) > STEP ? step : 0;
   }
 
   /** Records when principal and tokens were read or created. */

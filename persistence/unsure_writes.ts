@@ -68,7 +68,7 @@ export class UnsureWrites {
           !record.callbacks.some((one) => one.id === id)
         );
         const again = !isMovedOn
-          ? this.#repeated(session, unsure)
+          ? this.#repeated(session, state, unsure)
           : addedCallbacks.length === 0
           ? FENCE
           : { addedCallbacks };
@@ -112,6 +112,7 @@ export class UnsureWrites {
   /** Returns a write to repeat, with the login's present age. */
   #repeated(
     session: Session,
+    state: StoredState,
     { changes, operations }: {
       readonly changes: SessionChanges;
       readonly operations: readonly AccessOperation[];
@@ -120,7 +121,10 @@ export class UnsureWrites {
     if (operations.length === 0) return changes;
     return {
       ...changes,
-      access: accessChangeOf(session, this.#registry.renewalGrace, operations),
+      access: accessChangeOf(session, state, {
+        operations,
+        grace: this.#registry.renewalGrace,
+      }),
     };
   }
 

@@ -1,7 +1,7 @@
 // Which requests prolong a session over a store: visits, and none that only looks,
 // whatever cookies it has and whatever others do meanwhile.
 
-import { assertEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import type { SiteOptions } from "../../mod.ts";
 import { MemoryStore } from "../../stores/memory_store.ts";
@@ -162,3 +162,40 @@ Deno.test("A touch that is written late counts from its time, though the clock w
   await pass(time, 10_000);
   assertEquals(idleOf(store, cookie), 10_000);
 });
+
+/** The request that logs in writes the session, since the login may be refused. */
+const LIMITED = {
+  maxSessionsPerPrincipal: 5,
+  whenPrincipalIsFull: "refuse",
+  sessionTimeout: 20,
+  absoluteTimeout: 30,
+} as const;
+
+for (const by of [-10_000, 10_000]) {
+  for (const isNew of [false, true]) {
+    const which = isNew ? "new" : "known";
+    Deno.test(`A login to a ${which} session counts from its time, though the clock was set by ${by} ms before it is written`, async () => {
+      using time = new FakeTime();
+      const store = new MemoryStore();
+      const clock = new SetClock();
+      await using node = makeNode(asynchronous(store), { clock, ...LIMITED });
+      node.page("slow", async (request) => {
+        const { uid } = request.logIn("alice");
+        await after(2000);
+        return uid;
+      });
+      const before = isNew ? "" : await newCookie(node.get("visit"));
+      const slow = newCookie(node.get("slow", before));
+      await pass(time, 1000);
+      clock.set(by);
+      await pass(time, 1000);
+      const cookie = await slow;
+      const record = store.load(uidOf(cookie), LOOK)!;
+      const { now, createdAt, authenticatedAt, touchedAt } = record;
+      for (const at of [createdAt, authenticatedAt!, touchedAt]) {
+        assertAlmostEquals(now - at, 2000, 50);
+      }
+      assertEquals(await textOf(node.get("look", cookie)), uidOf(cookie));
+    });
+  }
+}
