@@ -115,7 +115,7 @@ export class Resource {
   /**
    * Whether requests for this resource touch the session. Set it to false for a
    * page that reloads every few seconds, or a health check: such requests would
-   * keep a session alive for ever.
+   * keep a session alive forever.
    *
    * If it is false, `request.getSession()` touches no session, and a session that
    * it makes is not kept.

@@ -46,7 +46,7 @@ listen();
 
 class CounterEvents extends Resource {
   override render_GET(request: SiteRequest): Response {
-    // Not getSession(): coming back for events is no visit.
+    // Not getSession(): a browser connects again without its visitor.
     const events = request.session?.events(request);
     if (events === undefined) return new Response(null, { status: 204 });
     // A browser that comes back sends the id of the last event that it has seen.

@@ -63,7 +63,7 @@ class Lock extends Resource {
 
 class LockEvents extends Resource {
   override render_GET(request: SiteRequest): Response {
-    // Not getSession(): to watch is no visit.
+    // Not getSession(): to watch does not count as a visit.
     const events = request.session?.events(request);
     if (events === undefined) return new Response(null, { status: 204 });
     watchers.add(events);

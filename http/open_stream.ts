@@ -132,7 +132,7 @@ export function countUntaken(stopSignal: AbortSignal): number {
  *
  * @param rendered The value that is sent; undefined if the request failed.
  * @returns the response that must be sent if the request was upgraded. With any
- * other, the client would wait for ever.
+ * other, the client would wait forever.
  */
 export function dropUnsent(
   request: StreamedRequest,

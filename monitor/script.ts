@@ -95,7 +95,7 @@ export const MONITOR_SCRIPT: string = String.raw`"use strict";
     if (row === null || row.className === "over") return;
     row.className = "over";
     row.dataset.over = Date.now();
-    // Once a row only: a constant flow of ends would delay the rows for ever.
+    // Once a row only: a constant flow of ends would delay the rows forever.
     const now = Date.now();
     if (now > rowsAt + ROWS_STAY) rowsAt = now - ROWS_STAY + ENDED_STAY;
     const mark = document.createElement("span");

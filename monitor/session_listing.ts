@@ -82,7 +82,7 @@ export class SessionListing {
   async #make(query: ListingQuery, cached: CachedListing): Promise<Listing> {
     const selection = selectionOf(query.order);
     const matches = matcherOf(query.search);
-    // Sessions that are made meanwhile could keep the loop going for ever.
+    // Sessions that are made meanwhile could keep the loop going forever.
     const { size } = this.#sessions;
     let examined = 0;
     let total = 0;

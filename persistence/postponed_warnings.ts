@@ -12,12 +12,13 @@ import { TOUCH_SLACK } from "./record_loader.ts";
 import { decodeValue } from "./value_codec.ts";
 
 /**
- * Warnings by name of sessions that a request may turn out not to visit.
+ * Warnings by name of sessions whose requests may not count as visits.
  *
- * The load for a request touches the session. If the request was no visit, the touch
- * is undone when it is answered. Meanwhile the record has a later deadline, by which
- * a process that checks a warning would put it off. So the process of the request
- * has the warning given by the deadline before.
+ * The load for a request touches the session, which postpones the deadline in the
+ * record. If the request does not count as a visit, the touch is undone when the
+ * request is answered. Until then, a process that checks a warning reads the later
+ * deadline, and would postpone the warning. So the process of the request has the
+ * warning given by the earlier deadline.
  */
 export class PostponedWarnings {
   readonly #registry: SessionRegistry;

@@ -142,7 +142,7 @@ export function parseSessionsOptions(line: CommandLine): SessionsOptions {
     return refuse(`no command: one of ${[...COMMANDS.keys()].join(", ")}`);
   }
   if (!isCommand(command)) {
-    return refuse(`${describe(command)} is no command of it`);
+    return refuse(`${describe(command)} is not one of its commands`);
   }
   const one = (name: string) => values.get(name)?.[0];
   const options: SessionsOptions = {

@@ -7,7 +7,7 @@ import type { SessionRegistry } from "./session_registry.ts";
 export interface SessionHeaders {
   /** The value of `Set-Cookie`, if the response sets or clears the cookie. */
   readonly setCookie: string | undefined;
-  /** The value of `Session-Token`, for a request whose token is no cookie. */
+  /** The value of `Session-Token`, for a request with its token in a header. */
   readonly sessionToken?: string;
   /** The value of `Clear-Site-Data`, after a logout where the options say so. */
   readonly clearSiteData: string | undefined;

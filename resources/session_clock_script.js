@@ -217,7 +217,7 @@ export function sessionClock(watchSession, tokens) {
     const open = () => {
       source = new EventSource(`${url}/presence`);
       source.addEventListener("name", ({ data }) => name = data);
-      // The session is over: a browser would ask for ever.
+      // The session is over: a browser would ask forever.
       source.addEventListener("end", () => source.close());
     };
     addEventListener("pagehide", () => {

@@ -37,10 +37,10 @@ let isUsed = false;
  * The function runs once the walk has found the page of a request, absent pages
  * included, and calls `next()` to render it. Its result is sent. `next()` throws or
  * rejects with the error of the page, and with {@linkcode HttpError} 404 if there
- * is none; error pages themselves are not wrapped. It takes no segment of the path,
+ * is no page. Error pages are not wrapped. The wrap takes no segment of the path,
  * and children that are put into it are never found. Wraps may be nested. Set
- * `usesSession` to false if the function asks for no session: then pages without
- * one cost a store nothing.
+ * `usesSession` to false if the function asks for no session: then pages without a
+ * session make no call to the store.
  *
  * Twisted has no such resource.
  *

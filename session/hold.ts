@@ -98,7 +98,7 @@ export interface EndedHold {
  * Checks the key and the options of a hold.
  *
  * @param isLease Whether the hold has no session, so that it needs a deadline.
- * @throws {TypeError} If the key is no string, an option is of a wrong kind, or no
+ * @throws {TypeError} If the key is not a string, an option is of a wrong kind, or no
  * callback has the name.
  * @throws {RangeError} If the key is empty, too long or not well-formed, or if an
  * option is out of range.
@@ -125,7 +125,7 @@ export function checkHold(
 /**
  * Checks the key of a hold.
  *
- * @throws {TypeError} If it is no string.
+ * @throws {TypeError} If it is not a string.
  * @throws {RangeError} If it is empty, too long or not well-formed.
  */
 export function checkHoldKey(verb: string, key: string): void {

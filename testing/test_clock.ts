@@ -125,7 +125,7 @@ export class TestClock implements Clock {
    *
    * @param seconds How far; 0 calls the timers that are due now. Fractions count.
    * @throws {RangeError} If it is negative or not a finite number.
-   * @throws {Error} If timers set each other without a delay for ever. Errors of a
+   * @throws {Error} If timers set each other without a delay forever. Errors of a
    * timer are thrown too.
    */
   async advance(seconds: number): Promise<void> {

@@ -115,7 +115,7 @@ export function isAbsent(error: unknown): boolean {
 /**
  * Finds a file or folder.
  *
- * Ignores other kinds, since opening a pipe would wait for ever, and the database
+ * Ignores other kinds, since opening a pipe would wait forever, and the database
  * of a store, which would lose its locks if it were opened and closed.
  */
 async function look(

@@ -486,7 +486,7 @@ const SQLITE = "--store=sqlite:./none.db";
 for (
   const [args, said] of [
     [[SQLITE], "no command: one of list, show, end,"],
-    [["dance", SQLITE], '"dance" is no command of it'],
+    [["dance", SQLITE], '"dance" is not one of its commands'],
     [["list", "--store=mysql://u:geheim@h/d"], 'not "mysql://u:***@h/d"'],
     [["list", "--store=redis://u:a/b@c@h:x"], 'not a URL: "redis://u:***@h:x"'],
     [["list", "--store=sqlite:"], "sqlite: is followed by a file"],
