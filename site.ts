@@ -21,7 +21,7 @@ import {
   SiteRequest,
   type TrustedProxy,
 } from "./request.ts";
-import { HOST_CHECK } from "./request/internals.ts";
+import { HOST_CHECK, PATH } from "./request/internals.ts";
 import type { Resource } from "./resource.ts";
 import { OWNER } from "./session/internals.ts";
 import {
@@ -223,9 +223,12 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
     try {
       if (this.#log !== undefined) logDelivery(this, siteRequest, this.#log);
       if (this.#isClosed) throw new HttpError(503, "The site is closed");
-      if (this.#hosts.isUsual(request.url)) {
+      const pathBegin = this.#hosts.pathAfterUsual(request.url);
+      if (pathBegin === 0) this.#hosts.check(siteRequest);
+      else {
         siteRequest[HOST_CHECK] = this.#hosts;
-      } else this.#hosts.check(siteRequest);
+        siteRequest[PATH].startAt(pathBegin);
+      }
       return answer(this, siteRequest);
     } catch (error) {
       return answerError(this, error, siteRequest);

@@ -36,13 +36,16 @@ export class HostCheck {
   }
 
   /**
-   * Returns whether a URL names an allowed host, without reading the headers, which
-   * costs a tenth of a request. The headers are checked when they are first read,
+   * Returns the index at which the path begins in a URL with the usual host, which
+   * is allowed; 0 if the headers have to be checked now. Reading them costs a tenth
+   * of a request. Those of the usual host are checked when they are first read,
    * since the Host header may name another host than the URL.
    */
-  isUsual(url: string): boolean {
-    return this.#names === undefined && this.#usualBegin !== "" &&
-      url.startsWith(this.#usualBegin);
+  pathAfterUsual(url: string): number {
+    const begin = this.#usualBegin;
+    return this.#names === undefined && begin !== "" && url.startsWith(begin)
+      ? begin.length
+      : 0;
   }
 
   /**

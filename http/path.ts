@@ -74,19 +74,21 @@ export function decodeSegment(segment: string): string {
 export class PathCursor {
   /** The URL, as Deno made it from the Host header and the path. */
   readonly url: string;
-  /** The index at which the first segment begins. */
-  readonly #begin: number;
-  /** The index at which the next segment begins; -1 after the last one. */
-  #at: number;
+  /** The index at which the first segment begins; 0 until it is known. */
+  #begin = 0;
+  /** The index at which the next segment begins; `END` after the last one. */
+  #at = 0;
   #segments:
     | { readonly prepath: string[]; readonly postpath: string[] }
     | undefined = undefined;
 
   constructor(url: string) {
     this.url = url;
-    const end = endOfPart(url, url.indexOf("://") + 3);
-    // A URL may end with its host: then there is one empty segment.
-    this.#begin = this.#at = url.charCodeAt(end) === SLASH ? end + 1 : end;
+  }
+
+  /** Says where the first segment begins, which saves looking for it. */
+  startAt(begin: number): void {
+    this.#begin = this.#at = begin;
   }
 
   /** The decoded segments that were taken. */
@@ -107,18 +109,35 @@ export class PathCursor {
       if (segment !== undefined) prepath.push(segment);
       return segment;
     }
+    if (this.#at === END) return undefined;
+    if (this.#begin === 0) this.#start();
     const { url } = this;
     const at = this.#at;
-    if (at === -1) return undefined;
-    const end = endOfPart(url, at);
-    this.#at = url.charCodeAt(end) === SLASH ? end + 1 : -1;
-    return decodeSegment(url.slice(at, end));
+    let end = at;
+    let code = 0;
+    let isEncoded = false;
+    for (; end < url.length; end++) {
+      code = url.charCodeAt(end);
+      if (isEndOfPart(code)) break;
+      if (code === PERCENT) isEncoded = true;
+    }
+    this.#at = code === SLASH ? end + 1 : END;
+    const segment = url.slice(at, end);
+    return isEncoded ? decodeSegment(segment) : segment;
+  }
+
+  #start(): void {
+    const { url } = this;
+    const end = endOfPart(url, url.indexOf("://") + 3);
+    // A URL may end with its host: then there is one empty segment.
+    this.startAt(url.charCodeAt(end) === SLASH ? end + 1 : end);
   }
 
   #split(): { readonly prepath: string[]; readonly postpath: string[] } {
     if (this.#segments !== undefined) return this.#segments;
+    if (this.#begin === 0) this.#start();
     const path = this.url.slice(this.#begin, endOfPath(this.url, this.#begin));
-    if (this.#at === -1) {
+    if (this.#at === END) {
       return this.#segments = { prepath: segmentsOf(path), postpath: [] };
     }
     const taken = this.#at - this.#begin;
@@ -162,13 +181,20 @@ function up(levels: number): string {
 const SLASH = 0x2f;
 const QUESTION_MARK = 0x3f;
 const HASH = 0x23;
+const PERCENT = 0x25;
+
+/** The place of the next segment after the last one. */
+const END = -1;
+
+function isEndOfPart(code: number): boolean {
+  return code === SLASH || code === QUESTION_MARK || code === HASH;
+}
 
 /** Returns the index at which a host, or a segment of a path, ends in a URL. */
 function endOfPart(url: string, begin: number): number {
   let end = begin;
   for (; end < url.length; end++) {
-    const code = url.charCodeAt(end);
-    if (code === SLASH || code === QUESTION_MARK || code === HASH) break;
+    if (isEndOfPart(url.charCodeAt(end))) break;
   }
   return end;
 }
