@@ -292,8 +292,7 @@ export class Model {
       const uids = this.#uidsOf(ask);
       const isSuperseded = this.#hasSeen(ask) &&
         uids.some((uid) => !this.#isOpening(ask, uid, at));
-      // A superseded request drops what others have set and not yet written.
-      const isAlone = !uids.some((uid) => this.#hasSuperseded(ask, uid));
+      const isAlone = !uids.some((uid) => this.#hasRefused(ask, uid));
       // A login by a token that is replaced meanwhile may have no place any more.
       const isReplaced = ["login", "renew"].includes(ask.step.action) &&
           ask.tokens.some((each) =>
@@ -499,11 +498,18 @@ export class Model {
     );
   }
 
-  /** Whether one of them was given the session, and is superseded. */
-  #hasSuperseded(ask: Ask, uid: string): boolean {
+  /**
+   * Whether one of them was given the session, and is superseded, or was answered
+   * 503 and so judged before. A process cannot tell which request has made a change
+   * of a session that they share. What one of them may not write is not written for
+   * the others either (promises 13 and 17), and they are answered 503.
+   */
+  #hasRefused(ask: Ask, uid: string): boolean {
     const at = ask.answeredAt!;
     return this.#othersOf(ask, uid).some((other) =>
-      this.#hasSeen(other) && !this.#isOpening(other, uid, at)
+      this.#hasSeen(other) &&
+      (!this.#isOpening(other, uid, at) ||
+        other.status === 503 && other.answeredAt! <= at)
     );
   }
 
@@ -748,11 +754,12 @@ export class Model {
     if (this.#world.wasSet(life, arrivedAt, at)) return true;
     const principals = truth.recordsIn(uid, arrivedAt, at)
       .map(({ record }) => record?.principal);
+    const isEvicted = this.#isEvictionDue(uid, at);
     return asks.some((other) =>
       // A login may have ended it, and its end is not written.
       this.#world.plan.limit !== undefined && other.life === life &&
         other.loggedIn !== undefined && other.loggedIn.at <= at &&
-        (other.answeredAt ?? Infinity) >= arrivedAt ||
+        (isEvicted || (other.answeredAt ?? Infinity) >= arrivedAt) ||
       other.life === life &&
         (other.left !== undefined && other.left.at <= at &&
             (other.left.uid === uid ||
@@ -771,6 +778,22 @@ export class Model {
           principals.includes(principal)
         )
     );
+  }
+
+  /**
+   * Whether a login was answered though the store did not answer to the end of a
+   * session beyond the limit. That session has ended in the process that goes on
+   * trying, and is not revived there (promise 18).
+   */
+  #isEvictionDue(uid: string, at: number): boolean {
+    const { truth, plan } = this.#world;
+    const principal = truth.lastOf(uid)?.principal;
+    if (plan.limit === undefined || principal === undefined) return false;
+    const live = [...truth.moments.keys()].filter((each) =>
+      truth.lastOf(each)?.principal === principal &&
+      !truth.wasOver(each, at, at)
+    );
+    return live.length > plan.limit.most;
   }
 
   /** Whether a request of the same process may have set a value just now. */
