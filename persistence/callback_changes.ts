@@ -14,6 +14,9 @@ export type CallbackChanges = Pick<
  */
 const ID_LENGTH = 32;
 
+/** The ids of a record without named callbacks. */
+export const NO_IDS: ReadonlySet<string> = new Set();
+
 /** Returns the id under which a store keeps a named callback. */
 export function idOfCallback({ key }: Pick<NamedCallback, "key">): string {
   return hashOfSecret(key).slice(0, ID_LENGTH);

@@ -160,8 +160,8 @@ function noteCallback(
     checkCallbackCount("notify on expire", session, ids.size, maxCallbacks);
   }
   state.callbacks = changes;
-  if (isRemoved) state.knownCallbacks.delete(one.id);
-  else state.knownCallbacks.set(one.id, one);
+  if (isRemoved) state.removeKnownCallback(one.id);
+  else state.addKnownCallback(one);
 }
 
 /** Returns the ids of the named callbacks of a session, once all is written. */
@@ -182,6 +182,5 @@ function setPending(
   state.reads?.forget(session[VALUES].get(key));
   state.inner?.delete(key);
   (state.values ??= new Map()).set(key, text);
-  if (text === undefined) state.texts.delete(key);
-  else state.texts.set(key, text);
+  state.setText(key, text);
 }

@@ -67,7 +67,7 @@ export function noteInnerChanges(
         (state.inner ??= new Map()).set(key, before);
       }
       (state.values ??= new Map()).set(key, after);
-      state.texts.set(key, after);
+      state.setText(key, after);
     }
   }
   if (isLast) state.reads.clear();

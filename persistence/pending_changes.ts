@@ -8,7 +8,7 @@ import type {
   SessionChanges,
 } from "../stores/store.ts";
 import { joinCallbacks, missingCallbacks } from "./callback_changes.ts";
-import type { StoredState } from "./stored_state.ts";
+import { NO_OPERATIONS, type StoredState } from "./stored_state.ts";
 
 /** Returns and clears the changes of a session to write, touches excluded. */
 export function takeChanges(
@@ -44,7 +44,7 @@ export function takeChanges(
   }
   state.values = state.callbacks = state.inner = undefined;
   state.hasCallbacksLeft = false;
-  state.operations = [];
+  state.operations = NO_OPERATIONS;
   for (const _ in changes) return changes;
   return undefined;
 }

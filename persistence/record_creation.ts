@@ -9,7 +9,7 @@ import {
   takeChanges,
   youngestAge,
 } from "./pending_changes.ts";
-import { idsAfter, remainingCallbacks } from "./callback_changes.ts";
+import { idsAfter, NO_IDS, remainingCallbacks } from "./callback_changes.ts";
 import type { RecordCalls } from "./record_calls.ts";
 import type { StoredState } from "./stored_state.ts";
 
@@ -70,7 +70,7 @@ export class RecordCreation {
         state.setVersion(times.version, this.#registry.clock.now());
         state.access = { ...access, tokens };
         state.noteRead(times, now);
-        state.callbackIds = idsAfter(new Set(), changes);
+        state.callbackIds = idsAfter(NO_IDS, changes);
         return this.#calls.written(session, state, times, now);
       }
       if (wasInDoubt) return takeOver();

@@ -9,6 +9,7 @@ import {
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session } from "../session.ts";
 import type { SessionTimes, StoredSession } from "../stores/store.ts";
+import { idsAfter, NO_IDS } from "./callback_changes.ts";
 import { accessOf, StoredState } from "./stored_state.ts";
 import { decodeValues, refreshValues } from "./record_values.ts";
 
@@ -69,7 +70,7 @@ export class RecordLoader {
     setTimeouts(session, record);
     const state = this.states.get(session);
     if (state === undefined) return;
-    state.texts = new Map(record.values);
+    state.setTexts(record.values);
     state.takenTouch = session.lastModified;
   }
 
@@ -84,13 +85,9 @@ export class RecordLoader {
     },
   ): void {
     const values = new Map(session[VALUES]);
-    if (text === undefined) {
-      values.delete(key);
-      state.texts.delete(key);
-    } else {
-      values.set(key, value);
-      state.texts.set(key, text);
-    }
+    if (text === undefined) values.delete(key);
+    else values.set(key, value);
+    state.setText(key, text);
     session[RESTORE]({ values });
   }
 
@@ -133,8 +130,10 @@ export class RecordLoader {
     const isFirst = state.version === -1;
     this.#refreshTimeouts(session, state, record, isFirst);
     state.setVersion(record.version, now);
-    state.callbackIds = new Set(record.callbacks.map(({ id }) => id));
-    for (const one of record.callbacks) state.knownCallbacks.set(one.id, one);
+    state.callbackIds = idsAfter(NO_IDS, {
+      addedCallbacks: record.callbacks,
+    });
+    for (const one of record.callbacks) state.addKnownCallback(one);
     state.isStale = false;
     state.access = accessOf(record, sentAt - record.now);
     state.noteRead(record, sentAt);

@@ -54,5 +54,5 @@ export function refreshValues(
     if (text !== undefined) now.set(key, text);
   }
   session[RESTORE]({ values });
-  state.texts = now;
+  state.setTexts(now);
 }

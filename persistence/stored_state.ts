@@ -8,7 +8,7 @@ import type {
   StoredCallback,
   StoredSession,
 } from "../stores/store.ts";
-import type { CallbackChanges } from "./callback_changes.ts";
+import { type CallbackChanges, NO_IDS } from "./callback_changes.ts";
 import type { ReadValues } from "./read_values.ts";
 
 /** The most loads at a time whose touches can be undone. */
@@ -19,6 +19,11 @@ const MAX_UNTOUCHES = 16;
  * again. Touches may differ by as much without a step.
  */
 const STEP = 100;
+
+/** Stands for lists and maps of most sessions, which need none of their own. */
+export const NO_OPERATIONS: readonly AccessOperation[] = [];
+const NO_TEXTS: ReadonlyMap<string, string> = new Map();
+const NO_CALLBACKS: ReadonlyMap<string, StoredCallback> = new Map();
 
 /** A write whose outcome is unknown, since the store did not answer. */
 export interface UnsureWrite {
@@ -68,8 +73,7 @@ export class StoredState {
    * before: they are not written over a change of another process.
    */
   inner: Map<string, string> | undefined = undefined;
-  /** The encodings of the values that the session has. */
-  texts: Map<string, string> = new Map();
+  #texts: Map<string, string> | undefined = undefined;
   /** The objects that the application may change inside. */
   reads: ReadValues | undefined = undefined;
   /** The description of the client to write. */
@@ -81,23 +85,22 @@ export class StoredState {
   /** Whether a creation without an answer may have written callbacks. */
   areCallbacksUnsure = false;
   /** The known ids of named callbacks in the record. */
-  callbackIds: ReadonlySet<string> = new Set();
+  callbackIds: ReadonlySet<string> = NO_IDS;
   /** The named callbacks of the last record of a session that has vanished. */
   lastCallbacks: readonly StoredCallback[] | undefined = undefined;
-  /** The named callbacks that this process has, by id. */
-  knownCallbacks: Map<string, StoredCallback> = new Map();
+  #knownCallbacks: Map<string, StoredCallback> | undefined = undefined;
   /** Changes of principal and tokens to write. */
-  operations: readonly AccessOperation[] = [];
+  operations: readonly AccessOperation[] = NO_OPERATIONS;
   /** A write whose outcome is unknown. */
   unsure: UnsureWrite | undefined = undefined;
   /** The changes that are being written. */
   sent: SessionChanges | undefined = undefined;
   /** The changes of principal and tokens that are being written. */
-  sending: readonly AccessOperation[] = [];
+  sending: readonly AccessOperation[] = NO_OPERATIONS;
   /** Settles when all writes that are under way have settled. */
   writing: Promise<void> | undefined = undefined;
   /** Touches of loads to undo, each with the touch before it. */
-  readonly #untouches = new Map<number, number>();
+  #untouches: Map<number, number> | undefined = undefined;
   /** The last touch of a load for a visit, in UNIX milliseconds of the store. */
   #keptAt = -Infinity;
 
@@ -109,6 +112,37 @@ export class StoredState {
   /** Whether the record is being created. */
   get isCreating(): boolean {
     return !this.isCreated && this.writing !== undefined;
+  }
+
+  /** The encodings of the values that the session has. */
+  get texts(): ReadonlyMap<string, string> {
+    return this.#texts ?? NO_TEXTS;
+  }
+
+  /** Sets the encodings of all values. */
+  setTexts(texts: ReadonlyMap<string, string>): void {
+    this.#texts = texts.size === 0 ? undefined : new Map(texts);
+  }
+
+  /** Sets the encoding of a value; undefined for none. */
+  setText(key: string, text: string | undefined): void {
+    if (text === undefined) this.#texts?.delete(key);
+    else (this.#texts ??= new Map()).set(key, text);
+  }
+
+  /** The named callbacks that this process has, by id. */
+  get knownCallbacks(): ReadonlyMap<string, StoredCallback> {
+    return this.#knownCallbacks ?? NO_CALLBACKS;
+  }
+
+  /** Adds a named callback that this process has. */
+  addKnownCallback(callback: StoredCallback): void {
+    (this.#knownCallbacks ??= new Map()).set(callback.id, callback);
+  }
+
+  /** Removes a named callback that this process has. */
+  removeKnownCallback(id: string): void {
+    this.#knownCallbacks?.delete(id);
   }
 
   /** Sets the version of an answer that has just come. */
@@ -201,7 +235,7 @@ export class StoredState {
   /** Records that a load has touched the session. */
   noteTouch({ touchedAt, touchedBefore }: LoadedSession): void {
     // Another touch of the same millisecond may have been undone.
-    if (touchedAt !== touchedBefore) this.#untouches.delete(touchedAt);
+    if (touchedAt !== touchedBefore) this.#untouches?.delete(touchedAt);
   }
 
   /**
@@ -209,19 +243,20 @@ export class StoredState {
    * only the second can be undone, and that restores the time before both.
    */
   #untouch(touchedAt: number, before: number): SessionChanges {
+    const untouches = this.#untouches ??= new Map();
     let to = before;
     for (;;) {
-      const earlier = this.#untouches.get(to);
+      const earlier = untouches.get(to);
       if (earlier === undefined || earlier >= to || to <= this.#keptAt) break;
       to = earlier;
     }
     // A touch that counts may be written after a later load.
     if (this.#keptAt < touchedAt) to = Math.max(to, this.#keptAt);
-    this.#untouches.delete(touchedAt);
-    this.#untouches.set(touchedAt, to);
-    if (this.#untouches.size > MAX_UNTOUCHES) {
-      const [oldest] = this.#untouches.keys();
-      this.#untouches.delete(oldest!);
+    untouches.delete(touchedAt);
+    untouches.set(touchedAt, to);
+    if (untouches.size > MAX_UNTOUCHES) {
+      const [oldest] = untouches.keys();
+      untouches.delete(oldest!);
     }
     return { takenBack: { touchedAt, before, to } };
   }
