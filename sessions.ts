@@ -29,6 +29,7 @@ import type { PresenceCallback, PresenceState } from "./registry/presence.ts";
 import type { StoredEndCounts } from "./registry/session_counts.ts";
 import type {
   ListSessionsOptions,
+  ProcessInfo,
   SessionInfo,
   UndeliveredEnd,
 } from "./registry/session_backend.ts";
@@ -58,6 +59,7 @@ import type {
   SessionStartCallback,
   SessionWarning,
 } from "./session.ts";
+import type { StoreCounts } from "./stores/store.ts";
 
 export type { Clock } from "./base/clock.ts";
 export type { ConnectionInfo, TrustedProxy } from "./http/connection.ts";
@@ -87,6 +89,7 @@ export type {
 } from "./registry/sessions_options.ts";
 export type {
   ListSessionsOptions,
+  ProcessInfo,
   SessionInfo,
 } from "./registry/session_backend.ts";
 export type { UndeliveredEnd } from "./registry/session_backend.ts";
@@ -136,6 +139,7 @@ export type {
   SessionFacts,
   SessionStore,
   SessionTimes,
+  StoreCounts,
   StoredCallback,
   StoredSession,
   StoredToken,
@@ -592,6 +596,34 @@ export class Sessions
   ): Promise<SessionInfo[]> {
     checkOptions("list sessions", options, LIST_SESSIONS_RULES);
     return await this.#registry.backend.list(principal, options);
+  }
+
+  /**
+   * Counts the sessions of all processes, and the ends that the store keeps until
+   * they are delivered.
+   *
+   * Over a large database it may take some tenths of a second: see
+   * {@linkcode SessionStore.count}.
+   *
+   * @returns undefined without a store, or if the store has no counts.
+   * @throws Rejects if the store fails.
+   */
+  async countStored(): Promise<StoreCounts | undefined> {
+    return await this.#registry.backend.count?.();
+  }
+
+  /**
+   * Lists the processes that share the store, the oldest first; none without a
+   * store.
+   *
+   * It asks each of them to write that it lives, and waits a second for that. A
+   * process that does not answer is listed for five minutes after its last answer,
+   * and one that was closed is not listed any more.
+   *
+   * @throws {HttpError} Rejects with 503 if the store fails.
+   */
+  async listProcesses(): Promise<ProcessInfo[]> {
+    return await this.#registry.backend.listProcesses?.() ?? [];
   }
 
   /**

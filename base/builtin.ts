@@ -8,6 +8,8 @@ interface Builtins {
   readonly "node:os": {
     /** Seconds since the machine was booted. */
     uptime(): number;
+    /** The name of the machine. */
+    hostname(): string;
   };
   readonly "node:util": {
     inspect(value: unknown): string;

@@ -1,17 +1,22 @@
 import type { Clock } from "../base/clock.ts";
 import type { CountedSite } from "../registry/session_counts.ts";
-import type { SessionInfo } from "../registry/session_backend.ts";
+import type { ProcessInfo, SessionInfo } from "../registry/session_backend.ts";
 import type { ErrorContext } from "../request.ts";
 import type {
   EndSessionsOptions,
   Session,
   SessionEndReason,
 } from "../session.ts";
+import type { StoreCounts } from "../stores/store.ts";
 
 /** The sessions of a site, as a monitor uses them. `Sessions` is one. */
 export interface MonitoredSessions extends ReadonlyMap<string, Session> {
   /** Lists the sessions of a principal, in every process. */
   list(principal: string): Promise<SessionInfo[]>;
+  /** Counts the sessions and the ends in the store; undefined without counts. */
+  countStored(): Promise<StoreCounts | undefined>;
+  /** Lists the processes that share the store. */
+  listProcesses(): Promise<readonly ProcessInfo[]>;
   /** Lists the ends that could not be delivered, in every process. */
   listDeadLetters(): Promise<readonly unknown[]>;
   /** Returns the sessions of a principal that are live in this process. */

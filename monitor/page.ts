@@ -70,7 +70,8 @@ ${
         : `<p class="notice" role="status" tabindex="-1" autofocus>${notice}</p>`
     }${
       hasStore
-        ? `<p class="scope">Counts, charts and the list are of this process, if nothing else is said. Choose a principal to see its sessions in all processes.</p>`
+        ? `<section class="fleet" aria-labelledby="fleet-title"><h2 id="fleet-title">All processes</h2><div id="fleet">${parts.fleet}</div></section>
+<p class="scope">The counts, the charts and the list below are of this process. Choose a principal to see its sessions in all processes.</p>`
         : ""
     }<dl id="counts" class="counts">${parts.counts}</dl>
 <section class="sessions" aria-labelledby="sessions-title">
@@ -90,7 +91,11 @@ ${subjectOf(view, hasStore)}<nav class="orders" aria-label="Order">${
 <nav id="paging" class="paging" aria-label="Pages of sessions">${parts.paging}</nav>
 </section>
 <div class="side">
-<section aria-labelledby="minutes-title"><h2 id="minutes-title">The last hour</h2><div id="minutes">${parts.minutes}</div></section>
+${
+      hasStore
+        ? processesSection(parts)
+        : ""
+    }<section aria-labelledby="minutes-title"><h2 id="minutes-title">The last hour</h2><div id="minutes">${parts.minutes}</div></section>
 <section aria-labelledby="ends-title"><h2 id="ends-title">Recently ended</h2>
 <p id="announcement" class="unseen" role="status" aria-live="polite"></p>
 <table class="ends"><caption class="unseen">The last sessions that ended</caption><thead><tr><th scope="col">Session</th><th scope="col">Reason</th><th scope="col" class="lasted">Lasted</th><th scope="col">Delay</th><th scope="col">Ago</th></tr></thead>
@@ -120,6 +125,13 @@ export function documentOf(
 ${body}
 </body>
 </html>
+`;
+}
+
+function processesSection({ processes = "" }: MonitorParts): string {
+  return `<section aria-labelledby="processes-title"><h2 id="processes-title">Processes</h2>
+<table class="processes"><caption class="unseen">The processes that share the store</caption><thead><tr><th scope="col">Process</th><th scope="col">Running for</th><th scope="col">Last seen</th></tr></thead>
+<tbody id="processes">${processes}</tbody></table></section>
 `;
 }
 

@@ -10,6 +10,8 @@ import {
   shortUid,
   sinceCell,
 } from "./session_rows.ts";
+import type { StoreFiguresShown } from "./store_figures.ts";
+import { storeParts } from "./store_parts.ts";
 
 /** The parts of the page that change, by the id of their element. */
 export interface MonitorParts {
@@ -19,19 +21,21 @@ export interface MonitorParts {
   readonly minutes: string;
   readonly lateness: string;
   readonly ends: string;
+  /** Undefined without a store. */
+  readonly fleet?: string;
+  /** Undefined without a store. */
+  readonly processes?: string;
 }
 
 /** The parts that are the same for all sessions and pages. */
 export type SharedParts = Omit<MonitorParts, "rows" | "paging">;
 
-/** The numbers that are shown first. */
-export interface MonitorCounts {
+/** The figures that are shown first. */
+export interface MonitorFigures {
   /** The live sessions of this process. */
   readonly active: number;
-  /** Whether there is a store. */
-  readonly hasStore: boolean;
-  /** The dead letters of all processes; undefined if they are unknown. */
-  readonly deadLetters: number | undefined;
+  /** The figures of all processes; undefined without a store. */
+  readonly store: StoreFiguresShown | undefined;
 }
 
 /**
@@ -41,14 +45,15 @@ export interface MonitorCounts {
  * the page, so that a part changes only with the sessions.
  */
 export function sharedParts(
-  counts: MonitorCounts,
+  { active, store }: MonitorFigures,
   history: SessionHistory,
   now: number | undefined,
 ): SharedParts {
   const { lateness, ends } = history;
   const minutes = history.minutes();
   return {
-    counts: countsPart(counts, minutes, lateness),
+    ...store === undefined ? {} : storeParts(store, now),
+    counts: countsPart(active, minutes, lateness),
     minutes: minutesChart(minutes),
     lateness: delayTable(lateness),
     ends: endsPart(ends, now),
@@ -56,7 +61,7 @@ export function sharedParts(
 }
 
 function countsPart(
-  { active, hasStore, deadLetters }: MonitorCounts,
+  active: number,
   minutes: readonly Minute[],
   lateness: Histogram,
 ): string {
@@ -65,13 +70,7 @@ function countsPart(
   return countOf("Live now", count(active)) +
     countOf("Started in the last hour", count(made)) +
     countOf("Ended in the last hour", count(ended)) +
-    countOf("Deadlines met within (99&nbsp;%)", quantileText(lateness, 0.99)) +
-    (hasStore
-      ? countOf(
-        "Dead letters, of all processes",
-        deadLetters === undefined ? "–" : count(deadLetters),
-      )
-      : "");
+    countOf("Deadlines met within (99&nbsp;%)", quantileText(lateness, 0.99));
 }
 
 function countOf(name: string, value: string): string {

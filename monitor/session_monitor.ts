@@ -12,7 +12,6 @@ import { Resource } from "../resource.ts";
 import { StaticData } from "../resources/files/static_data.ts";
 import { FormTokens } from "../resources/form_tokens.ts";
 import type { MonitoredSite } from "./monitored_site.ts";
-import { DeadLetters } from "./dead_letters.ts";
 import { confirmAllPage, confirmPage } from "./confirm_page.ts";
 import { type ListedPage, ListedSessions } from "./listed_sessions.ts";
 import { type MonitorView, queryOf, viewOf } from "./monitor_view.ts";
@@ -21,6 +20,7 @@ import { sharedParts } from "./page_parts.ts";
 import { MONITOR_SCRIPT } from "./script.ts";
 import { SessionHistory } from "./session_history.ts";
 import { listedParts, principalText, shortUid } from "./session_rows.ts";
+import { StoreFigures } from "./store_figures.ts";
 import { MONITOR_ICON, MONITOR_STYLE } from "./style.ts";
 import { MonitorViewers } from "./viewers.ts";
 
@@ -49,9 +49,11 @@ const POLICY =
  * ({@linkcode Session.visits}), and the last ends with their reasons. It can end
  * a session, or all sessions of a principal.
  *
- * Over a store the counts, the charts and the list are of this process, except for
- * the number of dead letters, which is of all. The page of a principal lists its
- * sessions in all processes, and ends them there.
+ * Over a store it shows figures of all processes too: the live sessions, the ends
+ * that wait to be delivered or were given up, and the processes with the time at
+ * which each was seen. The other counts, the charts and the list are of this
+ * process. The page of a principal lists its sessions in all processes, and ends
+ * them there.
  *
  * **Put a guard before it.** The page shows the principals, and a viewer can end
  * any sessions, for the reason `"revoked"`. It shows uids, which give no access,
@@ -72,7 +74,8 @@ const POLICY =
  * in one turn of the event loop. One listing is made at a time, and viewers who
  * request the same listing share it. A listing is cached for 2 seconds or for 20
  * times as long as it took, if that is longer. A principal's sessions are read from
- * the store, and cached in the same way. There can be 32 viewers at the same time;
+ * the store, and cached in the same way. Figures of the store are read at most every
+ * ten seconds, and counts at most for a 200th of the time. There can be 32 viewers at the same time;
  * without viewers the monitor only counts.
  *
  * Twisted has no such page.
@@ -100,7 +103,7 @@ export class SessionMonitor extends Resource {
   readonly #title: string;
   readonly #history: SessionHistory;
   readonly #listed: ListedSessions;
-  readonly #deadLetters: DeadLetters;
+  readonly #figures: StoreFigures;
   readonly #viewers: MonitorViewers;
   readonly #tokens = new FormTokens();
 
@@ -117,11 +120,11 @@ export class SessionMonitor extends Resource {
     this.#title = options.title ?? "Sessions";
     this.#history = new SessionHistory(site);
     this.#listed = new ListedSessions(site, this.#history);
-    this.#deadLetters = new DeadLetters(site);
+    this.#figures = new StoreFigures(site);
     this.#viewers = new MonitorViewers(site, {
       history: this.#history,
       listed: this.#listed,
-      deadLetters: this.#deadLetters,
+      figures: this.#figures,
     });
     this.putChild("monitor.css", new Asset(MONITOR_STYLE, "text/css"));
     this.putChild("monitor.js", new Asset(MONITOR_SCRIPT, "text/javascript"));
@@ -157,19 +160,18 @@ export class SessionMonitor extends Resource {
     const form = await this.#form(frame, request);
     if (form !== undefined) return form;
     const listed = await this.#listed.list(view);
-    await this.#deadLetters.refresh();
+    await this.#figures.refresh();
     const now = this.#site.clock.now() / 1000;
     const { hasStore } = this.#listed;
-    const counts = {
+    const figures = {
       active: this.#site.sessions.size,
-      hasStore,
-      deadLetters: this.#deadLetters.count,
+      store: this.#figures.shown,
     };
     return monitorPage({
       ...frame,
       now,
       parts: {
-        ...sharedParts(counts, this.#history, now),
+        ...sharedParts(figures, this.#history, now),
         ...listedParts(listed, { view, now }),
       },
       hasStore,

@@ -45,6 +45,17 @@ section > h2 { margin-bottom: 10px; }
 .counts dt { color: var(--quiet); font-size: .8125rem; }
 .counts dd { font-size: 1.625rem; font-weight: 600; letter-spacing: -0.02em; line-height: 1.25; font-variant-numeric: tabular-nums; }
 
+.fleet { grid-column: 1 / -1; }
+.fleet .counts > div { background: var(--page); }
+.away { color: var(--evicted); margin-bottom: 10px; }
+.processes { font-size: .8125rem; }
+.processes th, .processes td { padding: 5px 4px; }
+.processes th:first-child { padding-left: 0; }
+.processes td:last-child, .processes thead th:last-child { padding-right: 0; }
+.processes tbody th { white-space: normal; overflow-wrap: anywhere; }
+.processes i { color: var(--quiet); }
+.silent .seen { color: var(--evicted); font-weight: 600; }
+
 .head { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 8px 16px; margin-bottom: 10px; }
 form[role=search] { display: flex; gap: 8px; align-items: center; }
 form[role=search] label { color: var(--quiet); }

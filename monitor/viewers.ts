@@ -3,7 +3,6 @@ import { randomId } from "../base/ids.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import type { SessionEndReason } from "../session.ts";
 import { Alarm } from "../timing/alarm.ts";
-import type { DeadLetters } from "./dead_letters.ts";
 import type { MonitoredSite } from "./monitored_site.ts";
 import type { ListedSessions } from "./listed_sessions.ts";
 import type { MonitorView } from "./monitor_view.ts";
@@ -11,6 +10,7 @@ import { type MonitorParts, sharedParts } from "./page_parts.ts";
 import { listedParts } from "./session_rows.ts";
 import { openViewerStream, type ViewerStream } from "./viewer_stream.ts";
 import type { SessionHistory } from "./session_history.ts";
+import type { StoreFigures } from "./store_figures.ts";
 
 /** The most viewers at the same time. */
 export const MAX_VIEWERS = 32;
@@ -72,7 +72,7 @@ export interface MonitorSources {
   /** It must listen to the site before the viewers do. */
   readonly history: SessionHistory;
   readonly listed: ListedSessions;
-  readonly deadLetters: DeadLetters;
+  readonly figures: StoreFigures;
 }
 
 /** Sends changes to the viewers. Its timers run only while there are viewers. */
@@ -80,7 +80,7 @@ export class MonitorViewers {
   readonly #site: MonitoredSite;
   readonly #history: SessionHistory;
   readonly #listed: ListedSessions;
-  readonly #deadLetters: DeadLetters;
+  readonly #figures: StoreFigures;
   readonly #viewers = new Set<Viewer>();
   readonly #updates: Alarm;
   readonly #ends: Alarm;
@@ -88,12 +88,12 @@ export class MonitorViewers {
 
   constructor(
     site: MonitoredSite,
-    { history, listed, deadLetters }: MonitorSources,
+    { history, listed, figures }: MonitorSources,
   ) {
     this.#site = site;
     this.#history = history;
     this.#listed = listed;
-    this.#deadLetters = deadLetters;
+    this.#figures = figures;
     this.#updates = new Alarm(site.clock, () => {
       this.#ringIn(this.#updates, UPDATE_EVERY);
       this.#update([...this.#viewers], true);
@@ -161,12 +161,11 @@ export class MonitorViewers {
       this.#dismiss(viewers);
       // A viewer that still has a message to read is sent all changes later.
       const ready = viewers.filter(({ stream }) => stream.isReady);
-      const counts = {
+      const figures = {
         active: this.#site.sessions.size,
-        hasStore: this.#listed.hasStore,
-        deadLetters: this.#deadLetters.count,
+        store: this.#figures.shown,
       };
-      const shared = sharedParts(counts, this.#history, undefined);
+      const shared = sharedParts(figures, this.#history, undefined);
       for (const viewer of ready) {
         const listed = isFull
           ? listedParts(await this.#listed.list(viewer.view), {

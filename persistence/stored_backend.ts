@@ -11,6 +11,8 @@ import type {
   BackendVisit,
   ListSessionsOptions,
   Lookup,
+  ProcessInfo,
+  SessionBackend,
   SessionInfo,
   UndeliveredEnd,
 } from "../registry/session_backend.ts";
@@ -36,6 +38,7 @@ import { Turns } from "../timing/turns.ts";
 import { EndClaims } from "./end_claims.ts";
 import { LoginLimit } from "./login_limit.ts";
 import { RecentEnds } from "./recent_ends.ts";
+import { ProcessRecords } from "./process_records.ts";
 import { RecordLoader } from "./record_loader.ts";
 import { RecordLoads } from "./record_loads.ts";
 import { RecordWriter } from "./record_writer.ts";
@@ -79,6 +82,7 @@ export class StoredBackend implements StoreBackend {
   readonly #timeout: number;
   readonly #store: SessionStore;
   readonly #list: SessionList;
+  readonly #processes: ProcessRecords;
   #startTimer: unknown;
   #ready: Promise<void> | undefined = undefined;
   #isStopped = false;
@@ -116,7 +120,10 @@ export class StoredBackend implements StoreBackend {
       claimant: { owner: randomId(), lease: endLease * 1000 },
       turns: new Turns(clock),
       quietTurns: new Turns(clock),
-      onChange: (one: ChangeNotification) => this.#refreshes.note(one),
+      onChange: (one: ChangeNotification) => {
+        this.#refreshes.note(one);
+        this.#processes.note(one);
+      },
       onRound: () => this.#refreshes.sweep(),
     };
     const claims = this.#claims = new PerPart(
@@ -132,7 +139,8 @@ export class StoredBackend implements StoreBackend {
     this.#loads = new RecordLoads(registry, parts);
     this.#list = new SessionList(clock, parts);
     const limit = new LoginLimit(registry, parts);
-    const holdParts = new HoldParts(registry, new StoredHolds(clock, parts));
+    const holds = new StoredHolds(clock, parts);
+    const holdParts = new HoldParts(registry, holds);
     registry.later.provide(holdParts);
     const warnings = this.#warnings = new PostponedWarnings(
       registry,
@@ -144,6 +152,11 @@ export class StoredBackend implements StoreBackend {
       warnings,
     });
     this.values = new StoredValues(registry, parts);
+    this.#processes = new ProcessRecords({
+      clock,
+      holds,
+      report: (error) => site.reportError(error, {}),
+    });
     this.#refreshes = new SessionRefreshes(registry, {
       ...shared,
       reload: (session) => this.values.reload(session),
@@ -267,6 +280,14 @@ export class StoredBackend implements StoreBackend {
     return this.#store.deleteDeadLetter(uid);
   }
 
+  get count(): SessionBackend["count"] {
+    return this.#store.count && (() => this.#store.count!());
+  }
+
+  async listProcesses(): Promise<ProcessInfo[]> {
+    return this.#store.take === undefined ? [] : await this.#processes.list();
+  }
+
   halt(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
@@ -275,6 +296,7 @@ export class StoredBackend implements StoreBackend {
     this.#refreshes.stop();
     this.#lastWrites = settleAll<unknown>([
       this.#writer.halt(),
+      this.#processes.close(),
       ...this.#claims.all.map((claims) => claims.halt()),
     ]).then(
       () => {},

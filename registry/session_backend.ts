@@ -7,7 +7,7 @@ import type {
 } from "../session.ts";
 import type { BackendOf } from "../session/session_owner.ts";
 import type { AccessOperation } from "../session/access.ts";
-import type { LoadedSession } from "../stores/store.ts";
+import type { LoadedSession, StoreCounts } from "../stores/store.ts";
 
 /** A request that a backend serves. `RequestVisit` is one. */
 export interface BackendVisit {
@@ -94,6 +94,10 @@ export interface SessionBackend extends BackendOf<Session, SessionEnd> {
   retryDeadLetter(uid: string): MaybePromise<boolean>;
   /** Deletes a dead letter of the store; returns false if there is none. */
   deleteDeadLetter(uid: string): MaybePromise<boolean>;
+  /** Counts the sessions and the ends in the store; over one that has counts only. */
+  readonly count?: (() => MaybePromise<StoreCounts>) | undefined;
+  /** Lists the processes that share the store, the oldest first. */
+  listProcesses?(): Promise<ProcessInfo[]>;
   /**
    * Makes requests wait for a promise, which must not reject; without a store only.
    */
@@ -151,6 +155,21 @@ export interface SessionInfo {
   readonly description: string | undefined;
   /** The values by key, if they were asked for. */
   readonly values?: ReadonlyMap<string, unknown>;
+}
+
+/** A process that shares the store; see `sessions.listProcesses()`. */
+export interface ProcessInfo {
+  /**
+   * Its id, and with `--allow-sys=hostname` the name of its machine:
+   * `process 4711 on web-2`.
+   */
+  readonly name: string;
+  /** When it made its `Sessions`, in UNIX seconds of its own clock. */
+  readonly startedAt: number;
+  /** When it has written to the store that it lives, in UNIX seconds. */
+  readonly seenAt: number;
+  /** Whether it is this process. */
+  readonly isThis: boolean;
 }
 
 /** The options of `sessions.list()`. */

@@ -4,8 +4,16 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import type { Page } from "playwright-core";
-import { Guard, passwordCheck, type Session } from "../../mod.ts";
+import {
+  Guard,
+  passwordCheck,
+  type Session,
+  type SiteOptions,
+} from "../../mod.ts";
 import { SessionMonitor } from "../../monitor/mod.ts";
+import { Sessions } from "../../sessions.ts";
+import { MemoryStore } from "../../stores/memory_store.ts";
+import { TestClock } from "../../testing.ts";
 import {
   accessViolationsOf,
   browserTest,
@@ -29,9 +37,12 @@ const SIZES = {
 const WIDTHS = [320, 374, 375, 560, 561, 680, 681, 1140, 1141, 1600];
 
 /** A site whose sessions are looked at. */
-function serveMonitor({ serve }: TestBrowser): Served {
+function serveMonitor(
+  { serve }: TestBrowser,
+  options: SiteOptions = {},
+): Served {
   const root = pages({ in: sayUid });
-  const served = serve(root);
+  const served = serve(root, options);
   root.putChild(
     "monitor",
     new Guard(
@@ -323,6 +334,59 @@ browserTest(
     assertEquals(found.sort(), ["ada", "adam"]);
   },
 );
+
+for (const colorScheme of ["light", "dark"] as const) {
+  browserTest(
+    `SessionMonitor shows the figures of all processes, and greys them while the store is away, ${colorScheme}`,
+    async (browser) => {
+      const clock = new TestClock();
+      const store = new MemoryStore({ clock });
+      const count = store.count;
+      const served = serveMonitor(browser, { store, clock });
+      await using other = new Sessions({ store, clock });
+      other.create();
+      makeSessions(served, "ada", "grace");
+      await clock.advance(1);
+      const visitor = await browser.window({
+        httpCredentials: ADMIN,
+        colorScheme,
+      });
+      const page = await visitor.tab();
+      await openMonitor(page, served);
+      // The processes have a second to answer, and the page is sent the answers.
+      await clock.advance(3);
+      const figure = (name: string, value: string) =>
+        page.waitForSelector(
+          `#fleet div:has-text('${name}') dd:text-is('${value}')`,
+        );
+      await figure("Live sessions", "3");
+      await figure("Ends to deliver", "0");
+      await figure("Processes", "2");
+      await page.waitForSelector("#processes tr:has-text('(this page)')");
+      assertEquals(await page.locator("#processes tr").count(), 2);
+      assertEquals(await accessViolationsOf(page), []);
+      for (const width of WIDTHS) {
+        await page.setViewportSize({ width, height: 900 });
+        assertEquals([width, await overflowsOf(page)], [width, []]);
+      }
+
+      store.count = () => {
+        throw new Error("the database is away");
+      };
+      await clock.advance(12);
+      await page.waitForSelector("#fleet dl.stale");
+      await page.waitForSelector("text=The store does not answer");
+      await figure("Live sessions", "3");
+      assertEquals(await accessViolationsOf(page), []);
+      await page.setViewportSize({ width: 320, height: 900 });
+      assertEquals(await overflowsOf(page), []);
+
+      store.count = count;
+      await clock.advance(12);
+      await page.waitForSelector("#fleet dl:not(.stale)");
+    },
+  );
+}
 
 browserTest(
   "SessionMonitor fits into windows of every width",

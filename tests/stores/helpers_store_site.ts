@@ -260,3 +260,30 @@ export async function assertPresent(
   assertEquals(told, ["ann present", "ann away", "ann present", "ann offline"]);
   assertEquals([...node.errors, ...other.errors], []);
 }
+
+/** Fails unless nodes count the sessions of both, without holds, and list each other. */
+export async function assertCounted(
+  store: SessionStore,
+  otherStore: SessionStore,
+): Promise<void> {
+  await using node = makeNode(store);
+  await using other = makeNode(otherStore);
+  const { sessions } = node.site;
+  await Promise.all([sessions.ready, other.site.sessions.ready]);
+  for (const one of [node, other]) await (await one.get("count")).text();
+  await sessions.hold("report", { seconds: 60 });
+  assertEquals(await sessions.countStored(), { sessions: 2, ends: 0 });
+
+  // A busy machine takes longer than a second to answer.
+  while ((await sessions.listProcesses()).length < 2);
+  const processes = await sessions.listProcesses();
+  assertEquals(processes.map(({ isThis }) => isThis).sort(), [false, true]);
+  const now = Date.now() / 1000;
+  for (const { name, startedAt, seenAt } of processes) {
+    assertEquals(name, `process ${Deno.pid} on ${Deno.hostname()}`);
+    assert(startedAt <= seenAt && seenAt <= now + 1, `${startedAt} ${seenAt}`);
+  }
+
+  await other.site.close();
+  assertEquals((await sessions.listProcesses()).length, 1);
+}

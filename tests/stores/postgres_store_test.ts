@@ -36,6 +36,7 @@ import {
   pause,
 } from "./helpers_postgres_store.ts";
 import {
+  assertCounted,
   assertHeld,
   assertOldTokensLogInApart,
   assertPresent,
@@ -334,6 +335,21 @@ testWithPostgres(
     stop();
   },
 );
+
+for (const listen of [true, false]) {
+  testWithPostgres(
+    `Sites over PostgresStore count the sessions of both, and list each other${
+      listen ? "" : ", if they cannot listen"
+    }`,
+    async () => {
+      await using server = await PostgresServer.start();
+      const connect = () => connectPg(server, { listen });
+      await using one = await openStore(connect);
+      await using two = await openStore(connect);
+      await assertCounted(one.store, two.store);
+    },
+  );
+}
 
 testWithPostgres(
   "Sites over one PostgresStore schema share a session and its end, delivered once",

@@ -1,12 +1,14 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { RedisServer, testWithRedis } from "../helpers_redis.ts";
+import { RedisCluster, RedisServer, testWithRedis } from "../helpers_redis.ts";
 import { cookieOf } from "../helpers_store.ts";
 import {
   connectIoredis,
+  connectNodeCluster,
   connectNodeRedis,
   openStore,
 } from "./helpers_redis_store.ts";
 import {
+  assertCounted,
   assertHeld,
   assertLost,
   assertOldTokensLogInApart,
@@ -24,6 +26,27 @@ testWithRedis(
     await using one = await openStore(() => connectNodeRedis(server));
     await using two = await openStore(() => connectIoredis(server));
     await assertShared(one.store, two.store);
+  },
+);
+
+testWithRedis(
+  "Sites over Redis count the sessions of both, and list each other",
+  async () => {
+    await using server = await RedisServer.start();
+    await using one = await openStore(() => connectNodeRedis(server));
+    await using two = await openStore(() => connectIoredis(server));
+    await assertCounted(one.store, two.store);
+  },
+);
+
+testWithRedis(
+  "Sites over a cluster of Redis count the sessions of both, and list each other",
+  async () => {
+    await using cluster = await RedisCluster.start();
+    const connect = () => connectNodeCluster(cluster.servers);
+    await using one = await openStore(connect, { shards: 5 });
+    await using two = await openStore(connect, { shards: 5 });
+    await assertCounted(one.store, two.store);
   },
 );
 

@@ -38,7 +38,7 @@ async function sizeOf(entry: string): Promise<number> {
 }
 
 for (
-  const [entry, limit] of [["sessions.ts", 26.3], ["mod.ts", 46.5]] as const
+  const [entry, limit] of [["sessions.ts", 26.3], ["mod.ts", 46.6]] as const
 ) {
   testWith(
     ["run", "read", "write"],
