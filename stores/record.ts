@@ -91,8 +91,8 @@ export function uidTakenUntil(now: number, deadline: number): number {
 /** A session of a store, without regard to the time. */
 export interface SessionRecord extends Omit<StoredSession, "now"> {
   /**
-   * The touch before the last one; after the last one was undone, the last one
-   * itself.
+   * The touch before the last one, by its time; after the last one was undone, the
+   * last one itself.
    */
   readonly touchedBefore: number;
 }
@@ -183,8 +183,11 @@ export function commitRecord(
   const last = isLastTouch(record, takenBack)
     ? takenBack.to ?? takenBack.before
     : record.touchedAt;
-  const isTouched = idle !== undefined && now - idle >= last;
-  const touchedAt = isTouched ? now - idle : last;
+  const touch = idle === undefined ? -Infinity : now - idle;
+  const isTouched = touch >= last;
+  const touchedAt = isTouched ? touch : last;
+  // To undo the last touch would undo an earlier one, which comes now, as well.
+  const before = Math.max(record.touchedBefore, touch);
   return withDeadline({
     ...record,
     ...access === undefined ? {} : accessAfter(record, access, now),
@@ -198,7 +201,7 @@ export function commitRecord(
       ? {}
       : { description: changes.description },
     touchedAt,
-    touchedBefore: isTouched ? last : Math.min(record.touchedBefore, touchedAt),
+    touchedBefore: isTouched ? last : Math.min(before, touchedAt),
     version: record.version + (isMoreThanTimes(changes) ? 1 : 0),
   }, options);
 }

@@ -191,7 +191,7 @@ export interface SessionChanges {
   /**
    * Undoes the touch of a load: the last touch becomes `to`, or else `before`,
    * which the load found. It does nothing if the session was touched after
-   * `touchedAt`.
+   * `touchedAt`, or if a commit has touched it in between, after `before`.
    */
   readonly takenBack?: {
     readonly touchedAt: number;

@@ -92,4 +92,18 @@ export const TOUCH_TESTS: ContractTests = {
     });
     same(times.touchedAt, later.touchedAt, "touchedAt");
   },
+
+  async "commit() takes no touch back after a commit of an earlier one"(
+    { store, subject },
+  ) {
+    await keep(store, "a", { idle: 2000 });
+    await subject.advance(5);
+    const { touchedAt, touchedBefore: before } = await visit(store, "a");
+    const times = await commit(store, "a", { idle: 1000 });
+    same(times.touchedAt, touchedAt, "touchedAt after an earlier touch");
+    const after = await commit(store, "a", {
+      takenBack: { touchedAt, before },
+    });
+    same(after.touchedAt, touchedAt, "touchedAt");
+  },
 };

@@ -186,7 +186,8 @@ BEGIN
     s.touched_before := last_touch;
   ELSE
     s.touched_at := last_touch;
-    s.touched_before := least(s.touched_before, last_touch);
+    -- To undo the last touch would undo an earlier one, which comes now, as well.
+    s.touched_before := least(greatest(s.touched_before, visited), last_touch);
   END IF;
   IF access IS NOT NULL THEN
     s.principal := access->>'principal';

@@ -162,7 +162,8 @@ if ARGV[7] ~= '' then
   local visited = now - ARGV[7]
   if visited - touched > throttle then
     touched, unwritten = visited, false
-  elseif visited >= touched then
+  else
+    -- The last touch stays: to undo it would undo this one as well.
     unwritten = '1'
   end
 end

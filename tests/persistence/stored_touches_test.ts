@@ -1,7 +1,7 @@
 // Which requests prolong a session over a store: visits, and none that only looks,
 // whatever cookies it has and whatever others do meanwhile.
 
-import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import type { SiteOptions } from "../../mod.ts";
 import { MemoryStore } from "../../stores/memory_store.ts";
@@ -95,6 +95,41 @@ Deno.test("A look with the cookies of two sessions prolongs neither while a logi
   assertEquals(idleOf(store, one), 5470);
 });
 
+/** The request that logs in writes the session, since the login may be refused. */
+const LIMITED = {
+  maxSessionsPerPrincipal: 5,
+  whenPrincipalIsFull: "refuse",
+  sessionTimeout: 20,
+  absoluteTimeout: 30,
+} as const;
+
+Deno.test("A look undoes no login that another process has written since its load", async () => {
+  using time = new FakeTime();
+  const store = new MemoryStore();
+  await using one = makeNode(asynchronous(store), LIMITED);
+  one.page("slow-login", async (request) => {
+    request.getSession();
+    await after(5000);
+    const { uid } = request.logIn("alice");
+    await after(100);
+    return uid;
+  });
+  await using other = makeNode(asynchronous(store), LIMITED);
+  other.page("slow-look", async (request) => {
+    const { session } = request;
+    await after(70);
+    return String(session?.uid);
+  });
+  const cookie = await newCookie(one.get("visit"));
+  const login = newCookie(one.get("slow-login", cookie));
+  await pass(time, 5000);
+  await pass(time, 50);
+  const look = textOf(other.get("slow-look", cookie));
+  await pass(time, 950);
+  await Promise.all([login, look]);
+  assert(idleOf(store, cookie) <= 1000);
+});
+
 /** A clock that a test sets; `FakeTime` drives it. */
 class SetClock {
   #ahead = 0;
@@ -162,14 +197,6 @@ Deno.test("A touch that is written late counts from its time, though the clock w
   await pass(time, 10_000);
   assertEquals(idleOf(store, cookie), 10_000);
 });
-
-/** The request that logs in writes the session, since the login may be refused. */
-const LIMITED = {
-  maxSessionsPerPrincipal: 5,
-  whenPrincipalIsFull: "refuse",
-  sessionTimeout: 20,
-  absoluteTimeout: 30,
-} as const;
 
 for (const by of [-10_000, 10_000]) {
   for (const isNew of [false, true]) {
