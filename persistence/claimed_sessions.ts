@@ -6,11 +6,13 @@ import type { ClaimedEnds } from "./claimed_ends.ts";
 import { endedHoldOf } from "./hold_records.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { UnwrittenEnds } from "./unwritten_ends.ts";
+import { isLastRecord, type VanishedSessions } from "./vanished_sessions.ts";
 
 /** The objects that sessions of claims use. */
 export interface ClaimedSessionsParts {
   readonly claimed: ClaimedEnds;
   readonly loader: RecordLoader;
+  readonly vanished: VanishedSessions;
   readonly unwritten: UnwrittenEnds;
   /** Ends, by uid, that another process delivers according to a notification. */
   readonly quiet: ReadonlyMap<string, SessionEnd>;
@@ -48,8 +50,10 @@ export class ClaimedSessions {
 
   #endClaimed(claim: ClaimedEnd, cameAt: number): void {
     const { uid } = claim.session;
-    const { loader } = this.#parts;
-    const reason = claim.reason as SessionEndReason;
+    const { loader, vanished } = this.#parts;
+    // The process that created a last record could not end the session by it.
+    const isLost = claim.reason === "idle" && isLastRecord(claim.session);
+    const reason = isLost ? "lost" : claim.reason as SessionEndReason;
     const now = this.#registry.clock.now();
     const late = claim.session.now - claim.at + (now - cameAt);
     const live = this.#registry.sessions.get(uid);
@@ -60,6 +64,10 @@ export class ClaimedSessions {
         loader.update(live, claim.session, cameAt);
         // A check of the session has postponed its deadline here.
         loader.postpone(live, -late);
+      }
+      if (isLost) {
+        vanished.note(live);
+        vanished.adopt(live, claim);
       }
       return this.#registry.end(live, reason);
     }
@@ -85,6 +93,7 @@ export class ClaimedSessions {
       ...held === undefined ? {} : { hold: held.hold },
     };
     session[DETACH](end);
+    if (isLost) vanished.note(session);
     this.deliver(end);
   }
 

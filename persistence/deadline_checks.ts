@@ -6,6 +6,7 @@ import type { LoadedSession, SessionStore } from "../stores/store.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
+import { isLastRecord } from "./vanished_sessions.ts";
 import { NO_TOKEN } from "./record_calls.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import { CHECK_EVERY } from "./visits_under_way.ts";
@@ -93,7 +94,7 @@ export class DeadlineChecks {
     const sentAt = this.#clock.now();
     const resolve = (record: LoadedSession | undefined): MaybePromise<void> => {
       if (!this.#sessions.has(session)) return;
-      if (record === undefined) {
+      if (record === undefined || isLastRecord(record)) {
         return endAbsent(session, reasonHere(session, sentAt));
       }
       this.confirm(session);

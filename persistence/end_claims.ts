@@ -126,7 +126,13 @@ export class EndClaims {
       claim: ({ uid, session, reason }) =>
         proceed(
           this.#claims.claim(uid, reason),
-          (claim) => claim ?? this.#vanished.claim(session, reason),
+          (claim) => {
+            if (claim === undefined) {
+              return this.#vanished.claim(session, reason);
+            }
+            this.#vanished.adopt(session, claim);
+            return claim;
+          },
         ),
       onClaimed: (end) => {
         turns.run(() => this.#claimed.deliver(end));
@@ -136,6 +142,7 @@ export class EndClaims {
     this.#sessions = new ClaimedSessions(registry, {
       claimed: this.#claimed,
       loader,
+      vanished: this.#vanished,
       unwritten: this.#unwritten,
       quiet: this.#quiet,
     });
@@ -258,8 +265,10 @@ export class EndClaims {
     return proceed(this.#vanished.claim(session, "lost"), (claim) => {
       if (claim === undefined) {
         // A notification of its end may have come meanwhile.
-        if (session.isActive) this.#endQuietly(session, reason);
-        return;
+        if (!session.isActive) return;
+        const state = this.#parts.loader.states.get(session);
+        const isLost = state?.lastCallbacks !== undefined;
+        return this.#endQuietly(session, isLost ? "lost" : reason);
       }
       const cameAt = this.#clock.now();
       this.#parts.turns.run(() => this.#sessions.endInTurn(claim, cameAt));

@@ -19,6 +19,11 @@ import { decodeValue, encodeStorable } from "./value_codec.ts";
 /** The uids of sessions are hex digits, so that no cookie names a hold. */
 const PREFIX = "hold:";
 
+/** Returns whether a uid is that of a hold. */
+export function isHold(uid: string): boolean {
+  return uid.startsWith(PREFIX);
+}
+
 /** Returns the key of the hold of a uid. */
 export function keyOfHold(uid: string): string {
   return decodeURIComponent(uid.slice(PREFIX.length));
@@ -96,7 +101,7 @@ export function heldKeyOf(
 export function endedHoldOf(
   { uid, values, version }: StoredSession,
 ): { hold: EndedHold; reason: SessionEndReason | undefined } | undefined {
-  if (!uid.startsWith(PREFIX)) return undefined;
+  if (!isHold(uid)) return undefined;
   const key = keyOfHold(uid);
   const fence = read(values, "fence") as number | undefined ?? version;
   const holder = read(values, "holder") as string | undefined;

@@ -13,6 +13,7 @@ import type { StoreBreaker } from "./store_breaker.ts";
 import type { StoreHealth } from "./store_health.ts";
 import type { PerPart } from "./store_parts.ts";
 import { unkept } from "./unkept.ts";
+import { isLastRecord } from "./vanished_sessions.ts";
 
 /** The objects that loads use. */
 export interface RecordLoadsParts {
@@ -185,7 +186,7 @@ export class RecordLoads {
     if (ended.has(uid)) return;
     const live = this.#registry.sessions.get(uid);
     // No token opens the record of a session that vanished, which is about to end.
-    if (record === undefined || record.tokens.length === 0) {
+    if (record === undefined || isLastRecord(record)) {
       if (live?.isActive && writer.isInStore(live)) {
         claims.requestCheck(live);
       }

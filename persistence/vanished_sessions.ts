@@ -1,13 +1,27 @@
-import { type MaybePromise, proceed } from "../base/promises.ts";
+import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { OPEN_ACCESS } from "../session/internals.ts";
 import type { Session, SessionEndReason } from "../session.ts";
-import type { ClaimedEnd, SessionStore } from "../stores/store.ts";
+import type {
+  ClaimedEnd,
+  SessionStore,
+  SessionTimes,
+  StoredCallback,
+  StoredSession,
+} from "../stores/store.ts";
 import { Alarm } from "../timing/alarm.ts";
-import { missingCallbacks } from "./callback_changes.ts";
+import {
+  joinCallbacks,
+  missingCallbacks,
+  remainingCallbacks,
+} from "./callback_changes.ts";
+import { callHere } from "./end_calls.ts";
+import { isHold } from "./hold_records.ts";
 import { ageOf } from "./pending_changes.ts";
+import { NO_TOKEN } from "./record_calls.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
+import type { StoredState } from "./stored_state.ts";
 
 /** Milliseconds for which vanished sessions are collected into one report. */
 const REPORT_AFTER = 100;
@@ -22,7 +36,7 @@ export interface VanishedSessionsParts {
   readonly loader: RecordLoader;
   /** Milliseconds. */
   readonly lease: number;
-  /** Ends a session in the store; returns nothing if it had ended there. */
+  /** Ends a session in the store; returns undefined if it had ended there. */
   claim(
     uid: string,
     reason: SessionEndReason,
@@ -54,21 +68,70 @@ export class VanishedSessions {
    * Writes the end of a session whose record was not found, and claims it.
    *
    * @returns undefined if the session has not vanished, but ended in another
-   * process.
+   * process; or if another process delivers the end of the vanished session.
    */
   claim(
     session: Session,
     reason: SessionEndReason,
   ): MaybePromise<ClaimedEnd | undefined> {
-    const { store, breaker, loader, lease, claim } = this.#parts;
-    const state = loader.states.get(session);
+    const state = this.#parts.loader.states.get(session);
     if (state?.isCreated !== true) return undefined;
+    return proceed(
+      this.#create(session, state),
+      (callbacks): MaybePromise<ClaimedEnd | undefined> => {
+        if (callbacks === undefined) return undefined;
+        // The end calls those that the last record has.
+        state.lastCallbacks = callbacks;
+        state.areCallbacksUnsure = false;
+        const left = missingCallbacks(state.callbacks ?? {}, callbacks);
+        state.callbacks = Object.keys(left).length === 0 ? undefined : left;
+        this.note(session);
+        return proceed(this.#parts.claim(session.uid, reason), (claim) => {
+          if (claim !== undefined) this.adopt(session, claim);
+          return claim;
+        });
+      },
+    );
+  }
+
+  /**
+   * Calls the named callbacks that a session has here and its last record lacks, at
+   * its end: another process has created the record.
+   */
+  adopt(session: Session, { session: record }: ClaimedEnd): void {
+    const state = this.#parts.loader.states.get(session);
+    if (state === undefined || !isLastRecord(record)) return;
+    const known = { addedCallbacks: [...state.knownCallbacks.values()] };
+    const own = joinCallbacks(known, state.callbacks ?? {});
+    state.callbacks = undefined;
+    const missing = missingCallbacks(own, record.callbacks);
+    callHere(session, remainingCallbacks(missing));
+  }
+
+  /** Has a session that has vanished reported. */
+  note(session: Session): void {
+    this.#unreported.push(session);
+    this.#alarm.setFor(this.#registry.clock.now() + REPORT_AFTER);
+  }
+
+  /**
+   * Creates the last record of a session.
+   *
+   * @returns the named callbacks of the last record, which another process may have
+   * created before; undefined if there is none.
+   */
+  #create(
+    session: Session,
+    state: StoredState,
+  ): MaybePromise<readonly StoredCallback[] | undefined> {
+    const { store, breaker, lease } = this.#parts;
+    const { uid } = session;
     const now = this.#registry.clock.now();
     const { tokens: _, ...access } = session[OPEN_ACCESS]();
     const callbacks = [...state.knownCallbacks.values()];
-    const creating = breaker.call(() =>
+    const ask = () =>
       store.create({
-        uid: session.uid,
+        uid,
         age: Math.max(0, now - session.createdAt * 1000),
         idle: 0,
         loginAge: ageOf(access.authenticatedAt, now),
@@ -84,18 +147,25 @@ export class VanishedSessions {
         absoluteTimeout: Infinity,
         values: state.texts,
         callbacks,
-      })
-    );
-    return proceed(creating, (times) => {
-      if (times === undefined) return undefined;
-      // The end calls those that the new record has.
-      state.lastCallbacks = callbacks;
-      const left = missingCallbacks(state.callbacks ?? {}, callbacks);
-      state.callbacks = Object.keys(left).length === 0 ? undefined : left;
-      this.#unreported.push(session);
-      this.#alarm.setFor(this.#registry.clock.now() + REPORT_AFTER);
-      return claim(session.uid, reason);
-    });
+      });
+    // The client of the store may have sent an earlier call twice.
+    const find = () =>
+      proceed(
+        breaker.call(() => store.load(uid, NO_TOKEN)),
+        (record) => record?.callbacks,
+      );
+    const failed = (error: unknown): never => {
+      state.areCallbacksUnsure = true;
+      throw error;
+    };
+    try {
+      const answer = breaker.call(ask);
+      const taken = (times: SessionTimes | undefined) =>
+        times === undefined ? find() : callbacks;
+      return isPromiseLike(answer) ? answer.then(taken, failed) : taken(answer);
+    } catch (error) {
+      return failed(error);
+    }
   }
 
   /** Reports the sessions that have vanished since the last report. */
@@ -117,4 +187,12 @@ export class VanishedSessions {
       { session: first },
     );
   }
+}
+
+/**
+ * Returns whether a record was written to end a session that had vanished: no token
+ * opens it.
+ */
+export function isLastRecord({ uid, tokens }: StoredSession): boolean {
+  return tokens.length === 0 && !isHold(uid);
 }

@@ -59,6 +59,90 @@ class WatchedNode extends Node {
   }
 }
 
+Deno.test("A session that vanished ends as lost, once, though the store's client sends its last record twice", async () => {
+  using time = new FakeTime();
+  const lossy = new LossyStore();
+  const { store, bends } = new BentStore(asynchronous(lossy.store));
+  await using node = new WatchedNode(store);
+  const cookie = cookieOf(await node.get("visit"));
+  node.page("bill", (request) => {
+    request.getSession().notifyOnExpire("bill", 8);
+    return "";
+  });
+  await node.get("bill", cookie);
+  await pass(time, 100);
+  lossy.empty();
+  bends.create = async (create, ...args) => {
+    await create(...args);
+    return create(...args);
+  };
+  await pass(time, 65_000);
+  assertEquals([node.reasons, node.own, node.bills], [
+    ["lost"],
+    ["lost"],
+    [7, 8],
+  ]);
+  assertEquals(node.errors.length, 1);
+  assertMatch(String(node.errors[0]), /A session has vanished from the store/);
+  await pass(time, 120_000);
+  assertEquals([node.reasons, node.bills], [["lost"], [7, 8]]);
+});
+
+for (const after of ["its last record", "its end"]) {
+  Deno.test(`A session that vanished ends as lost, once, though the answer to ${after} is lost`, async () => {
+    using time = new FakeTime();
+    const lossy = new LossyStore();
+    const { store, bends } = new BentStore(asynchronous(lossy.store));
+    await using one = new WatchedNode(store);
+    await using other = new WatchedNode(lossy.store);
+    await one.get("visit");
+    await pass(time, 100);
+    lossy.empty();
+    let calls = 0;
+    bends[after === "its end" ? "end" : "create"] = async (act, ...args) => {
+      const answer = await act(...args);
+      if (calls++ > 0) return answer;
+      throw new Error("the connection is lost");
+    };
+    await pass(time, 120_000);
+    assertEquals([...one.reasons, ...other.reasons], ["lost"]);
+    assertEquals([one.own, [...one.bills, ...other.bills]], [["lost"], [7]]);
+    const errors = [...one.errors, ...other.errors].map(String);
+    assertEquals(
+      errors.filter((error) => error.includes("has vanished")).length,
+      1,
+      errors.join(),
+    );
+  });
+}
+
+Deno.test("A process that ends a session that vanished calls the named callbacks that it knows of, though another has written the last record", async () => {
+  using time = new FakeTime();
+  const lossy = new LossyStore();
+  const { store, bends } = new BentStore(asynchronous(lossy.store));
+  await using one = new WatchedNode(store);
+  await using other = new WatchedNode(asynchronous(lossy.store));
+  other.page("bill", (request) => {
+    request.getSession().notifyOnExpire("bill", 8);
+    return "";
+  });
+  const cookie = cookieOf(await one.get("visit"));
+  // The first process does not see the callback that the other one writes.
+  bends.load = () => {
+    throw new Error("the connection is lost");
+  };
+  await other.get("bill", cookie);
+  await pass(time, 100);
+  lossy.empty();
+  bends.load = undefined;
+  bends.end = () => {
+    throw new Error("the connection is lost");
+  };
+  await pass(time, 120_000);
+  assertEquals([...one.reasons, ...other.reasons], ["lost"]);
+  assertEquals([...one.bills, ...other.bills].toSorted(), [7, 8]);
+});
+
 for (const [kind, wrap] of Object.entries(KINDS)) {
   Deno.test(`A session that vanished from ${kind} ends as lost at its deadline, once, and is reported`, async () => {
     using time = new FakeTime();

@@ -77,6 +77,8 @@ export class Model {
   readonly #reports: Report[] = [];
   readonly #seen = new Set<string>();
   readonly #deadLetters = new Set<string>();
+  /** The programs that have created the last records of lost sessions. */
+  readonly #lastWriters = new Map<string, Life>();
 
   readonly #rules: readonly Rule[];
 
@@ -112,6 +114,9 @@ export class Model {
     }
     if (after === undefined) return;
     if (before === undefined) {
+      if (truth.lost.has(uid) && !this.#lastWriters.has(uid)) {
+        this.#lastWriters.set(uid, call.life);
+      }
       // A clock that is set back takes back a deadline that has passed.
       if (
         moments.length > 1 && !truth.lost.has(uid) &&
@@ -731,9 +736,8 @@ export class Model {
       return;
     }
     const isCalled = this.#billed.has(ask.name);
-    // Another program may have told the end, with the callbacks that it has.
-    const teller = this.#told.get(uid)?.[0]?.life;
-    if (truth.lost.has(uid) && teller !== ask.life) return;
+    // The end has the callbacks of the program that wrote the last record.
+    if (truth.lost.has(uid) && this.#lastWriters.get(uid) !== ask.life) return;
     const isReported = this.#isReported(uid, "bill");
     if (ask.status === 200 && !isCalled && !isReported) {
       this.#fail(16, `the callback of ${ask.name} is lost`);

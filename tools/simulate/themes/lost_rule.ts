@@ -18,6 +18,8 @@ export class LostRule implements Rule {
   /** The programs in which each lost session was live. */
   readonly #holders = new Map<string, readonly Life[]>();
   readonly #told = new Map<string, Told>();
+  /** The lost sessions that a repeated creation has made once more. */
+  readonly #opened = new Set<string>();
 
   constructor(judge: Judge) {
     this.#judge = judge;
@@ -31,8 +33,10 @@ export class LostRule implements Rule {
     if (name !== "create" || !this.#holders.has(uid)) return;
     const { lost, slow } = this.#judge.world.plan.rates;
     // A program that does not know of the first creation repeats it.
+    const isOpen = after !== undefined && after.tokens.length > 0;
+    if (isOpen) this.#opened.add(uid);
     if (lost + slow > 0) return;
-    if (after !== undefined && after.tokens.length > 0) {
+    if (isOpen) {
       const { fail, world } = this.#judge;
       fail(15, `${world.nameOf(uid)} has vanished, and can be opened again`);
     }
@@ -44,7 +48,7 @@ export class LostRule implements Rule {
 
   finish(): void {
     const { fail, isReported, world } = this.#judge;
-    const { plan, asks, hosts } = world;
+    const { plan, asks, hosts, wire } = world;
     for (const [uid, holders] of this.#holders) {
       const name = world.nameOf(uid);
       const told = this.#told.get(uid);
@@ -62,10 +66,16 @@ export class LostRule implements Rule {
       );
       const isCalm = plan.rates.lost + plan.rates.slow === 0 &&
         hosts.every((host) => host.troubles.length === 0);
-      if (!isCalm) continue;
-      if (told.reason !== "lost" && !isLeft) {
+      // A program that does not know of its creation ends the session for that.
+      const isKnown = ![...wire.losses, ...wire.delays].some((each) =>
+        each.uid === uid
+      );
+      if (
+        told.reason !== "lost" && !isLeft && isKnown && !this.#opened.has(uid)
+      ) {
         fail(15, `${name} has vanished, and is told as ${told.reason}`);
       }
+      if (!isCalm) continue;
       if (!isReported(uid, "vanished")) {
         fail(
           15,
