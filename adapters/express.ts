@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { OpenVisit, Sessions } from "../sessions.ts";
+import type { OpenVisit, Sessions, Visit } from "../sessions.ts";
 import {
   HeldResponse,
   type HoldableResponse,
@@ -23,7 +23,7 @@ export type { HoldableResponse, NodeIncoming, NodeMethod, NodeOutgoing };
 /** The request of Express; the middleware adds the visit. */
 export interface ExpressRequest extends NodeIncoming {
   /** The session of the request. */
-  visit?: OpenVisit;
+  visit?: Visit;
 }
 
 /** The middleware of {@linkcode curfew}. */

@@ -7,7 +7,12 @@ import {
   Site,
   type SiteRequest,
 } from "../mod.ts";
-import { Sessions } from "../sessions.ts";
+import {
+  curfew,
+  type HoldableResponse,
+  type NodeIncoming,
+} from "../adapters/express.ts";
+import { Sessions, type Visit } from "../sessions.ts";
 import { TestSite } from "../testing.ts";
 
 export class Bytes extends Resource {
@@ -81,3 +86,17 @@ export function onListenKnowsItsAddress(site: Site, either: string): void {
 }
 
 export const served: Deno.ServeDefaultExport = new Site(new Resource());
+
+/** Express's middleware, once a program has declared the visit as the guide says. */
+type DeclaredMiddleware = (
+  req: NodeIncoming & { visit: Visit },
+  res: HoldableResponse,
+  next: (error?: unknown) => void,
+) => void;
+
+export function expressTakesTheMiddleware(
+  app: { use(middleware: DeclaredMiddleware): void },
+  sessions: Sessions,
+): void {
+  app.use(curfew(sessions));
+}
