@@ -19,21 +19,18 @@ export class RecentEnds {
   /** The uids of the sessions whose ends are not in the store yet. */
   readonly unwritten: Set<string> = new Set();
   readonly #clock: Clock;
-  readonly #lifetime: number;
   /** When each session ended, in monotonic milliseconds; the oldest end first. */
   readonly #ends = new Map<string, number>();
 
-  /** @param lifetime Milliseconds for which an end is remembered. */
-  constructor(clock: Clock, lifetime = OVER_FOR) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.#lifetime = lifetime;
   }
 
   /** Adds the end of a session. */
   add(uid: string): void {
     const now = monotonic(this.#clock);
     for (const [oldest, at] of this.#ends) {
-      const isOld = now - at > this.#lifetime;
+      const isOld = now - at > OVER_FOR;
       if (!isOld && this.#ends.size < MAX_ENDS) break;
       this.#ends.delete(oldest);
     }
@@ -45,6 +42,6 @@ export class RecentEnds {
     if (this.unwritten.has(uid)) return true;
     const at = this.#ends.get(uid);
     return at !== undefined &&
-      monotonic(this.#clock) - at <= this.#lifetime;
+      monotonic(this.#clock) - at <= OVER_FOR;
   }
 }

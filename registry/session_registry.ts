@@ -148,8 +148,8 @@ export class SessionRegistry implements SessionOwner {
   }
 
   /** Makes a session that is not adopted: it ends with its request. */
-  makeTransient(secret: string = randomId(), isSecure = false): Session {
-    return this.#makeOf(randomId(), secret, isSecure);
+  makeTransient(isSecure: boolean): Session {
+    return this.#makeOf(randomId(), randomId(), isSecure);
   }
 
   #makeOf(uid: string, secret: string, isSecure: boolean): Session {

@@ -565,10 +565,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#noteOwnEnd();
     const isGone = this.#isRecognized && !this.#hasLoggedOut;
     if (this.#mayCreate && !isGone) return this.#begin();
-    const session = this.#registry.makeTransient(
-      undefined,
-      this.#isSecure,
-    );
+    const session = this.#registry.makeTransient(this.#isSecure);
     if (this.#session !== undefined && !this.#isTransient) {
       this.#found ??= { session: this.#session, key: this.#key };
     }
