@@ -16,18 +16,30 @@ export async function programVersions(): Promise<Record<string, string>> {
 }
 
 /** Returns the version of wrk; undefined if it is not installed. */
-export async function wrkVersion(): Promise<string | undefined> {
-  return /wrk (?:debian\/)?(\S+)/.exec(await firstWords("wrk", "-v") ?? "")
-    ?.[1];
+export function wrkVersion(): Promise<string | undefined> {
+  return versionOf("wrk", ["-v"], /wrk (?:debian\/)?(\S+)/);
+}
+
+/**
+ * Returns the version of a program; undefined if it is not installed.
+ *
+ * @param pattern Has the version as its group, in the first line of the output.
+ */
+export async function versionOf(
+  command: string,
+  args: readonly string[],
+  pattern: RegExp,
+): Promise<string | undefined> {
+  return pattern.exec(await firstWords(command, ...args) ?? "")?.[1];
 }
 
 /** Returns the first line of a program's output; undefined if it cannot run. */
 async function firstWords(
   command: string,
-  flag: string,
+  ...args: readonly string[]
 ): Promise<string | undefined> {
   try {
-    const { stdout } = await new Deno.Command(command, { args: [flag] })
+    const { stdout } = await new Deno.Command(command, { args: [...args] })
       .output();
     return new TextDecoder().decode(stdout).split("\n")[0];
   } catch (error) {

@@ -22,13 +22,13 @@
  */
 
 import { parseArgs } from "node:util";
-import { describeMachine, programVersions } from "../machine.ts";
+import { describeMachine } from "../machine.ts";
 import { pathOf } from "../programs.ts";
 import { CONTENDERS } from "./contenders.ts";
 import { measure } from "./measure.ts";
-import { PACKAGES } from "./packages.ts";
 import { pictureOf } from "./picture.ts";
 import { type Row, tablesOf } from "./report.ts";
+import { describeVersions } from "./versions.ts";
 
 const RESULTS = pathOf("ends/results.json");
 
@@ -75,16 +75,17 @@ for (const contender of CONTENDERS) {
 }
 
 const rows = values.write ? merge(readRows(), measured) : measured;
-const versions = Object.entries({ ...await programVersions(), ...PACKAGES })
-  .map(([name, version]) => `${name} ${version}`).join(", ");
 const report = `${tablesOf(rows)}
 
 Left out: ${leftOut.join(", ") || "none"}.
 
+Ends that a process of Curfew had claimed when it was killed are told by another one
+when the lease of ten seconds is over.
+
 ${
   plan.sessions.toLocaleString("en")
 } sessions, whose deadlines are spread over ${values.spread} s.
-Measured on ${await describeMachine()}, with ${versions}.
+Measured on ${await describeMachine()}, with ${await describeVersions()}.
 The load of the machine was ${
   Deno.loadavg()[2]!.toFixed(1)
 }, other programs included.`;
