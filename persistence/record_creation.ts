@@ -95,7 +95,11 @@ export class RecordCreation {
     };
     const step = state.ownStep(this.#registry.clock);
     const age = Math.max(0, now - session.createdAt * 1000 - step);
-    const idle = youngestAge(now - session.lastModified * 1000, step);
+    // Most sessions have no touch but the first.
+    const isTouched = session.lastModified !== session.createdAt;
+    const idle = isTouched
+      ? youngestAge(now - session.lastModified * 1000, step)
+      : age;
     state.isInDoubt = true;
     state.sent = changes;
     return this.#calls.call(session, state, {

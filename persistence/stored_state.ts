@@ -2,17 +2,14 @@ import { type Clock, wallAhead } from "../base/clock.ts";
 import { type MaybePromise, settleAll } from "../base/promises.ts";
 import type { AccessOperation, AccessState } from "../session/access.ts";
 import type {
-  LoadedSession,
   SessionChanges,
   SessionTimes,
   StoredCallback,
   StoredSession,
 } from "../stores/store.ts";
 import { type CallbackChanges, NO_IDS } from "./callback_changes.ts";
+import { LoadTouches } from "./load_touches.ts";
 import type { ReadValues } from "./read_values.ts";
-
-/** The most loads at a time whose touches can be undone. */
-const MAX_UNTOUCHES = 16;
 
 /**
  * If a clock is set by more milliseconds than this, the process reads all times
@@ -36,7 +33,7 @@ export interface UnsureWrite {
 }
 
 /** The known state of the record of a live session, and the changes to write. */
-export class StoredState {
+export class StoredState extends LoadTouches {
   /** Whether a record is known to exist. */
   isCreated = false;
   /** Whether a creation was sent, and the store did not answer. */
@@ -99,11 +96,6 @@ export class StoredState {
   sending: readonly AccessOperation[] = NO_OPERATIONS;
   /** Settles when all writes that are under way have settled. */
   writing: Promise<void> | undefined = undefined;
-  /** Touches of loads to undo, each with the touch before it. */
-  #untouches: Map<number, number> | undefined = undefined;
-  /** The last touch of a load for a visit, in UNIX milliseconds of the store. */
-  #keptAt = -Infinity;
-
   /** Whether there is a record, or one is being created. */
   get mayBeInStore(): boolean {
     return this.isCreated || this.isInDoubt || this.writing !== undefined;
@@ -188,7 +180,7 @@ export class StoredState {
    */
   ownStep(clock: Clock): number {
     const step = wallAhead(clock) - this.#wallAhead;
-    return Math.abs(step) > STEP ? step : 0;
+    return Math.abs(step) > STEP ? Math.round(step) : 0;
   }
 
   /** Records when principal and tokens were read or created. */
@@ -210,55 +202,6 @@ export class StoredState {
     return new Set([...maps, this.values].flatMap((values) => [
       ...values?.keys() ?? [],
     ]));
-  }
-
-  /** Records that a touch was for a visit, and stays. */
-  keepTouch({ touchedAt }: Pick<SessionTimes, "touchedAt">): void {
-    this.#keptAt = Math.max(this.#keptAt, touchedAt);
-  }
-
-  /**
-   * Keeps the touch of a load if the request was a visit. Otherwise returns a
-   * function that builds the change that undoes the touch. The change is built when
-   * it is sent, since the answer to an earlier one may show that a touch counts.
-   */
-  settleTouch(
-    loaded: LoadedSession,
-    isKept: boolean,
-  ): (() => SessionChanges) | undefined {
-    const { touchedAt, touchedBefore } = loaded;
-    if (isKept) this.keepTouch(loaded);
-    if (isKept || touchedAt === touchedBefore) return undefined;
-    return () => this.#untouch(touchedAt, touchedBefore);
-  }
-
-  /** Records that a load has touched the session. */
-  noteTouch({ touchedAt, touchedBefore }: LoadedSession): void {
-    // Another touch of the same millisecond may have been undone.
-    if (touchedAt !== touchedBefore) this.#untouches?.delete(touchedAt);
-  }
-
-  /**
-   * Builds the change that undoes the touch of a load. If two such loads overlap,
-   * only the second can be undone, and that restores the time before both.
-   */
-  #untouch(touchedAt: number, before: number): SessionChanges {
-    const untouches = this.#untouches ??= new Map();
-    let to = before;
-    for (;;) {
-      const earlier = untouches.get(to);
-      if (earlier === undefined || earlier >= to || to <= this.#keptAt) break;
-      to = earlier;
-    }
-    // A touch that counts may be written after a later load.
-    if (this.#keptAt < touchedAt) to = Math.max(to, this.#keptAt);
-    untouches.delete(touchedAt);
-    untouches.set(touchedAt, to);
-    if (untouches.size > MAX_UNTOUCHES) {
-      const [oldest] = untouches.keys();
-      untouches.delete(oldest!);
-    }
-    return { takenBack: { touchedAt, before, to } };
   }
 
   /** Calls back when the writes under way have settled. */

@@ -130,6 +130,27 @@ Deno.test("A look undoes no login that another process has written since its loa
   assert(idleOf(store, cookie) <= 1000);
 });
 
+Deno.test("A look undoes no visit of another process in the millisecond of an earlier look", async () => {
+  using time = new FakeTime();
+  const store = new MemoryStore();
+  await using one = makeNode(asynchronous(store));
+  one.page("slow-look", async (request) => {
+    const { session } = request;
+    await after(50);
+    return String(session?.uid);
+  });
+  await using other = makeNode(asynchronous(store));
+  const cookie = await newCookie(one.get("visit"));
+  await pass(time, 5000);
+  const first = textOf(one.get("slow-look", cookie));
+  await textOf(other.get("visit", cookie));
+  await pass(time, 10);
+  const second = textOf(one.get("slow-look", cookie));
+  await pass(time, 490);
+  await Promise.all([first, second]);
+  assertEquals(idleOf(store, cookie), 500);
+});
+
 /** A clock that a test sets; `FakeTime` drives it. */
 class SetClock {
   #ahead = 0;

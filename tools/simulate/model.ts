@@ -758,12 +758,12 @@ export class Model {
     if (this.#world.wasSet(life, arrivedAt, at)) return true;
     const principals = truth.recordsIn(uid, arrivedAt, at)
       .map(({ record }) => record?.principal);
-    const isEvicted = this.#isEvictionDue(uid, at);
     return asks.some((other) =>
       // A login may have ended it, and its end is not written.
       this.#world.plan.limit !== undefined && other.life === life &&
         other.loggedIn !== undefined && other.loggedIn.at <= at &&
-        (isEvicted || (other.answeredAt ?? Infinity) >= arrivedAt) ||
+        ((other.answeredAt ?? Infinity) >= arrivedAt ||
+          this.#isEvictionDue(other, uid, at)) ||
       other.life === life &&
         (other.left !== undefined && other.left.at <= at &&
             (other.left.uid === uid ||
@@ -785,19 +785,27 @@ export class Model {
   }
 
   /**
-   * Whether a login was answered though the store did not answer to the end of a
-   * session beyond the limit. That session has ended in the process that goes on
-   * trying, and is not revived there (promise 18).
+   * Whether a login in this process may have ended a session beyond the limit, and
+   * the store did not answer to that end yet. The session is not revived in the
+   * process that goes on trying to write it (promise 18).
    */
-  #isEvictionDue(uid: string, at: number): boolean {
-    const { truth, plan } = this.#world;
-    const principal = truth.lastOf(uid)?.principal;
-    if (plan.limit === undefined || principal === undefined) return false;
-    const live = [...truth.moments.keys()].filter((each) =>
-      truth.lastOf(each)?.principal === principal &&
-      !truth.wasOver(each, at, at)
+  #isEvictionDue(
+    { life, loggedIn, step }: Ask,
+    uid: string,
+    at: number,
+  ): boolean {
+    const { plan, wire, truth } = this.#world;
+    if (plan.limit === undefined || loggedIn === undefined) return false;
+    const from = loggedIn.at;
+    const isOfPrincipal = truth.recordsIn(uid, from, at).some(({ record }) =>
+      record?.principal === step.principal
     );
-    return live.length > plan.limit.most;
+    return isOfPrincipal &&
+      (this.#hadTrouble(life, from, at) ||
+        wire.delays.some((delay) =>
+          delay.life === life && delay.uid === uid && delay.at <= at &&
+          delay.at + delay.lasts >= from
+        ));
   }
 
   /** Whether a request of the same process may have set a value just now. */

@@ -1,0 +1,96 @@
+import type {
+  LoadedSession,
+  SessionChanges,
+  SessionTimes,
+} from "../stores/store.ts";
+
+/** The most loads at a time whose touches can be undone. */
+const MAX_UNTOUCHES = 16;
+
+/**
+ * A touch that also raises the version. From the version, a process that undoes the
+ * touches of two loads knows that others have touched the session in between.
+ */
+const TOUCH_AGAIN: SessionChanges = { idle: 0, values: new Map() };
+
+/**
+ * Returns whether another load has touched a session in the same millisecond.
+ * Another process that undoes that touch cannot tell the two apart.
+ */
+function isShared(
+  { now, createdAt, touchedAt, touchedBefore }: LoadedSession,
+): boolean {
+  return touchedAt === now && touchedBefore === now && createdAt !== now;
+}
+
+/**
+ * The touches of loads. A request that turns out to be no visit undoes the touch of
+ * its load.
+ */
+export class LoadTouches {
+  /**
+   * Touches of loads to undo, each with the touch before it, and the version that
+   * was loaded.
+   */
+  #untouches:
+    | Map<number, { readonly to: number; readonly version: number }>
+    | undefined = undefined;
+  /** The last touch of a load for a visit, in UNIX milliseconds of the store. */
+  #keptAt = -Infinity;
+
+  /** Records that a touch was for a visit, and stays. */
+  keepTouch({ touchedAt }: Pick<SessionTimes, "touchedAt">): void {
+    this.#keptAt = Math.max(this.#keptAt, touchedAt);
+  }
+
+  /**
+   * Keeps the touch of a load if the request was a visit. Otherwise returns a
+   * function that builds the change that undoes the touch. The change is built when
+   * it is sent, since the answer to an earlier one may show that a touch counts. A
+   * visit whose touch others may undo touches the session again.
+   */
+  settleTouch(
+    loaded: LoadedSession,
+    isKept: boolean,
+  ): (() => SessionChanges) | undefined {
+    const { touchedAt, touchedBefore } = loaded;
+    if (isKept) {
+      this.keepTouch(loaded);
+      return isShared(loaded) ? () => TOUCH_AGAIN : undefined;
+    }
+    if (touchedAt === touchedBefore) return undefined;
+    return () => this.#untouch(loaded);
+  }
+
+  /** Records that a load has touched the session. */
+  noteTouch({ touchedAt, touchedBefore }: LoadedSession): void {
+    // Another touch of the same millisecond may have been undone.
+    if (touchedAt !== touchedBefore) this.#untouches?.delete(touchedAt);
+  }
+
+  /**
+   * Builds the change that undoes the touch of a load. If two such loads overlap,
+   * only the second can be undone, and that restores the time before both.
+   */
+  #untouch(
+    { touchedAt, touchedBefore: before, version }: LoadedSession,
+  ): SessionChanges {
+    const untouches = this.#untouches ??= new Map();
+    let to = before;
+    for (;;) {
+      const earlier = untouches.get(to);
+      if (earlier === undefined || earlier.version !== version) break;
+      if (earlier.to >= to || to <= this.#keptAt) break;
+      to = earlier.to;
+    }
+    // A touch that counts may be written after a later load.
+    if (this.#keptAt < touchedAt) to = Math.max(to, this.#keptAt);
+    untouches.delete(touchedAt);
+    untouches.set(touchedAt, { to, version });
+    if (untouches.size > MAX_UNTOUCHES) {
+      const [oldest] = untouches.keys();
+      untouches.delete(oldest!);
+    }
+    return { takenBack: { touchedAt, before, to } };
+  }
+}
