@@ -42,6 +42,7 @@ export class SessionRegistry implements SessionOwner {
   readonly clock: Clock;
   readonly options: Readonly<SessionsOptions>;
   readonly backend: SessionBackend;
+  readonly isStored: boolean;
   readonly cookie: SessionCookie;
   /** The sessions that are live here, by uid. */
   readonly sessions: Map<string, Session> = new Map();
@@ -109,10 +110,7 @@ export class SessionRegistry implements SessionOwner {
       },
     });
     this.backend = makeBackend(this);
-  }
-
-  get isStored(): boolean {
-    return this.backend.isStored;
+    this.isStored = this.backend.isStored;
   }
 
   /** The callbacks that `onEnd` has registered. */

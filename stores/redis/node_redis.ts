@@ -69,23 +69,13 @@ export interface NodeRedisCluster {
 export type NodeRedisNode = Pick<NodeRedisClient, "sendCommand">;
 
 /** The members of a sentinel client of `npm:redis` that {@linkcode fromNodeRedis} uses. */
-export interface NodeRedisSentinel {
+export interface NodeRedisSentinel
+  extends Pick<NodeRedisCluster, "subscribe" | "unsubscribe"> {
   /** Sends a command to the primary. */
   sendCommand(
     isReadonly: boolean | undefined,
     args: string[],
     options?: { typeMapping?: Record<never, never> },
-  ): Promise<unknown>;
-  /** Listens to a channel of the primary. */
-  subscribe(
-    channel: string,
-    listener: (message: string) => void,
-  ): Promise<unknown>;
-  /** Stops listening to a channel. */
-  unsubscribe(
-    channel: string,
-    // deno-lint-ignore no-explicit-any -- some clients declare it for bytes
-    listener: (message: any) => void,
   ): Promise<unknown>;
   /** Listens to an event, such as "topology-change" for a new primary. */
   // deno-lint-ignore no-explicit-any -- the argument is that of the event
