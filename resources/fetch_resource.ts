@@ -6,6 +6,7 @@
 
 import { describe } from "../base/describe.ts";
 import { BOOLEAN, checkOptions, type OptionRules } from "../base/options.ts";
+import type { ConnectionInfo } from "../http/connection.ts";
 import { encodePath, pathOf } from "../http/path.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource, UnsupportedMethod } from "../resource.ts";
@@ -15,10 +16,10 @@ import { setEndsWithSession } from "./pass_on.ts";
  * Responds to a request: the `fetch` of a Hono application or of another
  * {@linkcode Site}, or any other handler of `Deno.serve`.
  */
-export type FetchFunction = (
-  request: Request,
-  info?: Deno.ServeHandlerInfo,
-) => Response | Promise<Response>;
+export type FetchFunction = {
+  // As a method: a function that takes Deno.ServeHandlerInfo fits too.
+  fetch(request: Request, info?: ConnectionInfo): Response | Promise<Response>;
+}["fetch"];
 
 /** The options of a {@linkcode FetchResource}. */
 export interface FetchResourceOptions {
@@ -107,10 +108,7 @@ export class FetchResource extends Resource {
     if (this.#endsWithSession !== undefined) {
       setEndsWithSession(request, this.#endsWithSession);
     }
-    return this.#answer(
-      requestFor(request),
-      request.info as Deno.ServeHandlerInfo | undefined,
-    );
+    return this.#answer(requestFor(request), request.info);
   }
 }
 

@@ -1,6 +1,7 @@
 // Compiles if programs can be written as they usually are. Nothing here runs.
 
 import {
+  FetchResource,
   listen,
   type Rendered,
   Resource,
@@ -99,4 +100,14 @@ export function expressTakesTheMiddleware(
   sessions: Sessions,
 ): void {
   app.use(curfew(sessions));
+}
+
+export function fetchResourcesTakeHandlersOfDeno(): FetchResource[] {
+  return [
+    new FetchResource(() => new Response()),
+    new FetchResource((_request: Request, info?: Deno.ServeHandlerInfo) =>
+      new Response(info?.remoteAddr.transport)
+    ),
+    new FetchResource(new Site(new Bytes()).fetch),
+  ];
 }

@@ -47,10 +47,10 @@ export async function packForNpm(target: string): Promise<string[]> {
     await run("tar", "-xzf", packed, "-C", folder);
     const root = `${folder}/package`;
     for (const name of STD) {
-      await copyFolder(
-        `${root}/tools/std/${name}`,
-        `${root}/${STD_FOLDER}/${name}`,
-      );
+      const target = `${root}/${STD_FOLDER}/${name}`;
+      await copyFiles(`${root}/tools/std/${name}`, target, /^\w+\.js$/);
+      // `deno pack` writes types of its own, which lack those that are by hand.
+      await copyFiles(`${ROOT}tools/std/${name}`, target, /^\w+\.d\.ts$/);
     }
     for (const name of LEFT_OUT) {
       await Deno.remove(`${root}/${name}`, { recursive: true }).catch(
@@ -99,7 +99,7 @@ async function complete(file: string): Promise<void> {
     ...rest,
     version,
     description: config.description,
-    engines: { node: ">=22", bun: ">=1.3", deno: ">=2.9" },
+    engines: { node: ">=22", bun: ">=1.4", deno: ">=2.9" },
     sideEffects: ["./stores/*.js", "./persistence/stored_backend.js"],
   };
   await Deno.writeTextFile(file, `${JSON.stringify(described, null, 2)}\n`);
@@ -115,10 +115,15 @@ async function filesIn(root: string, folder = ""): Promise<string[]> {
   return found;
 }
 
-async function copyFolder(from: string, to: string): Promise<void> {
+/** Copies the files of a folder whose names match. */
+async function copyFiles(
+  from: string,
+  to: string,
+  names: RegExp,
+): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
   for (const path of await filesIn(from)) {
-    if (/^\w+\.(js|d\.ts)$/.test(path)) {
+    if (names.test(path)) {
       await Deno.copyFile(`${from}/${path}`, `${to}/${path}`);
     }
   }

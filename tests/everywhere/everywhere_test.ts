@@ -71,6 +71,17 @@ async function exists(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, () => false);
 }
 
+/** Returns the paths of all files below a folder. */
+async function filesIn(folder: string): Promise<string[]> {
+  const paths: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) paths.push(...await filesIn(path));
+    else paths.push(path);
+  }
+  return paths;
+}
+
 /** Returns the text of a file; undefined if there is none. */
 async function read(path: string): Promise<string | undefined> {
   try {
@@ -121,6 +132,22 @@ function assertAllPass(code: number, output: string, fewest: number): void {
 systemTest(["npm", "tar"], "The npm package can be made", async () => {
   await prepare();
 }, INSTALLING);
+
+systemTest(
+  ["npm", "tar"],
+  "The types of the npm package are complete, and name none of Deno's",
+  async () => {
+    const root = `${await prepare()}/node_modules/@curfew/web`;
+    for (const path of await filesIn(root)) {
+      if (!path.endsWith(".d.ts")) continue;
+      const text = await Deno.readTextFile(path);
+      const code = text.replaceAll(/\/\*[^]*?\*\/|\/\/.*/g, "");
+      assert(!/\bDeno\./.test(code), `${path} names a type of Deno`);
+      assert(!/export \* from "deno-std/.test(code), `${path} has no types`);
+    }
+  },
+  INSTALLING,
+);
 
 testWith(["run"], "The tests for every runtime pass on Deno", async () => {
   const { code, output } = await tryToRun(

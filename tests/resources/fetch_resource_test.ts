@@ -34,7 +34,7 @@ async function look<T>(
   info?: Deno.ServeHandlerInfo,
 ): Promise<T> {
   const seen: T[] = [];
-  await using site = siteOf(async (request, info) => {
+  await using site = siteOf(async (request, info?: Deno.ServeHandlerInfo) => {
     seen.push(await what(request, info));
     return new Response();
   });
