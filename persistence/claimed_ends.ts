@@ -71,7 +71,9 @@ export class ClaimedEnds {
 
   /** Milliseconds for which this process leaves claims to other processes. */
   get standBackFor(): number {
-    return Math.max(0, this.#leftAt + 2 * LEFT_FOR - this.#clock.now());
+    const rest = this.#leftAt + 2 * LEFT_FOR - this.#clock.now();
+    // The clock may have been set back since.
+    return Math.min(Math.max(0, rest), 2 * LEFT_FOR);
   }
 
   /** Returns whether `count` ends or more wait here, without slow callbacks. */

@@ -10,6 +10,7 @@ import type { EndClaims } from "./end_claims.ts";
 import { NO_TOKEN } from "./record_calls.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
+import { unkept } from "./unkept.ts";
 
 /** The number of times that a login checks whether another login has given way. */
 const LOOKS = 20;
@@ -86,7 +87,7 @@ export class LoginLimit {
       }
       const isFirst = order.indexOf(uid) < this.#most;
       if (!isFirst || looks === LOOKS) {
-        await this.#end(uid);
+        await this.#endOwn(uid);
         throw tooMany(principal, uids.length - 1);
       }
       // The other login was written before or after this one was counted. In the
@@ -118,6 +119,19 @@ export class LoginLimit {
   #load(uid: string): ReturnType<SessionStore["load"]> {
     const { breakers, store } = this.#parts;
     return breakers.of(uid).call(() => store.load(uid, NO_TOKEN));
+  }
+
+  /**
+   * Ends the session of a login that is refused.
+   *
+   * @throws {HttpError} 503 if the store does not answer: it may have written the end.
+   */
+  async #endOwn(uid: string): Promise<void> {
+    try {
+      await this.#end(uid);
+    } catch (error) {
+      throw unkept(error);
+    }
   }
 
   #end(uid: string): MaybePromise<void> {

@@ -89,8 +89,11 @@ export class RecordWriter {
   /** Drops the values that are not written, and reports them. */
   dropValues(session: Session): void {
     const state = this.#parts.loader.states.get(session);
-    if (state?.values === undefined) return;
+    if (state === undefined) return;
+    // A write that is under way may give its values back.
+    state.areValuesDropped = true;
     const { values } = state;
+    if (values === undefined) return;
     state.values = undefined;
     this.#calls.reportLost(session, { values }, "it has ended");
   }
@@ -143,7 +146,8 @@ export class RecordWriter {
   prepareEnd(session: Session): MaybePromise<void> {
     const state = this.#parts.loader.states.get(session);
     if (state === undefined) return;
-    const hasValues = !this.#parts.visits.areSuperseded(session);
+    const hasValues = !state.areValuesDropped &&
+      !this.#parts.visits.areSuperseded(session);
     return this.#writes.prepareEnd(session, state, hasValues);
   }
 

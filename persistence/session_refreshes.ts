@@ -68,8 +68,9 @@ export class SessionRefreshes {
   /** Loads some sessions with open streams, at most once a second. */
   sweep(): void {
     const now = this.#registry.clock.now();
-    // A round of the poll may come a little early.
-    if (this.#isStopped || now - this.#sweptAt < 0.9 * SWEEP_EVERY) return;
+    // A round of the poll may come a little early. The clock may have been set back.
+    const since = Math.abs(now - this.#sweptAt);
+    if (this.#isStopped || since < 0.9 * SWEEP_EVERY) return;
     this.#sweptAt = now;
     const sessions = this.#rest ??= this.#registry.sessions.values();
     let loads = 0;

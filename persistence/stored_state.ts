@@ -106,6 +106,8 @@ export class StoredState extends LoadTouches {
     return !this.isCreated && this.writing !== undefined;
   }
 
+  /** Whether the values that are not written are dropped: the session has ended. */
+  areValuesDropped = false;
   /** The encodings of the values that the session has. */
   get texts(): ReadonlyMap<string, string> {
     return this.#texts ?? NO_TEXTS;

@@ -97,8 +97,10 @@ export class PollingLoop {
       pause + LONGEST_PAUSE,
       LONGEST_FAILURE_PAUSE,
     );
-    // The time that the failed poll took is a part of the pause.
-    this.#conclude(this.#polledAt + pause - this.#clock.now());
+    // The time that the failed poll took is a part of the pause. If the clock was set
+    // back meanwhile, the pause is no longer for that.
+    const rest = this.#polledAt + pause - this.#clock.now();
+    this.#conclude(Math.min(rest, pause));
   };
 
   #conclude(pause: number): void {

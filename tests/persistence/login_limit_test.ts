@@ -156,6 +156,31 @@ Deno.test("A login whose limit cannot be read is answered 503", async () => {
   assertEquals((await bent.inner.uidsOf("alice")).length, 0);
 });
 
+Deno.test("A login beyond the limit is answered 503 if the end of its session gets no answer", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using other = nodeOf(bent.inner, { whenPrincipalIsFull: "refuse" });
+  await using node = nodeOf(bent.store, {
+    whenPrincipalIsFull: "refuse",
+    maxSessions: 1,
+  });
+  // The count before the write sees no other session.
+  let counts = 0;
+  bent.bends.uidsOf = async (uidsOf, principal) => {
+    if (counts++ === 0) return [];
+    // A visitor takes the place of the session in this process.
+    await node.get("guest");
+    return await uidsOf(principal);
+  };
+  bent.bends.end = () => Promise.reject(new Error("away"));
+  await other.get("in");
+  await pass(time, 10);
+  const asking = node.get("in");
+  await pass(time, 100);
+  const response = await asking;
+  assertEquals([response.status, response.headers.getSetCookie()], [503, []]);
+});
+
 function uidIn(cookie: string): string {
   return cookie.split("=")[1]!.slice(0, 32);
 }

@@ -81,6 +81,47 @@ Deno.test("A value of a request that is answered 503 is not written when its ses
   assertEquals(inner.load(uid, LOOK)?.values, new Map());
 });
 
+Deno.test("A value of a request that is answered 503 is not written with the end, though code without a request has sent it", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  const gate = Promise.withResolvers<void>();
+  await using node = new Node(bent.store)
+    .page("slow", async (request) => {
+      const session = request.getSession();
+      await gate.promise;
+      session.set("note", "refused");
+      // Code without a request has the session written too.
+      setTimeout(() => session.set("late", true), 5);
+      return session.uid;
+    });
+  let uid: string | undefined;
+  let creations = 0;
+  bent.bends.create = async (create, session) => {
+    uid ??= session.uid;
+    if (session.uid !== uid) return create(session);
+    // The first call is made, and the answer is lost. The second one is lost.
+    creations++;
+    const answer = creations === 2 ? undefined : await create(session);
+    await after(50);
+    if (creations < 3) throw new Error("the connection is lost");
+    return answer;
+  };
+  const notes: unknown[] = [];
+  bent.bends.commit = (commit, of, changes, ...rest) => {
+    notes.push(changes.values?.get("note"));
+    return commit(of, changes, ...rest);
+  };
+  const slow = node.get("slow");
+  await pass(time, 20);
+  gate.resolve();
+  await pass(time, 500);
+  assertEquals((await slow).status, 503);
+  assertEquals(creations, 3);
+  assertEquals(notes.filter((note) => note !== undefined), []);
+  assertEquals(node.ends.map(({ reason }) => reason), ["evicted"]);
+});
+
 Deno.test("A named callback is called or reported if its session ends elsewhere while a doubtful creation is repeated", async () => {
   using time = new FakeTime();
   const inner = new MemoryStore();

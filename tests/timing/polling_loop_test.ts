@@ -84,6 +84,21 @@ Deno.test("PollingLoop pauses longer after each failed poll, up to 4 s", () => {
   assertEquals(polls, [0, 1000, 3000, 6000, 10_000, 14_000]);
 });
 
+Deno.test("PollingLoop pauses no longer if the clock is set back during a failed poll", async () => {
+  const recorder = new Recorder();
+  const { clock, loop, polls } = recorder;
+  const { promise, reject } = Promise.withResolvers<number>();
+  recorder.poll = () => promise;
+  loop.wake();
+  clock.advance();
+  clock.jump(-8000);
+  reject(new Error("away"));
+  await settle();
+  recorder.poll = () => Infinity;
+  clock.advance(1000);
+  assertEquals(polls, [0, -7000]);
+});
+
 Deno.test("PollingLoop polls once a second again after a poll that succeeded", async () => {
   const recorder = new Recorder();
   const { clock, loop, polls } = recorder;

@@ -113,6 +113,17 @@ const ONCE_BROKEN_THEMES = [
   ["slow", 8_004_965, "limit"],
   // A login in one process whose touch a look in another took back.
   ["slow", 5_011_541, "limit"],
+  // A clock that was set back while a poll failed: an end was not acknowledged in time.
+  ["all", 3_000_696, "warnings"],
+  // A refused login whose end had no answer, and that was answered all the same.
+  ["slow", 3_102_669, "limit"],
+  // A value that a repeated creation gave back after the 503.
+  ["loss", 510, "lost"],
+  // What the model took for a fault: a logout or a login of the same process hides
+  // one of two cookies, a process that does not reach its store.
+  ["calm", 5_018_716, "limit"],
+  ["calm", 2_101_702, "values"],
+  ["crash", 5_012_471, "background"],
   // A last record that was sent twice, or whose answer was lost.
   ["loss", 3_101_621, "lost"],
   ["loss", 5_010_864, "lost"],

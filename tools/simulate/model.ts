@@ -409,11 +409,17 @@ export class Model {
       ask.life === life && ask.answeredAt === undefined &&
       ask.tokens.some((token) => truth.hashOf(token) === tokenHash)
     );
-    const conflict = senders.length > 0 && senders.every(({ tokens }) => {
+    const conflict = senders.length > 0 && senders.every((ask) => {
+      const { tokens } = ask;
       const opened = tokens.filter((token) => {
-        const record = truth.lastOf(token.slice(0, 32));
+        const named = token.slice(0, 32);
+        const record = truth.lastOf(named);
         const now = truth.clock.at(schedule.now);
-        return OPENING.has(statusOf(record, truth.hashOf(token), now));
+        // A logout or a login of the same program counts before it is written.
+        const isHidden = named !== uid &&
+          this.#isHiddenHere(ask, named, life.host.now);
+        return !isHidden &&
+          OPENING.has(statusOf(record, truth.hashOf(token), now));
       });
       return new Set(opened.map((token) => token.slice(0, 32))).size > 1;
     });

@@ -3,6 +3,9 @@ import { KEYS } from "../keys.ts";
 import type { Act, LookAct } from "./act.ts";
 import type { Judge, Rule } from "./rule.ts";
 
+/** Milliseconds after which a process has asked its store again. */
+const PROBED = 4000;
+
 /** Milliseconds within which a change elsewhere is seen. */
 const BOUND = 1000;
 
@@ -82,7 +85,12 @@ export class LookRule implements Rule {
     const { world } = this.#judge;
     const { plan, asks } = world;
     const { lost, slow } = plan.rates;
+    // A process that could not reach its store tries again after some seconds.
+    const hasLost = world.wire.losses.some((loss) =>
+      loss.life === life && loss.at >= from - PROBED && loss.at <= at
+    );
     return lost + slow === 0 && !life.host.hadTrouble(from - BOUND, at) &&
+      !hasLost &&
       !world.wasSet(life, from - BOUND, at) &&
       !asks.some(({ step, arrivedAt, answeredAt = Infinity }) =>
         step.block > 0 && arrivedAt <= at && answeredAt >= from
