@@ -34,6 +34,8 @@ export interface LoginLimitParts {
  * same sessions to end.
  */
 export class LoginLimit {
+  /** Whether there is a limit. */
+  readonly isFinite: boolean;
   readonly #registry: SessionRegistry;
   readonly #parts: LoginLimitParts;
   readonly #most: number;
@@ -44,12 +46,8 @@ export class LoginLimit {
     this.#registry = registry;
     this.#parts = parts;
     this.#most = Math.floor(maxSessionsPerPrincipal ?? Infinity);
+    this.isFinite = this.#most < Infinity;
     this.#isRefusing = isRefusing(registry.options);
-  }
-
-  /** Returns whether there is a limit. */
-  get isFinite(): boolean {
-    return this.#most < Infinity;
   }
 
   /**

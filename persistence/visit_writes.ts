@@ -48,12 +48,11 @@ export class VisitWrites {
    * @throws {HttpError} 503 if a change of the request cannot be written.
    */
   flush(visit: BackendVisit): MaybePromise<void> {
+    if (!this.#parts.limit.isFinite) return this.#flush(visit);
     const { loggedInAs, ownSession } = visit;
-    const isLimited = loggedInAs !== undefined && ownSession !== undefined &&
-      this.#parts.limit.isFinite;
-    return isLimited
-      ? this.#flushLogin(visit, loggedInAs, ownSession)
-      : this.#flush(visit);
+    return loggedInAs === undefined || ownSession === undefined
+      ? this.#flush(visit)
+      : this.#flushLogin(visit, loggedInAs, ownSession);
   }
 
   /** Writes a login, unless the principal has too many sessions. */
