@@ -189,6 +189,9 @@ export class RecordCommit {
     }
     const session = this.#session;
     if (!session.isActive) this.#leaveAccess();
+    if (record !== undefined && record.loginGeneration > before) {
+      this.#leaveTouch();
+    }
     if (Object.keys(this.#changes).length === 0) return this.#clear();
     if (record === undefined) throw new RefusedError();
     // The access state of an ended session does not show a login elsewhere.
@@ -218,6 +221,13 @@ export class RecordCommit {
     const { access: _, ...others } = withoutTouches(this.#changes) ?? {};
     this.#changes = others;
     this.#operations = this.#state.sending = [];
+  }
+
+  /** Removes the touch of a request whose token a login elsewhere has superseded. */
+  #leaveTouch(): void {
+    if (this.#operations.some(({ kind }) => kind === "login")) return;
+    const { idle: _, ...others } = this.#changes;
+    this.#changes = others;
   }
 
   #clear(): void {

@@ -135,11 +135,16 @@ export class RecordLoader {
     });
     for (const one of record.callbacks) state.addKnownCallback(one);
     state.isStale = false;
+    const login = state.access?.loginGeneration ?? 0;
     state.access = accessOf(record, sentAt - record.now);
     state.noteRead(record, sentAt);
     if (isFirst) return;
     refreshValues(session, state, record);
     session[RESTORE]({ isSecure: record.isSecure });
+    if (record.loginGeneration > login) {
+      // A touch that is not written is that of a request with a superseded token.
+      this.takeTouch(session, record, sentAt);
+    }
     if (step !== 0) this.#setClock(session, state, record, { sentAt, step });
     this.applyAccess(session, state);
   }

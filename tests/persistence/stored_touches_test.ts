@@ -151,6 +151,29 @@ Deno.test("A look undoes no visit of another process in the millisecond of an ea
   assertEquals(idleOf(store, cookie), 500);
 });
 
+Deno.test("A request that a login in another process has superseded prolongs the session no more", async () => {
+  using time = new FakeTime();
+  const store = new MemoryStore();
+  const bent = new BentStore(asynchronous(store));
+  // The process does not hear of the login.
+  bent.bends.watch = () => Promise.resolve(() => {});
+  await using one = makeNode(bent.store);
+  one.page("slow-hold", async (request) => {
+    request.getSession();
+    await after(5000);
+    await request.getSession().hold("seat", { seconds: 100 });
+    return "";
+  });
+  await using other = makeNode(asynchronous(store));
+  const cookie = await newCookie(one.get("visit"));
+  const slow = Promise.resolve(one.get("slow-hold", cookie));
+  await pass(time, 1000);
+  await newCookie(other.get("login", cookie));
+  await pass(time, 5000);
+  await (await slow).body?.cancel();
+  assertEquals(idleOf(store, cookie), 5000);
+});
+
 /** A clock that a test sets; `FakeTime` drives it. */
 class SetClock {
   #ahead = 0;
