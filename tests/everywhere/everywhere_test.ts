@@ -2,7 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { packForNpm } from "../../tools/npm.ts";
+import { PostgresServer, testWithPostgres } from "../helpers_postgres.ts";
 import { ROOT, systemTest, testWith } from "../helpers_process.ts";
+import { RedisServer, testWithRedis } from "../helpers_redis.ts";
 import packages from "./runtimes.json" with { type: "json" };
 
 const HERE = new URL(".", import.meta.url);
@@ -106,7 +108,16 @@ async function tryToRun(
   program: string,
   ...args: string[]
 ): Promise<{ code: number; output: string }> {
-  const command = new Deno.Command(program, { args, cwd: folder });
+  return await tryWith({}, folder, program, ...args);
+}
+
+async function tryWith(
+  env: Record<string, string>,
+  folder: string,
+  program: string,
+  ...args: string[]
+): Promise<{ code: number; output: string }> {
+  const command = new Deno.Command(program, { args, cwd: folder, env });
   const { code, stdout, stderr } = await command.output();
   const decoder = new TextDecoder();
   return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
@@ -174,6 +185,33 @@ for (const name of NAMES) {
       assertAllPass(code, output, 200);
     },
   );
+}
+
+/** Runs the tests of the stores over servers on a runtime. */
+async function passOver(
+  env: { readonly REDIS_URL?: string; readonly POSTGRES_URL?: string },
+  name: string,
+): Promise<void> {
+  const isDeno = name === "Deno";
+  const folder = isDeno ? ROOT.pathname : await prepare();
+  const program = isDeno ? Deno.execPath() : programOf(name);
+  const args = isDeno
+    ? ["run", "-A", "tests/everywhere/server_main.ts"]
+    : ["suite/server_main.ts"];
+  const { code, output } = await tryWith({ ...env }, folder, program, ...args);
+  assertAllPass(code, output, 200);
+}
+
+for (const name of ["Deno", ...NAMES]) {
+  testWithRedis(`RedisStore passes its tests on ${name}`, async () => {
+    await using server = await RedisServer.start();
+    await passOver({ REDIS_URL: server.url }, name);
+  });
+
+  testWithPostgres(`PostgresStore passes its tests on ${name}`, async () => {
+    await using server = await PostgresServer.start();
+    await passOver({ POSTGRES_URL: server.url }, name);
+  });
 }
 
 systemTest(

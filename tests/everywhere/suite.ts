@@ -19,6 +19,41 @@ export function test(name: string, run: () => void | Promise<void>): void {
   tests.push({ name, run });
 }
 
+/**
+ * Returns a function that registers tests which run at the same time, a few at
+ * once, from the start of the first.
+ *
+ * @param register Registers each.
+ */
+export function atOnce(
+  limit: number,
+  register: typeof test,
+): typeof test {
+  const waiting: (() => Promise<void>)[] = [];
+  let isRunning = false;
+  const run = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) await next();
+  };
+  return (name, act) => {
+    const ran = new Promise<void>((resolve, reject) => {
+      waiting.push(async () => {
+        try {
+          resolve(await act());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    // It fails when its turn has come.
+    ran.catch(() => {});
+    register(name, () => {
+      if (!isRunning) { for (let i = 0; i < limit; i++) void run(); }
+      isRunning = true;
+      return ran;
+    });
+  };
+}
+
 /** What the running test has to close. */
 const open: { close(): Promise<void> }[] = [];
 
