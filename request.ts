@@ -164,7 +164,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   #query: URLSearchParams | undefined = undefined;
 
   /**
-   * Wraps a request, which sites do.
+   * Wraps a request; sites do that.
    *
    * @param info The connection; `Deno.ServeHandlerInfo` fits.
    */
@@ -415,9 +415,9 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    */
   getSession(): Session;
   /**
-   * Returns the session as one of the class that the `sessionFactory` makes.
+   * Returns the session, typed as the class that the `sessionFactory` makes.
    *
-   * @throws {TypeError} If the factory makes another one.
+   * @throws {TypeError} If the factory makes another class.
    */
   getSession<S extends Session>(
     type: new (site: SessionSite, uid: string) => S,

@@ -271,12 +271,11 @@ export class Session {
   /**
    * Seconds without access after which the session ends; fractions count.
    *
-   * 0 ends it in the next timer turn or at the next lookup, Infinity never.
-   * Access is a {@linkcode Session.touch}, which `request.getSession()` calls;
-   * reading data is none. A new value counts from the last touch, at the next
-   * touch or when the request that set it is answered. There a negative value
-   * or NaN throws a RangeError, any other kind a TypeError, and the deadline
-   * stays.
+   * 0 ends it in the next timer turn or at the next lookup, Infinity never. Access
+   * is a {@linkcode Session.touch}, which `request.getSession()` calls; reading
+   * data is none. A new value counts from the last touch, at the next touch or when
+   * the request that set it is answered. A negative value or NaN throws a
+   * RangeError then, any other kind a TypeError, and the deadline stays.
    *
    * @default {900}
    */
@@ -468,7 +467,7 @@ export class Session {
   }
 
   /**
-   * Counts as access: the session ends `sessionTimeout` seconds from now. One
+   * Counts as access: the session ends `sessionTimeout` seconds from now. A session
    * whose deadline has passed ends instead. Does nothing after the end.
    *
    * @throws {TypeError} If a timeout is not a number.
@@ -686,10 +685,10 @@ export class Session {
   /**
    * Registers a callback some time before the end, to warn the visitor.
    *
-   * It is called once for each deadline, and again after a touch has set a new
-   * one; in the next timer turn if the end is nearer already. It is not called
-   * after the end, nor while a request under way keeps the session beyond its
-   * deadline. The call is no access. Where processes share sessions, a visit in
+   * It is called once for each deadline, and again after a touch has set a new one;
+   * in the next timer turn if the end is nearer already. It is not called after the
+   * end, nor while a request under way keeps the session beyond its deadline. The
+   * call does not count as access. Where processes share sessions, a visit in
    * another one counts when this process has loaded the session.
    *
    * @param seconds Seconds before the end; fractions count.
@@ -801,8 +800,8 @@ export class Session {
    * EventStreamOptions.reconnectWithin}.
    *
    * Browsers come back when a stream closes: call `close()` in the page at the
-   * event `end`. Find the session by `request.session`, so that a reconnect is
-   * no visit, and answer 204 if there is none: then browsers stay away.
+   * event `end`. Find the session by `request.session`, so that a reconnect does
+   * not count as a visit, and answer 204 if there is none: then browsers stay away.
    *
    * @throws {TypeError} If the request is neither a SiteRequest nor a visit, or
    * an option is not a number.
@@ -844,14 +843,13 @@ export class Session {
    * Upgrades a request to a WebSocket that closes with the session, by code
    * 1008 and the reason.
    *
-   * Call it before the response is produced, and return the `response`. A
-   * message that arrives is access: the session is touched within 5 seconds, or
-   * within a twentieth of `sessionTimeout` if that is less. Sending is none.
-   * Code 1001 (the site stops, or the client's token is no longer valid) and
-   * 1013 (the client reads too slowly) ask the client to come back. After an
-   * error or a rejection of a listener, which goes to `onError`, the other
-   * listeners of the event run, and the socket closes by code 1011; the session
-   * lives on.
+   * Call it before the response is produced, and return the `response`. A message
+   * from the client counts as access: the session is touched within 5 seconds, or
+   * within a twentieth of `sessionTimeout` if that is less. Sending does not count.
+   * Code 1001 (the site stops, or the client's token is no longer valid) and 1013
+   * (the client reads too slowly) ask the client to come back. After an error or a
+   * rejection of a listener, which goes to `onError`, the other listeners of the
+   * event run, and the socket closes by code 1011; the session lives on.
    *
    * @throws {HttpError} 400 if the request does not ask for a WebSocket, 403 if
    * it comes from a page of another origin that the options do not name.

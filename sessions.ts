@@ -162,9 +162,9 @@ export interface RequestSession {
    */
   getSession(): Session;
   /**
-   * Returns the session as one of the class that the `sessionFactory` makes.
+   * Returns the session, typed as the class that the `sessionFactory` makes.
    *
-   * @throws {TypeError} If the factory makes another one.
+   * @throws {TypeError} If the factory makes another class.
    */
   getSession<S extends Session>(
     type: new (site: SessionSite, uid: string) => S,
