@@ -182,6 +182,8 @@ export class RecordLoads {
     const { uid } = lookup;
     const { ended, loader, writer } = this.#parts;
     const claims = this.#parts.claims.of(uid);
+    // Then the request is one that arrived before the end.
+    if (record !== undefined && !isLastRecord(record)) lookup.loaded = record;
     // The session may have ended during the load.
     if (ended.has(uid)) return;
     const live = this.#registry.sessions.get(uid);
@@ -199,7 +201,6 @@ export class RecordLoads {
     loader.update(session, record, sentAt);
     state.noteTouch(record);
     if (state.isCreated) state.noteClock(this.#registry.clock);
-    lookup.loaded = record;
     lookup.askedAt = sentAt;
     lookup.drops = state.drops;
   }

@@ -38,19 +38,33 @@ export function touchRecord(
   );
 }
 
-/** Returns the touch to write; the record may be behind by a little. */
+/**
+ * Returns the touch to write; the record may be behind by a little.
+ *
+ * @param extra Builds the change of touches to write if there is none.
+ */
 export function touchToWrite(
   session: Session,
   state: StoredState,
-  clock: Clock,
+  { clock, extra }: {
+    readonly clock: Clock;
+    readonly extra: (() => SessionChanges | undefined) | undefined;
+  },
 ): SessionChanges | undefined {
   // The load has not touched the session if the token was superseded.
   const login = state.operations.findLast(({ kind }) => kind === "login");
   const loggedInAt = login?.kind === "login" ? login.at : -Infinity;
   const touchedAt = Math.max(session.lastModified * 1000, loggedInAt);
   if (login === undefined && aheadOf(session, state) <= TOUCH_SLACK) {
-    return undefined;
+    return extra?.();
   }
-  if (touchedAt <= state.touchedAt) return undefined;
-  return { idle: youngestAge(clock.now() - touchedAt, state.ownStep(clock)) };
+  const touch = {
+    idle: youngestAge(clock.now() - touchedAt, state.ownStep(clock)),
+  };
+  if (touchedAt > state.touchedAt) return touch;
+  // Without the touch of the load that is undone, that of the login is the last.
+  const undo = extra?.();
+  return undo === undefined || login === undefined
+    ? undo
+    : { ...touch, ...undo };
 }

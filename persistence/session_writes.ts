@@ -145,8 +145,10 @@ export class SessionWrites {
         ? this.#refuse(session, state)
         : this.#saveAccess(session, state, options);
     }
-    const touch = touchToWrite(session, state, this.#clock) ??
-      options.extra?.();
+    const touch = touchToWrite(session, state, {
+      clock: this.#clock,
+      extra: options.extra,
+    });
     const { operations, inner } = state;
     const changes = takeChanges(session, state, this.#grace);
     if (changes === undefined && touch === undefined) return;
@@ -239,7 +241,10 @@ export class SessionWrites {
     const { sessionTimeout, absoluteTimeout } = state;
     const extra = options.extra?.();
     if (operations.length === 0 && extra === undefined) return;
-    const touch = touchToWrite(session, state, this.#clock) ?? extra;
+    const touch = touchToWrite(session, state, {
+      clock: this.#clock,
+      extra: () => extra,
+    });
     const { access } = this.#takeAll(session, state);
     Object.assign(state, {
       ...{ values, callbacks, inner, description },

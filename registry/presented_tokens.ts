@@ -112,6 +112,18 @@ export function findByToken(
   return undefined;
 }
 
+/**
+ * Returns whether a token was recognized when its record was loaded. The session may
+ * have ended since, or its deadline may have passed in this process only.
+ */
+export function wereRecognized(lookups: readonly Lookup[]): boolean {
+  return lookups.some(({ key, loaded }) =>
+    loaded?.tokens.some(({ hash, until }) =>
+      hash === key && loaded.now < until
+    ) === true
+  );
+}
+
 /** Returns the tokens that open their sessions: those that no login superseded. */
 export function openingTokens(found: readonly FoundToken[]): FoundToken[] {
   return found.filter(({ session, token }) =>

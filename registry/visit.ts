@@ -33,6 +33,7 @@ import {
   newestToken,
   openingTokens,
   suspect,
+  wereRecognized,
 } from "./presented_tokens.ts";
 import { sessionAs, type SessionType } from "./session_factory.ts";
 import {
@@ -476,6 +477,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     else if (lookups.length === 1) {
       this.#use(this.#find(lookups[0]!, true));
     }
+    if (lookups.length > 0) this.#isRecognized ||= wereRecognized(lookups);
     this.#hold();
   }
 

@@ -195,3 +195,26 @@ Deno.test("RequestSession.logOut() ends a session by a token that was in its gra
   await (await logout).body?.cancel();
   assertEquals(inner.load(uidOf(cookie), LOOK), undefined);
 });
+
+Deno.test("A request whose session ends while its load is answered gets no new cookie", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = makeNode(bent.store, { sessionTimeout: 2 });
+  const cookie = await newCookie(node.get("visit"));
+  bent.bends.load = async (act, ...args) => {
+    const answer = await act(...args);
+    await after(1900);
+    return answer;
+  };
+  await pass(time, 1000);
+  const visits = [node.get("visit", cookie), node.get("renew", cookie)];
+  delete bent.bends.load;
+  await pass(time, 10);
+  await node.site.sessions.end(uidOf(cookie));
+  await pass(time, 3000);
+  for (const visit of visits) {
+    const response = await visit;
+    await response.body?.cancel();
+    assertEquals(response.headers.getSetCookie(), []);
+  }
+});

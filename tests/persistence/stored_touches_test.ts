@@ -130,6 +130,27 @@ Deno.test("A look undoes no login that another process has written since its loa
   assert(idleOf(store, cookie) <= 1000);
 });
 
+Deno.test("A look writes a login of another request with its touch, though it undoes its own", async () => {
+  using time = new FakeTime();
+  const store = new MemoryStore();
+  await using node = makeNode(asynchronous(store), LIMITED);
+  node.page("slow-login", async (request) => {
+    request.getSession();
+    await after(5000);
+    const { uid } = request.logIn("alice");
+    await after(100);
+    return uid;
+  });
+  const cookie = await newCookie(node.get("visit"));
+  const login = newCookie(node.get("slow-login", cookie));
+  await pass(time, 5000);
+  await pass(time, 50);
+  await textOf(node.get("look", cookie));
+  await pass(time, 950);
+  await login;
+  assert(idleOf(store, cookie) <= 1000);
+});
+
 Deno.test("A look undoes no visit of another process in the millisecond of an earlier look", async () => {
   using time = new FakeTime();
   const store = new MemoryStore();

@@ -43,11 +43,14 @@ export class OutsideRule implements Rule {
       const isOf = truth.recordsIn(uid, from, at).every(({ record }) =>
         record?.principal === principal
       );
-      // It may have ended here, and not in the store yet.
+      // It may have ended here, and not in the store yet: by a logout, or since the
+      // request that made it was answered 503.
       const isHidden = life.endedAt.has(uid) ||
         world.asks.some(({ left, loggedIn, tokens, ...ask }) =>
           ask.life === life &&
-          (left?.uid === uid || loggedIn !== undefined &&
+          (left?.uid === uid ||
+            ask.got?.uid === uid && ask.status === 503 ||
+            loggedIn !== undefined &&
               tokens.some((token) => token.startsWith(uid)))
         );
       if (isOf && !isHidden) {
