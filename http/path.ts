@@ -86,7 +86,7 @@ export class PathCursor {
     this.url = url;
   }
 
-  /** Says where the first segment begins, which saves looking for it. */
+  /** Sets where the first segment begins, so that no code has to look for it. */
   startAt(begin: number): void {
     this.#begin = this.#at = begin;
   }

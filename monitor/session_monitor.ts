@@ -75,8 +75,8 @@ const POLICY =
  * request the same listing share it. A listing is cached for 2 seconds or for 20
  * times as long as it took, if that is longer. A principal's sessions are read from
  * the store, and cached in the same way. Figures of the store are read at most every
- * ten seconds, and counts at most for a 200th of the time. There can be 32 viewers at the same time;
- * without viewers the monitor only counts.
+ * ten seconds, and more seldom if the store takes long to count. There can be 32
+ * viewers at the same time; without viewers the monitor only counts.
  *
  * Twisted has no such page.
  *

@@ -3,10 +3,10 @@ import type { ProcessInfo } from "../registry/session_backend.ts";
 import type { StoreCounts } from "../stores/store.ts";
 import type { MonitoredSite } from "./monitored_site.ts";
 
-/** Milliseconds for which a figure is not read again. */
+/** Milliseconds for which a figure is used again. */
 const FRESH_FOR = 10_000;
 
-/** Milliseconds after which a figure is read again that could not be read. */
+/** Milliseconds until a figure that could not be read is read again. */
 const RETRY = 2000;
 
 /** Milliseconds that a page waits for figures. */
@@ -42,7 +42,7 @@ export interface StoreFiguresShown {
 
 /**
  * Reads the figures of a store for all viewers, each at most every ten seconds, and
- * only while someone looks.
+ * only while there are viewers.
  */
 export class StoreFigures {
   readonly #site: MonitoredSite;
@@ -61,8 +61,8 @@ export class StoreFigures {
   }
 
   /**
-   * The figures; undefined without a store. Reading them may begin to read them
-   * anew.
+   * The figures; undefined without a store. Each use of this property may begin
+   * to read them from the store again.
    */
   get shown(): StoreFiguresShown | undefined {
     if (this.#site.storedEnds === undefined) return undefined;

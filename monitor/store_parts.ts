@@ -86,7 +86,7 @@ function processRows(
   return rows.join("\n");
 }
 
-/** Returns a time that passes. */
+/** Writes the time since then; the script of the page counts on. */
 function sinceText(since: number, now: number | undefined): string {
   return `<span data-since="${since}">${
     now === undefined ? "" : durationText(now - since)

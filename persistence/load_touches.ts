@@ -8,8 +8,8 @@ import type {
 const MAX_UNTOUCHES = 16;
 
 /**
- * A touch that also raises the version. From the version, a process that undoes the
- * touches of two loads knows that others have touched the session in between.
+ * A touch that also raises the version. By the version, a process that undoes the
+ * touches of two loads sees that others have touched the session in between.
  */
 const TOUCH_AGAIN: SessionChanges = { idle: 0, values: new Map() };
 
@@ -24,8 +24,8 @@ function isShared(
 }
 
 /**
- * The touches of loads. A request that turns out to be no visit undoes the touch of
- * its load.
+ * The touches of loads. A request that does not count as a visit undoes the touch
+ * of its load.
  */
 export class LoadTouches {
   /**

@@ -17,7 +17,7 @@ import type { ReadValues } from "./read_values.ts";
  */
 const STEP = 100;
 
-/** Stands for lists and maps of most sessions, which need none of their own. */
+/** The empty list of most sessions: a list of their own would take memory. */
 export const NO_OPERATIONS: readonly AccessOperation[] = [];
 const NO_TEXTS: ReadonlyMap<string, string> = new Map();
 const NO_CALLBACKS: ReadonlyMap<string, StoredCallback> = new Map();
@@ -59,7 +59,7 @@ export class StoredState extends LoadTouches {
   storeAhead = 0;
   /** The same value when principal and tokens were read, with their times. */
   #readAhead = NaN;
-  /** How far this process's clock was ahead of its monotonic one, when noted. */
+  /** Milliseconds by which this process's clock was ahead of its monotonic time. */
   #wallAhead = NaN;
   /** Principal and tokens in the record, with times of this process's clock. */
   access: AccessState | undefined = undefined;

@@ -108,7 +108,7 @@ export class VanishedSessions {
     callHere(session, remainingCallbacks(missing));
   }
 
-  /** Has a session that has vanished reported. */
+  /** Reports a session that has vanished, soon and together with others. */
   note(session: Session): void {
     this.#unreported.push(session);
     this.#alarm.setFor(this.#registry.clock.now() + REPORT_AFTER);

@@ -186,7 +186,7 @@ export function commitRecord(
   const touch = idle === undefined ? -Infinity : now - idle;
   const isTouched = touch >= last;
   const touchedAt = isTouched ? touch : last;
-  // To undo the last touch would undo an earlier one, which comes now, as well.
+  // Undoing the last touch must not undo this earlier touch, which comes only now.
   const before = Math.max(record.touchedBefore, touch);
   return withDeadline({
     ...record,
