@@ -1,8 +1,8 @@
 import type { SessionRecord } from "../record.ts";
 import type { ClaimedEnd, StoredCallback, StoredToken } from "../store.ts";
 
-/** A row of the table of sessions, with the values of the session. */
-export interface Row {
+/** What a row of the table has of a session that lives, with its values. */
+export interface LiveRow {
   readonly id: number;
   readonly uid: string;
   readonly tokens: string;
@@ -21,31 +21,35 @@ export interface Row {
   readonly touchedBefore: number;
   readonly deadline: number;
   readonly version: number;
+  readonly description: string | null;
   readonly reason: string | null;
+  /** Keys and values in turn; null without values. */
+  readonly pairs: string | null;
+}
+
+/** A whole row, with the values of the session. */
+export interface Row extends LiveRow {
   readonly at: number | null;
   readonly attempt: number | null;
   readonly why: string | null;
   readonly areListenersDone: number;
   readonly failingSince: number | null;
-  readonly description: string | null;
   readonly due: number;
   readonly leasedAt: number | null;
   readonly leaseSteadyAt: number | null;
   readonly freeAt: number | null;
-  /** Keys and values in turn; null without values. */
-  readonly pairs: string | null;
 }
 
 /** The columns that change while a session lives. */
 export type Columns = Record<string, string | number | null>;
 
 /** Returns whether a session is over at a time. */
-export function isOver(row: Row, now: number): boolean {
+export function isOver(row: LiveRow, now: number): boolean {
   return row.reason !== null || row.deadline <= now;
 }
 
 /** Returns the record in a row. */
-export function recordOf(row: Row): SessionRecord {
+export function recordOf(row: LiveRow): SessionRecord {
   return {
     uid: row.uid,
     tokens: decodeTokens(row.tokens),

@@ -20,7 +20,7 @@ import type {
 } from "../store.ts";
 import type { SqliteDatabase } from "./database.ts";
 import type { SqliteNotifications } from "./notifications.ts";
-import { columnsOf, isOver, recordOf, type Row } from "./row.ts";
+import { columnsOf, isOver, type LiveRow, recordOf } from "./row.ts";
 import { isOne, type Statements } from "./statements.ts";
 
 /** Parts of a store that its sessions need. */
@@ -65,7 +65,7 @@ export class SqliteSessions {
   take(session: NewSession, replaces?: number): SessionTimes | undefined {
     const times = this.#database.write("take a hold in", () => {
       const { uid } = session;
-      const row = this.#statements.selectFacts.get(uid) as Row | undefined;
+      const row = this.#statements.selectFacts.get(uid) as LiveRow | undefined;
       const now = this.#clock.now();
       const record = row && recordOf(row);
       const hasEnded = row === undefined || isOver(row, now);
@@ -85,7 +85,7 @@ export class SqliteSessions {
     let version: number | undefined;
     const loaded = this.#database.try("load a session from", () => {
       for (;;) {
-        const row = this.#statements.select.get(uid) as Row | undefined;
+        const row = this.#statements.selectLive.get(uid) as LiveRow | undefined;
         const now = this.#clock.now();
         if (row === undefined || isOver(row, now)) return undefined;
         const record = recordOf(row);
@@ -113,7 +113,9 @@ export class SqliteSessions {
       "commit a session to",
       (): CommitTimes | undefined => {
         const now = this.#clock.now();
-        const row = this.#statements.selectFacts.get(uid) as Row | undefined;
+        const row = this.#statements.selectFacts.get(uid) as
+          | LiveRow
+          | undefined;
         if (row === undefined || isOver(row, now)) return undefined;
         const record = recordOf(row);
         const options = { ...this.#optionsAt(now), conditions };
@@ -161,7 +163,7 @@ export class SqliteSessions {
   }
 
   /** Writes a record, unless another process has changed it since it was read. */
-  #update(read: Row, after: SessionRecord): boolean {
+  #update(read: LiveRow, after: SessionRecord): boolean {
     const { touchedAt, touchedBefore, deadline } = after;
     const asRead = {
       id: read.id,

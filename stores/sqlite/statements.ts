@@ -10,6 +10,7 @@ export type Statements = Readonly<
     | "deleteHold"
     | "freeUid"
     | "select"
+    | "selectLive"
     | "selectFacts"
     | "selectDue"
     | "selectDeadLetters"
@@ -57,12 +58,16 @@ const COLUMNS = [
 /** The columns that only the creation writes. */
 const FIXED_COLUMNS = ["uid", "isSecure", "createdAt"] as const;
 
+const PAIRS = `(
+  SELECT '[' || group_concat(key || ',' || value, ',') || ']'
+  FROM sessionValue WHERE session = session.id
+) AS pairs`;
+
 /** Whole rows; see `Row`. */
-const SELECT = `
-  SELECT *, (
-    SELECT '[' || group_concat(key || ',' || value, ',') || ']'
-    FROM sessionValue WHERE session = session.id
-  ) AS pairs FROM session`;
+const SELECT = `SELECT *, ${PAIRS} FROM session`;
+
+/** The columns of a session that lives; see `LiveRow`. */
+const LIVE = ["id", ...FIXED_COLUMNS, ...COLUMNS, "reason"].join();
 
 /** Is true unless another process has changed the session since it was read. */
 const IS_AS_READ = `
@@ -110,8 +115,11 @@ export function prepareStatements(database: SqliteDatabase): Statements {
     ),
     deleteHold: database.prepare("DELETE FROM session WHERE id = ?"),
     select: database.prepare(`${SELECT} WHERE uid = ?`),
+    selectLive: database.prepare(
+      `SELECT ${LIVE}, ${PAIRS} FROM session WHERE uid = ?`,
+    ),
     selectFacts: database.prepare(
-      "SELECT *, NULL AS pairs FROM session WHERE uid = ?",
+      `SELECT ${LIVE}, NULL AS pairs FROM session WHERE uid = ?`,
     ),
     selectDue: database.prepare(
       `${SELECT} WHERE due <= ? AND freeAt IS NULL ORDER BY due LIMIT ?`,
