@@ -253,7 +253,7 @@ export class SqliteStore implements SessionStore, Disposable {
    * nothing.
    */
   close(): void {
-    this.#ends.notifications.close();
+    this.#ends.close();
     this.#database.close();
   }
 

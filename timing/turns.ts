@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 
 /** Milliseconds of work in one turn of the event loop. */
-export const SLICE = 6;
+export const SLICE = 4;
 
 /**
  * Runs functions in order, and yields to the event loop after a few milliseconds

@@ -44,6 +44,7 @@ export class SqliteEnds {
   #acknowledged = 0;
   /** The ends of crowds that were acknowledged since the log was shortened. */
   #inLog = 0;
+  #logTimer: unknown = undefined;
 
   constructor(database: SqliteDatabase, options: EndsOptions) {
     const { clock, statements, interval } = options;
@@ -56,6 +57,12 @@ export class SqliteEnds {
       interval,
       nextDue: () => this.#nextDue(),
     });
+  }
+
+  /** Writes the notifications that are left, and stops. */
+  close(): void {
+    this.notifications.close();
+    this.#clock.clearTimeout(this.#logTimer);
   }
 
   /** As {@linkcode SessionStore.end}. */
@@ -244,16 +251,22 @@ export class SqliteEnds {
     );
   }
 
-  /** Keeps the log short while crowds of sessions end. */
+  /**
+   * Keeps the log short while crowds of sessions end. That waits for the disk, so it
+   * takes a turn of its own, and requests can come before.
+   */
   #shortenLog(acknowledged: number): void {
     this.#inLog += acknowledged;
     if (this.#inLog < SHORTEN_EVERY) return;
     this.#inLog = 0;
-    try {
-      this.#database.shortenLog();
-    } catch {
-      // The acknowledgements have succeeded, and the log is shortened later.
-    }
+    this.#logTimer ??= this.#clock.setTimeout(() => {
+      this.#logTimer = undefined;
+      try {
+        this.#database.shortenLog();
+      } catch {
+        // The acknowledgements have succeeded, and the log is shortened later.
+      }
+    }, 0);
   }
 
   /** Deletes rows that keep no uid taken any more, now and then. */

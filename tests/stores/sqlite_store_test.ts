@@ -183,6 +183,29 @@ testWith(
 
 testWith(
   ["read", "write"],
+  "SqliteStore.acknowledgeAll() waits for the disk in a later turn, so that requests come before",
+  async () => {
+    using folder = makeFolder();
+    const path = `${folder.path}/sessions.db`;
+    using store = new SqliteStore({ path });
+    for (let i = 0; i < 1000; i++) {
+      store.create(sessionOf(`${i}`, { sessionTimeout: 1, idle: 1 }));
+    }
+    const claims = store.claim(NODE, 1000).ends
+      .map(({ session: { uid }, fence }) => ({ uid, fence }));
+    using database = new DatabaseSync(path);
+    database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    Deno.utimeSync(path, 0, 0);
+    const isWritten = () => Deno.statSync(path).mtime!.getTime() > 0;
+    assertEquals(store.acknowledgeAll(claims), claims.map(() => true));
+    assertEquals(isWritten(), false);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    assertEquals(isWritten(), true);
+  },
+);
+
+testWith(
+  ["read", "write"],
   "SqliteStore.create() takes the uid of an acknowledged session once it is free",
   () => {
     let time = 1_700_000_000_000;
