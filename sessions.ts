@@ -595,7 +595,7 @@ export class Sessions
     options: ListSessionsOptions = {},
   ): Promise<SessionInfo[]> {
     checkOptions("list sessions", options, LIST_SESSIONS_RULES);
-    return await this.#registry.backend.list(principal, options);
+    return await this.#registry.backend.directory.list(principal, options);
   }
 
   /**
@@ -609,7 +609,7 @@ export class Sessions
    * @throws Rejects if the store fails.
    */
   async countStored(): Promise<StoreCounts | undefined> {
-    return await this.#registry.backend.count?.();
+    return await this.#registry.backend.directory.count?.();
   }
 
   /**
@@ -623,7 +623,7 @@ export class Sessions
    * @throws {HttpError} Rejects with 503 if the store fails.
    */
   async listProcesses(): Promise<ProcessInfo[]> {
-    return await this.#registry.backend.listProcesses?.() ?? [];
+    return await this.#registry.backend.directory.listProcesses?.() ?? [];
   }
 
   /**
@@ -642,7 +642,7 @@ export class Sessions
     reason: SessionEndReason = "revoked",
   ): Promise<boolean> {
     checkOptions("end a session", { reason }, END_SESSIONS_RULES);
-    return await this.#registry.backend.end(uid, reason);
+    return await this.#registry.backend.directory.end(uid, reason);
   }
 
   /**
@@ -658,7 +658,7 @@ export class Sessions
     options: EndSessionsOptions = {},
   ): number | Promise<number> {
     checkOptions("end sessions", options, END_SESSIONS_RULES);
-    return this.#registry.backend.endAll(principal, options);
+    return this.#registry.backend.directory.endAll(principal, options);
   }
 
   /**
@@ -672,7 +672,7 @@ export class Sessions
   async listDeadLetters(): Promise<UndeliveredEnd[]> {
     return [
       ...this.#registry.retries.list(),
-      ...await this.#registry.backend.listDeadLetters(),
+      ...await this.#registry.backend.directory.listDeadLetters?.() ?? [],
     ];
   }
 
@@ -684,7 +684,8 @@ export class Sessions
    */
   async retryDeadLetter(uid: string): Promise<boolean> {
     const isHere = this.#registry.retries.retry(uid);
-    return await this.#registry.backend.retryDeadLetter(uid) || isHere;
+    const { directory } = this.#registry.backend;
+    return await directory.retryDeadLetter?.(uid) || isHere;
   }
 
   /**
@@ -695,7 +696,8 @@ export class Sessions
    */
   async deleteDeadLetter(uid: string): Promise<boolean> {
     const isHere = this.#registry.retries.delete(uid);
-    return await this.#registry.backend.deleteDeadLetter(uid) || isHere;
+    const { directory } = this.#registry.backend;
+    return await directory.deleteDeadLetter?.(uid) || isHere;
   }
 
   /**

@@ -2,7 +2,7 @@ import { describe } from "../base/describe.ts";
 import { VALUES } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { SessionChanges, StoredSession } from "../stores/store.ts";
-import type { RecordLoader } from "./record_loader.ts";
+import { putValue } from "./record_values.ts";
 import type { StoredState } from "./stored_state.ts";
 import { TransferredError } from "./value_codec.ts";
 import { refuseLarge } from "./value_room.ts";
@@ -18,8 +18,7 @@ import { refuseLarge } from "./value_room.ts";
 export function noteInnerChanges(
   session: Session,
   state: StoredState,
-  { loader, isLast, maxBytes }: {
-    readonly loader: RecordLoader;
+  { isLast, maxBytes }: {
     readonly isLast: boolean;
     readonly maxBytes: number;
   },
@@ -29,7 +28,7 @@ export function noteInnerChanges(
   const refuse = (key: string, before: string, error: Error) => {
     unkept = error;
     session.site.reportError(error, { session });
-    loader.putValue(session, key, before);
+    putValue(session, state, key, before);
   };
   for (const change of state.reads.takeChanges(session[VALUES])) {
     const { key, before, after } = change;
@@ -38,7 +37,7 @@ export function noteInnerChanges(
       if (!isMoved) reportOvertaken(session, key);
     } else if (isMoved) {
       // The application has moved the bytes, not changed them.
-      loader.putValue(session, key, before);
+      putValue(session, state, key, before);
     } else if (after === undefined) {
       refuse(
         key,
@@ -83,11 +82,11 @@ export function noteInnerChanges(
  */
 export function withoutOvertaken(
   session: Session,
+  state: StoredState,
   changes: SessionChanges,
-  { inner, record, loader }: {
+  { inner, record }: {
     readonly inner: ReadonlyMap<string, string> | undefined;
     readonly record: StoredSession;
-    readonly loader: RecordLoader;
   },
 ): SessionChanges {
   if (inner === undefined) return changes;
@@ -98,7 +97,7 @@ export function withoutOvertaken(
     if (theirs === before || theirs === values.get(key)) continue;
     values.delete(key);
     reportOvertaken(session, key);
-    loader.putValue(session, key, theirs);
+    putValue(session, state, key, theirs);
   }
   return values.size === 0 ? others : { ...others, values };
 }

@@ -201,8 +201,13 @@ export class RecordCommit {
     const { parts: { loader }, grace } = this.#context;
     const operations = this.#operations;
     const inner = this.#inner;
-    const facts = { inner, record, loader };
-    this.#changes = withoutOvertaken(session, this.#changes, facts);
+    const facts = { inner, record };
+    this.#changes = withoutOvertaken(
+      session,
+      this.#state,
+      this.#changes,
+      facts,
+    );
     if (operations.some((one) => loader.isDropped(one))) {
       throw new RefusedError();
     }

@@ -4,7 +4,6 @@ import {
   OPEN_ACCESS,
   RESTORE,
   SET_TIMES,
-  VALUES,
 } from "../session/internals.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session } from "../session.ts";
@@ -72,32 +71,6 @@ export class RecordLoader {
     if (state === undefined) return;
     state.setTexts(record.values);
     state.takenTouch = session.lastModified;
-  }
-
-  /** Gives a session a value, which the store has. */
-  setValue(
-    session: Session,
-    state: StoredState,
-    { key, value, text }: {
-      readonly key: string;
-      readonly value: unknown;
-      readonly text: string | undefined;
-    },
-  ): void {
-    const values = new Map(session[VALUES]);
-    if (text === undefined) values.delete(key);
-    else values.set(key, value);
-    state.setText(key, text);
-    session[RESTORE]({ values });
-  }
-
-  /** Gives a session the value of an encoding; undefined for none. */
-  putValue(session: Session, key: string, text: string | undefined): void {
-    const state = this.states.get(session);
-    if (state === undefined) return;
-    const record = new Map(text === undefined ? [] : [[key, text]]);
-    const value = decodeValues(record, session).get(key);
-    this.setValue(session, state, { key, value, text });
   }
 
   /** Brings a live session up to date with its record. */

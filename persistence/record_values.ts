@@ -56,3 +56,32 @@ export function refreshValues(
   session[RESTORE]({ values });
   state.setTexts(now);
 }
+
+/** Gives a session a value, which the store has. */
+export function setValue(
+  session: Session,
+  state: StoredState,
+  { key, value, text }: {
+    readonly key: string;
+    readonly value: unknown;
+    readonly text: string | undefined;
+  },
+): void {
+  const values = new Map(session[VALUES]);
+  if (text === undefined) values.delete(key);
+  else values.set(key, value);
+  state.setText(key, text);
+  session[RESTORE]({ values });
+}
+
+/** Gives a session the value of an encoding; undefined for none. */
+export function putValue(
+  session: Session,
+  state: StoredState,
+  key: string,
+  text: string | undefined,
+): void {
+  const record = new Map(text === undefined ? [] : [[key, text]]);
+  const value = decodeValues(record, session).get(key);
+  setValue(session, state, { key, value, text });
+}

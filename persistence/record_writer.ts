@@ -245,10 +245,9 @@ export class RecordWriter {
 
   #noteInnerChanges(session: Session, state: StoredState): unknown {
     if (state.reads === undefined) return undefined;
-    const { loader, visits } = this.#parts;
-    const isLast = !visits.has(session);
+    const isLast = !this.#parts.visits.has(session);
     const maxBytes = this.#maxBytes;
-    return noteInnerChanges(session, state, { loader, isLast, maxBytes });
+    return noteInnerChanges(session, state, { isLast, maxBytes });
   }
 
   /** Settles a failed write at once if possible; otherwise repeats it later. */

@@ -9,11 +9,16 @@ import {
 import { HttpError } from "../http/http_error.ts";
 import type {
   ListSessionsOptions,
+  ProcessInfo,
+  SessionDirectory,
   SessionInfo,
+  UndeliveredEnd,
 } from "../registry/session_backend.ts";
 import type { EndSessionsOptions, SessionEndReason } from "../session.ts";
 import type { LoadedSession, SessionStore } from "../stores/store.ts";
 import type { EndClaims } from "./end_claims.ts";
+import type { ProcessRecords } from "./process_records.ts";
+import { listUndelivered } from "./undelivered_end.ts";
 import type { RecentEnds } from "./recent_ends.ts";
 import { NO_TOKEN } from "./record_calls.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
@@ -26,16 +31,20 @@ export interface SessionListParts {
   readonly breakers: PerPart<StoreBreaker>;
   readonly claims: PerPart<EndClaims>;
   readonly ended: RecentEnds;
+  readonly processes: ProcessRecords;
 }
 
-/** Lists the sessions of principals in a store, and ends sessions by their uids. */
-export class SessionList {
+/** Lists and ends the sessions in a store, and lists its dead letters and processes. */
+export class SessionList implements SessionDirectory {
+  readonly count: SessionDirectory["count"];
   readonly #clock: Clock;
   readonly #parts: SessionListParts;
 
   constructor(clock: Clock, parts: SessionListParts) {
     this.#clock = clock;
     this.#parts = parts;
+    const { store } = parts;
+    this.count = store.count && (() => store.count!());
   }
 
   /** Lists the sessions of a principal, the oldest first. */
@@ -94,6 +103,23 @@ export class SessionList {
     );
     if (!counts.some(isPromiseLike)) return sumOf(counts as number[]);
     return settleAll<number>(counts).then(sumOf);
+  }
+
+  listDeadLetters(): MaybePromise<readonly UndeliveredEnd[]> {
+    return listUndelivered(this.#parts.store);
+  }
+
+  retryDeadLetter(uid: string): MaybePromise<boolean> {
+    return this.#parts.store.retryDeadLetter(uid);
+  }
+
+  deleteDeadLetter(uid: string): MaybePromise<boolean> {
+    return this.#parts.store.deleteDeadLetter(uid);
+  }
+
+  async listProcesses(): Promise<ProcessInfo[]> {
+    const { store, processes } = this.#parts;
+    return store.take === undefined ? [] : await processes.list();
   }
 
   async #find(

@@ -7,15 +7,7 @@ import {
   settleAll,
 } from "../base/promises.ts";
 import { randomId } from "../base/ids.ts";
-import type {
-  BackendVisit,
-  ListSessionsOptions,
-  Lookup,
-  ProcessInfo,
-  SessionBackend,
-  SessionInfo,
-  UndeliveredEnd,
-} from "../registry/session_backend.ts";
+import type { BackendVisit, Lookup } from "../registry/session_backend.ts";
 import {
   type StoredEndCounts,
   sumOfCounts,
@@ -26,13 +18,7 @@ import {
   provideStoreBackend,
   type StoreBackend,
 } from "../registry/stored_backends.ts";
-import type {
-  EndSessionsOptions,
-  Session,
-  SessionChange,
-  SessionEnd,
-  SessionEndReason,
-} from "../session.ts";
+import type { Session, SessionChange, SessionEnd } from "../session.ts";
 import type { ChangeNotification, SessionStore } from "../stores/store.ts";
 import { Turns } from "../timing/turns.ts";
 import { EndClaims } from "./end_claims.ts";
@@ -45,7 +31,6 @@ import { RecordWriter } from "./record_writer.ts";
 import { hashOfSecret } from "./secret_hash.ts";
 import { SessionRefreshes } from "./session_refreshes.ts";
 import { StoreBreaker } from "./store_breaker.ts";
-import { listUndelivered } from "./undelivered_end.ts";
 import { SessionList } from "./session_list.ts";
 import { PostponedWarnings } from "./postponed_warnings.ts";
 import { newUid, StoreHealth } from "./store_health.ts";
@@ -67,6 +52,7 @@ export class StoredBackend implements StoreBackend {
   readonly isStored = true;
   readonly mustLoad = true;
   readonly values: StoredValues;
+  readonly directory: SessionList;
   readonly #registry: SessionRegistry;
   readonly #clock: Clock;
   readonly #health: StoreHealth;
@@ -80,8 +66,6 @@ export class StoredBackend implements StoreBackend {
   readonly #warnings: PostponedWarnings;
   readonly #refreshes: SessionRefreshes;
   readonly #timeout: number;
-  readonly #store: SessionStore;
-  readonly #list: SessionList;
   readonly #processes: ProcessRecords;
   #startTimer: unknown;
   #ready: Promise<void> | undefined = undefined;
@@ -92,7 +76,6 @@ export class StoredBackend implements StoreBackend {
     const { clock, site, options } = registry;
     const { endLease = 10 } = options;
     const timeout = this.#timeout = storeTimeoutOf(options) * 1000;
-    this.#store = store;
     this.#registry = registry;
     this.#clock = clock;
     const health = this.#health = new StoreHealth(site, store);
@@ -137,7 +120,6 @@ export class StoredBackend implements StoreBackend {
     );
     const parts = { ...shared, writer, claims };
     this.#loads = new RecordLoads(registry, parts);
-    this.#list = new SessionList(clock, parts);
     const limit = new LoginLimit(registry, parts);
     const holds = new StoredHolds(clock, parts);
     const holdParts = new HoldParts(registry, holds);
@@ -152,11 +134,12 @@ export class StoredBackend implements StoreBackend {
       warnings,
     });
     this.values = new StoredValues(registry, parts);
-    this.#processes = new ProcessRecords({
+    const processes = this.#processes = new ProcessRecords({
       clock,
       holds,
       report: (error) => site.reportError(error, {}),
     });
+    this.directory = new SessionList(clock, { ...parts, processes });
     this.#refreshes = new SessionRefreshes(registry, {
       ...shared,
       reload: (session) => this.values.reload(session),
@@ -248,44 +231,6 @@ export class StoredBackend implements StoreBackend {
     this.#writer.detach(session);
     this.#writer.saveSoon(session);
     return true;
-  }
-
-  endAll(
-    principal: string,
-    options: EndSessionsOptions,
-  ): MaybePromise<number> {
-    return this.#list.endAll(principal, options);
-  }
-
-  list(
-    principal: string,
-    options?: ListSessionsOptions,
-  ): Promise<SessionInfo[]> {
-    return this.#list.list(principal, options);
-  }
-
-  end(uid: string, reason: SessionEndReason): Promise<boolean> {
-    return this.#list.end(uid, reason);
-  }
-
-  listDeadLetters(): MaybePromise<readonly UndeliveredEnd[]> {
-    return listUndelivered(this.#store);
-  }
-
-  retryDeadLetter(uid: string): MaybePromise<boolean> {
-    return this.#store.retryDeadLetter(uid);
-  }
-
-  deleteDeadLetter(uid: string): MaybePromise<boolean> {
-    return this.#store.deleteDeadLetter(uid);
-  }
-
-  get count(): SessionBackend["count"] {
-    return this.#store.count && (() => this.#store.count!());
-  }
-
-  async listProcesses(): Promise<ProcessInfo[]> {
-    return this.#store.take === undefined ? [] : await this.#processes.list();
   }
 
   halt(): void {

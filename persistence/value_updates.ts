@@ -4,6 +4,7 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import { type Session, SessionEndedError } from "../session.ts";
 import type { CommitTimes } from "../stores/store.ts";
 import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
+import { setValue } from "./record_values.ts";
 import type { StoredState } from "./stored_state.ts";
 import { unkept } from "./unkept.ts";
 import { encodeStorable } from "./value_codec.ts";
@@ -98,7 +99,7 @@ export class ValueUpdates {
         this.#parts.onOver(session);
         return "over";
       }
-      this.#parts.loader.setValue(session, state, { key, value, text });
+      setValue(session, state, { key, value, text });
       return "written";
     };
     const failed = (error: unknown): never => {

@@ -2,8 +2,8 @@ import { randomId } from "../base/ids.ts";
 import type {
   ListSessionsOptions,
   SessionBackend,
+  SessionDirectory,
   SessionInfo,
-  UndeliveredEnd,
 } from "./session_backend.ts";
 import type { SessionRegistry } from "./session_registry.ts";
 import type {
@@ -18,7 +18,7 @@ import { VALUES } from "../session/internals.ts";
 import type { NamedCallback } from "../session/named_callback.ts";
 
 /** Sessions in the memory of this process. They end with it. */
-export class LocalBackend implements SessionBackend {
+export class LocalBackend implements SessionBackend, SessionDirectory {
   readonly isStored = false;
   mustLoad = false;
   readonly values: undefined = undefined;
@@ -30,6 +30,10 @@ export class LocalBackend implements SessionBackend {
   constructor(registry: SessionRegistry) {
     this.#registry = registry;
     this.#named = new LocalCallbacks(registry);
+  }
+
+  get directory(): SessionDirectory {
+    return this;
   }
 
   keyOf(secret: string): string {
@@ -125,18 +129,6 @@ export class LocalBackend implements SessionBackend {
     if (session === undefined) return false;
     this.#registry.end(session, reason);
     return true;
-  }
-
-  listDeadLetters(): readonly UndeliveredEnd[] {
-    return [];
-  }
-
-  retryDeadLetter(): boolean {
-    return false;
-  }
-
-  deleteDeadLetter(): boolean {
-    return false;
   }
 
   async start(): Promise<void> {

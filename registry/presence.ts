@@ -268,7 +268,7 @@ export async function presenceOf(
   principal: string,
 ): Promise<PresenceState> {
   const { backend, clock } = registry;
-  const infos = await backend.list(principal);
+  const infos = await backend.directory.list(principal);
   if (infos.length === 0) return "offline";
   const since = (clock.now() - awayAfterOf(registry)) / 1000;
   const isHere = infos.some(({ lastModified }) => lastModified > since) ||

@@ -61,7 +61,9 @@ export interface ChangesRegistry {
   readonly site: { reportError(error: unknown, context: object): void };
   readonly backend: {
     keyOf(secret: string): string;
-    list(principal: string): MaybePromise<SessionInfo[]>;
+    readonly directory: {
+      list(principal: string): MaybePromise<SessionInfo[]>;
+    };
   };
   readonly isClosed: boolean;
 }
@@ -117,7 +119,7 @@ export class PresenceChanges {
 
   /** Announces that a visitor is offline, if the last session has ended. */
   async noteEnd(principal: string): Promise<void> {
-    const infos = await this.#registry.backend.list(principal);
+    const infos = await this.#registry.backend.directory.list(principal);
     if (infos.length > 0) return;
     const change = { principal, state: "offline" } as const;
     for (const key of [this.#here(principal), this.#away(principal)]) {
@@ -153,7 +155,7 @@ export class PresenceChanges {
   /** Takes the hold of an absent visitor; returns false without a session. */
   async #beginAway(principal: string, end: SessionEnd): Promise<boolean> {
     const { backend, clock } = this.#registry;
-    const infos = await backend.list(principal);
+    const infos = await backend.directory.list(principal);
     if (infos.length === 0) return false;
     const last = Math.max(...infos.map(({ expiresAt }) => expiresAt)) * 1000;
     const length = Math.max(0, last - clock.now()) + MARGIN;

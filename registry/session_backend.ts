@@ -76,6 +76,22 @@ export interface SessionBackend extends BackendOf<Session, SessionEnd> {
    * Forgets a session that lives on in a store; returns false if there is no store.
    */
   evict(session: Session): boolean;
+  /** Lists and ends the sessions of all processes. */
+  readonly directory: SessionDirectory;
+  /**
+   * Makes requests wait for a promise, which must not reject; without a store only.
+   */
+  waitFor?(promise: Promise<void>): void;
+  /** Checks the store, and begins to deliver ends. */
+  start(): Promise<void>;
+  /** Stops at once: ends the sessions, or writes their last changes. */
+  halt(): void;
+  /** Waits for the work that `halt` has begun. */
+  close(): Promise<void>;
+}
+
+/** Lists and ends the sessions of all processes. */
+export interface SessionDirectory {
   /** Ends the sessions of a principal in all processes; returns their number. */
   endAll(
     principal: string,
@@ -88,26 +104,16 @@ export interface SessionBackend extends BackendOf<Session, SessionEnd> {
   ): MaybePromise<SessionInfo[]>;
   /** Ends a session, in any process; returns false if there is none. */
   end(uid: string, reason: SessionEndReason): MaybePromise<boolean>;
-  /** Lists the ends that the store keeps as dead letters. */
-  listDeadLetters(): MaybePromise<readonly UndeliveredEnd[]>;
+  /** Lists the ends that the store keeps as dead letters; over a store only. */
+  listDeadLetters?(): MaybePromise<readonly UndeliveredEnd[]>;
   /** Retries a dead letter of the store; returns false if there is none. */
-  retryDeadLetter(uid: string): MaybePromise<boolean>;
+  retryDeadLetter?(uid: string): MaybePromise<boolean>;
   /** Deletes a dead letter of the store; returns false if there is none. */
-  deleteDeadLetter(uid: string): MaybePromise<boolean>;
+  deleteDeadLetter?(uid: string): MaybePromise<boolean>;
   /** Counts the sessions and the ends in the store; over one that has counts only. */
   readonly count?: (() => MaybePromise<StoreCounts>) | undefined;
   /** Lists the processes that share the store, the oldest first. */
   listProcesses?(): Promise<ProcessInfo[]>;
-  /**
-   * Makes requests wait for a promise, which must not reject; without a store only.
-   */
-  waitFor?(promise: Promise<void>): void;
-  /** Checks the store, and begins to deliver ends. */
-  start(): Promise<void>;
-  /** Stops at once: ends the sessions, or writes their last changes. */
-  halt(): void;
-  /** Waits for the work that `halt` has begun. */
-  close(): Promise<void>;
 }
 
 /** One token of a request, and the outcome of its lookup. */
