@@ -112,6 +112,7 @@ const ONCE_BROKEN_THEMES = [
   ["slow", 5_015_027, "limit"],
   ["slow", 8_004_965, "limit"],
   ["slow", 8_007_386, "background"],
+  ["clock", 8_008_429, "background"],
   // A login in one process whose touch a look in another took back.
   ["slow", 5_011_541, "limit"],
   // A clock that was set back while a poll failed: an end was not acknowledged in time.

@@ -700,7 +700,12 @@ export class Model {
     // A touch that is long on its way counts when it arrives.
     const delays = wire.delays.filter((delay) => delay.uid === uid)
       .map(({ lasts }) => lasts);
-    const slack = TOUCH_SLACK + Math.max(0, ...delays) +
+    // By its monotonic clock a machine takes a sleep for a clock that was set forward.
+    // What it writes after that counts as younger, so that no session ends early.
+    const slept = this.#world.hosts.flatMap(({ sleeps }) => sleeps)
+      .filter((sleep) => sleep.to >= from && sleep.from <= end.claimedAt)
+      .reduce((sum, sleep) => sum + sleep.to - sleep.from, 0);
+    const slack = TOUCH_SLACK + slept + Math.max(0, ...delays) +
       (plan.rates.doubled > 0 ? LONGEST_REPETITION : 0);
     if (end.at > clock.at(latest) + timeout + slack) {
       this.#fail(
