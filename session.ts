@@ -20,8 +20,8 @@ import { SessionStreams, type StreamRequest } from "./live/session_streams.ts";
 import {
   checkHasNone,
   checkPrincipal,
-  type IssuedToken,
   SessionAccess,
+  type TokenFacts,
 } from "./session/access.ts";
 import {
   areObserved,
@@ -1050,8 +1050,8 @@ export class Session {
   }
 
   /** @ignore */
-  [FIND_TOKEN](key: string): IssuedToken | undefined {
-    return findToken(this.#lazy?.access, this.#key, key);
+  [FIND_TOKEN](text: string, begin = 0): TokenFacts | undefined {
+    return findToken(this.#lazy?.access, this.#key, text, begin);
   }
 
   /** @ignore */

@@ -1,17 +1,17 @@
 import { ID_LENGTH } from "../base/ids.ts";
 import { callGuarded } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
-import type { IssuedToken } from "../session/access.ts";
+import type { TokenFacts } from "../session/access.ts";
 import { ACCESS, FIND_TOKEN } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { Lookup } from "./session_backend.ts";
 import type { SessionRegistry } from "./session_registry.ts";
 import type { RequestFacts, SuspiciousToken } from "./sessions_options.ts";
 
-/** A token of the request, and the session that it was issued for. */
+/** One of several tokens of a request, and the session that it was issued for. */
 export interface FoundToken {
   readonly session: Session;
-  readonly token: IssuedToken;
+  readonly token: TokenFacts;
   readonly lookup: Lookup;
 }
 
@@ -32,8 +32,9 @@ export function lookupsOf(
 ): readonly Lookup[] {
   const lookups: Lookup[] = [];
   // In memory a single token needs no check of its form: no session has another
-  // form.
-  const isAlone = values.length === 1 && !registry.isStored;
+  // form. The secret is compared where it is, since each slice costs time.
+  const isInMemory = !registry.isStored;
+  const isAlone = values.length === 1 && isInMemory;
   // The last value is that of the first cookie.
   for (let i = values.length - 1; i >= 0; i--) {
     const token = values[i]!;
@@ -43,9 +44,11 @@ export function lookupsOf(
     lookups.push({
       token,
       uid: token.slice(0, ID_LENGTH),
-      key: registry.backend.keyOf(token.slice(ID_LENGTH)),
+      key: isInMemory ? token : registry.backend.keyOf(token.slice(ID_LENGTH)),
+      keyBegin: isInMemory ? ID_LENGTH : 0,
       isLeaked,
       isTouch,
+      session: undefined,
       failure: undefined,
       loaded: undefined,
       askedAt: undefined,
@@ -77,7 +80,8 @@ export function checkLoaded(lookups: readonly Lookup[]): void {
 }
 
 /**
- * Finds the session of a token that is recognized; reports a suspicious token.
+ * Finds the session of a token that is recognized, and keeps it in the lookup;
+ * reports a suspicious token.
  *
  * @param isOnly Whether the request came with no other token.
  */
@@ -86,10 +90,10 @@ export function findByToken(
   lookup: Lookup,
   request: RequestFacts,
   isOnly: boolean,
-): FoundToken | undefined {
+): TokenFacts | undefined {
   const session = registry.sessions.get(lookup.uid);
   if (!session?.isActive || registry.underCheck.has(session)) return undefined;
-  const token = session[FIND_TOKEN](lookup.key);
+  const token = session[FIND_TOKEN](lookup.key, lookup.keyBegin);
   const isInsecure = lookup.isLeaked ||
     session.isSecure && !registry.cookie.isAlwaysSecure && !request.isSecure;
   // The deadline of a session that is opened is checked when it is used.
@@ -106,7 +110,10 @@ export function findByToken(
     suspect(registry, "outdated-token", session, request);
     return undefined;
   }
-  if (!isInsecure) return { session, token, lookup };
+  if (!isInsecure) {
+    lookup.session = session;
+    return token;
+  }
   suspect(registry, "insecure-transport", session, request);
   if (registry.options.endsInsecureSessions) registry.end(session, "revoked");
   return undefined;

@@ -122,12 +122,16 @@ export interface Lookup {
   readonly token: string;
   /** The uid of the session. */
   readonly uid: string;
-  /** The form of the secret that is compared. */
+  /** A text that ends with the form of the secret that is compared. */
   readonly key: string;
+  /** The index at which that form begins. */
+  readonly keyBegin: number;
   /** Whether the token was meant for https, and came over plain http. */
   readonly isLeaked: boolean;
   /** Whether loading the session is access. */
   readonly isTouch: boolean;
+  /** The session that was found; undefined before, or if there is none. */
+  session: Session | undefined;
   /** Why the session could not be looked up; undefined if it could. */
   failure: { readonly cause: unknown } | undefined;
   /** The record that was loaded; undefined without a store or a record. */

@@ -1,7 +1,7 @@
 import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import { checkOptions } from "../base/options.ts";
 import { TOKEN_GENERATION } from "../live/session_streams.ts";
-import type { AccessOperation } from "../session/access.ts";
+import type { AccessOperation, TokenFacts } from "../session/access.ts";
 import {
   ACCESS,
   ACCESS_CHANGED,
@@ -109,7 +109,9 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   #several: readonly FoundToken[] = NO_TOKENS;
   /** The token by which the request uses its session now, and its generation. */
   #token = "";
+  /** A text that ends with the token's key, and where the key begins. */
   #key = "";
+  #keyBegin = 0;
   #generation = 0;
   /** The principal that the session had when the request got it. */
   #principal: string | undefined = undefined;
@@ -429,8 +431,15 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   [TOKEN_GENERATION](session: object): number | undefined {
     if (session !== this.#session) return undefined;
     // A stream that this response opens lasts as long as the token that it sends.
-    const token = this.#session?.[FIND_TOKEN](this.#newKey ?? this.#key);
+    const token = this.#newKey === undefined
+      ? this.#session?.[FIND_TOKEN](this.#key, this.#keyBegin)
+      : this.#session?.[FIND_TOKEN](this.#newKey);
     return token?.generation ?? this.#generation;
+  }
+
+  /** The key of the token by which the request uses its session now. */
+  get #ownKey(): string {
+    return this.#key.slice(this.#keyBegin);
   }
 
   #readTokens(): readonly Lookup[] {
@@ -475,7 +484,9 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#isJudged = true;
     if (lookups.length > 1) this.#choose(lookups);
     else if (lookups.length === 1) {
-      this.#use(this.#find(lookups[0]!, true));
+      const lookup = lookups[0]!;
+      const token = findByToken(this.#registry, lookup, this.#source, true);
+      if (token !== undefined) this.#use(lookup, token);
     }
     if (lookups.length > 0) this.#isRecognized ||= wereRecognized(lookups);
     this.#hold();
@@ -485,8 +496,12 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
    * Chooses among several tokens; if they open different sessions, none is used.
    */
   #choose(lookups: readonly Lookup[]): void {
-    const found = lookups.map((lookup) => this.#find(lookup, false))
-      .filter((each) => each !== undefined);
+    const found: FoundToken[] = [];
+    for (const lookup of lookups) {
+      const token = findByToken(this.#registry, lookup, this.#source, false);
+      const { session } = lookup;
+      if (token !== undefined) found.push({ session: session!, token, lookup });
+    }
     // A superseded token is recognized, but opens nothing.
     const open = openingTokens(found);
     const sessions = new Set(open.map(({ session }) => session));
@@ -501,19 +516,16 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
       );
     }
     // Of several tokens of one session the newest is used.
-    this.#use(newestToken(open.length > 0 ? open : found));
+    const newest = newestToken(open.length > 0 ? open : found);
+    if (newest !== undefined) this.#use(newest.lookup, newest.token);
   }
 
-  #find(lookup: Lookup, isOnly: boolean): FoundToken | undefined {
-    return findByToken(this.#registry, lookup, this.#source, isOnly);
-  }
-
-  #use(found: FoundToken | undefined): void {
-    if (found === undefined) return;
-    const { session, token, lookup } = found;
+  #use(lookup: Lookup, token: TokenFacts): void {
+    const session = lookup.session!;
     this.#session = session;
     this.#token = lookup.token;
     this.#key = lookup.key;
+    this.#keyBegin = lookup.keyBegin;
     this.#generation = token.generation;
     this.#absoluteTimeout = session.absoluteTimeout;
     this.#principal = session.principal;
@@ -543,7 +555,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     const since = session[ACCESS]?.loginGeneration ?? 0;
     if (this.#generation >= since) return false;
     // Over a store a login may be decided again, for a later generation.
-    const token = session[FIND_TOKEN](this.#key);
+    const token = session[FIND_TOKEN](this.#key, this.#keyBegin);
     this.#generation = token?.generation ?? this.#generation;
     return this.#generation < since;
   }
@@ -569,7 +581,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     if (this.#mayCreate && !isGone) return this.#begin();
     const session = this.#registry.makeTransient(this.#isSecure);
     if (this.#session !== undefined && !this.#isTransient) {
-      this.#found ??= { session: this.#session, key: this.#key };
+      this.#found ??= { session: this.#session, key: this.#ownKey };
     }
     this.#attach(session, "");
     this.#isTransient = true;
@@ -602,6 +614,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#principal = session.principal;
     this.#token = session.uid + secret;
     this.#key = secret === "" ? "" : this.#registry.backend.keyOf(secret);
+    this.#keyBegin = 0;
     this.#generation = 0;
     this.#hold();
   }
@@ -613,7 +626,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     const isMade = this.#apply(session, {
       kind: "renew",
       key,
-      byKey: this.#key,
+      byKey: this.#ownKey,
     });
     if (!isMade) return;
     this.#newToken = session.uid + secret;
@@ -627,7 +640,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   ): Session | undefined {
     const session = this.#isTransient ? this.#found?.session : this.#session;
     if (session === undefined || session.checkExpired()) return undefined;
-    const byKey = this.#isTransient ? this.#found!.key : this.#key;
+    const byKey = this.#isTransient ? this.#found!.key : this.#ownKey;
     const registry = this.#registry;
     const now = registry.clock.now();
     const before = session.principal;
@@ -648,6 +661,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     if (this.#isTransient) this.#attach(session, secret);
     this.#newToken = this.#token = session.uid + secret;
     this.#key = this.#newKey = key;
+    this.#keyBegin = 0;
     this.#generation = session[ACCESS]!.generation;
     registry.indexPrincipal(session, before);
     session.touch();

@@ -16,14 +16,18 @@ export type TokenStatus =
   | "expired"
   | "invalid";
 
-/** One token of a session. */
-export interface IssuedToken {
-  /** The secret, or its hash where sessions are stored. */
-  readonly key: string;
+/** The facts that decide what a token may do. */
+export interface TokenFacts {
   /** Raised by each renewal and each login. */
   readonly generation: number;
   /** When the token expires, in UNIX milliseconds; Infinity for never. */
   readonly until: number;
+}
+
+/** One token of a session. */
+export interface IssuedToken extends TokenFacts {
+  /** The secret, or its hash where sessions are stored. */
+  readonly key: string;
 }
 
 /** Principal and tokens of a session, as they are stored. */
@@ -96,13 +100,18 @@ export class SessionAccess implements AccessState {
     this.tokens = [...state.tokens];
   }
 
-  /** Finds a token, in a time that does not depend on its digits. */
-  find(key: string): IssuedToken | undefined {
-    return this.tokens.find((token) => isSameSecret(token.key, key));
+  /**
+   * Finds a token, in a time that does not depend on its digits.
+   *
+   * @param text The text that ends with the key.
+   * @param begin The index at which the key begins.
+   */
+  find(text: string, begin = 0): IssuedToken | undefined {
+    return this.tokens.find(({ key }) => isSameSecret(key, text, begin));
   }
 
   /** Returns what a token may do at a time in UNIX milliseconds. */
-  statusOf({ generation, until }: IssuedToken, now: number): TokenStatus {
+  statusOf({ generation, until }: TokenFacts, now: number): TokenStatus {
     if (now >= until) return "expired";
     if (generation < this.loginGeneration) return "superseded";
     return generation >= this.generation ? "current" : "previous";
@@ -114,7 +123,7 @@ export class SessionAccess implements AccessState {
    * @param until When the tokens before it expire, in UNIX milliseconds.
    * @returns whether the state has changed.
    */
-  present({ generation }: IssuedToken, until: number): boolean {
+  present({ generation }: TokenFacts, until: number): boolean {
     if (generation <= this.generation) return false;
     this.generation = generation;
     this.#fadeBefore(generation, until);
@@ -130,7 +139,7 @@ export class SessionAccess implements AccessState {
    * `"switch"`: this session ends and another begins; `"new"`: in another session.
    */
   planLogin(
-    token: IssuedToken | undefined,
+    token: TokenFacts | undefined,
     principal: string,
     now: number,
   ): LoginPlan {
@@ -235,14 +244,19 @@ export class SessionAccess implements AccessState {
 }
 
 /**
- * Returns whether two secrets are equal, in a time that depends on their length
- * only.
+ * Returns whether a text ends with a secret, in a time that depends on lengths only.
+ *
+ * @param begin The index at which the secret would begin.
  */
-export function isSameSecret(one: string, other: string): boolean {
-  if (one.length !== other.length) return false;
+export function isSameSecret(
+  secret: string,
+  text: string,
+  begin: number,
+): boolean {
+  if (secret.length !== text.length - begin) return false;
   let difference = 0;
-  for (let i = 0; i < one.length; i++) {
-    difference |= one.charCodeAt(i) ^ other.charCodeAt(i);
+  for (let i = 0; i < secret.length; i++) {
+    difference |= secret.charCodeAt(i) ^ text.charCodeAt(begin + i);
   }
   return difference === 0;
 }

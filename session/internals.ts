@@ -15,7 +15,10 @@ export const ACCESS: unique symbol = Symbol("access");
 /** Of a session: its principal and tokens, made if need be. */
 export const OPEN_ACCESS: unique symbol = Symbol("openAccess");
 
-/** Of a session: finds one of its tokens. */
+/**
+ * Of a session: finds one of its tokens, by a text that ends with its key, and the
+ * index at which the key begins.
+ */
 export const FIND_TOKEN: unique symbol = Symbol("findToken");
 
 /** Of a session: the requests under way that keep it from idling out. */

@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { isPromiseLike } from "../base/promises.ts";
 import type { SessionStreams } from "../live/session_streams.ts";
-import { isSameSecret, type IssuedToken, SessionAccess } from "./access.ts";
+import { isSameSecret, SessionAccess, type TokenFacts } from "./access.ts";
 import type { EndListeners } from "./end_listeners.ts";
 import type { SessionValues, ValuedSession } from "./session_values.ts";
 import type { SessionWarnings } from "./session_warnings.ts";
@@ -19,7 +19,8 @@ export interface SessionParts<Session extends ValuedSession<Session>, End> {
   isEnding?: boolean;
 }
 
-const FIRST_GENERATION = 0;
+/** The facts of the first token of each session, until it gets another one. */
+const FIRST: TokenFacts = { generation: 0, until: Infinity };
 
 /**
  * Returns the access part; makes it from the session's only token at the first
@@ -31,12 +32,12 @@ export function openAccess(
 ): SessionAccess {
   return parts.access ??= new SessionAccess({
     principal: undefined,
-    generation: FIRST_GENERATION,
-    loginGeneration: FIRST_GENERATION,
+    generation: FIRST.generation,
+    loginGeneration: FIRST.generation,
     isRenewalDue: false,
     isRemembered: false,
     authenticatedAt: undefined,
-    tokens: [firstToken(key)],
+    tokens: [{ key, ...FIRST }],
   });
 }
 
@@ -45,19 +46,17 @@ export function openAccess(
  *
  * @param access Its tokens; undefined while it has only one.
  * @param only The key of that token.
- * @param key The key to find.
+ * @param text The text that ends with the key to find.
+ * @param begin The index at which that key begins.
  */
 export function findToken(
   access: SessionAccess | undefined,
   only: string,
-  key: string,
-): IssuedToken | undefined {
-  if (access !== undefined) return access.find(key);
-  return isSameSecret(only, key) ? firstToken(only) : undefined;
-}
-
-function firstToken(key: string): IssuedToken {
-  return { key, generation: FIRST_GENERATION, until: Infinity };
+  text: string,
+  begin: number,
+): TokenFacts | undefined {
+  if (access !== undefined) return access.find(text, begin);
+  return isSameSecret(only, text, begin) ? FIRST : undefined;
 }
 
 /** Returns whether any code in this process waits for the end of the session. */
