@@ -21,7 +21,7 @@ import {
   SiteRequest,
   type TrustedProxy,
 } from "./request.ts";
-import { HOST_CHECK, PATH } from "./request/internals.ts";
+import { PATH, USUAL_HOST } from "./request/internals.ts";
 import type { Resource } from "./resource.ts";
 import { OWNER } from "./session/internals.ts";
 import {
@@ -223,11 +223,11 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
     try {
       if (this.#log !== undefined) logDelivery(this, siteRequest, this.#log);
       if (this.#isClosed) throw new HttpError(503, "The site is closed");
-      const pathBegin = this.#hosts.pathAfterUsual(request.url);
-      if (pathBegin === 0) this.#hosts.check(siteRequest);
+      const usual = this.#hosts.usualOf(request.url);
+      if (usual === undefined) this.#hosts.check(siteRequest);
       else {
-        siteRequest[HOST_CHECK] = this.#hosts;
-        siteRequest[PATH].startAt(pathBegin);
+        siteRequest[USUAL_HOST] = usual;
+        siteRequest[PATH].startAt(usual.urlBegin.length);
       }
       return answer(this, siteRequest);
     } catch (error) {

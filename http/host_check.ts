@@ -12,16 +12,22 @@ export interface HostRequest {
   readonly rootURL: URL;
 }
 
+/** The host of the last valid request: nearly all requests have the same one. */
+export interface UsualHost {
+  /** The `Host` header. */
+  readonly host: string;
+  /** The beginning of their URLs: `"http://shop.example/"`. */
+  readonly urlBegin: string;
+  readonly check: HostCheck;
+}
+
 /** Refuses requests whose host is invalid, or not one that the site serves. */
 export class HostCheck {
   /** Undefined if every host is allowed. */
   readonly #names: ReadonlySet<string> | undefined;
   /** Ends of names such as ".shop.example", whose subdomains are allowed. */
   readonly #suffixes: readonly string[];
-  /** The last valid Host header: nearly all requests have the same one. */
-  #validHost: string | undefined = undefined;
-  /** The beginning of the usual URLs: `"http://shop.example/"`. */
-  #usualBegin = "";
+  #usual: UsualHost | undefined = undefined;
 
   /**
    * @param hosts The allowed hosts, without ports; `*.` stands for all subdomains.
@@ -36,16 +42,17 @@ export class HostCheck {
   }
 
   /**
-   * Returns the index at which the path begins in a URL with the usual host, which
-   * is allowed; 0 if the headers have to be checked now. Reading them costs a tenth
-   * of a request. Those of the usual host are checked when they are first read,
-   * since the Host header may name another host than the URL.
+   * Returns the usual host if a URL names it and it is allowed; undefined if the
+   * headers have to be checked now. Reading them costs a tenth of a request. Those
+   * of the usual host are checked when they are first read, since the Host header
+   * may name another host than the URL.
    */
-  pathAfterUsual(url: string): number {
-    const begin = this.#usualBegin;
-    return this.#names === undefined && begin !== "" && url.startsWith(begin)
-      ? begin.length
-      : 0;
+  usualOf(url: string): UsualHost | undefined {
+    const usual = this.#usual;
+    return this.#names === undefined && usual !== undefined &&
+        url.startsWith(usual.urlBegin)
+      ? usual
+      : undefined;
   }
 
   /**
@@ -60,8 +67,9 @@ export class HostCheck {
     const { url, headers } = request.request;
     // Deno names a request without a host after the address that it listens on.
     const host = headers.get("host") || null;
-    const isUsual = host !== null && host === this.#validHost &&
-      url.startsWith(this.#usualBegin);
+    const usual = this.#usual;
+    const isUsual = usual !== undefined && host === usual.host &&
+      url.startsWith(usual.urlBegin);
     if (!isUsual) {
       this.#checkNames(url, host, request.info !== undefined);
     }
@@ -91,8 +99,7 @@ export class HostCheck {
 
   #noteValid(host: string, url: string): void {
     const scheme = url.slice(0, url.indexOf("://") + 3);
-    this.#validHost = host;
-    this.#usualBegin = `${scheme}${host}/`;
+    this.#usual = { host, urlBegin: `${scheme}${host}/`, check: this };
   }
 
   #isAllowed(name: string): boolean {

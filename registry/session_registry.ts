@@ -27,6 +27,7 @@ import type { SessionBackend } from "./session_backend.ts";
 import { SessionDescriptions } from "./session_descriptions.ts";
 import { SessionCookie } from "./session_cookie.ts";
 import type { SessionFactory, SessionsOptions } from "./sessions_options.ts";
+import type { SessionTransport } from "./transport.ts";
 
 /** Makes the backend of a registry. */
 export type BackendFactory = (registry: SessionRegistry) => SessionBackend;
@@ -44,6 +45,7 @@ export class SessionRegistry implements SessionOwner {
   readonly backend: SessionBackend;
   readonly isStored: boolean;
   readonly cookie: SessionCookie;
+  readonly transport: SessionTransport;
   /** The sessions that are live here, by uid. */
   readonly sessions: Map<string, Session> = new Map();
   readonly underCheck: Set<Session> = new Set();
@@ -89,6 +91,7 @@ export class SessionRegistry implements SessionOwner {
     this.renewalGrace = (options.renewalGrace ?? 10) * 1000;
     this.maxCallbacks = options.maxCallbacks ?? 1000;
     this.calls = new CallbackRuns(site);
+    this.transport = options.transport ?? "cookie";
     this.cookie = new SessionCookie(
       options.cookieName ?? "session",
       options.cookie,

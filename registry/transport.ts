@@ -31,11 +31,11 @@ const NO_TOKENS: CarriedTokens = {
 /** Returns the tokens of a request. */
 export function tokensOf(
   headers: Headers,
-  { cookie, transport, isSecure }: {
+  { cookie, transport }: {
     readonly cookie: SessionCookie;
     readonly transport: SessionTransport;
-    readonly isSecure: boolean;
   },
+  isSecure: boolean,
 ): CarriedTokens {
   if (transport !== "cookie") {
     const authorization = headers.get("authorization") ?? "";

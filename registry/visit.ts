@@ -445,12 +445,9 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   #readTokens(): readonly Lookup[] {
     if (this.#lookups !== undefined) return this.#lookups;
     const { request } = this.#source;
-    const { cookie } = this.#registry;
-    const isSecure = this.#isSecure;
     let carried: CarriedTokens;
     try {
-      const transport = this.#registry.options.transport ?? "cookie";
-      carried = tokensOf(request.headers, { cookie, transport, isSecure });
+      carried = tokensOf(request.headers, this.#registry, this.#isSecure);
       this.#hasCookie = carried.hasCookie;
       this.#isBearer = carried.isBearer;
       this.#readKind(request.headers);
@@ -768,7 +765,6 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   }
 
   #setCookie(): SessionHeaders | undefined {
-    const isSecure = this.#isSecure;
     const session = this.#session;
     const isLive = session !== undefined && session.isActive &&
       !this.#registry.underCheck.has(session) &&
@@ -778,13 +774,14 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
       const token = this.#newToken ?? this.#tokenToRepeat(session);
       if (token === undefined) return undefined;
       if (this.#isBearer) return headersOfBearer(token);
+      const isSecure = this.#isSecure;
       if (!isSecure) {
         this.#registry.firstReports.noteInsecureCookie(this.#source);
       }
       return headersOfToken(this.#registry, session, token, isSecure);
     }
     if (!this.#hasLoggedOut || !this.#hasCookie) return undefined;
-    return headersOfLogout(this.#registry, isSecure);
+    return headersOfLogout(this.#registry, this.#isSecure);
   }
 
   /** The token that is sent again in a persistent cookie, to extend its age. */

@@ -5,9 +5,10 @@
  */
 
 /**
- * Of a request: the check of its host before its headers are read; or undefined.
+ * Of a request: the usual host, as long as its URL names that host and its Host
+ * header has not been compared with it.
  */
-export const HOST_CHECK: unique symbol = Symbol("hostCheck");
+export const USUAL_HOST: unique symbol = Symbol("usualHost");
 
 /** Of a request: its path, for the walk. */
 export const PATH: unique symbol = Symbol("path");

@@ -3,7 +3,7 @@ import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
 import { dropUnsent } from "../http/open_stream.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
-import { ENTER, HOST_CHECK, RESET, WAIT } from "../request/internals.ts";
+import { ENTER, RESET, USUAL_HOST, WAIT } from "../request/internals.ts";
 import { Resource, UnsupportedMethod } from "../resource.ts";
 import {
   ErrorPage,
@@ -59,7 +59,7 @@ export function answerError(
 ): MaybePromise<Response> {
   // The page of a refused host may read headers.
   if (error instanceof HttpError && error.status === 400) {
-    request[HOST_CHECK] = undefined;
+    request[USUAL_HOST] = undefined;
   }
   // A Response that was thrown may be that of a stream.
   dropUnsent(request, error);
