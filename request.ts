@@ -248,7 +248,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   /** Whether the request came over https, to the proxy with `trustProxy`. */
   get isSecure(): boolean {
     return this.site.trustProxy === false
-      ? this.#path.url.startsWith("https:")
+      // The fifth character decides for nearly all URLs, and costs less.
+      ? this.#path.url[4] === "s" && this.#path.url.startsWith("https:")
       : this.#openClient().isSecure;
   }
 

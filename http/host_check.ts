@@ -99,7 +99,9 @@ export class HostCheck {
 
   #noteValid(host: string, url: string): void {
     const scheme = url.slice(0, url.indexOf("://") + 3);
-    this.#usual = { host, urlBegin: `${scheme}${host}/`, check: this };
+    // Joined parts are one flat string, which V8 compares faster than a template's.
+    const urlBegin = [scheme, host, "/"].join("");
+    this.#usual = { host, urlBegin, check: this };
   }
 
   #isAllowed(name: string): boolean {
