@@ -20,18 +20,24 @@ export function findCookie(header: string, name: string): string | undefined {
   return findCookies(header, name)[0];
 }
 
+const NO_VALUES: readonly string[] = [];
+
 /** Finds the values of all cookies of a name, the last first. */
 export function findCookies(header: string, name: string): readonly string[] {
-  const values: string[] = [];
+  let values: string[] | undefined;
   // Forward: V8 searches backward three times as slowly.
   for (let begin = 0; begin < header.length;) {
     const next = header.indexOf(";", begin);
     const end = next === -1 ? header.length : next;
     const value = valueIn(header, begin, end, name);
-    if (value !== undefined) values.push(value);
+    if (value !== undefined) {
+      // A first push() would make room for 17 values.
+      if (values === undefined) values = [value];
+      else values.push(value);
+    }
     begin = end + 1;
   }
-  return values.length > 1 ? values.reverse() : values;
+  return values?.reverse() ?? NO_VALUES;
 }
 
 /**

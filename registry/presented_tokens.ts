@@ -18,6 +18,10 @@ export interface FoundToken {
 /** The most cookies of the name that are looked up for one request. */
 const MAX_COOKIES = 4;
 
+const NO_LOOKUPS: readonly Lookup[] = [];
+
+const TOKEN_LENGTH = 2 * ID_LENGTH;
+
 const TOKEN = /^[\da-f]{64}$/;
 
 /**
@@ -30,33 +34,46 @@ export function lookupsOf(
   isLeaked: boolean,
   isTouch: boolean,
 ): readonly Lookup[] {
+  if (values.length === 1) {
+    const token = values[0]!;
+    // In memory a single token needs no check of its form: no session has another
+    // form.
+    return token.length === TOKEN_LENGTH &&
+        (!registry.isStored || TOKEN.test(token))
+      ? [lookupOf(token, registry, isLeaked, isTouch)]
+      : NO_LOOKUPS;
+  }
   const lookups: Lookup[] = [];
-  // In memory a single token needs no check of its form: no session has another
-  // form. The secret is compared where it is, since each slice costs time.
-  const isInMemory = !registry.isStored;
-  const isAlone = values.length === 1 && isInMemory;
   // The last value is that of the first cookie.
-  for (let i = values.length - 1; i >= 0; i--) {
-    const token = values[i]!;
-    if (token.length !== 2 * ID_LENGTH) continue;
-    if (!isAlone && !TOKEN.test(token)) continue;
-    if (i < values.length - 1 && isAmong(lookups, token)) continue;
-    lookups.push({
-      token,
-      uid: token.slice(0, ID_LENGTH),
-      key: isInMemory ? token : registry.backend.keyOf(token.slice(ID_LENGTH)),
-      keyBegin: isInMemory ? ID_LENGTH : 0,
-      isLeaked,
-      isTouch,
-      session: undefined,
-      failure: undefined,
-      loaded: undefined,
-      askedAt: undefined,
-      drops: 0,
-    });
+  for (const token of values.toReversed()) {
+    if (!TOKEN.test(token) || isAmong(lookups, token)) continue;
+    lookups.push(lookupOf(token, registry, isLeaked, isTouch));
     if (lookups.length === MAX_COOKIES) break;
   }
   return lookups;
+}
+
+function lookupOf(
+  token: string,
+  registry: SessionRegistry,
+  isLeaked: boolean,
+  isTouch: boolean,
+): Lookup {
+  // In memory the secret is compared where it is, since each slice costs time.
+  const { isStored } = registry;
+  return {
+    token,
+    uid: token.slice(0, ID_LENGTH),
+    key: isStored ? registry.backend.keyOf(token.slice(ID_LENGTH)) : token,
+    keyBegin: isStored ? 0 : ID_LENGTH,
+    isLeaked,
+    isTouch,
+    session: undefined,
+    failure: undefined,
+    loaded: undefined,
+    askedAt: undefined,
+    drops: 0,
+  };
 }
 
 function isAmong(lookups: readonly Lookup[], token: string): boolean {

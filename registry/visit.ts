@@ -119,7 +119,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   /** Whether the request was given its session, though it did not touch it. */
   #hasSeen = false;
   /** The `absoluteTimeout` of the session when the request arrived. */
-  #absoluteTimeout = Infinity;
+  #absoluteTimeout: number | undefined = undefined;
   /** Whether the token belonged to a session when the request arrived. */
   #isRecognized = false;
   #isNew = false;
@@ -788,7 +788,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   #tokenToRepeat(session: Session): string | undefined {
     if (!this.#isTouched) return undefined;
     const isProlonged = session[ACCESS]?.isRemembered === true &&
-      session.absoluteTimeout > this.#absoluteTimeout;
+      session.absoluteTimeout > (this.#absoluteTimeout ?? Infinity);
     if (!this.#registry.cookie.isPersistent && !isProlonged) return undefined;
     const isCurrent = this.#generation >= (session[ACCESS]?.generation ?? 0);
     return isCurrent ? this.#token : undefined;
