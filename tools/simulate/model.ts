@@ -304,8 +304,15 @@ export class Model {
             truth.statusesIn(each, ask.arrivedAt, at).has("previous")
           ) ||
         this.#world.wasSet(life, ask.arrivedAt - 10_000, at);
+      // A process that is blocked cannot keep the session of a request under way.
+      const hasLapsed = uids.some((uid) =>
+        truth.wasOver(uid, ask.arrivedAt, at)
+      ) && this.#world.asks.some(({ step, ...other }) =>
+        step.block > 0 && other.life === life && other.arrivedAt <= at &&
+        (other.answeredAt ?? Infinity) >= ask.arrivedAt
+      );
       if (
-        isCalm && !isSuperseded && isAlone && !isReplaced &&
+        isCalm && !isSuperseded && isAlone && !isReplaced && !hasLapsed &&
         ask.step.action !== "endAll"
       ) {
         this.#fail(0, `${name} is answered 503, and nothing has failed`);

@@ -3,6 +3,9 @@ import type { Life } from "../host.ts";
 import type { StoreCall } from "../wire.ts";
 import type { Judge, Rule, States } from "./rule.ts";
 
+/** Milliseconds that the answer to a load may be on its way. */
+const ON_ITS_WAY = 50;
+
 /** The end of a lost session as a program was told it. */
 interface Told {
   readonly life: Life;
@@ -17,6 +20,8 @@ export class LostRule implements Rule {
   readonly #judge: Judge;
   /** The programs in which each lost session was live. */
   readonly #holders = new Map<string, readonly Life[]>();
+  /** When each program last loaded each session. */
+  readonly #loads = new Map<string, number>();
   readonly #told = new Map<string, Told>();
   /** The lost sessions that a repeated creation has made once more. */
   readonly #opened = new Set<string>();
@@ -25,8 +30,19 @@ export class LostRule implements Rule {
     this.#judge = judge;
   }
 
+  onCall({ name, life, args }: StoreCall, answer: unknown): void {
+    if (name !== "load" || answer === undefined) return;
+    this.#loads.set(`${life.name} ${args[0]}`, this.#judge.world.schedule.now);
+  }
+
   onLost(uid: string, holders: readonly Life[]): void {
-    this.#holders.set(uid, holders);
+    const { plan, schedule } = this.#judge.world;
+    const since = schedule.now - Math.max(ON_ITS_WAY, plan.rates.slowest);
+    // A program that hears that the session lives elsewhere may forget it.
+    const sure = holders.filter(({ name }) =>
+      (this.#loads.get(`${name} ${uid}`) ?? -Infinity) < since
+    );
+    this.#holders.set(uid, sure);
   }
 
   onChange(uid: string, { after }: States, { name }: StoreCall): void {
