@@ -59,14 +59,16 @@ export async function conduct(script: Script): Promise<void> {
   const sentences = await remarks?.() ?? [];
   for (const sentence of sentences) console.log(sentence);
   if (!flags.isWriting || script.section === undefined) return;
-  await keepRun(script.section, {
+  const run = {
     measuredAt: new Date().toISOString(),
     machine: await describeMachine(),
     versions: { ...await programVersions(), ...versions },
     settings: tools.settings,
     outcomes,
     remarks: sentences,
-  });
+  };
+  const isPart = flags.only.length > 0;
+  await keepRun(run, { section: script.section, isPart });
 }
 
 function settingsOf(

@@ -22,7 +22,8 @@ export const FLAGS_HELP = `
   --seconds=N      of each measurement (2)
   --warm-up=N      seconds of load before each measurement (1)
   --connections=N  that wrk keeps open (32)
-  --only=A,B       the contests to hold (all)
+  --only=A,B       the contests to hold (all); with --write the results of others
+                   stay, if they are of the same machine, versions and settings
   --unpinned       let servers and wrk run on any CPU
   --write          also write results.json, results.svg and the tables in docs/
 `;

@@ -32,10 +32,32 @@ const DOCUMENTS: Readonly<Record<Section, string>> = {
   scale: GROWTH,
 };
 
-/** Replaces the last run of a script, and writes all files again. */
-export async function keepRun(section: Section, run: Run): Promise<void> {
-  await writeResults({ ...await readResults(), [section]: run });
+/**
+ * Replaces the last run of a script, and writes all files again.
+ *
+ * @param isPart Whether the run left out contests: their results stay, if they are
+ * of the same machine, versions and settings.
+ */
+export async function keepRun(
+  run: Run,
+  { section, isPart }: { readonly section: Section; readonly isPart: boolean },
+): Promise<void> {
+  const results = await readResults();
+  const last = results[section];
+  const kept = isPart && last !== undefined ? withOthers(run, last) : run;
+  await writeResults({ ...results, [section]: kept });
   await writeUp();
+}
+
+/** Adds the contests of an earlier run, in its order. */
+function withOthers(run: Run, last: Run): Run {
+  const conditions = ({ machine, versions, settings }: Run) =>
+    JSON.stringify([machine, versions, settings]);
+  if (conditions(run) !== conditions(last)) return run;
+  const byName = new Map(
+    [...last.outcomes, ...run.outcomes].map((one) => [one.name, one]),
+  );
+  return { ...run, outcomes: [...byName.values()] };
 }
 
 async function writeUp(): Promise<void> {
