@@ -120,7 +120,7 @@ export class Presence {
       streaming: new Set(),
       seenAt: now,
       held: undefined,
-      isUntold: false,
+      untold: undefined,
       isBusy: false,
       entry: 0,
       checkExpired: (now: number) => this.#renew(visitor, now),
@@ -160,10 +160,10 @@ export class Presence {
   async #renew(visitor: Visitor, now: number): Promise<void> {
     this.#registry.queue.move(visitor.entry, now + this.#pause(), now);
     if (visitor.isBusy) return;
-    const { principal, isUntold, seenAt } = visitor;
+    const { principal, untold, seenAt } = visitor;
     const isHere = this.#isStreaming(visitor);
     // Since the visit, another process may have ended the last session.
-    const mayArrive = isHere || isUntold ||
+    const mayArrive = isHere || untold !== undefined ||
       this.#registry.sessionsOf(principal).length > 0;
     const isDone = await this.#touch(visitor, { mayArrive, isSlot: true });
     if (isDone && !isHere && seenAt === visitor.seenAt) this.#forget(visitor);
@@ -214,7 +214,7 @@ export class Presence {
     const lease = this.#lease;
     const holds = this.#holds;
     const key = keyOf(this.#registry, "here", visitor.principal);
-    if (visitor.isUntold) return false;
+    if (visitor.untold !== undefined) return false;
     const isHere = this.#isStreaming(visitor) && !this.#registry.isClosed;
     const { held } = visitor;
     if (held !== undefined && isHere && !lease!.isOld(held)) return true;

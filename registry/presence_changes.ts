@@ -50,8 +50,8 @@ export interface Change extends PresenceChange {
 /** A visitor who arrives. */
 export interface Arrival {
   readonly principal: string;
-  /** Whether the first hold was taken and the arrival is not announced yet. */
-  isUntold: boolean;
+  /** The id of the first hold, if it was taken and the arrival is not announced yet. */
+  untold: string | undefined;
 }
 
 /** The members of the registry that changes of presence use. */
@@ -104,16 +104,23 @@ export class PresenceChanges {
     const { principal } = visitor;
     const change = { principal, state: "present" } as const;
     const away = await this.#holds.find(this.#away(principal));
-    if (away === undefined && !visitor.isUntold) {
+    if (visitor.untold !== undefined) {
+      const here = await this.#holds.find(this.#here(principal));
+      if (here !== undefined && here.id !== visitor.untold) {
+        // Another process has announced the same arrival.
+        visitor.untold = undefined;
+        return true;
+      }
+    } else if (away === undefined) {
       // The key is taken while the change before is delivered, or by another
       // process.
       const here = await this.#holds.take(this.#stay(principal));
       if (here === undefined) return false;
-      visitor.isUntold = true;
+      visitor.untold = here.id;
     }
-    const told = { ...change, isEntered: visitor.isUntold };
+    const told = { ...change, isEntered: visitor.untold !== undefined };
     const isTold = await this.#tell(this.#away(principal), told, away);
-    if (isTold) visitor.isUntold = false;
+    if (isTold) visitor.untold = undefined;
     return isTold;
   }
 
@@ -145,11 +152,24 @@ export class PresenceChanges {
     if (state === "present") {
       // The process stops, and the sessions end with it.
       if (end.reason === "shutdown") return;
-      if (!isEntered) await this.#begin(this.#stay(principal), end);
+      if (!isEntered) await this.#beginStay(principal, end);
     } else if (state === "away" && !await this.#beginAway(principal, end)) {
       state = "offline";
     }
     await this.#call({ principal, state });
+  }
+
+  /**
+   * Takes the hold of a visitor who is present. If another process has taken it
+   * meanwhile, replaces it: from its id, that process knows that the arrival is
+   * announced.
+   */
+  async #beginStay(principal: string, end: SessionEnd): Promise<void> {
+    const stay = this.#stay(principal);
+    const taken = await this.#begin(stay, end);
+    // A process that owns the hold does not touch it.
+    if (taken === undefined || taken.owner !== undefined) return;
+    await this.#holds.take(stay, taken.fence);
   }
 
   /** Takes the hold of an absent visitor; returns false without a session. */
@@ -164,13 +184,20 @@ export class PresenceChanges {
     return true;
   }
 
-  /** Takes a hold; waits while the end of the one before is delivered. */
-  async #begin(hold: NewHold, { attempt }: SessionEnd): Promise<void> {
+  /**
+   * Takes a hold; waits while the end of the one before is delivered.
+   *
+   * @returns the hold of another process that has the key.
+   */
+  async #begin(
+    hold: NewHold,
+    { attempt }: SessionEnd,
+  ): Promise<HeldKey | undefined> {
     for (let waited = 0; waited < PATIENCE; waited += LOOK_EVERY) {
-      if (await this.#holds.take(hold) !== undefined) return;
+      if (await this.#holds.take(hold) !== undefined) return undefined;
       // A process that has died may have taken the key, and that hold may be over.
-      const isTaken = await this.#holds.find(hold.key) !== undefined;
-      if (isTaken || attempt > 1) return;
+      const taken = await this.#holds.find(hold.key);
+      if (taken !== undefined || attempt > 1) return taken;
       await this.#sleep(LOOK_EVERY);
     }
   }

@@ -303,6 +303,24 @@ for (const [kind, makeStore] of Object.entries(STORES)) {
     assertEquals([...node.failures(), ...other.failures()], []);
   });
 
+  Deno.test(`Sessions.onPresence() ${kind} tells once of a return, however soon another process is visited`, async () => {
+    using time = new FakeTime();
+    for (let turns = 0; turns < 60; turns++) {
+      const store = makeStore();
+      await using node = nodeOf(store);
+      await using other = nodeOf(store);
+      const cookie = await node.logIn();
+      await pass(time, 12_000);
+      const told = () => [...node.told, ...other.told];
+      assertEquals(told(), ["ann present", "ann away"]);
+      const visit = node.get("visit", cookie);
+      for (let turn = 0; turn < turns; turn++) await undefined;
+      await Promise.all([visit, other.get("visit", cookie)]);
+      await pass(time, 5000);
+      assertEquals(told(), ["ann present", "ann away", "ann present"]);
+    }
+  });
+
   Deno.test(`Sessions.onPresence() ${kind} tells nothing of a page that reloads in another process`, async () => {
     using time = new FakeTime();
     const store = makeStore();
