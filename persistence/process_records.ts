@@ -36,7 +36,7 @@ export interface ProcessRecordsParts {
  *
  * The record is a hold, and so is the call. A process writes its record only when
  * another one calls, and the call reaches it as a change of a session does. So
- * processes cost the store nothing without calls.
+ * processes cost the store nothing while nothing calls.
  */
 export class ProcessRecords {
   readonly #parts: ProcessRecordsParts;

@@ -1,7 +1,7 @@
 import type { SessionRecord } from "../record.ts";
 import type { ClaimedEnd, StoredCallback, StoredToken } from "../store.ts";
 
-/** What a row of the table has of a session that lives, with its values. */
+/** The columns of a live session, with its values. */
 export interface LiveRow {
   readonly id: number;
   readonly uid: string;
