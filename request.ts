@@ -7,7 +7,7 @@
 import type { Cookie } from "@std/http/cookie";
 import { describe } from "./base/describe.ts";
 import { proceed } from "./base/promises.ts";
-import { pipeBody, readBody, readForm, readJson } from "./http/body.ts";
+import { loadOnce } from "./base/loading.ts";
 import {
   ClientConnection,
   type ConnectionInfo,
@@ -31,9 +31,9 @@ import {
   TooLateForCookieError,
   type VisitingRequest,
 } from "./registry/visit.ts";
-import { checkBody } from "./request/check_body.ts";
 import { setETag, setLastModified } from "./request/conditional.ts";
 import {
+  BODY_LIMITS,
   ENDS_WITH_SESSION,
   ENTER,
   HAS_SUCCEEDED,
@@ -66,6 +66,9 @@ export type {
   VisitingRequest,
 };
 export { TooLateForCookieError };
+
+/** Loads the code that reads bodies. */
+const loadReaders = loadOnce(() => import("./request/read_body.ts"));
 
 /**
  * A value that a resource renders; text is HTML unless a type was set. A `String`
@@ -289,9 +292,10 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * @throws {HttpError} 400 if the body is not a form, 413 if it has more than the
    * site's `maxBodyBytes`, or more fields or parts than its `maxFormFields`.
    */
-  formData(): Promise<FormData> {
-    const { maxBodyBytes, maxFormFields } = this.site;
-    return readForm(this.request, maxBodyBytes, maxFormFields);
+  async formData(): Promise<FormData> {
+    const { readForm } = await loadReaders();
+    const { maxFormFields } = this.site;
+    return await readForm(this.request, this.#maxBodyBytes, maxFormFields);
   }
 
   /**
@@ -309,26 +313,19 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    */
   json<T>(schema: StandardSchemaV1<unknown, T>): Promise<T>;
   async json<T>(schema?: StandardSchemaV1<unknown, T>): Promise<unknown> {
-    const body = await readJson(this.request, this.site.maxBodyBytes);
+    const { readJson, checkBody } = await loadReaders();
+    const body = await readJson(this.request, this.#maxBodyBytes);
     return schema === undefined ? body : await checkBody(body, schema);
   }
 
   /** Reads the body as text; errors as for {@linkcode SiteRequest.formData}. */
   text(): Promise<string> {
-    return readBody(
-      this.request,
-      this.site.maxBodyBytes,
-      (body) => body.text(),
-    );
+    return this.#read((body) => body.text());
   }
 
   /** Reads the body as bytes; errors as for {@linkcode SiteRequest.formData}. */
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return readBody(
-      this.request,
-      this.site.maxBodyBytes,
-      (body) => body.bytes(),
-    );
+    return this.#read((body) => body.bytes());
   }
 
   /**
@@ -339,8 +336,9 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * @throws {HttpError} Rejects with 413 if the body has more than `maxBodyBytes`,
    * with 400 if it breaks off. An error of the sink is thrown as it is.
    */
-  pipeTo(sink: WritableStream<Uint8Array>): Promise<number> {
-    return pipeBody(this.request, this.site.maxBodyBytes, sink);
+  async pipeTo(sink: WritableStream<Uint8Array>): Promise<number> {
+    const { pipeBody } = await loadReaders();
+    return await pipeBody(this.request, this.#maxBodyBytes, sink);
   }
 
   /**
@@ -667,6 +665,15 @@ export class SiteRequest implements RequestSession, VisitingRequest {
       this[USUAL_HOST] = usual;
       throw error;
     }
+  }
+
+  async #read<T>(read: (body: Request | Response) => Promise<T>): Promise<T> {
+    const { readBody } = await loadReaders();
+    return await readBody(this.request, this.#maxBodyBytes, read);
+  }
+
+  get #maxBodyBytes(): number {
+    return BODY_LIMITS.get(this.request) ?? this.site.maxBodyBytes;
   }
 
   #openDraft(): ResponseDraft {

@@ -25,6 +25,7 @@ import {
 } from "./session/access.ts";
 import {
   areObserved,
+  checkCallbackCount,
   componentOf,
   endParts,
   findToken,
@@ -59,7 +60,6 @@ import {
   VALUES,
 } from "./session/internals.ts";
 import {
-  checkCallbackCount,
   namedCallbackOf,
   type NamedCallbackOptions,
 } from "./session/named_callback.ts";
@@ -663,9 +663,9 @@ export class Session {
    * ```
    */
   hold(key: string, options: HoldOptions = {}): Promise<Hold | undefined> {
-    return this.site[OWNER].later.withHolds(
+    return this.site[OWNER].later.with(
       options,
-      (holds, options) => holds.hold(this, key, options),
+      ({ holds }, options) => holds.hold(this, key, options),
     );
   }
 
@@ -676,9 +676,9 @@ export class Session {
    * @throws {HttpError} Rejects with 503 if the store fails.
    */
   release(key: string): Promise<boolean> {
-    return this.site[OWNER].later.withHolds(
-      {},
-      (holds) => holds.release(this, key),
+    return this.site[OWNER].later.with(
+      key,
+      ({ holds }, key) => holds.release(this, key),
     );
   }
 

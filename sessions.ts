@@ -8,10 +8,10 @@ import { GuardedAbort } from "./base/guarded.ts";
 import { checkCallback, isPromiseLike } from "./base/promises.ts";
 import { type Clock, systemClock } from "./base/clock.ts";
 import { errorReporter } from "./base/error_reporter.ts";
-import { nameSome } from "./base/describe.ts";
 import { checkOptions } from "./base/options.ts";
 import type { ConnectionInfo } from "./http/connection.ts";
 import { HttpError } from "./http/http_error.ts";
+import { namesOf } from "./registry/callback_runs.ts";
 import {
   answerVisit,
   HandlerVisit,
@@ -503,8 +503,11 @@ export class Sessions
    *
    * @throws Rejects if the store fails.
    */
-  async presence(principal: string): Promise<PresenceState> {
-    return await (await this.#registry.later.open()).presenceOf(principal);
+  presence(principal: string): Promise<PresenceState> {
+    return this.#registry.later.with(
+      principal,
+      (parts, principal) => parts.presenceOf(principal),
+    );
   }
 
   /**
@@ -555,9 +558,9 @@ export class Sessions
     key: string,
     options: HoldOptions & { readonly seconds: number },
   ): Promise<Hold | undefined> {
-    return this.#registry.later.withHolds(
+    return this.#registry.later.with(
       options,
-      (holds, options) => holds.lease(key, options),
+      ({ holds }, options) => holds.lease(key, options),
     );
   }
 
@@ -568,9 +571,9 @@ export class Sessions
    * @throws {HttpError} Rejects with 503 if the store fails.
    */
   release(key: string, fence: number): Promise<boolean> {
-    return this.#registry.later.withHolds(
-      {},
-      (holds) => holds.releaseLease(key, fence),
+    return this.#registry.later.with(
+      key,
+      ({ holds }, key) => holds.releaseLease(key, fence),
     );
   }
 
@@ -671,7 +674,7 @@ export class Sessions
    */
   async listDeadLetters(): Promise<UndeliveredEnd[]> {
     return [
-      ...this.#registry.retries.list(),
+      ...(await this.#registry.retries.openLetters()).list(),
       ...await this.#registry.backend.directory.listDeadLetters?.() ?? [],
     ];
   }
@@ -683,7 +686,8 @@ export class Sessions
    * @throws Rejects if the store fails.
    */
   async retryDeadLetter(uid: string): Promise<boolean> {
-    const isHere = this.#registry.retries.retry(uid);
+    const letters = await this.#registry.retries.openLetters();
+    const isHere = letters.retry(uid);
     const { directory } = this.#registry.backend;
     return await directory.retryDeadLetter?.(uid) || isHere;
   }
@@ -695,7 +699,8 @@ export class Sessions
    * @throws Rejects if the store fails.
    */
   async deleteDeadLetter(uid: string): Promise<boolean> {
-    const isHere = this.#registry.retries.delete(uid);
+    const letters = await this.#registry.retries.openLetters();
+    const isHere = letters.delete(uid);
     const { directory } = this.#registry.backend;
     return await directory.deleteDeadLetter?.(uid) || isHere;
   }
@@ -738,7 +743,7 @@ export class Sessions
     if (late.length > 0) {
       const error = new Error(
         `Cannot close in ${shutdownTimeout} s: callbacks are still running at the end of session ${
-          nameSome(late.map(({ uid }) => `"${uid}"`))
+          namesOf(late)
         }`,
       );
       this.reportError(error, {});

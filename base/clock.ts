@@ -77,14 +77,11 @@ export const systemClock: Clock = {
   },
   clearTimeout: (id) => clearTimeout(id as number),
   nextTurn: (callback) => {
-    // FakeTime drives timers only, and no message channels.
-    if (setTimeout !== ownSetTimeout) return void setTimeout(callback, 0);
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      port2.close();
-      callback();
+    const { setImmediate } = globalThis as {
+      setImmediate?(callback: () => void): unknown;
     };
-    port2.postMessage(undefined);
+    // FakeTime drives timers only, and some runtimes have nothing else.
+    if (setTimeout === ownSetTimeout && setImmediate) setImmediate(callback);
+    else setTimeout(callback, 0);
   },
 };

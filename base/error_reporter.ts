@@ -1,4 +1,4 @@
-import { builtin } from "./builtin.ts";
+import { builtin } from "./loading.ts";
 import { callGuarded } from "./promises.ts";
 import { visible } from "./describe.ts";
 

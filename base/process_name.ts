@@ -1,4 +1,4 @@
-import { builtin } from "./builtin.ts";
+import { builtin } from "./loading.ts";
 
 /**
  * Returns a name of this process for operators: its id, and the name of the machine

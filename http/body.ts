@@ -1,23 +1,6 @@
-import { loadOnce } from "../base/promises.ts";
-import { atLeast, checkOptions } from "../base/options.ts";
 import { HttpError } from "./http_error.ts";
 import { watchStream } from "./delivery.ts";
-
-/** Limits that resources set for the bodies of their requests. */
-const limits = new WeakMap<Request, number>();
-
-const RULES = { maxBodyBytes: atLeast(0) };
-
-/**
- * Sets the limit of a request's body in place of that of the site.
- *
- * @throws {TypeError} If it is not a number.
- * @throws {RangeError} If it is negative or NaN.
- */
-export function limitBody(request: Request, maxBodyBytes: number): void {
-  checkOptions("limit a body", { maxBodyBytes }, RULES);
-  limits.set(request, maxBodyBytes);
-}
+import { parseForm, parseJson } from "./parsed_body.ts";
 
 /**
  * Reads the body of a request, up to a limit.
@@ -25,7 +8,6 @@ export function limitBody(request: Request, maxBodyBytes: number): void {
  * Deno ensures that a body of a declared length is not longer. The bytes of other
  * bodies are counted as they arrive.
  *
- * @param maxBytes The limit, unless {@linkcode limitBody} has set another.
  * @param kind For the message: `" as JSON"`, for example.
  * @throws {HttpError} 413 if it is longer than the limit, 400 if `read` fails.
  * @throws {TypeError} If it has been read before.
@@ -37,7 +19,6 @@ export async function readBody<T>(
   kind = "",
 ): Promise<T> {
   refuseUsed(request);
-  maxBytes = limits.get(request) ?? maxBytes;
   const declared = request.headers.get("content-length");
   if (Number(declared ?? 0) > maxBytes) throw tooLarge(maxBytes);
   let body: Request | Response = request;
@@ -59,9 +40,6 @@ export async function readBody<T>(
   }
 }
 
-/** Loads the code that only forms and JSON need. */
-const loadParsers = loadOnce(() => import("./parsed_body.ts"));
-
 /**
  * Reads the body of a request as a form, as {@linkcode readBody} does.
  *
@@ -72,7 +50,6 @@ export async function readForm(
   maxBytes: number,
   maxFields: number,
 ): Promise<FormData> {
-  const { parseForm } = await loadParsers();
   return await readBody(
     request,
     maxBytes,
@@ -86,7 +63,6 @@ export async function readJson(
   request: Request,
   maxBytes: number,
 ): Promise<unknown> {
-  const { parseJson } = await loadParsers();
   return await readBody(request, maxBytes, parseJson, " as JSON");
 }
 
@@ -94,7 +70,6 @@ export async function readJson(
  * Streams the body of a request into a sink, which is closed at the end, or aborted
  * with the error. At no time more than a few chunks are in memory.
  *
- * @param maxBytes As for {@linkcode readBody}.
  * @returns the number of bytes.
  * @throws {HttpError} 413 if it is longer than the limit, 400 if it breaks off.
  * @throws {TypeError} If it has been read before.
@@ -105,7 +80,6 @@ export async function pipeBody(
   maxBytes: number,
   sink: WritableStream<Uint8Array>,
 ): Promise<number> {
-  maxBytes = limits.get(request) ?? maxBytes;
   let count = 0;
   let failure: unknown;
   try {

@@ -35,7 +35,7 @@ export function upgradeRequest(
   const upgrade = upgradeOf(request) ?? globalThis.Deno?.upgradeWebSocket;
   if (upgrade === undefined) {
     throw new TypeError(
-      "Cannot open a socket: this server upgrades no requests; on Node and Bun serve the site by serve() of @curfew/web/node",
+      "Cannot open a socket: this server upgrades no requests; on Node and Bun use @curfew/web/node",
     );
   }
   return upgrade(request, options);

@@ -1,6 +1,6 @@
 import { describe } from "../base/describe.ts";
 import { VALUES } from "../session/internals.ts";
-import { checkCallbackCount } from "../session/named_callback.ts";
+import { checkCallbackCount } from "../session/session_parts.ts";
 import type { Session, SessionChange } from "../session.ts";
 import { idOfCallback, idsAfter, joinCallbacks } from "./callback_changes.ts";
 import type { StoredState } from "./stored_state.ts";

@@ -1,4 +1,4 @@
-import { builtin } from "../base/builtin.ts";
+import { builtin } from "../base/loading.ts";
 import { findUnstorable } from "../session/storable.ts";
 
 /** The depth to which JSON is tried for a value; a cycle stops here too. */

@@ -1,7 +1,13 @@
 import type { Clock } from "../base/clock.ts";
-import { describe, textOfThrown } from "../base/describe.ts";
-import { checkCallback, isPromiseLike } from "../base/promises.ts";
-import type { UndeliveredEnd } from "./session_backend.ts";
+import { describe } from "../base/describe.ts";
+import {
+  checkCallback,
+  isPromiseLike,
+  type MaybePromise,
+  proceed,
+} from "../base/promises.ts";
+import { loadLaterCode } from "./load_later.ts";
+import type { DeadLetters, LostCall } from "./dead_letters.ts";
 import type {
   NamedEndCallback,
   Session,
@@ -70,9 +76,6 @@ const FIRST_PAUSE = 1000;
 /** The longest pause between two calls, in milliseconds. */
 const LONGEST_PAUSE = 3_600_000;
 
-/** The most callbacks that are kept after their last call. */
-const MAX_LETTERS = 1000;
-
 /** The members of the registry that retries use. */
 export interface RetryingRegistry {
   readonly clock: Clock;
@@ -91,13 +94,9 @@ export interface NamedCall {
 }
 
 /** A named callback that has failed. */
-interface FailedCall extends NamedCall {
-  readonly end: SessionEnd;
+interface FailedCall extends LostCall {
   /** UNIX milliseconds of the first failure. */
   readonly since: number;
-  readonly attempt: number;
-  readonly error: unknown;
-  readonly onDone: (() => void) | undefined;
 }
 
 /**
@@ -128,8 +127,7 @@ export function pauseAfter(
 export class EndRetries {
   readonly #registry: RetryingRegistry;
   readonly #timers = new Map<unknown, FailedCall>();
-  /** The dead letters, by uid. */
-  readonly #letters = new Map<string, FailedCall[]>();
+  #letters: DeadLetters | undefined = undefined;
   #isStopped = false;
 
   constructor(registry: RetryingRegistry) {
@@ -147,38 +145,17 @@ export class EndRetries {
     this.#call({ ...call, ...first, end, onDone });
   }
 
-  /** Lists the dead letters. */
-  list(): UndeliveredEnd[] {
-    return [...this.#letters.values()].map((calls) => {
-      const { end, attempt, error } = calls[0]!;
-      const { uid, reason, at, session: { principal } } = end;
-      return {
-        uid,
-        reason,
-        at,
-        principal,
-        attempt,
-        callbacks: calls.map(({ name, argument }) => ({ name, argument })),
-        why: textOfThrown(error),
-      };
-    });
-  }
-
-  /** Calls the callbacks of a dead letter again; returns false if there is none. */
-  retry(uid: string): boolean {
-    const calls = this.#letters.get(uid);
-    if (calls === undefined) return false;
-    this.#letters.delete(uid);
-    for (const { end, name, argument, onDone } of calls) {
-      this.call(end, { name, argument }, onDone);
-    }
-    return true;
-  }
-
-  /** Deletes a dead letter; returns false if there is none. */
-  delete(uid: string): boolean {
-    for (const { onDone } of this.#letters.get(uid) ?? []) onDone?.();
-    return this.#letters.delete(uid);
+  /** Returns the dead letters; their code is loaded at the first call. */
+  openLetters(): MaybePromise<DeadLetters> {
+    return proceed(
+      loadLaterCode(),
+      ({ DeadLetters }) =>
+        this.#letters ??= new DeadLetters(
+          ({ end, name, argument, onDone }) =>
+            this.call(end, { name, argument }, onDone),
+          (message, call) => this.#report(message, call),
+        ),
+    );
   }
 
   /** Stops, and reports the callbacks that would have been called again. */
@@ -218,7 +195,16 @@ export class EndRetries {
     if (this.#isStopped) return this.#reportDropped(failed);
     const { endRetryFor = 86_400 } = options;
     const pause = pauseAfter(now - since, endRetryFor * 1000);
-    if (pause === undefined) return this.#keep(failed);
+    if (pause === undefined) {
+      const keeping = proceed(
+        this.openLetters(),
+        (letters) => letters.keep(failed),
+      );
+      if (isPromiseLike(keeping)) {
+        keeping.catch((cause) => this.#report(`: ${cause}`, failed));
+      }
+      return;
+    }
     const timer = clock.setTimeout(() => {
       this.#timers.delete(timer);
       this.#call(failed);
@@ -226,35 +212,18 @@ export class EndRetries {
     this.#timers.set(timer, failed);
   }
 
-  #keep(call: FailedCall): void {
-    const { end, name } = call;
-    const { uid, session } = end;
-    this.#letters.set(uid, [...this.#letters.get(uid) ?? [], call]);
-    this.#report(`${nameOf(name, uid)}: it is kept as a dead letter`, call);
-    if (this.#letters.size <= MAX_LETTERS) return;
-    const [oldest] = this.#letters.keys();
-    this.delete(oldest!);
-    this.#registry.site.reportError(
-      new Error(
-        `Cannot keep the dead letter of session "${oldest}": there are more than ${MAX_LETTERS}`,
-      ),
-      { session },
-    );
-  }
-
   #reportDropped(call: FailedCall): void {
-    const name = nameOf(call.name, call.end.uid);
-    this.#report(`${name} again: the sessions are closed`, call);
+    this.#report(" again: the sessions are closed", call);
   }
 
-  #report(message: string, { error, end: { session } }: FailedCall): void {
+  #report(what: string, { name, error, end }: LostCall): void {
+    const { uid, session } = end;
+    const message = `Cannot call ${
+      describe(name)
+    } at the end of session "${uid}"${what}`;
     this.#registry.site.reportError(
       new Error(message, { cause: error }),
       { session },
     );
   }
-}
-
-function nameOf(name: string, uid: string): string {
-  return `Cannot call ${describe(name)} at the end of session "${uid}"`;
 }

@@ -1,5 +1,5 @@
-import { isPromiseLike, loadOnce } from "../base/promises.ts";
-import { IS_HELD } from "../session/internals.ts";
+import { isPromiseLike } from "../base/promises.ts";
+import { loadLaterCode } from "./load_later.ts";
 import type {
   Evictable,
   EvictionOptions,
@@ -17,9 +17,6 @@ const FEW = 1000;
 
 /** The order is built when this share of the limit is reached. */
 const FULL_SOON = 0.9;
-
-/** Loads the code that only sites with many sessions need. */
-const loadOrder = loadOnce(() => import("./eviction_order.ts"));
 
 /**
  * Chooses the session to end when there are as many as the limit allows.
@@ -76,7 +73,7 @@ export class Eviction<T extends Evictable> {
 
   #openOrder(): void {
     if (this.#order !== undefined) return;
-    const module = loadOrder();
+    const module = loadLaterCode();
     if (!isPromiseLike(module)) {
       this.#order = new module.EvictionOrder(this.#all, this.#options);
     } else {
@@ -90,24 +87,27 @@ export class Eviction<T extends Evictable> {
    * very many sessions.
    */
   #findLongestIdle(): T | undefined {
+    const { findInCrowd, isHeld } = this.#options;
     let anonymous: T | undefined;
     let owned: T | undefined;
     for (const item of this.#all.values()) {
       if (item.principal === undefined) {
-        if (goesBefore(item, anonymous)) anonymous = item;
-      } else if (goesBefore(item, owned)) owned = item;
+        if (goesBefore(item, anonymous, isHeld)) anonymous = item;
+      } else if (goesBefore(item, owned, isHeld)) owned = item;
     }
-    return anonymous ?? this.#options.findInCrowd() ?? owned;
+    return anonymous ?? findInCrowd() ?? owned;
   }
 }
 
 /** Returns whether a session is evicted before another, if there is another. */
-export function goesBefore<
-  T extends Pick<Evictable, "lastModified" | typeof IS_HELD>,
->(item: T, other: T | undefined): boolean {
+export function goesBefore<T extends Pick<Evictable, "lastModified">>(
+  item: T,
+  other: T | undefined,
+  isHeld: (item: T) => boolean,
+): boolean {
   if (other === undefined) return true;
-  const isHeld = item[IS_HELD];
-  return isHeld === other[IS_HELD]
+  const isItemHeld = isHeld(item);
+  return isItemHeld === isHeld(other)
     ? item.lastModified < other.lastModified
-    : !isHeld;
+    : !isItemHeld;
 }

@@ -1,5 +1,4 @@
 import type { Clock } from "../base/clock.ts";
-import { IS_HELD } from "../session/internals.ts";
 import { IdleOrder, type Idler } from "../timing/idle_order.ts";
 
 /** A session that can be evicted. */
@@ -8,16 +7,17 @@ export interface Evictable extends Idler {
   readonly uid: string;
   /** The time of its creation, in UNIX seconds. */
   readonly createdAt: number;
-  /**
-   * Whether a request uses it. Such a session is evicted only if all are in use.
-   */
-  readonly [IS_HELD]: boolean;
 }
 
 /** The options of an {@linkcode Eviction}. */
 export interface EvictionOptions<T> {
   /** The largest number of sessions. */
   readonly max: number;
+  /**
+   * Returns whether a request uses a session. Such a session is evicted only if all
+   * are in use.
+   */
+  readonly isHeld: (item: T) => boolean;
   /**
    * Finds a session of a principal with very many sessions; it goes before those of
    * others.
@@ -80,7 +80,7 @@ export class EvictionOrder<T extends Evictable> {
     const [first] = this.#all.values();
     this.#next = new IdleOrder({
       since: (first?.createdAt ?? 0) * 1000,
-      isHeld: (item) => item[IS_HELD],
+      isHeld: this.#options.isHeld,
     });
     this.#rest = this.#all.values();
     this.#restSize = size;

@@ -1,6 +1,20 @@
 import type { Clock } from "../base/clock.ts";
 import type { MaybePromise } from "../base/promises.ts";
-import type { Session, SessionEnd, SessionEndReason } from "../session.ts";
+import type {
+  NamedEndCallback,
+  Session,
+  SessionEnd,
+  SessionEndCallback,
+  SessionEndReason,
+} from "../session.ts";
+
+/** The callbacks of ends that the parts with holds register. */
+export interface EndRegistration {
+  /** Registers a callback by name. */
+  register(name: string, callback: NamedEndCallback): void;
+  /** Adds a callback for every end. */
+  add(callback: SessionEndCallback): () => void;
+}
 
 /** A hold to take. */
 export interface NewHold {

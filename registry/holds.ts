@@ -1,13 +1,13 @@
 import { randomId } from "../base/ids.ts";
 import { proceed } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
-import type { EndDelivery } from "./end_delivery.ts";
-import type { HeldKey, HoldBackend, NewHold } from "./hold_backend.ts";
-import {
-  type Session,
-  type SessionChange,
-  SessionEndedError,
-} from "../session.ts";
+import type {
+  EndRegistration,
+  HeldKey,
+  HoldBackend,
+  NewHold,
+} from "./hold_backend.ts";
+import type { Session, SessionChange } from "../session.ts";
 import {
   checkHold,
   checkHoldKey,
@@ -36,7 +36,7 @@ export interface HoldingRegistry {
   readonly backend: {
     changed(session: Session, change: SessionChange): void;
   };
-  readonly delivery: EndDelivery;
+  readonly delivery: EndRegistration;
   readonly namedCallbacks: ReadonlyMap<string, unknown>;
   readonly isClosed: boolean;
 }
@@ -247,6 +247,8 @@ export class Holds {
   }
 }
 
-function mustLive({ end }: Session): void {
-  if (end !== undefined) throw new SessionEndedError(end);
+/** @throws {SessionEndedError} If the session has ended. */
+function mustLive(session: Session): void {
+  // The signal of a session that lives would make it an observed one.
+  if (!session.isActive) session.signal.throwIfAborted();
 }

@@ -1,19 +1,12 @@
-import {
-  isPromiseLike,
-  loadOnce,
-  type MaybePromise,
-} from "../base/promises.ts";
-import type { HoldOptions } from "../session/hold.ts";
+import { isPromiseLike } from "../base/promises.ts";
+import { loadLaterCode } from "./load_later.ts";
 import type { HoldParts, HoldPartsRegistry } from "./hold_parts.ts";
-import type { Holds } from "./holds.ts";
-
-const loadHoldParts = loadOnce(() => import("./hold_parts.ts"));
 
 /** The members of the registry that loading its parts uses. */
 export interface WaitingRegistry extends HoldPartsRegistry {
   readonly backend: HoldPartsRegistry["backend"] & {
     /** Makes requests wait for a promise; undefined over a store. */
-    waitFor?(promise: Promise<void>): void;
+    waitFor?(promise: Promise<unknown>): void;
   };
 }
 
@@ -37,28 +30,26 @@ export class LaterParts {
     this.#holdParts = parts;
   }
 
-  /** Returns the parts that use holds. */
-  open(): MaybePromise<HoldParts> {
-    if (this.#holdParts !== undefined) return this.#holdParts;
-    const loading = loadHoldParts();
-    return isPromiseLike(loading)
-      ? loading.then((module) => this.#make(module))
-      : this.#make(loading);
+  /**
+   * Calls a function with the parts that use holds: at once, or when their code is
+   * loaded, with the argument as it is now.
+   */
+  with<A, R>(
+    argument: A,
+    use: (parts: HoldParts, argument: A) => R,
+  ): R | Promise<Awaited<R>> {
+    const module = this.#holdParts ?? loadLaterCode();
+    if (!isPromiseLike(module)) return use(this.#open(module), argument);
+    const copy = copyOf(argument);
+    return module.then((module) => use(this.#open(module), copy)) as Promise<
+      Awaited<R>
+    >;
   }
 
-  #make(module: typeof import("./hold_parts.ts")): HoldParts {
-    return this.#holdParts ??= new module.HoldParts(this.#registry);
-  }
-
-  /** Calls a function with the holds, and with the options as they are now. */
-  withHolds<T>(
-    options: HoldOptions,
-    use: (holds: Holds, options: HoldOptions) => Promise<T>,
-  ): Promise<T> {
-    const parts = this.open();
-    if (!isPromiseLike(parts)) return use(parts.holds, options);
-    const copy = copyOf(options);
-    return parts.then(({ holds }) => use(holds, copy));
+  #open(module: HoldParts | typeof import("./later_code.ts")): HoldParts {
+    return this.#holdParts ??= "HoldParts" in module
+      ? new module.HoldParts(this.#registry)
+      : module;
   }
 
   /**
@@ -66,24 +57,24 @@ export class LaterParts {
    * loaded, requests wait, so that no visit is missed.
    *
    * @param argument Passed on as it is now.
-   *
    * @returns a function that removes the registration.
    */
-  register<T>(
-    argument: T,
-    register: (parts: HoldParts, argument: T) => () => void,
+  register<A>(
+    argument: A,
+    register: (parts: HoldParts, argument: A) => () => void,
   ): () => void {
-    const parts = this.open();
-    if (!isPromiseLike(parts)) return register(parts, argument);
-    const copy = copyOf(argument);
     let isWanted = true;
-    let remove = NOTHING;
-    const registering = parts.then((parts) => {
-      if (isWanted) remove = register(parts, copy);
-    });
+    const registering = this.with(
+      argument,
+      (parts, argument) => isWanted ? register(parts, argument) : NOTHING,
+    );
+    if (!isPromiseLike(registering)) return registering;
     const { site, backend } = this.#registry;
+    let remove = NOTHING;
     backend.waitFor?.(
-      registering.catch((error) => site.reportError(error, {})),
+      registering.then((removing) => {
+        remove = removing;
+      }, (error) => site.reportError(error, {})),
     );
     return () => {
       isWanted = false;

@@ -1,4 +1,6 @@
 import { randomId } from "../base/ids.ts";
+import { type MaybePromise, proceed } from "../base/promises.ts";
+import { loadLaterCode } from "./load_later.ts";
 import type {
   ListSessionsOptions,
   SessionBackend,
@@ -14,7 +16,6 @@ import type {
   SessionEndReason,
   SessionOwner,
 } from "../session.ts";
-import { VALUES } from "../session/internals.ts";
 import type { NamedCallback } from "../session/named_callback.ts";
 
 /** Sessions in the memory of this process. They end with it. */
@@ -44,7 +45,7 @@ export class LocalBackend implements SessionBackend, SessionDirectory {
     return this.#loading;
   }
 
-  waitFor(promise: Promise<void>): void {
+  waitFor(promise: Promise<unknown>): void {
     const loading = Promise.all([this.#loading, promise]).then(() => {
       if (this.#loading !== loading) return;
       this.#loading = undefined;
@@ -109,19 +110,18 @@ export class LocalBackend implements SessionBackend, SessionDirectory {
 
   list(
     principal: string,
-    { values = false }: ListSessionsOptions = {},
-  ): SessionInfo[] {
-    return this.#registry.sessionsOf(principal)
-      .map((session) => ({
-        uid: session.uid,
-        createdAt: session.createdAt,
-        authenticatedAt: session.authenticatedAt,
-        lastModified: session.lastModified,
-        expiresAt: session.expiresAt,
-        description: this.#registry.descriptions.of(session),
-        ...values ? { values: new Map(session[VALUES]) } : {},
-      }))
-      .sort((one, other) => one.createdAt - other.createdAt);
+    options?: ListSessionsOptions,
+  ): MaybePromise<SessionInfo[]> {
+    const { descriptions } = this.#registry;
+    return proceed(
+      loadLaterCode(),
+      ({ listSessions }) =>
+        listSessions(
+          this.#registry.sessionsOf(principal),
+          descriptions,
+          options,
+        ),
+    );
   }
 
   end(uid: string, reason: SessionEndReason): boolean {

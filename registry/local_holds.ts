@@ -1,17 +1,14 @@
 import type { Clock } from "../base/clock.ts";
 import { fenceAfter } from "../base/ids.ts";
-import { DETACH } from "../session/internals.ts";
 import { copyOfArgument } from "../session/named_callback.ts";
 import type { Expiring } from "../session/session_warnings.ts";
-import {
-  Session,
-  type SessionEnd,
-  type SessionEndReason,
-  type SessionOwner,
-  type SessionSite,
+import type {
+  SessionEnd,
+  SessionEndReason,
+  SessionOwner,
+  SessionSite,
 } from "../session.ts";
 import type { HeldKey, HoldBackend, NewHold } from "./hold_backend.ts";
-import type { EndRetries } from "./end_delivery.ts";
 
 /** A hold in this process. It ends at its deadline. */
 interface LocalHold extends Expiring {
@@ -30,8 +27,17 @@ interface LocalHold extends Expiring {
 export interface LocalHoldsRegistry {
   readonly clock: Clock;
   readonly queue: SessionOwner["queue"];
-  readonly retries: EndRetries;
+  readonly retries: {
+    /** Calls a named callback; `onDone` when it has succeeded. */
+    call(
+      end: SessionEnd,
+      call: { readonly name: string; readonly argument: unknown },
+      onDone: () => void,
+    ): void;
+  };
   readonly site: SessionSite;
+  /** Makes the end of a session that stands for a hold, and this session. */
+  makeEnd(end: Omit<SessionEnd, "session">): SessionEnd;
 }
 
 /** Holds in the memory of this process. They end with it. */
@@ -140,18 +146,15 @@ export class LocalHolds implements HoldBackend {
     kept.isEnding = true;
     const registry = this.#registry;
     const uid = `hold:${encodeURIComponent(key)}`;
-    const session = new Session(registry.site, uid);
     const late = registry.clock.now() - at;
-    const end: SessionEnd = {
-      session,
+    const end = registry.makeEnd({
       uid,
       reason,
       at: at / 1000,
       lateness: reason === kept.due ? Math.round(late) / 1000 : undefined,
       attempt: 1,
       hold: { key, fence, holder },
-    };
-    session[DETACH](end);
+    });
     registry.retries.call(end, callback, () => this.#remove(kept));
   }
 

@@ -8,8 +8,7 @@ import {
   type NamedCallbackOptions,
 } from "../session/named_callback.ts";
 import type { Session, SessionChange, SessionWarning } from "../session.ts";
-import type { HeldKey, HoldBackend } from "./hold_backend.ts";
-import type { EndDelivery } from "./end_delivery.ts";
+import type { EndRegistration, HeldKey, HoldBackend } from "./hold_backend.ts";
 import {
   deadlineOf,
   type ExpectedEnd,
@@ -66,7 +65,7 @@ export interface WarningRegistry {
     idOfCallback(key: string): string;
     hasCallback(session: Session, id: string): boolean;
   };
-  readonly delivery: EndDelivery;
+  readonly delivery: EndRegistration;
   readonly namedCallbacks: ReadonlyMap<string, unknown>;
   /** The callbacks that `onWarning` has registered. */
   readonly warningCallbacks: ReadonlyMap<string, NamedWarningCallback>;

@@ -8,6 +8,7 @@ import {
   listOf,
   OBJECT,
   oneOf,
+  type OptionRule,
   type OptionRules,
   STRING,
   wholeAtLeast,
@@ -18,7 +19,7 @@ import type { SessionsOptions } from "./sessions_options.ts";
 import { type EndSessionsOptions, Session } from "../session.ts";
 
 /** The data that a browser can be asked to delete. */
-const FORGETTABLE: readonly string[] = ["cache", "cookies", "storage", "*"];
+const FORGETTABLE: OptionRule = oneOf("cache", "cookies", "storage", "*");
 
 /** The rules of {@linkcode SessionsOptions}. */
 export const SESSIONS_OPTION_RULES: OptionRules<SessionsOptions> = {
@@ -39,10 +40,7 @@ export const SESSIONS_OPTION_RULES: OptionRules<SessionsOptions> = {
   renewalGrace: atLeast(0),
   onSuspiciousSession: FUNCTION,
   endsInsecureSessions: BOOLEAN,
-  clearSiteData: listOf(
-    'a list of "cache", "cookies", "storage" or "*"',
-    oneOf(...FORGETTABLE),
-  ),
+  clearSiteData: listOf(`a list of ${FORGETTABLE.kind}`, FORGETTABLE),
   store: having("a SessionStore", "load"),
   storeTimeout: atLeast(0.001),
   endLease: atLeast(0.1),

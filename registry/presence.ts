@@ -1,10 +1,9 @@
 import { HttpError } from "../http/http_error.ts";
-import { IS_STREAMING } from "../session/internals.ts";
 import type { OwnerOf } from "../session/session_owner.ts";
 import type { Expiring } from "../session/session_warnings.ts";
 import type { Session, SessionEnd } from "../session.ts";
-import type { EndDelivery } from "./end_delivery.ts";
 import type {
+  EndRegistration,
   HeldKey,
   HoldBackend,
   HoldLease,
@@ -47,9 +46,11 @@ interface Visitor extends Arrival, Expiring {
 /** The members of the registry that presence uses. */
 export interface PresenceRegistry extends ChangesRegistry {
   readonly queue: OwnerOf<Session, SessionEnd>["queue"];
-  readonly delivery: EndDelivery;
+  readonly delivery: EndRegistration;
   readonly sessions: ReadonlyMap<string, Session>;
   sessionsOf(principal: string): Session[];
+  /** Returns whether a session has open streams in this process. */
+  isStreaming(session: Session): boolean;
 }
 
 /**
@@ -93,7 +94,7 @@ export class Presence {
       principal === undefined ? undefined : changes.noteEnd(principal)
     );
     for (const session of registry.sessions.values()) {
-      if (session[IS_STREAMING]) this.note(session);
+      if (registry.isStreaming(session)) this.note(session);
     }
   }
 
@@ -126,7 +127,7 @@ export class Presence {
       checkExpired: (now: number) => this.#renew(visitor, now),
     };
     visitor.seenAt = now;
-    if (session[IS_STREAMING]) visitor.streaming.add(session);
+    if (this.#registry.isStreaming(session)) visitor.streaming.add(session);
     else visitor.streaming.delete(session);
     if (known !== undefined) return;
     this.#visitors.set(principal, visitor);
@@ -245,7 +246,8 @@ export class Presence {
 
   #isStreaming({ streaming, principal }: Visitor): boolean {
     for (const session of streaming) {
-      const isHere = session.isActive && session[IS_STREAMING];
+      const isHere = session.isActive &&
+        this.#registry.isStreaming(session);
       if (isHere && session.principal === principal) return true;
       streaming.delete(session);
     }
@@ -272,7 +274,9 @@ export async function presenceOf(
   if (infos.length === 0) return "offline";
   const since = (clock.now() - awayAfterOf(registry)) / 1000;
   const isHere = infos.some(({ lastModified }) => lastModified > since) ||
-    registry.sessionsOf(principal).some((session) => session[IS_STREAMING]) ||
+    registry.sessionsOf(principal).some((session) =>
+      registry.isStreaming(session)
+    ) ||
     await holds.find(keyOf(registry, "here", principal)) !== undefined;
   return isHere ? "present" : "away";
 }

@@ -4,6 +4,7 @@ import { HttpError } from "../http/http_error.ts";
 import { goesBefore, MAX_SESSIONS } from "./eviction.ts";
 import type { SessionsOptions } from "./sessions_options.ts";
 import type { Session } from "../session.ts";
+import { IS_HELD } from "../session/internals.ts";
 
 /** The number of sessions of one principal that are compared, to evict one. */
 const SAMPLE = 64;
@@ -74,7 +75,7 @@ export class PrincipalSessions {
     let best: Session | undefined;
     let compared = 0;
     for (const session of this.#sessions.values(principal)) {
-      if (goesBefore(session, best)) best = session;
+      if (goesBefore(session, best, isHeld)) best = session;
       if (++compared === SAMPLE) break;
     }
     return best;
@@ -118,6 +119,10 @@ export class PrincipalSessions {
     }
     this.#evicting.delete(principal);
   }
+}
+
+function isHeld(session: Session): boolean {
+  return session[IS_HELD];
 }
 
 /** The time of the login in UNIX seconds; that of the creation without one. */

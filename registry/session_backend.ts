@@ -81,7 +81,7 @@ export interface SessionBackend extends BackendOf<Session, SessionEnd> {
   /**
    * Makes requests wait for a promise, which must not reject; without a store only.
    */
-  waitFor?(promise: Promise<void>): void;
+  waitFor?(promise: Promise<unknown>): void;
   /** Checks the store, and begins to deliver ends. */
   start(): Promise<void>;
   /** Stops at once: ends the sessions, or writes their last changes. */

@@ -85,7 +85,6 @@ export class SessionCookie {
   readonly #secure: Variant;
 
   /**
-   * @throws {TypeError} If the name is not a string.
    * @throws {SyntaxError} If no cookie can have the name, the domain or the path.
    * @throws {RangeError} If `sameSite` is not one of the three.
    */
@@ -100,9 +99,7 @@ export class SessionCookie {
     }
     if (!PATH.test(path)) {
       throw new SyntaxError(
-        `Cannot use cookie path ${
-          describe(path)
-        }: it is not printable ASCII that begins with "/"`,
+        `Cannot use cookie path ${describe(path)}: it is not a path`,
       );
     }
     this.isPersistent = options.persistent ?? false;
@@ -164,12 +161,7 @@ export class SessionCookie {
   }
 }
 
-function checkName(name: unknown): asserts name is string {
-  if (typeof name !== "string") {
-    throw new TypeError(
-      `Cannot use cookieName: not a string: ${describe(name)}`,
-    );
-  }
+function checkName(name: string): void {
   if (/^__(host|secure)-/i.test(name)) {
     throw new SyntaxError(
       `Cannot use cookieName ${

@@ -1,7 +1,13 @@
 import { checkCallback } from "../base/promises.ts";
 import type { Clock } from "../base/clock.ts";
 import { HttpError } from "../http/http_error.ts";
-import { ACCESS, IS_STREAMING, RESTORE } from "../session/internals.ts";
+import {
+  ACCESS,
+  DETACH,
+  IS_HELD,
+  IS_STREAMING,
+  RESTORE,
+} from "../session/internals.ts";
 import type { StreamLimits } from "../live/session_streams.ts";
 import type { Expiring } from "../session/session_warnings.ts";
 import { describe } from "../base/describe.ts";
@@ -9,6 +15,7 @@ import { randomId } from "../base/ids.ts";
 import {
   type NamedEndCallback,
   Session,
+  type SessionEnd,
   type SessionEndReason,
   type SessionOwner,
   type SessionStartCallback,
@@ -108,6 +115,7 @@ export class SessionRegistry implements SessionOwner {
       max: options.maxSessions ?? MAX_SESSIONS,
       findInCrowd: () => this.#principals.findInCrowd(),
       clock: this.clock,
+      isHeld: (session) => session[IS_HELD],
       evict: (session) => {
         if (!this.backend.evict(session)) this.end(session, "evicted");
       },
@@ -223,6 +231,17 @@ export class SessionRegistry implements SessionOwner {
       warning,
       ({ warnings }, warning) => warnings.add(session, lead, warning),
     );
+  }
+
+  isStreaming(session: Session): boolean {
+    return session[IS_STREAMING];
+  }
+
+  makeEnd(end: Omit<SessionEnd, "session">): SessionEnd {
+    const session = new Session(this.site, end.uid);
+    const made = { ...end, session };
+    session[DETACH](made);
+    return made;
   }
 
   noteStreams(session: Session): void {

@@ -40,7 +40,7 @@ export function makeStoreBackend(
   const { factory } = provided;
   if (factory === undefined) {
     throw new TypeError(
-      'Cannot use the store: the code for stores is not loaded; write import "@curfew/web/stores/store" in the module of your store',
+      'Cannot use the store: its module must import "@curfew/web/stores/store"',
     );
   }
   return factory(registry, store);

@@ -797,7 +797,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   #mustNotBeFinished(): void {
     if (!this.#isFinished || this.#hasFailed) return;
     throw new TooLateForCookieError(
-      "Cannot make a session: the response has been produced without its cookie; call getSession() before returning it",
+      "Cannot make a session: the response has been produced; call getSession() before returning it",
     );
   }
 }

@@ -48,3 +48,6 @@ export const HAS_NAMED_CHILD: unique symbol = Symbol("hasNamedChild");
 
 /** Of a request: whether streamed bodies and sockets end with its session. */
 export const ENDS_WITH_SESSION: unique symbol = Symbol("endsWithSession");
+
+/** The limits that resources set for the bodies of their requests, in bytes. */
+export const BODY_LIMITS: WeakMap<Request, number> = new WeakMap();

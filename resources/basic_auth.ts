@@ -4,7 +4,7 @@
  * @module
  */
 
-import { builtin } from "../base/builtin.ts";
+import { builtin } from "../base/loading.ts";
 import { describe } from "../base/describe.ts";
 
 /** Returns whether a password is the user's. */

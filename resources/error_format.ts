@@ -1,3 +1,5 @@
+import { escape } from "@std/html";
+import { htmlPage } from "../http/html_page.ts";
 import { accepts } from "@std/http/negotiation";
 import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 
@@ -14,20 +16,18 @@ export interface DescribedError {
  * anything, text if it takes none of the formats.
  *
  * @param accept The `Accept` header, if there is one.
- * @returns the text, and its type; undefined for HTML, which the page writes.
+ * @returns the page, and its type; undefined for HTML.
  */
 export function describeError(
   error: DescribedError,
   accept: string | undefined,
-):
-  | { readonly type: string; readonly text: string }
-  | { readonly type: undefined; readonly error: DescribedError } {
+): { readonly type: string | undefined; readonly text: string } {
   const { status, detail } = error;
   const title: string | undefined = STATUS_TEXT[status as StatusCode];
   const brief = error.brief ?? title ?? `Error ${status}`;
   const format = formatFor(accept);
   if (format === "html") {
-    return { type: undefined, error: { status, brief, detail } };
+    return { type: undefined, text: toHtml({ status, brief, detail }) };
   }
   if (format === "text") {
     const type = "text/plain; charset=utf-8";
@@ -51,4 +51,20 @@ function formatFor(accept: string | undefined): "html" | "json" | "text" {
   );
   if (type === "text/html") return "html";
   return type?.endsWith("json") ? "json" : "text";
+}
+
+/** A detail may be a stack, whose lines stay apart. */
+const STYLE = `body { padding-top: 15vh }
+p { white-space: pre-wrap }
+`;
+
+function toHtml({ status, brief, detail }: Required<DescribedError>): string {
+  return htmlPage({
+    title: `${status} - ${brief}`,
+    style: STYLE,
+    body: `<main>
+<h1>${escape(brief!)}</h1>
+<p>${escape(detail)}</p>
+</main>`,
+  });
 }

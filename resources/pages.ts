@@ -6,18 +6,14 @@
 
 import { escape } from "@std/html";
 import { describe } from "../base/describe.ts";
-import { htmlPage } from "../http/html_page.ts";
+import { isPromiseLike } from "../base/promises.ts";
+import { loadOnce } from "../base/loading.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import type { DescribedError } from "./error_format.ts";
 
-/** Describes errors in other formats; undefined until a client asks for one. */
-let formats: typeof import("./error_format.ts") | undefined;
-
-/** A detail may be a stack, whose lines stay apart. */
-const STYLE = `body { padding-top: 15vh }
-p { white-space: pre-wrap }
-`;
+/** Loads the code that writes the pages. */
+const loadWriter = loadOnce(() => import("./error_format.ts"));
 
 /** The page of {@linkcode errorPage}: the same for every path and method. */
 export class ErrorPage extends Resource {
@@ -42,40 +38,44 @@ export class ErrorPage extends Resource {
   }
 
   /**
-   * Writes the page. It is HTML if the request has no `Accept`. Otherwise the code
-   * that reads `Accept` is loaded, once in a process; if that fails, the page is
-   * HTML too.
+   * Writes the page. For a request without `Accept` it is HTML without a style, at
+   * once. Otherwise the code that writes pages is loaded, once in a process.
    */
   override render(request: SiteRequest): string | Promise<string> {
     const error = this.#error;
-    const { status, brief } = error;
-    request.setResponseCode(status);
+    request.setResponseCode(error.status);
     request.responseHeaders.append("vary", "Accept");
     const accept = acceptOf(request);
-    if (accept === undefined && brief !== undefined) return toHtml(error);
-    const write = (module: typeof formats): string => {
-      formats = module;
-      const described = module?.describeError(error, accept);
-      if (described === undefined) return toHtml(error);
-      if (described.type === undefined) return toHtml(described.error);
-      request.setHeader("content-type", described.type);
-      return described.text;
+    if (accept === undefined && error.brief !== undefined) {
+      return barePage(error);
+    }
+    const write = (writer: typeof import("./error_format.ts")): string => {
+      const { type, text } = writer.describeError(error, accept);
+      if (type !== undefined) request.setHeader("content-type", type);
+      return text;
     };
-    if (formats !== undefined) return write(formats);
-    return import("./error_format.ts").then(write, () => write(undefined));
+    const writer = loadWriter();
+    return isPromiseLike(writer)
+      ? writer.then(write, () => barePage(error))
+      : write(writer);
   }
 }
 
-function toHtml({ status, brief, detail }: DescribedError): string {
-  const heading = brief ?? `Error ${status}`;
-  return htmlPage({
-    title: `${status} - ${heading}`,
-    style: STYLE,
-    body: `<main>
-<h1>${escape(heading)}</h1>
-<p>${escape(detail)}</p>
-</main>`,
-  });
+function barePage(
+  { status, brief = `Error ${status}`, detail }: DescribedError,
+): string {
+  const heading = escape(brief);
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${status} - ${heading}</title>
+</head>
+<body><h1>${heading}</h1><p>${escape(detail)}</p></body>
+</html>
+`;
 }
 
 /** Returns the `Accept` header; undefined if the request can no longer be read. */

@@ -1,10 +1,11 @@
 import { describe } from "../base/describe.ts";
 import { isPromiseLike, proceed } from "../base/promises.ts";
-import { limitBody } from "../http/body.ts";
+import { atLeast, checkOptions } from "../base/options.ts";
 import { ForeignSocket } from "../live/tied_streams.ts";
 import { watchUpgrade } from "../live/upgrades.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import {
+  BODY_LIMITS,
   ENDS_WITH_SESSION,
   ENTER,
   OPEN_VISIT,
@@ -47,13 +48,18 @@ export function renderBehind(
   });
 }
 
+const BODY_RULES = { maxBodyBytes: atLeast(0) };
+
 /** Renders a resource that was entered, with its own limit for bodies. */
 export function renderOwn(
   resource: Resource,
   request: SiteRequest,
 ): Rendered | Promise<Rendered> {
   const { maxBodyBytes } = resource;
-  if (maxBodyBytes !== undefined) limitBody(request.request, maxBodyBytes);
+  if (maxBodyBytes !== undefined) {
+    checkOptions("limit a body", { maxBodyBytes }, BODY_RULES);
+    BODY_LIMITS.set(request.request, maxBodyBytes);
+  }
   return resource.render(request);
 }
 

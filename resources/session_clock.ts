@@ -5,7 +5,8 @@
  */
 
 import { checkOptions, type OptionRules } from "../base/options.ts";
-import { loadOnce, type MaybePromise } from "../base/promises.ts";
+import type { MaybePromise } from "../base/promises.ts";
+import { loadOnce } from "../base/loading.ts";
 import { refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";

@@ -1,11 +1,5 @@
 import { describe } from "../base/describe.ts";
-import {
-  ABOVE_ZERO,
-  checkOptions,
-  type OptionRule,
-  required,
-  stringThat,
-} from "../base/options.ts";
+import { checkOptions, type OptionRule } from "../base/check_options.ts";
 
 /** The most characters of a key: databases cannot index much longer texts. */
 const MAX_KEY = 200;
@@ -37,16 +31,26 @@ export interface HoldOptions {
 
 const ANY: OptionRule = { kind: "any value", isKind: () => true };
 
-const LEASE_SECONDS: OptionRule = required({
-  ...ABOVE_ZERO,
+const SECONDS: OptionRule = {
+  kind: "a number above 0",
+  isKind: (value) => typeof value === "number",
+  isInRange: (value: number) => value > 0,
+};
+
+const LEASE_SECONDS: OptionRule = {
+  ...SECONDS,
   kind: "a finite number of seconds above 0",
   isInRange: (value: number) => value > 0 && value < Infinity,
-});
+  isRequired: true,
+};
 
-const KEY: OptionRule = required(stringThat(
-  `a well-formed text of 1 to ${MAX_KEY} characters`,
-  (key) => key !== "" && key.length <= MAX_KEY && key.isWellFormed(),
-));
+const KEY: OptionRule = {
+  kind: `a well-formed text of 1 to ${MAX_KEY} characters`,
+  isKind: (value) => typeof value === "string",
+  isInRange: (key: string) =>
+    key !== "" && key.length <= MAX_KEY && key.isWellFormed(),
+  isRequired: true,
+};
 
 /**
  * A key that is held: a lock, a seat, a lease.
@@ -113,7 +117,7 @@ export function checkHold(
 ): void {
   checkHoldKey("hold", key);
   checkOptions(`hold ${describe(key)}`, options, {
-    seconds: isLease ? LEASE_SECONDS : ABOVE_ZERO,
+    seconds: isLease ? LEASE_SECONDS : SECONDS,
     then: {
       kind: "the name of a callback of onEnd()",
       isKind: (name) => callbacks.has(name),

@@ -1,5 +1,5 @@
 import { describe } from "../base/describe.ts";
-import { checkOptions, type OptionRules, STRING } from "../base/options.ts";
+import { checkOptions, type OptionRules } from "../base/check_options.ts";
 
 /** The callbacks that `onEnd` has registered, by name. */
 export type NamedCallbacks<End> = ReadonlyMap<
@@ -20,7 +20,9 @@ export interface NamedCallbackOptions {
 
 const ACT = "notify on expire";
 
-const RULES: OptionRules<NamedCallbackOptions> = { key: STRING };
+const RULES: OptionRules<NamedCallbackOptions> = {
+  key: { kind: "a string", isKind: (key) => typeof key === "string" },
+};
 
 /** A callback of a session that is registered by its name. */
 export interface NamedCallback {
@@ -55,43 +57,19 @@ export function namedCallbackOf(
   }
   checkOptions(ACT, options, RULES);
   const { key } = options;
-  if (key === undefined) {
-    const call = textOfCall(name, argument);
-    return {
-      name,
-      argument: copyOfArgument(ACT, { name, argument }),
-      key: call,
-      call,
-    };
+  let call: string | undefined;
+  try {
+    call = textOfCall(name, argument);
+  } catch (error) {
+    if (key === undefined) throw error;
   }
-  // The first letter tells a key of the caller from one that is made here.
-  const kept = {
+  return {
     name,
     argument: copyOfArgument(ACT, { name, argument }),
-    key: `k${key}`,
+    // The first letter tells a key of the caller from one that is made here.
+    key: key === undefined ? call! : `k${key}`,
+    call,
   };
-  try {
-    return { ...kept, call: textOfCall(name, argument) };
-  } catch {
-    return { ...kept, call: undefined };
-  }
-}
-
-/**
- * Checks that a session may have one more callback.
- *
- * @throws {RangeError} If it has the most callbacks already.
- */
-export function checkCallbackCount(
-  act: string,
-  { uid }: { readonly uid: string },
-  count: number,
-  most: number,
-): void {
-  if (count < most) return;
-  throw new RangeError(
-    `Cannot ${act}: session "${uid}" has ${count} callbacks already, as many as the option maxCallbacks allows; register each once, when request.isNewSession is true`,
-  );
 }
 
 /**

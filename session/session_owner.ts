@@ -62,10 +62,10 @@ export interface OwnerOf<Session, End> {
   readonly namedCallbacks: NamedCallbacks<End>;
   readonly later: {
     /** Calls a function with the holds of keys. */
-    withHolds<T>(
-      options: HoldOptions,
-      use: (holds: HoldsOf<Session>, options: HoldOptions) => Promise<T>,
-    ): Promise<T>;
+    with<A, R>(
+      argument: A,
+      use: (parts: { readonly holds: HoldsOf<Session> }, argument: A) => R,
+    ): R | Promise<Awaited<R>>;
   };
   /** Registers a warning by name, `lead` milliseconds before the end. */
   warn(

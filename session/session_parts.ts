@@ -193,3 +193,20 @@ export class RequestHolds {
     }
   }
 }
+
+/**
+ * Checks that a session may have one more callback.
+ *
+ * @throws {RangeError} If it has the most callbacks already.
+ */
+export function checkCallbackCount(
+  act: string,
+  { uid }: { readonly uid: string },
+  count: number,
+  most: number,
+): void {
+  if (count < most) return;
+  throw new RangeError(
+    `Cannot ${act}: session "${uid}" has ${count} callbacks already, as many as the option maxCallbacks allows; register each once, when request.isNewSession is true`,
+  );
+}

@@ -1,4 +1,4 @@
-import { builtin } from "../base/builtin.ts";
+import { builtin } from "../base/loading.ts";
 import { isDateFaked, systemClock } from "../base/clock.ts";
 
 /** The members of a clock that leases use. */

@@ -15,6 +15,7 @@ import {
   notFound,
   type Rendered,
   Resource,
+  Site,
   type SiteOptions,
   type SiteRequest,
   UnsupportedMethod,
@@ -187,13 +188,35 @@ for (const page of [notFound(), errorPage(404, "Gone", "It is gone.")]) {
 Deno.test("errorPage() is readable on phones, in the dark, and to screen readers", async () => {
   await using site = siteWith();
 
-  const html = await (await site.visit("/nowhere")).text();
+  for (const headers of [{}, { accept: "text/html" }]) {
+    const html = await (await site.visit("/nowhere", { headers })).text();
 
-  assertMatch(html, /^<!DOCTYPE html>\n<html lang="en">/);
-  assertStringIncludes(html, '<meta name="viewport" content="width=device-');
-  assertStringIncludes(html, '<meta name="color-scheme" content="light dark">');
-  assertStringIncludes(html, "system-ui");
-  assertStringIncludes(html, "<h1>Page not found</h1>");
+    assertMatch(html, /^<!DOCTYPE html>\n<html lang="en">/);
+    assertStringIncludes(html, '<meta name="viewport" content="width=device-');
+    assertStringIncludes(
+      html,
+      '<meta name="color-scheme" content="light dark">',
+    );
+    assertStringIncludes(html, "<h1>Page not found</h1>");
+    // A client without Accept is no browser.
+    assertEquals(html.includes("system-ui"), "accept" in headers);
+  }
+});
+
+Deno.test("errorPage() is HTML at once for a request without Accept, and escapes its texts", async () => {
+  await using site = new Site(errorPage(404, "<i>", "<b>"));
+
+  const response = site.fetch(new Request("http://localhost/"));
+
+  assertInstanceOf(response, Response);
+  assertEquals(
+    response.headers.get("content-type"),
+    "text/html; charset=utf-8",
+  );
+  const html = await response.text();
+  assertStringIncludes(html, "<title>404 - &lt;i&gt;</title>");
+  assertStringIncludes(html, "<h1>&lt;i&gt;</h1>");
+  assertStringIncludes(html, "<p>&lt;b&gt;</p>");
 });
 
 // The option errorPage.

@@ -1,3 +1,5 @@
+import type { MaybePromise } from "./promises.ts";
+
 /** The parts of built-in modules that this package uses. */
 interface Builtins {
   readonly "node:crypto": {
@@ -43,4 +45,17 @@ export function builtin<Name extends keyof Builtins>(
     throw new Error(`Cannot load "${name}": this runtime does not have it`);
   }
   return module as Builtins[Name];
+}
+
+/**
+ * Returns a function that loads a value once, and returns it from then on. It
+ * tries again if that has failed.
+ */
+export function loadOnce<T>(load: () => Promise<T>): () => MaybePromise<T> {
+  let loaded: MaybePromise<T> | undefined;
+  return () =>
+    loaded ??= load().then((value) => loaded = value, (error) => {
+      loaded = undefined;
+      throw error;
+    });
 }

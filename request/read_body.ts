@@ -1,9 +1,17 @@
+/**
+ * Reads the bodies of requests; loaded at the first of them.
+ *
+ * @module
+ */
+
 import { HttpError } from "../http/http_error.ts";
 import {
   describeIssues,
   type SchemaResult,
   type StandardSchemaV1,
 } from "../session/session_key.ts";
+
+export { pipeBody, readBody, readForm, readJson } from "../http/body.ts";
 
 /**
  * Checks the body of a request by a schema, which may be asynchronous, and returns
