@@ -20,8 +20,11 @@ const LONGEST = 30_000;
  */
 const OWNED_FOR = 3_600_000;
 
-/** Holds that are freed together, between two turns of the event loop. */
-const TOGETHER = 50;
+/**
+ * Holds that are freed together, between two turns of the event loop. Each call to the
+ * store for an end waits for those that a client has queued before it.
+ */
+const TOGETHER = 8;
 
 /** The objects that a lease uses. */
 export interface PresenceLeaseParts extends LeaseOptions {

@@ -148,7 +148,7 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
     if (answer === null) return undefined;
     const times = decodeTimes(answer);
     if (times.isRefused !== true) {
-      this.#notifications.notifyDueEarlier();
+      this.#ends.noteDue(times);
       if (isMoreThanTimes(changes)) {
         this.#notifications.notifyChange({ uid, version: times.version });
       }
@@ -294,8 +294,9 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
     const facts = this.#encode(verb, () => encodeNewSession(session, throttle));
     const answer = await this.#runner.run(name, verb, [facts, ...more]);
     if (answer === null) return undefined;
-    this.#notifications.notifyDueEarlier();
-    return decodeTimes(answer);
+    const times = decodeTimes(answer);
+    this.#ends.noteDue(times);
+    return times;
   }
 
   #encode(verb: string, encode: () => string): string {

@@ -6,7 +6,7 @@
 
 import { TAKE_UID } from "./record_functions.ts";
 
-/** The most sessions of one claim whose `due` is brought up to date. */
+/** The most sessions that one claim looks at. */
 const MOST_MOVED = 1000;
 
 /** Milliseconds for which messages are kept after a poll. */
@@ -102,16 +102,15 @@ DECLARE
 BEGIN
   SELECT min(due) INTO next FROM @.curfew_session;
   IF next <= now THEN
-    UPDATE @.curfew_session u SET due = u.deadline WHERE u.id IN (
-      SELECT id FROM @.curfew_session
-      WHERE due <= now AND reason IS NULL AND due < deadline
-      ORDER BY due LIMIT ${MOST_MOVED} FOR NO KEY UPDATE SKIP LOCKED
-    );
     FOR s IN
-      SELECT * FROM @.curfew_session
-      WHERE due <= now AND (reason IS NOT NULL OR deadline <= now)
-      ORDER BY due, id LIMIT most FOR NO KEY UPDATE SKIP LOCKED
+      SELECT * FROM @.curfew_session WHERE due <= now
+      ORDER BY due LIMIT ${MOST_MOVED} FOR NO KEY UPDATE SKIP LOCKED
     LOOP
+      IF s.reason IS NULL AND now < s.deadline THEN
+        UPDATE @.curfew_session u SET due = u.deadline WHERE u.id = s.id;
+        CONTINUE;
+      END IF;
+      EXIT WHEN cardinality(ends) = most;
       UPDATE @.curfew_session u SET
         reason = coalesce(u.reason, CASE
           WHEN coalesce(u.authenticated_at, u.created_at) + u.absolute_timeout

@@ -5,6 +5,7 @@ import type {
   Claims,
   DeadLetter,
   EndProgress,
+  SessionTimes,
 } from "../store.ts";
 import {
   decodeDeadLetter,
@@ -20,6 +21,8 @@ import type { PostgresNotifications } from "./notifications.ts";
 export class PostgresEnds {
   readonly #runner: FunctionRunner;
   readonly #notifications: PostgresNotifications;
+  /** When the next end is due, by `performance.now()`, as this node knows it. */
+  #nextDueAt = Infinity;
 
   constructor(runner: FunctionRunner, notifications: PostgresNotifications) {
     this.#runner = runner;
@@ -60,7 +63,21 @@ export class PostgresEnds {
         this.#notifications.notifyEnd({ uid, reason, at });
       }
     }
-    return { ends: claimed, nextIn: Number(nextIn) };
+    const wait = Number(nextIn);
+    this.#nextDueAt = performance.now() + wait;
+    const pause = wait > 0 ? this.#notifications.spread.pause() : 0;
+    return { ends: claimed, nextIn: wait + pause };
+  }
+
+  /**
+   * Notifies this node at once of an end that it has made due earlier: the database
+   * notifies all nodes, and the others claim a little later.
+   */
+  noteDue({ now, deadline }: SessionTimes): void {
+    const dueAt = performance.now() + deadline - now;
+    if (this.#notifications.isListening && dueAt >= this.#nextDueAt) return;
+    this.#nextDueAt = Math.min(this.#nextDueAt, dueAt);
+    this.#notifications.notifyDueEarlier();
   }
 
   /** As {@linkcode SessionStore.renew}. */
@@ -96,7 +113,9 @@ export class PostgresEnds {
     const rest = encodeProgress(progress);
     const values = [uid, fence, delay, rest];
     const isDone = await this.#isDone("release_end", verb, values);
-    if (isDone) this.#notifications.notifyDueEarlier();
+    if (isDone && !this.#notifications.isListening) {
+      this.#notifications.notifyDueEarlier();
+    }
     return isDone;
   }
 
@@ -124,7 +143,9 @@ export class PostgresEnds {
   async retryDeadLetter(uid: string): Promise<boolean> {
     const verb = `retry the end of session "${uid}"`;
     const isDone = await this.#isDone("retry_dead_letter", verb, [uid]);
-    if (isDone) this.#notifications.notifyDueEarlier();
+    if (isDone && !this.#notifications.isListening) {
+      this.#notifications.notifyDueEarlier();
+    }
     return isDone;
   }
 

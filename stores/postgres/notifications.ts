@@ -1,5 +1,6 @@
 import type { ChangeNotification, EndNotification } from "../store.ts";
 import { Watchers } from "../watchers.ts";
+import { ClaimSpread } from "./claim_spread.ts";
 import type { PostgresClient } from "./client.ts";
 import { MessagePoll } from "./message_poll.ts";
 
@@ -65,6 +66,10 @@ export class PostgresNotifications {
   /** The messages of this store to itself that arrived without a loss. */
   #arrived = 0;
   readonly #closing = new Set<Promise<void>>();
+  #wakeTimer: ReturnType<typeof setTimeout> | undefined = undefined;
+
+  /** Spreads the claims of several nodes. */
+  readonly spread: ClaimSpread = new ClaimSpread();
 
   constructor(
     client: PostgresClient,
@@ -109,6 +114,7 @@ export class PostgresNotifications {
       this.#watchers.notifyEnd(notification);
     }
     const { uid, reason, at } = notification;
+    this.spread.noteOwn(uid);
     this.#post(JSON.stringify([uid, JSON.stringify(reason), at]));
   }
 
@@ -121,9 +127,14 @@ export class PostgresNotifications {
     this.#post(JSON.stringify([uid, version]));
   }
 
-  /** Notifies the watchers of an earlier end; used if no connection listens. */
+  /** Whether a connection listens, or should. */
+  get isListening(): boolean {
+    return this.#client.listen !== undefined;
+  }
+
+  /** Notifies the watchers of this store of an end that is due earlier. */
   notifyDueEarlier(): void {
-    if (this.#client.listen === undefined) this.#watchers.notifyDueEarlier();
+    this.#watchers.notifyDueEarlier();
   }
 
   /** Stops all watching, and waits until the connection is closed. */
@@ -224,7 +235,7 @@ export class PostgresNotifications {
    * version of a change, or with the uid, reason and time of an end.
    */
   #read(message: string): void {
-    if (message === "") return this.#watchers.notifyDueEarlier();
+    if (message === "") return this.#wake();
     if (message === this.#name) {
       this.#isHeard = true;
       this.#pause = FIRST_PAUSE;
@@ -237,6 +248,7 @@ export class PostgresNotifications {
         this.#watchers.notifyChange({ uid, version: what });
       } else {
         const reason = JSON.parse(String(what));
+        this.spread.noteEnd(uid);
         this.#watchers.notifyEnd({ uid, reason, at: Number(at) });
       }
     } catch {
@@ -244,10 +256,22 @@ export class PostgresNotifications {
     }
   }
 
+  /** Notifies the watchers, after the node that has made an end due earlier. */
+  #wake(): void {
+    if (this.#wakeTimer !== undefined) return;
+    const pause = this.spread.pause();
+    if (pause === 0) return this.#watchers.notifyDueEarlier();
+    this.#wakeTimer = unrefTimer(() => {
+      this.#wakeTimer = undefined;
+      this.#watchers.notifyDueEarlier();
+    }, pause);
+  }
+
   #close(): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#testTimer);
-    this.#timer = this.#testTimer = undefined;
+    clearTimeout(this.#wakeTimer);
+    this.#timer = this.#testTimer = this.#wakeTimer = undefined;
     const listening = this.#listening;
     if (listening === undefined) return;
     this.#listening = undefined;

@@ -23,7 +23,7 @@ $f$;
 
 CREATE FUNCTION @.times_of(
   s @.curfew_session, now double precision, is_refused boolean DEFAULT false
-) RETURNS text LANGUAGE sql IMMUTABLE AS $f$
+) RETURNS text LANGUAGE sql STABLE AS $f$
   SELECT json_build_array(
     now, s.created_at, s.touched_at, s.deadline, s.version, is_refused
   )::text
@@ -32,25 +32,32 @@ $f$;
 CREATE FUNCTION @.encode(
   s @.curfew_session, now double precision,
   before double precision DEFAULT NULL, is_changed boolean DEFAULT NULL
-) RETURNS json LANGUAGE sql STABLE AS $f$
-  SELECT json_build_object(
+) RETURNS json LANGUAGE plpgsql STABLE AS $f$
+BEGIN
+  RETURN json_build_object(
     'row', row_to_json(s), 'now', now, 'before', before,
     'isChanged', is_changed, 'values', (
       SELECT json_agg(json_build_array(v.key, v.value))
       FROM @.curfew_session_value v WHERE v.session = s.id
     )
-  )
+  );
+END
 $f$;
 
 CREATE FUNCTION @.fade(
   tokens jsonb, generation integer, until double precision
-) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $f$
-  SELECT coalesce(jsonb_agg(
-    CASE WHEN (token->>1)::integer < generation AND token->>2 IS NULL
-      THEN jsonb_build_array(token->0, token->1, nullif(until, 'Infinity'))
-      ELSE token END
-    ORDER BY place
-  ), '[]') FROM jsonb_array_elements(tokens) WITH ORDINALITY all_tokens(token, place)
+) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE AS $f$
+BEGIN
+  IF tokens = '[]' THEN RETURN tokens; END IF;
+  RETURN (
+    SELECT jsonb_agg(
+      CASE WHEN (token->>1)::integer < generation AND token->>2 IS NULL
+        THEN jsonb_build_array(token->0, token->1, nullif(until, 'Infinity'))
+        ELSE token END
+      ORDER BY place
+    ) FROM jsonb_array_elements(tokens) WITH ORDINALITY all_tokens(token, place)
+  );
+END
 $f$;
 
 -- The row of the session is locked, so that no key is inserted twice.

@@ -144,12 +144,17 @@ END
 $f$;
 
 CREATE FUNCTION @.tokens_after(tokens jsonb, wanted jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $f$
-  SELECT coalesce(jsonb_agg(jsonb_build_array(token->0, token->1, (
-    SELECT former->2 FROM jsonb_array_elements(tokens) former
-    WHERE former->0 = token->0 LIMIT 1
-  )) ORDER BY place), '[]')
-  FROM jsonb_array_elements(wanted) WITH ORDINALITY all_tokens(token, place)
+LANGUAGE plpgsql IMMUTABLE AS $f$
+BEGIN
+  IF wanted = '[]' THEN RETURN wanted; END IF;
+  RETURN (
+    SELECT jsonb_agg(jsonb_build_array(token->0, token->1, (
+      SELECT former->2 FROM jsonb_array_elements(tokens) former
+      WHERE former->0 = token->0 LIMIT 1
+    )) ORDER BY place)
+    FROM jsonb_array_elements(wanted) WITH ORDINALITY all_tokens(token, place)
+  );
+END
 $f$;
 
 CREATE FUNCTION @.commit_session(

@@ -523,6 +523,28 @@ testWithPostgres(
 );
 
 testWithPostgres(
+  "PostgresStore notifies its own node at once of an end that it makes due earlier",
+  async () => {
+    await using server = await PostgresServer.start();
+    const [client, close] = await connectPg(server);
+    const listen = () => Promise.resolve(() => Promise.resolve());
+    // No notification of the database arrives.
+    const store = new PostgresStore({ client: { ...client, listen } });
+    await store.create(sessionOf("a", { sessionTimeout: LONG }));
+    await store.claim(NODE, 1);
+    let notified = 0;
+    const stop = await store.watch(() => {}, () => void notified++);
+    await store.create(sessionOf("b", { sessionTimeout: 2 * LONG }));
+    assertEquals(notified, 0);
+    await store.commit("b", { absoluteTimeout: 0 });
+    assertEquals(notified, 1);
+    stop();
+    await store[Symbol.asyncDispose]();
+    await close();
+  },
+);
+
+testWithPostgres(
   "PostgresStore keeps messages in a table only while a node polls for them",
   async () => {
     await using server = await PostgresServer.start();
