@@ -655,6 +655,8 @@ export class Sessions
    * store.
    * @throws {TypeError} If an option is of a wrong kind, or unknown.
    * @throws {RangeError} If the reason is not one of the reasons.
+   * @throws {HttpError} Rejects with 503 if an end cannot be written to the store;
+   * this process keeps trying.
    */
   endSessions(
     principal: string,

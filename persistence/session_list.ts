@@ -75,16 +75,15 @@ export class SessionList implements SessionDirectory {
     // An end that has begun here is written all the same.
     const hasEnded = !ended.has(uid) && await claims.end(uid, reason);
     await claims.writeEnd(uid);
-    if (!ended.unwritten.has(uid)) return hasEnded;
-    throw new HttpError(
-      503,
-      `Session "${uid}" cannot be ended: the session store does not answer.`,
-    );
+    this.#mustBeWritten(uid);
+    return hasEnded;
   }
 
   /**
    * Ends the sessions of a principal; returns their number. Sessions in the parts
    * that answer end, even if another part fails.
+   *
+   * @throws {HttpError} 503 if an end cannot be written to the store.
    */
   endAll(
     principal: string,
@@ -94,7 +93,16 @@ export class SessionList implements SessionDirectory {
       attempt(() =>
         proceed(claims.uidsOf(principal), (uids) => {
           const ends = uids.filter((uid) => uid !== except?.uid)
-            .map((uid) => claims.end(uid, reason));
+            .map((uid) =>
+              proceed(
+                claims.end(uid, reason),
+                (hasEnded) =>
+                  proceed(claims.writeEnd(uid), () => {
+                    this.#mustBeWritten(uid);
+                    return hasEnded;
+                  }),
+              )
+            );
           return ends.some(isPromiseLike)
             ? settleAll<boolean>(ends).then(countOf)
             : countOf(ends as boolean[]);
@@ -120,6 +128,14 @@ export class SessionList implements SessionDirectory {
   async listProcesses(): Promise<ProcessInfo[]> {
     const { store, processes } = this.#parts;
     return store.take === undefined ? [] : await processes.list();
+  }
+
+  #mustBeWritten(uid: string): void {
+    if (!this.#parts.ended.unwritten.has(uid)) return;
+    throw new HttpError(
+      503,
+      `Session "${uid}" cannot be ended: the session store does not answer.`,
+    );
   }
 
   async #find(

@@ -8,6 +8,7 @@ import { MemoryStore } from "../../stores/memory_store.ts";
 import { SqliteStore } from "../../stores/sqlite_store.ts";
 import type { SessionStore } from "../../stores/store.ts";
 import {
+  after,
   asynchronous,
   BentStore,
   cookieOf,
@@ -137,5 +138,44 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
       const response = await node.get("visit", cookie);
       assert(await response.text() !== uid);
     }
+  });
+}
+
+for (const isAnswered of [true, false]) {
+  const what = isAnswered
+    ? "resolves when all ends are written"
+    : "rejects with 503 if an end cannot be written";
+  Deno.test(`Sessions.endSessions() ${what}`, async () => {
+    using time = new FakeTime();
+    const bent = new BentStore(asynchronous(new MemoryStore()));
+    await using node = new Node(bent.store).page(
+      "in",
+      (request) => request.logIn("alice").uid,
+    );
+    const uids: string[] = [];
+    for (let count = 0; count < 2; count++) {
+      uids.push(await (await node.get("in")).text());
+    }
+    await pass(time, 100);
+    bent.bends.end = async (end, ...args) => {
+      await after(500);
+      if (!isAnswered && args[0] === uids[1]) throw new Error("away");
+      return end(...args);
+    };
+    const look = { tokenHash: "", touch: false, grace: 0 };
+    const ending = Promise.resolve(node.site.endSessions("alice")).then(
+      async (count) => {
+        for (const uid of uids) {
+          assertEquals(await bent.inner.load(uid, look), undefined);
+        }
+        return count;
+      },
+      (error) => error.status,
+    );
+    await pass(time, 1000);
+    assertEquals(await ending, isAnswered ? 2 : 503);
+    bent.bends.end = undefined;
+    await pass(time, 5000);
+    assertEquals(await bent.inner.load(uids[1]!, look), undefined);
   });
 }

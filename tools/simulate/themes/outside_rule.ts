@@ -50,6 +50,10 @@ export class OutsideRule implements Rule {
           ask.life === life &&
           (left?.uid === uid ||
             ask.got?.uid === uid && ask.status === 503 ||
+            // Its end by endSessions() may be under way, or tried again.
+            ask.step.action === "endAll" && ask.arrivedAt <= at &&
+              (ask.status === 503 || (ask.answeredAt ?? Infinity) >= from) &&
+              ask.sights.some((sight) => sight.principal === principal) ||
             loggedIn !== undefined &&
               tokens.some((token) => token.startsWith(uid)))
         );
