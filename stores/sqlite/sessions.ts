@@ -123,10 +123,10 @@ export class SqliteSessions {
         if (after === undefined) {
           return { ...timesOf(record, now), isRefused: true };
         }
-        this.#update(row, after);
-        if (changes.values !== undefined) {
-          this.#setValues(row.id, changes.values);
-        }
+        // Most writes change values only.
+        const { values, ...others } = changes;
+        this.#update(row, after, isMoreThanTimes(others));
+        if (values !== undefined) this.#setValues(row.id, values);
         return timesOf(after, now);
       },
     );
@@ -162,25 +162,33 @@ export class SqliteSessions {
     return timesOf(record, now);
   }
 
-  /** Writes a record, unless another process has changed it since it was read. */
-  #update(read: LiveRow, after: SessionRecord): boolean {
-    const { touchedAt, touchedBefore, deadline } = after;
+  /**
+   * Writes a record, unless another process has changed it since it was read.
+   *
+   * @param hasOtherFacts Whether more than its times, version and values differ.
+   */
+  #update(
+    read: LiveRow,
+    after: SessionRecord,
+    hasOtherFacts: boolean = after.version !== read.version,
+  ): boolean {
+    const { touchedAt, touchedBefore, deadline, version } = after;
     const asRead = {
       id: read.id,
       readTouchedAt: read.touchedAt,
       readTouchedBefore: read.touchedBefore,
       readVersion: read.version,
     };
-    const isTouch = after.version === read.version;
     return isOne(
-      isTouch
-        ? this.#statements.touch.run({
+      hasOtherFacts
+        ? this.#statements.update.run({ ...asRead, ...columnsOf(after) })
+        : this.#statements.updateTimes.run({
           ...asRead,
           touchedAt,
           touchedBefore,
           deadline,
-        })
-        : this.#statements.update.run({ ...asRead, ...columnsOf(after) }),
+          version,
+        }),
     );
   }
 

@@ -14,7 +14,7 @@ export type Statements = Readonly<
     | "selectFacts"
     | "selectDue"
     | "selectDeadLetters"
-    | "touch"
+    | "updateTimes"
     | "update"
     | "setValue"
     | "deleteValue"
@@ -127,10 +127,10 @@ export function prepareStatements(database: SqliteDatabase): Statements {
     selectDeadLetters: database.prepare(
       `${SELECT} WHERE why IS NOT NULL ORDER BY at, id`,
     ),
-    touch: database.prepare(`
+    updateTimes: database.prepare(`
       UPDATE session SET
         touchedAt = :touchedAt, touchedBefore = :touchedBefore,
-        deadline = :deadline, due = :deadline
+        deadline = :deadline, due = :deadline, version = :version
       WHERE ${IS_AS_READ}`),
     update: database.prepare(`
       UPDATE session SET
