@@ -59,26 +59,22 @@ const POLICY =
  * any sessions, for the reason `"revoked"`. It shows uids, which give no access,
  * and never tokens. It neither makes nor touches sessions, those of its viewers
  * included. A {@linkcode SessionGuard} or a {@linkcode LoginGuard} before it
- * touches the viewer's session when the viewer opens a page, but not by the
- * updates of a page that stays open.
+ * touches the viewer's session by each opened page, not by its updates.
  *
  * The charts count from the construction of the monitor, for an hour back. The
  * page updates by server-sent events, which end with the site, with the viewer's
  * session or login, and after five minutes, so that the guard is asked again; it
- * works without JavaScript too. A session is ended by POST, and only from a page of
- * the same host. The form has a token that is valid for one {@linkcode SiteRequest.user}
- * and one run of the program.
+ * works without JavaScript too. A session is ended by POST, from a page of the same
+ * host, with a token for one {@linkcode SiteRequest.user} and one run of the program.
  *
- * The page can stay open on a site with many sessions. It shows 50 sessions at a
- * time, and the first 1,000 of an order. To list them it examines 5,000 sessions
- * in one turn of the event loop. One listing is made at a time, and viewers who
- * request the same listing share it. A listing is cached for 2 seconds or for 20
- * times as long as it took, if that is longer. A principal's sessions are read from
+ * The page can stay open on a site with many sessions. It shows 50 at a time, and
+ * the first 1,000 of an order. To list them it examines 5,000 sessions in one turn of
+ * the event loop. One listing is made at a time, for all viewers who request it. It
+ * is cached for 2 seconds or for 20 times as long as it took, if that is longer. A principal's sessions are read from
  * the store, and cached in the same way. Figures of the store are read at most every
  * ten seconds, and more seldom if the store takes long to count. There can be 32
- * viewers at the same time; without viewers the monitor only counts.
- *
- * Twisted has no such page.
+ * viewers at the same time; without viewers the monitor only counts. Twisted has no
+ * such page.
  *
  * @example Usage
  * ```ts
@@ -242,9 +238,7 @@ export class SessionMonitor extends Resource {
 }
 
 /**
- * Returns HTML about the sessions that the viewer has just ended, if they are over.
- *
- * @param ended The uid of a session, or `"all"`.
+ * Returns HTML about what the viewer has ended, if it is over: a uid, or `"all"`.
  */
 function noticeOf(
   ended: string | null,

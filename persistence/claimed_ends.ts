@@ -102,7 +102,7 @@ export class ClaimedEnds {
   /**
    * Accepts a claimed end, and renews its lease from now on.
    *
-   * @param leasedAt When the lease was requested, in monotonic milliseconds.
+   * @param leasedAt When it was requested, in monotonic milliseconds.
    * @returns false if it was accepted before, and its lease had run out.
    */
   accept(claim: ClaimedEnd, leasedAt: number): boolean {
@@ -221,12 +221,10 @@ export class ClaimedEnds {
         turns.run(() => this.#try(delivery, end));
       });
     } else {
-      const facts = [pause, progressOf(calls)] as const;
-      this.#finish(
-        delivery,
-        "left",
-        (fence) => store.release(uid, fence, ...facts),
-      );
+      const progress = progressOf(calls);
+      const release = (fence: string) =>
+        store.release(uid, fence, pause, progress);
+      this.#finish(delivery, "left", release);
     }
   }
 
@@ -235,15 +233,11 @@ export class ClaimedEnds {
     const { store, report, retryFor } = this.#parts;
     const { uid } = end;
     report(deadLetterError(uid, retryFor, lastError), end);
-    const facts = [
-      textOfThrown(lastError),
-      progressOf(delivery.calls),
-    ] as const;
-    this.#finish(
-      delivery,
-      "deadLetter",
-      (fence) => store.deadLetter(uid, fence, ...facts),
-    );
+    const why = textOfThrown(lastError);
+    const progress = progressOf(delivery.calls);
+    const letter = (fence: string) =>
+      store.deadLetter(uid, fence, why, progress);
+    this.#finish(delivery, "deadLetter", letter);
   }
 
   /**

@@ -23,43 +23,12 @@ import { withoutOvertaken } from "./inner_changes.ts";
 import { accessChangeOf, putBack, withoutTouches } from "./pending_changes.ts";
 import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
 import type { StoredState } from "./stored_state.ts";
+import type { PendingWrite, WriteOptions } from "./write_options.ts";
 import { unkept } from "./unkept.ts";
 import type { UnsureWrites } from "./unsure_writes.ts";
 
 /** The most tries of a write: other processes may change the record meanwhile. */
 export const MAX_TRIES = 5;
-
-/** The options of a write. */
-export interface WriteOptions {
-  /**
-   * Whether a request waits for the write; it is answered 503 if the write fails.
-   */
-  readonly isRequest: boolean;
-  /** Whether others have made the changes, which decide about them if refused. */
-  readonly isOfOthers?: boolean;
-  /** More changes to write, unless the session was touched. */
-  readonly extra?: (() => SessionChanges | undefined) | undefined;
-  /**
-   * The count of dropped changes when the session was loaded for the request. If
-   * the count has risen since, the changes of the request may be among the
-   * dropped ones, and the request must not be acknowledged.
-   */
-  readonly drops?: number | undefined;
-  /**
-   * Whether a login has superseded the token of the request, or of a request that
-   * may have made the changes. Called again whenever the record was loaded.
-   */
-  isSuperseded?(): boolean;
-}
-
-/** The changes of one write. */
-export interface PendingWrite {
-  readonly changes: SessionChanges;
-  /** The changes of principal and tokens among them. */
-  readonly operations: readonly AccessOperation[];
-  /** The keys of values that were changed inside, with the encodings before. */
-  readonly inner: ReadonlyMap<string, string> | undefined;
-}
 
 /** The objects that commits use. */
 export interface CommitContext {

@@ -12,12 +12,8 @@ import type { SessionChanges } from "../stores/store.ts";
 import { joinChanges, takeChanges } from "./pending_changes.ts";
 import { callHere } from "./end_calls.ts";
 import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
-import {
-  type CommitContext,
-  type PendingWrite,
-  RecordCommit,
-  type WriteOptions,
-} from "./record_commit.ts";
+import { type CommitContext, RecordCommit } from "./record_commit.ts";
+import type { PendingWrite, WriteOptions } from "./write_options.ts";
 import { RecordCreation } from "./record_creation.ts";
 import { touchToWrite } from "./record_touches.ts";
 import type { StoredState } from "./stored_state.ts";
@@ -220,12 +216,8 @@ export class SessionWrites {
     write: PendingWrite,
     options: WriteOptions,
   ): MaybePromise<void> {
-    const commit = new RecordCommit(
-      this.#context,
-      { session, state, write },
-      options,
-    );
-    return commit.run();
+    const facts = { session, state, write };
+    return new RecordCommit(this.#context, facts, options).run();
   }
 
   /**

@@ -10,6 +10,7 @@ import {
   decodeTimes,
   encodeChanges,
   type EncodedSession,
+  encodeFor,
   encodeNewSession,
   encodeText,
 } from "./postgres/codec.ts";
@@ -139,7 +140,7 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
     conditions?: CommitConditions,
   ): Promise<CommitTimes | undefined> {
     const verb = `change session "${uid}"`;
-    const text = this.#encode(verb, () => encodeChanges(changes, conditions));
+    const text = encodeFor(verb, () => encodeChanges(changes, conditions));
     const answer = await this.#runner.run(
       "commit_session",
       verb,
@@ -166,9 +167,7 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
   }
 
   /**
-   * {@inheritDoc SessionStore.claim}
-   *
-   * It is one statement, even if no end is due.
+   * {@inheritDoc SessionStore.claim} It is one statement, even if no end is due.
    */
   claim(claimant: Claimant, limit: number): Promise<Claims> {
     return this.#ends.claim(claimant, limit);
@@ -291,20 +290,11 @@ export class PostgresStore implements SessionStore, AsyncDisposable {
     ...more: (number | null)[]
   ): Promise<SessionTimes | undefined> {
     const throttle = this.#touchThrottle;
-    const facts = this.#encode(verb, () => encodeNewSession(session, throttle));
+    const facts = encodeFor(verb, () => encodeNewSession(session, throttle));
     const answer = await this.#runner.run(name, verb, [facts, ...more]);
     if (answer === null) return undefined;
     const times = decodeTimes(answer);
     this.#ends.noteDue(times);
     return times;
-  }
-
-  #encode(verb: string, encode: () => string): string {
-    try {
-      return encode();
-    } catch (error) {
-      const why = (error as Error).message;
-      throw new RangeError(`Cannot ${verb}: ${why}`, { cause: error });
-    }
   }
 }

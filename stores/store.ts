@@ -85,15 +85,14 @@ export interface StorePart
  * changes nothing if the first commit was made. **A synchronous store** returns no
  * promise from any method.
  *
- * Authors of stores run the tests of `@curfew/web/testing/store_contract`
- * against them. Stores in JavaScript compute their records by
- * `@curfew/web/stores/record`. This is version {@linkcode STORE_CONTRACT} of the
- * contract.
+ * Authors of stores run the tests of `@curfew/web/testing/store_contract`; stores in
+ * JavaScript compute their records by `@curfew/web/stores/record`. This is version
+ * {@linkcode STORE_CONTRACT} of the contract.
  */
 export interface SessionStore {
   /**
-   * Whether `watch()` never loses a notification. Then nodes need not poll for
-   * ends before `nextIn()` has passed; otherwise they poll every second.
+   * Whether `watch()` never loses a notification. Then nodes poll for ends when
+   * `nextIn()` has passed; otherwise they poll every second.
    *
    * @default {false}
    */
@@ -147,10 +146,9 @@ export interface SessionStore {
   ): MaybePromise<LoadedSession | undefined>;
 
   /**
-   * Changes a session; keys of values that are not given stay as they are.
-   *
-   * A changed timeout counts from the last touch. A session that is over is not
-   * changed: a slow write never revives a logout.
+   * Changes a session; keys of values that are not given stay as they are. A changed
+   * timeout counts from the last touch. A session that is over is not changed: a slow
+   * write never revives a logout.
    *
    * @returns the times of the session; undefined if it is over or absent.
    */
@@ -163,8 +161,7 @@ export interface SessionStore {
   /**
    * Ends a session now, and claims the end for the caller, who delivers it.
    *
-   * @returns undefined if the session is over or absent: its end is delivered by
-   * the node that claims it.
+   * @returns undefined if the session is over or absent: another node delivers it.
    */
   end(
     uid: string,
@@ -196,8 +193,7 @@ export interface SessionStore {
 
   /**
    * Acknowledges several ends in one step, as {@linkcode SessionStore.acknowledge}
-   * does each. It makes many ends at once faster. Without this method, each end
-   * takes a call.
+   * does each. Without this method, each end takes a call.
    *
    * @param claims The uids and fences, each uid once.
    * @returns the answer for each claim, in their order.
@@ -207,8 +203,7 @@ export interface SessionStore {
   /**
    * Releases a claim: any node can claim the end after `delay` milliseconds.
    *
-   * @param progress The remaining part of the end, which later claims return.
-   * Without it the end stays as it is.
+   * @param progress The part of the end that remains; as before if left out.
    * @returns false in the cases of {@linkcode SessionStore.renew}.
    */
   release(
@@ -220,7 +215,7 @@ export interface SessionStore {
 
   /**
    * Makes a dead letter of an end that cannot be delivered. It is kept for an
-   * operator, is never claimed again, and no longer belongs to a principal.
+   * operator, is never claimed again, and belongs to no principal any more.
    *
    * @param why The error, in words.
    * @param progress As in {@linkcode SessionStore.release}.
@@ -246,10 +241,8 @@ export interface SessionStore {
   deleteDeadLetter(uid: string): MaybePromise<boolean>;
 
   /**
-   * Returns the milliseconds until an end can be claimed; Infinity for never.
-   *
-   * The result may be too small, if a store keeps its order only roughly, but never
-   * too large. Callers call again when that time has passed.
+   * Returns the milliseconds until an end can be claimed; Infinity for never. They
+   * may be too few, if a store keeps its order only roughly, but never too many.
    */
   nextIn(): MaybePromise<number>;
 
@@ -296,10 +289,9 @@ export interface SessionStore {
   check?(): MaybePromise<readonly string[]>;
 
   /**
-   * The parts that can be away one by one, each with sessions of its own.
-   *
-   * The ends of each part are claimed separately. If a part does not answer, only
-   * its sessions are refused. A store without parts is away as a whole.
+   * The parts that can be away one by one, each with sessions of its own, whose ends
+   * are claimed separately. If a part does not answer, only its sessions are refused.
+   * A store without parts is away as a whole.
    */
   readonly parts?: readonly StorePart[];
 

@@ -239,3 +239,17 @@ function decodeText(text: string | null): string | undefined {
 function decodeTime(time: Time | null): number | undefined {
   return time === null ? undefined : Number(time);
 }
+
+/**
+ * Encodes the facts of a call.
+ *
+ * @throws {RangeError} If they cannot be encoded: `Cannot <verb>`.
+ */
+export function encodeFor(verb: string, encode: () => string): string {
+  try {
+    return encode();
+  } catch (error) {
+    const why = (error as Error).message;
+    throw new RangeError(`Cannot ${verb}: ${why}`, { cause: error });
+  }
+}
