@@ -56,7 +56,7 @@ export function callsOf(
   const calls: EndCall[] = [];
   // Listeners are for the ends of sessions.
   const isDone = claim.areListenersDone || end.hold !== undefined;
-  for (const callback of isDone ? [] : delivery.callbacks()) {
+  for (const { callback } of isDone ? [] : delivery.callbacks) {
     calls.push({ make: () => callback(end), callback: undefined });
   }
   const { named } = delivery;
@@ -139,7 +139,7 @@ export function deliverUnstored(
   end: SessionEnd,
   callbacks: readonly StoredCallback[],
 ): void {
-  for (const callback of registry.delivery.callbacks()) {
+  for (const { callback } of registry.delivery.callbacks) {
     registry.calls.run(callback, end, end.session);
   }
   callHere(end.session, callbacks);

@@ -15,9 +15,14 @@ import type {
   SessionEndCallback,
 } from "../session.ts";
 
+/** The registration of a callback for every end. */
+interface EndRegistration {
+  readonly callback: SessionEndCallback;
+}
+
 /** The callbacks for the ends of all sessions, those with a name included. */
 export class EndDelivery {
-  readonly #callbacks = new Set<{ readonly callback: SessionEndCallback }>();
+  readonly #callbacks = new Set<EndRegistration>();
   readonly #named = new Map<string, NamedEndCallback>();
 
   /** The callbacks with a name. */
@@ -44,11 +49,11 @@ export class EndDelivery {
   }
 
   /**
-   * Iterates over the callbacks for every end, including those that are added
+   * The callbacks for every end. Iterating over them includes those that are added
    * meanwhile.
    */
-  *callbacks(): Iterable<SessionEndCallback> {
-    for (const { callback } of this.#callbacks) yield callback;
+  get callbacks(): ReadonlySet<EndRegistration> {
+    return this.#callbacks;
   }
 }
 

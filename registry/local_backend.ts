@@ -86,7 +86,7 @@ export class LocalBackend implements SessionBackend, SessionDirectory {
   }
 
   deliver(end: SessionEnd): void {
-    for (const callback of this.#registry.delivery.callbacks()) {
+    for (const { callback } of this.#registry.delivery.callbacks) {
       this.#registry.calls.run(callback, end, end.session);
     }
   }
