@@ -113,17 +113,9 @@ export class PathCursor {
     if (this.#begin === 0) this.#start();
     const { url } = this;
     const at = this.#at;
-    let end = at;
-    let code = 0;
-    let isEncoded = false;
-    for (; end < url.length; end++) {
-      code = url.charCodeAt(end);
-      if (isEndOfPart(code)) break;
-      if (code === PERCENT) isEncoded = true;
-    }
-    this.#at = code === SLASH ? end + 1 : END;
-    const segment = url.slice(at, end);
-    return isEncoded ? decodeSegment(segment) : segment;
+    const end = endOfPart(url, at);
+    this.#at = url.charCodeAt(end) === SLASH ? end + 1 : END;
+    return decodeSegment(url.slice(at, end));
   }
 
   #start(): void {
@@ -181,20 +173,16 @@ function up(levels: number): string {
 const SLASH = 0x2f;
 const QUESTION_MARK = 0x3f;
 const HASH = 0x23;
-const PERCENT = 0x25;
 
 /** The place of the next segment after the last one. */
 const END = -1;
-
-function isEndOfPart(code: number): boolean {
-  return code === SLASH || code === QUESTION_MARK || code === HASH;
-}
 
 /** Returns the index at which a host, or a segment of a path, ends in a URL. */
 function endOfPart(url: string, begin: number): number {
   let end = begin;
   for (; end < url.length; end++) {
-    if (isEndOfPart(url.charCodeAt(end))) break;
+    const code = url.charCodeAt(end);
+    if (code === SLASH || code === QUESTION_MARK || code === HASH) break;
   }
   return end;
 }

@@ -18,7 +18,8 @@ export interface FoundToken {
 /** The most cookies of the name that are looked up for one request. */
 const MAX_COOKIES = 4;
 
-const NO_LOOKUPS: readonly Lookup[] = [];
+/** The lookups of a request without a token. */
+export const NO_LOOKUPS: readonly Lookup[] = [];
 
 const TOKEN_LENGTH = 2 * ID_LENGTH;
 
@@ -43,6 +44,7 @@ export function lookupsOf(
       ? [lookupOf(token, registry, isLeaked, isTouch)]
       : NO_LOOKUPS;
   }
+  if (values.length === 0) return NO_LOOKUPS;
   const lookups: Lookup[] = [];
   // The last value is that of the first cookie.
   for (const token of values.toReversed()) {

@@ -31,6 +31,7 @@ import {
   type FoundToken,
   lookupsOf,
   newestToken,
+  NO_LOOKUPS,
   openingTokens,
   suspect,
   wereRecognized,
@@ -66,7 +67,6 @@ export interface VisitingRequest extends RequestFacts {
 }
 
 const NO_OPERATIONS: readonly AccessOperation[] = [];
-const NO_LOOKUPS: readonly Lookup[] = [];
 const NO_TOKENS: readonly FoundToken[] = [];
 
 /**
@@ -458,7 +458,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
       );
     }
     const { values, isLeaked } = carried;
-    return this.#lookups = values.length === 0 ? NO_LOOKUPS : lookupsOf(
+    return this.#lookups = lookupsOf(
       values,
       this.#registry,
       isLeaked,
