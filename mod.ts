@@ -87,11 +87,11 @@ export {
   type SessionClockState,
 } from "./resources/session_clock.ts";
 export { SessionGuard } from "./resources/session_guard.ts";
-export {
-  type RequestFacts,
-  type SessionErrorContext,
-  type SessionFactory,
-  type SuspiciousToken,
+export type {
+  RequestFacts,
+  SessionErrorContext,
+  SessionFactory,
+  SuspiciousToken,
 } from "./registry/sessions_options.ts";
 export type { SessionTransport } from "./registry/transport.ts";
 export { TooManySessionsError } from "./registry/principal_sessions.ts";

@@ -11,8 +11,6 @@ import { refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import type { EventStream, Session } from "../session.ts";
-import { SessionPresence } from "./session_presence.ts";
-import type { ClockScript } from "./session_clock_files.ts";
 
 /** The options of a {@linkcode SessionClock}. */
 export interface SessionClockOptions {
@@ -146,9 +144,21 @@ export class SessionClock extends Resource {
     checkOptions("make a session clock", options, RULES);
     this.#lead = (options.warnBefore ?? 60) * 1000;
     for (const name of ["script.js", "client.js"] as const) {
-      this.putChild(name, new Script(name));
+      this.putChild(
+        name,
+        new Later(false, async () => {
+          const { makeClockScript } = await import("./session_clock_files.ts");
+          return makeClockScript(name);
+        }),
+      );
     }
-    this.putChild("presence", new SessionPresence());
+    this.putChild(
+      "presence",
+      new Later(true, async () => {
+        const { SessionPresence } = await import("./session_presence.ts");
+        return new SessionPresence();
+      }),
+    );
   }
 
   /** Returns this resource for a path that ends with a slash. */
@@ -209,17 +219,14 @@ export class SessionClock extends Resource {
   }
 }
 
-/** A script, which is loaded at the first request for it. */
-class Script extends Resource {
-  override usesSession = false;
+/** A child whose code is loaded at the first request for it. */
+class Later extends Resource {
   readonly #load: () => MaybePromise<Resource>;
 
-  constructor(name: ClockScript) {
+  constructor(usesSession: boolean, load: () => Promise<Resource>) {
     super();
-    this.#load = loadOnce(async () => {
-      const { makeClockScript } = await import("./session_clock_files.ts");
-      return makeClockScript(name);
-    });
+    this.usesSession = usesSession;
+    this.#load = loadOnce(load);
   }
 
   override async render(request: SiteRequest): Promise<Rendered> {
