@@ -55,8 +55,10 @@ export class LoadTouches {
   ): (() => SessionChanges) | undefined {
     const { touchedAt, touchedBefore } = loaded;
     if (isKept) {
+      // An earlier visit of the same millisecond here has made its touch safe.
+      const isFirst = touchedAt > this.#keptAt;
       this.keepTouch(loaded);
-      return isShared(loaded) ? () => TOUCH_AGAIN : undefined;
+      return isFirst && isShared(loaded) ? () => TOUCH_AGAIN : undefined;
     }
     if (touchedAt === touchedBefore) return undefined;
     return () => this.#untouch(loaded);

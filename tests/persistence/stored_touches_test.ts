@@ -172,6 +172,21 @@ Deno.test("A look undoes no visit of another process in the millisecond of an ea
   assertEquals(idleOf(store, cookie), 500);
 });
 
+Deno.test("Visits of one process in one millisecond are written once", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore();
+  await using node = makeNode(bent.store);
+  const cookie = await newCookie(node.get("visit"));
+  await pass(time, 1000);
+  let commits = 0;
+  bent.bends.commit = (act, ...args) => {
+    commits++;
+    return act(...args);
+  };
+  for (let i = 0; i < 5; i++) await textOf(node.get("visit", cookie));
+  assertEquals(commits, 0);
+});
+
 Deno.test("A request that a login in another process has superseded prolongs the session no more", async () => {
   using time = new FakeTime();
   const store = new MemoryStore();
