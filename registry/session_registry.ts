@@ -129,11 +129,7 @@ export class SessionRegistry implements SessionOwner {
     return this.delivery.named;
   }
 
-  /**
-   * Makes a session and adopts it.
-   *
-   * @param secret The secret half of its token.
-   */
+  /** Makes a session and adopts it; its token has the given secret. */
   make(secret: string = randomId(), isSecure = false): Session {
     const session = this.#makeOf(this.backend.newUid(), secret, isSecure);
     this.#eviction.makeRoom();
@@ -190,9 +186,7 @@ export class SessionRegistry implements SessionOwner {
       : session;
   }
 
-  /**
-   * Returns the live sessions of a principal, in the order in which they got it.
-   */
+  /** Returns the live sessions of a principal, in the order in which they got it. */
   sessionsOf(principal: string): Session[] {
     return this.#principals.of(principal);
   }
@@ -257,11 +251,7 @@ export class SessionRegistry implements SessionOwner {
     if (principal !== undefined) this.#principals.remove(principal, session);
   }
 
-  /**
-   * Adds a callback for each session that is made from now on.
-   *
-   * @returns a function that removes this registration only.
-   */
+  /** Adds a callback for each new session; returns a function that removes it. */
   notifyOnStart(callback: SessionStartCallback): () => void {
     checkCallback("notify on session start", callback);
     const entry = { callback };
@@ -294,11 +284,7 @@ export class SessionRegistry implements SessionOwner {
     this.#principals.makeRoom(principal, session);
   }
 
-  /**
-   * Checks, before an end that a new session is to follow, that one can begin.
-   *
-   * @throws {HttpError} 503 if no session can be made now.
-   */
+  /** Throws an HttpError 503 if no session can be made now. */
   checkBegin(): void {
     this.#mustBeOpen();
     this.backend.newUid();
