@@ -930,7 +930,7 @@ Deno.test("Sessions do what a plain list of touches and timeouts does", async ()
         await play(acts, seen);
       },
     ),
-    { numRuns: 600, interruptAfterTimeLimit: 8000 },
+    { numRuns: 600 },
   );
   // Without ends of all kinds the runs would prove little.
   assert(runs > 0);
