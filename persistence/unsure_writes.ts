@@ -119,13 +119,14 @@ export class UnsureWrites {
     },
   ): SessionChanges {
     if (operations.length === 0) return changes;
-    return {
-      ...changes,
-      access: accessChangeOf(session, state, {
-        operations,
-        grace: this.#registry.renewalGrace,
-      }),
-    };
+    const access = accessChangeOf(session, state, {
+      operations,
+      grace: this.#registry.renewalGrace,
+    });
+    // A login is access.
+    const { loginAge } = access;
+    const touch = loginAge === undefined ? {} : { idle: loginAge };
+    return { ...changes, ...touch, access };
   }
 
   #settleOver(session: Session, state: StoredState): void {

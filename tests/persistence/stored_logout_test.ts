@@ -144,3 +144,21 @@ Deno.test("RequestSession.logIn() as another user leaves the session if no other
   assertEquals(await (await node.get("who", cookie)).text(), "alice");
   assertEquals(node.reasons, []);
 });
+
+Deno.test("SessionSite.endSessions() is answered when the ends are in the store", async () => {
+  using time = new FakeTime();
+  const store = new MemoryStore();
+  const bent = new BentStore(asynchronous(store));
+  await using node = makeNode(bent.store);
+  const response = await node.get("login");
+  await response.body?.cancel();
+  const uid = uidOf(cookieOf(response));
+  bent.bends.end = async (end, ...args) => {
+    await after(500);
+    return await end(...args);
+  };
+  const ending = Promise.resolve(node.site.endSessions("alice"))
+    .then(() => store.load(uid, STILL_IN));
+  await pass(time, 1000);
+  assertEquals(await ending, undefined);
+});

@@ -112,6 +112,8 @@ const ONCE_BROKEN_THEMES = [
   ["slow", 5_015_027, "limit"],
   ["slow", 8_004_965, "limit"],
   ["slow", 8_007_386, "background"],
+  ["slow", 8_015_079, "background"],
+  ["calm", 8_051_901, "holds"],
   ["clock", 8_008_429, "background"],
   // A login in one process whose touch a look in another took back.
   ["slow", 5_011_541, "limit"],
@@ -147,6 +149,10 @@ const ONCE_BROKEN_THEMES = [
   ["slow", 8_009_851, "limit"],
   // A session that lived in the store when it was asked, and was taken for unknown.
   ["slow", 5_013_022, "plain"],
+  // A login that joined, and was repeated without its touch.
+  ["all", 8_050_178, "limit"],
+  // An end of all sessions of a principal that was answered before it was written.
+  ["loss", 8_011_367, "plain"],
   // A named callback of a session that vanished while the callback was written.
   ["calm", 30_630, "lost"],
   // A warning whose check met the unacknowledged end of the check before it.

@@ -131,6 +131,8 @@ export class Host {
   readonly sleeps: { readonly from: number; readonly to: number }[] = [];
   /** When it stood still, slept or was cut off, in simulated milliseconds. */
   readonly troubles: { readonly from: number; readonly to: number }[] = [];
+  /** When its event loop was blocked, in simulated milliseconds. */
+  readonly blocks: { readonly from: number; readonly to: number }[] = [];
   /** When it had no process, in simulated milliseconds. */
   readonly downs: { readonly from: number; readonly to: number }[] = [];
 
@@ -170,6 +172,7 @@ export class Host {
 
   /** Blocks the event loop for so many milliseconds. */
   block(milliseconds: number): void {
+    this.blocks.push({ from: this.now, to: this.now + milliseconds });
     this.#busy += milliseconds;
     this.blocked += milliseconds;
   }

@@ -307,9 +307,8 @@ export class Model {
       // A process that is blocked cannot keep the session of a request under way.
       const hasLapsed = uids.some((uid) =>
         truth.wasOver(uid, ask.arrivedAt, at)
-      ) && this.#world.asks.some(({ step, ...other }) =>
-        step.block > 0 && other.life === life && other.arrivedAt <= at &&
-        (other.answeredAt ?? Infinity) >= ask.arrivedAt
+      ) && life.host.blocks.some(({ from, to }) =>
+        from <= at && to >= ask.arrivedAt
       );
       if (
         isCalm && !isSuperseded && isAlone && !isReplaced && !hasLapsed &&
