@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { describe } from "../base/describe.ts";
 import { randomId } from "../base/ids.ts";
 import {
+  copyOfArgument,
   type NamedCallback,
   namedCallbackOf,
   type NamedCallbackOptions,
@@ -127,12 +128,16 @@ export class NamedWarnings {
   ): NamedCallback {
     // A prefix tells it from the keys of callbacks for the end.
     const key = options?.key;
+    const act = "notify before the end";
+    const copy = copyOfArgument(act, { name, argument });
     return namedCallbackOf(this.#registry.namedCallbacks, {
       name: WARNING,
-      argument: { lead, name, ...argument === undefined ? {} : { argument } },
+      argument: { lead, name, ...copy === undefined ? {} : { argument: copy } },
       options: key === undefined
         ? options
         : { ...options, key: `${WARNING} ${key}` },
+      act,
+      shown: name,
     });
   }
 

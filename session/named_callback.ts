@@ -42,10 +42,13 @@ export interface NamedCallback {
  */
 export function namedCallbackOf(
   callbacks: ReadonlyMap<string, unknown>,
-  { name, argument, options = {} }: {
+  { name, argument, options = {}, act = ACT, shown = name }: {
     readonly name: string;
     readonly argument: unknown;
     readonly options: NamedCallbackOptions | undefined;
+    /** The action of the caller, and the name that it gave, for errors. */
+    readonly act?: string;
+    readonly shown?: string;
   },
 ): NamedCallback {
   if (!callbacks.has(name)) {
@@ -55,17 +58,25 @@ export function namedCallbackOf(
       }`,
     );
   }
-  checkOptions(ACT, options, RULES);
+  checkOptions(act, options, RULES);
   const { key } = options;
+  const copy = copyOfArgument(act, { name: shown, argument });
   let call: string | undefined;
   try {
     call = textOfCall(name, argument);
-  } catch (error) {
-    if (key === undefined) throw error;
+  } catch (cause) {
+    if (key === undefined) {
+      throw new TypeError(
+        `Cannot ${act}: the argument for ${
+          describe(shown)
+        } has no JSON to make a key of; pass the option "key"`,
+        { cause },
+      );
+    }
   }
   return {
     name,
-    argument: copyOfArgument(ACT, { name, argument }),
+    argument: copy,
     // The first letter tells a key of the caller from one that is made here.
     key: key === undefined ? call! : `k${key}`,
     call,
@@ -95,17 +106,9 @@ export function copyOfArgument(
 }
 
 function textOfCall(name: string, argument: unknown): string {
-  if (argument === undefined) return `n${name}`;
-  try {
-    return `j${JSON.stringify(name)}${canonicalJson(argument)}`;
-  } catch (cause) {
-    throw new TypeError(
-      `Cannot notify on expire: the argument for ${
-        describe(name)
-      } has no JSON to make a key of; pass the option "key"`,
-      { cause },
-    );
-  }
+  return argument === undefined
+    ? `n${name}`
+    : `j${JSON.stringify(name)}${canonicalJson(argument)}`;
 }
 
 /** The depth to which a value is read; a cycle ends here too. */

@@ -187,6 +187,24 @@ for (const [kind, makeStore] of Object.entries(STORE_KINDS)) {
       'not registered by onWarning(), and not a function: "toString"',
     );
     assertThrows(() => session.notifyBeforeEnd(0, "warn"), RangeError);
+    for (
+      const [argument, fault] of [[() => {}, "cannot be cloned"], [
+        1n,
+        "no JSON",
+      ]]
+    ) {
+      const { message } = assertThrows(
+        () => session.notifyBeforeEnd(60, "warn", argument),
+        TypeError,
+      );
+      assert(
+        message.startsWith(
+          'Cannot notify before the end: the argument for "warn"',
+        ),
+        message,
+      );
+      assert(message.includes(`${fault}`), message);
+    }
     for (const argument of [1, 2, 3, 3]) {
       session.notifyBeforeEnd(60, "warn", argument);
     }
