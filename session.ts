@@ -547,14 +547,7 @@ export class Session {
     };
     this.#end = end;
     owner.remove(this);
-    if (this.#lazy !== undefined) {
-      endParts(
-        this.#lazy,
-        end,
-        () => new SessionEndedError(end),
-        (callback) => owner.calls.run(callback, end, this),
-      );
-    }
+    if (this.#lazy !== undefined) this.#endParts(this.#lazy, end);
     // The site's listeners get no end of a session that was never started, unless a
     // store has it: then this process has only forgotten it.
     if (wasStarted || owner.backend.hasRecord(this)) {
@@ -1178,6 +1171,16 @@ export class Session {
     this.#lazy?.warnings?.follow(deadline, now);
   }
 
+  /** Ends the parts of the session; a function of its own, since few have any. */
+  #endParts(parts: SessionParts<Session, SessionEnd>, end: SessionEnd): void {
+    endParts(
+      parts,
+      end,
+      () => new SessionEndedError(end),
+      (callback) => this.site[OWNER].calls.run(callback, end, this),
+    );
+  }
+
   /** Calls expire(), and ends the session itself if an override does not. */
   #endAtDeadline(now: number): void {
     let reason = this.#dueReason;
@@ -1190,7 +1193,7 @@ export class Session {
     const owner = this.site[OWNER];
     if (!owner.backend.mayExpire(this)) return;
     this.#dueReason = undefined;
-    owner.calls.run((reason) => this.expire(reason), reason, this);
+    owner.calls.expire(this, reason);
     if (this.#end !== undefined) return;
     if (owner.queue.deadlineOf(this.#entry) > now) return;
     Session.prototype.expire.call(this, reason);

@@ -1,6 +1,6 @@
 import { type Clock, LONGEST_DELAY } from "../base/clock.ts";
 import { isPromiseLike } from "../base/promises.ts";
-import type { Session } from "../session.ts";
+import type { Session, SessionEndReason } from "../session.ts";
 import { Alarm } from "../timing/alarm.ts";
 
 /** Milliseconds after which a promise of a callback counts as hanging. */
@@ -40,17 +40,30 @@ export class CallbackRuns {
   ): void {
     // Without callGuarded(): ends within ends nest deep, and each frame costs stack.
     try {
-      const result = callback(argument);
-      if (!isPromiseLike(result)) return;
-      this.watch(
-        Promise.resolve(result).catch((error) =>
-          this.#site.reportError(error, { session })
-        ),
-        session,
-      );
+      this.#mind(callback(argument), session);
     } catch (error) {
       this.#site.reportError(error, { session });
     }
+  }
+
+  /** Calls `expire()` of a session as {@linkcode run} calls a callback. */
+  expire(session: Session, reason: SessionEndReason): void {
+    // Without a closure: a crowd of sessions may end at once.
+    try {
+      this.#mind(session.expire(reason), session);
+    } catch (error) {
+      this.#site.reportError(error, { session });
+    }
+  }
+
+  #mind(result: unknown, session: Session): void {
+    if (!isPromiseLike(result)) return;
+    this.watch(
+      Promise.resolve(result).catch((error) =>
+        this.#site.reportError(error, { session })
+      ),
+      session,
+    );
   }
 
   /** Makes `close()` wait for a promise, which must not reject. */

@@ -146,8 +146,10 @@ export class SessionRegistry implements SessionOwner {
       Session.prototype.expire.call(session, "revoked");
       throw error;
     }
-    for (const { callback } of this.#startCallbacks ?? []) {
-      this.calls.run(callback, session, session);
+    if (this.#startCallbacks !== undefined) {
+      for (const { callback } of this.#startCallbacks) {
+        this.calls.run(callback, session, session);
+      }
     }
     return session;
   }
@@ -193,7 +195,7 @@ export class SessionRegistry implements SessionOwner {
 
   /** Ends a session, even one whose overridden `expire()` would not. */
   end(session: Session, reason: SessionEndReason): void {
-    this.calls.run((reason) => session.expire(reason), reason, session);
+    this.calls.expire(session, reason);
     Session.prototype.expire.call(session, reason);
   }
 

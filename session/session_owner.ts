@@ -99,5 +99,7 @@ export interface OwnerOf<Session, End> {
       argument: T,
       session: Session,
     ): void;
+    /** Calls `expire()` of a session in the same way. */
+    expire(session: Session, reason: SessionEndReason): void;
   };
 }
