@@ -83,17 +83,16 @@ export class LookRule implements Rule {
   /** Whether this process has heard of all changes in time. */
   #isUndisturbed({ life, at }: LookAct, from: number): boolean {
     const { world } = this.#judge;
-    const { plan, asks } = world;
-    const { lost, slow } = plan.rates;
+    const { lost, slow } = world.plan.rates;
     // A process that could not reach its store tries again after some seconds.
     const hasLost = world.wire.losses.some((loss) =>
       loss.life === life && loss.at >= from - PROBED && loss.at <= at
     );
+    // A handler or a callback that blocks a process keeps its news back, too.
+    const wasBlocked = life.host.blocks.some((block) =>
+      block.from <= at && block.to >= from
+    );
     return lost + slow === 0 && !life.host.hadTrouble(from - BOUND, at) &&
-      !hasLost &&
-      !world.wasSet(life, from - BOUND, at) &&
-      !asks.some(({ step, arrivedAt, answeredAt = Infinity }) =>
-        step.block > 0 && arrivedAt <= at && answeredAt >= from
-      );
+      !hasLost && !wasBlocked && !world.wasSet(life, from - BOUND, at);
   }
 }
