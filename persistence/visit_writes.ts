@@ -108,7 +108,7 @@ export class VisitWrites {
       const extra = loaded && state?.settleTouch(loaded, wasTouched);
       const options = {
         extra,
-        drops: loaded === undefined || !isOwn ? undefined : lookup?.drops,
+        drops: isOwn ? dropsBefore(lookup) : undefined,
         isOfOthers: !isOwn,
         isSuperseded: () =>
           isOwn ? visit.isSuperseded : visits.areSuperseded(session),
@@ -195,6 +195,17 @@ export class VisitWrites {
     }
     throw error instanceof HttpError ? error : unkept(error);
   }
+}
+
+/**
+ * Returns how often changes of a session had been dropped when a request was given
+ * it; undefined if its record was not loaded.
+ *
+ * @param lookup The lookup of the session; undefined if the request has made it.
+ */
+function dropsBefore(lookup: Lookup | undefined): number | undefined {
+  if (lookup === undefined) return 0;
+  return lookup.loaded === undefined ? undefined : lookup.drops;
 }
 
 /**

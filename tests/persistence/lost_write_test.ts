@@ -401,6 +401,35 @@ Deno.test("Site answers 503 to both of two requests whose changes were sent at o
   assertEquals([...loaded!.values.keys()], ["count", "basket"]);
 });
 
+Deno.test("Site answers 503 to a request that made its session if another request has dropped its change", async () => {
+  await using fleet = new Fleet();
+  const { one, time } = fleet;
+  const created = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  one.page("first", async (request) => {
+    const session = request.getSession();
+    await created.promise;
+    session.set("basket", "tea");
+    await gate.promise;
+    return "done";
+  }).page("other", async () => {
+    created.resolve();
+    await undefined;
+    await undefined;
+    return "done";
+  });
+  const first = one.get("first");
+  await pass(time, 100);
+  fleet.breakOnce(FAULTS["never arrives"]!);
+  const other = one.get("other");
+  await pass(time, 100);
+  assertEquals((await other).status, 503);
+  gate.resolve();
+  await pass(time, 100);
+  assertEquals((await first).status, 503);
+  assertMatch(fleet.reports.join("\n"), /Cannot keep "basket" of session/);
+});
+
 Deno.test("Site answers what the store has while it cannot be written", async () => {
   await using fleet = new Fleet();
   const { one, other } = fleet;

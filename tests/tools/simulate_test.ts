@@ -153,6 +153,10 @@ const ONCE_BROKEN_THEMES = [
   ["all", 8_050_178, "limit"],
   // An end of all sessions of a principal that was answered before it was written.
   ["loss", 8_011_367, "plain"],
+  // A value of a new session that another request dropped, and that was acknowledged.
+  ["all", 8_013_670, "plain"],
+  // What the model took for a fault: news for a process whose callbacks block it.
+  ["calm", 8_019_720, "background"],
   // A named callback of a session that vanished while the callback was written.
   ["calm", 30_630, "lost"],
   // A warning whose check met the unacknowledged end of the check before it.
