@@ -157,6 +157,8 @@ const ONCE_BROKEN_THEMES = [
   ["all", 8_013_670, "plain"],
   // What the model took for a fault: news for a process whose callbacks block it.
   ["calm", 8_019_720, "background"],
+  // The same: two logins in one write, of which one takes the place of an old token.
+  ["clock", 8_018_503, "limit"],
   // A named callback of a session that vanished while the callback was written.
   ["calm", 30_630, "lost"],
   // A warning whose check met the unacknowledged end of the check before it.
