@@ -21,6 +21,7 @@ import {
 import type { Session, SessionChange, SessionEnd } from "../session.ts";
 import type { ChangeNotification, SessionStore } from "../stores/store.ts";
 import { Turns } from "../timing/turns.ts";
+import { callHere } from "./end_calls.ts";
 import { EndClaims } from "./end_claims.ts";
 import { LoginLimit } from "./login_limit.ts";
 import { RecentEnds } from "./recent_ends.ts";
@@ -206,7 +207,11 @@ export class StoredBackend implements StoreBackend {
   deliver(end: SessionEnd): void {
     this.#claims.of(end.uid).deliver(end);
     // At a deadline no request holds the session.
-    if (end.lateness === undefined) this.#visits.end(end);
+    if (end.lateness !== undefined) return;
+    for (const other of this.#visits.end(end)) {
+      // The end is written without the callbacks of these objects.
+      callHere(other, this.#writer.takeCallbacks(other));
+    }
   }
 
   /** Extends the deadline in the store while a request is under way. */

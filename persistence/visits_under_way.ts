@@ -71,12 +71,18 @@ export class VisitsUnderWay {
   /**
    * Ends a session for requests that have another object of it: this process forgot
    * the session and loaded it again.
+   *
+   * @returns these objects.
    */
-  end(end: SessionEnd): void {
+  end(end: SessionEnd): Session[] {
+    const others: Session[] = [];
     for (const { ownSession } of this.#visits) {
       if (ownSession?.uid !== end.uid || !ownSession.isActive) continue;
-      if (ownSession !== end.session) ownSession[DETACH](end);
+      if (ownSession === end.session) continue;
+      ownSession[DETACH](end);
+      others.push(ownSession);
     }
+    return others;
   }
 
   /** Returns whether a request under way has the session and no response yet. */

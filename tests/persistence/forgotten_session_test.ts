@@ -60,7 +60,6 @@ function makeNode(
       request.logOut();
       return "";
     });
-  node.site.onEnd("bill", () => {});
   return node;
 }
 
@@ -162,6 +161,7 @@ Deno.test("A named callback is reported if the session ends before its write is 
   const inner = new MemoryStore();
   const bent = new BentStore(asynchronous(inner));
   await using node = makeNode(bent.store, { sessionTimeout: 1 });
+  node.site.onEnd("bill", () => {});
   const cookie = await newCookie(node.get("visit"));
   await pass(time, 600);
   bent.bends.commit = () => new Promise(() => {});
@@ -173,6 +173,38 @@ Deno.test("A named callback is reported if the session ends before its write is 
     messages.some((text) => text.includes('callback "bill"')),
     messages.join("\n"),
   );
+});
+
+Deno.test("A named callback that waits to be written is called though the process has forgotten the session, and ends it by a new object", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  const options = { sessionTimeout: 1 };
+  await using one = makeNode(bent.store, options);
+  await using other = makeNode(asynchronous(inner), options);
+  const billed: unknown[] = [];
+  for (const { site } of [one, other]) {
+    site.onEnd("bill", (argument) => void billed.push(argument));
+  }
+  const cookie = await newCookie(one.get("visit"));
+  bent.bends.commit = async (act, ...args) => {
+    bent.bends.commit = undefined;
+    await after(1900);
+    return act(...args);
+  };
+  const set = statusOf(one.get("set", cookie));
+  await pass(time, 10);
+  // It waits for the write before.
+  const bill = statusOf(one.get("bill", cookie));
+  await pass(time, 600);
+  await statusOf(other.get("visit", cookie));
+  await pass(time, 600);
+  assertEquals(one.site.sessions.size, 0);
+  assertEquals(await statusOf(one.get("logout", cookie)), 200);
+  await pass(time, 1500);
+  await set;
+  assertEquals(await bill, 200);
+  assertEquals(billed, [1]);
 });
 
 Deno.test("A token expires by the clock of the store, though the clock here is set back", async () => {
