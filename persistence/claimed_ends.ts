@@ -54,6 +54,8 @@ export class ClaimedEnds {
   /** When an end was last left to other processes, in UNIX milliseconds. */
   #leftAt = -Infinity;
   #isHalted = false;
+  /** The releases since the halt; they never reject. */
+  readonly #leaving: MaybePromise<void>[] = [];
 
   constructor(clock: Clock, parts: ClaimedEndsParts) {
     this.#parts = parts;
@@ -157,8 +159,8 @@ export class ClaimedEnds {
   async stop(): Promise<void> {
     this.halt();
     this.#leases.rest();
-    const all = [...this.#deliveries.values()];
-    await Promise.all(all.map((delivery) => this.#leave(delivery)));
+    for (const one of [...this.#deliveries.values()]) this.#leave(one);
+    await Promise.all(this.#leaving);
   }
 
   /** Releases a claimed end that this process does not deliver. */
@@ -166,14 +168,16 @@ export class ClaimedEnds {
     return this.#leases.release(claim);
   }
 
-  #leave(delivery: Delivery, delay = 0): MaybePromise<void> {
+  #leave(delivery: Delivery, delay = 0): void {
     this.#lose(delivery);
     const { claim, failingSince, calls, end, finish } = delivery;
-    // All its callbacks have been called, so no other process needs to claim it.
-    if (finish !== undefined) return this.#leases.conclude(claim, finish);
     const hasFailed = end !== undefined && failingSince !== undefined;
     const progress = hasFailed ? progressOf(calls) : undefined;
-    return this.#leases.release(claim, delay, progress);
+    // Other processes must not make the calls again that have been made here.
+    const leaving = finish === undefined
+      ? this.#leases.release(claim, delay, progress, this.#isHalted)
+      : this.#leases.conclude(claim, finish);
+    if (this.#isHalted) this.#leaving.push(leaving);
   }
 
   #lose(delivery: Delivery): void {

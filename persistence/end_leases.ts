@@ -90,15 +90,22 @@ export class EndLeases<T extends LeasedEnd> {
 
   /**
    * Releases a claimed end; other processes can claim it after some milliseconds.
+   *
+   * @param progress The calls that are left; undefined for all.
+   * @param isLast Whether the process closes.
    */
   release(
-    { session: { uid }, fence }: ClaimedEnd,
+    claim: ClaimedEnd,
     delay = 0,
     progress?: EndProgress,
+    isLast = false,
   ): MaybePromise<void> {
-    return this.#tend(() =>
-      this.#parts.store.release(uid, fence, delay, progress)
-    );
+    const { uid } = claim.session;
+    const act = (fence: string) =>
+      this.#parts.store.release(uid, fence, delay, progress);
+    // Without an answer, another process makes all calls again.
+    if (isLast && progress !== undefined) return this.conclude(claim, act);
+    return this.#tend(() => act(claim.fence));
   }
 
   /**

@@ -19,7 +19,7 @@ import { TestClock, TestSite } from "../../testing.ts";
 import type { SessionStore } from "../../stores/store.ts";
 import { Leaf } from "../helpers_http.ts";
 import { testWith } from "../helpers_process.ts";
-import { asynchronous, BentStore, Node } from "../helpers_store.ts";
+import { asynchronous, BentStore, cookieOf, Node } from "../helpers_store.ts";
 import { BlockedClock } from "../helpers_time.ts";
 
 /** Milliseconds of a lease by default. */
@@ -745,4 +745,38 @@ Deno.test("A lease is renewed again at once when a renewal gets no answer", asyn
   await clock.advance(20);
   assertEquals(told, ["one"]);
   assertEquals(other.errors, []);
+});
+
+Deno.test("Site.close() releases an end whose callback has failed, and which has been told, though the store does not answer another call", async () => {
+  const clock = new TestClock();
+  const inner = new MemoryStore({ clock });
+  const bent = new BentStore(asynchronous(inner));
+  const options = { clock, sessionTimeout: 60 };
+  const one = new Node(bent.store, options);
+  const gate = Promise.withResolvers<void>();
+  one.site.onEnd("free seat", () => gate.promise);
+  one.page("book", (request) => {
+    request.getSession().notifyOnExpire("free seat", 7);
+    return "";
+  }).page("leave", (request) => {
+    request.logOut();
+    return "";
+  });
+  const cookie = cookieOf(await one.get("book"));
+  await one.get("leave", cookie);
+  await clock.advance(0.1);
+  assertEquals(one.reasons, ["logout"]);
+  bent.bends.load = () => new Promise(() => {});
+  const other = one.get("book", `${cookie.slice(0, -64)}${"0".repeat(64)}`);
+  const closing = one.site.close();
+  await clock.advance(3);
+  assertEquals((await other).status, 503);
+  gate.reject(new Error("no seat"));
+  await closing;
+  let freed = 0;
+  await using next = new Node(asynchronous(inner), options);
+  next.site.onEnd("free seat", () => void freed++);
+  // Less than a lease.
+  await clock.advance(3);
+  assertEquals([freed, next.reasons], [1, []]);
 });

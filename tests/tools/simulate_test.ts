@@ -157,6 +157,8 @@ const ONCE_BROKEN_THEMES = [
   ["all", 8_013_670, "plain"],
   // A named callback that waited in a session which its process had loaded again.
   ["all", 8_014_352, "limit"],
+  // An end that was told, and whose callback failed while its process closed.
+  ["all", 2474, "holds"],
   // What the model took for a fault: news for a process whose callbacks block it.
   ["calm", 8_019_720, "background"],
   // The same: two logins in one write, of which one takes the place of an old token.
