@@ -26,7 +26,7 @@ import { type Mode, MODES, planOf } from "./simulate/plan.ts";
 import { type Theme, THEMES } from "./simulate/themes/themes.ts";
 import { replaceGlobals } from "./simulate/seams.ts";
 import { type Part, partOf, shrink, WHOLE } from "./simulate/shrink.ts";
-import { type StoreKind, storeMaker } from "./simulate/stores.ts";
+import { STORE_KINDS, type StoreKind, storeMaker } from "./simulate/stores.ts";
 import { type Run, runPlan, simulated } from "./simulate/world.ts";
 
 export { type Mode, MODES, type Theme, THEMES };
@@ -142,17 +142,22 @@ async function main(): Promise<number> {
       first: { type: "boolean", default: false },
     },
   });
-  const { mode, seed = "1", seeds, steps, mishaps } = values;
-  const store = values.store as StoreKind;
-  const theme = values.theme as Theme | undefined;
-  const modes = mode === undefined ? MODES : [mode as Mode];
-  if (values.seed !== undefined && seeds === undefined) {
+  const { steps, mishaps } = values;
+  const store = oneOf("store", values.store, STORE_KINDS);
+  const theme = values.theme && oneOf("theme", values.theme, THEMES) ||
+    undefined;
+  const modes = values.mode === undefined
+    ? MODES
+    : [oneOf("mode", values.mode, MODES)];
+  const seed = wholeNumber("seed", values.seed ?? "1");
+  const seeds = wholeNumber("seeds", values.seeds ?? "1000");
+  if (values.seed !== undefined && values.seeds === undefined) {
     const part = {
       steps: steps?.split(",").map(Number),
       mishaps: mishaps?.split(","),
     };
     const options = { mode: modes[0]!, store, theme };
-    const run = await simulatePart(Number(seed), options, part, values.calls);
+    const run = await simulatePart(seed, options, part, values.calls);
     console.log(run.log.join("\n"));
     return run.violations.length;
   }
@@ -163,8 +168,8 @@ async function main(): Promise<number> {
       mode,
       store,
       theme,
-      seed: Number(seed),
-      seeds: Number(seeds ?? 1000),
+      seed,
+      seeds,
       isStopping: values.first,
     };
     const { failures, sums } = await simulate(options);
@@ -192,6 +197,28 @@ async function main(): Promise<number> {
   return failed;
 }
 
+/** The error of an option that has a wrong value. */
+class WrongOption extends Error {}
+
+/** Returns the value of an option that has one of several values. */
+function oneOf<T extends string>(
+  name: string,
+  value: string,
+  choices: readonly T[],
+): T {
+  const choice = choices.find((choice) => choice === value);
+  if (choice !== undefined) return choice;
+  throw new WrongOption(
+    `--${name} is not one of ${choices.join(", ")}: ${value}`,
+  );
+}
+
+/** Returns the value of an option that is a whole number above 0. */
+function wholeNumber(name: string, value: string): number {
+  if (/^[1-9]\d*$/.test(value)) return Number(value);
+  throw new WrongOption(`--${name} is not a whole number above 0: ${value}`);
+}
+
 /** Counts the failures by their first violations. */
 function kindsOf(failures: readonly Failure[]): string[] {
   const kinds = new Map<string, number[]>();
@@ -208,7 +235,13 @@ function kindsOf(failures: readonly Failure[]): string[] {
 }
 
 if (import.meta.main) {
-  const failed = await main();
+  const failed = await main().catch((error) => {
+    const isOption = error instanceof WrongOption ||
+      `${error.code}`.startsWith("ERR_PARSE_ARGS");
+    if (!isOption) throw error;
+    console.error(`Cannot simulate: ${error.message}`);
+    return 1;
+  });
   // PGlite keeps a timer.
   Deno.exit(failed > 0 ? 1 : 0);
 }
