@@ -144,6 +144,8 @@ export class RecordLoader {
       last = Math.max(last, times.length === 0 ? now : Math.max(...times));
     }
     session[RESTORE]({ createdAt: createdAt + offset, touchedAt: last });
+    // From now on the times are those of the present clock.
+    state.noteClock(this.#registry.clock);
     if (!this.isHere(session)) return;
     session[SET_TIMES](last, deadline + last - touchedAt);
     if (last === touchedAt + offset) state.takenTouch = session.lastModified;

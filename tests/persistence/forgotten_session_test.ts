@@ -258,6 +258,48 @@ Deno.test("RequestSession.logOut() ends a session by a superseded token in its g
   await statusOf(held);
 });
 
+Deno.test("The touch of a login that is refused moves by nothing when the clock is set before it is written", async () => {
+  const clock = new TestClock();
+  let offset = 0;
+  const inner = new MemoryStore({ clock });
+  const bent = new BentStore(asynchronous(inner));
+  await using node = makeNode(bent.store, {
+    maxSessionsPerPrincipal: 3,
+    whenPrincipalIsFull: "refuse",
+    clock: {
+      now: () => clock.now() + offset,
+      monotonic: () => clock.monotonic(),
+      setTimeout: (callback, delay) => clock.setTimeout(callback, delay),
+      clearTimeout: (id) => clock.clearTimeout(id),
+    },
+  });
+  node.page("login-later", async (request) => {
+    request.getSession();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    clock.setTimeout(resolve, 1000);
+    await promise;
+    request.logIn("alice");
+    return "";
+  });
+  const cookie = await newCookie(node.get("visit"));
+  await clock.advance(9);
+  const login = Promise.resolve(node.get("login-later", cookie));
+  const away = () => Promise.reject(new Error("The store is away"));
+  bent.bends.uidsOf = () => {
+    bent.bends.load = bent.bends.commit = away;
+    return away();
+  };
+  await clock.advance(1);
+  assertEquals((await login).status, 503);
+  const before = inner.load(uidOf(cookie), LOOK)!;
+  offset = 4000;
+  await clock.advance(6);
+  bent.bends.load = bent.bends.commit = undefined;
+  await clock.advance(6);
+  const record = inner.load(uidOf(cookie), LOOK)!;
+  assertEquals(record.touchedAt - before.touchedAt, 1000);
+});
+
 Deno.test("The absolute deadline of a session goes by the store's clock, though the clock here is set forward", async () => {
   const clock = new TestClock();
   let offset = 0;

@@ -28,10 +28,18 @@ export class WallClock {
     return this.#changes.some((each) => each.from >= from && each.from <= to);
   }
 
+  /** Returns by how many milliseconds it was set forward between two times. */
+  stepIn(from: number, to: number): number {
+    return this.#offsetAt(to) - this.#offsetAt(from);
+  }
+
   /** Returns its UNIX milliseconds at a simulated time. */
   at(time: number): number {
-    const { offset } = this.#changes.findLast(({ from }) => from <= time)!;
-    return Math.floor(BEGIN + offset + time * this.#rate);
+    return Math.floor(BEGIN + this.#offsetAt(time) + time * this.#rate);
+  }
+
+  #offsetAt(time: number): number {
+    return this.#changes.findLast(({ from }) => from <= time)!.offset;
   }
 }
 
