@@ -262,7 +262,9 @@ export class Model {
     }
     const conflict = tokens.find((token) => {
       const other = token.slice(0, 32);
-      return other !== uid && !this.#isHiddenHere(ask, other, at) &&
+      // A late answer does not tell that another process has touched the session.
+      return other !== uid && !truth.wasOver(other, arrivedAt, at) &&
+        !this.#isHiddenHere(ask, other, at) &&
         statusesOf(token, this.#knownBy(life, other, at))
           .every((each) => OPENING.has(each));
     });
