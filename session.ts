@@ -1100,10 +1100,14 @@ export class Session {
   }
 
   /** @ignore */
-  [DETACH](end?: SessionEnd): void {
+  [DETACH](end?: SessionEnd, isInUse = false): void {
     if (this.#entry !== 0) this.site[OWNER].queue.remove(this.#entry);
     this.#entry = 0;
-    if (end !== undefined) this.#end = end;
+    if (end === undefined) return;
+    this.#end = end;
+    if (!isInUse || this.#lazy === undefined) return;
+    this.#endParts(this.#lazy, end);
+    this.#lazy.listeners?.resolve(end);
   }
 
   /** @ignore */

@@ -79,7 +79,8 @@ export class VisitsUnderWay {
     for (const { ownSession } of this.#visits) {
       if (ownSession?.uid !== end.uid || !ownSession.isActive) continue;
       if (ownSession === end.session) continue;
-      ownSession[DETACH](end);
+      // Its streams and callbacks hear of the end, too.
+      ownSession[DETACH](end, true);
       others.push(ownSession);
     }
     return others;

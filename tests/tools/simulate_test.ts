@@ -164,6 +164,8 @@ const ONCE_BROKEN_THEMES = [
   ["all", 8_014_352, "limit"],
   // An end that was told, and whose callback failed while its process closed.
   ["all", 2474, "holds"],
+  // A stream of a session that ended by another object of its process.
+  ["calm", 30_021_172, "warnings"],
   // The touch of a refused login, which a clock that was set moved twice.
   ["all", 9_200_306, "limit"],
   // What the model took for a fault: such a touch after the step, taken for one before.
