@@ -50,7 +50,7 @@ export function monotonic(clock: Clock): number {
  * Returns by how many milliseconds the time of a clock is ahead of its monotonic
  * time. The difference changes when the clock is set, and otherwise by little.
  *
- * A clock whose monotonic time is not known counts as one that nobody sets.
+ * Returns 0 for a clock without a monotonic time: it is taken as never set.
  */
 export function wallAhead(clock: Clock): number {
   const isKnown = clock.monotonic !== undefined ||

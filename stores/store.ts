@@ -35,9 +35,9 @@ export type * from "./watchers.ts";
 export type * from "./stored_session.ts";
 
 /**
- * The version of the contract of stores. Each change that a store must implement
- * raises it; CHANGELOG says what is new. A store written for an older version may lose
- * data that it does not know.
+ * The version of the contract of stores. It grows with each change that a store must
+ * implement; CHANGELOG lists these changes. A store that was written for an older
+ * version may lose data.
  *
  * - 1: version 0.1.0.
  * - 2: tokens with generations, writes by version, named callbacks that are

@@ -709,7 +709,7 @@ export class Model {
     const delays = wire.delays.filter((delay) => delay.uid === uid)
       .map(({ lasts }) => lasts);
     // By its monotonic clock a machine takes a sleep for a clock that was set forward.
-    // What it writes after that counts as younger, so that no session ends early.
+    // So what it writes after a sleep gets a later time, and no session ends early.
     const slept = this.#world.hosts.flatMap(({ sleeps }) => sleeps)
       .filter((sleep) => sleep.to >= from && sleep.from <= end.claimedAt)
       .reduce((sum, sleep) => sum + sleep.to - sleep.from, 0);
