@@ -19,6 +19,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { oneOf, reportWrongOption, wholeNumber } from "./command_options.ts";
 import {
   type Backend,
   type BackendKind,
@@ -189,14 +190,16 @@ async function main(): Promise<boolean> {
       races: { type: "string", default: "10000" },
     },
   });
+  const words = [...BACKENDS, "races", "seats"] as const;
+  for (const word of positionals) oneOf("the kind of chaos", word, words);
   const kind = BACKENDS.find((kind) => positionals.includes(kind)) ?? "redis";
+  const count = wholeNumber("--races", values.races);
   if (positionals.includes("races")) {
-    const outcome = await races(kind, Number(values.races));
+    const outcome = await races(kind, count);
     say(`${kind}\n${describeRaces(outcome)}`);
     return outcome.isGood;
   }
   if (positionals.includes("seats")) {
-    const count = Number(values.races);
     const outcome = await seats(kind, { count, killEvery: 3000 });
     say(`${kind}\n${describeSeats(outcome)}`);
     return outcome.isGood;
@@ -204,9 +207,15 @@ async function main(): Promise<boolean> {
   const options = {
     ...DEFAULTS,
     kind,
-    processes: Number(values.processes ?? (kind === "sqlite" ? 3 : 4)),
-    sessions: Number(values.sessions ?? DEFAULTS.sessions),
-    seconds: Number(values.seconds ?? DEFAULTS.seconds),
+    processes: wholeNumber(
+      "--processes",
+      values.processes ?? (kind === "sqlite" ? "3" : "4"),
+    ),
+    sessions: wholeNumber(
+      "--sessions",
+      values.sessions ?? `${DEFAULTS.sessions}`,
+    ),
+    seconds: wholeNumber("--seconds", values.seconds ?? `${DEFAULTS.seconds}`),
   } as const;
   const { verdict, errorCounts } = await chaos(options);
   say(
@@ -219,4 +228,10 @@ async function main(): Promise<boolean> {
   return verdict.isGood;
 }
 
-if (import.meta.main) Deno.exit(await main() ? 0 : 1);
+if (import.meta.main) {
+  const isGood = await main().catch((error) => {
+    reportWrongOption("run chaos", error);
+    return false;
+  });
+  Deno.exit(isGood ? 0 : 1);
+}

@@ -22,6 +22,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { oneOf, reportWrongOption, wholeNumber } from "./command_options.ts";
 import { type Mode, MODES, planOf } from "./simulate/plan.ts";
 import { type Theme, THEMES } from "./simulate/themes/themes.ts";
 import { replaceGlobals } from "./simulate/seams.ts";
@@ -143,14 +144,14 @@ async function main(): Promise<number> {
     },
   });
   const { steps, mishaps } = values;
-  const store = oneOf("store", values.store, STORE_KINDS);
-  const theme = values.theme && oneOf("theme", values.theme, THEMES) ||
+  const store = oneOf("--store", values.store, STORE_KINDS);
+  const theme = values.theme && oneOf("--theme", values.theme, THEMES) ||
     undefined;
   const modes = values.mode === undefined
     ? MODES
-    : [oneOf("mode", values.mode, MODES)];
-  const seed = wholeNumber("seed", values.seed ?? "1");
-  const seeds = wholeNumber("seeds", values.seeds ?? "1000");
+    : [oneOf("--mode", values.mode, MODES)];
+  const seed = wholeNumber("--seed", values.seed ?? "1");
+  const seeds = wholeNumber("--seeds", values.seeds ?? "1000");
   if (values.seed !== undefined && values.seeds === undefined) {
     const part = {
       steps: steps?.split(",").map(Number),
@@ -197,28 +198,6 @@ async function main(): Promise<number> {
   return failed;
 }
 
-/** The error of an option that has a wrong value. */
-class WrongOption extends Error {}
-
-/** Returns the value of an option that has one of several values. */
-function oneOf<T extends string>(
-  name: string,
-  value: string,
-  choices: readonly T[],
-): T {
-  const choice = choices.find((choice) => choice === value);
-  if (choice !== undefined) return choice;
-  throw new WrongOption(
-    `--${name} is not one of ${choices.join(", ")}: ${value}`,
-  );
-}
-
-/** Returns the value of an option that is a whole number above 0. */
-function wholeNumber(name: string, value: string): number {
-  if (/^[1-9]\d*$/.test(value)) return Number(value);
-  throw new WrongOption(`--${name} is not a whole number above 0: ${value}`);
-}
-
 /** Counts the failures by their first violations. */
 function kindsOf(failures: readonly Failure[]): string[] {
   const kinds = new Map<string, number[]>();
@@ -236,10 +215,7 @@ function kindsOf(failures: readonly Failure[]): string[] {
 
 if (import.meta.main) {
   const failed = await main().catch((error) => {
-    const isOption = error instanceof WrongOption ||
-      `${error.code}`.startsWith("ERR_PARSE_ARGS");
-    if (!isOption) throw error;
-    console.error(`Cannot simulate: ${error.message}`);
+    reportWrongOption("simulate", error);
     return 1;
   });
   // PGlite keeps a timer.

@@ -9,7 +9,7 @@ import {
 import { mutated, sourceOf } from "../../tools/simulate/mutants.ts";
 import { MUTANTS } from "../../tools/simulate/mutants/list.ts";
 import { MODES, simulate, simulatePart } from "../../tools/simulate.ts";
-import { ROOT, testWith } from "../helpers_process.ts";
+import { testWith } from "../helpers_process.ts";
 
 for (const mode of MODES) {
   Deno.test(`simulate() breaks no promise in mode ${mode}`, async () => {
@@ -259,27 +259,3 @@ Deno.test("mutated() throws for a line that is not there", () => {
   const mutant = { ...MUTANTS[0]!, from: "no such line" };
   assertThrows(() => mutated("text", mutant), Error, "0 times");
 });
-
-for (
-  const [option, fault] of [
-    ["--mode=quiet", "--mode is not one of calm, crash"],
-    ["--seeds=many", "--seeds is not a whole number above 0: many"],
-    ["--sedes=5", "Unknown option '--sedes'"],
-  ] as const
-) {
-  testWith(
-    ["run", "read"],
-    `deno task simulate refuses ${option}`,
-    async () => {
-      const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-check", "tools/simulate.ts", option],
-        cwd: ROOT,
-      }).output();
-      assertEquals(code, 1);
-      assertStringIncludes(
-        new TextDecoder().decode(stderr),
-        `Cannot simulate: ${fault}`,
-      );
-    },
-  );
-}
