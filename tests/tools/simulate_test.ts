@@ -3,7 +3,6 @@
 import {
   assert,
   assertEquals,
-  assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import { mutated, sourceOf } from "../../tools/simulate/mutants.ts";
