@@ -1,10 +1,6 @@
 // Some hundred seeds of each mode: `deno task simulate` has more of them.
 
-import {
-  assert,
-  assertEquals,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { mutated, sourceOf } from "../../tools/simulate/mutants.ts";
 import { MUTANTS } from "../../tools/simulate/mutants/list.ts";
 import { MODES, simulate, simulatePart } from "../../tools/simulate.ts";
