@@ -93,7 +93,7 @@ export type {
   SessionFactory,
   SuspiciousToken,
 } from "./registry/sessions_options.ts";
-export type { SessionTransport } from "./registry/transport.ts";
+export type { SessionTransport } from "./registry/session_cookie.ts";
 export { TooManySessionsError } from "./registry/principal_sessions.ts";
 export {
   type EndSessionsOptions,

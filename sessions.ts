@@ -63,7 +63,7 @@ import type { StoreCounts } from "./stores/store.ts";
 
 export type { Clock } from "./base/clock.ts";
 export type { ConnectionInfo, TrustedProxy } from "./http/connection.ts";
-export type { SessionTransport } from "./registry/transport.ts";
+export type { SessionTransport } from "./registry/session_cookie.ts";
 export { HttpError } from "./http/http_error.ts";
 export type { LogInOptions } from "./registry/login.ts";
 export type {

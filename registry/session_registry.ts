@@ -32,9 +32,8 @@ import { FirstReports } from "./first_reports.ts";
 import { PrincipalSessions } from "./principal_sessions.ts";
 import type { SessionBackend } from "./session_backend.ts";
 import { SessionDescriptions } from "./session_descriptions.ts";
-import { SessionCookie } from "./session_cookie.ts";
+import { SessionCookie, type SessionTransport } from "./session_cookie.ts";
 import type { SessionFactory, SessionsOptions } from "./sessions_options.ts";
-import type { SessionTransport } from "./transport.ts";
 
 /** Makes the backend of a registry. */
 export type BackendFactory = (registry: SessionRegistry) => SessionBackend;

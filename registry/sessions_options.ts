@@ -2,8 +2,10 @@ import type { Clock } from "../base/clock.ts";
 import type { Session, SessionSite } from "../session.ts";
 import type { TrustedProxy } from "../http/connection.ts";
 import type { SessionStore } from "../stores/store.ts";
-import type { SessionCookieOptions } from "./session_cookie.ts";
-import type { SessionTransport } from "./transport.ts";
+import type {
+  SessionCookieOptions,
+  SessionTransport,
+} from "./session_cookie.ts";
 
 /** A class of sessions. */
 export type SessionFactory = new (site: SessionSite, uid: string) => Session;

@@ -47,8 +47,13 @@ import {
 } from "./session_headers.ts";
 import type { SessionRegistry } from "./session_registry.ts";
 import type { RequestFacts } from "./sessions_options.ts";
-import { type CarriedTokens, tokensOf } from "./transport.ts";
-import { isCookieKeptBack, type Prefetch, prefetchOf } from "./visit_kind.ts";
+import {
+  type CarriedTokens,
+  isCookieKeptBack,
+  type Prefetch,
+  prefetchOf,
+  tokensOf,
+} from "./session_cookie.ts";
 
 export type { LogInOptions, SessionHeaders };
 
