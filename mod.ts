@@ -94,7 +94,7 @@ export type {
   SuspiciousToken,
 } from "./registry/sessions_options.ts";
 export type { SessionTransport } from "./registry/session_cookie.ts";
-export { TooManySessionsError } from "./registry/principal_sessions.ts";
+export { TooManySessionsError } from "./registry/session_limits.ts";
 export {
   type EndSessionsOptions,
   type EventStream,

@@ -79,7 +79,7 @@ export {
   putSessionHeaders,
   type SessionHeaders,
 } from "./registry/session_headers.ts";
-export { TooManySessionsError } from "./registry/principal_sessions.ts";
+export { TooManySessionsError } from "./registry/session_limits.ts";
 export type {
   RequestFacts,
   SessionErrorContext,

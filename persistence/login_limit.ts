@@ -3,7 +3,7 @@ import { type MaybePromise, proceed } from "../base/promises.ts";
 import {
   isRefusing,
   TooManySessionsError,
-} from "../registry/principal_sessions.ts";
+} from "../registry/session_limits.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { SessionStore } from "../stores/store.ts";
 import type { EndClaims } from "./end_claims.ts";

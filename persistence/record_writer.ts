@@ -5,7 +5,7 @@ import {
   type MaybePromise,
   settleAll,
 } from "../base/promises.ts";
-import { isRefusing } from "../registry/principal_sessions.ts";
+import { isRefusing } from "../registry/session_limits.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { DETACH } from "../session/internals.ts";
 import type { Session } from "../session.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Resource, type Session, Site, type SiteOptions } from "../../mod.ts";
-import { Crowds } from "../../registry/principal_sessions.ts";
+import { Crowds } from "../../registry/session_limits.ts";
 import { MemoryStore } from "../../stores/memory_store.ts";
 import { Leaf } from "../helpers_http.ts";
 import { ManualClock } from "../helpers_session.ts";
