@@ -6,7 +6,7 @@ import {
   type MaybePromise,
   proceed,
 } from "../base/promises.ts";
-import { loadLaterCode } from "./load_later.ts";
+import { loadLaterCode } from "./later_parts.ts";
 import type { DeadLetters, LostCall } from "./dead_letters.ts";
 import type {
   NamedEndCallback,

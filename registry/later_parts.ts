@@ -1,6 +1,11 @@
-import { isPromiseLike } from "../base/promises.ts";
-import { loadLaterCode } from "./load_later.ts";
+import { loadOnce } from "../base/loading.ts";
+import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import type { HoldParts, HoldPartsRegistry } from "./hold_parts.ts";
+
+/** Loads the code that few programs without a store need. */
+export const loadLaterCode: () => MaybePromise<
+  typeof import("./later_code.ts")
+> = loadOnce(() => import("./later_code.ts"));
 
 /** The members of the registry that loading its parts uses. */
 export interface WaitingRegistry extends HoldPartsRegistry {

@@ -1,6 +1,6 @@
 import { randomId } from "../base/ids.ts";
 import { type MaybePromise, proceed } from "../base/promises.ts";
-import { loadLaterCode } from "./load_later.ts";
+import { loadLaterCode } from "./later_parts.ts";
 import type {
   ListSessionsOptions,
   SessionBackend,

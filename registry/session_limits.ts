@@ -7,7 +7,7 @@ import type {
   EvictionOptions,
   EvictionOrder,
 } from "./eviction_order.ts";
-import { loadLaterCode } from "./load_later.ts";
+import { loadLaterCode } from "./later_parts.ts";
 import type { SessionsOptions } from "./sessions_options.ts";
 import type { Session } from "../session.ts";
 import { IS_HELD } from "../session/internals.ts";
