@@ -17,7 +17,11 @@ import {
   HandlerVisit,
   PlainRequest,
 } from "./registry/handler_visit.ts";
-import { LocalBackend } from "./registry/local_backend.ts";
+import {
+  LocalBackend,
+  makeStoreBackend,
+  type StoreBackend,
+} from "./registry/backends.ts";
 import {
   END_SESSIONS_RULES,
   LIST_SESSIONS_RULES,
@@ -36,10 +40,6 @@ import type {
 import type { SessionHeaders } from "./registry/session_headers.ts";
 import { registerByName } from "./registry/end_delivery.ts";
 import { SessionRegistry } from "./registry/session_registry.ts";
-import {
-  makeStoreBackend,
-  type StoreBackend,
-} from "./registry/stored_backends.ts";
 import type {
   SessionErrorContext,
   SessionFactory,

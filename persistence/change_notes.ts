@@ -6,7 +6,7 @@ import { idOfCallback, idsAfter, joinCallbacks } from "./callback_changes.ts";
 import type { StoredState } from "./stored_state.ts";
 import { encodeStorable } from "./value_codec.ts";
 import { maxSessionBytesOf, refuseLarge } from "./value_room.ts";
-import { LocalCallbacks } from "../registry/local_backend.ts";
+import { LocalCallbacks } from "../registry/backends.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { ReadValues } from "./read_values.ts";
 import type { RecordLoader } from "./record_loader.ts";

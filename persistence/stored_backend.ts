@@ -17,7 +17,7 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import {
   provideStoreBackend,
   type StoreBackend,
-} from "../registry/stored_backends.ts";
+} from "../registry/backends.ts";
 import type { Session, SessionChange, SessionEnd } from "../session.ts";
 import type { ChangeNotification, SessionStore } from "../stores/store.ts";
 import { Turns } from "../timing/turns.ts";
