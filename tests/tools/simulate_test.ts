@@ -123,6 +123,13 @@ const ONCE_BROKEN_THEMES = [
   ["slow", 3_102_669, "limit"],
   // A value that a repeated creation gave back after the 503.
   ["loss", 510, "lost"],
+  // A creation that was repeated for an end, after the store had lost the session.
+  ["crash", 30_006_660, "lost"],
+  ["crash", 30_025_987, "lost"],
+  // What the model took for a fault: a logout by one of two cookies, and a request
+  // under way in a process that closes.
+  ["calm", 30_005_491, "lost"],
+  ["crash", 30_009_262, "limit"],
   // What the model took for a fault: a logout or a login of the same process hides
   // one of two cookies, a process that does not reach its store.
   ["calm", 5_018_716, "limit"],

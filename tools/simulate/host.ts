@@ -52,6 +52,8 @@ export class Life {
   sessions!: Sessions;
   /** Whether it stops, and takes no requests any more. */
   isClosing = false;
+  /** When its sessions were closed, in simulated milliseconds. */
+  closedAt = Infinity;
   /** How many requests are under way. */
   open = 0;
   /** Stops its notifications from the store. */

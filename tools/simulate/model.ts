@@ -295,7 +295,9 @@ export class Model {
       life.endedAt.set(left.uid, left.at);
     }
     if (status === 503) {
-      const isCalm = !this.#hadTrouble(life, ask.arrivedAt - OUTAGE, at);
+      // After close() nothing is given to a request that is still under way (9).
+      const isCalm = !this.#hadTrouble(life, ask.arrivedAt - OUTAGE, at) &&
+        life.closedAt > at;
       const uids = this.#uidsOf(ask);
       const isSuperseded = this.#hasSeen(ask) &&
         uids.some((uid) => !this.#isOpening(ask, uid, at));

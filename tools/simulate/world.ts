@@ -100,7 +100,7 @@ export class World implements ProgramWorld {
       isDirect: this.plan.isDirect,
       say: (text) => this.say(text),
       sayCall: isVerbose === true
-        ? (text) => this.say(this.#withNames(text))
+        ? (text) => this.say(this.#withNames(text, (uid) => this.#shown(uid)))
         : undefined,
       onChange: (uid, call) => this.model.onChange(uid, call),
       onCall: (call, answer) => this.model.onCall(call, answer),
@@ -203,9 +203,20 @@ export class World implements ProgramWorld {
   }
 
   /** Replaces what the random numbers made by names. */
-  #withNames(text: string): string {
+  #withNames(
+    text: string,
+    nameOf: (uid: string) => string = (uid) => this.nameOf(uid),
+  ): string {
     return text.replace(/\b[\da-f]{64}\b/g, (hash) => `h${hash.slice(0, 4)}`)
-      .replace(/[\da-f]{32}/g, (uid) => this.nameOf(uid));
+      .replace(/[\da-f]{32}/g, nameOf);
+  }
+
+  /**
+   * Returns the name of a uid, or its beginning if it has none yet: names decide
+   * which calls fail, and a log of all calls must not change them.
+   */
+  #shown(uid: string): string {
+    return this.#names.get(uid) ?? `u${uid.slice(0, 4)}`;
   }
 
   #start(host: Host): void {
@@ -367,6 +378,7 @@ export class World implements ProgramWorld {
       if (life.open > 0 && ++tries < 60) {
         return void life.clock.setTimeout(close, 50);
       }
+      life.closedAt = life.host.now;
       life.sessions.close().then(() => {
         this.say(`${life.name} has closed`);
         const { isAlive } = life;

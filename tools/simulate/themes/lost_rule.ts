@@ -45,17 +45,23 @@ export class LostRule implements Rule {
     this.#holders.set(uid, sure);
   }
 
-  onChange(uid: string, { after }: States, { name }: StoreCall): void {
+  onChange(uid: string, { after }: States, { name, life }: StoreCall): void {
     if (name !== "create" || !this.#holders.has(uid)) return;
-    const { lost, slow } = this.#judge.world.plan.rates;
-    // A program that does not know of the first creation repeats it.
     const isOpen = after !== undefined && after.tokens.length > 0;
-    if (isOpen) this.#opened.add(uid);
-    if (lost + slow > 0) return;
-    if (isOpen) {
-      const { fail, world } = this.#judge;
-      fail(15, `${world.nameOf(uid)} has vanished, and can be opened again`);
-    }
+    if (!isOpen) return;
+    this.#opened.add(uid);
+    const { fail, world } = this.#judge;
+    const { wire: { losses, delays }, plan: { rates } } = world;
+    // A program that does not know of the first creation repeats it while the session
+    // lives there: it cannot tell whether the store has lost the session, or has never
+    // had it. The repetition may be on its way when the session ends.
+    const isUnknown =
+      [...losses, ...delays].some((each) =>
+        each.uid === uid && each.life === life
+      ) && (rates.slow > 0 || life.sessions.has(uid));
+    // The client of the store may have sent the first creation twice.
+    if (isUnknown || rates.doubled > 0) return;
+    fail(15, `${world.nameOf(uid)} has vanished, and can be opened again`);
   }
 
   onTold(life: Life, { uid, reason }: SessionEnd): void {
@@ -76,9 +82,11 @@ export class LostRule implements Rule {
         fail(15, `${name} has vanished, and ${witness.name} does not tell it`);
         continue;
       }
+      // A logout ends the sessions of all cookies of its request (promise 6).
       const isLeft = asks.some(({ left, step, loggedIn, tokens }) =>
         left?.uid === uid || step.action === "endAll" ||
-        loggedIn !== undefined && tokens.some((token) => token.startsWith(uid))
+        (left ?? loggedIn) !== undefined &&
+          tokens.some((token) => token.startsWith(uid))
       );
       const isCalm = plan.rates.lost + plan.rates.slow === 0 &&
         hosts.every((host) => host.troubles.length === 0);
