@@ -224,6 +224,11 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     return this.#isNew;
   }
 
+  /** Whether the request has asked for a session, and got one. */
+  get #hasUsedSession(): boolean {
+    return this.hasSeenSession || this.#isTransient || this.#hasLoggedOut;
+  }
+
   /** Whether the cookie is that of https. */
   get #isSecure(): boolean {
     return this.#registry.cookie.isAlwaysSecure || this.#source.isSecure;
@@ -759,7 +764,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#isFinished = true;
     if (this.#registry.presence !== undefined) this.#notePresence();
     return this.#sent = this.#setCookie() ??
-      (this.#session === undefined ? NO_HEADERS : PRIVATE);
+      (this.#hasUsedSession ? PRIVATE : NO_HEADERS);
   }
 
   #notePresence(): void {

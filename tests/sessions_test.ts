@@ -30,6 +30,7 @@ import {
   type Visit,
   type VisitHandler,
 } from "../sessions.ts";
+import { MemoryStore } from "../stores/memory_store.ts";
 import {
   cookieOf,
   cookiesOf,
@@ -424,6 +425,28 @@ for (
     assertEquals(first.headers.get("cache-control"), made);
     assertEquals(second.headers.get("cache-control"), found);
   });
+}
+
+for (const said of [null, "public, max-age=31536000, immutable"]) {
+  for (const store of [undefined, new MemoryStore()]) {
+    Deno.test(`Sessions.serve() leaves Cache-Control ${said} as it is if the handler asks for no session, ${store === undefined ? "without" : "with"} a store`, async () => {
+      await using sessions = new Sessions(store === undefined ? {} : { store });
+      const serve = (handler: VisitHandler, cookie?: string) =>
+        sessions.serve(requestWith(cookie), handler);
+      const cookie = cookieOf(await serve(sayUid));
+      const makeLogo = () =>
+        new Response(
+          "",
+          said === null ? {} : { headers: { "cache-control": said } },
+        );
+
+      const atOnce = await serve(makeLogo, cookie);
+      const later = await serve(() => Promise.resolve(makeLogo()), cookie);
+
+      assertEquals(atOnce.headers.get("cache-control"), said);
+      assertEquals(later.headers.get("cache-control"), said);
+    });
+  }
 }
 
 for (const status of [204, 304]) {

@@ -19,6 +19,10 @@ class Desk {
     switch (path) {
       case "/page/plain":
         return new Response("plain");
+      case "/page/logo":
+        return new Response("logo", {
+          headers: { "cache-control": "public, max-age=600" },
+        });
       case "/page/visit":
         return new Response(visit.getSession().uid);
       case "/page/look":
@@ -107,6 +111,13 @@ const BEHAVIOURS: Record<string, Behaviour> = {
       const { text, setCookie, headers } = await visitor.send("/page/visit");
       equal([text, setCookie], [first.text, null]);
       equal(headers.get("cache-control"), "private");
+    }),
+  "leaves Cache-Control as it is where no session is asked for": (framework) =>
+    withApplication(framework, async (client) => {
+      const visitor = client();
+      await visitor.send("/page/visit");
+      const { headers } = await visitor.send("/page/logo");
+      equal(headers.get("cache-control"), "public, max-age=600");
     }),
   "sends the token of a renewal": (framework) =>
     withApplication(framework, async (client) => {
