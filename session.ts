@@ -27,6 +27,7 @@ import {
   areObserved,
   checkCallbackCount,
   componentOf,
+  EndListeners,
   endParts,
   findToken,
   openAccess,
@@ -40,7 +41,6 @@ import {
   latenessOf,
   type SessionEndReason,
 } from "./session/deadline.ts";
-import { EndListeners } from "./session/end_listeners.ts";
 import type { EndedHold, Hold, HoldOptions } from "./session/hold.ts";
 import {
   ACCESS,
