@@ -55,8 +55,11 @@ import {
   OPEN_ACCESS,
   OWNER,
   RESTORE,
+  type RestoredState,
+  type SessionChange,
   SET_TIMES,
   STREAMS,
+  TOUCH,
   VALUES,
 } from "./session/internals.ts";
 import {
@@ -64,11 +67,6 @@ import {
   type NamedCallbackOptions,
 } from "./session/named_callback.ts";
 import type { OwnerOf } from "./session/session_owner.ts";
-import {
-  type RestoredState,
-  type SessionChange,
-  TOUCH,
-} from "./session/session_change.ts";
 import {
   type AnySessionKey,
   nameOf,

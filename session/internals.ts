@@ -1,7 +1,13 @@
 /**
- * Keys of the members that only this package uses. A member with such a key is
- * not printed, not documented, and cannot collide with one of a subclass.
+ * The keys of the members that only this package uses, and the types of what passes
+ * through them. A member with such a key is not printed, not documented, and cannot
+ * collide with one of a subclass.
+ *
+ * @module
  */
+
+import type { AccessOperation, AccessState } from "./access.ts";
+import type { NamedCallback } from "./named_callback.ts";
 
 /** Of a site: the members that its sessions use. */
 export const OWNER: unique symbol = Symbol("owner");
@@ -58,3 +64,29 @@ export const IS_HELD: unique symbol = Symbol("isHeld");
 
 /** Of a session: its streams and sockets. */
 export const STREAMS: unique symbol = Symbol("streams");
+
+/** A change in a session, for the backend that may have to write it. */
+export type SessionChange =
+  | { readonly kind: "touch" }
+  | { readonly kind: "access"; readonly operation: AccessOperation }
+  | { readonly kind: "value"; readonly key: string; readonly value: unknown }
+  | { readonly kind: "delete"; readonly key: string }
+  | { readonly kind: "description"; readonly description: string }
+  | {
+    readonly kind: "callback";
+    readonly callback: NamedCallback;
+    /** Whether the callback is removed. */
+    readonly isRemoved: boolean;
+  };
+
+/** The change by a touch; one object for all, since touches are frequent. */
+export const TOUCH: SessionChange = { kind: "touch" };
+
+/** The state of a session from a store or a request; times in UNIX milliseconds. */
+export interface RestoredState {
+  readonly createdAt?: number;
+  readonly touchedAt?: number;
+  readonly isSecure?: boolean;
+  readonly access?: AccessState;
+  readonly values?: ReadonlyMap<string, unknown>;
+}

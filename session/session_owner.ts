@@ -1,4 +1,4 @@
-import type { SessionChange } from "./session_change.ts";
+import type { SessionChange } from "./internals.ts";
 import type { StreamLimits } from "../live/session_streams.ts";
 import type { SessionEndReason } from "./deadline.ts";
 import type { Hold, HoldOptions } from "./hold.ts";

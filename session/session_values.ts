@@ -1,7 +1,6 @@
 import { describe } from "../base/describe.ts";
 import { isPromiseLike } from "../base/promises.ts";
-import { OWNER } from "./internals.ts";
-import type { SessionChange } from "./session_change.ts";
+import { OWNER, type SessionChange } from "./internals.ts";
 import {
   type AnySessionKey,
   describeIssues,
