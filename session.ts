@@ -39,7 +39,9 @@ import {
   deadlineOf,
   type DueReason,
   latenessOf,
+  leadOf,
   type SessionEndReason,
+  SessionWarnings,
 } from "./session/deadline.ts";
 import type { EndedHold, Hold, HoldOptions } from "./session/hold.ts";
 import {
@@ -75,7 +77,6 @@ import {
   type StandardSchemaV1,
 } from "./session/session_key.ts";
 import { SessionValues } from "./session/session_values.ts";
-import { leadOf, SessionWarnings } from "./session/session_warnings.ts";
 
 export { checkPrincipal, SessionKey };
 export type {

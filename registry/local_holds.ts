@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { fenceAfter } from "../base/ids.ts";
 import { copyOfArgument } from "../session/named_callback.ts";
-import type { Expiring } from "../session/session_warnings.ts";
+import type { Expiring } from "../session/deadline.ts";
 import type {
   SessionEnd,
   SessionEndReason,

@@ -1,6 +1,6 @@
 import { HttpError } from "../http/http_error.ts";
 import type { OwnerOf } from "../session/session_owner.ts";
-import type { Expiring } from "../session/session_warnings.ts";
+import type { Expiring } from "../session/deadline.ts";
 import type { Session, SessionEnd } from "../session.ts";
 import type {
   EndRegistration,

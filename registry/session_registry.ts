@@ -9,7 +9,7 @@ import {
   RESTORE,
 } from "../session/internals.ts";
 import type { StreamLimits } from "../live/session_streams.ts";
-import type { Expiring } from "../session/session_warnings.ts";
+import type { Expiring } from "../session/deadline.ts";
 import { describe } from "../base/describe.ts";
 import { randomId } from "../base/ids.ts";
 import {

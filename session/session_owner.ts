@@ -1,10 +1,9 @@
 import type { SessionChange } from "./internals.ts";
 import type { StreamLimits } from "../live/session_streams.ts";
-import type { SessionEndReason } from "./deadline.ts";
+import type { Expiring, SessionEndReason } from "./deadline.ts";
 import type { Hold, HoldOptions } from "./hold.ts";
 import type { NamedCallbackOptions, NamedCallbacks } from "./named_callback.ts";
 import type { StoredValuesOf } from "./session_values.ts";
-import type { Expiring } from "./session_warnings.ts";
 
 /** The parts of the place where sessions live that the sessions use. */
 export interface BackendOf<Session, End> {

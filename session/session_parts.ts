@@ -4,7 +4,7 @@ import { isPromiseLike } from "../base/promises.ts";
 import type { SessionStreams } from "../live/session_streams.ts";
 import { isSameSecret, SessionAccess, type TokenFacts } from "./access.ts";
 import type { SessionValues, ValuedSession } from "./session_values.ts";
-import type { SessionWarnings } from "./session_warnings.ts";
+import type { SessionWarnings } from "./deadline.ts";
 
 /** The parts that few sessions have; each is made when first needed. */
 export interface SessionParts<Session extends ValuedSession<Session>, End> {
