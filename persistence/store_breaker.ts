@@ -6,8 +6,10 @@ const LOOK = 100;
 
 /** A call that the store has not answered yet. */
 interface Waiting {
-  /** UNIX milliseconds, by the clock as it goes now. */
-  until: number;
+  /** Milliseconds that the store still has. */
+  left: number;
+  /** When the call began, or was last looked at, in UNIX milliseconds. */
+  seenAt: number;
   readonly giveUp: () => void;
 }
 
@@ -149,7 +151,8 @@ export class StoreBreaker {
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const waiting = {
-        until: this.#clock.now() + this.#timeout,
+        left: this.#timeout,
+        seenAt: this.#clock.now(),
         giveUp: () => {
           const error = new StoreUnavailableError(
             `Cannot ask ${this.#name}: no answer in ${this.#timeout / 1000} s`,
@@ -179,13 +182,13 @@ export class StoreBreaker {
   readonly #look = (): void => {
     this.#timer = undefined;
     const now = this.#clock.now();
-    const late = now - this.#lookAt;
-    // The process stood still, and has not read the answers yet; or its clock was
-    // set.
-    const skipped = Math.abs(late) > LOOK ? late : 0;
+    // Otherwise the process stood still, and has not read the answers yet; or its
+    // clock was set, before a call began or after. Then this time does not count.
+    const isInTime = Math.abs(now - this.#lookAt) <= LOOK;
     for (const waiting of this.#waiting) {
-      waiting.until += skipped;
-      if (now < waiting.until) continue;
+      if (isInTime) waiting.left -= now - waiting.seenAt;
+      waiting.seenAt = now;
+      if (waiting.left > 0) continue;
       this.#waiting.delete(waiting);
       waiting.giveUp();
     }

@@ -176,6 +176,35 @@ for (const what of ["its clock is set forward", "it stands still"]) {
   });
 }
 
+Deno.test("A process waits as long for the answer to a call that it makes after its clock was set back", async () => {
+  const clock = new TestClock();
+  let offset = 0;
+  const bent = new BentStore(asynchronous(new MemoryStore({ clock })));
+  await using node = makeNode(bent.store, {
+    clock: {
+      now: () => clock.now() + offset,
+      monotonic: () => clock.monotonic(),
+      setTimeout: (callback, delay) => clock.setTimeout(callback, delay),
+      clearTimeout: (id) => clock.clearTimeout(id),
+    },
+  });
+  const cookie = await newCookie(node.get("visit"));
+  const answering = Promise.withResolvers<void>();
+  bent.bends.load = async (act, ...args) => {
+    await answering.promise;
+    return act(...args);
+  };
+  const first = Promise.resolve(node.get("look", cookie));
+  await clock.advance(0.05);
+  offset = -8000;
+  const second = Promise.resolve(node.get("look", cookie));
+  await clock.advance(1.5);
+  answering.resolve();
+  const uids = [await (await first).text(), await (await second).text()];
+  assertEquals(uids, [uidOf(cookie), uidOf(cookie)]);
+  assertEquals(node.errors, []);
+});
+
 Deno.test("RequestSession.logOut() ends a session by a token that was in its grace when the store was asked", async () => {
   using time = new FakeTime();
   const inner = new MemoryStore();
