@@ -8,6 +8,11 @@ import { NAMES } from "./value_actions.ts";
 export class UpdateRule implements Rule {
   readonly #judge: Judge;
   readonly #acts: UpdateAct[] = [];
+  /**
+   * The last list of each session, also of one that is over: a store whose clock is
+   * set back has it again.
+   */
+  readonly #names = new Map<string, readonly string[]>();
 
   constructor(judge: Judge) {
     this.#judge = judge;
@@ -22,8 +27,9 @@ export class UpdateRule implements Rule {
     { before, after }: States,
   ): void {
     if (after === undefined) return;
-    const old = before === undefined ? [] : namesOf(before);
+    const old = this.#names.get(uid) ?? [];
     const names = namesOf(after);
+    this.#names.set(uid, names);
     if (`${names}` === `${old}`) return;
     const isLonger = names.length === old.length + 1 &&
       old.every((name, index) => name === names[index]);
