@@ -186,6 +186,12 @@ export class EndClaims {
     if (!this.#parts.breaker.isOpen) this.#rounds.wake();
   }
 
+  /** Checks a session that has ended in the store at once. */
+  check(session: Session): void {
+    this.requestCheck(session);
+    this.#rounds.begin();
+  }
+
   /** Writes the end of a session to the store, if it is unwritten; never fails. */
   writeEnd(uid: string): MaybePromise<void> {
     return this.#unwritten.write(uid);

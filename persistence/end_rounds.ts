@@ -50,9 +50,14 @@ export class EndRounds {
     return this.#current;
   }
 
-  /** Begins a round now. */
+  /** Begins a round in the next turn. */
   wake(): void {
     this.#loop.wake();
+  }
+
+  /** Begins a round now, if it is to begin in the next turn. */
+  begin(): void {
+    this.#loop.begin();
   }
 
   /** Begins a round soon. */

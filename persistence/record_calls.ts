@@ -41,6 +41,8 @@ export interface SessionWritesParts {
   onAlive(session: Session): void;
   /** Called with a session that is live here and has ended in the store. */
   onOver(session: Session): void;
+  /** Checks such a session at once, and not in the next turn. */
+  check(session: Session): void;
 }
 
 /** Calls the store for the writes of sessions, and takes over its answers. */

@@ -3,6 +3,7 @@ import {
   attempt,
   isPromiseLike,
   type MaybePromise,
+  proceed,
   settleAll,
 } from "../base/promises.ts";
 import { isRefusing } from "../registry/session_limits.ts";
@@ -13,7 +14,7 @@ import type { StoredCallback } from "../stores/store.ts";
 import { noteInnerChanges } from "./inner_changes.ts";
 import { RecordCalls, type SessionWritesParts } from "./record_calls.ts";
 import { touchRecord } from "./record_touches.ts";
-import { ValueUpdates } from "./value_updates.ts";
+import { endWithin, ValueUpdates } from "./value_updates.ts";
 import { ChangeNotes } from "./change_notes.ts";
 import type { WriteOptions } from "./write_options.ts";
 import { SessionWrites } from "./session_writes.ts";
@@ -215,11 +216,14 @@ export class RecordWriter {
     this.#schedule.begin(session);
     const state = this.#parts.loader.states.get(session);
     if (state === undefined) return;
-    const done = () => {
+    const done = (): MaybePromise<void> => {
       const isLeft = state.hasCallbacksLeft && session.isActive;
-      if (isLeft && this.#schedule.isStopped) this.#reportLeft(session, state);
+      if (isLeft && this.#schedule.isStopped) {
+        this.#reportLeft(session, state, "the sessions are closed");
+      }
       if (state.unsure === undefined && !isLeft) this.#schedule.settle(session);
       else this.#failLater(session);
+      if (isLeft && options.isRequest) return this.#callLeft(session, state);
     };
     const failed = (error: unknown): never => {
       this.#failLater(session);
@@ -236,11 +240,31 @@ export class RecordWriter {
     done();
   }
 
-  /** Reports the named callbacks of a session whose end this process will not see. */
-  #reportLeft(session: Session, state: StoredState): void {
+  /**
+   * Waits until a session that is over in the store has ended here, which calls the
+   * named callbacks that its record did not get.
+   *
+   * @throws {HttpError} 503 if that takes too long. Then they are reported.
+   */
+  #callLeft(session: Session, state: StoredState): MaybePromise<void> {
+    const { check, timeout } = this.#parts;
+    const { drops } = state;
+    check(session);
+    const ending = session.isActive ? endWithin(session, timeout) : undefined;
+    return proceed<unknown, void>(ending, () => {
+      if (session.isActive && state.hasCallbacksLeft) {
+        this.#reportLeft(session, state, "its request was answered 503");
+      }
+      if (state.drops !== drops) throw unkept();
+    });
+  }
+
+  /** Reports named callbacks that wait for the end of a session, and drops them. */
+  #reportLeft(session: Session, state: StoredState, why: string): void {
     const { callbacks = {} } = state;
     state.callbacks = undefined;
-    this.#calls.reportLost(session, callbacks, "the sessions are closed");
+    state.hasCallbacksLeft = false;
+    this.#calls.reportLost(session, callbacks, why);
   }
 
   #noteInnerChanges(session: Session, state: StoredState): unknown {

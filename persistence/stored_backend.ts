@@ -97,6 +97,7 @@ export class StoredBackend implements StoreBackend {
       timeout,
       onAlive: (session) => this.#claimsOf(session).checks.confirm(session),
       onOver: (session) => this.#claimsOf(session).requestCheck(session),
+      check: (session) => this.#claimsOf(session).check(session),
     });
     const ends = {
       ...shared,

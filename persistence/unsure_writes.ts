@@ -70,10 +70,11 @@ export class UnsureWrites {
         const again = !isMovedOn
           ? this.#repeated(session, state, unsure)
           : addedCallbacks.length === 0
-          ? FENCE
+          ? {}
           : { addedCallbacks };
         if (isMovedOn) {
-          state.unsure = { changes: {}, operations: [], version: -1 };
+          // Until the store answers, the callbacks are still to be written.
+          state.unsure = { changes: again, operations: [], version: -1 };
           state.isStale = true;
           if (missing.access !== undefined) {
             this.#parts.loader.drop(unsure.operations);

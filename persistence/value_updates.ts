@@ -1,7 +1,11 @@
 import { describe } from "../base/describe.ts";
 import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
-import { type Session, SessionEndedError } from "../session.ts";
+import {
+  type Session,
+  type SessionEnd,
+  SessionEndedError,
+} from "../session.ts";
 import type { CommitTimes } from "../stores/store.ts";
 import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
 import { setValue } from "./record_values.ts";
@@ -126,16 +130,29 @@ export class ValueUpdates {
 
   /** Returns the error of a session that has ended, perhaps in another process. */
   async #endOf(session: Session): Promise<Error> {
-    const { clock } = this.#registry;
-    let timer: unknown;
-    const late = new Promise<undefined>((resolve) => {
-      timer = clock.setTimeout(() => resolve(undefined), this.#parts.timeout);
-    });
-    // The check that has begun ends the session here too.
-    const end = session.end ?? await Promise.race([session.ended, late]);
-    clock.clearTimeout(timer);
+    const end = await endWithin(session, this.#parts.timeout);
     return end === undefined ? unkept() : new SessionEndedError(end);
   }
+}
+
+/**
+ * Waits for the end of a session that is over in the store: the check that has begun
+ * ends the session here too.
+ *
+ * @returns undefined if that takes longer than so many milliseconds.
+ */
+export async function endWithin(
+  session: Session,
+  milliseconds: number,
+): Promise<SessionEnd | undefined> {
+  const { clock } = session.site;
+  let timer: unknown;
+  const late = new Promise<undefined>((resolve) => {
+    timer = clock.setTimeout(() => resolve(undefined), milliseconds);
+  });
+  const end = session.end ?? await Promise.race([session.ended, late]);
+  clock.clearTimeout(timer);
+  return end;
 }
 
 /**

@@ -55,6 +55,13 @@ export class PollingLoop {
     else this.#pause(0);
   }
 
+  /** Polls now, if the loop was woken and polls in the next turn. */
+  begin(): void {
+    if (this.#alarm.time > this.#clock.now()) return;
+    this.#alarm.clear();
+    this.#run();
+  }
+
   /** Polls in the next turn, unless a poll is running or the last one failed. */
   nudge(): void {
     if (!this.#isPolling && this.#failurePause === LONGEST_PAUSE) {

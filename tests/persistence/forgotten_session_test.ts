@@ -207,6 +207,65 @@ Deno.test("A named callback that waits to be written is called though the proces
   assertEquals(billed, [1]);
 });
 
+/**
+ * Two processes with a session that ends in the other one while a request of the
+ * first is under way, which then registers a named callback.
+ */
+async function billAfterEnd(time: FakeTime, loadsTake: number) {
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  bent.bends.watch = () => Promise.resolve(() => {});
+  const one = makeNode(bent.store);
+  const other = makeNode(asynchronous(inner));
+  const billed: unknown[] = [];
+  for (const { site } of [one, other]) {
+    site.onEnd("bill", (argument) => void billed.push(argument));
+  }
+  one.page("late-bill", async (request) => {
+    const session = request.getSession();
+    await after(100);
+    session.notifyOnExpire("bill", 1);
+    return "";
+  });
+  const cookie = await newCookie(one.get("visit"));
+  const bill = Promise.resolve(one.get("late-bill", cookie));
+  let billedBefore: number | undefined;
+  bill.then(() => billedBefore = billed.length);
+  await pass(time, 50);
+  await statusOf(other.get("logout", cookie));
+  bent.bends.load = async (act, ...args) => {
+    await after(loadsTake);
+    return act(...args);
+  };
+  await pass(time, 5000);
+  const status = await statusOf(bill);
+  bent.bends.load = undefined;
+  await pass(time, 10_000);
+  await one.site.close();
+  await other.site.close();
+  return { status, billed, billedBefore, errors: one.errors.map(String) };
+}
+
+Deno.test("A named callback is called before its request is answered if the session has ended in another process", async () => {
+  using time = new FakeTime();
+  const { status, billed, billedBefore, errors } = await billAfterEnd(
+    time,
+    500,
+  );
+  assertEquals([status, billed, billedBefore], [200, [1], 1]);
+  assertEquals(errors, []);
+});
+
+Deno.test("A named callback is reported, and its request answered 503, if the session has ended and the store does not tell in time", async () => {
+  using time = new FakeTime();
+  const { status, billed, errors } = await billAfterEnd(time, 3000);
+  assertEquals([status, billed], [503, []]);
+  assert(
+    errors.some((text) => text.includes('Cannot keep callback "bill"')),
+    errors.join("\n"),
+  );
+});
+
 Deno.test("A token expires by the clock of the store, though the clock here is set back", async () => {
   using time = new FakeTime();
   let offset = 0;

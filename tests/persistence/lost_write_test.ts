@@ -651,6 +651,27 @@ Deno.test("Session.notifyOnExpire() by name outside of requests is kept though o
   assertEquals(freed, 1);
 });
 
+Deno.test("Session.notifyOnExpire() by name is kept though others have written, and the second commit is not answered either", async () => {
+  await using fleet = new Fleet();
+  const { one, other, time } = fleet;
+  let freed = 0;
+  for (const { site } of [one, other]) {
+    site.onEnd("free seat", () => void freed++);
+  }
+  await fleet.begin();
+  fleet.breakDown(FAULTS["never arrives"]!);
+  fleet.live.notifyOnExpire("free seat", 7);
+  await pass(time, 10);
+  await fleet.visit(other, "count");
+  // It is sent again, for the record of the other process.
+  await pass(time, 2000);
+  fleet.mend();
+  await pass(time, 5000);
+  await fleet.visit(other, "leave");
+  await pass(time, 100);
+  assertEquals(freed, 1);
+});
+
 Deno.test("Session.notifyOnExpire() by name is called though the session ends while its commit is unanswered", async () => {
   await using fleet = new Fleet();
   const { one, time } = fleet;

@@ -130,6 +130,17 @@ const ONCE_BROKEN_THEMES = [
   // under way in a process that closes.
   ["calm", 30_005_491, "lost"],
   ["crash", 30_009_262, "limit"],
+  // A named callback that waited for the end of its session when its process crashed.
+  ["all", 30_010_491, "plain"],
+  ["all", 30_017_120, "plain"],
+  // A named callback that was written again, and got no answer again.
+  ["all", 30_026_564, "values"],
+  ["loss", 30_026_564, "values"],
+  // A call that was given up at once, since the clock was set back before it.
+  ["clock", 30_020_740, "values"],
+  // What the model took for a fault: a session that the store has again, since its
+  // clock was set back.
+  ["clock", 30_029_252, "values"],
   // What the model took for a fault: a logout or a login of the same process hides
   // one of two cookies, a process that does not reach its store.
   ["calm", 5_018_716, "limit"],
