@@ -30,7 +30,7 @@ import {
 } from "./registry/option_rules.ts";
 import type { LogInOptions } from "./registry/login.ts";
 import type { PresenceCallback, PresenceState } from "./registry/presence.ts";
-import type { StoredEndCounts } from "./registry/session_counts.ts";
+import type { StoredEndCounts } from "./registry/session_backend.ts";
 import type {
   ListSessionsOptions,
   ProcessInfo,
@@ -72,7 +72,7 @@ export type {
   PresenceState,
 } from "./registry/presence.ts";
 export type { SessionCookieOptions } from "./registry/session_cookie.ts";
-export type { StoredEndCounts } from "./registry/session_counts.ts";
+export type { StoredEndCounts } from "./registry/session_backend.ts";
 export {
   addSessionHeaders,
   type HeaderTarget,

@@ -13,7 +13,7 @@ import { HttpError } from "./http/http_error.ts";
 import { BREAK_STREAMS, SessionsLiveOn } from "./http/open_stream.ts";
 import { observeSite } from "./metrics/site_metrics.ts";
 import type { RouteWatch } from "./metrics/route_spans.ts";
-import type { StoredEndCounts } from "./registry/session_counts.ts";
+import type { StoredEndCounts } from "./registry/session_backend.ts";
 import type { SessionFactory } from "./registry/sessions_options.ts";
 import {
   type ErrorContext,

@@ -24,10 +24,10 @@ import {
 import {
   type CountedSite,
   DURATION_BOUNDS,
-  END_REASONS,
   LATENESS_BOUNDS,
-  type StoredEndCounts,
-} from "../registry/session_counts.ts";
+} from "./site_metrics.ts";
+import { END_REASONS } from "../session/deadline.ts";
+import type { StoredEndCounts } from "../registry/session_backend.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import type { SessionEnd, SessionEndReason } from "../session.ts";

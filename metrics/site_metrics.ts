@@ -10,13 +10,9 @@ import {
   type OptionRules,
   required,
 } from "../base/options.ts";
-import {
-  type CountedSite,
-  DURATION_BOUNDS,
-  LATENESS_BOUNDS,
-  type StoredEndCounts,
-} from "../registry/session_counts.ts";
+import type { StoredEndCounts } from "../registry/session_backend.ts";
 import type { ErrorContext } from "../request.ts";
+import type { SessionEndCallback, SessionStartCallback } from "../session.ts";
 import { isTelemetryOn, loadTelemetry, type Meter } from "./open_telemetry.ts";
 import type { RouteWatch } from "./route_spans.ts";
 
@@ -198,3 +194,53 @@ export function observeSite(
     site.reportError(error, {});
   });
 }
+
+/** The parts of a site that counting uses. `Site` fits. */
+export interface CountedSite {
+  /** The ends from a store, by step; undefined without a store. */
+  readonly storedEnds?: StoredEndCounts | undefined;
+  /** The live sessions. */
+  readonly sessions: {
+    readonly size: number;
+    /** Callbacks whose promises have not settled for 10 s. */
+    readonly hangingCallbacks?: number;
+  };
+  /** Registers a callback for each new session. */
+  notifyOnSessionStart(callback: SessionStartCallback): void;
+  /** Registers a callback for each end. */
+  notifyOnSessionEnd(callback: SessionEndCallback): void;
+}
+
+/**
+ * Bounds for the duration of sessions, in seconds: of a visit, the usual timeouts,
+ * and days.
+ */
+export const DURATION_BOUNDS: readonly number[] = [
+  1,
+  10,
+  60,
+  300,
+  900,
+  1800,
+  3600,
+  4 * 3600,
+  12 * 3600,
+  24 * 3600,
+  7 * 24 * 3600,
+];
+
+/**
+ * Bounds for the lateness of ends, in seconds: of a timer, of a busy process, and
+ * of a machine that slept.
+ */
+export const LATENESS_BOUNDS: readonly number[] = [
+  0.001,
+  0.002,
+  0.005,
+  0.01,
+  0.02,
+  0.05,
+  0.1,
+  1,
+  60,
+];

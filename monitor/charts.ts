@@ -3,7 +3,7 @@ import { delayText } from "../base/duration_text.ts";
 import { visible } from "../base/describe.ts";
 import type { Histogram } from "../metrics/prometheus_text.ts";
 import type { Minute } from "./session_history.ts";
-import { END_REASONS } from "../registry/session_counts.ts";
+import { END_REASONS } from "../session/deadline.ts";
 
 /** Units of the drawing, which is stretched to the available width. */
 const STEP = 10;

@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import type { CountedSite } from "../registry/session_counts.ts";
+import type { CountedSite } from "../metrics/site_metrics.ts";
 import type { ProcessInfo, SessionInfo } from "../registry/session_backend.ts";
 import type { ErrorContext } from "../request.ts";
 import type {

@@ -1,9 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { Histogram } from "../metrics/prometheus_text.ts";
-import {
-  type CountedSite,
-  LATENESS_BOUNDS,
-} from "../registry/session_counts.ts";
+import { type CountedSite, LATENESS_BOUNDS } from "../metrics/site_metrics.ts";
 import type { SessionEnd, SessionEndReason } from "../session.ts";
 
 /** A record of an end, without the session, so that its memory is freed. */

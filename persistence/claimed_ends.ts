@@ -2,7 +2,10 @@ import type { Clock } from "../base/clock.ts";
 import { textOfThrown } from "../base/describe.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import { pauseAfter } from "../registry/end_delivery.ts";
-import { NO_COUNTS, type StoredEndCounts } from "../registry/session_counts.ts";
+import {
+  NO_COUNTS,
+  type StoredEndCounts,
+} from "../registry/session_backend.ts";
 import type { SessionEnd } from "../session.ts";
 import type { ClaimedEnd } from "../stores/store.ts";
 import { Acknowledgements } from "./acknowledgements.ts";

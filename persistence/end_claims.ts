@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { type MaybePromise, proceed, settleAll } from "../base/promises.ts";
-import type { StoredEndCounts } from "../registry/session_counts.ts";
+import type { StoredEndCounts } from "../registry/session_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session, SessionEnd, SessionEndReason } from "../session.ts";
 import type {

@@ -11,7 +11,7 @@ import type { BackendVisit, Lookup } from "../registry/session_backend.ts";
 import {
   type StoredEndCounts,
   sumOfCounts,
-} from "../registry/session_counts.ts";
+} from "../registry/session_backend.ts";
 import { storeTimeoutOf } from "../registry/option_rules.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import {

@@ -7,7 +7,7 @@ import type {
   SessionDirectory,
   SessionInfo,
 } from "./session_backend.ts";
-import type { StoredEndCounts } from "./session_counts.ts";
+import type { StoredEndCounts } from "./session_backend.ts";
 import type { SessionRegistry } from "./session_registry.ts";
 import type {
   EndSessionsOptions,

@@ -13,7 +13,7 @@ import {
   STRING,
   wholeAtLeast,
 } from "../base/options.ts";
-import { END_REASONS } from "./session_counts.ts";
+import { END_REASONS } from "../session/deadline.ts";
 import type { ListSessionsOptions } from "./session_backend.ts";
 import type { SessionsOptions } from "./sessions_options.ts";
 import { type EndSessionsOptions, Session } from "../session.ts";

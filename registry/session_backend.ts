@@ -212,3 +212,41 @@ export interface UndeliveredEnd {
   /** The last error, in words. */
   readonly why: string;
 }
+
+/** Counts of the ends that a site has claimed from its store since it was made. */
+export interface StoredEndCounts {
+  /** Claims, for delivery here; repeated claims included. */
+  readonly claimed: number;
+  /** Delivered here, and acknowledged in the store. */
+  readonly delivered: number;
+  /** Calls that threw or rejected. They are repeated. */
+  readonly failed: number;
+  /** Made dead letters after all retries. */
+  readonly deadLetter: number;
+  /**
+   * Left to the next claim, of any process: because a callback failed and is called
+   * later, because no callback has the name here, because the claim was lost, or
+   * because the site was closed.
+   */
+  readonly left: number;
+}
+
+/** The counts before the first claim. */
+export const NO_COUNTS: StoredEndCounts = {
+  claimed: 0,
+  delivered: 0,
+  failed: 0,
+  deadLetter: 0,
+  left: 0,
+};
+
+/** Returns the counts of several parts of a store together. */
+export function sumOfCounts(all: readonly StoredEndCounts[]): StoredEndCounts {
+  const sum = { ...NO_COUNTS };
+  for (const counts of all) {
+    for (const name of Object.keys(sum) as (keyof StoredEndCounts)[]) {
+      sum[name] += counts[name];
+    }
+  }
+  return sum;
+}

@@ -69,6 +69,17 @@ export type SessionEndReason =
   | "shutdown"
   | "lost";
 
+/** All reasons of ends; first those that the client causes. */
+export const END_REASONS: readonly SessionEndReason[] = [
+  "idle",
+  "logout",
+  "absolute",
+  "evicted",
+  "revoked",
+  "shutdown",
+  "lost",
+];
+
 /** The reasons of ends by deadline. */
 export type DueReason = "idle" | "absolute";
 
