@@ -4,6 +4,7 @@ import { Session, type SessionEnd, type SessionEndReason } from "../session.ts";
 import type { ClaimedEnd } from "../stores/store.ts";
 import type { ClaimedEnds } from "./claimed_ends.ts";
 import { endedHoldOf } from "./hold_records.ts";
+import type { RecentEnds } from "./recent_ends.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { UnwrittenEnds } from "./unwritten_ends.ts";
 import { isLastRecord, type VanishedSessions } from "./vanished_sessions.ts";
@@ -12,6 +13,7 @@ import { isLastRecord, type VanishedSessions } from "./vanished_sessions.ts";
 export interface ClaimedSessionsParts {
   readonly claimed: ClaimedEnds;
   readonly loader: RecordLoader;
+  readonly ended: RecentEnds;
   readonly vanished: VanishedSessions;
   readonly unwritten: UnwrittenEnds;
   /** Ends, by uid, that another process delivers according to a notification. */
@@ -77,6 +79,8 @@ export class ClaimedSessions {
       return this.deliver(own);
     }
     const held = endedHoldOf(claim.session);
+    // A load that was sent before may find the record, and a key is held again.
+    if (held === undefined) this.#parts.ended.add(uid);
     const session = held === undefined
       ? this.#registry.build(uid)
       : new Session(this.#registry.site, uid);

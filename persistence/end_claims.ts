@@ -16,6 +16,7 @@ import { PartClaims } from "./part_claims.ts";
 import { callHere, deliverUnstored } from "./end_calls.ts";
 import { EndRounds } from "./end_rounds.ts";
 import { EndWatch } from "./end_watch.ts";
+import type { LoadsUnderWay } from "./loads_under_way.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
@@ -36,6 +37,7 @@ export interface EndClaimsParts {
   readonly loader: RecordLoader;
   readonly writer: RecordWriter;
   // The objects below are shared by all parts.
+  readonly loads: LoadsUnderWay;
   readonly ended: RecentEnds;
   readonly claimant: Claimant;
   /** The turns in which this process delivers ends, of all parts. */
@@ -109,8 +111,8 @@ export class EndClaims {
     this.#watch = new EndWatch({
       part: parts.part,
       onEnd: (uid, reason) => {
-        const session = registry.sessions.get(uid);
-        if (session !== undefined) this.#endQuietly(session, reason);
+        parts.loads.noteEnd(uid, reason);
+        this.endElsewhere(uid, reason);
       },
       onEarlier: () => this.#rounds.wake(),
       onChange: parts.onChange,
@@ -142,6 +144,7 @@ export class EndClaims {
     this.#sessions = new ClaimedSessions(registry, {
       claimed: this.#claimed,
       loader,
+      ended: parts.ended,
       vanished: this.#vanished,
       unwritten: this.#unwritten,
       quiet: this.#quiet,
@@ -190,6 +193,12 @@ export class EndClaims {
   check(session: Session): void {
     this.requestCheck(session);
     this.#rounds.begin();
+  }
+
+  /** Ends a session that is live here, and has ended in another process. */
+  endElsewhere(uid: string, reason: SessionEndReason): void {
+    const session = this.#registry.sessions.get(uid);
+    if (session !== undefined) this.#endQuietly(session, reason);
   }
 
   /** Writes the end of a session to the store, if it is unwritten; never fails. */

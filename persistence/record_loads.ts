@@ -7,8 +7,10 @@ import type { LoadedSession, SessionStore } from "../stores/store.ts";
 import type { EndClaims } from "./end_claims.ts";
 import { NO_TOKEN } from "./record_calls.ts";
 import type { RecentEnds } from "./recent_ends.ts";
+import type { LoadsUnderWay } from "./loads_under_way.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
+import type { SessionRefreshes } from "./session_refreshes.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import type { StoreHealth } from "./store_health.ts";
 import type { PerPart } from "./store_parts.ts";
@@ -23,7 +25,9 @@ export interface RecordLoadsParts {
   readonly claims: PerPart<EndClaims>;
   readonly ended: RecentEnds;
   readonly loader: RecordLoader;
+  readonly loads: LoadsUnderWay;
   readonly writer: RecordWriter;
+  readonly refreshes: SessionRefreshes;
 }
 
 /** Loads the records that requests look up. */
@@ -168,11 +172,22 @@ export class RecordLoads {
             : NO_TOKEN,
         )
       );
-      if (isPromiseLike(loading)) return loading.then(loaded, failed);
-      loaded(loading);
+      if (!isPromiseLike(loading)) return loaded(loading);
+      this.#parts.loads.begin(uid);
+      return loading.then(loaded, failed).then(() => this.#catchUp(uid));
     } catch (error) {
       failed(error);
     }
+  }
+
+  /** Follows the notifications that came before the answer to a load. */
+  #catchUp(uid: string): void {
+    const { claims, loads, refreshes } = this.#parts;
+    const missed = loads.end(uid);
+    if (missed === undefined) return;
+    const { reason, version } = missed;
+    if (reason !== undefined) claims.of(uid).endElsewhere(uid, reason);
+    else if (version >= 0) refreshes.note({ uid, version });
   }
 
   /** Takes over a record that was loaded for a request. */

@@ -25,6 +25,7 @@ import { callHere } from "./end_calls.ts";
 import { EndClaims } from "./end_claims.ts";
 import { LoginLimit } from "./login_limit.ts";
 import { RecentEnds } from "./recent_ends.ts";
+import { LoadsUnderWay } from "./loads_under_way.ts";
 import { ProcessRecords } from "./process_records.ts";
 import { RecordLoader } from "./record_loader.ts";
 import { RecordLoads } from "./record_loads.ts";
@@ -91,7 +92,8 @@ export class StoredBackend implements StoreBackend {
     const loader = this.#loader = new RecordLoader(registry);
     const ended = new RecentEnds(clock);
     const visits = this.#visits;
-    const shared = { store, health, breakers, loader, ended, visits };
+    const loads = new LoadsUnderWay();
+    const shared = { store, health, breakers, loader, loads, ended, visits };
     const writer = this.#writer = new RecordWriter(registry, {
       ...shared,
       timeout,
@@ -106,6 +108,7 @@ export class StoredBackend implements StoreBackend {
       turns: new Turns(clock),
       quietTurns: new Turns(clock),
       onChange: (one: ChangeNotification) => {
+        loads.noteChange(one);
         this.#refreshes.note(one);
         this.#processes.note(one);
       },
@@ -120,7 +123,11 @@ export class StoredBackend implements StoreBackend {
           breaker: breakers.all[index]!,
         }),
     );
-    const parts = { ...shared, writer, claims };
+    const refreshes = this.#refreshes = new SessionRefreshes(registry, {
+      ...shared,
+      reload: (session) => this.values.reload(session),
+    });
+    const parts = { ...shared, writer, claims, refreshes };
     this.#loads = new RecordLoads(registry, parts);
     const limit = new LoginLimit(registry, parts);
     const holds = new StoredHolds(clock, parts);
@@ -142,10 +149,6 @@ export class StoredBackend implements StoreBackend {
       report: (error) => site.reportError(error, {}),
     });
     this.directory = new SessionList(clock, { ...parts, processes });
-    this.#refreshes = new SessionRefreshes(registry, {
-      ...shared,
-      reload: (session) => this.values.reload(session),
-    });
     // The program registers its callbacks in this turn; claims begin after it.
     this.#startTimer = clock.setTimeout(() => {
       this.start().catch(() => {});

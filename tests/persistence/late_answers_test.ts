@@ -66,6 +66,51 @@ Deno.test("A load that is answered after the logout does not bring the session b
   assertEquals(node.site.sessions.size, 0);
 });
 
+for (const isNotified of [true, false]) {
+  Deno.test(`A load that is answered after sessions.end() in a process without the session does not bring it back, if the store notifies of ends: ${isNotified}`, async () => {
+    using time = new FakeTime();
+    const store = new MemoryStore();
+    const bent = new BentStore(asynchronous(store));
+    if (!isNotified) bent.bends.watch = () => () => {};
+    await using node = makeNode(bent.store);
+    await using other = makeNode(asynchronous(store));
+    const cookie = await newCookie(other.get("visit"));
+    bent.bends.load = async (act, ...args) => {
+      const answer = await act(...args);
+      await after(60);
+      return answer;
+    };
+    const look = Promise.resolve(node.get("look", cookie));
+    await pass(time, 20);
+    const ending = Promise.resolve(node.site.sessions.end(uidOf(cookie)));
+    await pass(time, 500);
+    assertEquals(await ending, true);
+    assertEquals(await (await look).text(), "undefined");
+    assertEquals(node.site.sessions.size, 0);
+  });
+}
+
+Deno.test("A load that is answered after the end in another process was notified does not bring the session back", async () => {
+  using time = new FakeTime();
+  const store = new MemoryStore();
+  const bent = new BentStore(asynchronous(store));
+  await using node = makeNode(bent.store);
+  await using other = makeNode(asynchronous(store));
+  const cookie = await newCookie(other.get("visit"));
+  bent.bends.load = async (act, ...args) => {
+    const answer = await act(...args);
+    await after(60);
+    return answer;
+  };
+  const look = Promise.resolve(node.get("look", cookie));
+  await pass(time, 20);
+  const logout = Promise.resolve(other.get("logout", cookie));
+  await pass(time, 500);
+  await (await logout).body?.cancel();
+  assertEquals(await (await look).text(), "undefined");
+  assertEquals(node.site.sessions.size, 0);
+});
+
 Deno.test("A session that has ended in this process stays ended, whatever the store says", async () => {
   using _time = new FakeTime();
   const inner = new MemoryStore();

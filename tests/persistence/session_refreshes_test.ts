@@ -4,6 +4,7 @@ import { HttpError, type SiteOptions } from "../../mod.ts";
 import { MemoryStore } from "../../stores/memory_store.ts";
 import type { SessionStore } from "../../stores/store.ts";
 import {
+  after,
   asynchronous,
   BentStore,
   BrokenStore,
@@ -150,6 +151,27 @@ Deno.test("Session.reload() rejects with a 503 if the store does not answer", as
   const error = await assertRejects(() => session.reload(), HttpError);
   assertEquals(error.status, 503);
   broken.how = "works";
+});
+
+Deno.test("Session sees a value that another process has written while the load of its first request here was answered", async () => {
+  using time = new FakeTime();
+  const store = new MemoryStore();
+  const bent = new BentStore(asynchronous(store));
+  await using one = roleNode(bent.store);
+  await using other = roleNode(asynchronous(store));
+  const cookie = cookieOf(await other.get("begin"));
+  bent.bends.load = async (act, ...args) => {
+    const answer = await act(...args);
+    await after(60);
+    return answer;
+  };
+  const begin = one.get("begin", cookie);
+  await pass(time, 20);
+  const change = other.get("role?is=admin", cookie);
+  await pass(time, 1000);
+  await change;
+  const session = one.site.sessions.get(await (await begin).text())!;
+  assertEquals(session.get("role"), "admin");
 });
 
 Deno.test("A change of a session costs other processes one load, and its own process none", async () => {

@@ -187,6 +187,11 @@ export class Host {
     this.blocked += milliseconds;
   }
 
+  /** Sets its clock, but not while it computes: it has read the clock by then. */
+  setClock(by: number): void {
+    this.wall.step(Math.max(this.schedule.now, this.stoppedUntil), by);
+  }
+
   /** Stands still, while its clocks go on. */
   freeze(milliseconds: number): void {
     const { now } = this.schedule;
@@ -210,6 +215,12 @@ export class Host {
   /** Whether there was such a time between two others. */
   hadTrouble(from: number, to: number): boolean {
     return this.troubles.some((each) => each.from <= to && each.to >= from);
+  }
+
+  /** Whether it could read no answer at some time between two others. */
+  hasStood(from: number, to: number): boolean {
+    return this.hadTrouble(from, to) ||
+      this.blocks.some((each) => each.from <= to && each.to >= from);
   }
 
   /** Notes a time without a process. */

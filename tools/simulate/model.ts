@@ -187,8 +187,9 @@ export class Model {
     const known = ask.step.isHead
       ? first?.record
       : truth.lastOf(named) ?? first?.record;
-    // A process that stood still knows no touch by another one meanwhile.
-    const deadlines = life.host.hadTrouble(arrivedAt, at)
+    // A process that stood still, or was blocked, reads an answer late. It knows no
+    // touch by another process meanwhile.
+    const deadlines = life.host.hasStood(arrivedAt, at)
       ? truth.recordsIn(named, arrivedAt, at).map(({ record }) =>
         record?.deadline ?? 0
       )

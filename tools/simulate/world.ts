@@ -329,7 +329,7 @@ export class World implements ProgramWorld {
         for (const each of this.hosts) each.trouble(now, now + lasts);
         return wire.cut("store", now + lasts, isSilent);
       case "set-clock":
-        return host.wall.step(now, by);
+        return host.setClock(by);
       case "set-store-clock":
         return this.#storeClock.step(now, by);
       case "lose":
