@@ -1,26 +1,21 @@
-// The middleware that docs/frameworks.md shows for other frameworks: within React
-// Router, and called as the documentation of the others says.
+// The middleware that docs/frameworks.md shows for React Router and Fresh: within
+// React Router, and called as the documentation of Fresh says.
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Sessions, type Visit } from "../../sessions.ts";
-import { ROOT, testWith } from "../helpers_process.ts";
+import { testWith } from "../helpers_process.ts";
+import { guideFor } from "./helpers_guide.ts";
 
-const NAMES = ["handle", "onRequest", "handler", "middleware"] as const;
-
-/** What the guide shows: functions of each framework's own shape. */
-// deno-lint-ignore no-explicit-any
-type Shown = Record<typeof NAMES[number], any>;
-
-/** Runs the guide's code with the sessions that it is about. */
-function shown(sessions: Sessions, visitContext: unknown): Shown {
-  const guide = Deno.readTextFileSync(new URL("docs/frameworks.md", ROOT));
-  const [, code = ""] = guide.match(
-    /^```ts ignore because each line belongs[^\n]*\n(.*?)^```$/ms,
-  ) ?? [];
-  for (const name of NAMES) assertStringIncludes(code, `const ${name} =`);
-  const body = `${code.replaceAll("export ", "")}
-    return { ${NAMES.join(", ")} };`;
-  return new Function("sessions", "visitContext", body)(sessions, visitContext);
+/** Runs the code that the guide has for a file, and returns what it exports. */
+function shown(
+  file: string,
+  given: Record<string, unknown>,
+  // deno-lint-ignore no-explicit-any
+): any {
+  const code = guideFor(file);
+  const [, name] = /export const (\w+) =/.exec(code)!;
+  const body = `${code.replace("export ", "")}; return ${name};`;
+  return new Function(...Object.keys(given), body)(...Object.values(given));
 }
 
 /** Tests a middleware by a request that asks for a session, and one that does not. */
@@ -51,39 +46,6 @@ async function assertServes(
 
 testWith(
   ["read", "env"],
-  "The guide's handle() has the shape of SvelteKit",
-  async () => {
-    await using sessions = new Sessions();
-    const handle = shown(sessions, undefined).handle;
-    await assertServes(async (request, answer) => {
-      const event = { request, locals: {} as { visit: Visit } };
-      return await handle({
-        event: event as never,
-        resolve: () => answer(event.locals.visit),
-      });
-    });
-  },
-);
-
-testWith(
-  ["read", "env"],
-  "The guide's onRequest() has the shape of Astro",
-  async () => {
-    await using sessions = new Sessions();
-    const onRequest = shown(sessions, undefined).onRequest;
-    await assertServes(async (request, answer) => {
-      const context = { request, locals: {} as { visit: Visit } };
-      const response = await onRequest(
-        context as never,
-        () => Promise.resolve(answer(context.locals.visit)),
-      );
-      return response as Response;
-    });
-  },
-);
-
-testWith(
-  ["read", "env"],
   "The guide's middleware serves React Router",
   async () => {
     // Imported here, since React reads the environment.
@@ -91,7 +53,10 @@ testWith(
       await import("react-router");
     await using sessions = new Sessions();
     const visitContext = createContext<Visit>();
-    const { middleware } = shown(sessions, visitContext);
+    const middleware = shown("app/root.tsx", {
+      sessions,
+      createContext: () => visitContext,
+    });
     await assertServes(async (request, answer) => {
       const { queryRoute } = createStaticHandler([{
         id: "root",
@@ -109,7 +74,7 @@ testWith(
 
 testWith(["read"], "The guide's handler() has the shape of Fresh", async () => {
   await using sessions = new Sessions();
-  const { handler } = shown(sessions, undefined);
+  const handler = shown("routes/_middleware.ts", { sessions });
   await assertServes(async (req, answer) => {
     const ctx = {
       req,
