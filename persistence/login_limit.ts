@@ -8,9 +8,8 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { SessionStore } from "../stores/store.ts";
 import type { EndClaims } from "./end_claims.ts";
 import { NO_TOKEN } from "./record_calls.ts";
-import type { StoreBreaker } from "./store_breaker.ts";
+import { type StoreBreaker, unkept } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
-import { unkept } from "./unkept.ts";
 
 /** The number of times that a login checks whether another login has given way. */
 const LOOKS = 20;

@@ -24,7 +24,7 @@ import { accessChangeOf, putBack, withoutTouches } from "./pending_changes.ts";
 import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
 import type { StoredState } from "./stored_state.ts";
 import type { PendingWrite, WriteOptions } from "./write_options.ts";
-import { unkept } from "./unkept.ts";
+import { unkept } from "./store_breaker.ts";
 import type { UnsureWrites } from "./unsure_writes.ts";
 
 /** The most tries of a write: other processes may change the record meanwhile. */

@@ -11,10 +11,9 @@ import type { LoadsUnderWay } from "./loads_under_way.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import type { SessionRefreshes } from "./session_refreshes.ts";
-import type { StoreBreaker } from "./store_breaker.ts";
+import { type StoreBreaker, unkept } from "./store_breaker.ts";
 import type { StoreHealth } from "./store_health.ts";
 import type { PerPart } from "./store_parts.ts";
-import { unkept } from "./unkept.ts";
 import { isLastRecord } from "./vanished_sessions.ts";
 
 /** The objects that loads use. */

@@ -19,7 +19,7 @@ import { ChangeNotes } from "./change_notes.ts";
 import type { WriteOptions } from "./write_options.ts";
 import { SessionWrites } from "./session_writes.ts";
 import type { StoredState } from "./stored_state.ts";
-import { unkept } from "./unkept.ts";
+import { unkept } from "./store_breaker.ts";
 import { maxSessionBytesOf } from "./value_room.ts";
 import { WriteSchedule } from "./write_schedule.ts";
 

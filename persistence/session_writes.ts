@@ -17,7 +17,7 @@ import type { PendingWrite, WriteOptions } from "./write_options.ts";
 import { RecordCreation } from "./record_creation.ts";
 import { touchToWrite } from "./record_touches.ts";
 import type { StoredState } from "./stored_state.ts";
-import { unkept } from "./unkept.ts";
+import { unkept } from "./store_breaker.ts";
 import { UnsureWrites } from "./unsure_writes.ts";
 
 /**

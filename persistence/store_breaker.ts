@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
+import { HttpError } from "../http/http_error.ts";
 
 /** Milliseconds between two checks of the calls that wait for an answer. */
 const LOOK = 100;
@@ -231,4 +232,13 @@ export class StoreBreaker {
     );
     this.#onFailure();
   }
+}
+
+/** Returns the answer to a request whose changes cannot be written. */
+export function unkept(cause?: unknown): HttpError {
+  return new HttpError(
+    503,
+    "Your session cannot be stored at the moment. Please try again.",
+    { cause },
+  );
 }

@@ -33,9 +33,8 @@ import { NO_TOKEN } from "./record_calls.ts";
 import { MAX_TRIES } from "./record_commit.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
-import type { StoreBreaker } from "./store_breaker.ts";
+import { type StoreBreaker, unkept } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
-import { unkept } from "./unkept.ts";
 
 /** The access state of a hold, which has no tokens. */
 const NO_ACCESS = {

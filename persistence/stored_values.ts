@@ -7,9 +7,8 @@ import type { EndClaims } from "./end_claims.ts";
 import { NO_TOKEN } from "./record_calls.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
-import type { StoreBreaker } from "./store_breaker.ts";
+import { type StoreBreaker, unkept } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
-import { unkept } from "./unkept.ts";
 
 /** The objects that the values of stored sessions use. */
 export interface StoredValuesParts {

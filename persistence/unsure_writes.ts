@@ -6,7 +6,7 @@ import type { SessionChanges } from "../stores/store.ts";
 import { accessChangeOf, joinChanges, missingFrom } from "./pending_changes.ts";
 import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
 import type { StoredState } from "./stored_state.ts";
-import { unkept } from "./unkept.ts";
+import { unkept } from "./store_breaker.ts";
 
 /** The most tries of a fence: other processes may change the record meanwhile. */
 const MAX_TRIES = 5;

@@ -10,7 +10,7 @@ import type { CommitTimes } from "../stores/store.ts";
 import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
 import { setValue } from "./record_values.ts";
 import type { StoredState } from "./stored_state.ts";
-import { unkept } from "./unkept.ts";
+import { unkept } from "./store_breaker.ts";
 import { encodeStorable } from "./value_codec.ts";
 import { maxSessionBytesOf, refuseLarge } from "./value_room.ts";
 

@@ -14,10 +14,9 @@ import type { LoginLimit } from "./login_limit.ts";
 import type { RecentEnds } from "./recent_ends.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
-import type { StoreBreaker } from "./store_breaker.ts";
+import { type StoreBreaker, unkept } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
 import type { PostponedWarnings } from "./postponed_warnings.ts";
-import { unkept } from "./unkept.ts";
 import type { VisitsUnderWay } from "./visits_under_way.ts";
 
 /** The objects that the writes of requests use. */
