@@ -1,14 +1,14 @@
 import { describe } from "../base/describe.ts";
-import { OPEN_ACCESS } from "../session/internals.ts";
-import type { AccessOperation } from "../session/access.ts";
+import { joinCallbacks, missingCallbacks } from "./callback_changes.ts";
+import { NO_OPERATIONS, type StoredState } from "./stored_state.ts";
 import type { Session } from "../session.ts";
+import type { AccessOperation } from "../session/access.ts";
+import { OPEN_ACCESS } from "../session/internals.ts";
 import type {
   AccessChange,
   LoadedSession,
   SessionChanges,
 } from "../stores/store.ts";
-import { joinCallbacks, missingCallbacks } from "./callback_changes.ts";
-import { NO_OPERATIONS, type StoredState } from "./stored_state.ts";
 
 /** Returns and clears the changes of a session to write, touches excluded. */
 export function takeChanges(
@@ -186,4 +186,36 @@ export function describeChanges(changes: SessionChanges): string | undefined {
     names.push(`the removal of callback ${describe(name)}`);
   }
   return names.length === 0 ? undefined : names.join(", ");
+}
+
+/** The options of a write. */
+export interface WriteOptions {
+  /**
+   * Whether a request waits for the write; it is answered 503 if the write fails.
+   */
+  readonly isRequest: boolean;
+  /** Whether others have made the changes, which decide about them if refused. */
+  readonly isOfOthers?: boolean;
+  /** More changes to write, unless the session was touched. */
+  readonly extra?: (() => SessionChanges | undefined) | undefined;
+  /**
+   * The count of dropped changes when the session was loaded for the request. If
+   * the count has risen since, the changes of the request may be among the
+   * dropped ones, and the request must not be acknowledged.
+   */
+  readonly drops?: number | undefined;
+  /**
+   * Whether a login has superseded the token of the request, or of a request that
+   * may have made the changes. Called again whenever the record was loaded.
+   */
+  isSuperseded?(): boolean;
+}
+
+/** The changes of one write. */
+export interface PendingWrite {
+  readonly changes: SessionChanges;
+  /** The changes of principal and tokens among them. */
+  readonly operations: readonly AccessOperation[];
+  /** The keys of values that were changed inside, with the encodings before. */
+  readonly inner: ReadonlyMap<string, string> | undefined;
 }

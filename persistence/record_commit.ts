@@ -20,10 +20,15 @@ import {
 } from "./callback_changes.ts";
 import { callHere } from "./end_calls.ts";
 import { withoutOvertaken } from "./inner_changes.ts";
-import { accessChangeOf, putBack, withoutTouches } from "./pending_changes.ts";
+import {
+  accessChangeOf,
+  type PendingWrite,
+  putBack,
+  withoutTouches,
+  type WriteOptions,
+} from "./pending_changes.ts";
 import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
 import type { StoredState } from "./stored_state.ts";
-import type { PendingWrite, WriteOptions } from "./write_options.ts";
 import { unkept } from "./store_breaker.ts";
 import type { UnsureWrites } from "./unsure_writes.ts";
 

@@ -16,7 +16,7 @@ import { RecordCalls, type SessionWritesParts } from "./record_calls.ts";
 import { touchRecord } from "./record_touches.ts";
 import { endWithin, ValueUpdates } from "./value_updates.ts";
 import { ChangeNotes } from "./change_notes.ts";
-import type { WriteOptions } from "./write_options.ts";
+import type { WriteOptions } from "./pending_changes.ts";
 import { SessionWrites } from "./session_writes.ts";
 import type { StoredState } from "./stored_state.ts";
 import { unkept } from "./store_breaker.ts";

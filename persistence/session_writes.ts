@@ -9,11 +9,15 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { AccessOperation } from "../session/access.ts";
 import type { Session } from "../session.ts";
 import type { SessionChanges } from "../stores/store.ts";
-import { joinChanges, takeChanges } from "./pending_changes.ts";
+import {
+  joinChanges,
+  type PendingWrite,
+  takeChanges,
+  type WriteOptions,
+} from "./pending_changes.ts";
 import { callHere } from "./end_calls.ts";
 import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
 import { type CommitContext, RecordCommit } from "./record_commit.ts";
-import type { PendingWrite, WriteOptions } from "./write_options.ts";
 import { RecordCreation } from "./record_creation.ts";
 import { touchToWrite } from "./record_touches.ts";
 import type { StoredState } from "./stored_state.ts";
