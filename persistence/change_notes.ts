@@ -5,7 +5,7 @@ import type { Session, SessionChange } from "../session.ts";
 import { idOfCallback, idsAfter, joinCallbacks } from "./callback_changes.ts";
 import type { StoredState } from "./stored_state.ts";
 import { encodeStorable } from "./value_codec.ts";
-import { maxSessionBytesOf, refuseLarge } from "./value_room.ts";
+import { maxSessionBytesOf, refuseLarge } from "./record_values.ts";
 import { LocalCallbacks } from "../registry/backends.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { ReadValues } from "./read_values.ts";

@@ -19,7 +19,7 @@ import {
   remainingCallbacks,
 } from "./callback_changes.ts";
 import { callHere } from "./end_calls.ts";
-import { withoutOvertaken } from "./inner_changes.ts";
+import { withoutOvertaken } from "./record_values.ts";
 import {
   accessChangeOf,
   type PendingWrite,

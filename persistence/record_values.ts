@@ -1,9 +1,9 @@
 import { describe } from "../base/describe.ts";
-import { RESTORE, VALUES } from "../session/internals.ts";
-import type { Session } from "../session.ts";
-import type { StoredSession } from "../stores/store.ts";
 import type { StoredState } from "./stored_state.ts";
-import { decodeValue } from "./value_codec.ts";
+import { decodeValue, TransferredError } from "./value_codec.ts";
+import type { Session } from "../session.ts";
+import { RESTORE, VALUES } from "../session/internals.ts";
+import type { SessionChanges, StoredSession } from "../stores/store.ts";
 
 /** Decodes the values of a record; reports and leaves out one that cannot be read. */
 export function decodeValues(
@@ -84,4 +84,164 @@ export function putValue(
   const record = new Map(text === undefined ? [] : [[key, text]]);
   const value = decodeValues(record, session).get(key);
   setValue(session, state, { key, value, text });
+}
+
+/**
+ * Finds changes inside objects that the application got, and records them to be
+ * written.
+ *
+ * @param isLast Whether the application cannot change the objects any more.
+ * @returns the error of a value that no store can keep. It is reported, and the
+ * session has the earlier value again.
+ */
+export function noteInnerChanges(
+  session: Session,
+  state: StoredState,
+  { isLast, maxBytes }: {
+    readonly isLast: boolean;
+    readonly maxBytes: number;
+  },
+): unknown {
+  if (state.reads === undefined) return undefined;
+  let unkept: unknown;
+  const refuse = (key: string, before: string, error: Error) => {
+    unkept = error;
+    session.site.reportError(error, { session });
+    putValue(session, state, key, before);
+  };
+  for (const change of state.reads.takeChanges(session[VALUES])) {
+    const { key, before, after } = change;
+    const isMoved = change.error instanceof TransferredError;
+    if (change.isOvertaken) {
+      if (!isMoved) reportOvertaken(session, key);
+    } else if (isMoved) {
+      // The application has moved the bytes, not changed them.
+      putValue(session, state, key, before);
+    } else if (after === undefined) {
+      refuse(
+        key,
+        before,
+        new TypeError(
+          `Cannot keep the change inside ${
+            describe(key)
+          } of session "${session.uid}": ${
+            (change.error as Error).message
+          }, which no store can keep`,
+          { cause: change.error },
+        ),
+      );
+    } else {
+      const act = `keep the change inside ${describe(key)}`;
+      const refusal = refuseLarge(
+        { limit: maxBytes, texts: state.texts },
+        { key, text: after, act, uid: session.uid },
+      );
+      if (refusal !== undefined) {
+        refuse(key, before, refusal);
+        continue;
+      }
+      // A value that this process has set may be overwritten.
+      if (!state.values?.has(key)) {
+        (state.inner ??= new Map()).set(key, before);
+      }
+      (state.values ??= new Map()).set(key, after);
+      state.setText(key, after);
+    }
+  }
+  if (isLast) state.reads.clear();
+  return unkept;
+}
+
+/**
+ * Returns a write without the inner changes of values that another process has
+ * written since; these are reported, and the session gets the values of the
+ * record.
+ *
+ * @param inner The keys of inner changes, each with the encoding before the change.
+ */
+export function withoutOvertaken(
+  session: Session,
+  state: StoredState,
+  changes: SessionChanges,
+  { inner, record }: {
+    readonly inner: ReadonlyMap<string, string> | undefined;
+    readonly record: StoredSession;
+  },
+): SessionChanges {
+  if (inner === undefined) return changes;
+  const { values: all, ...others } = changes;
+  const values = new Map(all);
+  for (const [key, before] of inner) {
+    const theirs = record.values.get(key);
+    if (theirs === before || theirs === values.get(key)) continue;
+    values.delete(key);
+    reportOvertaken(session, key);
+    putValue(session, state, key, theirs);
+  }
+  return values.size === 0 ? others : { ...others, values };
+}
+
+function reportOvertaken(session: Session, key: string): void {
+  session.site.reportError(
+    new Error(
+      `Cannot keep the change inside ${
+        describe(key)
+      } of session "${session.uid}": it was written elsewhere since; use session.update()`,
+    ),
+    { session },
+  );
+}
+
+/** The size of the values of one session. */
+export interface ValueRoom {
+  /** The most bytes, in UTF-8, of all keys and encoded values together. */
+  readonly limit: number;
+  /** The encoded values that the session has. */
+  readonly texts: ReadonlyMap<string, string>;
+}
+
+/** Returns the most bytes that the values of a session may take. */
+export function maxSessionBytesOf(
+  options: { readonly maxSessionBytes?: number },
+): number {
+  return options.maxSessionBytes ?? 2 ** 16;
+}
+
+/**
+ * Returns the error of a value for which a session has no room; undefined if there
+ * is room, or the value is not larger than before.
+ *
+ * @param act What the application does, for the error: `set "cart"`.
+ */
+export function refuseLarge(
+  { limit, texts }: ValueRoom,
+  { key, text, act, uid }: {
+    readonly key: string;
+    readonly text: string;
+    readonly act: string;
+    readonly uid: string;
+  },
+): RangeError | undefined {
+  // A character takes three bytes at most.
+  let most = 3 * (key.length + text.length);
+  for (const [key, text] of texts) most += 3 * (key.length + text.length);
+  if (most <= limit) return undefined;
+  let others = 0;
+  for (const [other, text] of texts) {
+    if (other !== key) others += sizeOf(other, text);
+  }
+  const size = sizeOf(key, text);
+  const before = texts.get(key);
+  const isSmaller = before !== undefined && size <= sizeOf(key, before);
+  if (others + size <= limit || isSmaller) return undefined;
+  return new RangeError(
+    `Cannot ${act} of session "${uid}": the values would take ${
+      others + size
+    } bytes, more than maxSessionBytes allows: ${limit}`,
+  );
+}
+
+function sizeOf(key: string, text: string): number {
+  const encoder = new TextEncoder();
+  return encoder.encode(key).length + encoder.encode(text).length;
 }

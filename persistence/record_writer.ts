@@ -11,7 +11,7 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import { DETACH } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { StoredCallback } from "../stores/store.ts";
-import { noteInnerChanges } from "./inner_changes.ts";
+import { maxSessionBytesOf, noteInnerChanges } from "./record_values.ts";
 import { RecordCalls, type SessionWritesParts } from "./record_calls.ts";
 import { touchRecord } from "./record_touches.ts";
 import { endWithin, ValueUpdates } from "./value_updates.ts";
@@ -20,7 +20,6 @@ import type { WriteOptions } from "./pending_changes.ts";
 import { SessionWrites } from "./session_writes.ts";
 import type { StoredState } from "./stored_state.ts";
 import { unkept } from "./store_breaker.ts";
-import { maxSessionBytesOf } from "./value_room.ts";
 import { WriteSchedule } from "./write_schedule.ts";
 
 /**

@@ -8,11 +8,10 @@ import {
 } from "../session.ts";
 import type { CommitTimes } from "../stores/store.ts";
 import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
-import { setValue } from "./record_values.ts";
+import { maxSessionBytesOf, refuseLarge, setValue } from "./record_values.ts";
 import type { StoredState } from "./stored_state.ts";
 import { unkept } from "./store_breaker.ts";
 import { encodeStorable } from "./value_codec.ts";
-import { maxSessionBytesOf, refuseLarge } from "./value_room.ts";
 
 /** The outcome of one try to update a value. */
 type Outcome = "written" | "overtaken" | "over" | "unready";
