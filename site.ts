@@ -211,7 +211,8 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
    * and sends the page with the session's cookie.
    *
    * It is bound to the site. It never throws or rejects: an error is reported and
-   * becomes an error page. It returns a Response if no resource returned a promise.
+   * becomes an error page. It returns a Response if no resource returned a promise,
+   * and no code of this package had to be loaded.
    *
    * @param info The connection; `Deno.ServeHandlerInfo` fits.
    */

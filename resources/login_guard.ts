@@ -20,6 +20,7 @@ import { ORIGINS, refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { OPEN_VISIT } from "../request/internals.ts";
 import { Resource } from "../resource.ts";
+import { loadLaterCode } from "./load_later.ts";
 import { forbidden } from "./pages.ts";
 import {
   checkResource,
@@ -284,7 +285,7 @@ class Refusal extends Resource {
   }
 
   override async render(request: SiteRequest): Promise<Response> {
-    const { refuse } = await import("./login_refusals.ts");
+    const { refuse } = await loadLaterCode();
     return refuse(request, this.#loginPath, this.#location);
   }
 }

@@ -7,13 +7,10 @@
 import { escape } from "@std/html";
 import { describe } from "../base/describe.ts";
 import { isPromiseLike } from "../base/promises.ts";
-import { loadOnce } from "../base/loading.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
-import type { DescribedError } from "./error_format.ts";
-
-/** Loads the code that writes the pages. */
-const loadWriter = loadOnce(() => import("./error_format.ts"));
+import type { DescribedError, describeError } from "./error_format.ts";
+import { loadLaterCode } from "./load_later.ts";
 
 /** The page of {@linkcode errorPage}: the same for every path and method. */
 export class ErrorPage extends Resource {
@@ -49,12 +46,12 @@ export class ErrorPage extends Resource {
     if (accept === undefined && error.brief !== undefined) {
       return barePage(error);
     }
-    const write = (writer: typeof import("./error_format.ts")): string => {
+    const write = (writer: { describeError: typeof describeError }): string => {
       const { type, text } = writer.describeError(error, accept);
       if (type !== undefined) request.setHeader("content-type", type);
       return text;
     };
-    const writer = loadWriter();
+    const writer = loadLaterCode();
     return isPromiseLike(writer)
       ? writer.then(write, () => barePage(error))
       : write(writer);

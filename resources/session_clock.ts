@@ -10,6 +10,7 @@ import { loadOnce } from "../base/loading.ts";
 import { refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
+import { loadLaterCode } from "./load_later.ts";
 import type { EventStream, Session } from "../session.ts";
 
 /** The options of a {@linkcode SessionClock}. */
@@ -147,7 +148,7 @@ export class SessionClock extends Resource {
       this.putChild(
         name,
         new Later(false, async () => {
-          const { makeClockScript } = await import("./session_clock_files.ts");
+          const { makeClockScript } = await loadLaterCode();
           return makeClockScript(name);
         }),
       );
@@ -155,7 +156,7 @@ export class SessionClock extends Resource {
     this.putChild(
       "presence",
       new Later(true, async () => {
-        const { SessionPresence } = await import("./session_presence.ts");
+        const { SessionPresence } = await loadLaterCode();
         return new SessionPresence();
       }),
     );

@@ -6,11 +6,12 @@ import type { RouteWatch } from "../metrics/route_spans.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { ENTER, PATH, WAIT } from "../request/internals.ts";
 import { KNOWN_METHODS, Resource, UnsupportedMethod } from "../resource.ts";
-import { answerError, type FailingSite } from "./answer_error.ts";
-import { respondWith } from "./respond.ts";
+import type { FailingSite } from "../resources/error_answers.ts";
+import { answerError } from "./answer_error.ts";
+import { type RespondingSite, respondWith } from "./respond.ts";
 
 /** The parts of a site that answering a request uses. */
-export interface AnsweringSite extends FailingSite {
+export interface AnsweringSite extends FailingSite, RespondingSite {
   readonly resource: Resource;
   /** Observes routes; undefined where telemetry is off. */
   readonly routes: RouteWatch | undefined;

@@ -10,6 +10,10 @@ import {
   type SiteOptions,
   type SiteRequest,
 } from "../mod.ts";
+import { loadLaterCode } from "../resources/load_later.ts";
+
+// The first error of a process waits for its code, and visit() takes no promise.
+await loadLaterCode();
 
 /** Where the clocks of the tests begin: a whole second, in milliseconds. */
 export const START = 1_700_000_000_000;
