@@ -141,6 +141,8 @@ const ONCE_BROKEN_THEMES = [
   // What the model took for a fault: a session that the store has again, since its
   // clock was set back.
   ["clock", 30_029_252, "values"],
+  // Another such case: a process that has forgotten a session.
+  ["calm", 41_001_452, "background"],
   // What the model took for a fault: a logout or a login of the same process hides
   // one of two cookies, a process that does not reach its store.
   ["calm", 5_018_716, "limit"],

@@ -13,7 +13,7 @@ export function watch(actor: Actor): After {
   const { ask, life, world } = actor;
   const session = actor.get();
   const { choice } = ask.step;
-  // Listeners and streams are not needed for what promise 19 says.
+  // Listeners are not needed for what promise 19 says, while the session lives here.
   if (choice > 0.7) session.notifyOnExpire(() => {});
   let looks = 0;
   const again = () => {
@@ -46,6 +46,10 @@ function look(
 ): void {
   if (!session.isActive) return;
   const { uid, principal } = session;
+  // Promise 19 is about live sessions. A process forgets a session without listeners
+  // and streams when another process has prolonged it; reload() still loads it.
+  const isLive = life.sessions.get(uid) === session;
+  if (!isLive && reloadedAt === undefined) return;
   const values = new Map<string, unknown>();
   for (const key of KEYS) {
     const value: unknown = session.get(key);
