@@ -143,6 +143,8 @@ const ONCE_BROKEN_THEMES = [
   ["clock", 30_029_252, "values"],
   // Another such case: a process that has forgotten a session.
   ["calm", 41_001_452, "background"],
+  // Another such case: a request that held a session until it undid its touch.
+  ["calm", 50_007_899, "holds"],
   // What the model took for a fault: a logout or a login of the same process hides
   // one of two cookies, a process that does not reach its store.
   ["calm", 5_018_716, "limit"],

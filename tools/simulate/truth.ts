@@ -71,6 +71,21 @@ export class Truth {
     );
   }
 
+  /**
+   * Returns until when a request has held a session beyond the deadline that it has
+   * ended by: a request that turned out to be no visit, and has undone its touch.
+   *
+   * @returns UNIX milliseconds of the store; -Infinity without such a request.
+   */
+  heldUntil(uid: string): number {
+    const moments = this.moments.get(uid) ?? [];
+    const index = moments.findLastIndex(({ record }) => record !== undefined);
+    const over = moments[index + 1];
+    if (over === undefined) return -Infinity;
+    const at = this.clock.at(over.at);
+    return at < moments[index]!.record!.deadline ? at : -Infinity;
+  }
+
   /** Returns what a token was worth between two times. */
   statusesIn(token: string, from: number, to: number): Set<Status> {
     const uid = token.slice(0, 32);

@@ -87,7 +87,8 @@ export class HoldRule implements Rule {
         ? undefined
         : world.truth.ends.get(hold.holder);
       if (end === undefined || !this.#isCalm) continue;
-      if ((hold.endedAt ?? hold.deadline) > end.at + LATEST) {
+      const endedAt = Math.max(end.at, world.truth.heldUntil(hold.holder!));
+      if ((hold.endedAt ?? hold.deadline) > endedAt + LATEST) {
         fail(15, `the hold of ${name} outlives its session`);
       }
     }
