@@ -34,7 +34,6 @@ import {
 import { setETag, setLastModified } from "./request/conditional.ts";
 import {
   BODY_LIMITS,
-  ENDS_WITH_SESSION,
   ENTER,
   HAS_SUCCEEDED,
   NOTIFY_DELIVERY,
@@ -42,6 +41,7 @@ import {
   PATH,
   RESET,
   RESPOND,
+  TIE_BODY,
   USUAL_HOST,
   VISIT,
   WAIT,
@@ -161,7 +161,9 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   /** @ignore */
   [OPENED_STREAMS]: OpenStream[] | undefined = undefined;
   /** @ignore */
-  [ENDS_WITH_SESSION] = false;
+  [TIE_BODY]:
+    | ((rendered: Rendered, request: SiteRequest) => Rendered)
+    | undefined = undefined;
   #visit: RequestVisit<Sessions> | undefined = undefined;
   #client: ClientConnection | undefined = undefined;
   #query: URLSearchParams | undefined = undefined;

@@ -1,4 +1,4 @@
-import { type Cookie, setCookie } from "@std/http/cookie";
+import type { Cookie } from "@std/http/cookie";
 import { describe } from "../base/describe.ts";
 import {
   BOOLEAN,
@@ -158,27 +158,62 @@ export class ResponseDraft {
   }
 }
 
+/** Matches a name that a cookie can have, as `@std/http` does. */
+const NAME = /^[^\0- \x7f-\uffff()@<>,;:\\"[\]?={}]+$/;
+
+/** Matches the value of a cookie (RFC 6265, 4.1.1). */
+const VALUE = /^[!#-+\--:<-[\]-~]*$/;
+
+/** Matches the path of a cookie. */
+const PATH = /^[ -:<-~]*$/;
+
 /**
- * Returns the value of a `Set-Cookie` header.
+ * Returns the value of a `Set-Cookie` header, as setCookie of `@std/http` writes it.
  *
  * @throws {TypeError} If an attribute is of the wrong kind, or unknown.
- * @throws {RangeError} If `sameSite` is not one of the three.
- * @throws {SyntaxError} If no cookie can have the name or the value.
+ * @throws {RangeError} If `sameSite` is not one of the three, or `maxAge` is below 0.
+ * @throws {SyntaxError} If no cookie can have the name, the value, the domain or the
+ * path.
  */
 function serializeCookie(cookie: Cookie): string {
   checkOptions("set a cookie", cookie, COOKIE_RULES);
-  if (cookie.name === "") {
-    throw new SyntaxError("Cannot set a cookie: its name is empty");
-  }
-  if (cookie.domain && !COOKIE_DOMAIN.test(cookie.domain)) {
+  const { name, value, httpOnly, partitioned, sameSite } = cookie;
+  const { maxAge, expires, unparsed } = cookie;
+  // Browsers refuse the prefixes without these attributes.
+  const isOfHost = name.startsWith("__Host");
+  const domain = isOfHost ? undefined : cookie.domain;
+  const path = isOfHost ? "/" : cookie.path;
+  const isSecure = isOfHost || name.startsWith("__Secure") || cookie.secure;
+  const check = (part: string, text: string | undefined, form: RegExp) => {
+    if (!text && part !== "name" || form.test(text!)) return;
     throw new SyntaxError(
-      `Cannot set cookie ${describe(cookie.name)}: the domain is not valid: ${
-        describe(cookie.domain)
+      `Cannot set cookie ${describe(name)}: the ${part} is not valid: ${
+        describe(text)
       }`,
     );
+  };
+  check("name", name, NAME);
+  check("value", value, VALUE);
+  check("domain", domain, COOKIE_DOMAIN);
+  check("path", path, PATH);
+  const hasAge = maxAge !== undefined && Number.isInteger(maxAge);
+  if (hasAge && maxAge < 0) {
+    throw new RangeError(
+      `Cannot set cookie ${describe(name)}: maxAge is below 0: ${maxAge}`,
+    );
   }
-  const headers = new Headers();
-  // setCookie changes its argument if a prefix demands it, so it gets a copy.
-  setCookie(headers, { ...cookie });
-  return headers.getSetCookie()[0]!;
+  const text = [
+    `${name}=${value}`,
+    isSecure && "Secure",
+    httpOnly && "HttpOnly",
+    partitioned && "Partitioned",
+    hasAge && `Max-Age=${maxAge}`,
+    domain && `Domain=${domain}`,
+    sameSite && `SameSite=${sameSite}`,
+    path && `Path=${path}`,
+    expires && `Expires=${new Date(expires).toUTCString()}`,
+    ...unparsed ?? [],
+  ].filter(Boolean).join("; ");
+  // Refuses line breaks in `unparsed`.
+  return new Headers([["set-cookie", text]]).getSetCookie()[0]!;
 }

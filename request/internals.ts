@@ -46,8 +46,10 @@ export const NOTIFY_DELIVERY: unique symbol = Symbol("notifyDelivery");
 /** Of a resource: whether a child that it found has a fixed name in routes. */
 export const HAS_NAMED_CHILD: unique symbol = Symbol("hasNamedChild");
 
-/** Of a request: whether streamed bodies and sockets end with its session. */
-export const ENDS_WITH_SESSION: unique symbol = Symbol("endsWithSession");
+/**
+ * Of a request: ends a streamed body with the session; undefined if it lasts longer.
+ */
+export const TIE_BODY: unique symbol = Symbol("tieBody");
 
 /** The limits that resources set for the bodies of their requests, in bytes. */
 export const BODY_LIMITS: WeakMap<Request, number> = new WeakMap();

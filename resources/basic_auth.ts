@@ -66,30 +66,6 @@ function digestOf(password: string): Uint8Array {
   return builtin("node:crypto").hash("sha256", password, "buffer");
 }
 
-/** The user and the password of a client. */
-export interface Credentials {
-  readonly user: string;
-  readonly password: string;
-}
-
-/**
- * Reads the user and the password of an `Authorization` header.
- *
- * @returns undefined if the scheme is not Basic, the text is not base64 of UTF-8,
- * the colon is missing, or there is a control character, which RFC 7617 forbids.
- */
-export function parseBasic(header: string): Credentials | undefined {
-  const [, encoded] = /^basic +(\S+)$/i.exec(header) ?? [];
-  if (encoded === undefined) return undefined;
-  const text = decode(encoded);
-  // The user has no colon; the password may.
-  const colon = text?.indexOf(":") ?? -1;
-  if (text === undefined || colon === -1 || /\p{Cc}/u.test(text)) {
-    return undefined;
-  }
-  return { user: text.slice(0, colon), password: text.slice(colon + 1) };
-}
-
 /**
  * Returns the `WWW-Authenticate` that asks for a user and a password (RFC 7617).
  *
@@ -107,13 +83,4 @@ export function basicChallenge(realm: string): string {
   }
   const quoted = realm.replace(/["\\]/g, "\\$&");
   return `Basic realm="${quoted}", charset="UTF-8"`;
-}
-
-function decode(base64: string): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-      .decode(Uint8Array.from(atob(base64), (unit) => unit.charCodeAt(0)));
-  } catch {
-    return undefined;
-  }
 }

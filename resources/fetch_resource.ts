@@ -5,12 +5,12 @@
  */
 
 import { describe } from "../base/describe.ts";
+import { proceed } from "../base/promises.ts";
 import { BOOLEAN, checkOptions, type OptionRules } from "../base/options.ts";
 import type { ConnectionInfo } from "../http/connection.ts";
-import { encodePath, pathOf } from "../http/path.ts";
 import type { SiteRequest } from "../request.ts";
-import { Resource, UnsupportedMethod } from "../resource.ts";
-import { setEndsWithSession } from "./pass_on.ts";
+import { Resource } from "../resource.ts";
+import { loadLaterCode } from "./load_later.ts";
 
 /**
  * Responds to a request: the `fetch` of a Hono application or of another
@@ -105,37 +105,11 @@ export class FetchResource extends Resource {
    * platform refuses to make such a Request. The response is a 501.
    */
   override render(request: SiteRequest): Response | Promise<Response> {
-    if (this.#endsWithSession !== undefined) {
-      setEndsWithSession(request, this.#endsWithSession);
-    }
-    return this.#answer(requestFor(request), request.info);
+    return proceed(loadLaterCode(), ({ setEndsWithSession, requestFor }) => {
+      if (this.#endsWithSession !== undefined) {
+        setEndsWithSession(request, this.#endsWithSession);
+      }
+      return this.#answer(requestFor(request), request.info);
+    });
   }
-}
-
-/** Methods that the platform refuses in a Request, in upper or lower case. */
-const FORBIDDEN = /^(connect|trace|track)$/i;
-
-/** Returns the request with the part of the path below the resource. */
-function requestFor(siteRequest: SiteRequest): Request {
-  const { request } = siteRequest;
-  const url = urlBelow(siteRequest);
-  // A getter, since the signal doubles the cost of a request, and since Deno prints
-  // a warning when the request's own signal is read.
-  const signal = { get: () => siteRequest.signal };
-  if (siteRequest.getHeader("upgrade") !== undefined) {
-    // Deno upgrades only its own request object, or an object that inherits from it.
-    return Object.create(request, { url: { value: url }, signal });
-  }
-  const { method, headers } = request;
-  if (FORBIDDEN.test(method)) throw new UnsupportedMethod(method, []);
-  // A method "get" may come with a body; the copy is a GET, which must not.
-  const body = /^(get|head)$/i.test(method) ? null : request.body;
-  const copy = new Request(url, { method, headers, body });
-  return Object.defineProperty(copy, "signal", signal);
-}
-
-function urlBelow({ postpath, request, url }: SiteRequest): string {
-  return `${url.origin}/${
-    encodePath(postpath, pathOf(request.url))
-  }${url.search}`;
 }

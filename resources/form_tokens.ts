@@ -4,9 +4,9 @@
  * @module
  */
 
-import { describe } from "../base/describe.ts";
-import { fromHex, randomId, toHex } from "../base/ids.ts";
 import { checkOptions, type OptionRules, STRING } from "../base/options.ts";
+import type { FormSigner } from "./form_signer.ts";
+import { loadLaterCode } from "./load_later.ts";
 
 /** The options of {@linkcode FormTokens}. */
 export interface FormTokensOptions {
@@ -20,15 +20,10 @@ export interface FormTokensOptions {
   secret?: string;
 }
 
-const ALGORITHM = { name: "HMAC", hash: "SHA-256" };
-
 const RULES: OptionRules<FormTokensOptions> = { secret: STRING };
 
 /** The fewest characters of a secret: 128 bits if they are hexadecimal. */
 const MIN_SECRET = 32;
-
-/** A token: 128 random bits, and the signature, in lower-case hex digits. */
-const TOKEN = /^([\da-f]{32})([\da-f]{64})$/;
 
 /**
  * Makes tokens for forms, so that no page of another site can make a browser post
@@ -76,8 +71,8 @@ const TOKEN = /^([\da-f]{32})([\da-f]{64})$/;
  * ```
  */
 export class FormTokens {
-  readonly #secret: Uint8Array<ArrayBuffer>;
-  #key: Promise<CryptoKey> | undefined = undefined;
+  readonly #secret: string | undefined;
+  #signer: FormSigner | undefined = undefined;
 
   /**
    * Makes the tokens of one secret.
@@ -87,13 +82,13 @@ export class FormTokens {
    */
   constructor(options: FormTokensOptions = {}) {
     checkOptions("make form tokens", options, RULES);
-    const { secret = randomId() + randomId() } = options;
-    if (secret.length < MIN_SECRET) {
+    const { secret } = options;
+    if (secret !== undefined && secret.length < MIN_SECRET) {
       throw new RangeError(
         `Cannot make form tokens: the secret has ${secret.length} characters: fewer than ${MIN_SECRET}`,
       );
     }
-    this.#secret = bytesOf(secret);
+    this.#secret = secret;
   }
 
   /**
@@ -103,21 +98,7 @@ export class FormTokens {
    * @throws {TypeError} Rejects if the viewer is not a string.
    */
   async make(viewer: string): Promise<string> {
-    if (typeof viewer !== "string") {
-      throw new TypeError(
-        `Cannot make a form token: the viewer is not a string: ${
-          describe(viewer)
-        }`,
-      );
-    }
-    const salt = randomId();
-    const key = await this.#getKey();
-    const signed = await crypto.subtle.sign(
-      ALGORITHM,
-      key,
-      signedText(salt, viewer),
-    );
-    return salt + toHex(new Uint8Array(signed));
+    return (await this.#open()).make(viewer);
   }
 
   /**
@@ -128,33 +109,11 @@ export class FormTokens {
    * @param viewer The viewer; false for undefined.
    */
   async isValid(token: unknown, viewer: string | undefined): Promise<boolean> {
-    if (typeof token !== "string" || typeof viewer !== "string") return false;
-    const [, salt, signature] = TOKEN.exec(token) ?? [];
-    if (salt === undefined || signature === undefined) return false;
-    return await crypto.subtle.verify(
-      ALGORITHM,
-      await this.#getKey(),
-      fromHex(signature),
-      signedText(salt, viewer),
-    );
+    return (await this.#open()).isValid(token, viewer);
   }
 
-  #getKey(): Promise<CryptoKey> {
-    return this.#key ??= crypto.subtle.importKey(
-      "raw",
-      this.#secret,
-      ALGORITHM,
-      false,
-      ["sign", "verify"],
-    );
+  async #open(): Promise<FormSigner> {
+    const { FormSigner } = await loadLaterCode();
+    return this.#signer ??= new FormSigner(this.#secret);
   }
-}
-
-/** Lone surrogates stay apart in JSON; in UTF-8 they are all one character. */
-function signedText(salt: string, viewer: string): Uint8Array<ArrayBuffer> {
-  return bytesOf(salt + JSON.stringify(viewer));
-}
-
-function bytesOf(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text);
 }

@@ -4,11 +4,8 @@
  * @module
  */
 
-import {
-  basicChallenge,
-  parseBasic,
-  type PasswordCheck,
-} from "./basic_auth.ts";
+import type { GuardTerms } from "./admission.ts";
+import { basicChallenge, type PasswordCheck } from "./basic_auth.ts";
 import { describe } from "../base/describe.ts";
 import { proceed } from "../base/promises.ts";
 import {
@@ -18,17 +15,12 @@ import {
   required,
   STRING,
 } from "../base/options.ts";
-import { checkHost } from "../http/connection.ts";
-import { ORIGINS, refuseForeignChange } from "../http/same_origin.ts";
+import { ORIGINS } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
+import { loadLaterCode } from "./load_later.ts";
 import { errorPage } from "./pages.ts";
-import {
-  checkResource,
-  giveBackSegment,
-  renderBehind,
-  setEndsWithSession,
-} from "./pass_on.ts";
+import { checkResource, giveBackSegment, renderBehind } from "./pass_on.ts";
 
 /** The options of a {@linkcode Guard}. */
 export interface GuardOptions {
@@ -102,11 +94,8 @@ const RULES: OptionRules<GuardOptions> = {
 export class Guard extends Resource {
   /** The name of the protected area; see {@linkcode GuardOptions.realm}. */
   readonly realm: string;
-  readonly #endsWithSession: boolean;
-  readonly #resource: Resource;
   readonly #check: PasswordCheck;
-  readonly #refusal: Resource;
-  readonly #origins: readonly string[];
+  readonly #terms: GuardTerms;
 
   /**
    * Puts a guard before a resource.
@@ -138,12 +127,20 @@ export class Guard extends Resource {
       );
     }
     checkOptions("make a guard", options, RULES);
-    this.#endsWithSession = options.endsWithSession ?? true;
-    this.#resource = resource;
     this.#check = check;
-    this.#origins = [...options.origins ?? []];
     this.realm = options.realm;
-    this.#refusal = new Unauthorized(basicChallenge(options.realm));
+    this.#terms = {
+      resource,
+      challenge: basicChallenge(options.realm),
+      refusal: errorPage(
+        401,
+        "Unauthorized",
+        "You need to log in to see this page.",
+      ),
+      origins: [...options.origins ?? []],
+      endsWithSession: options.endsWithSession ?? true,
+      authenticate: (request) => this.authenticate(request),
+    };
   }
 
   /**
@@ -155,12 +152,10 @@ export class Guard extends Resource {
   authenticate(
     request: SiteRequest,
   ): string | undefined | Promise<string | undefined> {
-    const header = request.getHeader("authorization");
-    const credentials = header === undefined ? undefined : parseBasic(header);
-    if (credentials === undefined) return undefined;
-    const { user, password } = credentials;
-    const isValid: unknown = this.#check(user, password);
-    return proceed(isValid, (isValid) => userIf(isValid, user));
+    return proceed(
+      loadLaterCode(),
+      ({ authenticate }) => authenticate(request, this.#check),
+    );
   }
 
   /** Returns the protected resource or the 401, from which the walk continues. */
@@ -181,57 +176,9 @@ export class Guard extends Resource {
   }
 
   #admit(request: SiteRequest): Resource | Promise<Resource> {
-    // A host that changes the path of the URL could bypass the guard.
-    checkHost(request.getHeader("host"));
-    refuseForeignChange(request, this.#origins);
     return proceed(
-      this.authenticate(request),
-      (user) => this.#open(user, request),
+      loadLaterCode(),
+      ({ admitUser }) => admitUser(request, this.#terms),
     );
   }
-
-  #open(user: string | undefined, request: SiteRequest): Resource {
-    // An override may return another value for "no user", such as null.
-    if (typeof user !== "string") return this.#refusal;
-    request.user = user;
-    setEndsWithSession(request, this.#endsWithSession);
-    return this.#resource;
-  }
-}
-
-/** The page for a request that is not authenticated. */
-class Unauthorized extends Resource {
-  override usesSession = false;
-  override isLeaf = true;
-  readonly #challenge: string;
-  readonly #page: Resource = errorPage(
-    401,
-    "Unauthorized",
-    "You need to log in to see this page.",
-  );
-
-  constructor(challenge: string) {
-    super();
-    this.#challenge = challenge;
-  }
-
-  override render(request: SiteRequest): Rendered | Promise<Rendered> {
-    request.setHeader("www-authenticate", this.#challenge);
-    request.setHeader("cache-control", "no-store");
-    return this.#page.render(request);
-  }
-}
-
-/**
- * Returns the user if the check returned true.
- *
- * @throws {TypeError} If it returned no boolean, as it does without a `return`.
- */
-function userIf(isValid: unknown, user: string): string | undefined {
-  if (typeof isValid === "boolean") return isValid ? user : undefined;
-  throw new TypeError(
-    `Cannot authenticate "${user}": the check returned neither true nor false: ${
-      describe(isValid)
-    }`,
-  );
 }

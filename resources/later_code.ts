@@ -5,8 +5,12 @@
  * @module
  */
 
+export { admitMember, admitUser, authenticate } from "./admission.ts";
+export { setEndsWithSession } from "./end_with_session.ts";
 export { answerError } from "./error_answers.ts";
 export { describeError } from "./error_format.ts";
-export { refuse } from "./login_refusals.ts";
+export { FormSigner } from "./form_signer.ts";
+export { requestFor } from "./mounted_request.ts";
 export { makeClockScript } from "./session_clock_files.ts";
 export { SessionPresence } from "./session_presence.ts";
+export { endSession, keepSession, showClock } from "./session_clock_state.ts";

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { describe } from "../base/describe.ts";
 import { proceed } from "../base/promises.ts";
 import {
   ABOVE_ZERO,
@@ -16,18 +15,13 @@ import {
 } from "../base/options.ts";
 import { localPath } from "../http/redirect.ts";
 import { segmentsOf } from "../http/path.ts";
-import { ORIGINS, refuseForeignChange } from "../http/same_origin.ts";
+import { ORIGINS } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
-import { OPEN_VISIT } from "../request/internals.ts";
 import { Resource } from "../resource.ts";
+import type { LoginTerms } from "./admission.ts";
 import { loadLaterCode } from "./load_later.ts";
 import { forbidden } from "./pages.ts";
-import {
-  checkResource,
-  giveBackSegment,
-  renderBehind,
-  setEndsWithSession,
-} from "./pass_on.ts";
+import { checkResource, giveBackSegment, renderBehind } from "./pass_on.ts";
 
 /** The options of a {@linkcode LoginGuard}; each may be left out. */
 export interface LoginGuardOptions {
@@ -89,12 +83,6 @@ const RULES: OptionRules<LoginGuardOptions> = {
   endsWithSession: BOOLEAN,
 };
 
-/** The parameter of the login page's URL that holds the path to go back to. */
-const NEXT = "next";
-
-/** The longest path that is remembered, since headers have a limit. */
-const MAX_NEXT = 2000;
-
 /**
  * Protects a resource, and all below it, by a login: members pass, and others are
  * sent to the login page, and back after the login.
@@ -147,17 +135,7 @@ const MAX_NEXT = 2000;
  * ```
  */
 export class LoginGuard extends Resource {
-  readonly #endsWithSession: boolean;
-  readonly #resource: Resource;
-  readonly #redirects: boolean;
-  readonly #maxAge: number;
-  readonly #allow: LoginGuardOptions["allow"];
-  readonly #origins: readonly string[];
-  readonly #loginPath: string;
-  /** The decoded segments of the login page. */
-  readonly #loginSegments: readonly string[];
-  readonly #forbidden: Resource = forbidden();
-  readonly #unauthorized: Resource;
+  readonly #terms: LoginTerms;
 
   /**
    * Puts a guard before a resource.
@@ -174,15 +152,17 @@ export class LoginGuard extends Resource {
     const { loginPath = "/login", maxAge = Infinity, allow } = options;
     // The path as browsers send it.
     const path = localPath(loginPath)!;
-    this.#endsWithSession = options.endsWithSession ?? true;
-    this.#resource = resource;
-    this.#redirects = options.redirects ?? true;
-    this.#maxAge = maxAge;
-    this.#allow = allow;
-    this.#origins = [...options.origins ?? []];
-    this.#loginPath = path;
-    this.#loginSegments = segmentsOf(path.split("?", 1)[0]!.slice(1));
-    this.#unauthorized = new Refusal(path);
+    this.#terms = {
+      resource,
+      loginPath: path,
+      loginSegments: segmentsOf(path.split("?", 1)[0]!.slice(1)),
+      redirects: options.redirects ?? true,
+      maxAge,
+      allow,
+      forbidden: forbidden(),
+      origins: [...options.origins ?? []],
+      endsWithSession: options.endsWithSession ?? true,
+    };
   }
 
   /**
@@ -197,7 +177,7 @@ export class LoginGuard extends Resource {
    * @param fallback The path if there is none.
    */
   static returnPath(request: SiteRequest, fallback: string = "/"): string {
-    return localPath(request.query.get(NEXT) ?? "") ?? fallback;
+    return localPath(request.query.get("next") ?? "") ?? fallback;
   }
 
   /** Returns the guarded resource, or a refusal, from which the walk continues. */
@@ -218,84 +198,9 @@ export class LoginGuard extends Resource {
   }
 
   #admit(request: SiteRequest): Resource | Promise<Resource> {
-    refuseForeignChange(request, this.#origins);
-    const { principal } = request;
-    if (principal === undefined || this.#isTooOld(request)) {
-      return this.#refuse(request);
-    }
-    request.user = principal;
-    setEndsWithSession(request, this.#endsWithSession);
-    request[OPEN_VISIT]().visitLater();
-    if (this.#allow === undefined) return this.#resource;
-    const verdict: unknown = this.#allow(principal, request);
-    return proceed(verdict, (verdict) => {
-      // Meanwhile another request may have logged in or out.
-      if (request.principal !== principal) return this.#refuse(request);
-      if (isAllowed(verdict, principal) || this.#isLoginPage(request)) {
-        return this.#resource;
-      }
-      return this.#forbidden;
-    });
+    return proceed(
+      loadLaterCode(),
+      ({ admitMember }) => admitMember(request, this.#terms),
+    );
   }
-
-  #isTooOld({ session }: SiteRequest): boolean {
-    if (this.#maxAge === Infinity || session === undefined) return false;
-    const { authenticatedAt = -Infinity } = session;
-    return session.site.clock.now() / 1000 - authenticatedAt > this.#maxAge;
-  }
-
-  #refuse(request: SiteRequest): Resource {
-    request.user = undefined;
-    if (this.#isLoginPage(request)) return this.#resource;
-    return this.#redirects
-      ? new Refusal(this.#loginPath, this.#locationFor(request))
-      : this.#unauthorized;
-  }
-
-  #isLoginPage({ prepath, postpath }: SiteRequest): boolean {
-    const segments = this.#loginSegments;
-    return prepath.length + postpath.length === segments.length &&
-      [...prepath, ...postpath].every((segment, at) =>
-        segment === segments[at]
-      );
-  }
-
-  #locationFor(request: SiteRequest): string {
-    const { pathname, search } = request.url;
-    const path = localPath(pathname + search);
-    const isKept = request.method !== "POST" && path !== undefined &&
-      path.length <= MAX_NEXT;
-    if (!isKept) return this.#loginPath;
-    const separator = this.#loginPath.includes("?") ? "&" : "?";
-    return `${this.#loginPath}${separator}${NEXT}=${encodeURIComponent(path)}`;
-  }
-}
-
-/** Answers a visitor who has not logged in. */
-class Refusal extends Resource {
-  override usesSession = false;
-  override isLeaf = true;
-  readonly #loginPath: string;
-  readonly #location: string | undefined;
-
-  constructor(loginPath: string, location?: string) {
-    super();
-    this.#loginPath = loginPath;
-    this.#location = location;
-  }
-
-  override async render(request: SiteRequest): Promise<Response> {
-    const { refuse } = await loadLaterCode();
-    return refuse(request, this.#loginPath, this.#location);
-  }
-}
-
-/** Returns the verdict of `allow`; throws a TypeError if it is not a boolean. */
-function isAllowed(verdict: unknown, principal: string): boolean {
-  if (typeof verdict === "boolean") return verdict;
-  throw new TypeError(
-    `Cannot admit ${
-      describe(principal)
-    }: allow returned neither true nor false: ${describe(verdict)}`,
-  );
 }

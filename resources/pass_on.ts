@@ -1,19 +1,9 @@
 import { describe } from "../base/describe.ts";
 import { isPromiseLike, proceed } from "../base/promises.ts";
 import { atLeast, checkOptions } from "../base/options.ts";
-import { ForeignSocket } from "../live/tied_streams.ts";
-import { watchUpgrade } from "../live/upgrades.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
-import {
-  BODY_LIMITS,
-  ENDS_WITH_SESSION,
-  ENTER,
-  OPEN_VISIT,
-  WAIT,
-} from "../request/internals.ts";
+import { BODY_LIMITS, ENTER, WAIT } from "../request/internals.ts";
 import { Resource } from "../resource.ts";
-import type { Session } from "../session.ts";
-import { ACCESS_CHANGED, STREAMS } from "../session/internals.ts";
 
 /**
  * Checks the resource to which another one passes requests.
@@ -61,42 +51,4 @@ export function renderOwn(
     BODY_LIMITS.set(request.request, maxBodyBytes);
   }
   return resource.render(request);
-}
-
-/**
- * Sets whether streamed bodies and sockets of the response end with the session of
- * the request.
- */
-export function setEndsWithSession(
-  request: SiteRequest,
-  endsWithSession: boolean,
-): void {
-  request[ENDS_WITH_SESSION] = endsWithSession;
-  if (!endsWithSession || request.getHeader("upgrade") === undefined) return;
-  // The token can be read before the upgrade only.
-  sessionOf(request);
-  watchUpgrade(request.request, (socket) => {
-    const session = request[ENDS_WITH_SESSION] ? sessionOf(request) : undefined;
-    session?.[STREAMS].tie(
-      (parts) => new ForeignSocket(socket, parts),
-      request,
-    );
-    session?.[ACCESS_CHANGED]();
-  });
-}
-
-/**
- * Returns the session that the request uses, even if it has ended since; undefined
- * for a session that lasts for the request only.
- */
-export function sessionOf(request: SiteRequest): Session | undefined {
-  const visit = request[OPEN_VISIT]();
-  try {
-    // Judges the token, if that has not been done.
-    void visit.session;
-  } catch {
-    // The store is away, or was not called because the resource uses no session.
-    return undefined;
-  }
-  return visit.isTransient ? undefined : visit.ownSession;
 }

@@ -1,22 +1,19 @@
 import { describe } from "../base/describe.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
-import { dropUnsent, isSelfClosing } from "../http/open_stream.ts";
+import { dropUnsent } from "../http/open_stream.ts";
 import { isRendered } from "../http/response.ts";
-import { TiedBody } from "../live/tied_streams.ts";
 import type { SessionHeaders } from "../registry/visit.ts";
 import type { ErrorContext, Rendered, SiteRequest } from "../request.ts";
 import {
-  ENDS_WITH_SESSION,
   ENTER,
   RESET,
   RESPOND,
+  TIE_BODY,
   VISIT,
   WAIT,
 } from "../request/internals.ts";
 import type { Resource } from "../resource.ts";
-import { sessionOf } from "../resources/pass_on.ts";
 import { renderWrapped } from "../resources/wrap.ts";
-import { ACCESS_CHANGED, STREAMS } from "../session/internals.ts";
 
 /** The parts of a site that sending a response uses. */
 export interface RespondingSite {
@@ -83,7 +80,8 @@ export function respond(
     request[RESET]();
     rendered = upgrade;
   }
-  if (request[ENDS_WITH_SESSION]) rendered = tieBody(rendered, request);
+  const tieBody = request[TIE_BODY];
+  if (tieBody !== undefined) rendered = tieBody(rendered, request);
   const visit = request[VISIT];
   if (visit === undefined) return send(site, rendered, NO_SESSION, request);
   const finishing = visit.finish();
@@ -123,41 +121,6 @@ const NO_SESSION: SessionHeaders = {
   clearSiteData: undefined,
   cacheControl: undefined,
 };
-
-/**
- * Returns a value whose streamed body ends with the session of the request, in
- * place of one that a resource rendered.
- *
- * A body of a known length is finite and stays as it is, and so does JSON: reading
- * the body of a Response would send it in chunks, without its length.
- */
-export function tieBody(rendered: Rendered, request: SiteRequest): Rendered {
-  const body = streamOf(rendered);
-  if (body === undefined || request.method === "HEAD") return rendered;
-  const session = sessionOf(request);
-  if (session === undefined) return rendered;
-  const { stream: tied } = session[STREAMS].tie(
-    (parts) => new TiedBody(body, parts),
-    request,
-  );
-  session[ACCESS_CHANGED]();
-  return rendered instanceof Response ? new Response(tied, rendered) : tied;
-}
-
-/** Returns the body of a value if it may be one that never ends. */
-function streamOf(rendered: Rendered): ReadableStream | undefined {
-  const body = rendered instanceof Response ? bodyOf(rendered) : rendered;
-  if (!(body instanceof ReadableStream)) return undefined;
-  return body.locked || isSelfClosing(body) ? undefined : body;
-}
-
-function bodyOf(response: Response): ReadableStream | null {
-  const { bodyUsed, headers, status, type } = response;
-  const isFinite = headers.has("content-length") ||
-    /^application\/json\b/i.test(headers.get("content-type") ?? "");
-  if (isFinite || bodyUsed || status === 101 || type === "error") return null;
-  return response.body;
-}
 
 /** Of a site: the headers of its responses. */
 export const SITE_HEADERS: unique symbol = Symbol("siteHeaders");

@@ -2,6 +2,7 @@
 // endpoints that fast-check makes up, against models that are as simple as can be.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { setCookie } from "@std/http/cookie";
 import fc from "fast-check";
 import { parseEndpoint } from "../program/endpoint.ts";
 import { decodeSegment, pathOf, segmentsOf } from "../http/path.ts";
@@ -202,6 +203,43 @@ Deno.test("SiteRequest.addCookie() sends what getCookie() reads when it comes ba
       });
       assertEquals(await look((seen) => seen.getCookie(name), returned), value);
     }),
+    BRIEF,
+  );
+});
+
+/** The attributes of a cookie; each may be left out. */
+const ATTRIBUTES = fc.record({
+  secure: fc.boolean(),
+  httpOnly: fc.boolean(),
+  partitioned: fc.boolean(),
+  maxAge: fc.constantFrom(0, 60, 1.5, NaN),
+  domain: fc.constantFrom("", "example.com", ".example.com"),
+  sameSite: fc.constantFrom("Strict", "Lax", "None"),
+  path: fc.constantFrom("", "/", "/a b", "tea"),
+  expires: fc.constantFrom(0, 1e12, new Date(1e12)),
+  unparsed: fc.constantFrom<string[][]>(["Priority=High"], ["a=b", "c"]),
+}, { requiredKeys: [] });
+
+Deno.test("SiteRequest.addCookie() writes all attributes as setCookie() of std does", async () => {
+  const names = fc.oneof(
+    TOKEN,
+    fc.constantFrom("__Host-a", "__Secure-a", "__Hosta"),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      names,
+      COOKIE_VALUE,
+      ATTRIBUTES,
+      async (name, value, attributes) => {
+        const cookie = { name, value, ...attributes };
+        const headers = await headersAfter((request) =>
+          request.addCookie(cookie)
+        );
+        const expected = new Headers();
+        setCookie(expected, { ...cookie });
+        assertEquals(headers.getSetCookie(), expected.getSetCookie());
+      },
+    ),
     BRIEF,
   );
 });
