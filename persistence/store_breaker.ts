@@ -30,9 +30,10 @@ export class StoreUnavailableError extends Error {
  * A circuit breaker for a store, or for a part of it that can be away by itself:
  * calls fail after the timeout, and at once while the circuit is open.
  *
- * One call without an answer in time opens the circuit. Two failures in a row open
- * it too; a single failure may concern one call only. The owner makes probes, and
- * the answer to a probe closes the circuit.
+ * One call without an answer in time opens the circuit, unless the store has answered
+ * a later call: then only this call, or its answer, was lost. Two failures in a row
+ * open the circuit too; a single failure may concern one call only. The owner makes
+ * probes, and the answer to a probe closes the circuit.
  */
 export class StoreBreaker {
   readonly #site: BreakerSite;
@@ -44,6 +45,9 @@ export class StoreBreaker {
   #timer: unknown = undefined;
   /** When the timer is due, in UNIX milliseconds. */
   #lookAt = 0;
+  /** The number of calls that were awaited, and of the last one with an answer. */
+  #awaited = 0;
+  #answered = 0;
   #isOpen = false;
   #hasFailed = false;
   /** Reports the errors of calls. */
@@ -132,9 +136,10 @@ export class StoreBreaker {
    * failure waits for the next call, which may open the circuit.
    */
   report(error: unknown, context: object): void {
-    if (error instanceof StoreUnavailableError) return;
+    const isFailure = error instanceof Error && this.#failures.has(error);
+    if (error instanceof StoreUnavailableError && !isFailure) return;
     const report = () => this.#site.reportError(error, context);
-    if (!(error instanceof Error && this.#failures.has(error))) report();
+    if (!isFailure) report();
     else if (this.#isOpen) return;
     else if (this.#hasFailed) this.#reportLater = report;
     else report();
@@ -151,6 +156,7 @@ export class StoreBreaker {
     onLate: ((answer: T) => void) | undefined,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
+      const number = ++this.#awaited;
       const waiting = {
         left: this.#timeout,
         seenAt: this.#clock.now(),
@@ -158,7 +164,8 @@ export class StoreBreaker {
           const error = new StoreUnavailableError(
             `Cannot ask ${this.#name}: no answer in ${this.#timeout / 1000} s`,
           );
-          this.#open(error);
+          if (this.#answered < number) this.#open(error);
+          else this.#failures.add(error);
           reject(error);
         },
       };
@@ -167,8 +174,10 @@ export class StoreBreaker {
       // A thenable of a store may throw; a promise would reject.
       Promise.resolve(answer).then((value) => {
         // A late answer does not close the circuit.
-        if (this.#waiting.delete(waiting)) this.#succeed();
-        else onLate?.(value);
+        if (this.#waiting.delete(waiting)) {
+          this.#answered = Math.max(this.#answered, number);
+          this.#succeed();
+        } else onLate?.(value);
         this.#rest();
         resolve(value);
       }, (error) => {

@@ -292,3 +292,27 @@ Deno.test("A request whose session ends while its load is answered gets no new c
     assertEquals(response.headers.getSetCookie(), []);
   }
 });
+
+Deno.test("A call whose answer is lost fails alone, if the store has answered a later call", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  const errors: string[] = [];
+  let atOnce: Response | Promise<Response> | undefined;
+  await using node: Node = makeNode(bent.store, {
+    onError: (error) => {
+      errors.push(String(error));
+      atOnce = node.get("visit", second);
+    },
+  });
+  const first = await newCookie(node.get("visit"));
+  const second = await newCookie(node.get("visit"));
+  bent.bends.load = (load, uid, ...rest) =>
+    uid === uidOf(first) ? new Promise(() => {}) : load(uid, ...rest);
+  const lost = Promise.resolve(node.get("visit", first));
+  await pass(time, 3000);
+  assertEquals((await lost).status, 503);
+  assertEquals((await atOnce)?.status, 200);
+  assertEquals(errors, [
+    "StoreUnavailableError: Cannot ask the session store: no answer in 2 s",
+  ]);
+});
