@@ -109,14 +109,11 @@ export class RecordCreation {
           age,
           idle: Math.min(age, idle),
           loginAge: loginAgeOf(session, state),
-          // A record that is created for its end only is opened by no token.
-          tokens: session.isActive
-            ? tokens.map(({ key, generation, until }) => ({
-              hash: key,
-              generation,
-              until,
-            }))
-            : [],
+          tokens: tokens.map(({ key, generation, until }) => ({
+            hash: key,
+            generation,
+            until,
+          })),
           generation: access.generation,
           loginGeneration: access.loginGeneration,
           isRenewalDue: access.isRenewalDue,

@@ -49,26 +49,6 @@ Deno.test("Sessions over a store make no session of a uid that another one has",
   assertEquals(response.headers.getSetCookie(), []);
 });
 
-Deno.test("No token opens a session that is created once more for its end", async () => {
-  using time = new FakeTime();
-  const bent = new BentStore(asynchronous(new MemoryStore()));
-  const tokens: unknown[] = [];
-  bent.bends.create = async (create, session) => {
-    // The process cannot know whether the first call has created the session.
-    if (tokens.push(session.tokens) > 1) return create(session);
-    await undefined;
-    throw new Error("the connection is lost");
-  };
-  await using node = new Node(bent.store)
-    .page("visit", (request) => request.getSession().uid);
-  const response = await node.get("visit");
-  await response.body?.cancel();
-  assertEquals(response.status, 503);
-  await pass(time, 5000);
-  assertEquals(tokens.slice(1), [[]]);
-  assertEquals(node.reasons, ["evicted"]);
-});
-
 Deno.test("A value of a request that is answered 503 is not written when its session had been created before", async () => {
   using time = new FakeTime();
   const inner = new MemoryStore();

@@ -45,22 +45,20 @@ export class LostRule implements Rule {
     this.#holders.set(uid, sure);
   }
 
-  onChange(uid: string, { after }: States, { name, life }: StoreCall): void {
+  onChange(uid: string, { after }: States, { name }: StoreCall): void {
     if (name !== "create" || !this.#holders.has(uid)) return;
     const isOpen = after !== undefined && after.tokens.length > 0;
     if (!isOpen) return;
     this.#opened.add(uid);
     const { fail, world } = this.#judge;
-    const { wire: { losses, delays }, plan: { rates } } = world;
-    // A program that does not know of the first creation repeats it while the session
-    // lives there: it cannot tell whether the store has lost the session, or has never
-    // had it. The repetition may be on its way when the session ends.
-    const isUnknown =
-      [...losses, ...delays].some((each) =>
-        each.uid === uid && each.life === life
-      ) && (rates.slow > 0 || life.sessions.has(uid));
-    // The client of the store may have sent the first creation twice.
-    if (isUnknown || rates.doubled > 0) return;
+    const { plan: { rates }, asks, wire: { delays } } = world;
+    // A program that does not know of the first creation repeats it. It has sent no
+    // token of the session before, so no client can open what comes of it.
+    const isSent = asks.some(({ cookie }) => cookie?.startsWith(uid));
+    // The first call may still be on its way, or the client has sent it twice.
+    const isRepeated = rates.doubled > 0 ||
+      delays.some((each) => each.uid === uid);
+    if (!isSent || isRepeated) return;
     fail(15, `${world.nameOf(uid)} has vanished, and can be opened again`);
   }
 
