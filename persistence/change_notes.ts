@@ -1,3 +1,4 @@
+import type { Clock } from "../base/clock.ts";
 import { describe } from "../base/describe.ts";
 import { VALUES } from "../session/internals.ts";
 import { checkCallbackCount } from "../session/session_parts.ts";
@@ -14,6 +15,7 @@ import type { WriteSchedule } from "./write_schedule.ts";
 
 /** Records the changes of live sessions, for the next write of each. */
 export class ChangeNotes {
+  readonly #clock: Clock;
   readonly #loader: RecordLoader;
   readonly #schedule: WriteSchedule;
   /** The most bytes that the values of a session may take. */
@@ -27,6 +29,7 @@ export class ChangeNotes {
     loader: RecordLoader,
     schedule: WriteSchedule,
   ) {
+    this.#clock = registry.clock;
     this.#loader = loader;
     this.#schedule = schedule;
     this.#maxBytes = maxSessionBytesOf(registry.options);
@@ -48,6 +51,7 @@ export class ChangeNotes {
     }
     switch (change.kind) {
       case "touch":
+        state.noteTime("touch", this.#clock);
         return this.#schedule.noteTouched(session);
       case "value":
         noteValue(session, state, change, this.#maxBytes);
@@ -62,6 +66,9 @@ export class ChangeNotes {
         noteCallback(session, state, change, this.#maxCallbacks);
         break;
       case "access":
+        if (change.operation.kind === "login") {
+          state.noteTime("login", this.#clock);
+        }
         state.operations = [...state.operations, change.operation];
     }
     this.noteNew(session);

@@ -91,23 +91,9 @@ export function loginAgeOf(
   session: Session,
   state: StoredState,
 ): number | undefined {
-  const { clock } = session.site;
   const at = session[OPEN_ACCESS]().authenticatedAt;
-  const now = clock.now();
-  const step = state.ownStep(clock);
-  if (at === undefined || step === 0) return ageOf(at, now);
-  return youngestAge(now - at, step);
-}
-
-/**
- * Returns the age of something that came before this process's clock was set, or
- * after it. The smaller one is taken, so that the session does not end early.
- *
- * @param age The age by the clock, in milliseconds.
- */
-export function youngestAge(age: number, step: number): number {
-  const ages = [age, age - step].filter((each) => each >= 0);
-  return ages.length === 0 ? 0 : Math.min(...ages);
+  if (at === undefined) return undefined;
+  return state.ageOf(at, "login", session.site.clock);
 }
 
 /** Returns the milliseconds since a time. */

@@ -3,12 +3,7 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import { OPEN_ACCESS } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { SessionStore, SessionTimes } from "../stores/store.ts";
-import {
-  loginAgeOf,
-  putBack,
-  takeChanges,
-  youngestAge,
-} from "./pending_changes.ts";
+import { loginAgeOf, putBack, takeChanges } from "./pending_changes.ts";
 import { idsAfter, NO_IDS, remainingCallbacks } from "./callback_changes.ts";
 import type { RecordCalls } from "./record_calls.ts";
 import type { StoredState } from "./stored_state.ts";
@@ -93,13 +88,13 @@ export class RecordCreation {
       putBack(state, changes);
       throw error;
     };
-    const step = state.ownStep(this.#registry.clock);
-    const age = Math.max(0, now - session.createdAt * 1000 - step);
+    const { clock } = this.#registry;
+    const { createdAt, lastModified } = session;
+    const age = state.ageOf(createdAt * 1000, "creation", clock);
     // Most sessions have no touch but the first.
-    const isTouched = session.lastModified !== session.createdAt;
-    const idle = isTouched
-      ? youngestAge(now - session.lastModified * 1000, step)
-      : age;
+    const idle = lastModified === createdAt
+      ? age
+      : state.ageOf(lastModified * 1000, "touch", clock);
     state.isInDoubt = true;
     state.sent = changes;
     return this.#calls.call(session, state, {

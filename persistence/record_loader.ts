@@ -118,7 +118,7 @@ export class RecordLoader {
       // A touch that is not written is that of a request with a superseded token.
       this.takeTouch(session, record, sentAt);
     }
-    if (step !== 0) this.#setClock(session, state, record, { sentAt, step });
+    if (step !== 0) this.#setClock(session, state, record, sentAt);
     this.applyAccess(session, state);
   }
 
@@ -130,22 +130,21 @@ export class RecordLoader {
     session: Session,
     state: StoredState,
     record: StoredSession,
-    { sentAt, step }: { readonly sentAt: number; readonly step: number },
+    sentAt: number,
   ): void {
     const offset = sentAt - record.now;
     const { createdAt, touchedAt, deadline } = record;
     let last = touchedAt + offset;
+    const { clock } = this.#registry;
     if (Math.abs(aheadOf(session, state)) > TOUCH_SLACK) {
-      // A touch that is not written yet came before the step, or after it. The later
-      // time is taken, so that the session does not end early.
-      const touched = session.lastModified * 1000;
-      const now = this.#registry.clock.now();
-      const times = [touched, touched + step].filter((time) => time <= now);
-      last = Math.max(last, times.length === 0 ? now : Math.max(...times));
+      // A touch that is not written yet.
+      const age = state.ageOf(session.lastModified * 1000, "touch", clock);
+      last = Math.max(last, clock.now() - age);
     }
     session[RESTORE]({ createdAt: createdAt + offset, touchedAt: last });
     // From now on the times are those of the present clock.
-    state.noteClock(this.#registry.clock);
+    state.noteClock(clock);
+    state.noteTime("touch", clock);
     if (!this.isHere(session)) return;
     session[SET_TIMES](last, deadline + last - touchedAt);
     if (last === touchedAt + offset) state.takenTouch = session.lastModified;

@@ -4,7 +4,6 @@ import type { Session } from "../session.ts";
 import type { SessionChanges } from "../stores/store.ts";
 import type { RecordCalls } from "./record_calls.ts";
 import { MAX_TRIES } from "./record_commit.ts";
-import { youngestAge } from "./pending_changes.ts";
 import { aheadOf, TOUCH_SLACK } from "./record_loader.ts";
 import type { StoredState } from "./stored_state.ts";
 
@@ -54,12 +53,16 @@ export function touchToWrite(
   // The load has not touched the session if the token was superseded.
   const login = state.operations.findLast(({ kind }) => kind === "login");
   const loggedInAt = login?.kind === "login" ? login.at : -Infinity;
-  const touchedAt = Math.max(session.lastModified * 1000, loggedInAt);
+  const lastModified = session.lastModified * 1000;
+  const touchedAt = Math.max(lastModified, loggedInAt);
   if (login === undefined && aheadOf(session, state) <= TOUCH_SLACK) {
     return extra?.();
   }
   const touch = {
-    idle: youngestAge(clock.now() - touchedAt, state.ownStep(clock)),
+    idle: Math.min(
+      state.ageOf(lastModified, "touch", clock),
+      state.ageOf(loggedInAt, "login", clock),
+    ),
   };
   if (touchedAt > state.touchedAt) return touch;
   // Without the touch of the load that is undone, that of the login is the last.

@@ -32,6 +32,9 @@ export interface UnsureWrite {
   readonly operations: readonly AccessOperation[];
 }
 
+/** A time of a session that is noted with the clock that it was taken from. */
+type NotedTime = "creation" | "login" | "touch";
+
 /** The known state of the record of a live session, and the changes to write. */
 export class StoredState extends LoadTouches {
   /** Whether a record is known to exist. */
@@ -59,8 +62,12 @@ export class StoredState extends LoadTouches {
   storeAhead = 0;
   /** The same value when principal and tokens were read, with their times. */
   #readAhead = NaN;
-  /** Milliseconds by which this process's clock was ahead of its monotonic time. */
-  #wallAhead = NaN;
+  /** How the clock stood when times of the session were taken from it. */
+  readonly #ahead: Record<NotedTime, number> = {
+    creation: NaN,
+    login: NaN,
+    touch: NaN,
+  };
   /** Principal and tokens in the record, with times of this process's clock. */
   access: AccessState | undefined = undefined;
   /** Values to write; undefined deletes. */
@@ -173,16 +180,26 @@ export class StoredState extends LoadTouches {
   /** Records how this process's clock stands, unless a login waits to be written. */
   noteClock(clock: Clock): void {
     if (this.operations.length > 0 || this.sending.length > 0) return;
-    this.#wallAhead = wallAhead(clock);
+    this.#ahead.creation = this.#ahead.login = wallAhead(clock);
+  }
+
+  /** Records how this process's clock stands at a login or a touch. */
+  noteTime(time: "login" | "touch", clock: Clock): void {
+    this.#ahead[time] = wallAhead(clock);
   }
 
   /**
-   * Returns by how many milliseconds this process's clock was set forward since it
-   * was noted; 0 if by few.
+   * Returns by how many milliseconds this process's clock was set forward since a
+   * time was noted; 0 if by few.
    */
-  ownStep(clock: Clock): number {
-    const step = wallAhead(clock) - this.#wallAhead;
+  stepSince(time: NotedTime, clock: Clock): number {
+    const step = wallAhead(clock) - this.#ahead[time];
     return Math.abs(step) > STEP ? Math.round(step) : 0;
+  }
+
+  /** Returns the milliseconds since a time that was noted, though the clock was set. */
+  ageOf(at: number, time: NotedTime, clock: Clock): number {
+    return Math.max(0, clock.now() - at - this.stepSince(time, clock));
   }
 
   /** Records when principal and tokens were read or created. */

@@ -278,6 +278,35 @@ Deno.test("A touch that is written late counts from its time, though the clock w
   assertEquals(idleOf(store, cookie), 10_000);
 });
 
+for (const by of [-4000, 4000]) {
+  Deno.test(`The touch of a request that is answered 503 counts from its time, though the clock was set by ${by} ms before it is written`, async () => {
+    using time = new FakeTime();
+    const store = new MemoryStore();
+    const bent = new BentStore(asynchronous(store));
+    const clock = new SetClock();
+    await using node = makeNode(bent.store, { clock });
+    node.page("set-later", async (request) => {
+      await after(1000);
+      request.getSession().set("note", "lost");
+      return "";
+    });
+    const cookie = await newCookie(node.get("visit"));
+    await pass(time, 5000);
+    const setting = Promise.resolve(node.get("set-later", cookie));
+    await pass(time, 500);
+    const away = () => Promise.reject(new Error("the store is away"));
+    bent.bends.load = bent.bends.commit = away;
+    await pass(time, 1000);
+    assertEquals((await setting).status, 503);
+    clock.set(by);
+    await pass(time, 10_000);
+    bent.bends.load = bent.bends.commit = undefined;
+    await pass(time, 5000);
+    const { createdAt, touchedAt } = store.load(uidOf(cookie), LOOK)!;
+    assertAlmostEquals(touchedAt - createdAt, 6000, 50);
+  });
+}
+
 for (const by of [-10_000, 10_000]) {
   for (const isNew of [false, true]) {
     const which = isNew ? "new" : "known";

@@ -28,11 +28,6 @@ export class WallClock {
     return this.#changes.some((each) => each.from >= from && each.from <= to);
   }
 
-  /** Returns by how many milliseconds it was set forward between two times. */
-  stepIn(from: number, to: number): number {
-    return this.#offsetAt(to) - this.#offsetAt(from);
-  }
-
   /** Returns its UNIX milliseconds at a simulated time. */
   at(time: number): number {
     return Math.floor(BEGIN + this.#offsetAt(time) + time * this.#rate);

@@ -716,16 +716,7 @@ export class Model {
     const slept = this.#world.hosts.flatMap(({ sleeps }) => sleeps)
       .filter((sleep) => sleep.to >= from && sleep.from <= end.claimedAt)
       .reduce((sum, sleep) => sum + sleep.to - sleep.from, 0);
-    // The touch of a refused login is written later. If the clock was set meanwhile,
-    // the process does not know which of them came first. It takes the later time, so
-    // that no session ends early (ARCHITECTURE.md).
-    const steps = names.filter(({ loggedIn, status }) =>
-      loggedIn !== undefined && status !== 200
-    ).map(({ life, arrivedAt }) =>
-      life.host.wall.stepIn(arrivedAt, end.claimedAt)
-    );
     const slack = TOUCH_SLACK + slept + Math.max(0, ...delays) +
-      Math.max(0, ...steps) +
       (plan.rates.doubled > 0 ? LONGEST_REPETITION : 0);
     if (end.at > clock.at(latest) + timeout + slack) {
       this.#fail(
