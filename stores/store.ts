@@ -14,23 +14,21 @@ import type {
   ClaimedEnd,
   ClaimKey,
   Claims,
-  DeadLetter,
-  EndProgress,
-  StoreCounts,
-} from "./claimed_end.ts";
-import type { ChangeNotification, EndNotification } from "./watchers.ts";
-import type {
   CommitConditions,
   CommitTimes,
+  DeadLetter,
+  EndProgress,
   LoadedSession,
   LoadOptions,
   NewSession,
   SessionChanges,
   SessionTimes,
+  StoreCounts,
 } from "./stored_session.ts";
+import type { ChangeNotification, EndNotification } from "./watchers.ts";
 
 export type { MaybePromise };
-export type * from "./claimed_end.ts";
+export type * from "./stored_session.ts";
 export type * from "./watchers.ts";
 export type * from "./stored_session.ts";
 
