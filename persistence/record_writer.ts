@@ -15,12 +15,11 @@ import { maxSessionBytesOf, noteInnerChanges } from "./record_values.ts";
 import { RecordCalls, type SessionWritesParts } from "./record_calls.ts";
 import { touchRecord } from "./record_touches.ts";
 import { endWithin, ValueUpdates } from "./value_updates.ts";
-import { ChangeNotes } from "./change_notes.ts";
+import { ChangeNotes, WriteSchedule } from "./change_notes.ts";
 import type { WriteOptions } from "./pending_changes.ts";
 import { SessionWrites } from "./session_writes.ts";
 import type { StoredState } from "./stored_state.ts";
 import { unkept } from "./store_breaker.ts";
-import { WriteSchedule } from "./write_schedule.ts";
 
 /**
  * Records the changes of live sessions and writes them: those of a request before
