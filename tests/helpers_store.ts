@@ -8,9 +8,13 @@ import {
   type SiteOptions,
   type SiteRequest,
 } from "../mod.ts";
+import { loadLaterCode } from "../resources/load_later.ts";
 import { MemoryStore } from "../stores/memory_store.ts";
 import { SqliteStore } from "../stores/sqlite_store.ts";
 import type { SessionStore } from "../stores/store.ts";
+
+// The first error of a process waits for its code, for which fake time does not.
+await loadLaterCode();
 
 /** Renders by a function. */
 export class Page extends Resource {
