@@ -16,12 +16,12 @@ import {
   type TcpListenOptions,
   type UnixAddress,
 } from "./program/listen_options.ts";
-import { RestartingServer } from "./program/restarting_server.ts";
 import {
   countRequests,
   countRunning,
   onceOnSignal,
-} from "./program/server_stop.ts";
+  RestartingServer,
+} from "./program/restarting_server.ts";
 import type { Site } from "./site.ts";
 
 export type {

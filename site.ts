@@ -7,6 +7,7 @@
 import { GuardedAbort } from "./base/guarded.ts";
 import type { Clock } from "./base/clock.ts";
 import { type ErrorReporter, errorReporter } from "./base/error_reporter.ts";
+import { attempt } from "./base/promises.ts";
 import type { ConnectionInfo } from "./http/connection.ts";
 import { HostCheck } from "./http/host_check.ts";
 import { HttpError } from "./http/http_error.ts";
@@ -221,10 +222,21 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
     info?: ConnectionInfo,
   ): Response | Promise<Response> => {
     const siteRequest = new SiteRequest(this, request, info);
+    const log = this.#log;
+    if (log === undefined) return this.#answer(siteRequest);
+    const logging = attempt(() => logDelivery(this, siteRequest, log));
+    return logging instanceof Promise
+      ? logging.then(
+        () => this.#answer(siteRequest),
+        (error) => answerError(this, error, siteRequest),
+      )
+      : this.#answer(siteRequest);
+  };
+
+  #answer(siteRequest: SiteRequest): Response | Promise<Response> {
     try {
-      if (this.#log !== undefined) logDelivery(this, siteRequest, this.#log);
       if (this.#isClosed) throw new HttpError(503, "The site is closed");
-      const usual = this.#hosts.usualOf(request.url);
+      const usual = this.#hosts.usualOf(siteRequest.request.url);
       if (usual === undefined) this.#hosts.check(siteRequest);
       else {
         siteRequest[USUAL_HOST] = usual;
@@ -234,7 +246,7 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
     } catch (error) {
       return answerError(this, error, siteRequest);
     }
-  };
+  }
 
   /** Makes a session outside of requests; see {@linkcode Sessions.create}. */
   makeSession(): Session {

@@ -88,3 +88,21 @@ function listOf(values: readonly unknown[]): string {
   if (values.length > MAX_ITEMS) items.push("...");
   return `[${items.join(", ")}]`;
 }
+
+/** A fault that a Standard Schema found in a value. */
+interface Issue {
+  readonly message: string;
+  readonly path?:
+    | readonly (PropertyKey | { readonly key: PropertyKey })[]
+    | undefined;
+}
+
+/** Describes the faults of a value in one line. */
+export function describeIssues(issues: readonly Issue[]): string {
+  return issues.map(({ message, path = [] }) => {
+    const at = path.map((each) =>
+      String(typeof each === "object" ? each.key : each)
+    ).join(".");
+    return visible(at === "" ? message : `${at}: ${message}`);
+  }).join("; ");
+}

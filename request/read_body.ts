@@ -4,12 +4,9 @@
  * @module
  */
 
+import { describeIssues } from "../base/describe.ts";
 import { HttpError } from "../http/http_error.ts";
-import {
-  describeIssues,
-  type SchemaResult,
-  type StandardSchemaV1,
-} from "../session/session_key.ts";
+import type { SchemaResult, StandardSchemaV1 } from "../session/session_key.ts";
 
 export { pipeBody, readBody, readForm, readJson } from "../http/body.ts";
 

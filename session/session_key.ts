@@ -1,4 +1,4 @@
-import { describe, visible } from "../base/describe.ts";
+import { describe } from "../base/describe.ts";
 import { checkOptions, FUNCTION, type OptionRules } from "../base/options.ts";
 
 /** The options of a {@linkcode SessionKey}. */
@@ -145,15 +145,3 @@ export type SchemaResult = Exclude<
   ReturnType<StandardSchemaV1["~standard"]["validate"]>,
   Promise<unknown>
 >;
-
-/** Returns the faults of a value in one line. */
-export function describeIssues(
-  issues: NonNullable<SchemaResult["issues"]>,
-): string {
-  return issues.map(({ message, path = [] }) => {
-    const at = path.map((each) =>
-      String(typeof each === "object" ? each.key : each)
-    ).join(".");
-    return visible(at === "" ? message : `${at}: ${message}`);
-  }).join("; ");
-}

@@ -1,9 +1,8 @@
-import { describe } from "../base/describe.ts";
+import { describe, describeIssues } from "../base/describe.ts";
 import { isPromiseLike } from "../base/promises.ts";
 import { OWNER, type SessionChange } from "./internals.ts";
 import {
   type AnySessionKey,
-  describeIssues,
   nameOf,
   type SchemaResult,
 } from "./session_key.ts";

@@ -1,5 +1,3 @@
-import { describe } from "../base/describe.ts";
-
 /**
  * Listens for other workers of this process that serve the same sessions from
  * their own memory. Each of the workers reports that once.
@@ -33,7 +31,7 @@ export async function listenForWorkers(
   } catch (cause) {
     report(
       new Error(
-        `Cannot listen for workers that serve ${describe(cookieName)}`,
+        `Cannot listen for workers that serve "${cookieName}"`,
         { cause },
       ),
     );

@@ -70,3 +70,27 @@ testWith(
     assertStringIncludes(text, "/nowhere/code.ts");
   },
 );
+
+testWith(
+  ["run"],
+  "SiteOptions.accessLog makes the first request wait for the code of its lines",
+  async () => {
+    const text = await run(`
+      const lines = [];
+      const accessLog = (line) => lines.push(line.split('"')[1]);
+      const root = new class extends Resource {
+        isLeaf = true;
+        render_GET() {
+          return "tea";
+        }
+      }();
+      const site = new Site(root, { accessLog });
+      const first = visit(site, "/1");
+      console.log(first instanceof Promise);
+      await first;
+      console.log(visit(site, "/2") instanceof Response);
+      console.log(lines.join());
+    `);
+    assertEquals(text, "true\ntrue\nGET /1 HTTP/1.1,GET /2 HTTP/1.1");
+  },
+);
