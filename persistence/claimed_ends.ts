@@ -8,7 +8,7 @@ import {
 } from "../registry/session_backend.ts";
 import type { SessionEnd } from "../session.ts";
 import type { ClaimedEnd } from "../stores/store.ts";
-import { Acknowledgements } from "./acknowledgements.ts";
+import { Acknowledgements, EndLeases } from "./end_leases.ts";
 import { callAll, callsOf, deadLetterError, progressOf } from "./end_calls.ts";
 import {
   type ClaimedEndsParts,
@@ -17,7 +17,6 @@ import {
   hasAsManyAs,
   newDelivery,
 } from "./deliveries.ts";
-import { EndLeases } from "./end_leases.ts";
 
 /** Tries of a failing callback here, before its end goes back to the store. */
 const MAX_TRIES = 5;
