@@ -1,5 +1,5 @@
 import { describe } from "../base/describe.ts";
-import { listUndelivered } from "../persistence/undelivered_end.ts";
+import { listUndelivered } from "../persistence/session_list.ts";
 import { type SessionsOptions, storeOf } from "../program/sessions_options.ts";
 import type { StoreUrl } from "../program/store_url.ts";
 import type { StoredSession } from "../stores/store.ts";

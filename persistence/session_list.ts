@@ -7,6 +7,13 @@ import {
   settleAll,
 } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
+import type { EndClaims } from "./end_claims.ts";
+import type { ProcessRecords } from "./process_records.ts";
+import type { RecentEnds } from "./recent_ends.ts";
+import { NO_TOKEN } from "./record_calls.ts";
+import type { StoreBreaker } from "./store_breaker.ts";
+import type { PerPart } from "./store_parts.ts";
+import { decodeValue } from "./value_codec.ts";
 import type {
   ListSessionsOptions,
   ProcessInfo,
@@ -15,15 +22,11 @@ import type {
   UndeliveredEnd,
 } from "../registry/session_backend.ts";
 import type { EndSessionsOptions, SessionEndReason } from "../session.ts";
-import type { LoadedSession, SessionStore } from "../stores/store.ts";
-import type { EndClaims } from "./end_claims.ts";
-import type { ProcessRecords } from "./process_records.ts";
-import { listUndelivered } from "./undelivered_end.ts";
-import type { RecentEnds } from "./recent_ends.ts";
-import { NO_TOKEN } from "./record_calls.ts";
-import type { StoreBreaker } from "./store_breaker.ts";
-import type { PerPart } from "./store_parts.ts";
-import { decodeValue } from "./value_codec.ts";
+import type {
+  DeadLetter,
+  LoadedSession,
+  SessionStore,
+} from "../stores/store.ts";
 
 /** The objects that the list uses. */
 export interface SessionListParts {
@@ -181,4 +184,42 @@ function countOf(ended: readonly boolean[]): number {
 
 function sumOf(counts: readonly number[]): number {
   return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Lists the dead letters of a store. */
+export function listUndelivered(
+  store: SessionStore,
+): MaybePromise<readonly UndeliveredEnd[]> {
+  return proceed(
+    store.listDeadLetters(),
+    (letters) => letters.map(undeliveredEndOf),
+  );
+}
+
+function undeliveredEndOf(letter: DeadLetter): UndeliveredEnd {
+  const { session, reason, at, attempt, why } = letter;
+  return {
+    uid: session.uid,
+    reason: reason as SessionEndReason,
+    at: at / 1000,
+    principal: session.principal,
+    attempt,
+    callbacks: session.callbacks.map(({ name, argument }) => ({
+      name,
+      argument: readArgument(argument),
+    })),
+    why,
+  };
+}
+
+/**
+ * Returns the argument; undefined if it cannot be decoded, which may be why the
+ * callback failed.
+ */
+function readArgument(text: string): unknown {
+  try {
+    return decodeValue(text);
+  } catch {
+    return undefined;
+  }
 }
