@@ -37,7 +37,7 @@ import { SessionList } from "./session_list.ts";
 import { PostponedWarnings } from "./postponed_warnings.ts";
 import { newUid, StoreHealth } from "./store_health.ts";
 import { PerPart } from "./store_parts.ts";
-import { HoldParts } from "../registry/hold_parts.ts";
+import { HoldParts } from "../registry/later_code.ts";
 import { StoredHolds } from "./stored_holds.ts";
 import { StoredValues } from "./stored_values.ts";
 import { VisitWrites } from "./visit_writes.ts";

@@ -1,6 +1,6 @@
 import { loadOnce } from "../base/loading.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
-import type { HoldParts, HoldPartsRegistry } from "./hold_parts.ts";
+import type { HoldParts, HoldPartsRegistry } from "./later_code.ts";
 
 /** Loads the code that few programs without a store need. */
 export const loadLaterCode: () => MaybePromise<
