@@ -56,6 +56,7 @@ export type ExpressMiddleware = (
  */
 export function curfew(sessions: Sessions): ExpressMiddleware {
   return (req, res, next) => {
+    if (req.visit?.sessions === sessions) return next();
     const begin = (visit: OpenVisit) => {
       req.visit = visit;
       const held = new HeldResponse(res, {

@@ -45,6 +45,7 @@ export type H3Middleware = (
  */
 export function curfew(sessions: Sessions): H3Middleware {
   return async (event, next) => {
+    if (event.context.visit?.sessions === sessions) return await next();
     const { req, res } = event;
     const info = req.ip === undefined
       ? undefined

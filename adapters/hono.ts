@@ -4,7 +4,12 @@
  * @module
  */
 
-import type { ConnectionInfo, OpenVisit, Sessions } from "../sessions.ts";
+import type {
+  ConnectionInfo,
+  OpenVisit,
+  Sessions,
+  Visit,
+} from "../sessions.ts";
 import { runInVisit } from "./run.ts";
 
 /** The parts of Hono's `Context` that the middleware uses. */
@@ -15,6 +20,8 @@ export interface HonoContext {
   readonly env: unknown;
   /** The response. */
   readonly res: Response;
+  /** Returns a variable. */
+  get(name: "visit"): Visit | undefined;
   /** Sets a variable, for `c.var` and `c.get()`. */
   set(name: "visit", visit: OpenVisit): void;
   /** Sets a header of the response. */
@@ -48,6 +55,7 @@ export type HonoMiddleware = (
  */
 export function curfew(sessions: Sessions): HonoMiddleware {
   return async (c, next) => {
+    if (c.get("visit")?.sessions === sessions) return await next();
     await runInVisit(sessions, c.req.raw, connectionOf(c.env), {
       next(visit) {
         c.set("visit", visit);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { OpenVisit, Sessions } from "../sessions.ts";
+import { HttpError, type OpenVisit, type Sessions } from "../sessions.ts";
 import { runInVisit } from "./run.ts";
 
 /** The parts of oak's `Context` that the middleware uses. */
@@ -59,6 +59,7 @@ export type OakMiddleware = (
  */
 export function curfew(sessions: Sessions): OakMiddleware {
   return async (ctx, next) => {
+    if (ctx.state.visit?.sessions === sessions) return void await next();
     const { ip } = ctx.request;
     const info = { remoteAddr: { transport: "tcp", hostname: ip } };
     await runInVisit(sessions, requestOf(ctx), info, {
@@ -67,7 +68,7 @@ export function curfew(sessions: Sessions): OakMiddleware {
         return next();
       },
       headers: () => ctx.response.headers,
-      headersOfError,
+      headersOfError: (error) => headersOfError(error, ctx.response.headers),
     });
   };
 }
@@ -78,14 +79,19 @@ function requestOf({ request }: OakContext): Request {
 }
 
 /**
- * Returns the headers that oak sends with an error, and makes them if there are
- * none.
+ * Returns the headers that oak sends with an error. They must be of the class of
+ * its own headers, which is not that of the runtime on Node.
  */
-function headersOfError(error: unknown): Headers | undefined {
+function headersOfError(error: unknown, own: Headers): Headers | undefined {
   if (!(error instanceof Error) || !Object.isExtensible(error)) {
     return undefined;
   }
-  const known = error as { headers?: unknown };
-  if (known.headers === undefined) known.headers = new Headers();
-  return known.headers instanceof Headers ? known.headers : undefined;
+  const OakHeaders = own.constructor as typeof Headers;
+  const { headers: given } = error as { headers?: unknown };
+  if (given instanceof OakHeaders) return given;
+  if (given !== undefined && !(error instanceof HttpError)) return undefined;
+  const headers = new OakHeaders(given as Record<string, string>);
+  // Errors of oak have a getter of this name.
+  Object.defineProperty(error, "headers", { value: headers });
+  return headers;
 }

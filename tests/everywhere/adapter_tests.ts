@@ -1,4 +1,4 @@
-import { Sessions, type Visit } from "@curfew/web/sessions";
+import { HttpError, Sessions, type Visit } from "@curfew/web/sessions";
 import { MemoryStore } from "@curfew/web/stores/memory";
 import type { SessionStore } from "@curfew/web/stores/store";
 import { Client } from "./client.ts";
@@ -31,12 +31,17 @@ class Desk {
         return new Response(visit.renewSession().uid);
       case "/page/login":
         return new Response(visit.logIn("alice").uid);
+      case "/page/login-bob":
+        return new Response(visit.logIn("bob").uid);
       case "/page/logout":
         visit.logOut();
         return new Response("bye");
       case "/page/throw":
         visit.getSession();
         throw new Error("broken");
+      case "/page/too-many":
+        visit.getSession();
+        throw new HttpError(429, "Wait", { headers: { "retry-after": "60" } });
       case "/page/refuse":
         visit.getSession();
         return new Response("no", { status: 418 });
@@ -143,6 +148,17 @@ const BEHAVIOURS: Record<string, Behaviour> = {
         "undefined undefined",
       );
     }),
+  "logs another user in, over a store": (framework) =>
+    withApplication(framework, async (client, sessions) => {
+      const visitor = client();
+      await visitor.send("/page/login");
+      const { text, headers } = await visitor.send("/page/login-bob");
+      const cookies = headers.getSetCookie();
+      equal(cookies.length, 1);
+      ok(cookies[0]!.startsWith(`session=${text}`), `cookie ${cookies}`);
+      equal((await visitor.send("/page/look")).text, `bob ${text}`);
+      equal(sessions.size, 1);
+    }, new MemoryStore()),
   "leaves the cookie alone if the session ends while the request runs": (
     framework,
   ) =>
@@ -238,8 +254,36 @@ const BEHAVIOURS: Record<string, Behaviour> = {
   },
 };
 
+/** The behaviours of those that have a response for an error. */
+const ERROR_BEHAVIOURS: Record<string, Behaviour> = {
+  "sends the cookie of a new session with the response for an error": (
+    framework,
+  ) =>
+    withApplication(framework, async (client, sessions) => {
+      const { status, setCookie } = await client().send("/page/throw");
+      equal([status, sessions.size], [500, 1]);
+      ok(setCookie?.startsWith(`session=${[...sessions.keys()]}`), "no cookie");
+    }),
+  "sends the status and the headers of an HttpError, with the cookie": (
+    framework,
+  ) =>
+    withApplication(framework, async (client) => {
+      const { status, setCookie, headers } = await client().send(
+        "/page/too-many",
+      );
+      equal([status, headers.get("retry-after")], [429, "60"]);
+      ok(setCookie !== null, "no cookie");
+    }),
+};
+
 for (const [name, framework] of Object.entries(FRAMEWORKS)) {
-  for (const [behaviour, run] of Object.entries(BEHAVIOURS)) {
+  const isBare = name === "a bare handler";
+  for (
+    const [behaviour, run] of Object.entries({
+      ...BEHAVIOURS,
+      ...isBare ? {} : ERROR_BEHAVIOURS,
+    })
+  ) {
     test(`${name} ${behaviour}`, () => run(framework));
   }
 }

@@ -53,74 +53,33 @@ interface ExpressReply extends Writable {
   append(name: string, value: string): void;
 }
 
-/** Answers an error by its status; Express knows it by its four parameters. */
+/**
+ * Answers an error by its status and headers; Express knows it by its four
+ * parameters.
+ */
 function hideError(
-  error: { statusCode?: number },
+  error: { statusCode?: number; headers?: Record<string, string> },
   _req: unknown,
   res: ExpressReply,
   _next: unknown,
 ): void {
   res.status(error.statusCode ?? 500);
+  for (const [name, value] of Object.entries(error.headers ?? {})) {
+    res.append(name, value);
+  }
   res.end("error");
 }
 
 /** The applications, by the name of the framework. */
 export const FRAMEWORKS: Record<string, Framework> = {
-  Hono(sessions, answer) {
-    const app = new Hono<{ Variables: { visit: Visit } }>();
-    app.use(curfewHono(sessions));
-    app.all("/page/*", (c) => answer(c.var.visit, c.req.path));
-    app.onError((error, c) =>
-      "getResponse" in error
-        ? (error as { getResponse(): Response }).getResponse()
-        : c.text("error", 500)
-    );
-    return inProcess((request) => app.fetch(request));
-  },
-  h3(sessions, answer) {
-    const app = new H3({ silent: true });
-    app.use(curfewH3(sessions));
-    app.all(
-      "/page/**",
-      (event) => answer(event.context["visit"] as Visit, event.url.pathname),
-    );
-    return inProcess((request) => app.fetch(request));
-  },
-  oak(sessions, answer) {
-    const app = new Application({ logErrors: false });
-    app.use(curfewOak(sessions));
-    app.use(async (ctx) => {
-      const { pathname } = ctx.request.url;
-      if (!pathname.startsWith("/page/")) return;
-      const response = await answer(ctx.state.visit, pathname);
-      ctx.response.status = response.status;
-      for (const [name, value] of response.headers) {
-        ctx.response.headers.append(name, value);
-      }
-      if (response.body !== null) ctx.response.body = response.body;
-    });
-    return inProcess(async (request) => {
-      const response = await app.handle(request as never);
-      return response as unknown as Response ??
-        new Response(undefined, { status: 404 });
-    });
-  },
-  Express(sessions, answer) {
-    const app = express();
-    // Express prints no errors in tests, and shows no stack in production.
-    app.set("env", "test");
-    app.use(curfewExpress(sessions));
-    app.all("/page/*rest", async (req: ExpressRequest, res: ExpressReply) => {
-      const { visit, path } = req;
-      const { status, headers, body } = await answer(visit, path);
-      res.status(status);
-      for (const [name, value] of headers) res.append(name, value);
-      if (body === null) res.end();
-      else Readable.fromWeb(body as never).pipe(res);
-    });
-    app.use(hideError as never);
-    return overSockets(createServer(app as never));
-  },
+  Hono: honoApp(1),
+  "Hono, with the middleware twice": honoApp(2),
+  h3: h3App(1),
+  "h3, with the middleware twice": h3App(2),
+  oak: oakApp(1),
+  "oak, with the middleware twice": oakApp(2),
+  Express: expressApp(1),
+  "Express, with the middleware twice": expressApp(2),
   async Fastify(sessions, answer) {
     const app = fastify({ forceCloseConnections: true });
     app.register(curfewFastify(sessions) as never);
@@ -223,5 +182,78 @@ function senderTo(port: number): Running["send"] {
       headers: request.headers,
       redirect: "manual",
     });
+  };
+}
+
+/** Makes an application that uses the middleware so many times. */
+function honoApp(mounts: number): Framework {
+  return (sessions, answer) => {
+    const app = new Hono<{ Variables: { visit: Visit } }>();
+    for (let mount = 0; mount < mounts; mount++) app.use(curfewHono(sessions));
+    app.all("/page/*", (c) => answer(c.var.visit, c.req.path));
+    app.onError((error, c) =>
+      "getResponse" in error
+        ? (error as { getResponse(): Response }).getResponse()
+        : c.text("error", 500)
+    );
+    return inProcess((request) => app.fetch(request));
+  };
+}
+
+/** Makes an application that uses the middleware so many times. */
+function h3App(mounts: number): Framework {
+  return (sessions, answer) => {
+    const app = new H3({ silent: true });
+    for (let mount = 0; mount < mounts; mount++) app.use(curfewH3(sessions));
+    app.all(
+      "/page/**",
+      (event) => answer(event.context["visit"] as Visit, event.url.pathname),
+    );
+    return inProcess((request) => app.fetch(request));
+  };
+}
+
+/** Makes an application that uses the middleware so many times. */
+function oakApp(mounts: number): Framework {
+  return (sessions, answer) => {
+    const app = new Application({ logErrors: false });
+    for (let mount = 0; mount < mounts; mount++) app.use(curfewOak(sessions));
+    app.use(async (ctx) => {
+      const { pathname } = ctx.request.url;
+      if (!pathname.startsWith("/page/")) return;
+      const response = await answer(ctx.state.visit, pathname);
+      ctx.response.status = response.status;
+      for (const [name, value] of response.headers) {
+        ctx.response.headers.append(name, value);
+      }
+      if (response.body !== null) ctx.response.body = response.body;
+    });
+    return inProcess(async (request) => {
+      const response = await app.handle(request as never);
+      return response as unknown as Response ??
+        new Response(undefined, { status: 404 });
+    });
+  };
+}
+
+/** Makes an application that uses the middleware so many times. */
+function expressApp(mounts: number): Framework {
+  return (sessions, answer) => {
+    const app = express();
+    // Express prints no errors in tests, and shows no stack in production.
+    app.set("env", "test");
+    for (let mount = 0; mount < mounts; mount++) {
+      app.use(curfewExpress(sessions));
+    }
+    app.all("/page/*rest", async (req: ExpressRequest, res: ExpressReply) => {
+      const { visit, path } = req;
+      const { status, headers, body } = await answer(visit, path);
+      res.status(status);
+      for (const [name, value] of headers) res.append(name, value);
+      if (body === null) res.end();
+      else Readable.fromWeb(body as never).pipe(res);
+    });
+    app.use(hideError as never);
+    return overSockets(createServer(app as never));
   };
 }
