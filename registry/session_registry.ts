@@ -68,6 +68,8 @@ export class SessionRegistry implements SessionOwner {
   /** The callbacks that `onWarning` has registered. */
   readonly warningCallbacks: Map<string, NamedWarningCallback> = new Map();
   readonly descriptions: SessionDescriptions = new SessionDescriptions(this);
+  /** The sessions that `logOut()` or a login of another principal has ended. */
+  readonly loggedOut: WeakSet<Session> = new WeakSet();
   /** The object with the class of new sessions: a site, or this one. */
   factoryHolder: { sessionFactory: SessionFactory };
   /** Made when first needed: until then nothing is kept of it. */
@@ -193,6 +195,7 @@ export class SessionRegistry implements SessionOwner {
 
   /** Ends a session, even one whose overridden `expire()` would not. */
   end(session: Session, reason: SessionEndReason): void {
+    if (reason === "logout") this.loggedOut.add(session);
     this.calls.expire(session, reason);
     Session.prototype.expire.call(session, reason);
   }

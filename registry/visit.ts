@@ -578,6 +578,8 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   #noteOwnEnd(): void {
     const end = this.#session?.end;
     if (this.#isWaiting || end === undefined || this.#isTransient) return;
+    // A site within the handler may have logged in or out, by a visit of its own.
+    if (this.#registry.loggedOut.has(this.#session!)) return;
     // An end by deadline is not a logout.
     if (end.lateness === undefined) this.#hasLoggedOut = true;
   }

@@ -990,6 +990,36 @@ Deno.test("Sites over one Sessions log in and out for each other", () => {
   assertEquals(it.sessions.size, 0);
 });
 
+for (const before of ["nothing", "the principal"]) {
+  for (const act of ["logIn", "logOut"] as const) {
+    Deno.test(`A handler that asks for ${before} passes on the cookie of a ${act}() of a site within it`, async () => {
+      await using sessions = new Sessions({ store: new MemoryStore() });
+      const page = new Page((request) => {
+        if (act === "logIn") request.logIn("bob");
+        else request.logOut();
+        return "";
+      });
+      await using site = new Site(page, { sessions });
+      const cookie = cookieOf(
+        await sessions.serve(requestWith(undefined), (visit) => {
+          visit.logIn("ann");
+          return new Response("");
+        }),
+      );
+
+      const response = await sessions.serve(requestWith(cookie), (visit) => {
+        if (before !== "nothing") assertEquals(visit.principal, "ann");
+        return site.fetch(visit.request);
+      });
+
+      const cookies = cookiesOf(response);
+      assertEquals(cookies.length, 1);
+      const token = act === "logIn" ? "[0-9a-f]{64}" : "";
+      assertMatch(cookies[0]!, new RegExp(`^session=${token}$`));
+    });
+  }
+}
+
 Deno.test("Sites over one Sessions call the callbacks of all of them", () => {
   using it = shared();
   const seen: string[] = [];
