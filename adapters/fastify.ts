@@ -59,7 +59,8 @@ export type FastifyPlugin = (
  * changes are written; if that fails, the error handler gets an `HttpError` of
  * status 503. `request.visit.request` has method, url, headers and signal; read the
  * body from `request`. The plugin covers the application that registers it, with
- * its other plugins.
+ * its other plugins. A response after `reply.hijack()` carries no cookie, and ends
+ * a session that the request made.
  *
  * @param sessions The sessions, which several applications may share.
  *
@@ -98,6 +99,15 @@ export function curfew(sessions: Sessions): FastifyPlugin {
     });
     application.addHook("onRequestAbort", async ({ visit }: FastifyRequest) => {
       await visit?.abandon();
+    });
+    // A handler that calls reply.hijack() sends the response without onSend.
+    application.addHook("onResponse", (
+      { visit }: FastifyRequest,
+      _: FastifyReply,
+      done: () => void,
+    ) => {
+      visit?.abandon();
+      done();
     });
     done();
   };

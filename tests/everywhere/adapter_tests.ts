@@ -1,6 +1,8 @@
 import { HttpError, Sessions, type Visit } from "@curfew/web/sessions";
 import { MemoryStore } from "@curfew/web/stores/memory";
 import type { SessionStore } from "@curfew/web/stores/store";
+import { curfew } from "@curfew/web/fastify";
+import fastify from "fastify";
 import { Client } from "./client.ts";
 import { type Answer, type Framework, FRAMEWORKS } from "./frameworks.ts";
 import { closing, equal, ok, test } from "./suite.ts";
@@ -287,5 +289,34 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
     test(`${name} ${behaviour}`, () => run(framework));
   }
 }
+
+test("Fastify finishes the visit if the handler sends the response itself", async () => {
+  const sessions = closing(new Sessions());
+  const app = fastify({ forceCloseConnections: true });
+  app.register(curfew(sessions) as never);
+  app.get("/", (request, reply) => {
+    const { visit } = request as unknown as { visit: Visit };
+    const session = visit.getSession();
+    session.sessionTimeout = 0.1;
+    session.startCheckingExpiration();
+    reply.hijack();
+    reply.raw.end(session.uid);
+  });
+  try {
+    const url = await app.listen({ port: 0, host: "127.0.0.1" });
+    const visit = await sessions.serve(
+      new Request(url),
+      (visit) => new Response(visit.getSession().uid),
+    );
+    const cookie = visit.headers.get("set-cookie")!.split(";")[0]!;
+    const uid = await visit.text();
+    const ended = sessions.get(uid)!.ended;
+    const response = await fetch(url, { headers: { cookie } });
+    equal(await response.text(), uid);
+    equal((await ended).reason, "idle");
+  } finally {
+    await app.close();
+  }
+});
 
 export type { Visit };
