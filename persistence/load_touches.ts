@@ -71,20 +71,34 @@ export class LoadTouches {
   }
 
   /**
+   * Returns when a session was touched before the touch of a load, without touches
+   * that are undone, or that may still be.
+   *
+   * @param looks The loads of other requests under way that are no visits so far.
+   */
+  touchBefore(
+    { touchedBefore, version }: LoadedSession,
+    looks: readonly LoadedSession[] = [],
+  ): number {
+    let to = touchedBefore;
+    for (;;) {
+      const look = looks.find(({ touchedAt }) => touchedAt === to);
+      const earlier = this.#untouches?.get(to) ??
+        (look && { to: look.touchedBefore, version: look.version });
+      if (earlier === undefined || earlier.version !== version) return to;
+      if (earlier.to >= to || to <= this.#keptAt) return to;
+      to = earlier.to;
+    }
+  }
+
+  /**
    * Builds the change that undoes the touch of a load. If two such loads overlap,
    * only the second can be undone, and that restores the time before both.
    */
-  #untouch(
-    { touchedAt, touchedBefore: before, version }: LoadedSession,
-  ): SessionChanges {
+  #untouch(loaded: LoadedSession): SessionChanges {
+    const { touchedAt, touchedBefore: before, version } = loaded;
     const untouches = this.#untouches ??= new Map();
-    let to = before;
-    for (;;) {
-      const earlier = untouches.get(to);
-      if (earlier === undefined || earlier.version !== version) break;
-      if (earlier.to >= to || to <= this.#keptAt) break;
-      to = earlier.to;
-    }
+    let to = this.touchBefore(loaded);
     // A touch that counts may be written after a later load.
     if (this.#keptAt < touchedAt) to = Math.max(to, this.#keptAt);
     untouches.delete(touchedAt);

@@ -8,8 +8,16 @@ import {
 } from "../registry/warning_wakes.ts";
 import type { Session } from "../session.ts";
 import type { LoadedSession, StoredCallback } from "../stores/store.ts";
-import { TOUCH_SLACK } from "./record_loader.ts";
+import { type RecordLoader, TOUCH_SLACK } from "./record_loader.ts";
 import { decodeValue } from "./value_codec.ts";
+import type { VisitsUnderWay } from "./visits_under_way.ts";
+
+/** The objects that these warnings use. */
+export interface PostponedWarningsParts {
+  readonly warnings: NamedWarnings;
+  readonly loader: RecordLoader;
+  readonly visits: VisitsUnderWay;
+}
 
 /**
  * Warnings by name of sessions whose requests may not count as visits.
@@ -22,13 +30,13 @@ import { decodeValue } from "./value_codec.ts";
  */
 export class PostponedWarnings {
   readonly #registry: SessionRegistry;
-  readonly #warnings: NamedWarnings;
+  readonly #parts: PostponedWarningsParts;
   /** When the next checks are due that were found in time, by their ids. */
   readonly #checkedAt = new WeakMap<Session, Map<string, number>>();
 
-  constructor(registry: SessionRegistry, warnings: NamedWarnings) {
+  constructor(registry: SessionRegistry, parts: PostponedWarningsParts) {
     this.#registry = registry;
-    this.#warnings = warnings;
+    this.#parts = parts;
   }
 
   /**
@@ -46,7 +54,10 @@ export class PostponedWarnings {
     // A visit has touched the session meanwhile.
     const touchedAt = loaded.touchedAt + ahead;
     if (session.lastModified * 1000 > touchedAt + TOUCH_SLACK) return;
-    const deadline = deadlineBefore(loaded) + ahead;
+    const { loader, visits } = this.#parts;
+    const before = loader.states.get(session)
+      ?.touchBefore(loaded, visits.looksOf(session));
+    const deadline = deadlineBefore(loaded, before) + ahead;
     const shown = loaded.deadline + ahead;
     if (deadline === shown) return;
     const now = this.#registry.clock.now();
@@ -72,7 +83,7 @@ export class PostponedWarnings {
   }
 
   #expect(session: Session, id: string, end: ExpectedEnd): void {
-    this.#warnings.expect(session, id, end).then(
+    this.#parts.warnings.expect(session, id, end).then(
       (until) => {
         const times = this.#checkedAt.get(session) ?? new Map();
         this.#checkedAt.set(session, times.set(id, until));
@@ -90,10 +101,11 @@ function aheadOf({ askedAt }: Lookup, { now }: LoadedSession): number {
 /** Returns the deadline that a session had before the touch of its load. */
 function deadlineBefore(
   { deadline, touchedAt, touchedBefore, sessionTimeout }: LoadedSession,
+  before = touchedBefore,
 ): number {
   // Later by as much as a store that throttles touches adds.
   const length = Math.max(sessionTimeout, deadline - touchedAt);
-  return Math.min(deadline, touchedBefore + length);
+  return Math.min(deadline, before + length);
 }
 
 function warningsOf({ callbacks }: LoadedSession): StoredCallback[] {

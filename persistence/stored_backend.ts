@@ -133,10 +133,10 @@ export class StoredBackend implements StoreBackend {
     const holds = new StoredHolds(clock, parts);
     const holdParts = new HoldParts(registry, holds);
     registry.later.provide(holdParts);
-    const warnings = this.#warnings = new PostponedWarnings(
-      registry,
-      holdParts.warnings,
-    );
+    const warnings = this.#warnings = new PostponedWarnings(registry, {
+      ...parts,
+      warnings: holdParts.warnings,
+    });
     this.#visitWrites = new VisitWrites(registry, {
       ...parts,
       limit,

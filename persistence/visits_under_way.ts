@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { BackendVisit } from "../registry/session_backend.ts";
 import { DETACH } from "../session/internals.ts";
 import type { Session, SessionEnd } from "../session.ts";
+import type { LoadedSession } from "../stores/store.ts";
 
 /** Milliseconds after which a session under check is checked again. */
 export const CHECK_EVERY = 1000;
@@ -92,6 +93,17 @@ export class VisitsUnderWay {
       if (visit.ownSession === session) return true;
     }
     return false;
+  }
+
+  /** Returns the loads of a session for requests that are no visits so far. */
+  looksOf(session: Session): LoadedSession[] {
+    return [...this.#visits].flatMap(({ ownSession, wasTouched, lookups }) =>
+      ownSession === session && !wasTouched
+        ? lookups.flatMap(({ uid, loaded }) =>
+          uid === session.uid && loaded !== undefined ? [loaded] : []
+        )
+        : []
+    );
   }
 
   /** Returns whether a request under way logs in to a session. */

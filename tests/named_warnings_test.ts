@@ -305,6 +305,32 @@ for (const lasts of [15_000, 90_000]) {
   });
 }
 
+/** Milliseconds that the first of two pages which only look is under way. */
+for (const lasts of [5000, 25_000]) {
+  Deno.test(`Session.notifyBeforeEnd() by name warns though two pages that only look are under way, the first for ${lasts} ms`, async () => {
+    using time = new FakeTime();
+    const store = asynchronous(new MemoryStore());
+    await using node = nodeOf(store);
+    node.page("look", async (request) => {
+      await after(Number(request.query.get("lasts")));
+      return `${request.session?.uid}`;
+    });
+    const cookie = cookieOf(await node.get("in"));
+    await pass(time, 530_000);
+    const first = node.get(`look?lasts=${lasts}`, cookie);
+    await pass(time, 4000);
+    const second = node.get("look?lasts=90000", cookie);
+    await pass(time, 30_000);
+    assertEquals(node.warned.length, 1);
+    assertMatch(node.warned[0]!, /^a@b idle (5\d|60)$/);
+    await pass(time, 130_000);
+    await Promise.all([first, second]);
+    assertEquals(node.warned.length, 1);
+    assertEquals(node.reasons, ["idle"]);
+    assertEquals(node.failures(), []);
+  });
+}
+
 Deno.test("Session.notifyBeforeEnd() by name warns once though a page that only looks comes after the warning", async () => {
   using time = new FakeTime();
   const store = asynchronous(new MemoryStore());

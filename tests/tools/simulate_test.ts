@@ -203,6 +203,8 @@ const ONCE_BROKEN_THEMES = [
   ["calm", 2_003_952, "warnings"],
   ["calm", 5_012_258, "warnings"],
   ["calm", 5_018_404, "warnings"],
+  // The same, with two such requests at a time.
+  ["calm", 50_010_358, "warnings"],
   // The same, with a check that such a request met halfway.
   ["calm", 7_001_800, "warnings"],
   ["calm", 260, "warnings"],
