@@ -251,6 +251,7 @@ export class StoredBackend implements StoreBackend {
     this.#lastWrites = settleAll<unknown>([
       this.#writer.halt(),
       this.#processes.close(),
+      this.#warnings.whenAllBegun(),
       ...this.#claims.all.map((claims) => claims.halt()),
     ]).then(
       () => {},

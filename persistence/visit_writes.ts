@@ -118,6 +118,7 @@ export class VisitWrites {
           proceed(flush(), () => warnings.recheck(session, lookup!))
         );}
       loader.settleTouch(session);
+      write(() => warnings.whenBegun(session));
     }
     if (visit.isInConflict) {
       for (const one of visit.lookups) write(() => this.#undoTouch(one));

@@ -1,4 +1,4 @@
-import { type MaybePromise, proceed } from "../base/promises.ts";
+import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { Clock } from "../base/clock.ts";
 import { describe } from "../base/describe.ts";
 import { randomId } from "../base/ids.ts";
@@ -85,6 +85,8 @@ export interface WarningRegistry {
 export class NamedWarnings {
   readonly #registry: WarningRegistry;
   readonly #holds: HoldBackend;
+  /** The first holds that are being taken; these promises never reject. */
+  readonly #beginning = new Map<Session, Promise<void>>();
 
   constructor(registry: WarningRegistry, holds: HoldBackend) {
     this.#registry = registry;
@@ -148,6 +150,7 @@ export class NamedWarnings {
     if (!backend.hasCallback(session, wake.id)) return;
     const due = session.expiresAt * 1000 - wake.lead - clock.now();
     const other = { ...wake, slot: 1 } as const;
+    const done = () => {};
     const failed = (error: unknown) => site.reportError(error, { session });
     try {
       const began = proceed(
@@ -155,10 +158,31 @@ export class NamedWarnings {
         (held): MaybePromise<unknown> =>
           held === undefined && this.#take(wake, Math.max(due, FIRST)),
       );
-      Promise.resolve(began).catch(failed);
+      if (isPromiseLike(began)) this.#await(session, began.then(done, failed));
     } catch (error) {
       failed(error);
     }
+  }
+
+  #await(session: Session, began: PromiseLike<void>): void {
+    const before = this.#beginning.get(session);
+    const all = Promise.all([before, began]).then(() => {
+      if (this.#beginning.get(session) === all) this.#beginning.delete(session);
+    });
+    this.#beginning.set(session, all);
+  }
+
+  /**
+   * Waits until the warnings of a session will be given, whatever becomes of this
+   * process; or until that has failed and is reported.
+   */
+  whenBegun(session: Session): MaybePromise<void> {
+    return this.#beginning.get(session);
+  }
+
+  /** Waits for the warnings of all sessions. */
+  async whenAllBegun(): Promise<void> {
+    await Promise.all(this.#beginning.values());
   }
 
   #take(

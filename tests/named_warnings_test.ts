@@ -305,6 +305,43 @@ for (const lasts of [15_000, 90_000]) {
   });
 }
 
+Deno.test("Session.notifyBeforeEnd() by name is in the store before its request is answered", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = nodeOf(bent.store);
+  const order: string[] = [];
+  bent.bends.take = async (take, ...args) => {
+    await after(50);
+    const answer = await take(...args);
+    order.push("taken");
+    return answer;
+  };
+  const answered = Promise.resolve(node.get("in"))
+    .then(({ status }) => order.push(`answered ${status}`));
+  await pass(time, 100);
+  await answered;
+  assertEquals(order, ["taken", "answered 200"]);
+});
+
+Deno.test("Site.close() waits until a warning by name is in the store", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = nodeOf(bent.store);
+  const uid = await (await node.get("in")).text();
+  const order: string[] = [];
+  bent.bends.take = async (take, ...args) => {
+    await after(50);
+    const answer = await take(...args);
+    order.push("taken");
+    return answer;
+  };
+  node.sessions.get(uid)!.notifyBeforeEnd(120, "warn", "early");
+  const closing = node.site.close().then(() => order.push("closed"));
+  await pass(time, 100);
+  await closing;
+  assertEquals(order, ["taken", "closed"]);
+});
+
 /** Milliseconds that the first of two pages which only look is under way. */
 for (const lasts of [5000, 25_000]) {
   Deno.test(`Session.notifyBeforeEnd() by name warns though two pages that only look are under way, the first for ${lasts} ms`, async () => {
