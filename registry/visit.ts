@@ -1,7 +1,11 @@
-import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
+import type { MaybePromise } from "../base/promises.ts";
 import { checkOptions } from "../base/options.ts";
 import { TOKEN_GENERATION } from "../live/session_streams.ts";
-import type { AccessOperation, TokenFacts } from "../session/access.ts";
+import type {
+  AccessOperation,
+  SessionAccess,
+  TokenFacts,
+} from "../session/access.ts";
 import {
   ACCESS,
   ACCESS_CHANGED,
@@ -91,6 +95,8 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   /** The tokens of the request; undefined until they are read. */
   #lookups: readonly Lookup[] | undefined = undefined;
   #hasCookie = false;
+  /** Whether the cookie is that of https. */
+  #isSecure = false;
   /** Whether tokens travel in headers of their own, in place of the cookie. */
   #isBearer = false;
   /**
@@ -229,11 +235,6 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     return this.hasSeenSession || this.#isTransient || this.#hasLoggedOut;
   }
 
-  /** Whether the cookie is that of https. */
-  get #isSecure(): boolean {
-    return this.#registry.cookie.isAlwaysSecure || this.#source.isSecure;
-  }
-
   /** Whether the request may prolong a session. */
   get #mayTouch(): boolean {
     return !this.#isExcluded && this.#source.method !== "HEAD" &&
@@ -244,18 +245,6 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   get #mayCreate(): boolean {
     return !this.#isExcluded && this.#source.method !== "HEAD" &&
       this.#prefetch === undefined && !this.#isCookieKeptBack;
-  }
-
-  /** Reads from the headers what kind of visit the request is. */
-  #readKind(headers: Headers): void {
-    this.#prefetch = prefetchOf(headers);
-    if (!this.#hasCookie && !this.#isBearer) {
-      this.#isCookieKeptBack = isCookieKeptBack(
-        this.#source.method,
-        headers,
-        this.#registry.cookie.sameSite(this.#isSecure),
-      );
-    }
   }
 
   /** The live session, if the request has one; creates none. */
@@ -297,7 +286,8 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     if (!this.#isJudged) this.#judge();
     if (!this.#mayTouch) return this.#visible();
     const session = this.#session;
-    if (!session?.isActive || this.#isSuperseded(session)) return undefined;
+    if (session === undefined || this.#isSuperseded(session)) return undefined;
+    if (!session.isActive) return undefined;
     session.touch();
     if (!session.isActive || this.#registry.underCheck.has(session)) {
       this.#forgetExpired();
@@ -388,11 +378,11 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   /** Loads the session from the store, where there is one. */
   load(): MaybePromise<void> {
-    const { backend } = this.#registry;
-    return proceed(
-      backend.load(this.#readTokens()),
-      () => this.#tryToJudge(),
-    );
+    const loading = this.#registry.backend.load(this.#readTokens());
+    if (loading instanceof Promise) {
+      return loading.then(() => this.#tryToJudge());
+    }
+    this.#tryToJudge();
   }
 
   /**
@@ -407,7 +397,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#conclude();
     try {
       const flushing = this.#registry.backend.flush(this);
-      if (!isPromiseLike(flushing)) return this.#headers();
+      if (!(flushing instanceof Promise)) return this.#headers();
       return flushing.then(
         () => this.#headers(),
         (error) => this.#fail(error),
@@ -431,7 +421,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
       this.#registry.site.reportError(error, { request: this.#source });
     try {
       const flushing = this.#registry.backend.flush(this);
-      if (isPromiseLike(flushing)) return flushing.catch(report);
+      if (flushing instanceof Promise) return flushing.catch(report);
     } catch (error) {
       report(error);
     }
@@ -454,13 +444,22 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   #readTokens(): readonly Lookup[] {
     if (this.#lookups !== undefined) return this.#lookups;
-    const { request } = this.#source;
+    const registry = this.#registry;
     let carried: CarriedTokens;
     try {
-      carried = tokensOf(request.headers, this.#registry, this.#isSecure);
+      const { request, isSecure, method } = this.#source;
+      const { headers } = request;
+      this.#isSecure = registry.cookie.isAlwaysSecure || isSecure;
+      this.#prefetch = prefetchOf(headers);
+      carried = tokensOf(headers, registry, this.#isSecure);
       this.#hasCookie = carried.hasCookie;
       this.#isBearer = carried.isBearer;
-      this.#readKind(request.headers);
+      this.#isCookieKeptBack = !carried.hasCookie && !carried.isBearer &&
+        isCookieKeptBack(
+          method,
+          headers,
+          registry.cookie.sameSite(this.#isSecure),
+        );
     } catch (cause) {
       throw new TooLateForCookieError(
         "Cannot look for the session: the request can no longer be read; ask for it before Deno.upgradeWebSocket()",
@@ -470,7 +469,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     const { values, isLeaked } = carried;
     return this.#lookups = lookupsOf(
       values,
-      this.#registry,
+      registry,
       isLeaked,
       !isLeaked && this.#mayTouch,
     );
@@ -734,14 +733,14 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   /** Applies changed timeouts; ends a transient session. */
   #conclude(): void {
     if (this.#isVisitDue) this.visit();
-    this.#noteOwnEnd();
     const session = this.#session;
     if (session === undefined) return;
-    this.#releaseHold(session, this.#isTouched || this.#isNew);
+    if (!this.#isWaiting) this.#noteOwnEnd();
+    else this.#releaseHold(session, this.#isTouched || this.#isNew);
     if (this.#isTransient) return this.#registry.end(session, "evicted");
     // A superseded request may not apply the timeouts.
     if (this.#isSuperseded(session)) return;
-    this.#notePrincipal(session);
+    if (session.principal !== this.#principal) this.#notePrincipal(session);
     try {
       session.startCheckingExpiration();
     } catch (error) {
@@ -751,8 +750,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   /** Reports a principal that was assigned in place of a login. */
   #notePrincipal(session: Session): void {
-    const { principal } = session;
-    if (principal === this.#principal || principal === undefined) return;
+    if (session.principal === undefined) return;
     if (!this.hasSeenSession || this.#hasLoggedIn || !session.isActive) return;
     this.#registry.firstReports.noteAssignedPrincipal(session, this.#source);
   }
@@ -778,12 +776,12 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   #setCookie(): SessionHeaders | undefined {
     const session = this.#session;
-    const isLive = session !== undefined && session.isActive &&
-      !this.#registry.underCheck.has(session) &&
-      !this.#isTransient &&
-      !this.#isSuperseded(session);
+    const isLive = session !== undefined && !this.#isTransient &&
+      !this.#isSuperseded(session) && session.isActive &&
+      !this.#registry.underCheck.has(session);
     if (isLive) {
-      const token = this.#newToken ?? this.#tokenToRepeat(session);
+      const token = this.#newToken ??
+        this.#tokenToRepeat(session, session[ACCESS]);
       if (token === undefined) return undefined;
       if (this.#isBearer) return headersOfBearer(token);
       const isSecure = this.#isSecure;
@@ -797,12 +795,15 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   }
 
   /** The token that is sent again in a persistent cookie, to extend its age. */
-  #tokenToRepeat(session: Session): string | undefined {
+  #tokenToRepeat(
+    session: Session,
+    access: SessionAccess | undefined,
+  ): string | undefined {
     if (!this.#isTouched) return undefined;
-    const isProlonged = session[ACCESS]?.isRemembered === true &&
+    const isProlonged = access?.isRemembered === true &&
       session.absoluteTimeout > (this.#absoluteTimeout ?? Infinity);
     if (!this.#registry.cookie.isPersistent && !isProlonged) return undefined;
-    const isCurrent = this.#generation >= (session[ACCESS]?.generation ?? 0);
+    const isCurrent = this.#generation >= (access?.generation ?? 0);
     return isCurrent ? this.#token : undefined;
   }
 
