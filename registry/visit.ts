@@ -286,8 +286,11 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     if (!this.#isJudged) this.#judge();
     if (!this.#mayTouch) return this.#visible();
     const session = this.#session;
-    if (session === undefined || this.#isSuperseded(session)) return undefined;
-    if (!session.isActive) return undefined;
+    if (
+      session === undefined || this.#isSuperseded(session) || !session.isActive
+    ) {
+      return undefined;
+    }
     session.touch();
     if (!session.isActive || this.#registry.underCheck.has(session)) {
       this.#forgetExpired();
@@ -768,10 +771,9 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   }
 
   #notePresence(): void {
-    const session = this.#session;
     const isVisit = this.#isTouched || this.#isNew;
-    if (session === undefined || !isVisit || this.#isTransient) return;
-    if (!this.#isSuperseded(session)) this.#registry.presence?.note(session);
+    if (!isVisit || this.#isTransient || this.isSuperseded) return;
+    this.#registry.presence?.note(this.#session!);
   }
 
   #setCookie(): SessionHeaders | undefined {
