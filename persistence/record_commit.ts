@@ -22,6 +22,7 @@ import { callHere } from "./end_calls.ts";
 import { withoutOvertaken } from "./record_values.ts";
 import {
   accessChangeOf,
+  describeChanges,
   type PendingWrite,
   putBack,
   withoutTouches,
@@ -250,11 +251,11 @@ export class RecordCommit {
    * Drops the changes, or keeps them to be repeated; throws the error for the
    * request.
    */
-  #fail(error: unknown): never {
+  #fail(error: unknown): void {
     const session = this.#session;
     const state = this.#state;
     const operations = this.#operations;
-    const { isRequest } = this.#options;
+    const { isRequest, isOfOthers } = this.#options;
     const { parts, calls, unsure, drop } = this.#context;
     const facts = withoutTouches(this.#changes);
     this.#clear();
@@ -272,8 +273,18 @@ export class RecordCommit {
         calls.reportLost(session, facts, "it has ended");
       }
     }
-    throw error instanceof RefusedError ? error.answer : error;
+    if (!(error instanceof RefusedError)) throw error;
+    // The requests that log in, or renew, find out that this is dropped.
+    const { access: _, ...others } = facts ?? {};
+    const isKnown = isOfOthers && operations.every(isOfRequest) &&
+      describeChanges(others) === undefined;
+    if (!isKnown) throw error.answer;
   }
+}
+
+/** Returns whether only a request makes such a change of principal and tokens. */
+function isOfRequest({ kind }: AccessOperation): boolean {
+  return kind === "login" || kind === "renew";
 }
 
 /** Thrown for a write that is refused and must not be repeated. */

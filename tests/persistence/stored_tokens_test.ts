@@ -385,3 +385,40 @@ Deno.test("Session.update() writes no value of a request that a login elsewhere 
   assertEquals(await updating, 503);
   assertEquals(inner.load(uidOf(cookie), LOOK)?.values.size, 0);
 });
+
+Deno.test("A request is answered though the login of another request in its process is refused", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  bent.bends.watch = () => Promise.resolve(() => {});
+  await using one = new Node(bent.store);
+  await using other = new Node(asynchronous(inner));
+  const begun = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  one.page("visit", (request) => request.getSession().uid)
+    .page("login", async (request) => {
+      request.getSession();
+      await begun.promise;
+      request.logIn("bob");
+      await gate.promise;
+      return "";
+    })
+    .page("beside", async (request) => {
+      const { uid } = request.getSession();
+      begun.resolve();
+      await begun.promise;
+      await undefined;
+      return uid;
+    });
+  other.page("login", (request) => request.logIn("alice").uid);
+  const cookie = cookieOf(await one.get("visit"));
+  const login = Promise.resolve(one.get("login", cookie));
+  await pass(time, 10);
+  assertEquals((await other.get("login", cookie)).status, 200);
+  const beside = Promise.resolve(one.get("beside"));
+  await pass(time, 10);
+  assertEquals((await beside).status, 200);
+  gate.resolve();
+  await pass(time, 10);
+  assertEquals((await login).status, 503);
+});
