@@ -201,13 +201,31 @@ export class RecordWriter {
 
   /** Writes the remaining changes, and detaches all sessions. */
   halt(): Promise<unknown> {
-    const writes = this.#schedule.stop().map(async (session) => {
-      await this.#save(session, { isRequest: false });
-    });
-    for (const session of this.#registry.sessions.values()) {
-      this.detach(session);
-    }
+    const live = [...this.#registry.sessions.values()];
+    const { states } = this.#parts.loader;
+    const isWriting = (session: Session) => states.get(session)?.writing;
+    const left = new Set([...this.#schedule.stop(), ...live.filter(isWriting)]);
+    const writes = [...left].map((session) => this.#saveLast(session));
+    for (const session of live) this.detach(session);
     return settleAll(writes);
+  }
+
+  /** Writes the remaining changes of a session; reports those that stay unwritten. */
+  async #saveLast(session: Session): Promise<void> {
+    try {
+      await this.#save(session, { isRequest: false });
+    } catch (error) {
+      await this.settle(session);
+      this.reportLeft(session);
+      throw error;
+    }
+  }
+
+  /** Reports the changes of a session that are not written, at the stop. */
+  reportLeft(session: Session): void {
+    const state = this.#parts.loader.states.get(session);
+    if (state === undefined) return;
+    this.#writes.reportLeft(session, state, "the sessions are closed");
   }
 
   #save(session: Session, options: WriteOptions): MaybePromise<void> {

@@ -123,6 +123,15 @@ export class SessionWrites {
     this.#drop(session, state, { changes, operations }, why);
   }
 
+  /** Reports the changes that are not written, or whose write is unsure. */
+  reportLeft(session: Session, state: StoredState, why: string): void {
+    const { unsure } = state;
+    state.unsure = undefined;
+    const changes = this.#takeAll(session, state);
+    const all = joinChanges(unsure?.changes ?? {}, changes);
+    this.#calls.reportLost(session, all, why);
+  }
+
   get #grace(): number {
     return this.#registry.renewalGrace;
   }

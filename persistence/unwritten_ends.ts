@@ -64,6 +64,7 @@ export class UnwrittenEnds {
         ),
         { session },
       );
+      this.#parts.writer.reportLeft(session);
     }
   }
 

@@ -800,3 +800,54 @@ for (const isMade of [true, false]) {
     assertEquals(await count(other), next + 2);
   });
 }
+
+for (const how of ["fails", "hangs"]) {
+  for (const ms of [0, 10, 5000]) {
+    Deno.test(`Site.close() names what cannot be written outside of requests while the store ${how} for ${ms} ms`, async () => {
+      await using fleet = new Fleet();
+      const { one, time } = fleet;
+      one.site.onEnd("free seat", () => {});
+      await fleet.begin();
+      const { live } = fleet;
+      for (const name of ["load", "commit", "claim", "nextIn"]) {
+        fleet.bent.bends[name] = () =>
+          how === "fails"
+            ? Promise.reject(new Error("away"))
+            : new Promise(() => {});
+      }
+      live.set("basket", "tea");
+      live.notifyOnExpire("free seat", 7);
+      await pass(time, ms);
+      let isClosed = false;
+      const closing = one.site.close().then(() => isClosed = true);
+      while (!isClosed) await pass(time, 10);
+      await closing;
+      assertMatch(
+        fleet.reports.join("\n"),
+        /Cannot keep "basket", callback "free seat" of session "[\da-f]{32}": the sessions are closed/,
+      );
+    });
+  }
+}
+
+Deno.test("Site.close() names the callback of a session whose end cannot be written", async () => {
+  await using fleet = new Fleet();
+  const { one, time } = fleet;
+  one.site.onEnd("free seat", () => {});
+  await fleet.begin();
+  const { live } = fleet;
+  for (const name of ["load", "commit", "end", "claim", "nextIn"]) {
+    fleet.bent.bends[name] = () => Promise.reject(new Error("away"));
+  }
+  live.notifyOnExpire("free seat", 7);
+  live.expire();
+  await pass(time, 3000);
+  let isClosed = false;
+  const closing = one.site.close().then(() => isClosed = true);
+  while (!isClosed) await pass(time, 10);
+  await closing;
+  assertMatch(
+    fleet.reports.join("\n"),
+    /Cannot keep callback "free seat" of session "[\da-f]{32}": the sessions are closed/,
+  );
+});
