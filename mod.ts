@@ -36,25 +36,51 @@
  * @module
  */
 
-export type { AccessLog } from "./site/access_log.ts";
+export {
+  type OpenVisit,
+  type RequestSession,
+  type SessionHeaders,
+  Sessions,
+  type SessionsOptions,
+  type Visit,
+  type VisitHandler,
+} from "./sessions.ts";
+export {
+  type EndSessionsOptions,
+  type EventStream,
+  type EventStreamOptions,
+  type NamedEndCallback,
+  type ServerEvent,
+  Session,
+  type SessionComponent,
+  type SessionEnd,
+  type SessionEndCallback,
+  SessionEndedError,
+  type SessionEndReason,
+  SessionKey,
+  type SessionKeyOptions,
+  type SessionSite,
+  type SessionSocket,
+  type SessionSocketOptions,
+  type SessionStartCallback,
+  type SessionWarning,
+  type SessionWarningCallback,
+  type StandardSchemaV1,
+  type StreamRequest,
+} from "./session.ts";
+export type {
+  SessionCookieOptions,
+  SessionTransport,
+} from "./registry/session_cookie.ts";
+export type {
+  RequestFacts,
+  SessionErrorContext,
+  SessionFactory,
+  SuspiciousToken,
+} from "./registry/sessions_options.ts";
+export { TooManySessionsError } from "./registry/session_limits.ts";
 export type { Clock } from "./base/clock.ts";
-export type { SessionCookieOptions } from "./registry/session_cookie.ts";
 export { HttpError } from "./http/http_error.ts";
-export {
-  type HttpServer,
-  listen,
-  type ListenOptions,
-  type NetAddress,
-  type TcpListenOptions,
-  type UnixAddress,
-  type UnixListenOptions,
-} from "./listen.ts";
-export {
-  policies,
-  securityHeaders,
-  type SessionPolicy,
-  type SessionPolicyName,
-} from "./policies.ts";
 export {
   type ConnectionInfo,
   type Cookie,
@@ -87,50 +113,26 @@ export {
   type SessionClockState,
 } from "./resources/session_clock.ts";
 export { SessionGuard } from "./resources/session_guard.ts";
-export type {
-  RequestFacts,
-  SessionErrorContext,
-  SessionFactory,
-  SuspiciousToken,
-} from "./registry/sessions_options.ts";
-export type { SessionTransport } from "./registry/session_cookie.ts";
-export { TooManySessionsError } from "./registry/session_limits.ts";
-export {
-  type EndSessionsOptions,
-  type EventStream,
-  type EventStreamOptions,
-  type NamedEndCallback,
-  type ServerEvent,
-  Session,
-  type SessionComponent,
-  type SessionEnd,
-  type SessionEndCallback,
-  SessionEndedError,
-  type SessionEndReason,
-  SessionKey,
-  type SessionKeyOptions,
-  type SessionSite,
-  type SessionSocket,
-  type SessionSocketOptions,
-  type SessionStartCallback,
-  type SessionWarning,
-  type SessionWarningCallback,
-  type StandardSchemaV1,
-  type StreamRequest,
-} from "./session.ts";
-export {
-  type OpenVisit,
-  type RequestSession,
-  type SessionHeaders,
-  Sessions,
-  type SessionsOptions,
-  type Visit,
-  type VisitHandler,
-} from "./sessions.ts";
+export { Wrap } from "./resources/wrap.ts";
 export {
   type ErrorPageCallback,
   Site,
   type SiteOptions,
   type SuspiciousSession,
 } from "./site.ts";
-export { Wrap } from "./resources/wrap.ts";
+export type { AccessLog } from "./site/access_log.ts";
+export {
+  type HttpServer,
+  listen,
+  type ListenOptions,
+  type NetAddress,
+  type TcpListenOptions,
+  type UnixAddress,
+  type UnixListenOptions,
+} from "./listen.ts";
+export {
+  policies,
+  securityHeaders,
+  type SessionPolicy,
+  type SessionPolicyName,
+} from "./policies.ts";

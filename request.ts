@@ -6,7 +6,7 @@
 
 import type { Cookie } from "@std/http/cookie";
 import { describe } from "./base/describe.ts";
-import { proceed } from "./base/promises.ts";
+import { type MaybePromise, proceed } from "./base/promises.ts";
 import { loadOnce } from "./base/loading.ts";
 import {
   ClientConnection,
@@ -67,8 +67,8 @@ export type {
 };
 export { TooLateForCookieError };
 
-/** Loads the code that reads bodies. */
-const loadReaders = loadOnce(() => import("./request/read_body.ts"));
+/** Loads the code for bodies that are read, or streamed. */
+const loadLaterCode = loadOnce(() => import("./request/later_code.ts"));
 
 /**
  * A value that a resource renders; text is HTML unless a type was set. A `String`
@@ -295,7 +295,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * site's `maxBodyBytes`, or more fields or parts than its `maxFormFields`.
    */
   async formData(): Promise<FormData> {
-    const { readForm } = await loadReaders();
+    const { readForm } = await loadLaterCode();
     const { maxFormFields } = this.site;
     return await readForm(this.request, this.#maxBodyBytes, maxFormFields);
   }
@@ -315,7 +315,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    */
   json<T>(schema: StandardSchemaV1<unknown, T>): Promise<T>;
   async json<T>(schema?: StandardSchemaV1<unknown, T>): Promise<unknown> {
-    const { readJson, checkBody } = await loadReaders();
+    const { readJson, checkBody } = await loadLaterCode();
     const body = await readJson(this.request, this.#maxBodyBytes);
     return schema === undefined ? body : await checkBody(body, schema);
   }
@@ -339,7 +339,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * with 400 if it breaks off. An error of the sink is thrown as it is.
    */
   async pipeTo(sink: WritableStream<Uint8Array>): Promise<number> {
-    const { pipeBody } = await loadReaders();
+    const { pipeBody } = await loadLaterCode();
     return await pipeBody(this.request, this.#maxBodyBytes, sink);
   }
 
@@ -638,7 +638,10 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /** @ignore */
-  [RESPOND](rendered: Rendered, added: SessionHeaders): Response {
+  [RESPOND](
+    rendered: Rendered,
+    added: SessionHeaders,
+  ): MaybePromise<Response> {
     this.#isProduced = true;
     const isHead = this.method === "HEAD";
     const isPlain = typeof rendered === "string" && !isHead &&
@@ -649,6 +652,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
       isHead,
       stopSignal: this.site.stopSignal,
       report: this.#reporter(),
+      loadFollow: loadLaterCode,
     });
   }
 
@@ -670,7 +674,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   async #read<T>(read: (body: Request | Response) => Promise<T>): Promise<T> {
-    const { readBody } = await loadReaders();
+    const { readBody } = await loadLaterCode();
     return await readBody(this.request, this.#maxBodyBytes, read);
   }
 

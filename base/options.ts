@@ -117,3 +117,17 @@ export function instanceOf(
 ): OptionRule {
   return { kind, isKind: (value) => value instanceof type };
 }
+
+/** The rule of an option with origins of other sites, as browsers write them. */
+export const ORIGINS: OptionRule = listOf(
+  'a list of origins such as "https://app.example"',
+  stringThat("an origin", isOrigin),
+);
+
+/** Returns whether a text is an origin, of the web or of an installed app. */
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  // The URL of an app has no origin of its own: "capacitor://localhost".
+  return url !== null && `${url.protocol}//${url.host}` === text &&
+    url.host !== "";
+}

@@ -1,5 +1,5 @@
 import { HttpError } from "./http_error.ts";
-import { watchStream } from "./delivery.ts";
+import { watchStream } from "./stream_watch.ts";
 import { parseForm, parseJson } from "./parsed_body.ts";
 
 /**

@@ -1,4 +1,6 @@
-import { type Delivery, type StreamWatcher, watchStream } from "./delivery.ts";
+import { type MaybePromise, proceed } from "../base/promises.ts";
+import type { Delivery } from "./delivery.ts";
+import type { followBody } from "./followed_body.ts";
 import { isSelfClosing, noteTaken, noteUntaken } from "./open_stream.ts";
 
 /** The parts of a response beside its body, and how it is sent. */
@@ -24,7 +26,14 @@ export interface ResponseParts {
   readonly onBodyError: (error: unknown) => void;
   /** Aborts when the site stops: streams of events end then. */
   readonly stopSignal: AbortSignal;
+  /** Loads the code that follows a streamed body. */
+  readonly loadFollow: LoadFollow;
 }
+
+/** Loads the code that follows a streamed body. */
+export type LoadFollow = () => MaybePromise<
+  { readonly followBody: typeof followBody }
+>;
 
 /** The default content type of text, as in Twisted. */
 export const HTML = "text/html; charset=utf-8";
@@ -36,7 +45,7 @@ const NULL_BODY_STATUSES: readonly number[] = [101, 204, 205, 304];
 export function responseOf(
   rendered: BodyInit | Response,
   parts: ResponseParts,
-): Response {
+): MaybePromise<Response> {
   return rendered instanceof Response
     ? dressResponse(rendered, parts)
     : makeResponse(rendered, parts);
@@ -62,7 +71,10 @@ export function isRendered(value: unknown): value is BodyInit | Response {
     value instanceof FormData || value instanceof URLSearchParams;
 }
 
-function makeResponse(body: BodyInit, parts: ResponseParts): Response {
+function makeResponse(
+  body: BodyInit,
+  parts: ResponseParts,
+): MaybePromise<Response> {
   const { status, statusText, delivery } = parts;
   const hasBody = !NULL_BODY_STATUSES.includes(status);
   const headers = headersFor(hasBody ? body : null, parts);
@@ -80,7 +92,7 @@ function makeResponse(body: BodyInit, parts: ResponseParts): Response {
     return response;
   }
   if (body instanceof ReadableStream) {
-    return new Response(follow(body, new Headers(headers), parts), init);
+    return followed(body, { ...init, headers: new Headers(headers) }, parts);
   }
   const response = new Response(body, init);
   delivery?.finish(lengthOf(body));
@@ -113,7 +125,10 @@ function headersFor(body: BodyInit | null, parts: ResponseParts): HeadersInit {
  * again. Only a 101 cannot be rebuilt: the upgraded connection belongs to the
  * object.
  */
-function dressResponse(response: Response, parts: ResponseParts): Response {
+function dressResponse(
+  response: Response,
+  parts: ResponseParts,
+): MaybePromise<Response> {
   const { cookies, delivery, isHead } = parts;
   if (response.status === 101) {
     addTo(response.headers, parts);
@@ -144,7 +159,7 @@ function dressResponse(response: Response, parts: ResponseParts): Response {
     return headOf(new Response(body, init), parts);
   }
   if (!isFollowed) return new Response(body, init);
-  if (body !== null) return new Response(follow(body, headers, parts), init);
+  if (body !== null) return followed(body, init, parts);
   delivery?.finish(0);
   return new Response(null, init);
 }
@@ -161,43 +176,20 @@ function addTo(headers: Headers, parts: ResponseParts): void {
   for (const cookie of parts.cookies) headers.append("set-cookie", cookie);
 }
 
-/** Returns a stream to send in place of a body. The stream reports its end. */
-function follow(
+/** Makes a response whose body is followed to its end. */
+function followed(
   body: ReadableStream,
-  headers: Headers,
+  init: ResponseInit & { readonly headers: Headers },
   parts: ResponseParts,
-): ReadableStream {
+): MaybePromise<Response> {
   const { delivery, onBodyError, stopSignal } = parts;
-  const watcher: StreamWatcher = {
-    onError: onBodyError,
-    onCancelError: onBodyError,
-    ...delivery?.watcher(),
-  };
-  const isCutOff = isEvents(headers) && !isSelfClosing(body);
-  return watchStream(body, isCutOff ? untilStop(watcher, stopSignal) : watcher);
-}
-
-/** Returns the watcher of a stream that ends when the site stops. */
-function untilStop(watcher: StreamWatcher, signal: AbortSignal): StreamWatcher {
-  const stream = {};
-  const onOver = () => noteTaken(stream, signal);
-  return {
-    ...watcher,
-    signal,
-    onAbort: () => noteUntaken(stream, signal),
-    onEnd: () => {
-      onOver();
-      watcher.onEnd?.();
-    },
-    onError: (error) => {
-      onOver();
-      watcher.onError?.(error);
-    },
-    onCancel: (reason) => {
-      onOver();
-      watcher.onCancel?.(reason);
-    },
-  };
+  const stop = isEvents(init.headers) && !isSelfClosing(body)
+    ? { signal: stopSignal, onUntaken: noteUntaken, onTaken: noteTaken }
+    : undefined;
+  return proceed(parts.loadFollow(), ({ followBody }) => {
+    const options = { delivery, onError: onBodyError, stop };
+    return new Response(followBody(body, options), init);
+  });
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { MaybePromise } from "../base/promises.ts";
 import type { Cookie } from "@std/http/cookie";
 import { describe } from "../base/describe.ts";
 import {
@@ -12,7 +13,7 @@ import {
 } from "../base/options.ts";
 import { COOKIE_DOMAIN } from "./cookies.ts";
 import type { Delivery, DeliveryEnd } from "./delivery.ts";
-import { responseOf } from "./response.ts";
+import { type LoadFollow, responseOf } from "./response.ts";
 
 /** The rules of a cookie. */
 const COOKIE_RULES: OptionRules<Cookie> = {
@@ -48,6 +49,8 @@ export interface RespondingRequest {
   readonly stopSignal: AbortSignal;
   /** Receives errors; must not throw. */
   readonly report: (error: unknown) => void;
+  /** Loads the code that follows a streamed body. */
+  readonly loadFollow: LoadFollow;
 }
 
 /** Status, headers and cookies of a response; it starts as a 200 without headers. */
@@ -124,8 +127,8 @@ export class ResponseDraft {
   respond(
     rendered: BodyInit | Response,
     added: ResponseAdditions,
-    { isHead, stopSignal, report }: RespondingRequest,
-  ): Response {
+    { isHead, stopSignal, report, loadFollow }: RespondingRequest,
+  ): MaybePromise<Response> {
     const { status } = this;
     const { clearSiteData, sessionToken, setCookie, cacheControl } = added;
     if (sessionToken !== undefined) {
@@ -154,6 +157,7 @@ export class ResponseDraft {
       delivery: this.delivery,
       onBodyError: report,
       stopSignal,
+      loadFollow,
     });
   }
 }

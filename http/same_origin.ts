@@ -1,4 +1,3 @@
-import { listOf, type OptionRule, stringThat } from "../base/options.ts";
 import { HttpError } from "./http_error.ts";
 
 /** The parts of a request that show its origin and its target. */
@@ -8,12 +7,6 @@ export interface OriginatingRequest {
   /** The root of the site as the client sees it. */
   readonly rootURL: URL;
 }
-
-/** The rule of an option with origins of other sites, as browsers write them. */
-export const ORIGINS: OptionRule = listOf(
-  'a list of origins such as "https://app.example"',
-  stringThat("an origin", isOrigin),
-);
 
 /** The methods that change nothing (RFC 9110, 9.2.1). */
 const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
@@ -72,10 +65,20 @@ function hostOf(origin: string): string | undefined {
   return url?.origin === origin ? url.host : undefined;
 }
 
-/** Returns whether a text is an origin, of the web or of an installed app. */
-function isOrigin(text: string): boolean {
-  const url = URL.parse(text);
-  // The URL of an app has no origin of its own: "capacitor://localhost".
-  return url !== null && `${url.protocol}//${url.host}` === text &&
-    url.host !== "";
+/** A host that no path can name. */
+const BASE = new URL("http://localhost");
+
+/**
+ * Returns a path of this host, with its query and fragment, as a browser would
+ * understand it; undefined if a browser would go elsewhere.
+ *
+ * Browsers take `\` for a slash, ignore tabs and line breaks, and fold dots, so
+ * `/\evil.example`, `/⇥/evil.example` and `/.//evil.example` lead to another host.
+ */
+export function localPath(text: string): string | undefined {
+  if (!text.startsWith("/")) return undefined;
+  const url = URL.parse(text, BASE);
+  if (url === null || url.origin !== BASE.origin) return undefined;
+  const path = url.pathname + url.search + url.hash;
+  return path.startsWith("//") ? undefined : path;
 }

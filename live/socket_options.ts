@@ -2,9 +2,9 @@ import {
   ABOVE_ZERO,
   atLeast,
   type OptionRules,
+  ORIGINS,
   STRING,
 } from "../base/options.ts";
-import { ORIGINS } from "../http/same_origin.ts";
 
 /** The options of a session's socket. */
 export interface SessionSocketOptions {

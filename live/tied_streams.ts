@@ -3,7 +3,7 @@ import {
   type OpenStream,
   type StreamParts,
 } from "../http/open_stream.ts";
-import { watchStream } from "../http/delivery.ts";
+import { watchStream } from "../http/stream_watch.ts";
 import { GOING_AWAY, POLICY, shorten, TRY_AGAIN } from "./socket_frames.ts";
 
 /** The streamed body of an application, which ends with the session. */

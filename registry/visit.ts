@@ -448,9 +448,11 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   #readTokens(): readonly Lookup[] {
     if (this.#lookups !== undefined) return this.#lookups;
     const registry = this.#registry;
+    // Refuses a request that names two hosts.
+    const { request } = this.#source;
     let carried: CarriedTokens;
     try {
-      const { request, isSecure, method } = this.#source;
+      const { isSecure, method } = this.#source;
       const { headers } = request;
       this.#isSecure = registry.cookie.isAlwaysSecure || isSecure;
       this.#prefetch = prefetchOf(headers);

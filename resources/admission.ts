@@ -1,8 +1,7 @@
 import { describe } from "../base/describe.ts";
 import { proceed } from "../base/promises.ts";
 import { checkHost } from "../http/connection.ts";
-import { localPath } from "../http/redirect.ts";
-import { refuseForeignChange } from "../http/same_origin.ts";
+import { localPath, refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { OPEN_VISIT } from "../request/internals.ts";
 import { Resource } from "../resource.ts";

@@ -187,23 +187,10 @@ function isOptionsOnly(page: Resource, { method }: SiteRequest): boolean {
     page.render_OPTIONS === undefined;
 }
 
-/**
- * The headings of statuses that this package answers by. Those of others are the
- * texts of RFC 9110, for which the page has to be waited for.
- */
+/** The headings of pages that do not have the text of their status. */
 const HEADINGS: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  401: "Unauthorized",
   403: "No access",
   404: "Page not found",
-  405: "Method Not Allowed",
-  409: "Conflict",
-  412: "Precondition Failed",
-  413: "Content Too Large",
-  416: "Range Not Satisfiable",
-  429: "Too Many Requests",
-  501: "Not Implemented",
-  503: "Service Unavailable",
 };
 
 /**

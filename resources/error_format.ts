@@ -13,7 +13,8 @@ export interface DescribedError {
 
 /**
  * Describes an error in the format that a client likes best: HTML if it takes
- * anything, text if it takes none of the formats.
+ * anything, text if it takes none of the formats. A client without `Accept` gets
+ * HTML without a style.
  *
  * @param accept The `Accept` header, if there is one.
  * @returns the page, and its type; undefined for HTML.
@@ -25,6 +26,9 @@ export function describeError(
   const { status, detail } = error;
   const title: string | undefined = STATUS_TEXT[status as StatusCode];
   const brief = error.brief ?? title ?? `Error ${status}`;
+  if (accept === undefined) {
+    return { type: undefined, text: barePage({ status, brief, detail }) };
+  }
   const format = formatFor(accept);
   if (format === "html") {
     return { type: undefined, text: toHtml({ status, brief, detail }) };
@@ -40,8 +44,7 @@ export function describeError(
   return { type: "application/problem+json", text };
 }
 
-function formatFor(accept: string | undefined): "html" | "json" | "text" {
-  if (accept === undefined) return "html";
+function formatFor(accept: string): "html" | "json" | "text" {
   const type = accepts(
     { headers: new Headers({ accept }) },
     "text/html",
@@ -67,4 +70,21 @@ function toHtml({ status, brief, detail }: Required<DescribedError>): string {
 <p>${escape(detail)}</p>
 </main>`,
   });
+}
+
+function barePage(
+  { status, brief, detail }: Required<DescribedError>,
+): string {
+  const heading = escape(brief!);
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${status} - ${heading}</title>
+</head>
+<body><h1>${heading}</h1><p>${escape(detail)}</p></body>
+</html>
+`;
 }

@@ -12,10 +12,10 @@ import {
   BOOLEAN,
   checkOptions,
   type OptionRules,
+  ORIGINS,
   required,
   STRING,
 } from "../base/options.ts";
-import { ORIGINS } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { loadLaterCode } from "./load_later.ts";

@@ -11,11 +11,11 @@ import {
   checkOptions,
   FUNCTION,
   type OptionRules,
+  ORIGINS,
   stringThat,
 } from "../base/options.ts";
-import { localPath } from "../http/redirect.ts";
+import { localPath } from "../http/same_origin.ts";
 import { segmentsOf } from "../http/path.ts";
-import { ORIGINS } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import type { LoginTerms } from "./admission.ts";

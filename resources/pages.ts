@@ -4,12 +4,11 @@
  * @module
  */
 
-import { escape } from "@std/html";
 import { describe } from "../base/describe.ts";
-import { isPromiseLike } from "../base/promises.ts";
+import { proceed } from "../base/promises.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
-import type { DescribedError, describeError } from "./error_format.ts";
+import type { DescribedError } from "./error_format.ts";
 import { loadLaterCode } from "./load_later.ts";
 
 /** The page of {@linkcode errorPage}: the same for every path and method. */
@@ -34,45 +33,17 @@ export class ErrorPage extends Resource {
     return this;
   }
 
-  /**
-   * Writes the page. For a request without `Accept` it is HTML without a style, at
-   * once. Otherwise the code that writes pages is loaded, once in a process.
-   */
+  /** Writes the page by code that is loaded at the first one of a process. */
   override render(request: SiteRequest): string | Promise<string> {
-    const error = this.#error;
-    request.setResponseCode(error.status);
-    request.responseHeaders.append("vary", "Accept");
-    const accept = acceptOf(request);
-    if (accept === undefined && error.brief !== undefined) {
-      return barePage(error);
-    }
-    const write = (writer: { describeError: typeof describeError }): string => {
-      const { type, text } = writer.describeError(error, accept);
+    return proceed(loadLaterCode(), ({ describeError }) => {
+      request.setResponseCode(this.#error.status);
+      request.responseHeaders.append("vary", "Accept");
+      const accept = acceptOf(request);
+      const { type, text } = describeError(this.#error, accept);
       if (type !== undefined) request.setHeader("content-type", type);
       return text;
-    };
-    const writer = loadLaterCode();
-    return isPromiseLike(writer)
-      ? writer.then(write, () => barePage(error))
-      : write(writer);
+    });
   }
-}
-
-function barePage(
-  { status, brief = `Error ${status}`, detail }: DescribedError,
-): string {
-  const heading = escape(brief);
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${status} - ${heading}</title>
-</head>
-<body><h1>${heading}</h1><p>${escape(detail)}</p></body>
-</html>
-`;
 }
 
 /** Returns the `Accept` header; undefined if the request can no longer be read. */

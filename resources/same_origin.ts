@@ -4,8 +4,8 @@
  * @module
  */
 
-import { checkOptions } from "../base/options.ts";
-import { ORIGINS, refuseForeignChange } from "../http/same_origin.ts";
+import { checkOptions, ORIGINS } from "../base/options.ts";
+import { refuseForeignChange } from "../http/same_origin.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { checkResource, giveBackSegment, renderBehind } from "./pass_on.ts";

@@ -102,7 +102,7 @@ function send(
   rendered: Rendered,
   added: SessionHeaders,
   request: SiteRequest,
-): Response {
+): MaybePromise<Response> {
   site[SITE_HEADERS]?.addTo(request, rendered);
   return request[RESPOND](rendered, added);
 }

@@ -1,5 +1,6 @@
 /**
- * Reads the bodies of requests; loaded at the first of them.
+ * The code for bodies that few requests need: loaded as one, when a body is read or
+ * streamed.
  *
  * @module
  */
@@ -8,6 +9,7 @@ import { describeIssues } from "../base/describe.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { SchemaResult, StandardSchemaV1 } from "../session/session_key.ts";
 
+export { followBody } from "../http/followed_body.ts";
 export { pipeBody, readBody, readForm, readJson } from "../http/body.ts";
 
 /**
