@@ -55,9 +55,16 @@ export interface ServeOptions {
 
 /** A server on Node. */
 export interface NodeServer extends AsyncDisposable {
-  /** Resolves with the address when the server listens; rejects if it cannot. */
+  /**
+   * Resolves with the address when the server listens. Rejects if it cannot, for
+   * example because the port is taken. If the program does not handle that, it
+   * ends with the error.
+   */
   readonly ready: Promise<{ hostname: string; port: number }>;
-  /** Resolves when the server has stopped and the site is closed. */
+  /**
+   * Resolves when the server has stopped and the site is closed. Rejects if the
+   * server cannot listen.
+   */
   readonly finished: Promise<void>;
   /** Stops as a signal does, and resolves when the site is closed. */
   shutdown(): Promise<void>;
@@ -113,13 +120,15 @@ class Serving implements NodeServer {
   readonly finished: Promise<void>;
   readonly #site: ServedSite;
   readonly #server: Server;
-  #finish: () => void = () => {};
+  readonly #finish = Promise.withResolvers<void>();
   #stopping: Promise<void> | undefined = undefined;
   readonly #onSignal = (): void => void this.shutdown();
 
   constructor(site: ServedSite, options: ServeOptions) {
     this.#site = site;
-    this.finished = new Promise((resolve) => this.#finish = resolve);
+    this.finished = this.#finish.promise;
+    // The rejection of `ready` is the one that ends the process.
+    this.finished.catch(() => {});
     const handler = toNodeHandler((request) =>
       site.fetch(request, connectionOf(request))
     );
@@ -134,8 +143,11 @@ class Serving implements NodeServer {
       });
     });
     for (const signal of SIGNALS) process.once(signal, this.#onSignal);
-    this.ready = this.#listen(options);
-    this.ready.catch(() => this.#forgetSignals());
+    this.ready = this.#listen(options).catch((error) => {
+      this.#forgetSignals();
+      this.#finish.reject(error);
+      throw error;
+    });
   }
 
   shutdown(): Promise<void> {
@@ -177,7 +189,7 @@ class Serving implements NodeServer {
     await closed;
     clearTimeout(late);
     await this.#site.close();
-    this.#finish();
+    this.#finish.resolve();
   }
 
   #forgetSignals(): void {

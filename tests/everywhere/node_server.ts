@@ -39,8 +39,11 @@ const root = new Resource()
 const site = new Site(root, {
   sessionFactory: process.argv.includes("--short") ? ShortSession : Session,
 });
+const [port = "--port=0"] = process.argv.filter((arg) =>
+  arg.startsWith("--port=")
+);
 const { finished } = serve(site, {
-  port: 0,
+  port: Number(port.slice("--port=".length)),
   hostname: "127.0.0.1",
   onListen: ({ port }) => console.log("port", port),
 });

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { connect } from "node:net";
 import process from "node:process";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { closing, equal, ok, test } from "./suite.ts";
 
@@ -13,6 +14,8 @@ class Program {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
   readonly exited: Promise<number | null>;
+  /** Resolves with all that it has written to stderr. */
+  readonly stderr: Promise<string>;
   port = 0;
 
   constructor(args: string[]) {
@@ -21,8 +24,9 @@ class Program {
     this.#child = spawn(
       process.execPath,
       [...isDeno ? ["run", "-A"] : [], path, ...args],
-      { stdio: ["ignore", "pipe", "inherit"] },
+      { stdio: ["ignore", "pipe", "pipe"] },
     );
+    this.stderr = text(this.#child.stderr!);
     this.exited = new Promise((resolve) => this.#child.once("exit", resolve));
     this.#lines = createInterface({ input: this.#child.stdout! })
       [Symbol.asyncIterator]();
@@ -87,6 +91,15 @@ test("serve() lets running requests finish at SIGTERM, and ends the sessions", a
   equal([await program.line(), await program.exited], ["finished", EXIT]);
   const refused = await program.get("/logme").catch(() => undefined);
   ok(refused === undefined, "it still listens");
+});
+
+test("serve() fails with a message if its port is taken", async () => {
+  const other = await Program.start();
+  const program = closing(new Program([`--port=${other.port}`]));
+  equal(await program.exited, 1);
+  const message = await program.stderr;
+  ok(message.includes(`${other.port}`), message);
+  ok(/EADDRINUSE|AddrInUse/.test(message), message);
 });
 
 test("serve() takes OPTIONS * and whole URLs for targets", async () => {
