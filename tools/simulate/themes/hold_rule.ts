@@ -150,7 +150,9 @@ export class HoldRule implements Rule {
     if (hold === undefined || times.isRefused) return;
     if (changes.absoluteTimeout === undefined) return;
     hold.endedAt = times.now;
-    hold.isReleased = changes.values === undefined;
+    // A clock that is set back shows a released hold again, until that end. Its session
+    // may end it then, and it has no callback any more.
+    hold.isReleased ||= changes.values === undefined;
     if (hold.isReleased || hold.holder === undefined) return;
     const { fail, world } = this.#judge;
     const { now } = world.schedule;
