@@ -63,6 +63,7 @@ import {
   STREAMS,
   TOUCH,
   VALUES,
+  WARN_BY,
 } from "./session/internals.ts";
 import {
   namedCallbackOf,
@@ -457,12 +458,15 @@ export class Session {
     const { queue } = this.site[OWNER];
     if (this.#entry === 0) return this.#setDeadline(deadline);
     const before = queue.deadlineOf(this.#entry);
-    if (deadline === before) return this.#setDueReason(deadline);
+    if (deadline === before) {
+      this.#dueReason = this.#dueReasonAt(deadline);
+      return;
+    }
     const now = this.site.clock.now();
     // If the old deadline has passed, the timer is late, and the session is over.
-    if (now <= before || this.#dueReason === undefined) {
-      this.#setDeadline(deadline);
-    } else this.#endAtDeadline(now);
+    if (now > before && this.#dueReason !== undefined) {
+      this.#endAtDeadline(now);
+    } else this.#setDeadline(deadline);
   }
 
   /**
@@ -744,18 +748,24 @@ export class Session {
     }
     checkCallback("notify before the end", callback);
     if (this.#end !== undefined) return () => {};
-    const { queue, maxCallbacks } = this.site[OWNER];
-    const lazy = this.#getLazy();
-    const count = lazy.warnings?.size ?? 0;
-    checkCallbackCount("notify before the end", this, count, maxCallbacks);
+    const { queue, maxCallbacks, calls } = this.site[OWNER];
+    const warnings = this.#getLazy().warnings ??= new SessionWarnings(
+      this,
+      queue,
+    );
+    const { size } = warnings;
+    checkCallbackCount("notify before the end", this, size, maxCallbacks);
     const now = this.site.clock.now();
-    if (lazy.warnings === undefined) {
-      lazy.warnings = new SessionWarnings(this, queue);
-      if (this.#entry !== 0) {
-        lazy.warnings.follow(queue.deadlineOf(this.#entry), now);
-      }
-    }
-    return lazy.warnings.add(lead, () => this.#warn(callback), now);
+    if (this.#entry !== 0) this[WARN_BY](queue.deadlineOf(this.#entry), now);
+    return warnings.add(lead, (deadline) => {
+      const warning = {
+        session: this,
+        uid: this.uid,
+        reason: this.#dueReasonAt(deadline),
+        expiresAt: deadline / 1000,
+      };
+      calls.run(callback, warning, this);
+    }, now);
   }
 
   /**
@@ -1099,6 +1109,11 @@ export class Session {
   }
 
   /** @ignore */
+  [WARN_BY](deadline: number, now: number): void {
+    this.#lazy?.warnings?.follow(deadline, now);
+  }
+
+  /** @ignore */
   [DETACH](end?: SessionEnd, isInUse = false): void {
     if (this.#entry !== 0) this.site[OWNER].queue.remove(this.#entry);
     this.#entry = 0;
@@ -1161,17 +1176,14 @@ export class Session {
     this.#followDeadline(deadline, now);
   }
 
-  #setDueReason(deadline: number): void {
-    const { absoluteTimeout } = this;
-    this.#dueReason = absoluteTimeout !== Infinity &&
-        this.#startedAt + absoluteTimeout * 1000 <= deadline
-      ? "absolute"
-      : "idle";
+  #dueReasonAt(deadline: number): DueReason {
+    const absolute = this.#startedAt + this.absoluteTimeout * 1000;
+    return absolute <= deadline ? "absolute" : "idle";
   }
 
   #followDeadline(deadline: number, now: number): void {
-    this.#setDueReason(deadline);
-    this.#lazy?.warnings?.follow(deadline, now);
+    this.#dueReason = this.#dueReasonAt(deadline);
+    this[WARN_BY](deadline, now);
   }
 
   /** Ends the parts of the session; a function of its own, since few have any. */
@@ -1242,18 +1254,6 @@ export class Session {
         isRemoved: true,
       });
     };
-  }
-
-  #warn(callback: SessionWarningCallback): void {
-    this.site[OWNER].calls.run(
-      () => {
-        const { uid, expiresAt } = this;
-        const reason = this.#dueReason ?? "idle";
-        return callback({ session: this, uid, reason, expiresAt });
-      },
-      undefined,
-      this,
-    );
   }
 
   #tooLate(

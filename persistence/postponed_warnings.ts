@@ -7,6 +7,7 @@ import {
   type Wake,
   WARNING,
 } from "../registry/warning_wakes.ts";
+import { WARN_BY } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { LoadedSession, StoredCallback } from "../stores/store.ts";
 import { type RecordLoader, TOUCH_SLACK } from "./record_loader.ts";
@@ -21,7 +22,7 @@ export interface PostponedWarningsParts {
 }
 
 /**
- * Warnings by name of sessions whose requests may not count as visits.
+ * Warnings of sessions whose requests may not count as visits.
  *
  * The load for a request touches the session, which postpones the deadline in the
  * record. If the request does not count as a visit, the touch is undone when the
@@ -60,7 +61,7 @@ export class PostponedWarnings {
     if (session === undefined || visit.wasTouched) return;
     const lookup = visit.lookups.find(({ uid }) => uid === session.uid);
     const loaded = lookup?.loaded;
-    if (loaded === undefined || loaded.callbacks.length === 0) return;
+    if (loaded === undefined) return;
     const ahead = aheadOf(lookup!, loaded);
     // A visit has touched the session meanwhile.
     const touchedAt = loaded.touchedAt + ahead;
@@ -72,6 +73,7 @@ export class PostponedWarnings {
     const shown = loaded.deadline + ahead;
     if (deadline === shown) return;
     const now = this.#registry.clock.now();
+    session[WARN_BY](deadline, now);
     for (const callback of warningsOf(loaded)) {
       const due = deadline - leadOf(callback);
       if (due <= now - 2 * pause || due > now + pause) continue;

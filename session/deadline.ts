@@ -1,4 +1,3 @@
-import type { Clock } from "../base/clock.ts";
 import { describe } from "../base/describe.ts";
 
 /** The timeouts that a deadline is computed from, in seconds. */
@@ -112,7 +111,6 @@ export interface WarningDeadlines {
 
 /** The parts of a session that its warnings use. */
 export interface WarnedSession {
-  readonly site: { readonly clock: Clock };
   /** Ends it if that is due. */
   checkExpired(): boolean;
 }
@@ -121,9 +119,17 @@ export interface WarnedSession {
 interface Warning extends Expiring {
   /** Milliseconds before the deadline. */
   readonly lead: number;
-  /** Its entry in the queue; 0 while the session has no deadline. */
+  /** Its entry in the queue. */
   entry: number;
+  /** The deadline of the last warning; NaN before the first one. */
+  warnedOf: number;
 }
+
+/**
+ * Milliseconds by which two readings of one deadline may differ, since a store has a
+ * clock of its own.
+ */
+const SAME = 100;
 
 /**
  * The warnings of one session.
@@ -136,8 +142,8 @@ export class SessionWarnings {
   readonly #session: WarnedSession;
   readonly #queue: WarningDeadlines;
   readonly #warnings = new Set<Warning>();
-  /** Undefined before the session is started. */
-  #deadline: number | undefined = undefined;
+  /** Infinity before the session is started. */
+  #deadline = Infinity;
 
   constructor(session: WarnedSession, queue: WarningDeadlines) {
     this.#session = session;
@@ -153,58 +159,55 @@ export class SessionWarnings {
    * Calls a function `lead` milliseconds before each deadline, or in the next
    * turn if the deadline is nearer.
    *
+   * @param callback Called with the deadline, in UNIX milliseconds.
    * @returns a function that removes the warning.
    */
-  add(lead: number, callback: () => void, now: number): () => void {
+  add(
+    lead: number,
+    callback: (deadline: number) => void,
+    now: number,
+  ): () => void {
     const session = this.#session;
     const queue = this.#queue;
-    const { clock } = session.site;
     const warning: Warning = {
       lead,
       entry: 0,
-      checkExpired() {
-        let isOver = true;
+      warnedOf: NaN,
+      checkExpired: (now) => {
+        const deadline = this.#deadline;
         try {
-          isOver = session.checkExpired();
+          if (session.checkExpired()) return;
         } finally {
           // A session under check may live on; then it is warned again.
-          if (warning.entry !== 0) {
-            queue.move(warning.entry, Infinity, clock.now());
+          if (this.#warnings.has(warning)) {
+            queue.move(warning.entry, Infinity, now);
           }
         }
-        if (!isOver) callback();
+        warning.warnedOf = deadline;
+        callback(deadline);
       },
     };
+    warning.entry = queue.add(warning, this.#deadline - lead, now);
     this.#warnings.add(warning);
-    if (this.#deadline !== undefined) this.#place(warning, this.#deadline, now);
     return () => {
-      if (this.#warnings.delete(warning)) this.#remove(warning);
+      if (this.#warnings.delete(warning)) queue.remove(warning.entry);
     };
   }
 
   /** Moves the warnings to a new deadline. */
   follow(deadline: number, now: number): void {
-    if (deadline === this.#deadline) return;
     this.#deadline = deadline;
-    for (const warning of this.#warnings) this.#place(warning, deadline, now);
+    for (const { entry, lead, warnedOf } of this.#warnings) {
+      // A request that was no visit has moved the deadline, and moved it back.
+      const isWarned = Math.abs(deadline - warnedOf) < SAME;
+      this.#queue.move(entry, isWarned ? Infinity : deadline - lead, now);
+    }
   }
 
   /** Removes all warnings: the session has ended. */
   clear(): void {
-    for (const warning of this.#warnings) this.#remove(warning);
+    for (const { entry } of this.#warnings) this.#queue.remove(entry);
     this.#warnings.clear();
-  }
-
-  #place(warning: Warning, deadline: number, now: number): void {
-    const queue = this.#queue;
-    const due = deadline - warning.lead;
-    if (warning.entry === 0) warning.entry = queue.add(warning, due, now);
-    else queue.move(warning.entry, due, now);
-  }
-
-  #remove(warning: Warning): void {
-    if (warning.entry !== 0) this.#queue.remove(warning.entry);
-    warning.entry = 0;
   }
 }
 

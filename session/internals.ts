@@ -39,6 +39,9 @@ export const VALUES: unique symbol = Symbol("values");
 /** Of a session: sets its last access and its deadline. */
 export const SET_TIMES: unique symbol = Symbol("setTimes");
 
+/** Of a session: has its warnings given by an earlier deadline until that changes. */
+export const WARN_BY: unique symbol = Symbol("warnBy");
+
 /**
  * Of a session: marks it as ended by another process, or removes it from the queue.
  */

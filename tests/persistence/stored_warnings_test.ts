@@ -1,0 +1,82 @@
+// Warnings by a function, of sessions in a store: session.notifyBeforeEnd(60, warn).
+
+import { assertEquals } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import { MemoryStore } from "../../stores/memory_store.ts";
+import { after, asynchronous, cookieOf, Node, pass } from "../helpers_store.ts";
+
+/** A node over a store, with a page that registers a warning. */
+function nodeOf() {
+  const warned: number[] = [];
+  const node = new Node(asynchronous(new MemoryStore()), {
+    sessionTimeout: 600,
+  });
+  node
+    .page("in", (request) => {
+      const session = request.getSession();
+      session.notifyBeforeEnd(60, ({ expiresAt }) => {
+        warned.push(Math.round(expiresAt - Date.now() / 1000));
+      });
+      return session.uid;
+    })
+    .page("visit", (request) => request.getSession().uid)
+    .page("late", async (request) => {
+      await after(30_000);
+      return request.getSession().uid;
+    })
+    .page("look", async (request) => {
+      await after(Number(request.query.get("lasts")));
+      return `${request.session?.uid}`;
+    });
+  return Object.assign(node, { warned });
+}
+
+/** Milliseconds that a page which only looks is under way, from 530 s on. */
+for (const lasts of [5000, 15_000, 90_000]) {
+  Deno.test(`Session.notifyBeforeEnd() over a store warns in time though a page that only looks is under way for ${lasts} ms`, async () => {
+    using time = new FakeTime();
+    await using node = nodeOf();
+    const cookie = cookieOf(await node.get("in"));
+    await pass(time, 530_000);
+    const looking = node.get(`look?lasts=${lasts}`, cookie);
+    await pass(time, 14_000);
+    assertEquals(node.warned.length, 1);
+    assertEquals(Math.abs(node.warned[0]! - 58) <= 2, true);
+    await pass(time, 110_000);
+    await looking;
+    assertEquals(node.warned.length, 1);
+    assertEquals(node.reasons, ["idle"]);
+  });
+}
+
+Deno.test("Session.notifyBeforeEnd() over a store warns once though pages that only look come after the warning", async () => {
+  using time = new FakeTime();
+  await using node = nodeOf();
+  const cookie = cookieOf(await node.get("in"));
+  await pass(time, 545_000);
+  assertEquals(node.warned.length, 1);
+  for (let looks = 0; looks < 3; looks++) {
+    const looking = node.get("look?lasts=5000", cookie);
+    await pass(time, 6000);
+    await looking;
+  }
+  assertEquals(node.warned.length, 1);
+  await pass(time, 60_000);
+  assertEquals(node.warned.length, 1);
+  assertEquals(node.reasons, ["idle"]);
+});
+
+Deno.test("Session.notifyBeforeEnd() over a store warns of the later end when a page has visited late", async () => {
+  using time = new FakeTime();
+  await using node = nodeOf();
+  const cookie = cookieOf(await node.get("in"));
+  await pass(time, 535_000);
+  const visiting = node.get("late", cookie);
+  await pass(time, 60_000);
+  await visiting;
+  assertEquals(node.reasons, []);
+  await pass(time, 515_000);
+  assertEquals(node.warned.length, 2);
+  await pass(time, 60_000);
+  assertEquals(node.reasons, ["idle"]);
+});
