@@ -136,7 +136,7 @@ export class RecordLoader {
     const { createdAt, touchedAt, deadline } = record;
     let last = touchedAt + offset;
     const { clock } = this.#registry;
-    if (Math.abs(aheadOf(session, state)) > TOUCH_SLACK) {
+    if (Math.abs(state.aheadOf(session.lastModified)) > TOUCH_SLACK) {
       // A touch that is not written yet.
       const age = state.ageOf(session.lastModified * 1000, "touch", clock);
       last = Math.max(last, clock.now() - age);
@@ -205,12 +205,13 @@ export class RecordLoader {
     sentAt: number,
   ): void {
     const isLater = sentAt >= state.timesAt;
+    const { lastModified } = session;
     state.setTimes(times, sentAt, this.#registry.clock.now());
     // A newer touch here, which is not written yet, takes precedence. Another process
     // may have undone a touch that this one had loaded.
     const ahead = isLater
-      ? aheadOf(session, state)
-      : session.lastModified * 1000 - state.touchedAt;
+      ? state.aheadOf(lastModified)
+      : lastModified * 1000 - state.touchedAt;
     if (ahead <= TOUCH_SLACK) this.takeTouch(session, times, sentAt);
   }
 
@@ -264,16 +265,6 @@ export class RecordLoader {
     state.sessionTimeout = record.sessionTimeout;
     state.absoluteTimeout = record.absoluteTimeout;
   }
-}
-
-/**
- * Returns by how many milliseconds a touch that is not written is later than the
- * touch in the record.
- */
-export function aheadOf(session: Session, state: StoredState): number {
-  // The clock may have been set since the session took this time from the record.
-  if (session.lastModified === state.takenTouch) return 0;
-  return session.lastModified * 1000 - state.touchedAt;
 }
 
 function setTimeouts(session: Session, record: StoredSession): void {

@@ -171,7 +171,7 @@ export class RecordLoads {
             : NO_TOKEN,
         )
       );
-      if (!isPromiseLike(loading)) return loaded(loading);
+      if (!(loading instanceof Promise)) return loaded(loading);
       this.#parts.loads.begin(uid);
       return loading.then(loaded, failed).then(() => this.#catchUp(uid));
     } catch (error) {
@@ -198,13 +198,13 @@ export class RecordLoads {
     const { uid } = lookup;
     const { ended, loader, writer } = this.#parts;
     const claims = this.#parts.claims.of(uid);
-    // Then the request is one that arrived before the end.
-    if (record !== undefined && !isLastRecord(record)) lookup.loaded = record;
+    // No token opens the record of a session that vanished, which is about to end.
+    const isThere = record !== undefined && !isLastRecord(record);
+    if (isThere) lookup.loaded = record;
     // The session may have ended during the load.
     if (ended.has(uid)) return;
     const live = this.#registry.sessions.get(uid);
-    // No token opens the record of a session that vanished, which is about to end.
-    if (record === undefined || isLastRecord(record)) {
+    if (!isThere) {
       if (live?.isActive && writer.isInStore(live)) {
         claims.requestCheck(live);
       }

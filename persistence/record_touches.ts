@@ -4,7 +4,7 @@ import type { Session } from "../session.ts";
 import type { SessionChanges } from "../stores/store.ts";
 import type { RecordCalls } from "./record_calls.ts";
 import { MAX_TRIES } from "./record_commit.ts";
-import { aheadOf, TOUCH_SLACK } from "./record_loader.ts";
+import { TOUCH_SLACK } from "./record_loader.ts";
 import type { StoredState } from "./stored_state.ts";
 
 /**
@@ -53,17 +53,17 @@ export function touchToWrite(
   // The load has not touched the session if the token was superseded.
   const login = state.operations.findLast(({ kind }) => kind === "login");
   const loggedInAt = login?.kind === "login" ? login.at : -Infinity;
-  const lastModified = session.lastModified * 1000;
-  const touchedAt = Math.max(lastModified, loggedInAt);
-  if (login === undefined && aheadOf(session, state) <= TOUCH_SLACK) {
+  const { lastModified } = session;
+  if (login === undefined && state.aheadOf(lastModified) <= TOUCH_SLACK) {
     return extra?.();
   }
   const touch = {
     idle: Math.min(
-      state.ageOf(lastModified, "touch", clock),
+      state.ageOf(lastModified * 1000, "touch", clock),
       state.ageOf(loggedInAt, "login", clock),
     ),
   };
+  const touchedAt = Math.max(lastModified * 1000, loggedInAt);
   if (touchedAt > state.touchedAt) return touch;
   // Without the touch of the load that is undone, that of the login is the last.
   const undo = extra?.();

@@ -247,12 +247,17 @@ export class RecordWriter {
     };
     // A request under way may be in the middle of a change.
     const isMeanwhile = !options.isRequest && this.#parts.visits.has(session);
-    const error = isMeanwhile
-      ? undefined
-      : this.#noteInnerChanges(session, state);
-    if (error !== undefined && options.isRequest) throw unkept(error);
-    const saving = attempt(() => this.#writes.save(session, state, options));
-    if (isPromiseLike(saving)) return saving.then(done, failed);
+    if (state.reads !== undefined && !isMeanwhile) {
+      const error = this.#noteInnerChanges(session, state);
+      if (error !== undefined && options.isRequest) throw unkept(error);
+    }
+    let saving: MaybePromise<void>;
+    try {
+      saving = this.#writes.save(session, state, options);
+    } catch (error) {
+      return failed(error);
+    }
+    if (saving instanceof Promise) return saving.then(done, failed);
     done();
   }
 

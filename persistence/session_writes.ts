@@ -35,20 +35,20 @@ import { UnsureWrites } from "./unsure_writes.ts";
  * outside of requests are repeated, unless the record has changed since.
  */
 export class SessionWrites {
-  readonly #registry: SessionRegistry;
   readonly #clock: Clock;
   readonly #parts: SessionWritesParts;
   readonly #calls: RecordCalls;
   readonly #unsure: UnsureWrites;
   readonly #creation: RecordCreation;
   readonly #context: CommitContext;
+  readonly #grace: number;
 
   constructor(
     registry: SessionRegistry,
     parts: SessionWritesParts,
     calls: RecordCalls,
   ) {
-    this.#registry = registry;
+    this.#grace = registry.renewalGrace;
     this.#clock = registry.clock;
     this.#parts = parts;
     const { store } = parts;
@@ -56,7 +56,7 @@ export class SessionWrites {
     const unsure = this.#unsure = new UnsureWrites(registry, parts, calls);
     this.#creation = new RecordCreation(registry, { store, calls });
     this.#context = {
-      ...{ parts, calls, unsure, grace: registry.renewalGrace },
+      ...{ parts, calls, unsure, grace: this.#grace },
       drop: (session, state, write, why) =>
         this.#drop(session, state, write, why),
       saveAccess: (session, state, options) =>
@@ -71,10 +71,8 @@ export class SessionWrites {
     options: WriteOptions,
   ): MaybePromise<void> {
     return state.whenIdle(() => {
-      if (!session.isActive) return;
-      return state.isCreated
-        ? this.#saveSettled(session, state, options)
-        : this.#create(session, state, options);
+      if (state.isCreated) return this.#saveSettled(session, state, options);
+      if (session.isActive) return this.#create(session, state, options);
     });
   }
 
@@ -132,25 +130,21 @@ export class SessionWrites {
     this.#calls.reportLost(session, all, why);
   }
 
-  get #grace(): number {
-    return this.#registry.renewalGrace;
-  }
-
   #save(
     session: Session,
     state: StoredState,
     options: WriteOptions,
   ): MaybePromise<void> {
+    const mayLackChanges = isDropped(state, options);
     if (!session.isActive) return;
-    const { isRequest } = options;
-    if (isDropped(state, options)) {
+    if (mayLackChanges) {
       const { operations } = state;
       const changes = this.#takeAll(session, state);
       this.#drop(session, state, { changes, operations });
       throw unkept();
     }
     if (options.isSuperseded?.()) {
-      return isRequest && !options.isOfOthers
+      return options.isRequest && !options.isOfOthers
         ? this.#refuse(session, state)
         : this.#saveAccess(session, state, options);
     }
@@ -176,7 +170,7 @@ export class SessionWrites {
     options: WriteOptions,
   ): MaybePromise<void> {
     const save = () => this.#save(session, state, options);
-    if (state.unsure === undefined) return save();
+    if (state.unsure === undefined || !session.isActive) return save();
     const settling = attempt(() => this.#unsure.settle(session, state));
     if (!isPromiseLike(settling)) return save();
     return settling.then(save, (error) => {

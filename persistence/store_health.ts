@@ -25,7 +25,8 @@ export class StoreHealth {
   readonly #site: BreakerSite;
   readonly #store: SessionStore;
   #timer: unknown = undefined;
-  #refusal: RangeError | undefined = undefined;
+  /** The reason why the store cannot be used; undefined if no check found one. */
+  refusal: RangeError | undefined = undefined;
   /** The findings of the last check, in words. */
   #found: ReadonlySet<string> = new Set();
   #hasAnswered = false;
@@ -34,11 +35,6 @@ export class StoreHealth {
   constructor(site: BreakerSite, store: SessionStore) {
     this.#site = site;
     this.#store = store;
-  }
-
-  /** The reason why the store cannot be used; undefined if no check found one. */
-  get refusal(): RangeError | undefined {
-    return this.#refusal;
   }
 
   /**
@@ -98,7 +94,7 @@ export class StoreHealth {
     const isRefused = error instanceof RangeError;
     if (isRefused || pause === FIRST_PAUSE) this.#site.reportError(error, {});
     if (isRefused) {
-      this.#refusal = error;
+      this.refusal = error;
       throw error;
     }
     this.#checkAgain(pause);

@@ -230,7 +230,7 @@ export class StoredBackend implements StoreBackend {
   flush(visit: BackendVisit): MaybePromise<void> {
     const done = () => this.#visits.remove(visit);
     const flushing = attempt(() => this.#visitWrites.flush(visit));
-    if (isPromiseLike(flushing)) return flushing.finally(done);
+    if (flushing instanceof Promise) return flushing.finally(done);
     done();
   }
 

@@ -215,6 +215,18 @@ export class StoredState extends LoadTouches {
     this.storeAhead = times.now - receivedAt;
   }
 
+  /**
+   * Returns by how many milliseconds a touch that is not written is later than the
+   * touch in the record.
+   *
+   * @param lastModified That of the session, in UNIX seconds.
+   */
+  aheadOf(lastModified: number): number {
+    // The clock may have been set since the session took this time from the record.
+    if (lastModified === this.takenTouch) return 0;
+    return lastModified * 1000 - this.touchedAt;
+  }
+
   /** Returns the keys whose values here are newer than those of a record. */
   get keysAhead(): Set<string> {
     const maps = [this.sent?.values, this.unsure?.changes.values];

@@ -1,10 +1,4 @@
-import {
-  attempt,
-  isPromiseLike,
-  type MaybePromise,
-  proceed,
-  settleAll,
-} from "../base/promises.ts";
+import { type MaybePromise, proceed, settleAll } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { BackendVisit, Lookup } from "../registry/session_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
@@ -87,12 +81,17 @@ export class VisitWrites {
 
   #flush(visit: BackendVisit): MaybePromise<void> {
     const { ownSession: session, wasTouched, hasSeenSession: isOwn } = visit;
-    const lookup = visit.lookups.find(({ uid }) => uid === session?.uid);
+    const { lookups, isInConflict } = visit;
+    const lookup = lookups.find(({ uid }) => uid === session?.uid);
     const { writer, visits, loader, warnings } = this.#parts;
     const writes: PromiseLike<void>[] = [];
     const write = (act: () => MaybePromise<void>) => {
-      const writing = attempt(act);
-      if (isPromiseLike(writing)) writes.push(writing);
+      try {
+        const writing = act();
+        if (writing instanceof Promise) writes.push(writing);
+      } catch (error) {
+        writes.push(Promise.reject(error));
+      }
     };
     for (const other of [...writer.changed]) {
       if (other === session || visits.areSuperseded(other)) continue;
@@ -120,8 +119,8 @@ export class VisitWrites {
       loader.settleTouch(session);
       write(() => warnings.whenBegun(session));
     }
-    if (visit.isInConflict) {
-      for (const one of visit.lookups) write(() => this.#undoTouch(one));
+    if (isInConflict) {
+      for (const one of lookups) write(() => this.#undoTouch(one));
     }
     const unwritten = this.#unwrittenOf(visit);
     for (const uid of unwritten) write(() => this.#writeEnd(uid));
