@@ -162,7 +162,11 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   [OPENED_STREAMS]: OpenStream[] | undefined = undefined;
   /** @ignore */
   [TIE_BODY]:
-    | ((rendered: Rendered, request: SiteRequest) => Rendered)
+    | ((
+      rendered: Rendered,
+      request: SiteRequest,
+      isSelfClosing: (body: ReadableStream) => boolean,
+    ) => Rendered)
     | undefined = undefined;
   #visit: RequestVisit<Sessions> | undefined = undefined;
   #client: ClientConnection | undefined = undefined;

@@ -9,7 +9,7 @@ import { checkCallback, isPromiseLike } from "./base/promises.ts";
 import { type Clock, systemClock } from "./base/clock.ts";
 import { errorReporter } from "./base/error_reporter.ts";
 import { checkOptions } from "./base/options.ts";
-import type { ConnectionInfo } from "./http/connection.ts";
+import { type ConnectionInfo, loadForwarded } from "./http/connection.ts";
 import { HttpError } from "./http/http_error.ts";
 import { namesOf } from "./registry/callback_runs.ts";
 import {
@@ -395,6 +395,9 @@ export class Sessions
     if (this.#registry.isClosed) {
       throw new HttpError(503, "The sessions are closed");
     }
+    const { trustProxy = false } = this.options;
+    const code = trustProxy === false ? undefined : loadForwarded();
+    if (isPromiseLike(code)) return code.then(() => this.open(request, info));
     const source = new PlainRequest(request, info, this.options);
     const visit = new HandlerVisit(this, this.#registry, source);
     if (!this.#registry.backend.mustLoad) return visit;

@@ -7,8 +7,8 @@
 import { GuardedAbort } from "./base/guarded.ts";
 import type { Clock } from "./base/clock.ts";
 import { type ErrorReporter, errorReporter } from "./base/error_reporter.ts";
-import { attempt } from "./base/promises.ts";
-import type { ConnectionInfo } from "./http/connection.ts";
+import { attempt, proceed } from "./base/promises.ts";
+import { type ConnectionInfo, loadForwarded } from "./http/connection.ts";
 import { HostCheck } from "./http/host_check.ts";
 import { HttpError } from "./http/http_error.ts";
 import { BREAK_STREAMS, SessionsLiveOn } from "./http/open_stream.ts";
@@ -222,16 +222,27 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
     info?: ConnectionInfo,
   ): Response | Promise<Response> => {
     const siteRequest = new SiteRequest(this, request, info);
+    return this.trustProxy === false && this.#log === undefined
+      ? this.#answer(siteRequest)
+      : this.#prepare(siteRequest);
+  };
+
+  /** Loads what a request needs first, logs the request, and answers it. */
+  #prepare(siteRequest: SiteRequest): Response | Promise<Response> {
     const log = this.#log;
-    if (log === undefined) return this.#answer(siteRequest);
-    const logging = attempt(() => logDelivery(this, siteRequest, log));
-    return logging instanceof Promise
-      ? logging.then(
+    const preparing = attempt(() =>
+      proceed(
+        this.trustProxy === false ? undefined : loadForwarded(),
+        () => log && logDelivery(this, siteRequest, log),
+      )
+    );
+    return preparing instanceof Promise
+      ? preparing.then(
         () => this.#answer(siteRequest),
         (error) => answerError(this, error, siteRequest),
       )
       : this.#answer(siteRequest);
-  };
+  }
 
   #answer(siteRequest: SiteRequest): Response | Promise<Response> {
     try {

@@ -37,26 +37,31 @@ export const OBJECT: OptionRule = {
 };
 
 /** The rule of a number above 0; Infinity is one. */
-export const ABOVE_ZERO: OptionRule = {
-  kind: "a number above 0",
-  isKind: (value) => typeof value === "number",
-  isInRange: (value: number) => value > 0,
-};
+export const ABOVE_ZERO: OptionRule = numberThat(
+  "a number above 0",
+  (value) => value > 0,
+);
 
 /** The rule of a finite number of seconds. */
-export const SECONDS: OptionRule = {
-  kind: "a number of seconds, 0 or more",
-  isKind: (value) => typeof value === "number",
-  isInRange: (value: number) => value >= 0 && value < Infinity,
-};
+export const SECONDS: OptionRule = numberThat(
+  "a number of seconds, 0 or more",
+  (value) => value >= 0 && value < Infinity,
+);
 
 /** Returns the rule of a whole number that is `least` or more. */
 export function wholeAtLeast(least: number): OptionRule {
-  return {
-    kind: `a whole number, ${least} or more`,
-    isKind: (value) => typeof value === "number",
-    isInRange: (value: number) => Number.isInteger(value) && value >= least,
-  };
+  return numberThat(
+    `a whole number, ${least} or more`,
+    (value) => Number.isInteger(value) && value >= least,
+  );
+}
+
+/** Returns the rule of a number that passes a test. */
+export function numberThat(
+  kind: string,
+  isInRange: (value: number) => boolean,
+): OptionRule {
+  return { ...NUMBER, kind, isInRange };
 }
 
 /** Returns the rule of a string that passes a test. */
@@ -64,7 +69,7 @@ export function stringThat(
   kind: string,
   isInRange: (value: string) => boolean,
 ): OptionRule {
-  return { kind, isKind: (value) => typeof value === "string", isInRange };
+  return { ...STRING, kind, isInRange };
 }
 
 /** Returns the rule of an array whose items follow a rule. */
@@ -85,20 +90,18 @@ export function required(rule: OptionRule): OptionRule {
 
 /** Returns the rule of a number that is `least` or more. */
 export function atLeast(least: number): OptionRule {
-  return {
-    kind: `a number, ${least} or more`,
-    isKind: (value) => typeof value === "number",
-    isInRange: (value: number) => value >= least,
-  };
+  return numberThat(
+    `a number, ${least} or more`,
+    (value) => value >= least,
+  );
 }
 
 /** Returns the rule of a string that is one of `values`. */
 export function oneOf(...values: readonly string[]): OptionRule {
-  return {
-    kind: values.map((value) => `"${value}"`).join(" or "),
-    isKind: (value) => typeof value === "string",
-    isInRange: (value: string) => values.includes(value),
-  };
+  return stringThat(
+    values.map((value) => `"${value}"`).join(" or "),
+    (value) => values.includes(value),
+  );
 }
 
 /** Returns the rule of an object that has a method. */

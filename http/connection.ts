@@ -1,4 +1,6 @@
-import { trimSpace } from "./headers.ts";
+import { loadOnce } from "../base/loading.ts";
+import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
+import type { Forwarded } from "./forwarded.ts";
 import { HttpError } from "./http_error.ts";
 
 /** The connection of a request; `Deno.ServeHandlerInfo` fits. */
@@ -19,6 +21,14 @@ export interface ProxyTrust {
   readonly trustProxy?: TrustedProxy;
   readonly hops?: number;
 }
+
+/**
+ * Loads the code that reads the headers of proxies. Requests wait for it if a proxy
+ * is trusted.
+ */
+export const loadForwarded: () => MaybePromise<
+  typeof import("./forwarded.ts")
+> = loadOnce(() => import("./forwarded.ts"));
 
 /** The client of a request, as the trusted proxies show it. */
 export class ClientConnection {
@@ -101,8 +111,14 @@ export class ClientConnection {
   #getForwarded(): Forwarded | undefined {
     const { trustProxy = false, hops = 1 } = this.#trust;
     if (trustProxy === false) return undefined;
+    const code = loadForwarded();
+    if (isPromiseLike(code)) {
+      throw new Error(
+        "Cannot read the headers of a proxy: code is being loaded",
+      );
+    }
     const { headers } = this.#request;
-    return this.#forwarded ??= forwardedBy(headers, trustProxy, hops);
+    return this.#forwarded ??= code.forwardedBy(headers, trustProxy, hops);
   }
 }
 
@@ -128,95 +144,3 @@ export function checkHost(host: string | undefined): void {
  * 7239). `true` is `"x-forwarded"`, and `false` trusts no proxy.
  */
 export type TrustedProxy = boolean | "forwarded" | "x-forwarded";
-
-/** The data of a client in the headers of the proxy that forwards its request. */
-interface Forwarded {
-  /** The client's address, without a port. */
-  readonly address: string | undefined;
-  /** The host that the client asked for, with its port. */
-  readonly host: string | undefined;
-  /** "https", "http", or for a WebSocket "wss" or "ws". */
-  readonly protocol: string | undefined;
-}
-
-/** The protocols that proxies write. */
-const PROTOCOLS: readonly string[] = ["https", "http", "wss", "ws"];
-
-/**
- * Reads the data that the trusted proxies added; undefined if none is trusted. One
- * family of headers is read, as a proxy passes on the other as the client sent it.
- *
- * Each proxy appends its value to those that it receives. So the value that the
- * outermost of `hops` proxies added is that many from the end. It is the first
- * value if there are fewer: then an inner proxy has replaced the list.
- */
-function forwardedBy(
-  headers: Headers,
-  trustProxy: TrustedProxy,
-  hops: number,
-): Forwarded | undefined {
-  if (trustProxy === false) return undefined;
-  if (trustProxy === "forwarded") {
-    const header = headers.get("forwarded");
-    const pairs = parsePairs(entryOf(header, hops) ?? "");
-    return dataOf(pairs.get("for"), pairs.get("host"), pairs.get("proto"));
-  }
-  const read = (name: string) =>
-    trimSpace(entryOf(headers.get(`x-forwarded-${name}`), hops) ?? "") ||
-    undefined;
-  return dataOf(read("for"), read("host"), read("proto"));
-}
-
-function dataOf(
-  address: string | undefined,
-  host: string | undefined,
-  proto: string | undefined,
-): Forwarded {
-  const protocol = proto?.toLowerCase() ?? "";
-  return {
-    address: withoutPort(address),
-    host,
-    protocol: PROTOCOLS.includes(protocol) ? protocol : undefined,
-  };
-}
-
-/**
- * Returns the entry that the outermost trusted proxy added.
- *
- * Entries end at commas, even at one inside of an open quote: a client may have
- * opened the quote on purpose.
- */
-function entryOf(list: string | null, hops: number): string | undefined {
-  const entries = list?.split(",");
-  return entries?.at(-hops) ?? entries?.[0];
-}
-
-/**
- * One `name=value` of a `Forwarded` header. A value without quotes is visible
- * ASCII.
- */
-const PAIR =
-  /^[\t ]*([!#$%&'*+.^`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([!#-~]+))[\t ]*$/;
-
-/**
- * Returns the pairs of one element of a `Forwarded` header; an empty map if the
- * element is malformed.
- */
-function parsePairs(element: string): Map<string, string> {
-  const pairs = new Map<string, string>();
-  for (const part of element.split(";")) {
-    const [, name, quoted, token] = PAIR.exec(part) ?? [];
-    if (name === undefined) return new Map();
-    const value = quoted?.replace(/\\(.)/g, "$1") ?? token;
-    if (value) pairs.set(name.toLowerCase(), value);
-  }
-  return pairs;
-}
-
-/** Strips the port of `1.2.3.4:5` and `[::1]:5`; `::1` has no port. */
-function withoutPort(address: string | undefined): string | undefined {
-  if (address === undefined) return undefined;
-  const bracketed = /^\[([^\]]*)\](?::\d+)?$/.exec(address);
-  if (bracketed !== null) return bracketed[1];
-  return /^[^:]*:\d+$/.test(address) ? address.split(":", 1)[0] : address;
-}

@@ -124,18 +124,28 @@ function normalize(host: string, isHttps: boolean): string {
   return host.toLowerCase().replace(isHttps ? /:(443)?$/ : /:(80)?$/, "");
 }
 
-function withoutDot(hostname: string): string {
+/** Strips the dot of a fully qualified name such as `example.com.`. */
+export function withoutDot(hostname: string): string {
   return hostname.endsWith(".") ? hostname.slice(0, -1) : hostname;
+}
+
+/**
+ * Returns the name of a host as the URL of a request spells it; undefined if it is
+ * not a name without a port.
+ */
+export function hostNameOf(name: string): string | undefined {
+  const url = /^(\[[^\]]+\]|[^:/?#\\@\s]+)$/.test(name)
+    ? URL.parse(`http://${name}/`)
+    : null;
+  return url === null ? undefined : withoutDot(url.hostname);
 }
 
 /** Returns an allowed host as a URL spells it, with the wildcard. */
 function parsePattern(pattern: string): string {
   const wildcard = pattern.startsWith("*.") ? "*." : "";
   const name = pattern.slice(wildcard.length);
-  const hostname = /^(\[[^\]]+\]|[^:/?#\\@\s*]+)$/.test(name)
-    ? URL.parse(`http://${name}/`)?.hostname
-    : undefined;
-  if (hostname !== undefined) return wildcard + withoutDot(hostname);
+  const hostname = name.includes("*") ? undefined : hostNameOf(name);
+  if (hostname !== undefined) return wildcard + hostname;
   throw new RangeError(
     `Cannot make a site: hosts has ${
       describe(pattern)

@@ -6,6 +6,7 @@ import {
   countOpen,
   dropStream,
   keepStream,
+  markSelfClosing,
   noteTaken,
   noteUntaken,
   OPENED_STREAMS,
@@ -209,11 +210,12 @@ export class SessionStreams {
    *
    * @param make Makes the stream that is closed.
    */
-  tie<S extends OpenStream>(
+  tie<S extends OpenStream & { readonly stream?: ReadableStream }>(
     make: (parts: StreamParts) => S,
     request: StreamRequest,
   ): S {
     const tied: S = make(this.#partsOf(() => tied, request));
+    if (tied.stream !== undefined) markSelfClosing(tied.stream);
     this.#keep(tied, request, this.#tied);
     return tied;
   }

@@ -1,8 +1,4 @@
-import {
-  markSelfClosing,
-  type OpenStream,
-  type StreamParts,
-} from "../http/open_stream.ts";
+import type { OpenStream, StreamParts } from "../http/open_stream.ts";
 import { watchStream } from "../http/stream_watch.ts";
 import { GOING_AWAY, POLICY, shorten, TRY_AGAIN } from "./socket_frames.ts";
 
@@ -29,7 +25,6 @@ export class TiedBody implements OpenStream {
       onCancel: onOver,
       onCancelError: parts.onError,
     });
-    markSelfClosing(this.stream);
   }
 
   get isStored(): boolean {

@@ -3,6 +3,7 @@ import {
   checkOptions,
   FUNCTION,
   instanceOf,
+  numberThat,
   type OptionRule,
   type OptionRules,
   STRING,
@@ -103,12 +104,10 @@ export interface HttpServer extends AsyncDisposable {
   unref(): void;
 }
 
-const PORT: OptionRule = {
-  kind: "a port, from 0 to 65535",
-  isKind: (value) => typeof value === "number",
-  isInRange: (port: number) =>
-    Number.isInteger(port) && port >= 0 && port <= 65535,
-};
+const PORT: OptionRule = numberThat(
+  "a port, from 0 to 65535",
+  (port) => Number.isInteger(port) && port >= 0 && port <= 65535,
+);
 
 const ABSENT: OptionRule = {
   kind: "undefined beside the other options",

@@ -1,4 +1,3 @@
-import { isSelfClosing } from "../http/open_stream.ts";
 import { ForeignSocket, TiedBody } from "../live/tied_streams.ts";
 import { watchUpgrade } from "../live/upgrades.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
@@ -34,10 +33,17 @@ export function setEndsWithSession(
  *
  * A body of a known length is finite and stays as it is, and so does JSON: reading
  * the body of a Response would send it in chunks, without its length.
+ *
+ * @param isSelfClosing Returns whether a body ends with the session already.
  */
-function tieBody(rendered: Rendered, request: SiteRequest): Rendered {
+function tieBody(
+  rendered: Rendered,
+  request: SiteRequest,
+  isSelfClosing: (body: ReadableStream) => boolean,
+): Rendered {
   const body = streamOf(rendered);
-  if (body === undefined || request.method === "HEAD") return rendered;
+  if (body === undefined || isSelfClosing(body)) return rendered;
+  if (request.method === "HEAD") return rendered;
   const session = sessionOf(request);
   if (session === undefined) return rendered;
   const { stream: tied } = session[STREAMS].tie(
@@ -52,7 +58,7 @@ function tieBody(rendered: Rendered, request: SiteRequest): Rendered {
 function streamOf(rendered: Rendered): ReadableStream | undefined {
   const body = rendered instanceof Response ? bodyOf(rendered) : rendered;
   if (!(body instanceof ReadableStream)) return undefined;
-  return body.locked || isSelfClosing(body) ? undefined : body;
+  return body.locked ? undefined : body;
 }
 
 function bodyOf(response: Response): ReadableStream | null {

@@ -11,6 +11,5 @@ export { answerError } from "./error_answers.ts";
 export { describeError } from "./error_format.ts";
 export { FormSigner } from "./form_signer.ts";
 export { requestFor } from "./mounted_request.ts";
-export { makeClockScript } from "./session_clock_files.ts";
-export { SessionPresence } from "./session_presence.ts";
+export { makeClockChild } from "./session_clock_files.ts";
 export { endSession, keepSession, showClock } from "./session_clock_state.ts";

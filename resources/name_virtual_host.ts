@@ -5,6 +5,7 @@
  */
 
 import { describe } from "../base/describe.ts";
+import { hostNameOf, withoutDot } from "../http/host_check.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { notFound } from "./pages.ts";
@@ -111,18 +112,11 @@ export class NameVirtualHost extends Resource {
 
 /** Returns a host's name as the URL of a request spells it. */
 function parseName(name: string): string {
-  const url = /^(\[[^\]]+\]|[^:/?#\\@\s]+)$/.test(name)
-    ? URL.parse(`http://${name}/`)
-    : null;
-  if (url !== null) return withoutDot(url.hostname);
+  const hostname = hostNameOf(name);
+  if (hostname !== undefined) return hostname;
   throw new SyntaxError(
     `Cannot use host ${
       describe(name)
     }: it is not the name of a host without a port`,
   );
-}
-
-/** Strips the dot of a fully qualified name such as `example.com.`. */
-function withoutDot(hostname: string): string {
-  return hostname.endsWith(".") ? hostname.slice(0, -1) : hostname;
 }

@@ -4,12 +4,13 @@
  * @module
  */
 
-import { checkOptions, type OptionRules } from "../base/options.ts";
+import { checkOptions, numberThat, type OptionRules } from "../base/options.ts";
 import { type MaybePromise, proceed } from "../base/promises.ts";
 import { loadOnce } from "../base/loading.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { loadLaterCode } from "./load_later.ts";
+import type { ClockChildName } from "./session_clock_files.ts";
 import type { SessionClockState } from "./session_clock_state.ts";
 
 export type { SessionClockState };
@@ -26,11 +27,10 @@ export interface SessionClockOptions {
 }
 
 const RULES: OptionRules<SessionClockOptions> = {
-  warnBefore: {
-    kind: "a number of seconds above 0",
-    isKind: (value) => typeof value === "number",
-    isInRange: (seconds: number) => seconds > 0 && seconds < Infinity,
-  },
+  warnBefore: numberThat(
+    "a number of seconds above 0",
+    (seconds) => seconds > 0 && seconds < Infinity,
+  ),
 };
 
 /**
@@ -122,22 +122,9 @@ export class SessionClock extends Resource {
     super();
     checkOptions("make a session clock", options, RULES);
     this.#lead = (options.warnBefore ?? 60) * 1000;
-    for (const name of ["script.js", "client.js"] as const) {
-      this.putChild(
-        name,
-        new Later(false, async () => {
-          const { makeClockScript } = await loadLaterCode();
-          return makeClockScript(name);
-        }),
-      );
+    for (const name of ["script.js", "client.js", "presence"] as const) {
+      this.putChild(name, new ClockChild(name));
     }
-    this.putChild(
-      "presence",
-      new Later(true, async () => {
-        const { SessionPresence } = await loadLaterCode();
-        return new SessionPresence();
-      }),
-    );
   }
 
   /** Returns this resource for a path that ends with a slash. */
@@ -165,13 +152,16 @@ export class SessionClock extends Resource {
 }
 
 /** A child whose code is loaded at the first request for it. */
-class Later extends Resource {
+class ClockChild extends Resource {
   readonly #load: () => MaybePromise<Resource>;
 
-  constructor(usesSession: boolean, load: () => Promise<Resource>) {
+  constructor(name: ClockChildName) {
     super();
-    this.usesSession = usesSession;
-    this.#load = loadOnce(load);
+    this.usesSession = name === "presence";
+    this.#load = loadOnce(async () => {
+      const { makeClockChild } = await loadLaterCode();
+      return makeClockChild(name);
+    });
   }
 
   override async render(request: SiteRequest): Promise<Rendered> {

@@ -1,19 +1,21 @@
 import { TOKENS } from "../http/html_page.ts";
 import type { Resource } from "../resource.ts";
 import { StaticData } from "./files/static_data.ts";
+import { SessionPresence } from "./session_presence.ts";
 import { watchSession } from "./session_clock_client.js";
 import { sessionClock } from "./session_clock_script.js";
 
-/** A script that a session clock serves to pages. */
-export type ClockScript = "script.js" | "client.js";
+/** The children of a session clock. */
+export type ClockChildName = "script.js" | "client.js" | "presence";
 
 /**
- * Makes the resource of a script.
+ * Makes a child of a session clock.
  *
- * The session clock loads this module at the first request for one: the scripts,
- * and the code that serves data, are a tenth of the package.
+ * The clock loads this module at the first request for one: the scripts, and the
+ * code that serves data, are a tenth of the package.
  */
-export function makeClockScript(name: ClockScript): Resource {
+export function makeClockChild(name: ClockChildName): Resource {
+  if (name === "presence") return new SessionPresence();
   const script = name === "script.js"
     ? `(${sessionClock})(${watchSession}, ${JSON.stringify(TOKENS)});\n`
     : CLIENT;

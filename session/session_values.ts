@@ -1,4 +1,5 @@
 import { describe, describeIssues } from "../base/describe.ts";
+import { loadOnce } from "../base/loading.ts";
 import { isPromiseLike } from "../base/promises.ts";
 import { OWNER, type SessionChange } from "./internals.ts";
 import {
@@ -6,6 +7,9 @@ import {
   nameOf,
   type SchemaResult,
 } from "./session_key.ts";
+
+/** Loads the code that copies values, for the first update. */
+const loadCopy = loadOnce(() => import("./whole_copy.ts"));
 
 /** The acts on values of sessions in a store, besides recording changes. */
 export interface StoredValuesOf<Session> {
@@ -146,6 +150,8 @@ export class SessionValues<Session extends ValuedSession<Session>> {
   ): Promise<unknown> {
     const name = nameOf(key);
     const session = this.#session;
+    const code = loadCopy();
+    const { copyOf } = isPromiseLike(code) ? await code : code;
     const compute = () => {
       // If `change` throws halfway, only the copy has changed.
       const value = change(copyOf(this.#current(key)));
@@ -249,37 +255,4 @@ export class SessionValues<Session extends ValuedSession<Session>> {
       { session },
     );
   }
-}
-
-/** Copies a value, unless the copy would lose a part of it. */
-function copyOf(value: unknown): unknown {
-  try {
-    const copy: unknown = structuredClone(value);
-    return isWhole(copy, value, new Set()) ? copy : value;
-  } catch {
-    // A function or a symbol, for example.
-    return value;
-  }
-}
-
-/** Returns whether a structured clone has the classes and properties of a value. */
-function isWhole(copy: unknown, value: unknown, seen: Set<unknown>): boolean {
-  if (typeof value !== "object" || value === null) {
-    return Object.is(copy, value);
-  }
-  if (seen.has(value)) return true;
-  seen.add(value);
-  // An object without a prototype gets that of all objects.
-  const prototype = Object.getPrototypeOf(value) ?? Object.prototype;
-  if (Object.getPrototypeOf(copy) !== prototype) return false;
-  // The clone of shared memory is the same memory.
-  if (ArrayBuffer.isView(value)) return value.buffer instanceof ArrayBuffer;
-  const parts = value instanceof Map || value instanceof Set ? [...value] : [];
-  const copies = parts.length > 0 ? [...copy as Set<unknown>] : [];
-  const keys = Reflect.ownKeys(value);
-  return keys.length === Reflect.ownKeys(copy as object).length &&
-    keys.every((key) =>
-      isWhole(Reflect.get(copy as object, key), Reflect.get(value, key), seen)
-    ) &&
-    parts.every((part, at) => isWhole(copies[at], part, seen));
 }

@@ -1,6 +1,6 @@
 import { describe } from "../base/describe.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
-import { dropUnsent } from "../http/open_stream.ts";
+import { dropUnsent, isSelfClosing } from "../http/open_stream.ts";
 import { isRendered } from "../http/response.ts";
 import type { SessionHeaders } from "../registry/visit.ts";
 import type { ErrorContext, Rendered, SiteRequest } from "../request.ts";
@@ -81,7 +81,9 @@ export function respond(
     rendered = upgrade;
   }
   const tieBody = request[TIE_BODY];
-  if (tieBody !== undefined) rendered = tieBody(rendered, request);
+  if (tieBody !== undefined) {
+    rendered = tieBody(rendered, request, isSelfClosing);
+  }
   const visit = request[VISIT];
   if (visit === undefined) return send(site, rendered, NO_SESSION, request);
   const finishing = visit.finish();

@@ -10,10 +10,13 @@ import {
   type SiteOptions,
   type SiteRequest,
 } from "../mod.ts";
+import { loadForwarded } from "../http/connection.ts";
 import { loadLaterCode } from "../resources/load_later.ts";
 
-// The first error of a process waits for its code, and visit() takes no promise.
+// The first error of a process waits for its code, and so does the first request
+// that came by a proxy. visit() takes no promise.
 await loadLaterCode();
+await loadForwarded();
 
 /** Where the clocks of the tests begin: a whole second, in milliseconds. */
 export const START = 1_700_000_000_000;
