@@ -56,8 +56,11 @@ export function callsOf(
   const calls: EndCall[] = [];
   // Listeners are for the ends of sessions.
   const isDone = claim.areListenersDone || end.hold !== undefined;
-  for (const { callback } of isDone ? [] : delivery.callbacks) {
-    calls.push({ make: () => callback(end), callback: undefined });
+  const { callbacks } = delivery;
+  for (const entry of isDone ? [] : callbacks) {
+    // A callback before this one may have taken it back.
+    const make = () => callbacks.has(entry) && entry.callback(end);
+    calls.push({ make, callback: undefined });
   }
   const { named } = delivery;
   for (const stored of claim.session.callbacks) {

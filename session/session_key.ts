@@ -101,9 +101,19 @@ const RULES: OptionRules<SessionKeyOptions<unknown, unknown>> = {
 /** A key of any type of values. */
 export type AnySessionKey = SessionKey<unknown, unknown>;
 
-/** Returns the plain key of a value. */
+/**
+ * Returns the plain key of a value.
+ *
+ * @throws {TypeError} If it is neither a string nor a {@linkcode SessionKey}.
+ */
 export function nameOf(key: string | AnySessionKey): string {
-  return typeof key === "string" ? key : key.name;
+  if (typeof key === "string") return key;
+  if (typeof key === "object" && typeof key?.name === "string") return key.name;
+  throw new TypeError(
+    `Cannot use a value: the key is neither a string nor a SessionKey: ${
+      describe(key)
+    }`,
+  );
 }
 
 /**

@@ -94,10 +94,10 @@ export class SessionValues<Session extends ValuedSession<Session>> {
 
   /** Returns a value; the default of a key is kept. */
   get(key: string | AnySessionKey): unknown {
+    const name = nameOf(key);
     const value = typeof key === "string"
       ? this.#values.get(key)
       : this.#getByKey(key);
-    const name = nameOf(key);
     // The value that takes the place of an invalid one is not stored.
     if (this.#values.get(name) === value) this.#noteRead(name, value, false);
     return value;
@@ -184,8 +184,9 @@ export class SessionValues<Session extends ValuedSession<Session>> {
    * Returns the valid value of a key, or its default, without storing the default.
    */
   #current(key: string | AnySessionKey): unknown {
-    if (typeof key === "string") return this.#values.get(key);
-    if (this.#values.get(key.name) === undefined) return key.defaultValue?.();
+    const value = this.#values.get(nameOf(key));
+    if (typeof key === "string") return value;
+    if (value === undefined) return key.defaultValue?.();
     const verdict = this.#judge(key);
     return verdict.isRight ? this.#values.get(key.name) : verdict.fallback;
   }
@@ -207,7 +208,9 @@ export class SessionValues<Session extends ValuedSession<Session>> {
       result = schema["~standard"].validate(before);
       if (isPromiseLike(result)) {
         Promise.resolve(result).catch(() => {});
-        verdict = refuse("the schema returned a promise");
+        verdict = refuse(
+          "the schema returned a promise; it must answer at once",
+        );
       } else if (result.issues !== undefined) {
         verdict = refuse(describeIssues(result.issues));
       } else if (result.value !== before) {

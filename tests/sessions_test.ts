@@ -990,6 +990,26 @@ Deno.test("Sites over one Sessions log in and out for each other", () => {
   assertEquals(it.sessions.size, 0);
 });
 
+for (const kind of ["no store", "a store"]) {
+  Deno.test(`Sessions.notifyOnSessionEnd() calls no callback that one before it has removed, with ${kind}`, async () => {
+    const store = kind === "a store" ? { store: new MemoryStore() } : {};
+    await using sessions = new Sessions(store);
+    const calls: string[] = [];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    sessions.notifyOnSessionEnd(() => {
+      calls.push("first");
+      remove();
+    });
+    const remove = sessions.notifyOnSessionEnd(() => calls.push("second"));
+    sessions.notifyOnSessionEnd(() => resolve());
+
+    sessions.create().expire();
+    await promise;
+
+    assertEquals(calls, ["first"]);
+  });
+}
+
 for (const before of ["nothing", "the principal"]) {
   for (const act of ["logIn", "logOut"] as const) {
     Deno.test(`A handler that asks for ${before} passes on the cookie of a ${act}() of a site within it`, async () => {

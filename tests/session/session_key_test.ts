@@ -337,3 +337,25 @@ Deno.test("Session.get() keeps a default that was read in the store", async () =
   assertEquals(await (await other.get("", cookie)).text(), "tea,tea");
   assertEquals(await (await one.get("", cookie)).text(), "tea,tea,tea");
 });
+
+for (const act of ["get", "set", "has", "delete", "take"] as const) {
+  for (
+    const [what, key] of [[3, 3], [undefined, undefined], [null, null], [
+      'the class "Cart"',
+      class Cart {},
+    ]] as const
+  ) {
+    Deno.test(`Session.${act}() refuses the key ${what}`, () => {
+      using site = siteOf();
+      const session = site.makeSession();
+      session.set("other", 1);
+      const error = assertThrows(
+        () =>
+          (session[act] as (key: unknown, value?: unknown) => unknown)(key, 1),
+        TypeError,
+        "Cannot use a value: the key is neither a string nor a SessionKey: ",
+      );
+      assertMatch(error.message, /: (3|undefined|null|the .*"Cart")$/);
+    });
+  }
+}
