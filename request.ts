@@ -6,7 +6,7 @@
 
 import type { Cookie } from "@std/http/cookie";
 import { describe } from "./base/describe.ts";
-import { type MaybePromise, proceed } from "./base/promises.ts";
+import type { MaybePromise } from "./base/promises.ts";
 import { loadOnce } from "./base/loading.ts";
 import {
   ClientConnection,
@@ -600,9 +600,11 @@ export class SiteRequest implements RequestSession, VisitingRequest {
     const { mustLoad } = this.site.sessions[OWNER].backend;
     if (!mustLoad || this.#isLoadBegun) return;
     this.#isLoadBegun = true;
-    return proceed(this[OPEN_VISIT]().load(), () => {
-      this.#isLoaded = true;
-    });
+    const loading = this[OPEN_VISIT]().load();
+    if (loading instanceof Promise) {
+      return loading.then(() => void (this.#isLoaded = true));
+    }
+    this.#isLoaded = true;
   }
 
   /** @ignore */

@@ -51,8 +51,8 @@ export class ChangeNotes {
     }
     switch (change.kind) {
       case "touch":
-        state.noteTime("touch", this.#clock);
-        return this.#schedule.noteTouched(session);
+        this.#schedule.noteTouched(session);
+        return state.noteTime("touch", this.#clock);
       case "value":
         noteValue(session, state, change, this.#maxBytes);
         break;

@@ -209,8 +209,7 @@ export class EndClaims {
   deliver(end: SessionEnd): void {
     const { session, uid } = end;
     const { writer, loader } = this.#parts;
-    const isTracked = loader.states.get(session) !== undefined;
-    const isInStore = writer.isInStore(session);
+    const isInStore = loader.states.get(session)?.mayBeInStore === true;
     writer.forget(session);
     this.checks.confirm(session);
     this.#parts.ended.add(uid);
@@ -221,7 +220,7 @@ export class EndClaims {
     } else if (this.#claimed.isWaiting(uid)) {
       this.#sessions.deliver(end);
       callHere(session, writer.takeCallbacks(session));
-    } else if (!isTracked || !isInStore) {
+    } else if (!isInStore) {
       deliverUnstored(this.#registry, end, writer.takeCallbacks(session));
     } else {
       this.#unwritten.add(end);

@@ -70,10 +70,11 @@ export class SessionWrites {
     state: StoredState,
     options: WriteOptions,
   ): MaybePromise<void> {
-    return state.whenIdle(() => {
-      if (state.isCreated) return this.#saveSettled(session, state, options);
-      if (session.isActive) return this.#create(session, state, options);
-    });
+    if (state.writing !== undefined) {
+      return state.whenIdle(() => this.save(session, state, options));
+    }
+    if (state.isCreated) return this.#saveSettled(session, state, options);
+    if (session.isActive) return this.#create(session, state, options);
   }
 
   /** Determines the outcome of an unsure write; repeats or drops the write. */

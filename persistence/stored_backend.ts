@@ -53,6 +53,7 @@ import { VisitsUnderWay } from "./visits_under_way.ts";
 export class StoredBackend implements StoreBackend {
   readonly isStored = true;
   readonly mustLoad = true;
+  readonly keyOf: (secret: string) => string = hashOfSecret;
   readonly values: StoredValues;
   readonly directory: SessionList;
   readonly #registry: SessionRegistry;
@@ -158,10 +159,6 @@ export class StoredBackend implements StoreBackend {
   /** Counts of the claimed ends. */
   get endCounts(): StoredEndCounts {
     return sumOfCounts(this.#claims.all.map(({ counts }) => counts));
-  }
-
-  keyOf(secret: string): string {
-    return hashOfSecret(secret);
   }
 
   start(): Promise<void> {

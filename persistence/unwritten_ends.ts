@@ -1,4 +1,4 @@
-import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
+import { type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionEnd } from "../session.ts";
 import type { ClaimedEnd } from "../stores/store.ts";
 import { callHere } from "./end_calls.ts";
@@ -92,7 +92,7 @@ export class UnwrittenEnds {
             callHere(session, writer.takeCallbacks(session));
           }),
       );
-      if (!isPromiseLike(writing)) return;
+      if (!(writing instanceof Promise)) return;
       const settled = writing.catch(failed).finally(() =>
         void this.#writing.delete(uid)
       );

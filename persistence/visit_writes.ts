@@ -102,11 +102,12 @@ export class VisitWrites {
     }
     if (session !== undefined) {
       const loaded = lookup?.loaded;
+      const drops = isOwn ? dropsBefore(lookup) : undefined;
       const state = loader.states.get(session);
       const extra = loaded && state?.settleTouch(loaded, wasTouched);
       const options = {
         extra,
-        drops: isOwn ? dropsBefore(lookup) : undefined,
+        drops,
         isOfOthers: !isOwn,
         isSuperseded: () =>
           isOwn ? visit.isSuperseded : visits.areSuperseded(session),

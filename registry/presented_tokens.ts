@@ -112,9 +112,9 @@ export function findByToken(
 ): TokenFacts | undefined {
   const session = registry.sessions.get(lookup.uid);
   if (!session?.isActive || registry.underCheck.has(session)) return undefined;
-  const token = session[FIND_TOKEN](lookup.key, lookup.keyBegin);
   const isInsecure = lookup.isLeaked ||
     session.isSecure && !registry.cookie.isAlwaysSecure && !request.isSecure;
+  const token = session[FIND_TOKEN](lookup.key, lookup.keyBegin);
   // The deadline of a session that is opened is checked when it is used.
   const isOpened = token?.until === Infinity && !isInsecure && isOnly;
   if (!isOpened && session.checkExpired()) return undefined;

@@ -9,17 +9,13 @@ export class Alarm {
   readonly #clock: Clock;
   readonly #onRing: () => void;
   #timer: unknown = undefined;
-  #time = Infinity;
+  /** The time for which the alarm is set; Infinity while it is not set. */
+  time = Infinity;
 
   /** @param onRing Called once each time that the alarm is set and rings. */
   constructor(clock: Clock, onRing: () => void) {
     this.#clock = clock;
     this.#onRing = onRing;
-  }
-
-  /** The time for which the alarm is set; Infinity while it is not set. */
-  get time(): number {
-    return this.#time;
   }
 
   /**
@@ -34,24 +30,24 @@ export class Alarm {
    * @param now The time of the clock, if the caller has read it.
    */
   setFor(time: number, now: number = this.#clock.now()): void {
-    if (time >= this.#time) return;
+    if (time >= this.time) return;
     this.clear();
     const delay = Math.min(Math.max(0, Math.ceil(time - now)), LONGEST_DELAY);
-    this.#time = time;
+    this.time = time;
     this.#timer = this.#clock.setTimeout(this.#ring, delay);
   }
 
   /** Cancels the timer; does nothing if the alarm is not set. */
   clear(): void {
-    if (this.#time === Infinity) return;
+    if (this.time === Infinity) return;
     this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#time = Infinity;
+    this.time = Infinity;
   }
 
   readonly #ring = (): void => {
     this.#timer = undefined;
-    this.#time = Infinity;
+    this.time = Infinity;
     this.#onRing();
   };
 }
