@@ -3,9 +3,11 @@ import { DETACH } from "../session/internals.ts";
 import { Session, type SessionEnd, type SessionEndReason } from "../session.ts";
 import type { ClaimedEnd } from "../stores/store.ts";
 import type { ClaimedEnds } from "./claimed_ends.ts";
+import { callHere } from "./end_calls.ts";
 import { endedHoldOf } from "./hold_records.ts";
 import type { RecentEnds } from "./recent_ends.ts";
 import type { RecordLoader } from "./record_loader.ts";
+import type { RecordWriter } from "./record_writer.ts";
 import type { UnwrittenEnds } from "./unwritten_ends.ts";
 import { isLastRecord, type VanishedSessions } from "./vanished_sessions.ts";
 
@@ -13,6 +15,7 @@ import { isLastRecord, type VanishedSessions } from "./vanished_sessions.ts";
 export interface ClaimedSessionsParts {
   readonly claimed: ClaimedEnds;
   readonly loader: RecordLoader;
+  readonly writer: RecordWriter;
   readonly ended: RecentEnds;
   readonly vanished: VanishedSessions;
   readonly unwritten: UnwrittenEnds;
@@ -52,7 +55,7 @@ export class ClaimedSessions {
 
   #endClaimed(claim: ClaimedEnd, cameAt: number): void {
     const { uid } = claim.session;
-    const { loader, vanished } = this.#parts;
+    const { loader, vanished, writer } = this.#parts;
     // The process that created a last record could not end the session by it.
     const isLost = claim.reason === "idle" && isLastRecord(claim.session);
     const reason = isLost ? "lost" : claim.reason as SessionEndReason;
@@ -76,7 +79,9 @@ export class ClaimedSessions {
     const own = this.#parts.unwritten.take(uid) ?? this.#parts.quiet.get(uid);
     if (own !== undefined) {
       loader.refresh(own.session, claim.session, cameAt);
-      return this.deliver(own);
+      this.deliver(own);
+      const missing = writer.takeMissing(own.session, claim.session);
+      return callHere(own.session, missing);
     }
     const held = endedHoldOf(claim.session);
     // A load that was sent before may find the record, and a key is held again.

@@ -143,6 +143,7 @@ export class EndClaims {
     this.#sessions = new ClaimedSessions(registry, {
       claimed: this.#claimed,
       loader,
+      writer: parts.writer,
       ended: parts.ended,
       vanished: this.#vanished,
       unwritten: this.#unwritten,
@@ -217,9 +218,11 @@ export class EndClaims {
       this.#quiet.set(uid, end);
       // The process that delivers the end does not have these callbacks.
       callHere(session, writer.takeCallbacks(session));
+      writer.dropValues(session);
     } else if (this.#claimed.isWaiting(uid)) {
       this.#sessions.deliver(end);
       callHere(session, writer.takeCallbacks(session));
+      writer.dropValues(session);
     } else if (!isInStore) {
       deliverUnstored(this.#registry, end, writer.takeCallbacks(session));
     } else {

@@ -6,8 +6,8 @@ import type { AccessOperation } from "../session/access.ts";
 import { OPEN_ACCESS } from "../session/internals.ts";
 import type {
   AccessChange,
-  LoadedSession,
   SessionChanges,
+  StoredSession,
 } from "../stores/store.ts";
 
 /** Returns and clears the changes of a session to write, touches excluded. */
@@ -133,7 +133,7 @@ export function withoutTouches(
 /** Returns the part of a write that a record does not have. */
 export function missingFrom(
   changes: SessionChanges,
-  record: LoadedSession,
+  record: StoredSession,
 ): SessionChanges {
   const { access, sessionTimeout, absoluteTimeout } = changes;
   const values = [...changes.values ?? []].filter(([key, value]) =>

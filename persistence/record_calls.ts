@@ -10,6 +10,7 @@ import type {
   SessionStore,
   SessionTimes,
   StoredCallback,
+  StoredSession,
 } from "../stores/store.ts";
 import {
   callbackChangesOf,
@@ -17,7 +18,12 @@ import {
   joinCallbacks,
   remainingCallbacks,
 } from "./callback_changes.ts";
-import { describeChanges, withoutTouches } from "./pending_changes.ts";
+import {
+  describeChanges,
+  joinChanges,
+  missingFrom,
+  withoutTouches,
+} from "./pending_changes.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import { type StoreBreaker, StoreUnavailableError } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
@@ -188,6 +194,44 @@ export class RecordCalls {
   }
 
   /**
+   * Returns the named callbacks that the last record of an ended session lacks, and
+   * reports the values that it lacks.
+   */
+  takeMissing(
+    session: Session,
+    state: StoredState,
+    record: StoredSession,
+  ): readonly StoredCallback[] {
+    const { unsure, callbacks, values } = state;
+    const own = { ...callbacks, ...values === undefined ? {} : { values } };
+    const all = joinChanges(unsure?.changes ?? {}, own);
+    const missing = missingFrom(all, record);
+    state.unsure = state.callbacks = state.values = undefined;
+    state.areValuesDropped = true;
+    this.reportLost(
+      session,
+      missing.values === undefined ? {} : { values: missing.values },
+      "it has ended",
+    );
+    return remainingCallbacks(missing);
+  }
+
+  /**
+   * Drops the values of a session that are not written, or whose write has no answer,
+   * and reports them: the session has ended.
+   */
+  dropValues(session: Session, state: StoredState): void {
+    // A write that is under way may give its values back.
+    state.areValuesDropped = true;
+    const { unsure, values: own = [] } = state;
+    const { values: sent = [], ...others } = unsure?.changes ?? {};
+    if (unsure !== undefined) state.unsure = { ...unsure, changes: others };
+    state.values = undefined;
+    const values = new Map([...sent, ...own]);
+    this.reportLost(session, { values }, "it has ended");
+  }
+
+  /**
    * Reports lost changes, and counts them as dropped. Those of principal and tokens
    * are known by their request.
    */
@@ -267,9 +311,9 @@ export class RecordCalls {
     return this.call(session, state, {
       ask: () => this.#parts.store.commit(session.uid, changes),
       done: (times) => {
-        if (hasValues) state.values = undefined;
         // The session has ended in another process, or vanished. The claim decides.
         if (times === undefined) return keep();
+        if (hasValues) state.values = undefined;
         const { unsure } = state;
         if (unsure === undefined) return;
         const { addedCallbacks: _, removedCallbacks: __, ...others } =

@@ -125,10 +125,10 @@ export class RecordCommit {
     if (times !== undefined) return;
     this.#keepCallbacks();
     const session = this.#session;
-    if (!session.isActive) return;
     const { parts, calls } = this.#context;
-    parts.onOver(session);
     calls.reportLost(session, this.#changes, "it has ended");
+    if (!session.isActive) return;
+    parts.onOver(session);
     if (this.#options.isRequest && this.#operations.length > 0) {
       throw new RefusedError();
     }

@@ -10,7 +10,7 @@ import { isRefusing } from "../registry/session_limits.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { DETACH } from "../session/internals.ts";
 import type { Session } from "../session.ts";
-import type { StoredCallback } from "../stores/store.ts";
+import type { StoredCallback, StoredSession } from "../stores/store.ts";
 import { maxSessionBytesOf, noteInnerChanges } from "./record_values.ts";
 import { RecordCalls, type SessionWritesParts } from "./record_calls.ts";
 import { touchRecord } from "./record_touches.ts";
@@ -88,13 +88,7 @@ export class RecordWriter {
   /** Drops the values that are not written, and reports them. */
   dropValues(session: Session): void {
     const state = this.#parts.loader.states.get(session);
-    if (state === undefined) return;
-    // A write that is under way may give its values back.
-    state.areValuesDropped = true;
-    const { values } = state;
-    if (values === undefined) return;
-    state.values = undefined;
-    this.#calls.reportLost(session, { values }, "it has ended");
+    if (state !== undefined) this.#calls.dropValues(session, state);
   }
 
   /** Returns whether a session has no record yet. */
@@ -110,6 +104,19 @@ export class RecordWriter {
   takeCallbacks(session: Session): readonly StoredCallback[] {
     const state = this.#parts.loader.states.get(session);
     return state === undefined ? [] : this.#calls.takeCallbacks(session, state);
+  }
+
+  /**
+   * Returns the named callbacks that the last record of an ended session lacks, and
+   * reports the values that it lacks.
+   */
+  takeMissing(
+    session: Session,
+    record: StoredSession,
+  ): readonly StoredCallback[] {
+    const state = this.#parts.loader.states.get(session);
+    if (state === undefined) return [];
+    return this.#calls.takeMissing(session, state, record);
   }
 
   /**
@@ -216,16 +223,15 @@ export class RecordWriter {
       await this.#save(session, { isRequest: false });
     } catch (error) {
       await this.settle(session);
-      this.reportLeft(session);
+      this.reportLeft(session, "the sessions are closed");
       throw error;
     }
   }
 
-  /** Reports the changes of a session that are not written, at the stop. */
-  reportLeft(session: Session): void {
+  /** Reports the changes of a session that are not written, and drops them. */
+  reportLeft(session: Session, why: string): void {
     const state = this.#parts.loader.states.get(session);
-    if (state === undefined) return;
-    this.#writes.reportLeft(session, state, "the sessions are closed");
+    if (state !== undefined) this.#writes.reportLeft(session, state, why);
   }
 
   #save(session: Session, options: WriteOptions): MaybePromise<void> {

@@ -213,6 +213,7 @@ export class SessionWrites {
         return;
       }
       callHere(session, this.#calls.takeCallbacks(session, state));
+      this.#calls.dropValues(session, state);
     };
     if (isPromiseLike(creating)) return creating.finally(left);
     left();

@@ -212,6 +212,7 @@ export class StoredBackend implements StoreBackend {
     for (const other of this.#visits.end(end)) {
       // The end is written without the callbacks of these objects.
       callHere(other, this.#writer.takeCallbacks(other));
+      this.#writer.dropValues(other);
     }
   }
 

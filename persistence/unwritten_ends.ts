@@ -64,7 +64,7 @@ export class UnwrittenEnds {
         ),
         { session },
       );
-      this.#parts.writer.reportLeft(session);
+      this.#parts.writer.reportLeft(session, "the sessions are closed");
     }
   }
 
@@ -80,13 +80,18 @@ export class UnwrittenEnds {
     const underWay = this.#writing.get(uid);
     if (underWay !== undefined) return underWay;
     // It is written in a later round.
-    const failed = (error: unknown) => breaker.report(error, { session });
+    const failed = (error: unknown) => {
+      breaker.report(error, { session });
+      // This process has claimed the end meanwhile, and does not try again.
+      if (!this.#ends.has(uid)) writer.reportLeft(session, "it has ended");
+    };
     try {
       const writing = proceed(
         writer.prepareEnd(session),
         () =>
           proceed(claim(end), (claimed) => {
             this.take(uid);
+            writer.dropValues(session);
             if (claimed !== undefined) return onClaimed(end);
             // The process that delivers the end does not have these callbacks.
             callHere(session, writer.takeCallbacks(session));

@@ -688,6 +688,35 @@ Deno.test("Session.notifyOnExpire() by name is called though the session ends wh
   assertEquals(freed, 1);
 });
 
+Deno.test("Session.notifyOnExpire() by name is called once though the session ends here, and its deadline passes while the store is away", async () => {
+  await using fleet = new Fleet();
+  const { one, other, time } = fleet;
+  let freed = 0;
+  for (const { site } of [one, other]) {
+    site.onEnd("free seat", () => void freed++);
+  }
+  await fleet.begin();
+  await fleet.visit(one, "timeout?seconds=5");
+  for (const name of ["load", "commit", "end", "claim", "nextIn"]) {
+    fleet.bent.bends[name] = () => Promise.reject(new Error("away"));
+  }
+  const { live } = fleet;
+  const { site } = other;
+  live.notifyOnExpire("free seat", 7);
+  live.set("basket", "tea");
+  live.expire();
+  await pass(time, 100);
+  // The other process does not claim the end.
+  await site.close();
+  await pass(time, 7000);
+  for (const name of Object.keys(fleet.bent.bends)) {
+    fleet.bent.bends[name] = undefined;
+  }
+  await pass(time, 10_000);
+  assertEquals(freed, 1);
+  assertMatch(fleet.reports.join("\n"), /Cannot keep "basket" of session/);
+});
+
 for (const how of ["fails", "hangs"] as const) {
   Deno.test(`Session.set() while the store ${how} overwrites nothing when it is back`, async () => {
     await using fleet = new Fleet();
@@ -851,3 +880,30 @@ Deno.test("Site.close() names the callback of a session whose end cannot be writ
     /Cannot keep callback "free seat" of session "[\da-f]{32}": the sessions are closed/,
   );
 });
+
+for (const how of ["fails", "hangs"]) {
+  Deno.test(`A value that is set outside of requests is reported if the session ends while the store ${how}`, async () => {
+    await using fleet = new Fleet();
+    const { one, other, time } = fleet;
+    await fleet.begin();
+    await fleet.visit(one, "timeout?seconds=5");
+    await other.site.close();
+    const { live } = fleet;
+    const names = ["load", "commit", "claim", "nextIn"];
+    for (const name of names) {
+      fleet.bent.bends[name] = () =>
+        how === "fails"
+          ? Promise.reject(new Error("away"))
+          : new Promise(() => {});
+    }
+    live.set("basket", "tea");
+    await pass(time, 7000);
+    for (const name of names) fleet.bent.bends[name] = undefined;
+    await pass(time, 10_000);
+    assertEquals(live.isActive, false);
+    assertMatch(
+      fleet.reports.join("\n"),
+      /Cannot keep "basket" of session "[\da-f]{32}": it has ended/,
+    );
+  });
+}

@@ -53,6 +53,8 @@ export class Life {
   open = 0;
   /** Stops its notifications from the store. */
   readonly unwatch: Set<() => void> = new Set();
+  /** When it crashed, in simulated milliseconds; undefined if it did not. */
+  crashedAt: number | undefined = undefined;
   /** When each session ended here, in simulated milliseconds. */
   readonly endedAt: Map<string, number> = new Map();
   readonly #timers = new Map<number, () => void>();

@@ -361,6 +361,7 @@ export class World implements ProgramWorld {
     const { host } = life;
     host.life = undefined;
     const { now } = this.schedule;
+    life.crashedAt = now;
     host.trouble(now, now);
     host.noteDown(now, now + restartAfter);
     for (const unwatch of life.unwatch) unwatch();

@@ -130,5 +130,12 @@ export const MUTANTS: readonly Mutant[] = [
     from: "return drops !== undefined && drops !== state.drops;",
     to: "return drops !== undefined && drops > state.drops;",
   },
+  {
+    name: "A value that waits to be written is forgotten when its session ends",
+    mode: "loss",
+    file: "persistence/record_calls.ts",
+    from: "const values = new Map([...sent, ...own]);",
+    to: "const values = new Map();",
+  },
   ...THEME_MUTANTS,
 ];

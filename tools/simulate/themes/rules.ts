@@ -1,4 +1,5 @@
 import { HoldRule } from "./hold_rule.ts";
+import { LateRule } from "./late_rule.ts";
 import { LimitRule } from "./limit_rule.ts";
 import { LookRule } from "./look_rule.ts";
 import { CallbackRule } from "./callback_rule.ts";
@@ -13,6 +14,7 @@ export function rulesOf(judge: Judge): Rule[] {
   return [
     new UpdateRule(judge),
     new CallbackRule(judge),
+    new LateRule(judge),
     new LookRule(judge),
     new OutsideRule(judge),
     new LimitRule(judge),
