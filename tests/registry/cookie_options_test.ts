@@ -587,7 +587,7 @@ for (
     ["a stream", 200, () => new Blob(["text"]).stream()],
   ] as [string, number, (request: SiteRequest) => Rendered][]
 ) {
-  Deno.test(`A response that used a session is private on ${what}`, () => {
+  Deno.test(`A response that used a session is private on ${what}`, async () => {
     using it = siteWith({}, { onError: new Errors().onError });
     const sent = cookieOf(it.get());
     it.page.act = (request) => {
@@ -595,7 +595,8 @@ for (
       return render(request);
     };
 
-    const response = it.get(HTTP, sent);
+    // The first stream of a process waits for its code.
+    const response = await it.get(HTTP, sent);
 
     assertEquals(response.status, status);
     assertEquals(response.headers.get("cache-control"), "private");
