@@ -58,6 +58,32 @@ export function wallAhead(clock: Clock): number {
   return isKnown ? clock.now() - monotonic(clock) : 0;
 }
 
+/** The milliseconds by which a clock must have been set to count as set. */
+const STEP = 100;
+
+/** A time that stays right when the clock is set. */
+export class Moment {
+  readonly #at: number;
+  readonly #ahead: number;
+
+  /** Takes the present time of a clock. */
+  constructor(clock: Clock) {
+    this.#at = clock.now();
+    this.#ahead = wallAhead(clock);
+  }
+
+  /** Returns its UNIX milliseconds by the clock as it is set now. */
+  by(clock: Clock): number {
+    return this.#at + this.stepOf(clock);
+  }
+
+  /** Returns by how many milliseconds the clock was set forward since; 0 if by few. */
+  stepOf(clock: Clock): number {
+    const step = wallAhead(clock) - this.#ahead;
+    return Math.abs(step) > STEP ? Math.round(step) : 0;
+  }
+}
+
 /** The real timer function and date; others mean that a test fakes the time. */
 const { setTimeout: ownSetTimeout, Date: ownDate } = globalThis;
 

@@ -1,3 +1,4 @@
+import type { Moment } from "../base/clock.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { DETACH } from "../session/internals.ts";
 import { Session, type SessionEnd, type SessionEndReason } from "../session.ts";
@@ -40,12 +41,12 @@ export class ClaimedSessions {
   }
 
   /** Ends the session of a claim here and delivers its end. */
-  endInTurn(claim: ClaimedEnd, cameAt: number): void {
+  endInTurn(claim: ClaimedEnd, came: Moment): void {
     const { uid } = claim.session;
     if (!this.#parts.claimed.isWaitingFor(claim)) return;
     if (this.#isStopped) return this.#parts.claimed.leave(uid);
     try {
-      this.#endClaimed(claim, cameAt);
+      this.#endClaimed(claim, came);
     } catch (error) {
       this.#registry.site.reportError(error, {});
     }
@@ -53,20 +54,21 @@ export class ClaimedSessions {
     this.#parts.claimed.lapse(uid);
   }
 
-  #endClaimed(claim: ClaimedEnd, cameAt: number): void {
+  #endClaimed(claim: ClaimedEnd, came: Moment): void {
     const { uid } = claim.session;
     const { loader, vanished, writer } = this.#parts;
     // The process that created a last record could not end the session by it.
     const isLost = claim.reason === "idle" && isLastRecord(claim.session);
     const reason = isLost ? "lost" : claim.reason as SessionEndReason;
     const now = this.#registry.clock.now();
-    const late = claim.session.now - claim.at + (now - cameAt);
+    const late = claim.session.now - claim.at + now -
+      came.by(this.#registry.clock);
     const live = this.#registry.sessions.get(uid);
     if (live?.isActive && loader.states.get(live) !== undefined) {
       // The record of a vanished session was made from the session here.
       if (reason !== "lost") {
         // Another process may have changed it since its last request here.
-        loader.update(live, claim.session, cameAt);
+        loader.update(live, claim.session, came);
         // A check of the session has postponed its deadline here.
         loader.postpone(live, -late);
       }
@@ -78,7 +80,7 @@ export class ClaimedSessions {
     }
     const own = this.#parts.unwritten.take(uid) ?? this.#parts.quiet.get(uid);
     if (own !== undefined) {
-      loader.refresh(own.session, claim.session, cameAt);
+      loader.refresh(own.session, claim.session, came);
       this.deliver(own);
       const missing = writer.takeMissing(own.session, claim.session);
       return callHere(own.session, missing);
@@ -89,7 +91,7 @@ export class ClaimedSessions {
     const session = held === undefined
       ? this.#registry.build(uid)
       : new Session(this.#registry.site, uid);
-    loader.restore(session, claim.session, cameAt);
+    loader.restore(session, claim.session, came);
     const isDue = (reason === "idle" || reason === "absolute") &&
       (held === undefined || held.reason === undefined);
     const end: SessionEnd = {

@@ -1,4 +1,4 @@
-import type { Clock } from "../base/clock.ts";
+import { type Clock, Moment } from "../base/clock.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import { IS_OBSERVED } from "../session/internals.ts";
 import type { Session, SessionEndReason } from "../session.ts";
@@ -91,15 +91,15 @@ export class DeadlineChecks {
 
   #check(session: Session): MaybePromise<void> {
     const { store, breaker, loader, writer, endAbsent } = this.#parts;
-    const sentAt = this.#clock.now();
+    const sent = new Moment(this.#clock);
     const resolve = (record: LoadedSession | undefined): MaybePromise<void> => {
       if (!this.#sessions.has(session)) return;
       if (record === undefined || isLastRecord(record)) {
-        return endAbsent(session, reasonHere(session, sentAt));
+        return endAbsent(session, reasonHere(session, sent.by(this.#clock)));
       }
       this.confirm(session);
       if (!session.isActive) return;
-      if (session[IS_OBSERVED]) loader.update(session, record, sentAt);
+      if (session[IS_OBSERVED]) loader.update(session, record, sent);
       // Another process serves its client, and nothing observes the session here.
       else writer.detach(session);
     };

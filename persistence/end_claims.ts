@@ -1,4 +1,4 @@
-import type { Clock } from "../base/clock.ts";
+import { type Clock, Moment } from "../base/clock.ts";
 import { type MaybePromise, proceed, settleAll } from "../base/promises.ts";
 import type { StoredEndCounts } from "../registry/session_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
@@ -104,7 +104,7 @@ export class EndClaims {
     this.#claims = new PartClaims(clock, {
       ...parts,
       claimed: this.#claimed,
-      onClaim: (claim, cameAt) => this.#sessions.endInTurn(claim, cameAt),
+      onClaim: (claim, came) => this.#sessions.endInTurn(claim, came),
       onIdle: () => this.#rounds.wake(),
     });
     this.#watch = new EndWatch({
@@ -239,8 +239,8 @@ export class EndClaims {
     }
     return proceed(this.#claims.claim(uid, reason), (claim) => {
       if (claim === undefined) return false;
-      const cameAt = this.#clock.now();
-      this.#parts.turns.run(() => this.#sessions.endInTurn(claim, cameAt));
+      const came = new Moment(this.#clock);
+      this.#parts.turns.run(() => this.#sessions.endInTurn(claim, came));
       return true;
     });
   }
@@ -286,8 +286,8 @@ export class EndClaims {
         const isLost = state?.lastCallbacks !== undefined;
         return this.#endQuietly(session, isLost ? "lost" : reason);
       }
-      const cameAt = this.#clock.now();
-      this.#parts.turns.run(() => this.#sessions.endInTurn(claim, cameAt));
+      const came = new Moment(this.#clock);
+      this.#parts.turns.run(() => this.#sessions.endInTurn(claim, came));
     });
   }
 

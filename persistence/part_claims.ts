@@ -1,4 +1,4 @@
-import { type Clock, monotonic } from "../base/clock.ts";
+import { type Clock, Moment, monotonic } from "../base/clock.ts";
 import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionEndReason } from "../session.ts";
 import type { Claimant, ClaimedEnd, SessionStore } from "../stores/store.ts";
@@ -28,7 +28,7 @@ export interface PartClaimsParts {
    * Called in a turn of its own with each accepted claim, and the time of its
    * answer.
    */
-  onClaim(claim: ClaimedEnd, cameAt: number): void;
+  onClaim(claim: ClaimedEnd, came: Moment): void;
   /** Called when claims that waited for busy turns can go on. */
   onIdle(): void;
 }
@@ -122,14 +122,14 @@ export class PartClaims {
 
   #acceptAll(claims: readonly ClaimedEnd[], leasedAt: number): void {
     const { turns } = this.#parts;
-    const cameAt = this.#clock.now();
+    const came = new Moment(this.#clock);
     // All are accepted before the first is delivered: leases of waiting ends are
     // renewed too.
     const accepted = claims.filter((claim) =>
       this.#parts.claimed.accept(claim, leasedAt)
     );
     for (const claim of accepted) {
-      turns.run(() => this.#parts.onClaim(claim, cameAt));
+      turns.run(() => this.#parts.onClaim(claim, came));
     }
   }
 

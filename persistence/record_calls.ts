@@ -1,4 +1,4 @@
-import type { Clock } from "../base/clock.ts";
+import { type Clock, Moment } from "../base/clock.ts";
 import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { AccessOperation } from "../session/access.ts";
 import type { Session } from "../session.ts";
@@ -81,10 +81,11 @@ export class RecordCalls {
     },
   ): MaybePromise<CommitTimes | undefined> {
     const { store, timeout, breakers } = this.#parts;
-    const sentAt = this.#clock.now();
+    const sent = new Moment(this.#clock);
     // A store that answers synchronously has no timeout: it may wait for a lock.
+    const storeNow = this.#clock.now() + state.storeAhead(this.#clock);
     const until = breakers.of(session.uid).isAwaited
-      ? { until: sentAt + state.storeAhead + timeout }
+      ? { until: storeNow + timeout }
       : {};
     state.sent = changes;
     state.sending = operations;
@@ -95,7 +96,7 @@ export class RecordCalls {
         state.sent = undefined;
         state.sending = [];
         if (times === undefined || times.isRefused) {
-          const isLate = this.#clock.now() >= sentAt + timeout;
+          const isLate = this.#clock.now() >= sent.by(this.#clock) + timeout;
           if (times?.isRefused && isLate) {
             throw new StoreUnavailableError(
               "Cannot write to the session store: it answered too late",
@@ -104,7 +105,7 @@ export class RecordCalls {
           return times;
         }
         if (withoutTouches(changes) !== undefined) {
-          state.setVersion(times.version, this.#clock.now());
+          state.setVersion(times.version, this.#clock);
           this.#parts.loader.noteWritten(session, state, operations);
           if (changes.addedCallbacks !== undefined) {
             state.areCallbacksUnsure = false;
@@ -117,10 +118,10 @@ export class RecordCalls {
         if (changes.idle !== undefined) {
           state.keepTouch({ touchedAt: times.now - changes.idle });
         }
-        const isAhead = session.lastModified * 1000 > state.touchedAt + 0.5;
-        this.written(session, state, times, sentAt);
+        const isAhead = state.aheadOf(session.lastModified, this.#clock) > 0.5;
+        this.written(session, state, times, sent);
         if (changes.takenBack !== undefined && !isRefused && !isAhead) {
-          this.#parts.loader.takeTouch(session, times, sentAt);
+          this.#parts.loader.takeTouch(session, times, sent);
         }
         return times;
       },
@@ -159,9 +160,9 @@ export class RecordCalls {
     session: Session,
     state: StoredState,
     times: SessionTimes,
-    sentAt: number,
+    sent: Moment,
   ): void {
-    this.#parts.loader.takeTimes(session, state, times, sentAt);
+    this.#parts.loader.takeTimes(session, state, times, sent);
     if (!session.isActive) return;
     if (times.now < times.deadline) this.#parts.onAlive(session);
     // A clock that was set has made it older: its token is not sent.
@@ -263,7 +264,7 @@ export class RecordCalls {
       readonly operations: readonly AccessOperation[];
     },
   ): MaybePromise<LoadedSession | undefined> {
-    const sentAt = this.#clock.now();
+    const sent = new Moment(this.#clock);
     return proceed(this.load(session), (record) => {
       if (record === undefined) {
         if (session.isActive) this.#parts.onOver(session);
@@ -273,7 +274,7 @@ export class RecordCalls {
       state.sent = changes;
       state.isStale = true;
       state.operations = [...operations, ...later];
-      this.#parts.loader.update(session, record, sentAt);
+      this.#parts.loader.update(session, record, sent);
       // An answer that a later one has overtaken is ignored.
       this.#parts.loader.applyAccess(session, state);
       state.operations = state.operations.filter((one) => later.includes(one));

@@ -1,3 +1,4 @@
+import { Moment } from "../base/clock.ts";
 import { type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { OPEN_ACCESS } from "../session/internals.ts";
@@ -37,7 +38,8 @@ export class RecordCreation {
     state: StoredState,
     save: () => MaybePromise<void>,
   ): MaybePromise<void> {
-    const now = this.#registry.clock.now();
+    const { clock } = this.#registry;
+    const sent = new Moment(clock);
     const changes = takeChanges(session, state, this.#registry.renewalGrace) ??
       {};
     const open = session[OPEN_ACCESS]();
@@ -62,11 +64,11 @@ export class RecordCreation {
       if (times !== undefined) {
         state.isInDoubt = state.areCallbacksUnsure = false;
         state.isCreated = true;
-        state.setVersion(times.version, this.#registry.clock.now());
+        state.setVersion(times.version, clock);
         state.access = { ...access, tokens };
-        state.noteRead(times, now);
+        state.noteRead(times, sent.by(clock));
         state.callbackIds = idsAfter(NO_IDS, changes);
-        return this.#calls.written(session, state, times, now);
+        return this.#calls.written(session, state, times, sent);
       }
       if (wasInDoubt) return takeOver();
       // The client of the store may have sent this call twice.
@@ -88,7 +90,6 @@ export class RecordCreation {
       putBack(state, changes);
       throw error;
     };
-    const { clock } = this.#registry;
     const { createdAt, lastModified } = session;
     const age = state.ageOf(createdAt * 1000, "creation", clock);
     // Most sessions have no touch but the first.

@@ -1,4 +1,9 @@
-import { type AccessOperation, SessionAccess } from "../session/access.ts";
+import type { Moment } from "../base/clock.ts";
+import {
+  type AccessOperation,
+  type AccessState,
+  SessionAccess,
+} from "../session/access.ts";
 import {
   ACCESS_CHANGED,
   OPEN_ACCESS,
@@ -9,7 +14,7 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session } from "../session.ts";
 import type { SessionTimes, StoredSession } from "../stores/store.ts";
 import { idsAfter, NO_IDS } from "./callback_changes.ts";
-import { accessOf, StoredState } from "./stored_state.ts";
+import { StoredState } from "./stored_state.ts";
 import { decodeValues, refreshValues } from "./record_values.ts";
 
 /**
@@ -47,18 +52,19 @@ export class RecordLoader {
   }
 
   /** Builds a live session from a record, and adopts it. */
-  revive(record: StoredSession, sentAt: number): Session {
+  revive(record: StoredSession, sent: Moment): Session {
     const session = this.#registry.build(record.uid);
     this.#registry.adopt(session);
     this.track(session).isCreated = true;
-    this.restore(session, record, sentAt);
+    this.restore(session, record, sent);
     this.#registry.indexPrincipal(session, undefined);
     return session;
   }
 
   /** Restores a session that was just built from its record. */
-  restore(session: Session, record: StoredSession, sentAt: number): void {
-    const offset = sentAt - record.now;
+  restore(session: Session, record: StoredSession, sent: Moment): void {
+    const { clock } = this.#registry;
+    const offset = sent.by(clock) - record.now;
     session[RESTORE]({
       createdAt: record.createdAt + offset,
       touchedAt: record.touchedAt + offset,
@@ -70,39 +76,39 @@ export class RecordLoader {
     const state = this.states.get(session);
     if (state === undefined) return;
     state.setTexts(record.values);
-    state.takenTouch = session.lastModified;
+    state.noteTaken(session.lastModified, clock);
   }
 
   /** Brings a live session up to date with its record. */
-  update(session: Session, record: StoredSession, sentAt: number): void {
+  update(session: Session, record: StoredSession, sent: Moment): void {
     const state = this.states.get(session)!;
-    const now = this.#registry.clock.now();
-    const news = state.compare(record, sentAt, now);
+    const news = state.compare(record, sent, this.#registry.clock);
     if (news === "old") return;
-    if (news !== "known") this.#takeOver(session, state, record, sentAt);
-    this.takeTimes(session, state, record, sentAt);
+    if (news !== "known") this.#takeOver(session, state, record, sent);
+    this.takeTimes(session, state, record, sent);
   }
 
   /** Takes over the changes of other processes in a record. */
-  refresh(session: Session, record: StoredSession, sentAt: number): void {
+  refresh(session: Session, record: StoredSession, sent: Moment): void {
     const state = this.states.get(session);
     if (state === undefined) return;
-    const news = state.compare(record, sentAt, this.#registry.clock.now());
+    const news = state.compare(record, sent, this.#registry.clock);
     if (news !== "new") return;
-    this.#takeOver(session, state, record, sentAt);
+    this.#takeOver(session, state, record, sent);
   }
 
   #takeOver(
     session: Session,
     state: StoredState,
     record: StoredSession,
-    sentAt: number,
+    sent: Moment,
   ): void {
-    const now = this.#registry.clock.now();
-    const step = state.stepOf(record, sentAt, now);
+    const { clock } = this.#registry;
+    const sentAt = sent.by(clock);
+    const step = state.stepOf(record, sentAt, clock.now());
     const isFirst = state.version === -1;
     this.#refreshTimeouts(session, state, record, isFirst);
-    state.setVersion(record.version, now);
+    state.setVersion(record.version, clock);
     state.callbackIds = idsAfter(NO_IDS, {
       addedCallbacks: record.callbacks,
     });
@@ -116,7 +122,7 @@ export class RecordLoader {
     session[RESTORE]({ isSecure: record.isSecure });
     if (record.loginGeneration > login) {
       // A touch that is not written is that of a request with a superseded token.
-      this.takeTouch(session, record, sentAt);
+      this.takeTouch(session, record, sent);
     }
     if (step !== 0) this.#setClock(session, state, record, sentAt);
     this.applyAccess(session, state);
@@ -136,7 +142,7 @@ export class RecordLoader {
     const { createdAt, touchedAt, deadline } = record;
     let last = touchedAt + offset;
     const { clock } = this.#registry;
-    if (Math.abs(state.aheadOf(session.lastModified)) > TOUCH_SLACK) {
+    if (Math.abs(state.aheadOf(session.lastModified, clock)) > TOUCH_SLACK) {
       // A touch that is not written yet.
       const age = state.ageOf(session.lastModified * 1000, "touch", clock);
       last = Math.max(last, clock.now() - age);
@@ -147,7 +153,8 @@ export class RecordLoader {
     state.noteTime("touch", clock);
     if (!this.isHere(session)) return;
     session[SET_TIMES](last, deadline + last - touchedAt);
-    if (last === touchedAt + offset) state.takenTouch = session.lastModified;
+    if (last !== touchedAt + offset) return;
+    state.noteTaken(session.lastModified, clock);
   }
 
   /**
@@ -197,41 +204,33 @@ export class RecordLoader {
     this.applyAccess(session, state);
   }
 
-  /** Takes over the times of a record, which was requested at `sentAt`. */
+  /** Takes over the times of a record that was requested at `sent`. */
   takeTimes(
     session: Session,
     state: StoredState,
     times: SessionTimes,
-    sentAt: number,
+    sent: Moment,
   ): void {
-    const isLater = sentAt >= state.timesAt;
+    const { clock } = this.#registry;
+    const sentAt = sent.by(clock);
+    const isLater = sentAt >= (state.timesAt?.by(clock) ?? -Infinity);
+    state.setTimes(times, sentAt, clock);
     const { lastModified } = session;
-    state.setTimes(times, sentAt, this.#registry.clock.now());
     // A newer touch here, which is not written yet, takes precedence. Another process
     // may have undone a touch that this one had loaded.
     const ahead = isLater
-      ? state.aheadOf(lastModified)
-      : lastModified * 1000 - state.touchedAt;
-    if (ahead <= TOUCH_SLACK) this.takeTouch(session, times, sentAt);
+      ? state.aheadOf(lastModified, clock)
+      : state.differenceOf(lastModified, clock);
+    if (ahead <= TOUCH_SLACK) this.takeTouch(session, times, sent);
   }
 
   /** Gives a session the touch of its record, even an earlier one. */
-  takeTouch(session: Session, times: SessionTimes, sentAt: number): void {
+  takeTouch(session: Session, times: SessionTimes, sent: Moment): void {
     if (!this.isHere(session)) return;
-    const touchedAt = times.touchedAt + sentAt - times.now;
-    session[SET_TIMES](touchedAt, times.deadline + sentAt - times.now);
-    const state = this.states.get(session);
-    if (state !== undefined) state.takenTouch = session.lastModified;
-  }
-
-  /** Sets back a touch that need not be written to the touch in the record. */
-  settleTouch(session: Session): void {
-    const state = this.states.get(session);
-    if (!state?.isCreated || !this.isHere(session)) return;
-    const ahead = session.lastModified * 1000 - state.touchedAt;
-    if (ahead <= 0 || ahead > TOUCH_SLACK) return;
-    session[SET_TIMES](state.touchedAt, session.expiresAt * 1000 - ahead);
-    state.takenTouch = session.lastModified;
+    const { clock } = this.#registry;
+    const offset = sent.by(clock) - times.now;
+    session[SET_TIMES](times.touchedAt + offset, times.deadline + offset);
+    this.states.get(session)?.noteTaken(session.lastModified, clock);
   }
 
   /** Sets the deadline of a session in this process; its record stays as it is. */
@@ -272,4 +271,28 @@ function setTimeouts(session: Session, record: StoredSession): void {
     const seconds = record[name] / 1000;
     if (session[name] !== seconds) session[name] = seconds;
   }
+}
+
+/**
+ * Returns principal and tokens of a record.
+ *
+ * @param offset Milliseconds from the store's clock to this process's clock.
+ */
+function accessOf(record: StoredSession, offset: number): AccessState {
+  const { authenticatedAt } = record;
+  return {
+    principal: record.principal,
+    generation: record.generation,
+    loginGeneration: record.loginGeneration,
+    isRenewalDue: record.isRenewalDue,
+    isRemembered: record.isRemembered,
+    authenticatedAt: authenticatedAt === undefined
+      ? undefined
+      : authenticatedAt + offset,
+    tokens: record.tokens.map(({ hash, generation, until }) => ({
+      key: hash,
+      generation,
+      until: until + offset,
+    })),
+  };
 }

@@ -1,3 +1,4 @@
+import { Moment } from "../base/clock.ts";
 import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { Lookup } from "../registry/session_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
@@ -146,14 +147,14 @@ export class RecordLoads {
   #loadSettled(lookup: Lookup, isUse: boolean): MaybePromise<void> {
     const { uid, key, isTouch } = lookup;
     const breaker = this.#parts.breakers.of(uid);
-    const sentAt = this.#registry.clock.now();
+    const sent = new Moment(this.#registry.clock);
     const failed = (error: unknown) => {
       lookup.failure = { cause: error };
       breaker.report(error, {});
     };
     const loaded = (record: LoadedSession | undefined) => {
       try {
-        this.#take(lookup, record, sentAt);
+        this.#take(lookup, record, sent);
       } catch (error) {
         failed(error);
       }
@@ -193,7 +194,7 @@ export class RecordLoads {
   #take(
     lookup: Lookup,
     record: LoadedSession | undefined,
-    sentAt: number,
+    sent: Moment,
   ): void {
     const { uid } = lookup;
     const { ended, loader, writer } = this.#parts;
@@ -210,14 +211,14 @@ export class RecordLoads {
       }
       return;
     }
-    const session = live ?? loader.revive(record, sentAt);
+    const session = live ?? loader.revive(record, sent);
     const state = loader.states.get(session);
     if (state === undefined || !session.isActive) return;
     claims.checks.confirm(session);
-    loader.update(session, record, sentAt);
+    loader.update(session, record, sent);
     state.noteTouch(record);
     if (state.isCreated) state.noteClock(this.#registry.clock);
-    lookup.askedAt = sentAt;
+    lookup.askedAt = sent.by(this.#registry.clock);
     lookup.drops = state.drops;
   }
 }

@@ -1,10 +1,11 @@
 import type { Clock } from "../base/clock.ts";
 import { type MaybePromise, proceed } from "../base/promises.ts";
+import { SET_TIMES } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { SessionChanges } from "../stores/store.ts";
 import type { RecordCalls } from "./record_calls.ts";
 import { MAX_TRIES } from "./record_commit.ts";
-import { TOUCH_SLACK } from "./record_loader.ts";
+import { type RecordLoader, TOUCH_SLACK } from "./record_loader.ts";
 import type { StoredState } from "./stored_state.ts";
 
 /**
@@ -37,6 +38,36 @@ export function touchRecord(
   );
 }
 
+/** Sets back a touch that need not be written to the touch in the record. */
+export function settleTouch(session: Session, loader: RecordLoader): void {
+  const state = loader.states.get(session);
+  if (!state?.isCreated || !loader.isHere(session)) return;
+  const { lastModified, expiresAt, site: { clock } } = session;
+  const ahead = state.differenceOf(lastModified, clock);
+  if (ahead <= 0 || ahead > TOUCH_SLACK) return;
+  const by = state.stepSince("touch", clock) - ahead;
+  session[SET_TIMES](lastModified * 1000 + by, expiresAt * 1000 + by);
+  state.noteTaken(session.lastModified, clock);
+}
+
+/**
+ * Moves a deadline by as much as this process's clock was set forward since.
+ *
+ * @returns whether the deadline is due later now.
+ */
+export function followClock(session: Session, loader: RecordLoader): boolean {
+  const state = loader.states.get(session);
+  if (state === undefined || !loader.isHere(session)) return false;
+  const { lastModified, expiresAt, site: { clock } } = session;
+  const step = state.stepSince("touch", clock);
+  if (step <= 0) return false;
+  const isTouched = state.isTouched(lastModified);
+  session[SET_TIMES](lastModified * 1000 + step, expiresAt * 1000 + step);
+  if (isTouched) state.noteTime("touch", clock);
+  else state.noteTaken(session.lastModified, clock);
+  return session.expiresAt * 1000 > clock.now();
+}
+
 /**
  * Returns the touch to write; the record may be behind by a little.
  *
@@ -54,17 +85,17 @@ export function touchToWrite(
   const login = state.operations.findLast(({ kind }) => kind === "login");
   const loggedInAt = login?.kind === "login" ? login.at : -Infinity;
   const { lastModified } = session;
-  if (login === undefined && state.aheadOf(lastModified) <= TOUCH_SLACK) {
+  if (
+    login === undefined && state.aheadOf(lastModified, clock) <= TOUCH_SLACK
+  ) {
     return extra?.();
   }
-  const touch = {
-    idle: Math.min(
-      state.ageOf(lastModified * 1000, "touch", clock),
-      state.ageOf(loggedInAt, "login", clock),
-    ),
-  };
-  const touchedAt = Math.max(lastModified * 1000, loggedInAt);
-  if (touchedAt > state.touchedAt) return touch;
+  const touchedAt = Math.max(
+    lastModified * 1000 + state.stepSince("touch", clock),
+    loggedInAt + state.stepSince("login", clock),
+  );
+  const touch = { idle: Math.max(0, clock.now() - touchedAt) };
+  if (touchedAt > state.touchedBy(clock)) return touch;
   // Without the touch of the load that is undone, that of the login is the last.
   const undo = extra?.();
   return undo === undefined || login === undefined

@@ -29,6 +29,7 @@ import { LoadsUnderWay } from "./loads_under_way.ts";
 import { ProcessRecords } from "./process_records.ts";
 import { RecordLoader } from "./record_loader.ts";
 import { RecordLoads } from "./record_loads.ts";
+import { followClock } from "./record_touches.ts";
 import { RecordWriter } from "./record_writer.ts";
 import { hashOfSecret } from "./secret_hash.ts";
 import { SessionRefreshes } from "./session_refreshes.ts";
@@ -187,7 +188,9 @@ export class StoredBackend implements StoreBackend {
   }
 
   created(session: Session): void {
-    this.#loader.track(session).noteClock(this.#clock);
+    const state = this.#loader.track(session);
+    state.noteClock(this.#clock);
+    state.noteTime("touch", this.#clock);
     this.#writer.notes.noteNew(session);
   }
 
@@ -197,6 +200,11 @@ export class StoredBackend implements StoreBackend {
 
   mayExpire(session: Session): boolean {
     if (!this.#writer.isInStore(session)) return true;
+    if (followClock(session, this.#loader)) {
+      // The other times of the session are read again.
+      this.values.reload(session).catch(() => {});
+      return false;
+    }
     this.#claimsOf(session).requestCheck(session);
     return false;
   }

@@ -1,5 +1,5 @@
 import { idOfCallback } from "./callback_changes.ts";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, Moment } from "../base/clock.ts";
 import { describe } from "../base/describe.ts";
 import {
   attempt,
@@ -88,7 +88,7 @@ export class StoredHolds implements HoldBackend {
       );
     }
     const record = recordOfHold(hold);
-    const sentAt = this.#clock.now();
+    const sent = new Moment(this.#clock);
     return proceed(
       this.#call(key, () => store.take!(record, replaces), (times) => {
         // The caller does not get the hold any more.
@@ -97,7 +97,7 @@ export class StoredHolds implements HoldBackend {
       (times) => {
         if (times === undefined) return undefined;
         const { version, deadline, now } = times;
-        const until = sentAt + deadline - now;
+        const until = sent.by(this.#clock) + deadline - now;
         const argument = callback?.argument;
         return { key, holder, id, fence: version, until, argument };
       },
@@ -184,7 +184,7 @@ export class StoredHolds implements HoldBackend {
     const changes = { access, sessionTimeout: length, idle };
     const conditions = { version: held.fence };
     const uid = uidOfHold(held.key);
-    const sentAt = this.#clock.now();
+    const sent = new Moment(this.#clock);
     return proceed(
       this.#call(
         held.key,
@@ -193,7 +193,7 @@ export class StoredHolds implements HoldBackend {
       (times) => {
         if (times === undefined || times.isRefused) return undefined;
         const { version, deadline, now } = times;
-        const until = sentAt + deadline - now;
+        const until = sent.by(this.#clock) + deadline - now;
         return { ...held, owner, fence: version, until };
       },
     );
@@ -203,12 +203,12 @@ export class StoredHolds implements HoldBackend {
     key: string,
   ): MaybePromise<{ held: HeldKey; record: LoadedSession } | undefined> {
     const { store } = this.#parts;
-    const sentAt = this.#clock.now();
+    const sent = new Moment(this.#clock);
     return proceed(
       this.#call(key, () => store.load(uidOfHold(key), NO_TOKEN)),
       (record) => {
         if (record === undefined) return undefined;
-        const until = sentAt + record.deadline - record.now;
+        const until = sent.by(this.#clock) + record.deadline - record.now;
         return { held: { ...heldKeyOf(key, record), until }, record };
       },
     );

@@ -1,11 +1,10 @@
-import { type Clock, wallAhead } from "../base/clock.ts";
+import { type Clock, Moment } from "../base/clock.ts";
 import { type MaybePromise, settleAll } from "../base/promises.ts";
 import type { AccessOperation, AccessState } from "../session/access.ts";
 import type {
   SessionChanges,
   SessionTimes,
   StoredCallback,
-  StoredSession,
 } from "../stores/store.ts";
 import { type CallbackChanges, NO_IDS } from "./callback_changes.ts";
 import { LoadTouches } from "./load_touches.ts";
@@ -43,31 +42,27 @@ export class StoredState extends LoadTouches {
   isInDoubt = false;
   /** The version of the record from which the session took its values. */
   version = -1;
-  /** When the version was read, in UNIX milliseconds of this process's clock. */
-  #versionAt = -Infinity;
+  /** When the version was read. */
+  #versionAt: Moment | undefined = undefined;
   /** Whether the session has values that may differ from the record's. */
   isStale = false;
-  /** The touch in the record, in UNIX milliseconds of this process's clock. */
-  touchedAt = -Infinity;
+  /** The touch in the record, by this process's clock at `timesAt`. */
+  #touchedAt = -Infinity;
   /** The `lastModified` that the session took from the record; another is a touch. */
-  takenTouch = NaN;
-  /** When `touchedAt` was read, in UNIX milliseconds of this process's clock. */
-  timesAt = -Infinity;
+  #takenTouch = NaN;
+  /** When the times of the record were read. */
+  timesAt: Moment | undefined = undefined;
   /** Milliseconds, as in the record or in the write under way. */
   sessionTimeout = NaN;
   absoluteTimeout = NaN;
   /** The number of times that changes were dropped. */
   drops = 0;
-  /** Milliseconds by which the store's clock is ahead of this process's clock. */
-  storeAhead = 0;
+  /** Milliseconds by which the store's clock was ahead at `timesAt`. */
+  #storeAhead = 0;
   /** The same value when principal and tokens were read, with their times. */
   #readAhead = NaN;
-  /** How the clock stood when times of the session were taken from it. */
-  readonly #ahead: Record<NotedTime, number> = {
-    creation: NaN,
-    login: NaN,
-    touch: NaN,
-  };
+  /** When times of the session were taken from this process's clock. */
+  readonly #taken: { [K in NotedTime]?: Moment } = {};
   /** Principal and tokens in the record, with times of this process's clock. */
   access: AccessState | undefined = undefined;
   /** Values to write; undefined deletes. */
@@ -147,9 +142,9 @@ export class StoredState extends LoadTouches {
   }
 
   /** Sets the version of an answer that has just come. */
-  setVersion(version: number, now: number): void {
+  setVersion(version: number, clock: Clock): void {
     this.version = version;
-    this.#versionAt = now;
+    this.#versionAt = new Moment(clock);
   }
 
   /**
@@ -158,13 +153,15 @@ export class StoredState extends LoadTouches {
    */
   compare(
     times: SessionTimes,
-    sentAt: number,
-    now: number,
+    sent: Moment,
+    clock: Clock,
   ): "old" | "known" | "new" {
     const { version } = times;
-    if (version < this.version && sentAt <= this.#versionAt) return "old";
+    const sentAt = sent.by(clock);
+    const versionAt = this.#versionAt?.by(clock) ?? -Infinity;
+    if (version < this.version && sentAt <= versionAt) return "old";
     const isKnown = version === this.version && !this.isStale &&
-      this.stepOf(times, sentAt, now) === 0;
+      this.stepOf(times, sentAt, clock.now()) === 0;
     return isKnown ? "known" : "new";
   }
 
@@ -180,12 +177,23 @@ export class StoredState extends LoadTouches {
   /** Records how this process's clock stands, unless a login waits to be written. */
   noteClock(clock: Clock): void {
     if (this.operations.length > 0 || this.sending.length > 0) return;
-    this.#ahead.creation = this.#ahead.login = wallAhead(clock);
+    this.#taken.creation = this.#taken.login = new Moment(clock);
+  }
+
+  /** Records that a session took its `lastModified` from the record. */
+  noteTaken(lastModified: number, clock: Clock): void {
+    this.#takenTouch = lastModified;
+    this.noteTime("touch", clock);
+  }
+
+  /** Returns whether a session has a touch that it did not take from the record. */
+  isTouched(lastModified: number): boolean {
+    return lastModified !== this.#takenTouch;
   }
 
   /** Records how this process's clock stands at a login or a touch. */
   noteTime(time: "login" | "touch", clock: Clock): void {
-    this.#ahead[time] = wallAhead(clock);
+    this.#taken[time] = new Moment(clock);
   }
 
   /**
@@ -193,8 +201,7 @@ export class StoredState extends LoadTouches {
    * time was noted; 0 if by few.
    */
   stepSince(time: NotedTime, clock: Clock): number {
-    const step = wallAhead(clock) - this.#ahead[time];
-    return Math.abs(step) > STEP ? Math.round(step) : 0;
+    return this.#taken[time]?.stepOf(clock) ?? 0;
   }
 
   /** Returns the milliseconds since a time that was noted, though the clock was set. */
@@ -208,11 +215,23 @@ export class StoredState extends LoadTouches {
   }
 
   /** Takes over the times of a record that was requested at `sentAt`. */
-  setTimes(times: SessionTimes, sentAt: number, receivedAt: number): void {
-    this.touchedAt = times.touchedAt + sentAt - times.now;
-    this.timesAt = receivedAt;
-    // At least this: no write may count after this process has given it up.
-    this.storeAhead = times.now - receivedAt;
+  setTimes(times: SessionTimes, sentAt: number, clock: Clock): void {
+    this.#touchedAt = times.touchedAt + sentAt - times.now;
+    this.timesAt = new Moment(clock);
+    this.#storeAhead = times.now - clock.now();
+  }
+
+  /** Returns the touch in the record, by this process's clock as it is set now. */
+  touchedBy(clock: Clock): number {
+    return this.#touchedAt + (this.timesAt?.stepOf(clock) ?? 0);
+  }
+
+  /**
+   * Returns the milliseconds by which the store's clock is ahead of this process's
+   * clock. At least these: no write may count after this process has given it up.
+   */
+  storeAhead(clock: Clock): number {
+    return this.#storeAhead - (this.timesAt?.stepOf(clock) ?? 0);
   }
 
   /**
@@ -221,10 +240,16 @@ export class StoredState extends LoadTouches {
    *
    * @param lastModified That of the session, in UNIX seconds.
    */
-  aheadOf(lastModified: number): number {
-    // The clock may have been set since the session took this time from the record.
-    if (lastModified === this.takenTouch) return 0;
-    return lastModified * 1000 - this.touchedAt;
+  aheadOf(lastModified: number, clock: Clock): number {
+    return this.isTouched(lastModified)
+      ? this.differenceOf(lastModified, clock)
+      : 0;
+  }
+
+  /** Returns by how many milliseconds a touch is later than the touch in the record. */
+  differenceOf(lastModified: number, clock: Clock): number {
+    const touchedAt = lastModified * 1000 + this.stepSince("touch", clock);
+    return touchedAt - this.touchedBy(clock);
   }
 
   /** Returns the keys whose values here are newer than those of a record. */
@@ -257,28 +282,4 @@ export class StoredState extends LoadTouches {
     this.writing = all;
     return Promise.resolve(writing);
   }
-}
-
-/**
- * Returns principal and tokens of a record.
- *
- * @param offset Milliseconds from the store's clock to this process's clock.
- */
-export function accessOf(record: StoredSession, offset: number): AccessState {
-  const { authenticatedAt } = record;
-  return {
-    principal: record.principal,
-    generation: record.generation,
-    loginGeneration: record.loginGeneration,
-    isRenewalDue: record.isRenewalDue,
-    isRemembered: record.isRemembered,
-    authenticatedAt: authenticatedAt === undefined
-      ? undefined
-      : authenticatedAt + offset,
-    tokens: record.tokens.map(({ hash, generation, until }) => ({
-      key: hash,
-      generation,
-      until: until + offset,
-    })),
-  };
 }

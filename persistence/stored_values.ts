@@ -1,3 +1,4 @@
+import { Moment } from "../base/clock.ts";
 import { proceed } from "../base/promises.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session } from "../session.ts";
@@ -55,14 +56,14 @@ export class StoredValues implements StoredValuesOf<Session> {
       // A session that was just made has nothing to load before that.
       if (!state.isCreated) await writer.flush(session);
       await state.whenIdle(() => {
-        const sentAt = this.#registry.clock.now();
+        const sent = new Moment(this.#registry.clock);
         return proceed(
           breaker.call(() => store.load(session.uid, NO_TOKEN)),
           (record) => {
             if (!session.isActive) return;
             if (record === undefined) {
               claims.of(session.uid).requestCheck(session);
-            } else loader.update(session, record, sentAt);
+            } else loader.update(session, record, sent);
           },
         );
       });

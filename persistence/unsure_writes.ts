@@ -1,3 +1,4 @@
+import { Moment } from "../base/clock.ts";
 import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { AccessOperation } from "../session/access.ts";
@@ -55,7 +56,7 @@ export class UnsureWrites {
   ): MaybePromise<void> {
     const { unsure } = state;
     if (unsure === undefined) return;
-    const sentAt = this.#registry.clock.now();
+    const sent = new Moment(this.#registry.clock);
     const settling = proceed(
       this.#calls.load(session),
       (record): MaybePromise<void> => {
@@ -79,7 +80,7 @@ export class UnsureWrites {
           if (missing.access !== undefined) {
             this.#parts.loader.drop(unsure.operations);
           }
-          this.#parts.loader.update(session, record, sentAt);
+          this.#parts.loader.update(session, record, sent);
           const { addedCallbacks: all = [], ...others } = missing;
           const lost = all.filter((one) => !addedCallbacks.includes(one));
           this.#calls.reportLost(

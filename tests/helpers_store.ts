@@ -180,3 +180,29 @@ export const STORE_KINDS: Record<string, () => SessionStore | undefined> = {
   "over SqliteStore": () =>
     new SqliteStore({ path: ":memory:", pollInterval: 3600 }),
 };
+
+/** A clock that a test sets; `FakeTime` drives it. */
+export class SetClock {
+  #ahead = 0;
+
+  now(): number {
+    return Date.now() + this.#ahead;
+  }
+
+  monotonic(): number {
+    return Date.now();
+  }
+
+  setTimeout(callback: () => void, delay: number): unknown {
+    return setTimeout(callback, delay);
+  }
+
+  clearTimeout(id: unknown): void {
+    clearTimeout(id as number);
+  }
+
+  /** Sets the clock forward; back if `by` is negative. */
+  set(by: number): void {
+    this.#ahead += by;
+  }
+}

@@ -12,6 +12,7 @@ import {
   cookieOf,
   Node,
   pass,
+  SetClock,
   uidOf,
 } from "../helpers_store.ts";
 
@@ -209,32 +210,6 @@ Deno.test("A request that a login in another process has superseded prolongs the
   await (await slow).body?.cancel();
   assertEquals(idleOf(store, cookie), 5000);
 });
-
-/** A clock that a test sets; `FakeTime` drives it. */
-class SetClock {
-  #ahead = 0;
-
-  now(): number {
-    return Date.now() + this.#ahead;
-  }
-
-  monotonic(): number {
-    return Date.now();
-  }
-
-  setTimeout(callback: () => void, delay: number): unknown {
-    return setTimeout(callback, delay);
-  }
-
-  clearTimeout(id: unknown): void {
-    clearTimeout(id as number);
-  }
-
-  /** Sets the clock forward; back if `by` is negative. */
-  set(by: number): void {
-    this.#ahead += by;
-  }
-}
 
 for (const by of [-3000, -300, 300, 3000]) {
   Deno.test(`A request that only looks prolongs no session after the clock was set by ${by} ms`, async () => {

@@ -199,9 +199,10 @@ export class Host {
   /** Sleeps, while its monotonic clock and its timers stand still. */
   sleep(milliseconds: number): void {
     const { now } = this.schedule;
+    const before = Math.max(now, this.stoppedUntil);
     this.freeze(milliseconds);
     this.sleeps.push({ from: now, to: this.stoppedUntil });
-    this.#slept += milliseconds;
+    this.#slept += this.stoppedUntil - before;
   }
 
   /** Notes a time at which it cannot do what it promises. */

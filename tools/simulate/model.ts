@@ -308,7 +308,7 @@ export class Model {
           ask.tokens.some((each) =>
             truth.statusesIn(each, ask.arrivedAt, at).has("previous")
           ) ||
-        this.#world.wasSet(life, ask.arrivedAt - 10_000, at);
+        this.#world.truth.clock.wasSet(ask.arrivedAt - 10_000, at);
       // A process that is blocked cannot keep the session of a request under way.
       const hasLapsed = uids.some((uid) =>
         truth.wasOver(uid, ask.arrivedAt, at)
@@ -450,9 +450,9 @@ export class Model {
     if (write === undefined) return;
     const { ask } = write;
     // A session whose creation failed is created once more for its end.
-    // A clock that is set forward makes the program give up earlier than the store.
+    // A store whose clock is set back makes writes that it should refuse.
     const { now } = this.#world.schedule;
-    const isEarly = this.#world.wasSet(ask.life, write.at - OUTAGE, now);
+    const isEarly = this.#world.truth.clock.wasSet(write.at - OUTAGE, now);
     if (
       ask.status === 503 && !write.isLate && before !== undefined && !isEarly
     ) {
@@ -697,8 +697,7 @@ export class Model {
         )
         ? 1
         : 1 + (ask.answeredAt! - ask.arrivedAt + timeout) * 0.004;
-      const isLeft = asks.some(({ life }) => life.endedAt.has(uid)) ||
-        ask.life.host.wall.wasSet(ask.arrivedAt - OUTAGE, ask.answeredAt!);
+      const isLeft = asks.some(({ life }) => life.endedAt.has(uid));
       if (
         isVisit && !isLeft &&
         clock.at(ask.arrivedAt) + timeout - drift > end.at
@@ -777,7 +776,6 @@ export class Model {
   #isHiddenHere(ask: Ask, uid: string, at: number): boolean {
     const { asks, truth } = this.#world;
     const { life, arrivedAt } = ask;
-    if (this.#world.wasSet(life, arrivedAt, at)) return true;
     const principals = truth.recordsIn(uid, arrivedAt, at)
       .map(({ record }) => record?.principal);
     return asks.some((other) =>

@@ -79,7 +79,7 @@ export class LimitRule implements Rule {
       life === ask.life && at >= ask.arrivedAt && at <= to
     );
     if (hasLost || hasReported(ask.life, ask.arrivedAt, to)) return;
-    if (world.wasSet(ask.life, 0, to)) return;
+    if (world.truth.clock.wasSet(0, to)) return;
     const before = new Set(
       this.#logins.filter((login) =>
         login.principal === principal && login.at <= own.at

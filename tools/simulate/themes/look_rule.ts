@@ -93,6 +93,6 @@ export class LookRule implements Rule {
       block.from <= at && block.to >= from
     );
     return lost + slow === 0 && !life.host.hadTrouble(from - BOUND, at) &&
-      !hasLost && !wasBlocked && !world.wasSet(life, from - BOUND, at);
+      !hasLost && !wasBlocked && !world.truth.clock.wasSet(from - BOUND, at);
   }
 }

@@ -46,7 +46,7 @@ export class UpdateRule implements Rule {
     if (act?.ask.status !== 503 || before === undefined) return;
     // A program whose clock is set forward gives up earlier than the store does.
     const { world } = this.#judge;
-    if (world.wasSet(act.life, act.ask.arrivedAt, Infinity)) return;
+    if (world.truth.clock.wasSet(act.ask.arrivedAt, Infinity)) return;
     this.#judge.fail(17, `${name} updates though it was answered 503`);
   }
 

@@ -1,0 +1,103 @@
+// The clock of a process is set, forward or back, while it uses sessions in a store:
+// the process measures the step by its monotonic clock, and nothing depends on it.
+
+import { assertEquals } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import { MemoryStore } from "../../stores/memory_store.ts";
+import {
+  after,
+  asynchronous,
+  BentStore,
+  cookieOf,
+  Node,
+  pass,
+  SetClock,
+  uidOf,
+} from "../helpers_store.ts";
+
+const LOOK = { tokenHash: "", touch: false, grace: 0 };
+const STEPS = [-100_000, 100_000];
+
+/** A process over a store, and the clock of the process. */
+function makeNode(store: MemoryStore) {
+  const bent = new BentStore(asynchronous(store));
+  const clock = new SetClock();
+  const node = new Node(bent.store, { clock, absoluteTimeout: 80 })
+    .page("visit", (request) => request.getSession().uid)
+    .page("look", (request) => String(request.session?.uid))
+    .page("set", (request) => {
+      request.getSession().set("note", "kept");
+      return "";
+    });
+  return { node, clock, bends: bent.bends };
+}
+
+for (const by of STEPS) {
+  Deno.test(`A request has its session though the clock is set by ${by} ms while its load is answered`, async () => {
+    using time = new FakeTime();
+    const store = new MemoryStore();
+    const { node, clock, bends } = makeNode(store);
+    await using _ = node;
+    const cookie = cookieOf(await node.get("visit"));
+    for (const path of ["look", "set"]) {
+      bends.load = async (act, ...args) => {
+        const answer = await act(...args);
+        await after(50);
+        return answer;
+      };
+      const response = Promise.resolve(node.get(path, cookie));
+      await pass(time, 20);
+      clock.set(by);
+      await pass(time, 50);
+      bends.load = undefined;
+      const text = await (await response).text();
+      if (path === "look") assertEquals(text, uidOf(cookie));
+    }
+    const record = store.load(uidOf(cookie), LOOK)!;
+    assertEquals([...record.values], [["note", 'j"kept"']]);
+  });
+
+  Deno.test(`A request under way keeps its session though the clock is set by ${by} ms`, async () => {
+    using time = new FakeTime();
+    const { node, clock } = makeNode(new MemoryStore());
+    await using _ = node;
+    node.page("slow", async (request) => {
+      request.getSession();
+      await after(500);
+      return String(request.session?.uid);
+    });
+    const cookie = cookieOf(await node.get("visit"));
+    const slow = Promise.resolve(node.get("slow", cookie));
+    await pass(time, 200);
+    clock.set(by);
+    await pass(time, 400);
+    assertEquals(await (await slow).text(), uidOf(cookie));
+    assertEquals(node.reasons, []);
+  });
+
+  Deno.test(`The store refuses a write that was answered 503, though the clock was set by ${by} ms before it`, async () => {
+    using time = new FakeTime();
+    const store = new MemoryStore();
+    const { node, clock, bends } = makeNode(store);
+    await using _ = node;
+    const cookie = cookieOf(await node.get("visit"));
+    node.page("set-later", async (request) => {
+      const session = request.getSession();
+      await after(100);
+      session.set("note", "lost");
+      return "";
+    });
+    bends.commit = async (act, ...args) => {
+      bends.commit = undefined;
+      await after(20_000);
+      return await act(...args);
+    };
+    const response = Promise.resolve(node.get("set-later", cookie));
+    await pass(time, 50);
+    clock.set(by);
+    await pass(time, 30_000);
+    assertEquals((await response).status, 503);
+    const record = store.load(uidOf(cookie), LOOK)!;
+    assertEquals([...record.values], []);
+  });
+}
