@@ -1,5 +1,5 @@
 /**
- * Sessions in an h3 application, and so in Nitro and Nuxt.
+ * Sessions in an application of h3 2, and so of Nitro 3.
  *
  * @module
  */
@@ -14,8 +14,14 @@ export interface H3Event {
   /** The data that handlers share. */
   // deno-lint-ignore no-explicit-any
   readonly context: any;
-  /** The headers of the response, and of the response for an error. */
-  readonly res: { readonly headers: Headers; readonly errHeaders: Headers };
+  /**
+   * The headers of the response, and of the response for an error. The h3 of Nitro
+   * 3.0 has none for errors.
+   */
+  readonly res: {
+    readonly headers: Headers;
+    readonly errHeaders?: Headers | undefined;
+  };
 }
 
 /** The middleware of {@linkcode curfew}. */
@@ -27,8 +33,9 @@ export type H3Middleware = (
 /**
  * Makes the middleware that gives each request its visit, as `event.context.visit`.
  *
- * Every response sets the cookie, also the response for an error, and leaves once
- * changes are written. If that fails, the client gets a 503.
+ * Every response sets the cookie and leaves once changes are written. If that
+ * fails, the client gets a 503. The response for an error sets the cookie too, but
+ * not in Nitro 3.0, which has a release candidate of h3.
  *
  * @param sessions The sessions, which several applications may share.
  *
@@ -73,11 +80,11 @@ function targetOf(value: unknown, { headers, errHeaders }: H3Event["res"]) {
     get: (name: string) => own.get(name) ?? headers.get(name),
     set(name: string, value: string) {
       headers.set(name, value);
-      errHeaders.set(name, value);
+      errHeaders?.set(name, value);
     },
     append(name: string, value: string) {
       headers.append(name, value);
-      errHeaders.append(name, value);
+      errHeaders?.append(name, value);
     },
   };
 }
