@@ -1,5 +1,5 @@
 import { type Clock, Moment, monotonic } from "../base/clock.ts";
-import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
+import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import type { SessionEndReason } from "../session.ts";
 import type { Claimant, ClaimedEnd, SessionStore } from "../stores/store.ts";
 import { SLICE, type Turns } from "../timing/turns.ts";
@@ -60,18 +60,19 @@ export class PartClaims {
   ): MaybePromise<ClaimedEnd | undefined> {
     const { breaker, store, claimant, claimed } = this.#parts;
     const leasedAt = monotonic(this.#clock);
-    return proceed(
-      breaker.call(
-        () => store.end(uid, reason, claimant),
-        (claim) => {
-          if (claim !== undefined) this.#acceptLate([claim], leasedAt);
-        },
-      ),
+    const claiming = breaker.call(
+      () => store.end(uid, reason, claimant),
       (claim) => {
-        if (claim !== undefined) claimed.accept(claim, leasedAt);
-        return claim;
+        if (claim !== undefined) this.#acceptLate([claim], leasedAt);
       },
     );
+    const accept = (claim: ClaimedEnd | undefined) => {
+      if (claim !== undefined) claimed.accept(claim, leasedAt);
+      return claim;
+    };
+    return claiming instanceof Promise
+      ? claiming.then(accept)
+      : accept(claiming);
   }
 
   /**

@@ -1,4 +1,3 @@
-import type { MaybePromise } from "../base/promises.ts";
 import type { BackendVisit, Lookup } from "../registry/session_backend.ts";
 import type { NamedWarnings } from "../registry/named_warnings.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
@@ -39,16 +38,6 @@ export class PostponedWarnings {
   constructor(registry: SessionRegistry, parts: PostponedWarningsParts) {
     this.#registry = registry;
     this.#parts = parts;
-  }
-
-  /** Waits until the warnings of a session will be given; never fails. */
-  whenBegun(session: Session): MaybePromise<void> {
-    return this.#parts.warnings.whenBegun(session);
-  }
-
-  /** Waits until the warnings of all sessions will be given; never fails. */
-  whenAllBegun(): Promise<void> {
-    return this.#parts.warnings.whenAllBegun();
   }
 
   /**

@@ -93,13 +93,10 @@ export class SessionWrites {
     hasValues: boolean,
   ): MaybePromise<void> {
     return state.whenIdle(() => {
-      const creating = state.isInDoubt && !state.isCreated
-        ? this.#create(session, state, { isRequest: false })
-        : undefined;
-      return proceed(
-        creating,
-        () => this.#calls.commitLast(session, state, hasValues),
-      );
+      const commit = () => this.#calls.commitLast(session, state, hasValues);
+      if (!state.isInDoubt || state.isCreated) return commit();
+      const creating = this.#create(session, state, { isRequest: false });
+      return proceed(creating, commit);
     });
   }
 

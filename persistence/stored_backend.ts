@@ -13,6 +13,7 @@ import {
   sumOfCounts,
 } from "../registry/session_backend.ts";
 import { storeTimeoutOf } from "../registry/option_rules.ts";
+import type { NamedWarnings } from "../registry/named_warnings.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import {
   provideStoreBackend,
@@ -67,7 +68,8 @@ export class StoredBackend implements StoreBackend {
   readonly #loads: RecordLoads;
   readonly #visitWrites: VisitWrites;
   readonly #visits = new VisitsUnderWay();
-  readonly #warnings: PostponedWarnings;
+  readonly #warnings: NamedWarnings;
+  readonly #postponed: PostponedWarnings;
   readonly #refreshes: SessionRefreshes;
   readonly #timeout: number;
   readonly #processes: ProcessRecords;
@@ -135,14 +137,17 @@ export class StoredBackend implements StoreBackend {
     const holds = new StoredHolds(clock, parts);
     const holdParts = new HoldParts(registry, holds);
     registry.later.provide(holdParts);
-    const warnings = this.#warnings = new PostponedWarnings(registry, {
+    const { warnings } = holdParts;
+    this.#warnings = warnings;
+    const postponed = this.#postponed = new PostponedWarnings(registry, {
       ...parts,
-      warnings: holdParts.warnings,
+      warnings,
     });
     this.#visitWrites = new VisitWrites(registry, {
       ...parts,
       limit,
       warnings,
+      postponed,
     });
     this.values = new StoredValues(registry, parts);
     const processes = this.#processes = new ProcessRecords({
@@ -229,7 +234,7 @@ export class StoredBackend implements StoreBackend {
     return this.#visits.add(visit, this.#clock, {
       extend: (session, within, isWanted) =>
         this.#writer.extend(session, within, isWanted),
-      wait: (pause) => this.#warnings.expect(visit, pause),
+      wait: (pause) => this.#postponed.expect(visit, pause),
     });
   }
 

@@ -1,4 +1,4 @@
-import { type MaybePromise, proceed } from "../base/promises.ts";
+import type { MaybePromise } from "../base/promises.ts";
 import type { SessionEnd } from "../session.ts";
 import type { ClaimedEnd } from "../stores/store.ts";
 import { callHere } from "./end_calls.ts";
@@ -85,19 +85,20 @@ export class UnwrittenEnds {
       // This process has claimed the end meanwhile, and does not try again.
       if (!this.#ends.has(uid)) writer.reportLeft(session, "it has ended");
     };
+    const conclude = (claimed: ClaimedEnd | undefined) => {
+      this.take(uid);
+      writer.dropValues(session);
+      if (claimed !== undefined) return onClaimed(end);
+      // The process that delivers the end does not have these callbacks.
+      callHere(session, writer.takeCallbacks(session));
+    };
     try {
-      const writing = proceed(
-        writer.prepareEnd(session),
-        () =>
-          proceed(claim(end), (claimed) => {
-            this.take(uid);
-            writer.dropValues(session);
-            if (claimed !== undefined) return onClaimed(end);
-            // The process that delivers the end does not have these callbacks.
-            callHere(session, writer.takeCallbacks(session));
-          }),
-      );
-      if (!(writing instanceof Promise)) return;
+      const preparing = writer.prepareEnd(session);
+      const claiming = preparing instanceof Promise
+        ? preparing.then(() => claim(end))
+        : claim(end);
+      if (!(claiming instanceof Promise)) return conclude(claiming);
+      const writing = claiming.then(conclude);
       const settled = writing.catch(failed).finally(() =>
         void this.#writing.delete(uid)
       );

@@ -1,5 +1,6 @@
 import { type MaybePromise, proceed, settleAll } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
+import type { NamedWarnings } from "../registry/named_warnings.ts";
 import type { BackendVisit, Lookup } from "../registry/session_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { EndClaims } from "./end_claims.ts";
@@ -23,7 +24,8 @@ export interface VisitWritesParts {
   readonly writer: RecordWriter;
   readonly visits: VisitsUnderWay;
   readonly limit: LoginLimit;
-  readonly warnings: PostponedWarnings;
+  readonly warnings: NamedWarnings;
+  readonly postponed: PostponedWarnings;
 }
 
 /** Writes the changes of requests before their responses leave. */
@@ -84,7 +86,7 @@ export class VisitWrites {
     const { ownSession: session, wasTouched, hasSeenSession: isOwn } = visit;
     const { lookups, isInConflict } = visit;
     const lookup = lookups.find(({ uid }) => uid === session?.uid);
-    const { writer, visits, loader, warnings } = this.#parts;
+    const { writer, visits, loader, warnings, postponed } = this.#parts;
     const writes: PromiseLike<void>[] = [];
     const write = (act: () => MaybePromise<void>) => {
       try {
@@ -116,7 +118,7 @@ export class VisitWrites {
       const flush = () => writer.flush(session, options);
       if (extra === undefined || loaded?.callbacks.length === 0) write(flush);
       else {write(() =>
-          proceed(flush(), () => warnings.recheck(session, lookup!))
+          proceed(flush(), () => postponed.recheck(session, lookup!))
         );}
       settleTouch(session, loader);
       write(() => warnings.whenBegun(session));
