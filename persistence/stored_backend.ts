@@ -259,22 +259,29 @@ export class StoredBackend implements StoreBackend {
     this.#clock.clearTimeout(this.#startTimer);
     this.#health.stop();
     this.#refreshes.stop();
-    this.#lastWrites = settleAll<unknown>([
+    this.#lastWrites = this.#settle([
       this.#writer.halt(),
       this.#processes.close(),
       this.#warnings.whenAllBegun(),
       ...this.#claims.all.map((claims) => claims.halt()),
-    ]).then(
-      () => {},
-      (error) => this.#registry.site.reportError(error, {}),
-    );
+    ]);
   }
 
   async close(): Promise<void> {
     this.halt();
     await this.#lastWrites;
     await Promise.all(this.#claims.all.map((claims) => claims.stop()));
+    // Callbacks and requests may have changed sessions while the last ones ran.
+    await this.#settle([this.#writer.halt()]);
     for (const breaker of this.#breakers.all) breaker.close();
+  }
+
+  /** Waits for the last writes, and reports the error of one that fails. */
+  #settle(writes: readonly Promise<unknown>[]): Promise<void> {
+    return settleAll(writes).then(
+      () => {},
+      (error) => this.#registry.site.reportError(error, {}),
+    );
   }
 
   async #start(): Promise<void> {

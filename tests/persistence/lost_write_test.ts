@@ -907,3 +907,34 @@ for (const how of ["fails", "hangs"]) {
     );
   });
 }
+
+for (const isAway of [false, true]) {
+  Deno.test(`A value that is set while the site closes is ${isAway ? "reported, as the store is away" : "written"}`, async () => {
+    await using fleet = new Fleet();
+    const { one, other, time } = fleet;
+    await fleet.begin();
+    const { live } = fleet;
+    const leaving = one.site.makeSession();
+    one.site.notifyOnSessionEnd(() => after(500));
+    await pass(time, 100);
+    leaving.expire();
+    await pass(time, 100);
+    let isClosed = false;
+    const closing = one.site.close().then(() => isClosed = true);
+    await pass(time, 100);
+    assertEquals(isClosed, false);
+    live.set("basket", "tea");
+    if (isAway) {
+      fleet.bent.bends.commit = () => Promise.reject(new Error("away"));
+    }
+    while (!isClosed) await pass(time, 10);
+    await closing;
+    const record = fleet.inner.load(uidOf(fleet.cookie), NO_TOKEN);
+    const reports = fleet.reports.join("\n");
+    assertEquals(
+      [record?.values.get("basket"), /Cannot keep "basket" of/.test(reports)],
+      isAway ? [undefined, true] : ['j"tea"', false],
+    );
+    assertEquals(await fleet.visit(other, "count"), "200 2");
+  });
+}
