@@ -105,7 +105,11 @@ export class Program {
       case "late": {
         const session = get();
         const timer = () => {
-          if (session.isActive) this.#write(ask, session, "set", true);
+          if (!session.isActive) return;
+          this.#write(ask, session, "set", true);
+          if (this.#world.draw(`${ask.name} late`) < 0.2) {
+            this.#registerLate(ask, session);
+          }
         };
         return () => void this.#life.clock.setTimeout(timer, 20 + choice * 900);
       }
@@ -173,6 +177,15 @@ export class Program {
           set: (session) => this.#write(ask, session, "set"),
         });
     }
+  }
+
+  /** Registers a named callback after the response. */
+  #registerLate(ask: Ask, session: Session): void {
+    const life = this.#life;
+    const { uid } = session;
+    const name = `${ask.name} late`;
+    session.notifyOnExpire("bill", name);
+    this.#world.onAct({ kind: "late", life, uid, at: this.#now, name });
   }
 
   #leave(ask: Ask, visit: Visit): undefined {

@@ -5,6 +5,7 @@ import type { Life } from "../host.ts";
 export type Act =
   | UpdateAct
   | CallbackAct
+  | LateAct
   | LookAct
   | ListAct
   | EndAct
@@ -35,6 +36,13 @@ export interface CallbackAct extends SomeAct {
   readonly ask: Ask;
   readonly key: string;
   readonly isTakenBack: boolean;
+}
+
+/** A named callback that is registered after the response. */
+export interface LateAct extends SomeAct {
+  readonly kind: "late";
+  /** The argument of the callback. */
+  readonly name: string;
 }
 
 /** What background code sees of a session that no request uses. */

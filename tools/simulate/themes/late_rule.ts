@@ -1,13 +1,17 @@
 import type { Write } from "../ask.ts";
+import type { Life } from "../host.ts";
+import type { Act, LateAct } from "./act.ts";
 import type { Judge, Rule, States } from "./rule.ts";
 
 /**
- * Values that are changed after the response has begun (promise 17): each one is
- * written, or a failure is reported.
+ * Changes after the response has begun: each value is written, and each named
+ * callback is called, or a failure is reported (promises 16 and 17).
  */
 export class LateRule implements Rule {
   readonly #judge: Judge;
   readonly #writes: Write[] = [];
+  readonly #acts: LateAct[] = [];
+  readonly #billed = new Set<string>();
   /** The values that records have had. */
   readonly #written = new Set<string>();
 
@@ -19,11 +23,34 @@ export class LateRule implements Rule {
     this.#writes.push(write);
   }
 
+  onAct(act: Act): void {
+    if (act.kind === "late") this.#acts.push(act);
+  }
+
+  onBilled(_life: Life, argument: string): void {
+    this.#billed.add(argument);
+  }
+
   onChange(_uid: string, { after }: States): void {
     for (const text of after?.values.values() ?? []) this.#written.add(text);
   }
 
   finish(): void {
+    this.#judgeValues();
+    this.#judgeCallbacks();
+  }
+
+  #judgeCallbacks(): void {
+    const { fail, isReported, world } = this.#judge;
+    for (const { life, uid, name } of this.#acts) {
+      if (life.crashedAt !== undefined || this.#billed.has(name)) continue;
+      if (!world.truth.moments.has(uid) || world.truth.lost.has(uid)) continue;
+      if (isReported(uid, "bill")) continue;
+      fail(16, `the callback of ${name} is lost`);
+    }
+  }
+
+  #judgeValues(): void {
     const { fail, isReported, world } = this.#judge;
     const { truth } = world;
     for (const write of this.#writes) {
