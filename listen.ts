@@ -7,15 +7,16 @@
 import { LONGEST_DELAY } from "./base/clock.ts";
 import { describe } from "./base/describe.ts";
 import { countUntaken } from "./http/open_stream.ts";
-import { type CertificateFiles, parseEndpoint } from "./program/endpoint.ts";
 import {
+  type CertificateFiles,
   checkListenOptions,
   type HttpServer,
   type ListenOptions,
   type NetAddress,
+  parseEndpoint,
   type TcpListenOptions,
   type UnixAddress,
-} from "./program/listen_options.ts";
+} from "./program/endpoint.ts";
 import {
   countRequests,
   countRunning,
@@ -31,7 +32,7 @@ export type {
   TcpListenOptions,
   UnixAddress,
   UnixListenOptions,
-} from "./program/listen_options.ts";
+} from "./program/endpoint.ts";
 
 /**
  * Milliseconds that clients of streams and sockets have to read the last bytes at a

@@ -99,20 +99,36 @@ export {
   FetchResource,
   type FetchResourceOptions,
 } from "./resources/fetch_resource.ts";
-export { FormTokens, type FormTokensOptions } from "./resources/form_tokens.ts";
-export { Guard, type GuardOptions } from "./resources/guard.ts";
-export { LoginGuard, type LoginGuardOptions } from "./resources/login_guard.ts";
+export {
+  FormTokens,
+  type FormTokensOptions,
+  SameOrigin,
+  type SameOriginOptions,
+} from "./resources/same_origin.ts";
+export {
+  Guard,
+  type GuardOptions,
+  type PasswordCheck,
+  passwordCheck,
+} from "./resources/guard.ts";
+export {
+  LoginGuard,
+  type LoginGuardOptions,
+  SessionGuard,
+} from "./resources/login_guards.ts";
 export { NameVirtualHost } from "./resources/name_virtual_host.ts";
-export { errorPage, forbidden, notFound } from "./resources/pages.ts";
-export { type PasswordCheck, passwordCheck } from "./resources/basic_auth.ts";
-export { ParentRedirect, Redirect } from "./resources/redirect.ts";
-export { SameOrigin, type SameOriginOptions } from "./resources/same_origin.ts";
+export {
+  errorPage,
+  forbidden,
+  notFound,
+  ParentRedirect,
+  Redirect,
+} from "./resources/pages.ts";
 export {
   SessionClock,
   type SessionClockOptions,
   type SessionClockState,
 } from "./resources/session_clock.ts";
-export { SessionGuard } from "./resources/session_guard.ts";
 export { Wrap } from "./resources/wrap.ts";
 export {
   type ErrorPageCallback,
@@ -120,7 +136,7 @@ export {
   type SiteOptions,
   type SuspiciousSession,
 } from "./site.ts";
-export type { AccessLog } from "./site/access_log.ts";
+export type { AccessLog } from "./site/respond.ts";
 export {
   type HttpServer,
   listen,

@@ -6,22 +6,19 @@
 
 import type { Cookie } from "@std/http/cookie";
 import { describe } from "./base/describe.ts";
-import type { MaybePromise } from "./base/promises.ts";
-import { loadOnce } from "./base/loading.ts";
+import { loadOnce, type MaybePromise } from "./base/promises.ts";
 import {
   ClientConnection,
   type ConnectionInfo,
   type TrustedProxy,
+  type UsualHost,
 } from "./http/connection.ts";
-import { findCookie } from "./http/cookies.ts";
+import { decodeHeader, findCookie } from "./http/headers.ts";
 import { Delivery, type DeliveryEnd } from "./http/delivery.ts";
-import { decodeHeader } from "./http/headers.ts";
 import { OPENED_STREAMS, type OpenStream } from "./http/open_stream.ts";
-import type { UsualHost } from "./http/host_check.ts";
 import { childLink, PathCursor, queryOf, siblingLink } from "./http/path.ts";
 import { plainResponse } from "./http/response.ts";
-import { redirectTo } from "./http/redirect.ts";
-import { ResponseDraft } from "./http/response_draft.ts";
+import { redirectTo, ResponseDraft } from "./http/response_draft.ts";
 import { TOKEN_GENERATION } from "./live/session_streams.ts";
 import type { SessionType } from "./registry/session_factory.ts";
 import {

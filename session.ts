@@ -12,10 +12,8 @@ import type {
   EventStreamOptions,
   ServerEvent,
 } from "./live/event_stream.ts";
-import type {
-  SessionSocket,
-  SessionSocketOptions,
-} from "./live/session_socket.ts";
+import type { SessionSocket } from "./live/session_socket.ts";
+import type { SessionSocketOptions } from "./live/sockets.ts";
 import { SessionStreams, type StreamRequest } from "./live/session_streams.ts";
 import {
   checkHasNone,

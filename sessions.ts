@@ -4,10 +4,9 @@
  * @module
  */
 
-import { GuardedAbort } from "./base/guarded.ts";
+import { errorReporter, GuardedAbort } from "./base/guarded.ts";
 import { checkCallback, isPromiseLike } from "./base/promises.ts";
 import { type Clock, systemClock } from "./base/clock.ts";
-import { errorReporter } from "./base/error_reporter.ts";
 import { checkOptions } from "./base/options.ts";
 import { type ConnectionInfo, loadForwarded } from "./http/connection.ts";
 import { HttpError } from "./http/http_error.ts";
@@ -28,7 +27,7 @@ import {
   SESSIONS_OPTION_RULES,
   storeTimeoutOf,
 } from "./registry/option_rules.ts";
-import type { LogInOptions } from "./registry/login.ts";
+import type { LogInOptions } from "./registry/presented_tokens.ts";
 import type { PresenceCallback, PresenceState } from "./registry/presence.ts";
 import type { StoredEndCounts } from "./registry/session_backend.ts";
 import type {
@@ -65,7 +64,7 @@ export type { Clock } from "./base/clock.ts";
 export type { ConnectionInfo, TrustedProxy } from "./http/connection.ts";
 export type { SessionTransport } from "./registry/session_cookie.ts";
 export { HttpError } from "./http/http_error.ts";
-export type { LogInOptions } from "./registry/login.ts";
+export type { LogInOptions } from "./registry/presented_tokens.ts";
 export type {
   PresenceCallback,
   PresenceChange,

@@ -4,12 +4,18 @@
  * @module
  */
 
-import { GuardedAbort } from "./base/guarded.ts";
+import {
+  type ErrorReporter,
+  errorReporter,
+  GuardedAbort,
+} from "./base/guarded.ts";
 import type { Clock } from "./base/clock.ts";
-import { type ErrorReporter, errorReporter } from "./base/error_reporter.ts";
 import { attempt, proceed } from "./base/promises.ts";
-import { type ConnectionInfo, loadForwarded } from "./http/connection.ts";
-import { HostCheck } from "./http/host_check.ts";
+import {
+  type ConnectionInfo,
+  HostCheck,
+  loadForwarded,
+} from "./http/connection.ts";
 import { HttpError } from "./http/http_error.ts";
 import { BREAK_STREAMS, SessionsLiveOn } from "./http/open_stream.ts";
 import { observeSite } from "./metrics/site_metrics.ts";
@@ -35,16 +41,19 @@ import {
   type SessionWarning,
 } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
-import { lineWriter, logDelivery } from "./site/access_log.ts";
-import { answer } from "./site/walk.ts";
-import { answerError, type ErrorPageCallback } from "./site/answer_error.ts";
+import {
+  lineWriter,
+  logDelivery,
+  SITE_HEADERS,
+  SiteHeaders,
+} from "./site/respond.ts";
+import { answer, answerError, type ErrorPageCallback } from "./site/walk.ts";
 import {
   checkSite,
   makeSessions,
   type SiteOptions,
   type SuspiciousSession,
 } from "./site/site_options.ts";
-import { SITE_HEADERS, SiteHeaders } from "./site/respond.ts";
 
 export type {
   ErrorPageCallback,

@@ -1,7 +1,7 @@
 import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "npm:ws@^8.23.0";
-import { offerUpgrade } from "../live/upgrades.ts";
+import { offerUpgrade } from "../live/sockets.ts";
 import type { ConnectionInfo } from "../sessions.ts";
 import { connectionOfNode, type NodeIncoming } from "./node_request.ts";
 import { UpgradedSocket, type WsSocket } from "./upgraded_socket.ts";

@@ -1,4 +1,4 @@
-import { builtin } from "./loading.ts";
+import { builtin } from "./promises.ts";
 
 /**
  * Returns a name of this process for operators: its id, and the name of the machine

@@ -1,5 +1,5 @@
 import { getCookies } from "@std/http/cookie";
-import { findCookie } from "../http/cookies.ts";
+import { findCookie } from "../http/headers.ts";
 import type { Candidate, Comparison } from "./inprocess_compare.ts";
 
 /** Tasks in one run. */

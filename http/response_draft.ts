@@ -1,4 +1,4 @@
-import type { MaybePromise } from "../base/promises.ts";
+import { escape } from "@std/html";
 import type { Cookie } from "@std/http/cookie";
 import { describe } from "../base/describe.ts";
 import {
@@ -11,9 +11,10 @@ import {
   required,
   STRING,
 } from "../base/options.ts";
-import { COOKIE_DOMAIN } from "./cookies.ts";
+import type { MaybePromise } from "../base/promises.ts";
+import { COOKIE_DOMAIN } from "./headers.ts";
 import type { Delivery, DeliveryEnd } from "./delivery.ts";
-import { type LoadFollow, responseOf } from "./response.ts";
+import { HTML, type LoadFollow, responseOf } from "./response.ts";
 
 /** The rules of a cookie. */
 const COOKIE_RULES: OptionRules<Cookie> = {
@@ -220,4 +221,40 @@ function serializeCookie(cookie: Cookie): string {
   ].filter(Boolean).join("; ");
   // Refuses line breaks in `unparsed`.
   return new Headers([["set-cookie", text]]).getSetCookie()[0]!;
+}
+
+const REDIRECTS: readonly unknown[] = [301, 302, 303, 307, 308];
+
+/**
+ * Makes a response that redirects the client, with a page that links to the URL.
+ *
+ * @throws {RangeError} If the code is not 301, 302, 303, 307 or 308.
+ */
+export function redirectTo(url: string | URL, code: number): Response {
+  if (!REDIRECTS.includes(code)) {
+    throw new RangeError(
+      `Cannot redirect with code ${describe(code)}: not one of ${
+        REDIRECTS.join(", ")
+      }`,
+    );
+  }
+  const location = encodeUnprintable(String(url));
+  const link = escape(location);
+  return new Response(
+    `<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Redirecting</title></head>
+<body><p>The page is at <a href="${link}">${link}</a>.</p></body>
+</html>
+`,
+    { status: code, headers: [["content-type", HTML], ["location", location]] },
+  );
+}
+
+/** Percent-encodes characters that a header cannot have, such as line breaks. */
+function encodeUnprintable(text: string): string {
+  return text.toWellFormed().replace(
+    /[^\x21-\x7e]/gu,
+    (character) => encodeURIComponent(character),
+  );
 }

@@ -1,24 +1,30 @@
 import { guardListeners } from "../base/guarded.ts";
-import { checkOptions } from "../base/options.ts";
-import { HttpError } from "../http/http_error.ts";
 import {
-  GOING_AWAY,
-  INTERNAL_ERROR,
-  isLarger,
-  POLICY,
-  shorten,
-  TOO_BIG,
-  TRY_AGAIN,
-} from "./socket_frames.ts";
-import { type SessionSocketOptions, SOCKET_RULES } from "./socket_options.ts";
-import { ignoreUpgrade, upgradeRequest } from "./upgrades.ts";
+  ABOVE_ZERO,
+  atLeast,
+  checkOptions,
+  type OptionRules,
+  ORIGINS,
+  STRING,
+} from "../base/options.ts";
+import { HttpError } from "../http/http_error.ts";
 import type { OpenStream, StreamParts } from "../http/open_stream.ts";
 import {
   type OriginatingRequest,
   refuseOtherOrigins,
-} from "../http/same_origin.ts";
-
-export type { SessionSocketOptions };
+} from "../http/headers.ts";
+import {
+  GOING_AWAY,
+  ignoreUpgrade,
+  INTERNAL_ERROR,
+  isLarger,
+  POLICY,
+  type SessionSocketOptions,
+  shorten,
+  TOO_BIG,
+  TRY_AGAIN,
+  upgradeRequest,
+} from "./sockets.ts";
 
 /** A WebSocket that is closed with its session, and the response that opens it. */
 export interface SessionSocket {
@@ -52,6 +58,15 @@ export interface SocketParts extends StreamParts {
   /** Called when the connection is open. */
   readonly onOpen: () => void;
 }
+
+/** The rules of {@linkcode SessionSocketOptions}. */
+const SOCKET_RULES: OptionRules<SessionSocketOptions> = {
+  protocol: STRING,
+  idleTimeout: atLeast(0),
+  maxBufferedBytes: ABOVE_ZERO,
+  maxMessageBytes: ABOVE_ZERO,
+  origins: ORIGINS,
+};
 
 /**
  * Milliseconds after which an opening has failed. Deno reports nothing if the

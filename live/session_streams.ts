@@ -13,11 +13,8 @@ import {
   type OpenStream,
   type StreamParts,
 } from "../http/open_stream.ts";
-import {
-  type SessionSocket,
-  type SessionSocketOptions,
-  TiedSocket,
-} from "./session_socket.ts";
+import { type SessionSocket, TiedSocket } from "./session_socket.ts";
+import type { SessionSocketOptions } from "./sockets.ts";
 import { type TokenGenerations, TokenStreams } from "./token_streams.ts";
 
 export type { TokenGenerations };

@@ -1,6 +1,6 @@
 import type { OpenStream, StreamParts } from "../http/open_stream.ts";
 import { watchStream } from "../http/stream_watch.ts";
-import { GOING_AWAY, POLICY, shorten, TRY_AGAIN } from "./socket_frames.ts";
+import { GOING_AWAY, POLICY, shorten, TRY_AGAIN } from "./sockets.ts";
 
 /** The streamed body of an application, which ends with the session. */
 export class TiedBody implements OpenStream {

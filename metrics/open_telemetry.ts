@@ -80,21 +80,3 @@ export interface TelemetryAPI {
   readonly metrics: { getMeter(name: string): Meter };
   readonly trace: { getActiveSpan(): Span | undefined };
 }
-
-/** The key of the global that `@opentelemetry/api` registers its providers in. */
-const REGISTRY = Symbol.for("opentelemetry.js.api.1");
-
-/**
- * Returns whether telemetry is on: in Deno, with `OTEL_DENO=true`, or in an SDK of
- * the program. Reading the environment would take a permission.
- */
-export function isTelemetryOn(): boolean {
-  return REGISTRY in globalThis;
-}
-
-/** Loads the API. */
-export function loadTelemetry(): Promise<TelemetryAPI> {
-  // Deno fetches a literal specifier in every program that imports this module.
-  const specifier = "npm:@opentelemetry/api@^1.9.0";
-  return import(specifier);
-}

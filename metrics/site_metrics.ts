@@ -13,7 +13,7 @@ import {
 import type { StoredEndCounts } from "../registry/session_backend.ts";
 import type { ErrorContext } from "../request.ts";
 import type { SessionEndCallback, SessionStartCallback } from "../session.ts";
-import { isTelemetryOn, loadTelemetry, type Meter } from "./open_telemetry.ts";
+import type { Meter, TelemetryAPI } from "./open_telemetry.ts";
 import type { RouteWatch } from "./route_spans.ts";
 
 export type {
@@ -244,3 +244,21 @@ export const LATENESS_BOUNDS: readonly number[] = [
   1,
   60,
 ];
+
+/** The key of the global that `@opentelemetry/api` registers its providers in. */
+const REGISTRY = Symbol.for("opentelemetry.js.api.1");
+
+/**
+ * Returns whether telemetry is on: in Deno, with `OTEL_DENO=true`, or in an SDK of
+ * the program. Reading the environment would take a permission.
+ */
+export function isTelemetryOn(): boolean {
+  return REGISTRY in globalThis;
+}
+
+/** Loads the API. */
+function loadTelemetry(): Promise<TelemetryAPI> {
+  // Deno fetches a literal specifier in every program that imports this module.
+  const specifier = "npm:@opentelemetry/api@^1.9.0";
+  return import(specifier);
+}

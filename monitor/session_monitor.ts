@@ -6,11 +6,11 @@
 
 import { checkOptions, type OptionRules, STRING } from "../base/options.ts";
 import { HttpError } from "../http/http_error.ts";
-import { refuseOtherOrigins } from "../http/same_origin.ts";
+import { refuseOtherOrigins } from "../http/headers.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { StaticData } from "../resources/files/static_data.ts";
-import { FormTokens } from "../resources/form_tokens.ts";
+import { FormTokens } from "../resources/same_origin.ts";
 import type { MonitoredSite } from "./monitored_site.ts";
 import { confirmAllPage, confirmPage } from "./confirm_page.ts";
 import { type ListedPage, ListedSessions } from "./listed_sessions.ts";

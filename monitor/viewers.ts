@@ -2,7 +2,7 @@ import { visible } from "../base/describe.ts";
 import { randomId } from "../base/ids.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import type { SessionEndReason } from "../session.ts";
-import { Alarm } from "../timing/alarm.ts";
+import { Alarm } from "../timing/expiry_queue.ts";
 import type { MonitoredSite } from "./monitored_site.ts";
 import type { ListedSessions } from "./listed_sessions.ts";
 import type { MonitorView } from "./monitor_view.ts";

@@ -11,7 +11,7 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session, SessionChange } from "../session.ts";
 import { VALUES } from "../session/internals.ts";
 import { checkCallbackCount } from "../session/session_parts.ts";
-import { Alarm } from "../timing/alarm.ts";
+import { Alarm } from "../timing/expiry_queue.ts";
 
 /** Records the changes of live sessions, for the next write of each. */
 export class ChangeNotes {

@@ -1,4 +1,4 @@
-import { builtin } from "../base/loading.ts";
+import { builtin } from "../base/promises.ts";
 
 /** Returns the SHA-256 of a secret in lower-case hex digits, as stores keep it. */
 export function hashOfSecret(secret: string): string {

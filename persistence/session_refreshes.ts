@@ -2,7 +2,7 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import { IS_OBSERVED, IS_STREAMING } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { ChangeNotification } from "../stores/store.ts";
-import { Alarm } from "../timing/alarm.ts";
+import { Alarm } from "../timing/expiry_queue.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";

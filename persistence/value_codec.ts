@@ -1,5 +1,5 @@
 import { describe, visible } from "../base/describe.ts";
-import { builtin } from "../base/loading.ts";
+import { builtin } from "../base/promises.ts";
 
 /** The depth to which JSON is tried for a value; a cycle stops here too. */
 const DEPTH = 32;

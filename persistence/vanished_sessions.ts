@@ -9,7 +9,7 @@ import type {
   StoredCallback,
   StoredSession,
 } from "../stores/store.ts";
-import { Alarm } from "../timing/alarm.ts";
+import { Alarm } from "../timing/expiry_queue.ts";
 import {
   joinCallbacks,
   missingCallbacks,

@@ -1,4 +1,4 @@
-import type { HttpServer, NetAddress, UnixAddress } from "./listen_options.ts";
+import type { HttpServer, NetAddress, UnixAddress } from "./endpoint.ts";
 
 /** The events of a {@linkcode RestartingServer}. */
 export interface RestartingServerEvents {

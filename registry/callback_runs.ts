@@ -1,7 +1,7 @@
 import { type Clock, LONGEST_DELAY } from "../base/clock.ts";
 import { isPromiseLike } from "../base/promises.ts";
 import type { Session, SessionEndReason } from "../session.ts";
-import { Alarm } from "../timing/alarm.ts";
+import { Alarm } from "../timing/expiry_queue.ts";
 
 /** Milliseconds after which a promise of a callback counts as hanging. */
 const HANGS_AFTER = 10_000;

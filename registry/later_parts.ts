@@ -1,5 +1,8 @@
-import { loadOnce } from "../base/loading.ts";
-import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
+import {
+  isPromiseLike,
+  loadOnce,
+  type MaybePromise,
+} from "../base/promises.ts";
 import type { HoldParts, HoldPartsRegistry } from "./later_code.ts";
 
 /** Loads the code that few programs without a store need. */

@@ -1,5 +1,5 @@
 import type { Session } from "../session.ts";
-import type { SessionDescriptions } from "./session_descriptions.ts";
+import type { SessionDescriptions } from "./session_factory.ts";
 import type { ListSessionsOptions, SessionInfo } from "./session_backend.ts";
 
 /** Lists sessions of this process, the oldest first. */

@@ -6,7 +6,7 @@ import {
   type OptionRules,
   STRING,
 } from "../base/options.ts";
-import { COOKIE_DOMAIN, COOKIE_NAME, findCookies } from "../http/cookies.ts";
+import { COOKIE_DOMAIN, COOKIE_NAME, findCookies } from "../http/headers.ts";
 
 /** The attributes of the session cookie; each may be left out. */
 export interface SessionCookieOptions {

@@ -22,7 +22,11 @@ import {
 } from "../session.ts";
 import { ExpiryQueue } from "../timing/expiry_queue.ts";
 import { CallbackRuns } from "./callback_runs.ts";
-import { type BuildingSite, buildSession } from "./session_factory.ts";
+import {
+  type BuildingSite,
+  buildSession,
+  SessionDescriptions,
+} from "./session_factory.ts";
 import { EndDelivery, EndRetries } from "./end_delivery.ts";
 import { Eviction, MAX_SESSIONS, PrincipalSessions } from "./session_limits.ts";
 import { LaterParts } from "./later_parts.ts";
@@ -30,7 +34,6 @@ import type { NamedWarning, NamedWarningCallback } from "./named_warnings.ts";
 import type { Presence } from "./presence.ts";
 import { FirstReports } from "./first_reports.ts";
 import type { SessionBackend } from "./session_backend.ts";
-import { SessionDescriptions } from "./session_descriptions.ts";
 import { SessionCookie, type SessionTransport } from "./session_cookie.ts";
 import type { SessionFactory, SessionsOptions } from "./sessions_options.ts";
 

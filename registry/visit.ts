@@ -23,23 +23,21 @@ import {
   type SessionEndReason,
 } from "../session.ts";
 import {
-  LOG_IN_RULES,
-  logInNew,
-  type LogInOptions,
-  prepareLogin,
-} from "./login.ts";
-import type { BackendVisit, Lookup } from "./session_backend.ts";
-import {
   checkLoaded,
   findByToken,
   type FoundToken,
+  LOG_IN_RULES,
+  logInNew,
+  type LogInOptions,
   lookupsOf,
   newestToken,
   NO_LOOKUPS,
   openingTokens,
+  prepareLogin,
   suspect,
   wereRecognized,
 } from "./presented_tokens.ts";
+import type { BackendVisit, Lookup } from "./session_backend.ts";
 import { sessionAs, type SessionType } from "./session_factory.ts";
 import {
   headersOfBearer,

@@ -1,13 +1,20 @@
 import { describe } from "../base/describe.ts";
 import { proceed } from "../base/promises.ts";
 import { checkHost } from "../http/connection.ts";
-import { localPath, refuseForeignChange } from "../http/same_origin.ts";
-import type { Rendered, SiteRequest } from "../request.ts";
+import { refuseForeignChange } from "../http/foreign_change.ts";
+import { localPath } from "../http/headers.ts";
+import type { SiteRequest } from "../request.ts";
 import { OPEN_VISIT } from "../request/internals.ts";
 import { Resource } from "../resource.ts";
-import type { PasswordCheck } from "./basic_auth.ts";
 import { setEndsWithSession } from "./end_with_session.ts";
+import { type DescribedError, renderError } from "./error_format.ts";
 import { refuse } from "./login_refusals.ts";
+
+/** Returns whether a password is the user's. */
+export type PasswordCheck = (
+  user: string,
+  password: string,
+) => boolean | Promise<boolean>;
 
 /** What each guard knows. */
 interface Terms {
@@ -21,8 +28,6 @@ interface Terms {
 export interface GuardTerms extends Terms {
   /** The `WWW-Authenticate` of a refusal. */
   readonly challenge: string;
-  /** The page of a refusal. */
-  readonly refusal: Resource;
   authenticate(
     request: SiteRequest,
   ): string | undefined | Promise<string | undefined>;
@@ -38,7 +43,7 @@ export function admitUser(
   refuseForeignChange(request, terms.origins);
   return proceed(terms.authenticate(request), (user) => {
     // An override may return another value for "no user", such as null.
-    if (typeof user !== "string") return new Unauthorized(terms);
+    if (typeof user !== "string") return new Unauthorized(terms.challenge);
     request.user = user;
     setEndsWithSession(request, terms.endsWithSession);
     return terms.resource;
@@ -49,19 +54,25 @@ export function admitUser(
 class Unauthorized extends Resource {
   override usesSession = false;
   override isLeaf = true;
-  readonly #terms: GuardTerms;
+  readonly #challenge: string;
 
-  constructor(terms: GuardTerms) {
+  constructor(challenge: string) {
     super();
-    this.#terms = terms;
+    this.#challenge = challenge;
   }
 
-  override render(request: SiteRequest): Rendered | Promise<Rendered> {
-    request.setHeader("www-authenticate", this.#terms.challenge);
+  override render(request: SiteRequest): string {
+    request.setHeader("www-authenticate", this.#challenge);
     request.setHeader("cache-control", "no-store");
-    return this.#terms.refusal.render(request);
+    return renderError(UNAUTHORIZED, request);
   }
 }
+
+const UNAUTHORIZED: DescribedError = {
+  status: 401,
+  brief: "Unauthorized",
+  detail: "You need to log in to see this page.",
+};
 
 /** Returns the user of an `Authorization` header if the password is the user's. */
 export function authenticate(
@@ -121,6 +132,24 @@ function userIf(isValid: unknown, user: string): string | undefined {
       describe(isValid)
     }`,
   );
+}
+
+/**
+ * Returns the user that the session remembers by a key, and makes the request a
+ * visit of the session.
+ */
+export function recallUser(
+  request: SiteRequest,
+  key: string,
+): string | undefined {
+  const { session } = request;
+  const user = session?.principal;
+  if (user === undefined || session?.get(key) !== user) return undefined;
+  request[OPEN_VISIT]().visitLater();
+  if (!request.responseHeaders.has("cache-control")) {
+    request.setHeader("cache-control", "private");
+  }
+  return user;
 }
 
 /** What a `LoginGuard` knows. */

@@ -1,5 +1,5 @@
 import { ForeignSocket, TiedBody } from "../live/tied_streams.ts";
-import { watchUpgrade } from "../live/upgrades.ts";
+import { watchUpgrade } from "../live/sockets.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { OPEN_VISIT, TIE_BODY } from "../request/internals.ts";
 import type { Session } from "../session.ts";

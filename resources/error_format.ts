@@ -1,6 +1,7 @@
 import { escape } from "@std/html";
 import { htmlPage } from "../http/html_page.ts";
 import { accepts } from "@std/http/negotiation";
+import type { SiteRequest } from "../request.ts";
 import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 
 /** An error, as its page describes it. */
@@ -11,6 +12,27 @@ export interface DescribedError {
   readonly detail: string;
 }
 
+/** Renders the page of an error, with its status. */
+export function renderError(
+  error: DescribedError,
+  request: SiteRequest,
+): string {
+  request.setResponseCode(error.status);
+  request.responseHeaders.append("vary", "Accept");
+  const { type, text } = describeError(error, acceptOf(request));
+  if (type !== undefined) request.setHeader("content-type", type);
+  return text;
+}
+
+/** Returns the `Accept` header; undefined if the request can no longer be read. */
+function acceptOf(request: SiteRequest): string | undefined {
+  try {
+    return request.getHeader("accept");
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Describes an error in the format that a client likes best: HTML if it takes
  * anything, text if it takes none of the formats. A client without `Accept` gets
@@ -19,7 +41,7 @@ export interface DescribedError {
  * @param accept The `Accept` header, if there is one.
  * @returns the page, and its type; undefined for HTML.
  */
-export function describeError(
+function describeError(
   error: DescribedError,
   accept: string | undefined,
 ): { readonly type: string | undefined; readonly text: string } {

@@ -10,7 +10,7 @@ import { BOOLEAN, checkOptions, type OptionRules } from "../base/options.ts";
 import type { ConnectionInfo } from "../http/connection.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
-import { loadLaterCode } from "./load_later.ts";
+import { loadLaterCode } from "./wrap.ts";
 
 /**
  * Responds to a request: the `fetch` of a Hono application or of another

@@ -5,10 +5,16 @@
  * @module
  */
 
-export { admitMember, admitUser, authenticate } from "./admission.ts";
+export {
+  admitMember,
+  admitUser,
+  authenticate,
+  recallUser,
+} from "./admission.ts";
+export { refuseForeignChange } from "../http/foreign_change.ts";
 export { setEndsWithSession } from "./end_with_session.ts";
 export { answerError } from "./error_answers.ts";
-export { describeError } from "./error_format.ts";
+export { renderError } from "./error_format.ts";
 export { FormSigner } from "./form_signer.ts";
 export { requestFor } from "./mounted_request.ts";
 export { makeClockChild } from "./session_clock_files.ts";

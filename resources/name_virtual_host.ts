@@ -5,11 +5,11 @@
  */
 
 import { describe } from "../base/describe.ts";
-import { hostNameOf, withoutDot } from "../http/host_check.ts";
+import { hostNameOf, withoutDot } from "../http/connection.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { notFound } from "./pages.ts";
-import { giveBackSegment, renderBehind } from "./pass_on.ts";
+import { giveBackSegment, renderBehind } from "./wrap.ts";
 
 /**
  * A resource with a tree for each host. It serves the tree of the requested host.

@@ -18,7 +18,7 @@ import type { Rendered, SiteRequest } from "../request.ts";
 import { HAS_NAMED_CHILD } from "../request/internals.ts";
 import { Resource } from "../resource.ts";
 import { notFound } from "./pages.ts";
-import { renderBehind } from "./pass_on.ts";
+import { renderBehind } from "./wrap.ts";
 
 /** The options of a {@linkcode ScriptDirectory}. */
 export interface ScriptDirectoryOptions {

@@ -5,11 +5,10 @@
  */
 
 import { checkOptions, numberThat, type OptionRules } from "../base/options.ts";
-import { type MaybePromise, proceed } from "../base/promises.ts";
-import { loadOnce } from "../base/loading.ts";
+import { loadOnce, type MaybePromise, proceed } from "../base/promises.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
-import { loadLaterCode } from "./load_later.ts";
+import { loadLaterCode } from "./wrap.ts";
 import type { ClockChildName } from "./session_clock_files.ts";
 import type { SessionClockState } from "./session_clock_state.ts";
 

@@ -1,4 +1,4 @@
-import { refuseForeignChange } from "../http/same_origin.ts";
+import { refuseForeignChange } from "../http/foreign_change.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import type { EventStream, Session } from "../session.ts";
 

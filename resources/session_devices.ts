@@ -8,7 +8,7 @@ import { visible } from "../base/describe.ts";
 import { checkOptions, type OptionRules, stringThat } from "../base/options.ts";
 import { htmlPage, outsideText } from "../http/html_page.ts";
 import { HttpError } from "../http/http_error.ts";
-import { refuseForeignChange } from "../http/same_origin.ts";
+import { refuseForeignChange } from "../http/foreign_change.ts";
 import type { SessionInfo } from "../registry/session_backend.ts";
 import type { SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";

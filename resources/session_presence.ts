@@ -1,5 +1,5 @@
 import { randomId } from "../base/ids.ts";
-import { refuseForeignChange } from "../http/same_origin.ts";
+import { refuseForeignChange } from "../http/foreign_change.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import type { EventStream, Session } from "../session.ts";

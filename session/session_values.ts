@@ -1,6 +1,5 @@
 import { describe, describeIssues } from "../base/describe.ts";
-import { loadOnce } from "../base/loading.ts";
-import { isPromiseLike } from "../base/promises.ts";
+import { isPromiseLike, loadOnce } from "../base/promises.ts";
 import { OWNER, type SessionChange } from "./internals.ts";
 import {
   type AnySessionKey,

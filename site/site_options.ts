@@ -22,8 +22,8 @@ import type { ErrorContext, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
 import { OWNER } from "../session/internals.ts";
 import { Sessions } from "../sessions.ts";
-import type { AccessLog } from "./access_log.ts";
-import type { ErrorPageCallback } from "./answer_error.ts";
+import type { AccessLog } from "./respond.ts";
+import type { ErrorPageCallback } from "./walk.ts";
 
 /** A request to a site with a token that its sender should not have. */
 export interface SuspiciousSession extends SuspiciousToken {

@@ -1,4 +1,4 @@
-import { builtin } from "../base/loading.ts";
+import { builtin } from "../base/promises.ts";
 import { isDateFaked, systemClock } from "../base/clock.ts";
 
 /** The members of a clock that leases use. */

@@ -11,7 +11,7 @@ import {
   type SiteRequest,
 } from "../mod.ts";
 import { loadForwarded } from "../http/connection.ts";
-import { loadLaterCode } from "../resources/load_later.ts";
+import { loadLaterCode } from "../resources/wrap.ts";
 
 // The first error of a process waits for its code, and so does the first request
 // that came by a proxy. visit() takes no promise.

@@ -8,7 +8,7 @@ import {
   type SiteOptions,
   type SiteRequest,
 } from "../mod.ts";
-import { loadLaterCode } from "../resources/load_later.ts";
+import { loadLaterCode } from "../resources/wrap.ts";
 import { MemoryStore } from "../stores/memory_store.ts";
 import { SqliteStore } from "../stores/sqlite_store.ts";
 import type { SessionStore } from "../stores/store.ts";

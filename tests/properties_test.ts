@@ -6,7 +6,7 @@ import { setCookie } from "@std/http/cookie";
 import fc from "fast-check";
 import { parseEndpoint } from "../program/endpoint.ts";
 import { decodeSegment, pathOf, segmentsOf } from "../http/path.ts";
-import { findCookie } from "../http/cookies.ts";
+import { findCookie } from "../http/headers.ts";
 import type { SiteRequest } from "../mod.ts";
 import { look, rawRequest, WatchedSite } from "./helpers_http.ts";
 

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
-import { Alarm } from "./alarm.ts";
+import { Alarm } from "./expiry_queue.ts";
 
 /**
  * The longest pause between two polls, in milliseconds. An end that another

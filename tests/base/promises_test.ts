@@ -10,9 +10,9 @@ import {
   callGuarded,
   checkCallback,
   isPromiseLike,
+  loadOnce,
   proceed,
 } from "../../base/promises.ts";
-import { loadOnce } from "../../base/loading.ts";
 
 /** An object that can be awaited, and is no promise. */
 function thenable(

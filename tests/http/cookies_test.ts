@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { getCookies } from "@std/http/cookie";
 import fc from "fast-check";
-import { findCookie } from "../../http/cookies.ts";
+import { findCookie } from "../../http/headers.ts";
 
 /** Headers of what cookies are made of, so that the name comes up often. */
 const HEADER = fc.array(

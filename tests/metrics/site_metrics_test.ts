@@ -7,7 +7,8 @@ import {
 import type { Meter as RealMeter, Span as RealSpan } from "@opentelemetry/api";
 import { ScriptDirectory, StaticFile } from "../../resources/static.ts";
 import { SpanNames } from "../../metrics/route_spans.ts";
-import { isTelemetryOn, type Span } from "../../metrics/open_telemetry.ts";
+import type { Span } from "../../metrics/open_telemetry.ts";
+import { isTelemetryOn } from "../../metrics/site_metrics.ts";
 import { Guard, Resource, Site } from "../../mod.ts";
 import {
   type InstrumentOptions,

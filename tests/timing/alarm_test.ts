@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Alarm } from "../../timing/alarm.ts";
+import { Alarm } from "../../timing/expiry_queue.ts";
 import { ManualClock, START } from "../helpers_session.ts";
 
 /** An alarm that records the times at which it rings, counted from START. */

@@ -110,3 +110,79 @@ function callbackFor(request: Request): UpgradeCallback | undefined {
   }
   return undefined;
 }
+
+/** The site stops: the client connects again. */
+export const GOING_AWAY = 1001;
+
+/** The client may not stay. */
+export const POLICY = 1008;
+
+/** A message is too big. */
+export const TOO_BIG = 1009;
+
+/** An error of the application. */
+export const INTERNAL_ERROR = 1011;
+
+/** The client may connect again at once. */
+export const TRY_AGAIN = 1013;
+
+/** The most bytes of a reason in a close frame; with more, close() throws. */
+const MAX_REASON = 123;
+
+/** Returns as many whole characters of a reason as fit in a close frame. */
+export function shorten(reason: string): string {
+  const bytes = new Uint8Array(MAX_REASON);
+  const { written } = new TextEncoder().encodeInto(reason, bytes);
+  return new TextDecoder().decode(bytes.subarray(0, written));
+}
+
+/** Returns whether a message has more than so many bytes. */
+export function isLarger(data: unknown, bytes: number): boolean {
+  if (typeof data === "string") {
+    // A character takes one to three bytes.
+    if (data.length * 3 <= bytes) return false;
+    return data.length > bytes || new TextEncoder().encode(data).length > bytes;
+  }
+  const size = data instanceof Blob
+    ? data.size
+    : (data as ArrayBuffer).byteLength;
+  return size > bytes;
+}
+
+/** The options of a session's socket. */
+export interface SessionSocketOptions {
+  /** The subprotocol, one of those that the client offers. */
+  readonly protocol?: string;
+  /**
+   * Seconds without a message after which a ping is sent to the client. The
+   * socket is closed, with code 1001, if the client does not respond for as long
+   * again. 0 sends no ping.
+   *
+   * @default {30}
+   */
+  readonly idleTimeout?: number;
+  /**
+   * The most bytes that may wait for a client that reads too slowly. If more are
+   * waiting, `send()` closes the socket with code 1013 instead. The operating
+   * system buffers some more.
+   *
+   * @default {1048576}
+   */
+  readonly maxBufferedBytes?: number;
+  /**
+   * The most bytes that a message of the client may have. A longer message reaches
+   * no listener, and the socket is closed with code 1009. Deno itself takes
+   * messages of up to 64 MiB into memory.
+   *
+   * @default {1048576}
+   */
+  readonly maxMessageBytes?: number;
+  /**
+   * Origins of other sites whose pages may open a socket:
+   * `"https://app.example"`, for example. Browsers let any page try, and may send
+   * the client's cookie along.
+   *
+   * @default {[]}
+   */
+  readonly origins?: readonly string[];
+}
