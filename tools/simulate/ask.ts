@@ -48,6 +48,6 @@ export interface Ask {
   hasRenewed: boolean;
   /** Whether it registered a named callback, or a listener. */
   hasRegistered: boolean;
-  /** How often its listener was called. */
-  heard: number;
+  /** When its listener was called. */
+  readonly heard: number[];
 }

@@ -744,14 +744,31 @@ export class Model {
     return Math.min(until, isCut?.at ?? Infinity);
   }
 
+  /** A session's own listeners are called in each process soon after its end. */
+  #judgeHeard({ name, life, got }: Ask, uid: string, at: number): void {
+    const { truth, plan } = this.#world;
+    const end = truth.ends.get(uid);
+    if (end === undefined || truth.lost.has(uid)) return;
+    const from = Math.max(end.claimedAt, got!.at);
+    const isCalm = plan.rates.slow + plan.rates.lost === 0 &&
+      !life.host.hasStood(from - OUTAGE, at);
+    if (isCalm && at > from + LATEST) {
+      this.#fail(15, `${name} hears the end ${at - from} ms late`);
+    }
+  }
+
   #judgeRegistration(ask: Ask): void {
     const { truth } = this.#world;
     const uid = ask.got?.uid;
     if (!ask.hasRegistered || uid === undefined) return;
     if (!truth.moments.has(uid)) return;
     if (ask.step.action === "listen") {
-      if (ask.heard > 1) this.#fail(15, `${ask.name} hears the end twice`);
-      if (ask.heard === 0 && ask.life.isAlive && ask.status === 200) {
+      const [heardAt] = ask.heard;
+      if (ask.heard.length > 1) {
+        this.#fail(15, `${ask.name} hears the end twice`);
+      }
+      if (heardAt !== undefined) this.#judgeHeard(ask, uid, heardAt);
+      else if (ask.life.isAlive && ask.status === 200) {
         this.#fail(15, `${ask.name} never hears the end`);
       }
       return;

@@ -150,7 +150,7 @@ export class Program {
       }
       case "listen": {
         get().notifyOnExpire(() => {
-          ask.heard++;
+          ask.heard.push(this.#now);
         });
         ask.hasRegistered = true;
         return nothing;

@@ -258,7 +258,7 @@ export class World implements ProgramWorld {
         loggedIn: undefined,
         hasRenewed: false,
         hasRegistered: false,
-        heard: 0,
+        heard: [],
       };
       this.asks.push(ask);
       this.say(
@@ -408,7 +408,7 @@ export class World implements ProgramWorld {
     if (acknowledged.size < moments.size) return false;
     return this.hosts.every(({ life }) => life?.open === 0) &&
       this.asks.every((ask) =>
-        ask.step.action !== "listen" || ask.heard > 0 ||
+        ask.step.action !== "listen" || ask.heard.length > 0 ||
         !ask.life.isAlive || !ask.hasRegistered
       ) && this.model.isQuiet;
   }

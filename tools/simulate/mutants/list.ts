@@ -137,5 +137,13 @@ export const MUTANTS: readonly Mutant[] = [
     from: "const values = new Map([...sent, ...own]);",
     to: "const values = new Map();",
   },
+  {
+    name:
+      "An end that another process delivers is noticed at the deadline only",
+    mode: "calm",
+    file: "persistence/end_claims.ts",
+    from: "        this.endElsewhere(uid, reason);",
+    to: "",
+  },
   ...THEME_MUTANTS,
 ];
