@@ -164,6 +164,14 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     to: "const isWarned = deadline < wake.warnedOf;",
   },
   {
+    name: "A warning by a function is given again for a request that only looks",
+    mode: "calm",
+    theme: "warnings",
+    file: "session/deadline.ts",
+    from: "const isWarned = Math.abs(deadline - warnedOf) < SAME;",
+    to: "const isWarned = deadline === warnedOf;",
+  },
+  {
     name: "A warning is lost when a visit has postponed the end",
     mode: "calm",
     theme: "warnings",

@@ -96,6 +96,8 @@ export interface WarnAct extends SomeAct {
   readonly kind: "warn";
   readonly ask: Ask;
   readonly lead: number;
+  /** Whether it is by name; others are given in their program only. */
+  readonly isByName: boolean;
 }
 
 /** A call of the callback of warnings. */
@@ -105,4 +107,5 @@ export interface WarnedAct extends SomeAct {
   readonly name: string;
   /** UNIX seconds by the clock of the program. */
   readonly expiresAt: number;
+  readonly isByName: boolean;
 }

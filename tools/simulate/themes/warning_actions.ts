@@ -17,20 +17,34 @@ export function registerWarn(
     const at = life.host.now;
     world.say(`${life.name} warns ${argument} of ${world.nameOf(uid)}`);
     const name = String(argument);
-    world.onAct({ kind: "warned", life, uid, at, name, expiresAt });
+    const act = { life, uid, at, name, expiresAt, isByName: true };
+    world.onAct({ kind: "warned", ...act });
   });
 }
 
-/** Has the session warned before its end. */
+/** Has the session warned before its end, by name or by a function. */
 export function warn(actor: Actor): After {
   const { ask, life, world } = actor;
+  const { choice } = ask.step;
+  const isByName = choice * 10 % 1 < 0.7;
   const session = actor.get();
   return actor.soonOrLate(() => {
     const { uid } = session;
-    const lead = 0.6 + 1.8 * ask.step.choice;
-    session.notifyBeforeEnd(lead, WARN, ask.name);
+    const lead = 0.6 + 1.8 * choice;
+    if (isByName) session.notifyBeforeEnd(lead, WARN, ask.name);
+    else {
+      session.notifyBeforeEnd(lead, ({ expiresAt }) => {
+        if (!life.isAlive) return;
+        const at = life.host.now;
+        const { name } = ask;
+        world.say(`${life.name} warns ${name} of ${world.nameOf(uid)} here`);
+        const act = { life, uid, at, name, expiresAt, isByName };
+        world.onAct({ kind: "warned", ...act });
+      });
+    }
     const at = life.host.now;
-    world.onAct({ kind: "warn", ask, life, uid, at, lead: lead * 1000 });
+    const act = { ask, life, uid, at, lead: lead * 1000, isByName };
+    world.onAct({ kind: "warn", ...act });
     return undefined;
   });
 }

@@ -10,7 +10,13 @@ const FIRST = 1300;
 /** Milliseconds from the end of a session to a warning that was on its way. */
 const LATEST = 200;
 
-/** Warnings by name (promise 16): before the end, once for each end, and not lost. */
+/** Milliseconds from a registration to a first warning by a function. */
+const AT_ONCE = 100;
+
+/** Milliseconds by which two deadlines differ at least that a function is warned of. */
+const NEXT = 90;
+
+/** Warnings (promise 16): before the end, once for each end, and not lost. */
 export class WarningRule implements Rule {
   readonly #judge: Judge;
   readonly #acts: WarnAct[] = [];
@@ -33,14 +39,19 @@ export class WarningRule implements Rule {
   finish(): void {
     const { fail, isReported, world } = this.#judge;
     const { truth } = world;
-    for (const { ask, uid, lead } of this.#acts) {
+    for (const { ask, life, uid, lead, at, isByName } of this.#acts) {
       const end = truth.ends.get(uid);
       if (ask.status !== 200 || end === undefined) continue;
       if (end.reason !== "idle" && end.reason !== "absolute") continue;
       if (isReported(uid, "")) continue;
       const endedAt = end.at - truth.clock.at(0);
-      if (endedAt < ask.answeredAt! + FIRST) continue;
       if (!this.#isCalm(ask.arrivedAt)) continue;
+      if (isByName) {
+        if (endedAt < ask.answeredAt! + FIRST) continue;
+      } else {
+        // A function is called in its program, as long as that runs.
+        if (endedAt < at + AT_ONCE || life.isClosing || !life.isAlive) continue;
+      }
       const isWarned = this.#warned.some((act) => {
         if (act.name !== ask.name) return false;
         const told = this.#deadlineOf(act) - end.at;
@@ -54,10 +65,11 @@ export class WarningRule implements Rule {
   }
 
   #judgeOnce(act: WarnedAct): void {
-    const { name, life, uid } = act;
+    const { name, life, uid, isByName } = act;
     const deadline = this.#deadlineOf(act);
     const periods = this.#periods.get(name) ?? [];
     this.#periods.set(name, periods);
+    if (!isByName) return this.#judgeFunction(act, deadline, periods);
     const found = periods.findIndex((one) => Math.abs(one - deadline) < SAME);
     const index = found === -1 ? periods.push(deadline) - 1 : found;
     const key = `${name} ${index}`;
@@ -67,6 +79,23 @@ export class WarningRule implements Rule {
     // A claim whose answer is lost delivers the end of a hold after the lease.
     if (world.plan.rates.lost > 0) return;
     judgeOnce({ key, uid, life }, `warns ${name}`);
+  }
+
+  /** A function is called once for each deadline. */
+  #judgeFunction(
+    { name, life }: WarnedAct,
+    deadline: number,
+    periods: number[],
+  ): void {
+    const isAgain = periods.some((one) => Math.abs(one - deadline) < NEXT);
+    periods.push(deadline);
+    if (!isAgain || !this.#isCalm(0)) return;
+    // A warning that is due at each touch is given at each load: a program does not
+    // know yet that the request only looks.
+    const { sessionTimeout } = this.#judge.world.plan;
+    const act = this.#acts.find(({ ask }) => ask.name === name)!;
+    if (act.lead > sessionTimeout * 1000 - NEXT) return;
+    this.#judge.fail(15, `${life.name} warns ${name} again`);
   }
 
   #judgeTime({ name, uid, life, at }: WarnedAct): void {
