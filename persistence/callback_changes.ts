@@ -58,19 +58,26 @@ export function remainingCallbacks(
   );
 }
 
-/** Returns the callbacks of changes that a record does not have yet. */
+/** Returns the changes of callbacks that a record does not have yet. */
 export function missingCallbacks(
-  { addedCallbacks, removedCallbacks }: CallbackChanges,
+  { addedCallbacks = [], removedCallbacks = [] }: CallbackChanges,
   has: readonly StoredCallback[],
 ): CallbackChanges {
   const isThere = (one: StoredCallback) =>
     has.some((other) => isSameCallback(one, other));
+  const isRemoved = (one: StoredCallback) =>
+    removedCallbacks.some((removed) => isSameCallback(one, removed));
+  // A callback that is added and removed again removes the one that it replaces.
+  const replacing = addedCallbacks.filter((one) =>
+    isRemoved(one) && !isThere(one) && has.some(({ id }) => id === one.id)
+  );
   return joinCallbacks({}, {
-    addedCallbacks: remainingCallbacks({
-      addedCallbacks: addedCallbacks?.filter((one) => !isThere(one)),
-      removedCallbacks,
-    } as CallbackChanges),
-    removedCallbacks: removedCallbacks?.filter(isThere) ?? [],
+    addedCallbacks: addedCallbacks.filter((one) =>
+      replacing.includes(one) || !isThere(one) && !isRemoved(one)
+    ),
+    removedCallbacks: removedCallbacks.filter((one) =>
+      isThere(one) || replacing.some((added) => isSameCallback(one, added))
+    ),
   });
 }
 

@@ -3,7 +3,12 @@ import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { AccessOperation } from "../session/access.ts";
 import type { Session } from "../session.ts";
-import type { SessionChanges } from "../stores/store.ts";
+import type {
+  LoadedSession,
+  SessionChanges,
+  StoredCallback,
+} from "../stores/store.ts";
+import { type CallbackChanges, joinCallbacks } from "./callback_changes.ts";
 import { accessChangeOf, joinChanges, missingFrom } from "./pending_changes.ts";
 import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
 import type { StoredState } from "./stored_state.ts";
@@ -63,16 +68,10 @@ export class UnsureWrites {
         if (record === undefined) return this.#settleOver(session, state);
         const isMovedOn = record.version !== unsure.version;
         const missing = missingFrom(unsure.changes, record);
-        // Callbacks are added even if another process has changed the record,
-        // unless it has replaced them.
-        const addedCallbacks = (missing.addedCallbacks ?? []).filter(({ id }) =>
-          !record.callbacks.some((one) => one.id === id)
-        );
-        const again = !isMovedOn
-          ? this.#repeated(session, state, unsure)
-          : addedCallbacks.length === 0
-          ? {}
-          : { addedCallbacks };
+        const [callbacks, lost] = this.#callbacksOf(missing, record);
+        const again = isMovedOn
+          ? callbacks
+          : this.#repeated(session, state, unsure);
         if (isMovedOn) {
           // Until the store answers, the callbacks are still to be written.
           state.unsure = { changes: again, operations: [], version: -1 };
@@ -81,11 +80,11 @@ export class UnsureWrites {
             this.#parts.loader.drop(unsure.operations);
           }
           this.#parts.loader.update(session, record, sent);
-          const { addedCallbacks: all = [], ...others } = missing;
-          const lost = all.filter((one) => !addedCallbacks.includes(one));
+          const { addedCallbacks: _, removedCallbacks: __, ...others } =
+            missing;
           this.#calls.reportLost(
             session,
-            { ...others, ...lost.length > 0 ? { addedCallbacks: lost } : {} },
+            { ...others, ...lost },
             "others have changed it since",
           );
         }
@@ -109,6 +108,29 @@ export class UnsureWrites {
       },
     );
     return isPromiseLike(settling) ? state.track(settling) : settling;
+  }
+
+  /**
+   * Splits changes of callbacks into those to repeat even if another process has
+   * changed the record, and those that are lost, since it may have replaced them.
+   */
+  #callbacksOf(
+    { addedCallbacks = [], removedCallbacks = [] }: CallbackChanges,
+    { callbacks }: LoadedSession,
+  ): [CallbackChanges, CallbackChanges] {
+    const isReplaced = ({ id }: StoredCallback) =>
+      addedCallbacks.some((one) => one.id === id) &&
+      callbacks.some((one) => one.id === id);
+    const those = (isLost: boolean) =>
+      joinCallbacks({}, {
+        addedCallbacks: addedCallbacks.filter((one) =>
+          isReplaced(one) === isLost
+        ),
+        removedCallbacks: removedCallbacks.filter((one) =>
+          isReplaced(one) === isLost
+        ),
+      });
+    return [those(false), those(true)];
   }
 
   /** Returns a write to repeat, with the login's present age. */

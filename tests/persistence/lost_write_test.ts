@@ -672,6 +672,55 @@ Deno.test("Session.notifyOnExpire() by name is kept though others have written, 
   assertEquals(freed, 1);
 });
 
+Deno.test("A named callback that is taken back outside of requests is not called though others have written", async () => {
+  await using fleet = new Fleet();
+  const { one, other, time } = fleet;
+  let freed = 0;
+  for (const { site } of [one, other]) {
+    site.onEnd("free seat", () => void freed++);
+  }
+  await fleet.begin();
+  const takeBack = fleet.live.notifyOnExpire("free seat", 7);
+  await pass(time, 10);
+  fleet.breakDown(FAULTS["never arrives"]!);
+  takeBack();
+  await pass(time, 10);
+  await fleet.visit(other, "count");
+  fleet.mend();
+  await pass(time, 5000);
+  await fleet.visit(other, "leave");
+  await pass(time, 100);
+  assertEquals(freed, 0);
+  assertEquals(fleet.reports.filter((text) => text.includes("keep")), []);
+});
+
+Deno.test("A named callback that replaces another one, and is taken back, is reported if others have written", async () => {
+  await using fleet = new Fleet();
+  const { one, other, time } = fleet;
+  const freed: unknown[] = [];
+  for (const { site } of [one, other]) {
+    site.onEnd("free seat", (seat) => void freed.push(seat));
+  }
+  await fleet.begin();
+  const key = "seat";
+  other.site.sessions.get(fleet.live.uid)!
+    .notifyOnExpire("free seat", 7, { key });
+  await pass(time, 300);
+  fleet.breakDown(FAULTS["never arrives"]!);
+  fleet.live.notifyOnExpire("free seat", 8, { key })();
+  await pass(time, 10);
+  await fleet.visit(other, "count");
+  fleet.mend();
+  await pass(time, 5000);
+  await fleet.visit(other, "leave");
+  await pass(time, 100);
+  // The other process may have registered its callback later.
+  assertEquals(freed, [7]);
+  const reports = fleet.reports.filter((text) => text.includes("keep"));
+  assertEquals(reports.length, 1);
+  assertMatch(reports[0]!, /the removal of callback "free seat"/);
+});
+
 Deno.test("Session.notifyOnExpire() by name is called though the session ends while its commit is unanswered", async () => {
   await using fleet = new Fleet();
   const { one, time } = fleet;

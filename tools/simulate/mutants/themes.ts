@@ -164,7 +164,8 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     to: "const isWarned = deadline < wake.warnedOf;",
   },
   {
-    name: "A warning by a function is given again for a request that only looks",
+    name:
+      "A warning by a function is given again for a request that only looks",
     mode: "calm",
     theme: "warnings",
     file: "session/deadline.ts",
