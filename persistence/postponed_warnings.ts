@@ -62,7 +62,8 @@ export class PostponedWarnings {
     const shown = loaded.deadline + ahead;
     if (deadline === shown) return;
     const now = this.#registry.clock.now();
-    session[WARN_BY](deadline, now);
+    // A request that outlasts the deadline keeps the session until the later one.
+    session[WARN_BY](deadline > now ? deadline : shown, now);
     for (const callback of warningsOf(loaded)) {
       const due = deadline - leadOf(callback);
       if (due <= now - 2 * pause || due > now + pause) continue;

@@ -66,6 +66,22 @@ Deno.test("Session.notifyBeforeEnd() over a store warns once though pages that o
   assertEquals(node.reasons, ["idle"]);
 });
 
+Deno.test("Session.notifyBeforeEnd() over a store warns of the later end while a page that only looks outlasts both ends", async () => {
+  using time = new FakeTime();
+  await using node = nodeOf();
+  const cookie = cookieOf(await node.get("in"));
+  await pass(time, 530_000);
+  const looking = node.get("look?lasts=700000", cookie);
+  await pass(time, 500_000);
+  assertEquals(node.warned.length, 1);
+  await pass(time, 60_000);
+  assertEquals(node.warned.length, 2);
+  await pass(time, 200_000);
+  await looking;
+  assertEquals(node.warned.length, 2);
+  assertEquals(node.reasons, ["idle"]);
+});
+
 Deno.test("Session.notifyBeforeEnd() over a store warns of the later end when a page has visited late", async () => {
   using time = new FakeTime();
   await using node = nodeOf();
