@@ -161,6 +161,10 @@ export class Model {
     return this.#rules.every((rule) => rule.isQuiet !== false);
   }
 
+  onOpenStream(ask: Ask, at: number): void {
+    for (const rule of this.#rules) rule.onOpenStream?.(ask, at);
+  }
+
   onLost(uid: string, holders: readonly Life[]): void {
     for (const rule of this.#rules) rule.onLost?.(uid, holders);
   }

@@ -300,11 +300,26 @@ export class World implements ProgramWorld {
       });
     }
     if (ask.step.action === "stream" && stream !== null) {
-      this.schedule.add(
-        life.host.now + 50 + ask.step.choice * 4000,
-        () => void stream.cancel().catch(() => {}),
-      );
+      this.#follow(ask, stream.getReader());
     }
+  }
+
+  /** Reads a stream until the client leaves. */
+  #follow(
+    ask: Ask,
+    reader: ReadableStreamDefaultReader<Uint8Array>,
+  ): void {
+    let isOpen = true;
+    const read = async () => {
+      while (!(await reader.read()).done);
+    };
+    read().catch(() => {}).finally(() => isOpen = false);
+    const { life, step } = ask;
+    this.schedule.add(life.host.now + 50 + step.choice * 4000, () => {
+      const at = this.schedule.now;
+      if (isOpen && life.isAlive) this.model.onOpenStream(ask, at);
+      reader.cancel().catch(() => {});
+    });
   }
 
   #trouble({ kind, host: index, lasts, isSilent }: TroubleStep): void {

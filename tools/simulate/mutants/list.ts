@@ -145,5 +145,12 @@ export const MUTANTS: readonly Mutant[] = [
     from: "        this.endElsewhere(uid, reason);",
     to: "",
   },
+  {
+    name: "A stream stays open when a login has replaced its token",
+    mode: "calm",
+    file: "live/session_streams.ts",
+    from: "    this.#tokens.cutBefore(access);",
+    to: "",
+  },
   ...THEME_MUTANTS,
 ];

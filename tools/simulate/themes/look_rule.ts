@@ -2,15 +2,7 @@ import type { Write } from "../ask.ts";
 import { KEYS } from "../keys.ts";
 import type { Act, LookAct } from "./act.ts";
 import type { Judge, Rule } from "./rule.ts";
-
-/** Milliseconds after which a process has asked its store again. */
-const PROBED = 4000;
-
-/** Milliseconds within which a change elsewhere is seen. */
-const BOUND = 1000;
-
-/** Milliseconds that timers and blocked event loops may add. */
-const SLACK = 50;
+import { isUndisturbed, LATEST_NEWS } from "./undisturbed.ts";
 
 /**
  * What background code sees of a session (promise 19): a change in another process
@@ -33,8 +25,10 @@ export class LookRule implements Rule {
     const { at, life, uid, reloadedAt } = act;
     const { fail, world } = this.#judge;
     const { truth } = world;
-    const from = reloadedAt ?? at - BOUND - SLACK;
-    if (reloadedAt === undefined && !this.#isUndisturbed(act, from)) return;
+    const from = reloadedAt ?? at - LATEST_NEWS;
+    const isSeen = reloadedAt !== undefined ||
+      isUndisturbed(world, { life, from, at });
+    if (!isSeen) return;
     if (truth.wasOver(uid, from, at)) return;
     const how = reloadedAt === undefined ? "" : " after reload()";
     const records = truth.recordsIn(uid, from, at).map(({ record }) => record!);
@@ -78,21 +72,5 @@ export class LookRule implements Rule {
       write.value === value && write.at <= at &&
       (write.isLate || (write.ask.answeredAt ?? Infinity) >= from)
     );
-  }
-
-  /** Whether this process has heard of all changes in time. */
-  #isUndisturbed({ life, at }: LookAct, from: number): boolean {
-    const { world } = this.#judge;
-    const { lost, slow } = world.plan.rates;
-    // A process that could not reach its store tries again after some seconds.
-    const hasLost = world.wire.losses.some((loss) =>
-      loss.life === life && loss.at >= from - PROBED && loss.at <= at
-    );
-    // A handler or a callback that blocks a process keeps its news back, too.
-    const wasBlocked = life.host.blocks.some((block) =>
-      block.from <= at && block.to >= from
-    );
-    return lost + slow === 0 && !life.host.hadTrouble(from - BOUND, at) &&
-      !hasLost && !wasBlocked && !world.truth.clock.wasSet(from - BOUND, at);
   }
 }

@@ -44,6 +44,8 @@ export interface Rule {
   onWrite?(write: Write): void;
   /** Judges an answer as the server gives it. */
   onAnswered?(ask: Ask): void;
+  /** Judges a stream that is open when its client leaves. */
+  onOpenStream?(ask: Ask, at: number): void;
   /** Notes that the store has lost a session, which was live in some programs. */
   onLost?(uid: string, holders: readonly Life[]): void;
   /** Notes the end of a session that a listener is told. */

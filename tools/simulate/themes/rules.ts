@@ -6,6 +6,7 @@ import { CallbackRule } from "./callback_rule.ts";
 import { LostRule } from "./lost_rule.ts";
 import type { Judge, Rule } from "./rule.ts";
 import { OutsideRule } from "./outside_rule.ts";
+import { StreamRule } from "./stream_rule.ts";
 import { WarningRule } from "./warning_rule.ts";
 import { UpdateRule } from "./update_rule.ts";
 
@@ -16,6 +17,7 @@ export function rulesOf(judge: Judge): Rule[] {
     new CallbackRule(judge),
     new LateRule(judge),
     new LookRule(judge),
+    new StreamRule(judge),
     new OutsideRule(judge),
     new LimitRule(judge),
     new HoldRule(judge),
