@@ -5,6 +5,7 @@
  * @module
  */
 
+import { dropOpened, type StreamedRequest } from "../http/open_stream.ts";
 import type { OpenVisit, Sessions, Visit } from "../sessions.ts";
 import {
   HeldResponse,
@@ -62,7 +63,9 @@ export function curfew(sessions: Sessions): ExpressMiddleware {
       const held = new HeldResponse(res, {
         finish: () => visit.finish(),
         fail: next,
-        leave: () => visit.abandon(),
+        // A pipe to the response leaves its source open when the client leaves.
+        close: (isBegun) =>
+          isBegun ? dropOpened(visit as StreamedRequest) : visit.abandon(),
       });
       next();
       if (!held.isBegun) visit.wait();

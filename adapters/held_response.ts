@@ -42,8 +42,12 @@ export interface ResponseEvents {
   finish(): MaybePromise<SessionHeaders>;
   /** Called in place of the response, if the visit could not be finished. */
   fail(error: unknown): void;
-  /** Called if the client leaves before there is a response. */
-  leave(): unknown;
+  /**
+   * Called when the connection is closed, or the response has been sent.
+   *
+   * @param isBegun Whether there was a response.
+   */
+  close(isBegun: boolean): unknown;
 }
 
 /**
@@ -61,9 +65,7 @@ export class HeldResponse {
     this.#response = response;
     this.#events = events;
     for (const name of HELD) this.#hold(name);
-    response.once("close", () => {
-      if (!this.#isBegun) events.leave();
-    });
+    response.once("close", () => void events.close(this.#isBegun));
   }
 
   /** Whether the response has begun, so that the visit is finished. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { dropUnsent, type StreamedRequest } from "../http/open_stream.ts";
 import { HttpError, type OpenVisit, type Sessions } from "../sessions.ts";
 import { runInVisit } from "./run.ts";
 
@@ -23,7 +24,9 @@ export interface OakContext {
     readonly ip: string;
   };
   /** The response. */
-  readonly response: { readonly headers: Headers };
+  readonly response: { readonly headers: Headers; readonly body: unknown };
+  /** Whether oak sends the response; undefined for true. */
+  readonly respond?: boolean | undefined;
   /** The data that the middleware and handlers of a request share. */
   // deno-lint-ignore no-explicit-any
   readonly state: any;
@@ -63,9 +66,11 @@ export function curfew(sessions: Sessions): OakMiddleware {
     const { ip } = ctx.request;
     const info = { remoteAddr: { transport: "tcp", hostname: ip } };
     await runInVisit(sessions, requestOf(ctx), info, {
-      next(visit: OpenVisit) {
+      async next(visit: OpenVisit) {
         ctx.state.visit = visit;
-        return next();
+        await next();
+        if (ctx.respond === false) return;
+        dropUnsent(visit as StreamedRequest, ctx.response.body);
       },
       headers: () => ctx.response.headers,
       headersOfError: (error) => headersOfError(error, ctx.response.headers),

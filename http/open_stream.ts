@@ -145,6 +145,11 @@ export function dropUnsent(
   return unsent.find(({ upgrade }) => upgrade !== undefined)?.upgrade;
 }
 
+/** Drops all streams that were opened for a request: its connection is closed. */
+export function dropOpened(request: StreamedRequest): void {
+  for (const stream of request[OPENED_STREAMS] ?? []) stream.drop();
+}
+
 /** Marks a body as one that closes itself when the site stops. */
 export function markSelfClosing(body: ReadableStream): void {
   selfClosing.add(body);

@@ -16,6 +16,8 @@ class Desk {
   arrived = Promise.withResolvers<void>();
   /** Lets the answer to `/page/slow` go on. */
   gate = Promise.withResolvers<void>();
+  /** Opens when the stream of events is closed. */
+  left = Promise.withResolvers<void>();
 
   readonly answer: Answer = async (visit, path) => {
     switch (path) {
@@ -56,9 +58,15 @@ class Desk {
       case "/page/stream":
         visit.getSession();
         return new Response(partsOf("one ", "two"));
+      case "/page/forgotten": {
+        const { signal } = visit.getSession().events(visit);
+        signal.addEventListener("abort", () => this.left.resolve());
+        return new Response("no events");
+      }
       case "/page/events": {
         const events = visit.getSession().events(visit);
         events.send({ data: "hello" });
+        events.signal.addEventListener("abort", () => this.left.resolve());
         return events.response;
       }
     }
@@ -202,6 +210,17 @@ const BEHAVIOURS: Record<string, Behaviour> = {
       const received = response.text();
       sessions.get(text)!.expire();
       ok((await received).includes("event: end"), await received);
+    }),
+  "closes a stream of events when its client leaves": (framework) =>
+    withApplication(framework, async (client, _sessions, desk) => {
+      const response = await client().open("/page/events");
+      await response.body!.cancel();
+      await desk.left.promise;
+    }),
+  "closes a stream of events that no response sends": (framework) =>
+    withApplication(framework, async (client, _sessions, desk) => {
+      await client().send("/page/forgotten");
+      await desk.left.promise;
     }),
   "keeps two clients at once apart": (framework) =>
     withApplication(framework, async (client) => {
