@@ -113,8 +113,7 @@ export function findByToken(
 ): TokenFacts | undefined {
   const session = registry.sessions.get(lookup.uid);
   if (!session?.isActive || registry.underCheck.has(session)) return undefined;
-  const isInsecure = lookup.isLeaked ||
-    session.isSecure && !registry.cookie.isAlwaysSecure && !request.isSecure;
+  const isInsecure = cameInsecurely(registry, lookup, session, request);
   const token = session[FIND_TOKEN](lookup.key, lookup.keyBegin);
   // The deadline of a session that is opened is checked when it is used.
   const isOpened = token?.until === Infinity && !isInsecure && isOnly;
@@ -137,6 +136,35 @@ export function findByToken(
   suspect(registry, "insecure-transport", session, request);
   if (registry.options.endsInsecureSessions) registry.end(session, "revoked");
   return undefined;
+}
+
+/** Returns whether a token of a session that was made over https came over http. */
+function cameInsecurely(
+  { cookie }: SessionRegistry,
+  { isLeaked }: Lookup,
+  { isSecure }: Session,
+  request: RequestFacts,
+): boolean {
+  return isLeaked || isSecure && !cookie.isAlwaysSecure && !request.isSecure;
+}
+
+/**
+ * Returns the sessions of tokens that were recognized when their records were loaded.
+ * A deadline may have passed in this process only, and hidden a session when the
+ * tokens were judged.
+ */
+export function recognizedSessions(
+  registry: SessionRegistry,
+  lookups: readonly Lookup[],
+  request: RequestFacts,
+): Session[] {
+  return lookups.flatMap((lookup) => {
+    const session = registry.sessions.get(lookup.uid);
+    return session !== undefined && wereRecognized([lookup]) &&
+        !cameInsecurely(registry, lookup, session, request)
+      ? [session]
+      : [];
+  });
 }
 
 /**

@@ -34,6 +34,7 @@ import {
   NO_LOOKUPS,
   openingTokens,
   prepareLogin,
+  recognizedSessions,
   suspect,
   wereRecognized,
 } from "./presented_tokens.ts";
@@ -347,7 +348,11 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#hasLoggedOut = true;
     this.#newToken = this.#loggedInAs = undefined;
     const several = this.#several.map(({ session }) => session);
-    this.#end([this.#session, this.#found?.session, ...several], reason);
+    const hasOwn = this.#session !== undefined && !this.#isTransient;
+    const lookups = hasOwn ? NO_LOOKUPS : this.#readTokens();
+    const hidden = recognizedSessions(this.#registry, lookups, this.#source);
+    const own = [this.#session, this.#found?.session];
+    this.#end([...own, ...several, ...hidden], reason);
   }
 
   /** From now on the request neither creates nor prolongs a session. */

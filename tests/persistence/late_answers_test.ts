@@ -270,6 +270,31 @@ Deno.test("RequestSession.logOut() ends a session by a token that was in its gra
   assertEquals(inner.load(uidOf(cookie), LOOK), undefined);
 });
 
+Deno.test("RequestSession.logOut() ends a session by a recognized token, though the deadline passes here while the store answers", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  const options = { renewalGrace: 600 };
+  await using node = makeNode(bent.store, options);
+  await using other = makeNode(asynchronous(inner), options);
+  node.page("login", (request) => request.logIn("alice").uid);
+  const cookie = await newCookie(node.get("visit"));
+  const login = await newCookie(node.get("login", cookie));
+  await pass(time, 59_500);
+  bent.bends.load = async (act, ...args) => {
+    const answer = await act(...args);
+    await after(1000);
+    return answer;
+  };
+  const logout = Promise.resolve(node.get("logout", cookie));
+  await pass(time, 100);
+  await (await other.get("visit", login)).body?.cancel();
+  await pass(time, 2000);
+  assertEquals((await logout).status, 200);
+  await (await logout).body?.cancel();
+  assertEquals(inner.load(uidOf(cookie), LOOK), undefined);
+});
+
 Deno.test("A request whose session ends while its load is answered gets no new cookie", async () => {
   using time = new FakeTime();
   const bent = new BentStore(asynchronous(new MemoryStore()));
