@@ -5,28 +5,22 @@
  * The state follows from the last known deadline, not from answers: a page whose
  * server is silent still warns, counts, and ends. Answers correct the deadline.
  *
- * - The elapsed time is the longer one by `performance.now()` and `Date.now()`. The
- *   first stands still while some machines sleep, and the second can be set back.
- *   If they disagree, the machine slept or the clock was set. Then the client asks
- *   the server, which has a second to answer before the longer time is used.
- * - Tabs share each answer, and each tab waits for a different time before it asks.
- *   So many tabs ask hardly more often than one.
+ * Tabs share each answer, and each tab waits for a different time before it asks. So
+ * many tabs ask hardly more often than one.
  *
  * @param {string} url The address of the `SessionClock`.
+ * @param {object} deadline As `session_clock_deadline.js` makes it.
  */
-export function watchSession(url) {
-  // Milliseconds: for an answer, between two questions, for the answer after a sleep.
+export function watchSession(url, deadline) {
+  // Milliseconds: for an answer, between two questions.
   const ANSWER_LIMIT = 4000;
   const ASK_EVERY = 5000;
-  const WAKE_LIMIT = 1000;
   // Milliseconds between two checks of the clocks, which send nothing.
   const LOOK_VISIBLE = 1000;
   const LOOK_HIDDEN = 30000;
   // Seconds before the warning at which the server is asked, so that there is no
   // warning if another page has prolonged the session.
   const ASK_BEFORE = 3;
-  // Milliseconds by which the two clocks may disagree.
-  const JUMP = 1000;
 
   const leads = new Map();
   const views = new Map();
@@ -36,21 +30,12 @@ export function watchSession(url) {
   let timer;
   /** The session of the page; undefined before the first answer with one. */
   let owner;
-  /** The deadline: so many seconds after these times of both clocks. */
-  let length = Infinity;
-  let since = { steady: 0, wall: 0 };
   let canStay = false;
   let isKnown = false;
   /** The reason of the end, once the server has confirmed it. */
   let end;
   let isReachable = true;
   let failed = null;
-  let offset = 0;
-  /**
-   * The time until which the wall clock is ignored, since the server is being
-   * asked.
-   */
-  let wakeUntil = 0;
   let askedAt = -Infinity;
   let asking;
   let isAskedAgain = false;
@@ -63,17 +48,8 @@ export function watchSession(url) {
   const steady = () => performance.now();
   const lead = () => Math.max(0, ...leads.values());
 
-  const secondsLeft = () => {
-    const isWaking = steady() < wakeUntil;
-    const passed = Math.max(
-      steady() - since.steady,
-      isWaking ? 0 : Date.now() - since.wall,
-    );
-    return length - passed / 1000;
-  };
-
   const viewFor = (lead) => {
-    const left = secondsLeft();
+    const left = deadline.left();
     const isOver = end !== undefined || (owner !== undefined && left <= 0);
     const status = isOver
       ? "ended"
@@ -87,7 +63,7 @@ export function watchSession(url) {
       : Math.max(0, Math.ceil(left));
     return {
       status,
-      secondsLeft: owner === undefined || length === Infinity
+      secondsLeft: owner === undefined || left === Infinity
         ? null
         : isOver
         ? 0
@@ -114,22 +90,14 @@ export function watchSession(url) {
     }
   };
 
-  /** Notices that the machine slept, or that its clock was set. */
-  const checkClocks = () => {
-    const now = Date.now() - steady();
-    const jump = now - offset;
-    offset = now;
-    if (Math.abs(jump) < JUMP) return;
-    if (jump < 0) since.wall += jump;
-    wakeUntil = steady() + WAKE_LIMIT;
-    look();
-  };
+  /** Whether there is no session to watch. */
+  const isIdle = () => end !== undefined || (isKnown && owner === undefined);
 
   const isAskDue = () => {
     const silent = steady() - askedAt;
-    if (end !== undefined || (isKnown && owner === undefined)) return false;
+    if (isIdle()) return false;
     if (owner === undefined) return silent >= ASK_EVERY;
-    const left = secondsLeft();
+    const left = deadline.left();
     if (left > lead() + ASK_BEFORE - patience) return false;
     // Asks once more right before the end, which another page may have postponed.
     return silent >= ASK_EVERY + patience * 1000 ||
@@ -137,8 +105,7 @@ export function watchSession(url) {
   };
 
   const tick = () => {
-    checkClocks();
-    if (isAskDue()) look();
+    if (deadline.hasJumped() || isAskDue()) look();
     notify();
     schedule();
   };
@@ -146,9 +113,8 @@ export function watchSession(url) {
   const schedule = () => {
     clearTimeout(timer);
     timer = undefined;
-    const isIdle = end !== undefined || (isKnown && owner === undefined);
-    if (leads.size === 0 || isIdle) return;
-    const left = secondsLeft();
+    if (leads.size === 0 || isIdle()) return;
+    const left = deadline.left();
     const calm = left - lead() - ASK_BEFORE;
     const look = document.hidden ? LOOK_HIDDEN : LOOK_VISIBLE;
     const delay = calm > 0
@@ -177,11 +143,11 @@ export function watchSession(url) {
     if (end !== undefined) return;
     isKnown = true;
     isReachable = true;
-    wakeUntil = 0;
+    deadline.trust();
     if (!state.isActive) {
       // A page that never had a session shows nothing.
       if (owner !== undefined) {
-        const isDue = secondsLeft() < 2;
+        const isDue = deadline.left() < 2;
         const due = canStay ? "idle" : "absolute";
         end = cause ?? (isDue ? due : "signed-out");
       }
@@ -190,8 +156,7 @@ export function watchSession(url) {
     } else {
       owner = { session: state.session, principal: state.principal };
       canStay = state.canStay;
-      length = state.secondsLeft ?? Infinity;
-      since = { steady: steady() - age, wall: Date.now() - age };
+      deadline.set(state.secondsLeft ?? Infinity, age);
     }
     update();
   };
@@ -215,7 +180,7 @@ export function watchSession(url) {
       return state;
     } catch {
       isReachable = false;
-      wakeUntil = 0;
+      deadline.trust();
       update();
       return undefined;
     } finally {
@@ -298,7 +263,7 @@ export function watchSession(url) {
   ];
 
   const start = () => {
-    offset = Date.now() - steady();
+    deadline.begin();
     open();
     for (const [target, ...rest] of sources) target.addEventListener(...rest);
     look();

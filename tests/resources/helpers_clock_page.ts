@@ -7,6 +7,7 @@
 
 import { setImmediate } from "node:timers";
 import { watchSession } from "../../resources/session_clock_client.js";
+import { countDown } from "../../resources/session_clock_deadline.js";
 
 /** The state that the client hands to its listeners. */
 export interface ClockView {
@@ -116,7 +117,7 @@ export class Tab {
     };
     const make = new Function(
       ...Object.keys(globals),
-      `return ${watchSession}`,
+      `return (url) => (${watchSession})(url, (${countDown})())`,
     );
     this.client = make(...Object.values(globals))("https://desk.test/clock");
   }
