@@ -16,7 +16,7 @@ export type PasswordCheck = (
   password: string,
 ) => boolean | Promise<boolean>;
 
-/** What each guard knows. */
+/** The settings of every guard. */
 interface Terms {
   /** The resource behind the guard. */
   readonly resource: Resource;
@@ -24,7 +24,7 @@ interface Terms {
   readonly endsWithSession: boolean;
 }
 
-/** What a `Guard` knows. */
+/** The settings of a `Guard`. */
 export interface GuardTerms extends Terms {
   /** The `WWW-Authenticate` of a refusal. */
   readonly challenge: string;
@@ -152,7 +152,7 @@ export function recallUser(
   return user;
 }
 
-/** What a `LoginGuard` knows. */
+/** The settings of a `LoginGuard`. */
 export interface LoginTerms extends Terms {
   /** The login page, as browsers send its path. */
   readonly loginPath: string;

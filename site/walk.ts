@@ -204,12 +204,18 @@ export function answerError(
   request[WAIT]();
   return code.then(
     ({ answerError }) => answerError(error, failed),
-    (failure) => {
+    async (failure) => {
       const isExpected = error instanceof HttpError;
       if (!isExpected) site.reportError(error, { request });
       site.reportError(failure, { request });
-      request[RESET](isExpected ? error.status : 500);
-      return respond(site, "", "an error", request);
+      const status = isExpected ? error.status : 500;
+      try {
+        request[RESET](status);
+        return await respond(site, "", "an error", request);
+      } catch {
+        // The changes of the session cannot be written either.
+        return new Response(null, { status });
+      }
     },
   );
 }

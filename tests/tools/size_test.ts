@@ -5,7 +5,7 @@ import { makeFolder, ROOT, testWith } from "../helpers_process.ts";
 /**
  * Returns the KiB of an entry point, minified and gzipped, with all that it loads
  * at once. The bundler puts modules that are loaded later, by `import()`, into other
- * files, which do not count.
+ * files, which do not count. `gzip -9` makes 0.3 % less of it than Deno.
  */
 async function sizeOf(entry: string): Promise<number> {
   using folder = makeFolder();
@@ -37,7 +37,7 @@ async function sizeOf(entry: string): Promise<number> {
 }
 
 for (
-  const [entry, limit] of [["sessions.ts", 25.1], ["mod.ts", 40.1]] as const
+  const [entry, limit] of [["sessions.ts", 25.3], ["mod.ts", 40.4]] as const
 ) {
   testWith(
     ["run", "read", "write"],
