@@ -1,5 +1,3 @@
-import { trimSpace } from "./headers.ts";
-
 /** The data of a client in the headers of the proxy that forwards its request. */
 export interface Forwarded {
   /** The client's address, without a port. */
@@ -32,8 +30,9 @@ export function forwardedBy(
     return dataOf(pairs.get("for"), pairs.get("host"), pairs.get("proto"));
   }
   const read = (name: string) =>
-    trimSpace(entryOf(headers.get(`x-forwarded-${name}`), hops) ?? "") ||
-    undefined;
+    // A value has no SP and no HTAB inside.
+    entryOf(headers.get(`x-forwarded-${name}`), hops)?.split(/[\t ]+/)
+      .filter(Boolean).join(" ") || undefined;
   return dataOf(read("for"), read("host"), read("proto"));
 }
 

@@ -19,6 +19,7 @@ import {
 export { DeadLetters } from "./dead_letters.ts";
 export { EvictionOrder } from "./eviction_order.ts";
 export { listSessions } from "./local_list.ts";
+export { computeValue } from "../session/value_change.ts";
 
 /** The members of the registry that these parts use. */
 export interface HoldPartsRegistry

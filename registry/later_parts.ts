@@ -38,6 +38,11 @@ export class LaterParts {
     this.#holdParts = parts;
   }
 
+  /** Loads the code that few programs need. */
+  load(): MaybePromise<typeof import("./later_code.ts")> {
+    return loadLaterCode();
+  }
+
   /**
    * Calls a function with the parts that use holds: at once, or when their code is
    * loaded, with the argument as it is now.

@@ -1,9 +1,11 @@
+import type { MaybePromise } from "../base/promises.ts";
 import type { SessionChange } from "./internals.ts";
 import type { StreamLimits } from "../live/session_streams.ts";
 import type { Expiring, SessionEndReason } from "./deadline.ts";
 import type { Hold, HoldOptions } from "./hold.ts";
 import type { NamedCallbackOptions, NamedCallbacks } from "./named_callback.ts";
 import type { StoredValuesOf } from "./session_values.ts";
+import type { computeValue } from "./value_change.ts";
 
 /** The parts of the place where sessions live that the sessions use. */
 export interface BackendOf<Session, End> {
@@ -60,6 +62,8 @@ export interface OwnerOf<Session, End> {
   /** The callbacks that `onEnd` has registered. */
   readonly namedCallbacks: NamedCallbacks<End>;
   readonly later: {
+    /** Loads the code of updates. */
+    load(): MaybePromise<{ readonly computeValue: typeof computeValue }>;
     /** Calls a function with the holds of keys. */
     with<A, R>(
       argument: A,

@@ -1,14 +1,12 @@
 import { describe, describeIssues } from "../base/describe.ts";
-import { isPromiseLike, loadOnce } from "../base/promises.ts";
+import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
+import type { computeValue } from "./value_change.ts";
 import { OWNER, type SessionChange } from "./internals.ts";
 import {
   type AnySessionKey,
   nameOf,
   type SchemaResult,
 } from "./session_key.ts";
-
-/** Loads the code that copies values, for the first update. */
-const loadCopy = loadOnce(() => import("./whole_copy.ts"));
 
 /** The acts on values of sessions in a store, besides recording changes. */
 export interface StoredValuesOf<Session> {
@@ -51,6 +49,10 @@ export interface ValuedSession<Session> {
         /** Undefined without a store. */
         readonly values: StoredValuesOf<Session> | undefined;
         changed(session: Session, change: SessionChange): void;
+      };
+      readonly later: {
+        /** Loads the code of updates. */
+        load(): MaybePromise<{ readonly computeValue: typeof computeValue }>;
       };
     };
   };
@@ -149,20 +151,12 @@ export class SessionValues<Session extends ValuedSession<Session>> {
   ): Promise<unknown> {
     const name = nameOf(key);
     const session = this.#session;
-    const code = loadCopy();
-    const { copyOf } = isPromiseLike(code) ? await code : code;
-    const compute = () => {
-      // If `change` throws halfway, only the copy has changed.
-      const value = change(copyOf(this.#current(key)));
-      if (!isPromiseLike(value)) return value;
-      Promise.resolve(value).catch(() => {});
-      throw new TypeError(
-        `Cannot update ${
-          describe(name)
-        } of session "${session.uid}": the function returned a promise; it must return the value`,
-      );
-    };
-    const { values } = session.site[OWNER].backend;
+    const { uid, site } = session;
+    const code = site[OWNER].later.load();
+    const { computeValue } = isPromiseLike(code) ? await code : code;
+    const current = () => this.#current(key);
+    const compute = () => computeValue({ change, current, name, uid });
+    const { values } = site[OWNER].backend;
     let value: unknown;
     if (values === undefined) this.set(name, value = compute());
     else value = await values.update(session, name, compute);

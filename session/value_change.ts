@@ -1,5 +1,38 @@
+import { describe } from "../base/describe.ts";
+import { isPromiseLike } from "../base/promises.ts";
+
+/** A change of a value by a function. */
+export interface ValueChange {
+  /** Returns the new value for a copy of the current one. */
+  readonly change: (value: unknown) => unknown;
+  readonly current: () => unknown;
+  /** The name of the value, for messages. */
+  readonly name: string;
+  /** The uid of the session, for messages. */
+  readonly uid: string;
+}
+
+/**
+ * Computes the new value of a change.
+ *
+ * @throws {TypeError} If the function returned a promise.
+ */
+export function computeValue(
+  { change, current, name, uid }: ValueChange,
+): unknown {
+  // If `change` throws halfway, only the copy has changed.
+  const value = change(copyOf(current()));
+  if (!isPromiseLike(value)) return value;
+  Promise.resolve(value).catch(() => {});
+  throw new TypeError(
+    `Cannot update ${
+      describe(name)
+    } of session "${uid}": the function returned a promise; it must return the value`,
+  );
+}
+
 /** Copies a value, unless the copy would lose a part of it. */
-export function copyOf(value: unknown): unknown {
+function copyOf(value: unknown): unknown {
   try {
     const copy: unknown = structuredClone(value);
     return isWhole(copy, value, new Set()) ? copy : value;
