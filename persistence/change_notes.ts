@@ -208,6 +208,8 @@ export class WriteSchedule {
   readonly #touched = new Set<Session>();
   /** Sessions whose last write failed; requests of other sessions do not wait. */
   readonly #failed = new Set<Session>();
+  /** The writes under way, also of sessions that this process has forgotten. */
+  readonly #underWay = new Map<Session, number>();
   #isStopped = false;
 
   /** @param write Writes a session; called for each one when the time has come. */
@@ -252,6 +254,19 @@ export class WriteSchedule {
     this.#touched.delete(session);
   }
 
+  /** Records that a write waits for the store. */
+  noteBegun(session: Session): void {
+    const count = this.#underWay.get(session) ?? 0;
+    this.#underWay.set(session, count + 1);
+  }
+
+  /** Records that such a write has ended. */
+  noteDone(session: Session): void {
+    const count = this.#underWay.get(session) ?? 0;
+    if (count > 1) this.#underWay.set(session, count - 1);
+    else this.#underWay.delete(session);
+  }
+
   /** Records that a failed write need not be repeated. */
   settle(session: Session): void {
     this.#failed.delete(session);
@@ -277,7 +292,7 @@ export class WriteSchedule {
   stop(): Session[] {
     this.#isStopped = true;
     this.#alarm.clear();
-    return this.#waiting();
+    return [...new Set([...this.#waiting(), ...this.#underWay.keys()])];
   }
 
   #waiting(): Session[] {

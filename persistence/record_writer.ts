@@ -208,12 +208,11 @@ export class RecordWriter {
 
   /** Writes the remaining changes, and detaches all sessions. */
   halt(): Promise<unknown> {
-    const live = [...this.#registry.sessions.values()];
-    const { states } = this.#parts.loader;
-    const isWriting = (session: Session) => states.get(session)?.writing;
-    const left = new Set([...this.#schedule.stop(), ...live.filter(isWriting)]);
-    const writes = [...left].map((session) => this.#saveLast(session));
-    for (const session of live) this.detach(session);
+    const left = this.#schedule.stop();
+    const writes = left.map((session) => this.#saveLast(session));
+    for (const session of this.#registry.sessions.values()) {
+      this.detach(session);
+    }
     return settleAll(writes);
   }
 
@@ -263,8 +262,15 @@ export class RecordWriter {
     } catch (error) {
       return failed(error);
     }
-    if (saving instanceof Promise) return saving.then(done, failed);
-    done();
+    if (!(saving instanceof Promise)) return done();
+    this.#schedule.noteBegun(session);
+    return saving.then(() => {
+      this.#schedule.noteDone(session);
+      return done();
+    }, (error) => {
+      this.#schedule.noteDone(session);
+      return failed(error);
+    });
   }
 
   /**

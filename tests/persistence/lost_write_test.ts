@@ -987,3 +987,25 @@ for (const isAway of [false, true]) {
     assertEquals(await fleet.visit(other, "count"), "200 2");
   });
 }
+
+Deno.test("Site.close() names what a write under way could not write, though its session has ended", async () => {
+  await using fleet = new Fleet();
+  const { one, other, time } = fleet;
+  one.site.onEnd("free seat", () => {});
+  await fleet.begin();
+  fleet.breakOnce(() => new Promise(() => {}));
+  fleet.live.set("basket", "tea");
+  fleet.live.notifyOnExpire("free seat", 7);
+  await pass(time, 10);
+  await fleet.visit(other, "leave");
+  await pass(time, 100);
+  assertEquals(one.site.sessions.size, 0);
+  let isClosed = false;
+  const closing = one.site.close().then(() => isClosed = true);
+  while (!isClosed) await pass(time, 10);
+  await closing;
+  assertMatch(
+    fleet.reports.join("\n"),
+    /Cannot keep "basket", callback "free seat" of session/,
+  );
+});
