@@ -58,9 +58,10 @@ export function settleTouch(session: Session, loader: RecordLoader): void {
 export function followClock(session: Session, loader: RecordLoader): boolean {
   const state = loader.states.get(session);
   if (state === undefined || !loader.isHere(session)) return false;
-  const { lastModified, expiresAt, site: { clock } } = session;
+  const { clock } = session.site;
   const step = state.stepSince("touch", clock);
   if (step <= 0) return false;
+  const { lastModified, expiresAt } = session;
   const isTouched = state.isTouched(lastModified);
   session[SET_TIMES](lastModified * 1000 + step, expiresAt * 1000 + step);
   if (isTouched) state.noteTime("touch", clock);

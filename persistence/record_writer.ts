@@ -203,6 +203,8 @@ export class RecordWriter {
     const saving = attempt(() =>
       this.#save(session, { isRequest: false, isSuperseded })
     );
+    // Changes that wait for a superseded request may be those of no request.
+    if (isSuperseded()) this.#schedule.noteTouched(session);
     if (isPromiseLike(saving)) saving.catch(this.#reporter(session));
   }
 

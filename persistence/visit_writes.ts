@@ -103,6 +103,10 @@ export class VisitWrites {
       const options = { isOfOthers: true, isSuperseded };
       write(() => writer.flush(other, options));
     }
+    const left = visit.leftSession;
+    if (left !== undefined && left !== session) {
+      write(() => writer.flush(left, { isSuperseded: () => true }));
+    }
     if (session !== undefined) {
       const loaded = lookup?.loaded;
       const drops = isOwn ? dropsBefore(lookup) : undefined;

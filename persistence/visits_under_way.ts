@@ -121,8 +121,12 @@ export class VisitsUnderWay {
    */
   areSuperseded(session: Session): boolean {
     for (const visit of this.#visits) {
-      if (visit.ownSession !== session || !visit.hasSeenSession) continue;
-      if (visit.isSuperseded) return true;
+      const { ownSession, leftSession, hasSeenSession } = visit;
+      const isHere = ownSession === session;
+      const isSuperseded = isHere
+        ? hasSeenSession && visit.isSuperseded
+        : leftSession === session;
+      if (isSuperseded) return true;
     }
     return false;
   }

@@ -29,6 +29,8 @@ export interface BackendVisit {
   readonly hasSeenSession: boolean;
   /** Whether a login has superseded the token by which it uses its session. */
   readonly isSuperseded: boolean;
+  /** The session that it had, and left when a login had superseded its token. */
+  readonly leftSession: Session | undefined;
   /** The principal that the request has logged in; undefined if it has not. */
   readonly loggedInAs: string | undefined;
   /** The changes of principal and tokens that the request made. */

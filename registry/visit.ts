@@ -113,6 +113,8 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   /** The session of the token, while a transient session takes its place. */
   #found: { readonly session: Session; readonly key: string } | undefined =
     undefined;
+  /** A session that the request had, and left when a login had superseded it. */
+  leftSession: Session | undefined = undefined;
   /**
    * The tokens of the cookies, if they open different sessions: then none is used.
    */
@@ -619,9 +621,12 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   /** Makes a session the session of the request. */
   #attach(session: Session, secret: string): void {
     const before = this.#session;
-    if (before !== undefined) this.#releaseHold(before, false);
-    if (before !== undefined && this.#isTransient) {
-      this.#registry.end(before, "evicted");
+    if (before !== undefined) {
+      this.#releaseHold(before, false);
+      if (this.#isTransient) this.#registry.end(before, "evicted");
+      else if (this.hasSeenSession && this.#isSuperseded(before)) {
+        this.leftSession = before;
+      }
     }
     this.#session = session;
     this.#isTransient = false;

@@ -56,6 +56,29 @@ async function newCookie(answer: Response | Promise<Response>) {
 }
 
 for (const where of ["the same process", "another process"]) {
+  Deno.test(`A value that a request sets in the session it had, and has left for one of its own, is refused after a login in ${where}`, async () => {
+    using time = new FakeTime();
+    const inner = new MemoryStore();
+    await using one = makeNode(asynchronous(inner));
+    await using other = makeNode(asynchronous(inner));
+    one.page("leave", async (request) => {
+      const session: Session = request.getSession();
+      await after(1000);
+      request.getSession();
+      session.set("note", "by the old token");
+      await after(500);
+      return "";
+    });
+    const cookie = await newCookie(one.get("visit"));
+    const slow = statusOf(one.get("leave", cookie));
+    await pass(time, 100);
+    const node = where === "the same process" ? one : other;
+    await newCookie(node.get("login", cookie));
+    await pass(time, 3000);
+    assertEquals(await slow, 503);
+    assertEquals(inner.load(uidOf(cookie), LOOK)?.values.size, 0);
+  });
+
   for (const more of [0, 1000]) {
     Deno.test(`A value that a request sets ${more} ms before its answer is refused after a login in ${where}`, async () => {
       using time = new FakeTime();

@@ -236,6 +236,9 @@ const ONCE_BROKEN_THEMES = [
   ["crash", 30_034_090, "background"],
   // A touch of a request that was answered 503 before the clock was set back.
   ["all", 30_018_353, "values"],
+  // A value that waited for a superseded request, which left for a session of its own.
+  ["clock", 43_042_223, "plain"],
+  ["crash", 42_093_030, "plain"],
   // What the model took for a fault: a clock that was set while its process computed,
   // and an answer that a blocked process read late.
   ["clock", 30_013_369, "values"],

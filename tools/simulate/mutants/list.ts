@@ -106,8 +106,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "A named callback is lost that meets an end elsewhere",
     mode: "slow",
     file: "persistence/record_commit.ts",
-    from: "    this.#keepCallbacks();\n    const session = this.#session;",
-    to: "    const session = this.#session;",
+    from: "      callHere(this.#session, remainingCallbacks(callbacks));",
+    to: "",
   },
   {
     name: "A session is given up while it is created",
