@@ -25,7 +25,7 @@ export const FOREIGN: Readonly<Record<string, readonly string[]>> = {
   ],
   "README.md": ["regenerate()", "saveUninitialized"],
   "SECURITY.md": ["LimitNOFILE"],
-  "docs/frameworks.md": ["request.visit"],
+  "docs/frameworks.md": ["request.visit", "middleware/curfew.ts"],
   "docs/from_express_session.md": [
     ...["req.sessionID", "req.session.cart = cart", "store.all(callback)"],
   ],
