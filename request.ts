@@ -20,12 +20,12 @@ import { childLink, PathCursor, queryOf, siblingLink } from "./http/path.ts";
 import { plainResponse } from "./http/response.ts";
 import { redirectTo, ResponseDraft } from "./http/response_draft.ts";
 import { TOKEN_GENERATION } from "./live/session_streams.ts";
+import { TooLateForCookieError } from "./registry/session_cookie.ts";
 import type { SessionType } from "./registry/session_factory.ts";
 import {
   type LogInOptions,
   RequestVisit,
   type SessionHeaders,
-  TooLateForCookieError,
   type VisitingRequest,
 } from "./registry/visit.ts";
 import { setETag, setLastModified } from "./request/conditional.ts";

@@ -27,7 +27,7 @@ import {
   SESSIONS_OPTION_RULES,
   storeTimeoutOf,
 } from "./registry/option_rules.ts";
-import type { LogInOptions } from "./registry/presented_tokens.ts";
+import type { LogInOptions } from "./registry/option_rules.ts";
 import type { PresenceCallback, PresenceState } from "./registry/presence.ts";
 import type { StoredEndCounts } from "./registry/session_backend.ts";
 import type {
@@ -64,7 +64,7 @@ export type { Clock } from "./base/clock.ts";
 export type { ConnectionInfo, TrustedProxy } from "./http/connection.ts";
 export type { SessionTransport } from "./registry/session_cookie.ts";
 export { HttpError } from "./http/http_error.ts";
-export type { LogInOptions } from "./registry/presented_tokens.ts";
+export type { LogInOptions } from "./registry/option_rules.ts";
 export type {
   PresenceCallback,
   PresenceChange,
@@ -92,7 +92,7 @@ export type {
   SessionInfo,
 } from "./registry/session_backend.ts";
 export type { UndeliveredEnd } from "./registry/session_backend.ts";
-export { TooLateForCookieError } from "./registry/visit.ts";
+export { TooLateForCookieError } from "./registry/session_cookie.ts";
 export {
   type EndedHold,
   type EndSessionsOptions,

@@ -87,7 +87,6 @@ export class RecordLoads {
       keyBegin: 0,
       isLeaked: false,
       isTouch: false,
-      session: undefined,
       failure: undefined,
       loaded: undefined,
       askedAt: undefined,

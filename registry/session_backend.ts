@@ -132,8 +132,6 @@ export interface Lookup {
   readonly isLeaked: boolean;
   /** Whether loading the session is access. */
   readonly isTouch: boolean;
-  /** The session that was found; undefined before, or if there is none. */
-  session: Session | undefined;
   /** Why the session could not be looked up; undefined if it could. */
   failure: { readonly cause: unknown } | undefined;
   /** The record that was loaded; undefined without a store or a record. */

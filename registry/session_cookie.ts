@@ -8,6 +8,12 @@ import {
 } from "../base/options.ts";
 import { COOKIE_DOMAIN, COOKIE_NAME, findCookies } from "../http/headers.ts";
 
+/** Thrown when a cookie would be set after the response was produced. */
+export class TooLateForCookieError extends Error {
+  /** @ignore */
+  override name = "TooLateForCookieError";
+}
+
 /** The attributes of the session cookie; each may be left out. */
 export interface SessionCookieOptions {
   /**

@@ -1,11 +1,7 @@
 import type { MaybePromise } from "../base/promises.ts";
 import { checkOptions } from "../base/options.ts";
 import { TOKEN_GENERATION } from "../live/session_streams.ts";
-import type {
-  AccessOperation,
-  SessionAccess,
-  TokenFacts,
-} from "../session/access.ts";
+import type { AccessOperation, SessionAccess } from "../session/access.ts";
 import {
   ACCESS,
   ACCESS_CHANGED,
@@ -22,21 +18,11 @@ import {
   type SessionComponent,
   type SessionEndReason,
 } from "../session.ts";
+import { LOG_IN_RULES, type LogInOptions } from "./option_rules.ts";
 import {
-  checkLoaded,
-  findByToken,
   type FoundToken,
-  LOG_IN_RULES,
-  logInNew,
-  type LogInOptions,
-  lookupsOf,
-  newestToken,
-  NO_LOOKUPS,
   openingTokens,
-  prepareLogin,
-  recognizedSessions,
-  suspect,
-  wereRecognized,
+  PresentedTokens,
 } from "./presented_tokens.ts";
 import type { BackendVisit, Lookup } from "./session_backend.ts";
 import { sessionAs, type SessionType } from "./session_factory.ts";
@@ -50,21 +36,9 @@ import {
 } from "./session_headers.ts";
 import type { SessionRegistry } from "./session_registry.ts";
 import type { RequestFacts } from "./sessions_options.ts";
-import {
-  type CarriedTokens,
-  isCookieKeptBack,
-  type Prefetch,
-  prefetchOf,
-  tokensOf,
-} from "./session_cookie.ts";
+import { TooLateForCookieError } from "./session_cookie.ts";
 
 export type { LogInOptions, SessionHeaders };
-
-/** Thrown when a cookie would be set after the response was produced. */
-export class TooLateForCookieError extends Error {
-  /** @ignore */
-  override name = "TooLateForCookieError";
-}
 
 /** The parts of a request that its visit uses. `SiteRequest` is one. */
 export interface VisitingRequest extends RequestFacts {
@@ -75,7 +49,6 @@ export interface VisitingRequest extends RequestFacts {
 }
 
 const NO_OPERATIONS: readonly AccessOperation[] = [];
-const NO_TOKENS: readonly FoundToken[] = [];
 
 /**
  * The session of one request, and the cookie that the response sends.
@@ -91,20 +64,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   readonly #registry: SessionRegistry;
   readonly #source: VisitingRequest;
-  /** The tokens of the request; undefined until they are read. */
-  #lookups: readonly Lookup[] | undefined = undefined;
-  #hasCookie = false;
-  /** Whether the cookie is that of https. */
-  #isSecure = false;
-  /** Whether tokens travel in headers of their own, in place of the cookie. */
-  #isBearer = false;
-  /**
-   * Whether the browser kept the cookie back, because another site sent the
-   * request.
-   */
-  #isCookieKeptBack = false;
-  /** Whether the request is a prefetch, by a page of this origin or of another. */
-  #prefetch: Prefetch = undefined;
+  readonly #tokens: PresentedTokens;
   #isJudged = false;
   /**
    * The session that was found or made. It may be over, or hidden from the request.
@@ -115,10 +75,6 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     undefined;
   /** A session that the request had, and left when a login had superseded it. */
   leftSession: Session | undefined = undefined;
-  /**
-   * The tokens of the cookies, if they open different sessions: then none is used.
-   */
-  #several: readonly FoundToken[] = NO_TOKENS;
   /** The token by which the request uses its session now, and its generation. */
   #token = "";
   /** A text that ends with the token's key, and where the key begins. */
@@ -167,6 +123,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.sessions = sessions;
     this.#registry = registry;
     this.#source = source;
+    this.#tokens = new PresentedTokens(registry, source);
     this.#isFinished = isLate;
   }
 
@@ -194,11 +151,11 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   }
 
   get lookups(): readonly Lookup[] {
-    return this.#lookups ?? NO_LOOKUPS;
+    return this.#tokens.lookups;
   }
 
   get isInConflict(): boolean {
-    return this.#several.length > 0;
+    return this.#tokens.inConflict.length > 0;
   }
 
   get wasTouched(): boolean {
@@ -238,14 +195,12 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   /** Whether the request may prolong a session. */
   get #mayTouch(): boolean {
-    return !this.#isExcluded && this.#source.method !== "HEAD" &&
-      this.#prefetch !== "foreign";
+    return !this.#isExcluded && this.#tokens.mayTouch;
   }
 
   /** Whether the request may create a session that is kept. */
   get #mayCreate(): boolean {
-    return !this.#isExcluded && this.#source.method !== "HEAD" &&
-      this.#prefetch === undefined && !this.#isCookieKeptBack;
+    return !this.#isExcluded && this.#tokens.mayCreate;
   }
 
   /** The live session, if the request has one; creates none. */
@@ -349,10 +304,9 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     if (!this.#isJudged) this.#judge();
     this.#hasLoggedOut = true;
     this.#newToken = this.#loggedInAs = undefined;
-    const several = this.#several.map(({ session }) => session);
+    const several = this.#tokens.inConflict.map(({ session }) => session);
     const hasOwn = this.#session !== undefined && !this.#isTransient;
-    const lookups = hasOwn ? NO_LOOKUPS : this.#readTokens();
-    const hidden = recognizedSessions(this.#registry, lookups, this.#source);
+    const hidden = hasOwn ? [] : this.#tokens.recognizedSessions();
     const own = [this.#session, this.#found?.session];
     this.#end([...own, ...several, ...hidden], reason);
   }
@@ -386,7 +340,8 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   /** Loads the session from the store, where there is one. */
   load(): MaybePromise<void> {
-    const loading = this.#registry.backend.load(this.#readTokens());
+    const lookups = this.#tokens.read(this.#isExcluded);
+    const loading = this.#registry.backend.load(lookups);
     if (loading instanceof Promise) {
       return loading.then(() => this.#tryToJudge());
     }
@@ -421,9 +376,11 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#isFinished = true;
     this.#release?.();
     const session = this.#session;
-    if (session !== undefined) this.#releaseHold(session, false);
-    if (session !== undefined && (this.#isNew || this.#isTransient)) {
-      this.#registry.end(session, "evicted");
+    if (session !== undefined) {
+      this.#releaseHold(session, false);
+      if (this.#isNew || this.#isTransient) {
+        this.#registry.end(session, "evicted");
+      }
     }
     const report = (error: unknown) =>
       this.#registry.site.reportError(error, { request: this.#source });
@@ -450,41 +407,6 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     return this.#key.slice(this.#keyBegin);
   }
 
-  #readTokens(): readonly Lookup[] {
-    if (this.#lookups !== undefined) return this.#lookups;
-    const registry = this.#registry;
-    // Refuses a request that names two hosts.
-    const { request } = this.#source;
-    let carried: CarriedTokens;
-    try {
-      const { isSecure, method } = this.#source;
-      const { headers } = request;
-      this.#isSecure = registry.cookie.isAlwaysSecure || isSecure;
-      this.#prefetch = prefetchOf(headers);
-      carried = tokensOf(headers, registry, this.#isSecure);
-      this.#hasCookie = carried.hasCookie;
-      this.#isBearer = carried.isBearer;
-      this.#isCookieKeptBack = !carried.hasCookie && !carried.isBearer &&
-        isCookieKeptBack(
-          method,
-          headers,
-          registry.cookie.sameSite(this.#isSecure),
-        );
-    } catch (cause) {
-      throw new TooLateForCookieError(
-        "Cannot look for the session: the request can no longer be read; ask for it before Deno.upgradeWebSocket()",
-        { cause },
-      );
-    }
-    const { values, isLeaked } = carried;
-    return this.#lookups = lookupsOf(
-      values,
-      registry,
-      isLeaked,
-      !isLeaked && this.#mayTouch,
-    );
-  }
-
   #tryToJudge(): void {
     try {
       this.#judge();
@@ -495,49 +417,17 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   /** Decides which session the tokens open, and reports suspicious ones. */
   #judge(): void {
-    const lookups = this.#readTokens();
-    checkLoaded(lookups);
+    const tokens = this.#tokens;
+    tokens.read(this.#isExcluded);
+    tokens.checkLoaded();
     this.#isJudged = true;
-    if (lookups.length > 1) this.#choose(lookups);
-    else if (lookups.length === 1) {
-      const lookup = lookups[0]!;
-      const token = findByToken(this.#registry, lookup, this.#source, true);
-      if (token !== undefined) this.#use(lookup, token);
-    }
-    if (lookups.length > 0) this.#isRecognized ||= wereRecognized(lookups);
+    const found = tokens.find();
+    if (found !== undefined) this.#use(found);
+    this.#isRecognized ||= tokens.wereRecognized;
     this.#hold();
   }
 
-  /**
-   * Chooses among several tokens; if they open different sessions, none is used.
-   */
-  #choose(lookups: readonly Lookup[]): void {
-    const found: FoundToken[] = [];
-    for (const lookup of lookups) {
-      const token = findByToken(this.#registry, lookup, this.#source, false);
-      const { session } = lookup;
-      if (token !== undefined) found.push({ session: session!, token, lookup });
-    }
-    // A superseded token is recognized, but opens nothing.
-    const open = openingTokens(found);
-    const sessions = new Set(open.map(({ session }) => session));
-    if (sessions.size > 1) {
-      this.#several = open;
-      this.#isRecognized = true;
-      return suspect(
-        this.#registry,
-        "several-cookies",
-        open[0]!.session,
-        this.#source,
-      );
-    }
-    // Of several tokens of one session the newest is used.
-    const newest = newestToken(open.length > 0 ? open : found);
-    if (newest !== undefined) this.#use(newest.lookup, newest.token);
-  }
-
-  #use(lookup: Lookup, token: TokenFacts): void {
-    const session = lookup.session!;
+  #use({ session, token, lookup }: FoundToken): void {
     this.#session = session;
     this.#token = lookup.token;
     this.#key = lookup.key;
@@ -597,7 +487,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#noteOwnEnd();
     const isGone = this.#isRecognized && !this.#hasLoggedOut;
     if (this.#mayCreate && !isGone) return this.#begin();
-    const session = this.#registry.makeTransient(this.#isSecure);
+    const session = this.#registry.makeTransient(this.#tokens.isSecure);
     if (this.#session !== undefined && !this.#isTransient) {
       this.#found ??= { session: this.#session, key: this.#ownKey };
     }
@@ -609,7 +499,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   /** Begins a session whose token the response sends. */
   #begin(): Session {
     const secret = randomId();
-    const session = this.#registry.make(secret, this.#isSecure);
+    const session = this.#registry.make(secret, this.#tokens.isSecure);
     session[COUNT_VISIT]();
     this.#attach(session, secret);
     this.#isNew = true;
@@ -629,14 +519,11 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
       }
     }
     this.#session = session;
-    this.#isTransient = false;
-    this.#isNew = false;
-    this.#isTouched = false;
+    this.#isTransient = this.#isNew = this.#isTouched = false;
     this.#principal = session.principal;
     this.#token = session.uid + secret;
     this.#key = secret === "" ? "" : this.#registry.backend.keyOf(secret);
-    this.#keyBegin = 0;
-    this.#generation = 0;
+    this.#keyBegin = this.#generation = 0;
     this.#hold();
   }
 
@@ -665,9 +552,17 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     const registry = this.#registry;
     const now = registry.clock.now();
     const before = session.principal;
-    if (!prepareLogin(registry, session, byKey, principal, now)) {
-      return undefined;
+    const plan = session[OPEN_ACCESS]()
+      .planLogin(session[FIND_TOKEN](byKey), principal, now);
+    if (plan === "switch") {
+      registry.checkBegin();
+      registry.makeRoomFor(principal);
+      registry.end(session, "logout");
     }
+    if (plan === "switch" || plan === "new") return undefined;
+    if (before !== principal) registry.makeRoomFor(principal, session);
+    // A callback of an eviction may have ended the session.
+    if (!session.isActive) return undefined;
     const secret = randomId();
     const key = registry.backend.keyOf(secret);
     const isMade = this.#apply(session, {
@@ -696,12 +591,21 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   #logInAnew(principal: string, isRemembered: boolean): Session {
     const registry = this.#registry;
     // At the next request their cookies would conflict with the new one.
-    const several = openingTokens(this.#several).map(({ session }) => session);
+    const several = openingTokens(this.#tokens.inConflict).map(({ session }) =>
+      session
+    );
     if (several.length > 0) registry.checkBegin();
     this.#end(several, "logout");
     registry.makeRoomFor(principal);
     const session = this.#begin();
-    logInNew(registry, session, principal, isRemembered);
+    const access = session[OPEN_ACCESS]();
+    access.principal = principal;
+    access.authenticatedAt = registry.clock.now();
+    access.isRemembered = isRemembered;
+    const operation = { kind: "principal", principal } as const;
+    registry.backend.changed(session, { kind: "access", operation });
+    registry.indexPrincipal(session, undefined);
+    session.startCheckingExpiration();
     return session;
   }
 
@@ -748,8 +652,8 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     if (this.#isVisitDue) this.visit();
     const session = this.#session;
     if (session === undefined) return;
-    if (!this.#isWaiting) this.#noteOwnEnd();
-    else this.#releaseHold(session, this.#isTouched || this.#isNew);
+    this.#noteOwnEnd();
+    this.#releaseHold(session, this.#isTouched || this.#isNew);
     if (this.#isTransient) return this.#registry.end(session, "evicted");
     // A superseded request may not apply the timeouts.
     if (this.#isSuperseded(session)) return;
@@ -795,15 +699,17 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
       const token = this.#newToken ??
         this.#tokenToRepeat(session, session[ACCESS]);
       if (token === undefined) return undefined;
-      if (this.#isBearer) return headersOfBearer(token);
-      const isSecure = this.#isSecure;
+      if (this.#tokens.carried?.isBearer) return headersOfBearer(token);
+      const isSecure = this.#tokens.isSecure;
       if (!isSecure) {
         this.#registry.firstReports.noteInsecureCookie(this.#source);
       }
       return headersOfToken(this.#registry, session, token, isSecure);
     }
-    if (!this.#hasLoggedOut || !this.#hasCookie) return undefined;
-    return headersOfLogout(this.#registry, this.#isSecure);
+    if (!this.#hasLoggedOut || !this.#tokens.carried?.hasCookie) {
+      return undefined;
+    }
+    return headersOfLogout(this.#registry, this.#tokens.isSecure);
   }
 
   /** The token that is sent again in a persistent cookie, to extend its age. */

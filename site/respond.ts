@@ -8,7 +8,10 @@ import {
 } from "../base/promises.ts";
 import { dropUnsent, isSelfClosing } from "../http/open_stream.ts";
 import { isRendered } from "../http/response.ts";
-import type { SessionHeaders } from "../registry/visit.ts";
+import {
+  NO_HEADERS,
+  type SessionHeaders,
+} from "../registry/session_headers.ts";
 import type { ErrorContext, Rendered, SiteRequest } from "../request.ts";
 import {
   ENTER,
@@ -92,7 +95,7 @@ export function respond(
     rendered = tieBody(rendered, request, isSelfClosing);
   }
   const visit = request[VISIT];
-  if (visit === undefined) return send(site, rendered, NO_SESSION, request);
+  if (visit === undefined) return send(site, rendered, NO_HEADERS, request);
   const finishing = visit.finish();
   if (!(finishing instanceof Promise)) {
     return send(site, rendered, finishing, request);
@@ -124,12 +127,6 @@ function discard(
   const body = rendered instanceof Response ? rendered.body : rendered;
   if (body instanceof ReadableStream) body.cancel().catch(report);
 }
-
-const NO_SESSION: SessionHeaders = {
-  setCookie: undefined,
-  clearSiteData: undefined,
-  cacheControl: undefined,
-};
 
 /** Of a site: the headers of its responses. */
 export const SITE_HEADERS: unique symbol = Symbol("siteHeaders");
