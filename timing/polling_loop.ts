@@ -1,4 +1,4 @@
-import type { Clock } from "../base/clock.ts";
+import { type Clock, Moment } from "../base/clock.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import { Alarm } from "./expiry_queue.ts";
 
@@ -27,8 +27,8 @@ export class PollingLoop {
   #isWoken = false;
   #isStopped = false;
   readonly #longestPause: number;
-  /** The time at which the last poll began. */
-  #polledAt = 0;
+  /** When the last poll began. */
+  #polled: Moment | undefined = undefined;
   /** Milliseconds to pause after the next failure. */
   #failurePause = LONGEST_PAUSE;
 
@@ -83,7 +83,7 @@ export class PollingLoop {
 
   #run(): void {
     this.#isPolling = true;
-    this.#polledAt = this.#clock.now();
+    this.#polled = new Moment(this.#clock);
     try {
       const next = this.#poll();
       if (isPromiseLike(next)) next.then(this.#finish, this.#fail);
@@ -106,7 +106,8 @@ export class PollingLoop {
     );
     // The time that the failed poll took is a part of the pause. If the clock was set
     // back meanwhile, the pause is no longer for that.
-    const rest = this.#polledAt + pause - this.#clock.now();
+    const now = this.#clock.now();
+    const rest = (this.#polled?.by(this.#clock) ?? now) + pause - now;
     this.#conclude(Math.min(rest, pause));
   };
 

@@ -99,6 +99,23 @@ Deno.test("PollingLoop pauses no longer if the clock is set back during a failed
   assertEquals(polls, [0, -7000]);
 });
 
+Deno.test("PollingLoop counts the time of a failed poll, though the clock is set back meanwhile", async () => {
+  const recorder = new Recorder();
+  const { clock, loop, polls } = recorder;
+  let ahead = 0;
+  Object.assign(clock, { monotonic: () => clock.time - ahead });
+  const { promise, reject } = Promise.withResolvers<number>();
+  recorder.poll = () => promise;
+  loop.wake();
+  clock.advance(2000);
+  clock.jump(ahead = -8000);
+  reject(new Error("away"));
+  await settle();
+  recorder.poll = () => Infinity;
+  clock.advance();
+  assertEquals(polls, [0, -6000]);
+});
+
 Deno.test("PollingLoop polls once a second again after a poll that succeeded", async () => {
   const recorder = new Recorder();
   const { clock, loop, polls } = recorder;
