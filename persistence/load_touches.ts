@@ -35,6 +35,10 @@ export class LoadTouches {
   #untouches:
     | Map<number, { readonly to: number; readonly version: number }>
     | undefined = undefined;
+  /**
+   * The touch that was last restored. The record has it as the touch before as well.
+   */
+  #restored = NaN;
   /** The last touch of a load for a visit, in UNIX milliseconds of the store. */
   #keptAt = -Infinity;
 
@@ -92,11 +96,15 @@ export class LoadTouches {
   }
 
   /**
-   * Builds the change that undoes the touch of a load. If two such loads overlap,
-   * only the second can be undone, and that restores the time before both.
+   * Builds the change that undoes the touch of a load. If two such loads overlap, the
+   * second is undone first in the store, and restores the time before both; or it
+   * leaves the touch of the first, which is undone later.
    */
   #untouch(loaded: LoadedSession): SessionChanges {
-    const { touchedAt, touchedBefore: before, version } = loaded;
+    const { touchedAt, version } = loaded;
+    const before = touchedAt === this.#restored
+      ? touchedAt
+      : loaded.touchedBefore;
     const untouches = this.#untouches ??= new Map();
     let to = this.touchBefore(loaded);
     // A touch that counts may be written after a later load.
@@ -107,6 +115,7 @@ export class LoadTouches {
       const [oldest] = untouches.keys();
       untouches.delete(oldest!);
     }
+    this.#restored = to;
     return { takenBack: { touchedAt, before, to } };
   }
 }

@@ -104,6 +104,29 @@ const LIMITED = {
   absoluteTimeout: 30,
 } as const;
 
+/** Milliseconds that the first and the second of two looks are under way. */
+for (const [first, second] of [[1000, 1000], [5000, 1000]] as const) {
+  Deno.test(`Two looks of one process at a time prolong no session if they take ${first} and ${second} ms`, async () => {
+    using time = new FakeTime();
+    const store = new MemoryStore();
+    await using node = makeNode(asynchronous(store))
+      .page("slow", async (request) => {
+        await after(Number(request.query.get("lasts")));
+        return String(request.session?.uid);
+      });
+    const cookie = await newCookie(node.get("visit"));
+    await pass(time, 10_000);
+    const looks = [node.get(`slow?lasts=${first}`, cookie)];
+    await pass(time, 500);
+    looks.push(node.get(`slow?lasts=${second}`, cookie));
+    await pass(time, 500);
+    looks.push(node.get(`slow?lasts=${second}`, cookie));
+    await pass(time, 9000);
+    for (const look of looks) assertEquals(await textOf(look), uidOf(cookie));
+    assertEquals(idleOf(store, cookie), 20_000);
+  });
+}
+
 Deno.test("A look undoes no login that another process has written since its load", async () => {
   using time = new FakeTime();
   const store = new MemoryStore();

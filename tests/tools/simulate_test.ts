@@ -181,6 +181,8 @@ const ONCE_BROKEN_THEMES = [
   ["loss", 5_019_880, "lost"],
   // A message that was lost long before, and had the store taken for unreachable.
   ["crash", 30_014_218, "limit"],
+  // A look during which another look of its process came and went.
+  ["calm", 1232, "background"],
   // Looks that undid a visit of another process in the same millisecond.
   ["slow", 8_002_283, "background"],
   // A session that began while the store was away, before the clock was set back.

@@ -686,11 +686,11 @@ export class Model {
     let latest = 0;
     for (const ask of names) {
       if (ask.step.isHead && ask.loggedIn === undefined) continue;
-      // A look takes back the touch of its load before it is answered, but not if
-      // another load overlaps it, also one that the store's client has sent twice.
+      // A look takes back the touch of its load before it is answered, but not if a
+      // load of another program overlaps it, or one that the client has sent twice.
       const isLook = ask.got === undefined && ask.status === 200 &&
         plan.rates.doubled === 0 && !names.some((other) =>
-          other !== ask && other.arrivedAt <= ask.answeredAt! &&
+          other.life !== ask.life && other.arrivedAt <= ask.answeredAt! &&
           (other.answeredAt ?? Infinity) >= ask.arrivedAt
         );
       if (isLook && ask.answeredAt! < latest + timeout - TOUCH_SLACK) {
