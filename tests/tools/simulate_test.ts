@@ -149,6 +149,8 @@ const ONCE_BROKEN_THEMES = [
   ["all", 41_042_261, "values"],
   // A write under way, of a session that its process had forgotten when it closed.
   ["all", 749, "values"],
+  // What the model took for a fault: two values of one key, set in one moment.
+  ["calm", 41_063_159, "holds"],
   // A pause after a failed poll, which grew when the clock was set back.
   ["all", 41_060_076, "values"],
   // A logout by a recognized token, while a deadline here hid the session.

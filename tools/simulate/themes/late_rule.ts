@@ -71,10 +71,11 @@ export class LateRule implements Rule {
   }
 
   /** Whether the program has set the value again, before or after it was written. */
-  #isOverwritten({ ask, uid, key, at }: Write): boolean {
-    return this.#writes.some((other) =>
-      other.ask.life === ask.life && other.uid === uid && other.key === key &&
-      other.at > at
+  #isOverwritten(write: Write): boolean {
+    const { ask, uid, key } = write;
+    const last = this.#writes.findLast((other) =>
+      other.ask.life === ask.life && other.uid === uid && other.key === key
     );
+    return last !== write;
   }
 }
