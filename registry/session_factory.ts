@@ -83,7 +83,7 @@ export function sessionAs<T>(
   }
   if (session instanceof type) return session;
   throw new TypeError(
-    `Cannot get the session as a ${type.name}: the sessionFactory makes a ${session.constructor.name}`,
+    `Cannot get the session as ${type.name}: the sessionFactory makes ${session.constructor.name}`,
   );
 }
 

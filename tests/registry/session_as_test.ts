@@ -36,7 +36,7 @@ Deno.test("SiteRequest.getSession() throws if the factory makes another class of
   assertEquals((await node.get("")).status, 500);
   assertMatch(
     String(node.errors),
-    /^TypeError: Cannot get the session as a OtherSession: the sessionFactory makes a ShopSession$/,
+    /^TypeError: Cannot get the session as OtherSession: the sessionFactory makes ShopSession$/,
   );
 });
 
