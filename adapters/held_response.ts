@@ -12,6 +12,10 @@ export type NodeMethod = (...args: any[]) => any;
 
 /** The parts of Node's `ServerResponse` that are held back. */
 export interface HoldableResponse extends NodeOutgoing {
+  /** The status. */
+  statusCode: number;
+  /** The reason phrase. */
+  statusMessage: string;
   /** Returns the value of a header. */
   getHeader(name: string): unknown;
   /** Sets a header. */
@@ -22,6 +26,8 @@ export interface HoldableResponse extends NodeOutgoing {
   getHeaderNames(): string[];
   /** Removes a header. */
   removeHeader(name: string): void;
+  /** Adds a listener. */
+  on: NodeMethod;
   /** Calls listeners. */
   emit(event: "drain"): unknown;
   /** Sends the headers. */
@@ -35,6 +41,9 @@ export interface HoldableResponse extends NodeOutgoing {
 }
 
 const HELD = ["writeHead", "flushHeaders", "write", "end"] as const;
+
+/** The methods that fail once the headers have been sent. */
+const REFUSED = ["setHeader", "appendHeader", "removeHeader"] as const;
 
 /** The callbacks of a held response. */
 export interface ResponseEvents {
@@ -52,14 +61,20 @@ export interface ResponseEvents {
 
 /**
  * Holds a response of Node back, from its first byte until the visit is finished:
- * its methods are called again then.
+ * its methods are called again then. Until then it behaves as if it had been sent,
+ * so that a handler which fails after its response sends no second one.
  */
 export class HeldResponse {
   readonly #response: HoldableResponse;
   readonly #events: ResponseEvents;
   readonly #calls: (() => void)[] = [];
   #isBegun = false;
+  #isEnded = false;
   #isReleased = false;
+  /** Makes the response behave as one that has not been sent. */
+  #unmark = () => {};
+  /** The listeners that wait until more can be written. */
+  readonly #drains: (() => void)[] = [];
 
   constructor(response: HoldableResponse, events: ResponseEvents) {
     this.#response = response;
@@ -83,8 +98,12 @@ export class HeldResponse {
         this.#isBegun = true;
         if (name === "writeHead") args = setHeaders(response, args);
         if (this.#finish()) return method.apply(response, args);
-      }
-      this.#calls.push(() => method.apply(response, args));
+        if (!this.#isReleased) {
+          this.#unmark = markAsSent(response, this.#drains);
+        }
+      } else if (name === "writeHead") refuse();
+      if (!this.#isEnded) this.#calls.push(() => method.apply(response, args));
+      if (name === "end") this.#isEnded = true;
       return name === "write" ? false : response;
     };
   }
@@ -100,6 +119,7 @@ export class HeldResponse {
       finishing.then((added) => {
         this.#release(added);
         for (const call of this.#calls) call();
+        for (const listener of this.#drains) listener.call(this.#response);
         this.#response.emit("drain");
       }).catch((error) => this.#fail(error));
     } catch (error) {
@@ -110,16 +130,59 @@ export class HeldResponse {
 
   #release(added: SessionHeaders): void {
     this.#isReleased = true;
+    this.#unmark();
     putSessionHeaders(targetOf(this.#response), added);
   }
 
   #fail(error: unknown): void {
     this.#isReleased = true;
+    this.#unmark();
     for (const name of this.#response.getHeaderNames()) {
       this.#response.removeHeader(name);
     }
     this.#events.fail(error);
   }
+}
+
+/**
+ * Makes a response behave as if its headers had been sent.
+ *
+ * @param drains Gets the listeners for "drain": the middleware `compression` adds
+ * them to a stream of its own, which has nothing to drain.
+ * @returns a function that undoes this, with the status as it is now.
+ */
+function markAsSent(
+  response: HoldableResponse,
+  drains: (() => void)[],
+): () => void {
+  const { statusCode, statusMessage, on } = response;
+  const names = ["headersSent", "on", ...REFUSED];
+  const before = names.map((name) =>
+    Object.getOwnPropertyDescriptor(response, name)
+  );
+  for (const name of names) {
+    const value = name === "headersSent" ? true : refuse;
+    Object.defineProperty(response, name, { value, configurable: true });
+  }
+  const add: NodeMethod = (event, listener) => {
+    if (event === "drain") drains.push(listener);
+    return on.call(response, event, listener);
+  };
+  Object.defineProperty(response, "on", { value: add, configurable: true });
+  return () => {
+    names.forEach((name, index) => {
+      const descriptor = before[index];
+      if (descriptor === undefined) Reflect.deleteProperty(response, name);
+      else Object.defineProperty(response, name, descriptor);
+    });
+    Object.assign(response, { statusCode, statusMessage });
+  };
+}
+
+function refuse(): never {
+  // As Node has it.
+  const message = "Cannot set headers after they are sent to the client";
+  throw Object.assign(new Error(message), { code: "ERR_HTTP_HEADERS_SENT" });
 }
 
 /** Sets the headers that `writeHead()` got, and returns its other arguments. */

@@ -1,7 +1,13 @@
 import { HttpError, Sessions, type Visit } from "@curfew/web/sessions";
 import { MemoryStore } from "@curfew/web/stores/memory";
 import type { SessionStore } from "@curfew/web/stores/store";
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { curfew as curfewExpress } from "@curfew/web/express";
 import { curfew } from "@curfew/web/fastify";
+import express from "express";
 import fastify from "fastify";
 import { Client } from "./client.ts";
 import { type Answer, type Framework, FRAMEWORKS } from "./frameworks.ts";
@@ -337,5 +343,115 @@ test("Fastify finishes the visit if the handler sends the response itself", asyn
     await app.close();
   }
 });
+
+/** A store that is waited for, as one over a network is. */
+function waitedStore(): SessionStore {
+  return new Proxy<SessionStore>(new MemoryStore(), {
+    get(target, name) {
+      const member = Reflect.get(target, name, target);
+      if (typeof member !== "function") return member;
+      return async (...args: unknown[]) => {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        return member.apply(target, args);
+      };
+    },
+  });
+}
+
+/** Runs an Express application whose handler answers each request. */
+async function withExpress(
+  handler: (
+    // deno-lint-ignore no-explicit-any
+    ...args: any[]
+  ) => unknown,
+  run: (url: string) => Promise<void>,
+): Promise<void> {
+  const sessions = closing(
+    new Sessions({ store: waitedStore(), onError: () => {} }),
+  );
+  const app = express();
+  app.set("env", "test");
+  app.use((_req: unknown, res: ServerResponse, next: () => void) => {
+    // As `compression` does, which has no stream to drain before the first byte.
+    const on = res.on as (...args: unknown[]) => unknown;
+    Object.assign(res, {
+      on: (...args: unknown[]) =>
+        args[0] === "drain" ? res : on.apply(res, args),
+    });
+    next();
+  });
+  app.use(curfewExpress(sessions));
+  app.use(handler);
+  const server = createServer(app as never).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  try {
+    await run(`http://127.0.0.1:${port}`);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+test("Express sends the first response of a handler that goes on, over a store that is waited for", () =>
+  withExpress(
+    (req, res, next) => {
+      req.visit.getSession();
+      res.send("first");
+      equal(res.headersSent, true);
+      res.statusCode = 500;
+      next();
+    },
+    async (url) => {
+      const response = await fetch(url);
+      equal([response.status, await response.text()], [200, "first"]);
+      ok(response.headers.has("set-cookie"), "no cookie");
+    },
+  ));
+
+test("Express refuses a second response, over a store that is waited for", () => {
+  let code: unknown;
+  return withExpress(
+    (req, res) => {
+      req.visit.getSession();
+      res.send("first");
+      try {
+        res.send("second");
+      } catch (error) {
+        code = (error as { code?: unknown }).code;
+      }
+      res.end("third");
+    },
+    async (url) => {
+      equal(await (await fetch(url)).text(), "first");
+      equal(code, "ERR_HTTP_HEADERS_SENT");
+    },
+  );
+});
+
+test("Express survives a handler that throws after its response, over a store that is waited for", () =>
+  withExpress(
+    (req, res) => {
+      req.visit.getSession();
+      res.send("sent");
+      if (req.url === "/fail") throw new Error("too late");
+    },
+    async (url) => {
+      // Express destroys the connection of such a request.
+      await fetch(`${url}/fail`).then((response) => response.text(), () => {});
+      equal(await (await fetch(url)).text(), "sent");
+    },
+  ));
+
+test("Express sends a stream of several parts, over a store that is waited for", () =>
+  withExpress(
+    (req, res) => {
+      req.visit.getSession();
+      Readable.from([1, 2, 3, 4].map(() => "x".repeat(1000))).pipe(res);
+    },
+    async (url) => {
+      equal((await (await fetch(url)).text()).length, 4000);
+    },
+  ));
 
 export type { Visit };
