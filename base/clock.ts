@@ -61,26 +61,58 @@ export function wallAhead(clock: Clock): number {
 /** The milliseconds by which a clock must have been set to count as set. */
 const STEP = 100;
 
+/** The settings of a clock, each with the milliseconds that it was set forward. */
+interface Settings {
+  /** What {@linkcode wallAhead} returned at the first setting. */
+  readonly first: number;
+  /** By how much each setting is ahead of the first one. */
+  readonly ahead: number[];
+}
+
+const SETTINGS = new WeakMap<Clock, Settings>();
+
+/**
+ * Returns the number of a clock's present setting: it grows when the clock is set.
+ * A small number takes less memory than a time.
+ */
+export function settingOf(clock: Clock): number {
+  const now = wallAhead(clock);
+  let settings = SETTINGS.get(clock);
+  if (settings === undefined) {
+    settings = { first: now, ahead: [0] };
+    SETTINGS.set(clock, settings);
+  }
+  const ahead = Math.round(now - settings.first);
+  if (Math.abs(ahead - settings.ahead.at(-1)!) > STEP) {
+    settings.ahead.push(ahead);
+  }
+  return settings.ahead.length - 1;
+}
+
+/**
+ * Returns by how many milliseconds a clock was set forward since it had a setting;
+ * 0 if by few.
+ */
+export function stepSince(setting: number, clock: Clock): number {
+  const now = settingOf(clock);
+  const { ahead } = SETTINGS.get(clock)!;
+  return ahead[now]! - ahead[setting]!;
+}
+
 /** A time that stays right when the clock is set. */
 export class Moment {
   readonly #at: number;
-  readonly #ahead: number;
+  readonly #setting: number;
 
   /** Takes the present time of a clock. */
   constructor(clock: Clock) {
     this.#at = clock.now();
-    this.#ahead = wallAhead(clock);
+    this.#setting = settingOf(clock);
   }
 
   /** Returns its UNIX milliseconds by the clock as it is set now. */
   by(clock: Clock): number {
-    return this.#at + this.stepOf(clock);
-  }
-
-  /** Returns by how many milliseconds the clock was set forward since; 0 if by few. */
-  stepOf(clock: Clock): number {
-    const step = wallAhead(clock) - this.#ahead;
-    return Math.abs(step) > STEP ? Math.round(step) : 0;
+    return this.#at + stepSince(this.#setting, clock);
   }
 }
 

@@ -47,6 +47,8 @@ export class RecordLoader {
   /** Begins to store a session. */
   track(session: Session): StoredState {
     const state = new StoredState();
+    state.noteClock(this.#registry.clock);
+    state.noteTime("touch", this.#registry.clock);
     this.states.set(session, state);
     return state;
   }
@@ -213,7 +215,7 @@ export class RecordLoader {
   ): void {
     const { clock } = this.#registry;
     const sentAt = sent.by(clock);
-    const isLater = sentAt >= (state.timesAt?.by(clock) ?? -Infinity);
+    const isLater = sentAt >= state.timesBy(clock);
     state.setTimes(times, sentAt, clock);
     const { lastModified } = session;
     // A newer touch here, which is not written yet, takes precedence. Another process

@@ -193,9 +193,7 @@ export class StoredBackend implements StoreBackend {
   }
 
   created(session: Session): void {
-    const state = this.#loader.track(session);
-    state.noteClock(this.#clock);
-    state.noteTime("touch", this.#clock);
+    this.#loader.track(session);
     this.#writer.notes.noteNew(session);
   }
 

@@ -1,4 +1,9 @@
-import { type Clock, Moment } from "../base/clock.ts";
+import {
+  type Clock,
+  type Moment,
+  settingOf,
+  stepSince,
+} from "../base/clock.ts";
 import { type MaybePromise, settleAll } from "../base/promises.ts";
 import type { AccessOperation, AccessState } from "../session/access.ts";
 import type {
@@ -32,7 +37,7 @@ export interface UnsureWrite {
 }
 
 /** A time of a session that is noted with the clock that it was taken from. */
-type NotedTime = "creation" | "login" | "touch";
+type NotedTime = "creation" | "login" | "touch" | "version" | "times";
 
 /** The known state of the record of a live session, and the changes to write. */
 export class StoredState extends LoadTouches {
@@ -42,27 +47,33 @@ export class StoredState extends LoadTouches {
   isInDoubt = false;
   /** The version of the record from which the session took its values. */
   version = -1;
-  /** When the version was read. */
-  #versionAt: Moment | undefined = undefined;
+  /** When the version was read, by this process's clock at that time. */
+  #versionAt = -Infinity;
   /** Whether the session has values that may differ from the record's. */
   isStale = false;
-  /** The touch in the record, by this process's clock at `timesAt`. */
+  /** The touch in the record, by this process's clock at `#timesAt`. */
   #touchedAt = -Infinity;
   /** The `lastModified` that the session took from the record; another is a touch. */
   #takenTouch = NaN;
-  /** When the times of the record were read. */
-  timesAt: Moment | undefined = undefined;
+  /** When the times of the record were read, by this process's clock then. */
+  #timesAt = -Infinity;
   /** Milliseconds, as in the record or in the write under way. */
   sessionTimeout = NaN;
   absoluteTimeout = NaN;
   /** The number of times that changes were dropped. */
   drops = 0;
-  /** Milliseconds by which the store's clock was ahead at `timesAt`. */
+  /** Milliseconds by which the store's clock was ahead at `#timesAt`. */
   #storeAhead = 0;
   /** The same value when principal and tokens were read, with their times. */
   #readAhead = NaN;
-  /** When times of the session were taken from this process's clock. */
-  readonly #taken: { [K in NotedTime]?: Moment } = {};
+  /** How this process's clock was set when times of the session were taken. */
+  readonly #settings = {
+    creation: 0,
+    login: 0,
+    touch: 0,
+    version: 0,
+    times: 0,
+  };
   /** Principal and tokens in the record, with times of this process's clock. */
   access: AccessState | undefined = undefined;
   /** Values to write; undefined deletes. */
@@ -144,7 +155,8 @@ export class StoredState extends LoadTouches {
   /** Sets the version of an answer that has just come. */
   setVersion(version: number, clock: Clock): void {
     this.version = version;
-    this.#versionAt = new Moment(clock);
+    this.#versionAt = clock.now();
+    this.#settings.version = settingOf(clock);
   }
 
   /**
@@ -158,7 +170,7 @@ export class StoredState extends LoadTouches {
   ): "old" | "known" | "new" {
     const { version } = times;
     const sentAt = sent.by(clock);
-    const versionAt = this.#versionAt?.by(clock) ?? -Infinity;
+    const versionAt = this.#versionAt + this.stepSince("version", clock);
     if (version < this.version && sentAt <= versionAt) return "old";
     const isKnown = version === this.version && !this.isStale &&
       this.stepOf(times, sentAt, clock.now()) === 0;
@@ -177,7 +189,7 @@ export class StoredState extends LoadTouches {
   /** Records how this process's clock stands, unless a login waits to be written. */
   noteClock(clock: Clock): void {
     if (this.operations.length > 0 || this.sending.length > 0) return;
-    this.#taken.creation = this.#taken.login = new Moment(clock);
+    this.#settings.creation = this.#settings.login = settingOf(clock);
   }
 
   /** Records that a session took its `lastModified` from the record. */
@@ -193,7 +205,7 @@ export class StoredState extends LoadTouches {
 
   /** Records how this process's clock stands at a login or a touch. */
   noteTime(time: "login" | "touch", clock: Clock): void {
-    this.#taken[time] = new Moment(clock);
+    this.#settings[time] = settingOf(clock);
   }
 
   /**
@@ -201,7 +213,7 @@ export class StoredState extends LoadTouches {
    * time was noted; 0 if by few.
    */
   stepSince(time: NotedTime, clock: Clock): number {
-    return this.#taken[time]?.stepOf(clock) ?? 0;
+    return stepSince(this.#settings[time], clock);
   }
 
   /** Returns the milliseconds since a time that was noted, though the clock was set. */
@@ -217,13 +229,19 @@ export class StoredState extends LoadTouches {
   /** Takes over the times of a record that was requested at `sentAt`. */
   setTimes(times: SessionTimes, sentAt: number, clock: Clock): void {
     this.#touchedAt = times.touchedAt + sentAt - times.now;
-    this.timesAt = new Moment(clock);
+    this.#timesAt = clock.now();
+    this.#settings.times = settingOf(clock);
     this.#storeAhead = times.now - clock.now();
+  }
+
+  /** Returns when the times of the record were read, by the clock as it is set now. */
+  timesBy(clock: Clock): number {
+    return this.#timesAt + this.stepSince("times", clock);
   }
 
   /** Returns the touch in the record, by this process's clock as it is set now. */
   touchedBy(clock: Clock): number {
-    return this.#touchedAt + (this.timesAt?.stepOf(clock) ?? 0);
+    return this.#touchedAt + this.stepSince("times", clock);
   }
 
   /**
@@ -231,7 +249,7 @@ export class StoredState extends LoadTouches {
    * clock. At least these: no write may count after this process has given it up.
    */
   storeAhead(clock: Clock): number {
-    return this.#storeAhead - (this.timesAt?.stepOf(clock) ?? 0);
+    return this.#storeAhead - this.stepSince("times", clock);
   }
 
   /**
