@@ -134,13 +134,7 @@ export class VisitWrites {
     for (const uid of unwritten) write(() => this.#writeEnd(uid));
     if (writes.length === 0) return this.#checkWritten(visit);
     return settleAll(writes)
-      .then(() => {
-        // Another request may have ended the session meanwhile.
-        const others = this.#unwrittenOf(visit).filter((uid) =>
-          !unwritten.includes(uid)
-        );
-        return Promise.all(others.map((uid) => this.#writeEnd(uid)));
-      })
+      .then(() => this.#writeOthers(visit, unwritten))
       .then(
         () => this.#checkWritten(visit),
         (error) => this.#fail(visit, error),
@@ -159,6 +153,23 @@ export class VisitWrites {
     if (extra === undefined) return;
     const isSuperseded = () => visits.areSuperseded(session);
     return writer.flush(session, { extra, isOfOthers: true, isSuperseded });
+  }
+
+  /**
+   * Writes the ends of a request's sessions that other requests have ended meanwhile.
+   *
+   * @param tried The uids whose ends the request has tried to write.
+   */
+  async #writeOthers(
+    visit: BackendVisit,
+    tried: readonly string[],
+  ): Promise<void> {
+    const others = this.#unwrittenOf(visit).filter((uid) =>
+      !tried.includes(uid)
+    );
+    if (others.length === 0) return;
+    await Promise.all(others.map((uid) => this.#writeEnd(uid)));
+    await this.#writeOthers(visit, [...tried, ...others]);
   }
 
   /** Returns the uids of a request's sessions whose ends are not written. */

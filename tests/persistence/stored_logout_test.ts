@@ -162,3 +162,35 @@ Deno.test("SessionSite.endSessions() is answered when the ends are in the store"
   await pass(time, 1000);
   assertEquals(await ending, undefined);
 });
+
+Deno.test("A login waits for the ends of its sessions by other requests, also while it waits for one of them", async () => {
+  using time = new FakeTime();
+  const inner = new MemoryStore();
+  const bent = new BentStore(asynchronous(inner));
+  await using node = new Node(bent.store);
+  node.page("visit", (request) => request.getSession().uid)
+    .page("alice", (request) => request.logIn("alice").uid)
+    .page("bob", (request) => request.logIn("bob").uid)
+    .page("logout", (request) => {
+      request.logOut();
+      return "";
+    });
+  const cookie = cookieOf(await node.get("visit"));
+  const bob = cookieOf(await node.get("bob", cookie));
+  for (const name of ["create", "end"]) {
+    bent.bends[name] = async (act, ...args) => {
+      await after(100);
+      return act(...args);
+    };
+  }
+  // Its token is superseded, so it begins a new session.
+  const login = Promise.resolve(node.get("alice", cookie));
+  await pass(time, 50);
+  const logout = Promise.resolve(node.get("logout", bob));
+  await pass(time, 70);
+  const [alice] = node.site.sessionsOf("alice");
+  alice!.expire();
+  await pass(time, 500);
+  assertEquals([(await login).status, (await logout).status], [200, 200]);
+  assertEquals((await login).headers.getSetCookie(), []);
+});
