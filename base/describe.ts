@@ -47,18 +47,6 @@ export function describe(value: unknown): string {
   }
 }
 
-/**
- * Returns a thrown value as text, with its invisible characters escaped, or its
- * description if that fails; never throws.
- */
-export function textOfThrown(value: unknown): string {
-  try {
-    return visible(String(value));
-  } catch {
-    return describe(value);
-  }
-}
-
 function nameOf(value: unknown): string {
   switch (typeof value) {
     case "string":

@@ -36,15 +36,6 @@ export function toHex(bytes: Uint8Array): string {
   return text;
 }
 
-/** Returns the bytes of an even number of hex digits. */
-export function fromHex(digits: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(digits.length / 2);
-  for (const index of bytes.keys()) {
-    bytes[index] = parseInt(digits.slice(2 * index, 2 * index + 2), 16);
-  }
-  return bytes;
-}
-
 /**
  * Returns the fencing number after another one: the time if that is greater. So
  * numbers still grow if a store loses the earlier ones.

@@ -21,17 +21,6 @@ export function trimSpace(text: string): string {
   return text.slice(begin, end);
 }
 
-/** Returns whether a value can be the value of a header. */
-export function isHeaderValue(value: unknown): value is string {
-  if (typeof value !== "string") return false;
-  try {
-    new Headers([["x", value]]);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 const LAST_EVENT_ID = "last-event-id";
 
 /**

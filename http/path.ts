@@ -25,24 +25,6 @@ export function segmentsOf(part: string): string[] {
   return part.includes("%") ? segments.map(decodeSegment) : segments;
 }
 
-/**
- * Returns decoded segments as a part of a path, the reverse of {@linkcode
- * segmentsOf}. A segment of the client's own path keeps its escapes.
- *
- * @param sent The path as the client sent it. Its last segments are these, unless a
- * resource has changed them.
- */
-export function encodePath(segments: readonly string[], sent: string): string {
-  const raw = sent.split("/").slice(-segments.length);
-  const missing = segments.length - raw.length;
-  return segments.map((segment, i) => {
-    const own = raw[i - missing];
-    return own !== undefined && decodeSegment(own) === segment
-      ? own
-      : encodeURIComponent(segment.toWellFormed());
-  }).join("/");
-}
-
 /** Matches an encoded UTF-8 character; the first escape decides how many follow. */
 const CHARACTER =
   /%[0-7][\da-f]|%[cd][\da-f]%[89ab][\da-f]|%e[\da-f](?:%[89ab][\da-f]){2}|%f[0-7](?:%[89ab][\da-f]){3}/gi;

@@ -1,6 +1,13 @@
 import type { OpenStream, StreamParts } from "../http/open_stream.ts";
 import { watchStream } from "../http/stream_watch.ts";
-import { GOING_AWAY, POLICY, shorten, TRY_AGAIN } from "./sockets.ts";
+import {
+  GOING_AWAY,
+  POLICY,
+  shorten,
+  TRY_AGAIN,
+  type UpgradeCallback,
+  watchedUpgrades,
+} from "./sockets.ts";
 
 /** The streamed body of an application, which ends with the session. */
 export class TiedBody implements OpenStream {
@@ -123,4 +130,50 @@ export class ForeignSocket implements OpenStream {
     this.#isClosed = true;
     this.#parts.onClosed();
   }
+}
+
+/** The functions that replace `Deno.upgradeWebSocket`. */
+const watching = new WeakSet<typeof Deno.upgradeWebSocket>();
+
+/**
+ * Calls back if the application upgrades a request to a WebSocket.
+ *
+ * Deno gives the socket to the caller of `Deno.upgradeWebSocket` only: to the
+ * application. So the first call of this function replaces that global function.
+ * The new one does the same, and checks whether the request is watched.
+ */
+export function watchUpgrade(
+  request: Request,
+  onUpgrade: UpgradeCallback,
+): void {
+  // Other runtimes upgrade no requests.
+  if (typeof Deno === "undefined") return;
+  watchedUpgrades.set(request, onUpgrade);
+  const { upgradeWebSocket } = Deno;
+  if (watching.has(upgradeWebSocket)) return;
+  const watched: typeof upgradeWebSocket = (request, options) => {
+    const upgrade = upgradeWebSocket(request, options);
+    callbackFor(request)?.(upgrade.socket);
+    return upgrade;
+  };
+  watching.add(watched);
+  Object.defineProperty(Deno, "upgradeWebSocket", {
+    value: watched,
+    configurable: true,
+    enumerable: true,
+    writable: true,
+  });
+}
+
+/** Finds the callback of a request, or of the request that it inherits from. */
+function callbackFor(request: Request): UpgradeCallback | undefined {
+  for (
+    let object: object | null = request;
+    object !== null;
+    object = Object.getPrototypeOf(object)
+  ) {
+    const callback = watchedUpgrades.get(object);
+    if (callback !== undefined) return callback;
+  }
+  return undefined;
 }

@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { textOfThrown } from "../base/describe.ts";
+import { textOfThrown } from "../registry/dead_letters.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import { pauseAfter } from "../registry/end_delivery.ts";
 import {

@@ -1,4 +1,4 @@
-import { textOfThrown } from "../base/describe.ts";
+import { describe, visible } from "../base/describe.ts";
 import type { SessionEnd } from "../session.ts";
 import type { UndeliveredEnd } from "./session_backend.ts";
 
@@ -78,5 +78,17 @@ export class DeadLetters {
   delete(uid: string): boolean {
     for (const { onDone } of this.#letters.get(uid) ?? []) onDone?.();
     return this.#letters.delete(uid);
+  }
+}
+
+/**
+ * Returns a thrown value as text, with its invisible characters escaped, or its
+ * description if that fails; never throws.
+ */
+export function textOfThrown(value: unknown): string {
+  try {
+    return visible(String(value));
+  } catch {
+    return describe(value);
   }
 }

@@ -59,21 +59,8 @@ export function namesWeakly(header: string, etag: string): boolean {
     tagsIn(header).some((tag) => opaque(tag) === opaque(etag));
 }
 
-/**
- * Returns whether `If-Match` names an entity tag, by strong comparison. Only `*`
- * names a weak tag, or a resource without a tag (RFC 9110, 13.1.1).
- */
-export function namesStrongly(
-  header: string,
-  etag: string | undefined,
-): boolean {
-  if (header === "*") return true;
-  return etag !== undefined && !etag.startsWith("W/") &&
-    tagsIn(header).includes(etag);
-}
-
 /** Splits a list at each comma; the tags that we send have no comma. */
-function tagsIn(header: string): string[] {
+export function tagsIn(header: string): string[] {
   return header.split(",").map(trimSpace);
 }
 

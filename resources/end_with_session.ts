@@ -1,5 +1,4 @@
-import { ForeignSocket, TiedBody } from "../live/tied_streams.ts";
-import { watchUpgrade } from "../live/sockets.ts";
+import { ForeignSocket, TiedBody, watchUpgrade } from "../live/tied_streams.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { OPEN_VISIT, TIE_BODY } from "../request/internals.ts";
 import type { Session } from "../session.ts";

@@ -1,5 +1,5 @@
 import { describe } from "../base/describe.ts";
-import { fromHex, randomId, toHex } from "../base/ids.ts";
+import { randomId, toHex } from "../base/ids.ts";
 
 const ALGORITHM = { name: "HMAC", hash: "SHA-256" };
 
@@ -66,4 +66,13 @@ function signedText(salt: string, viewer: string): Uint8Array<ArrayBuffer> {
 
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
+}
+
+/** Returns the bytes of an even number of hex digits. */
+export function fromHex(digits: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(digits.length / 2);
+  for (const index of bytes.keys()) {
+    bytes[index] = parseInt(digits.slice(2 * index, 2 * index + 2), 16);
+  }
+  return bytes;
 }

@@ -1,4 +1,4 @@
-import { encodePath, pathOf } from "../http/path.ts";
+import { decodeSegment, pathOf } from "../http/path.ts";
 import type { SiteRequest } from "../request.ts";
 import { UnsupportedMethod } from "../resource.ts";
 
@@ -33,4 +33,21 @@ function urlBelow({ postpath, request, url }: SiteRequest): string {
   return `${url.origin}/${
     encodePath(postpath, pathOf(request.url))
   }${url.search}`;
+}
+
+/**
+ * Returns decoded segments as a part of a path, the reverse of `segmentsOf`. A segment of the client's own path keeps its escapes.
+ *
+ * @param sent The path as the client sent it. Its last segments are these, unless a
+ * resource has changed them.
+ */
+function encodePath(segments: readonly string[], sent: string): string {
+  const raw = sent.split("/").slice(-segments.length);
+  const missing = segments.length - raw.length;
+  return segments.map((segment, i) => {
+    const own = raw[i - missing];
+    return own !== undefined && decodeSegment(own) === segment
+      ? own
+      : encodeURIComponent(segment.toWellFormed());
+  }).join("/");
 }

@@ -120,7 +120,7 @@ export class IdleOrder<T extends Idler> {
     let best = NOTHING;
     let bestAccess = Infinity;
     let compared = 0;
-    for (const entry of wheel.firstEntries(MAX_STEPS)) {
+    for (const entry of firstEntries(wheel, MAX_STEPS)) {
       const item = wheel.itemAt(entry)!;
       if (!this.#isCurrent(wheel, item)) {
         wheel.remove(entry);
@@ -144,5 +144,24 @@ export class IdleOrder<T extends Idler> {
   #isCurrent(wheel: TimingWheel<T>, item: T): boolean {
     return item.isActive &&
       (wheel === this.#anonymous) === (item.principal === undefined);
+  }
+}
+
+/** Yields up to `count` entries of the first lists. The caller may remove each. */
+function* firstEntries(
+  wheel: TimingWheel<unknown>,
+  count: number,
+): Generator<number> {
+  for (let left = count; left > 0;) {
+    const head = wheel.firstList();
+    let entry = wheel.after(head);
+    if (entry === head) return;
+    while (entry !== head && left-- > 0) {
+      const next = wheel.after(entry);
+      yield entry;
+      entry = next;
+    }
+    // The caller kept some entries of this list: do not yield them twice.
+    if (wheel.after(head) !== head) return;
   }
 }

@@ -222,21 +222,14 @@ export class TimingWheel<T> {
     return MOVED;
   }
 
-  /** Yields up to `count` entries of the first slots. The caller may remove each. */
-  *firstEntries(count: number): Generator<number> {
-    for (let left = count; left > 0;) {
-      const isPending = this.#next[PENDING] !== PENDING;
-      const head = isPending ? PENDING : this.#firstSlot();
-      let entry = this.#next[head]!;
-      if (entry === head) return;
-      while (entry !== head && left-- > 0) {
-        const next = this.#next[entry]!;
-        yield entry;
-        entry = next;
-      }
-      // The caller kept some entries of this slot: do not yield them twice.
-      if (this.#next[head] !== head) return;
-    }
+  /** Returns the head of the first list that has entries, or of an empty one. */
+  firstList(): number {
+    return this.#next[PENDING] === PENDING ? this.#firstSlot() : PENDING;
+  }
+
+  /** Returns the entry after another one, or after a head; the last leads back. */
+  after(entry: number): number {
+    return this.#next[entry]!;
   }
 
   #resize(length: number): void {

@@ -1,5 +1,5 @@
 import type { MaybePromise } from "../../base/promises.ts";
-import { namesStrongly, parseHttpDate } from "../../request/conditional.ts";
+import { parseHttpDate, tagsIn } from "../../request/conditional.ts";
 import type { Rendered, SiteRequest } from "../../request.ts";
 import { HAS_SUCCEEDED } from "../../request/internals.ts";
 import {
@@ -136,5 +136,29 @@ function refuseIfChanged(request: SiteRequest, body: Representation): void {
     );
   if (hasChanged) {
     throw new HttpError(412, "The page at this address has changed.");
+  }
+}
+
+/**
+ * Returns whether `If-Match` names an entity tag, by strong comparison. Only `*`
+ * names a weak tag, or a resource without a tag (RFC 9110, 13.1.1).
+ */
+function namesStrongly(
+  header: string,
+  etag: string | undefined,
+): boolean {
+  if (header === "*") return true;
+  return etag !== undefined && !etag.startsWith("W/") &&
+    tagsIn(header).includes(etag);
+}
+
+/** Returns whether a value can be the value of a header. */
+export function isHeaderValue(value: unknown): value is string {
+  if (typeof value !== "string") return false;
+  try {
+    new Headers([["x", value]]);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -7,8 +7,7 @@
 import { eTag } from "@std/http/etag";
 import type { Piece } from "../../http/byte_ranges.ts";
 import { describe } from "../../base/describe.ts";
-import { isHeaderValue } from "../../http/headers.ts";
-import { sendRepresentation } from "./representation.ts";
+import { isHeaderValue, sendRepresentation } from "./representation.ts";
 import type { Rendered, SiteRequest } from "../../request.ts";
 import { Resource } from "../../resource.ts";
 

@@ -5,7 +5,7 @@ import {
   type OptionRules,
   stringThat,
 } from "../../base/options.ts";
-import { isHeaderValue } from "../../http/headers.ts";
+import { isHeaderValue } from "./representation.ts";
 import { isPlainName } from "./file_tree.ts";
 
 /** The options of a {@linkcode StaticFile}; each may be left out. */

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { fromHex, toHex } from "../../base/ids.ts";
+import { toHex } from "../../base/ids.ts";
+import { fromHex } from "../../resources/form_signer.ts";
 
 const BYTES = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 
