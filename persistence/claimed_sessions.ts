@@ -61,14 +61,14 @@ export class ClaimedSessions {
     const isLost = claim.reason === "idle" && isLastRecord(claim.session);
     const reason = isLost ? "lost" : claim.reason as SessionEndReason;
     const now = this.#registry.clock.now();
-    const late = claim.session.now - claim.at + now -
-      came.by(this.#registry.clock);
+    const cameAt = came.by(this.#registry.clock);
+    const late = claim.session.now - claim.at + now - cameAt;
     const live = this.#registry.sessions.get(uid);
     if (live?.isActive && loader.states.get(live) !== undefined) {
       // The record of a vanished session was made from the session here.
       if (reason !== "lost") {
         // Another process may have changed it since its last request here.
-        loader.update(live, claim.session, came);
+        loader.update(live, claim.session, cameAt);
         // A check of the session has postponed its deadline here.
         loader.postpone(live, -late);
       }
@@ -80,7 +80,7 @@ export class ClaimedSessions {
     }
     const own = this.#parts.unwritten.take(uid) ?? this.#parts.quiet.get(uid);
     if (own !== undefined) {
-      loader.refresh(own.session, claim.session, came);
+      loader.refresh(own.session, claim.session, cameAt);
       this.deliver(own);
       const missing = writer.takeMissing(own.session, claim.session);
       return callHere(own.session, missing);
@@ -91,7 +91,7 @@ export class ClaimedSessions {
     const session = held === undefined
       ? this.#registry.build(uid)
       : new Session(this.#registry.site, uid);
-    loader.restore(session, claim.session, came);
+    loader.restore(session, claim.session, cameAt);
     const isDue = (reason === "idle" || reason === "absolute") &&
       (held === undefined || held.reason === undefined);
     const end: SessionEnd = {

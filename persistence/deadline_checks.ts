@@ -99,8 +99,9 @@ export class DeadlineChecks {
       }
       this.confirm(session);
       if (!session.isActive) return;
-      if (session[IS_OBSERVED]) loader.update(session, record, sent);
-      // Another process serves its client, and nothing observes the session here.
+      if (session[IS_OBSERVED]) {
+        loader.update(session, record, sent.by(this.#clock));
+      } // Another process serves its client, and nothing observes the session here.
       else writer.detach(session);
     };
     try {

@@ -95,8 +95,9 @@ export class RecordCalls {
       done: (times) => {
         state.sent = undefined;
         state.sending = [];
+        const sentAt = sent.by(this.#clock);
         if (times === undefined || times.isRefused) {
-          const isLate = this.#clock.now() >= sent.by(this.#clock) + timeout;
+          const isLate = this.#clock.now() >= sentAt + timeout;
           if (times?.isRefused && isLate) {
             throw new StoreUnavailableError(
               "Cannot write to the session store: it answered too late",
@@ -119,9 +120,9 @@ export class RecordCalls {
           state.keepTouch({ touchedAt: times.now - changes.idle });
         }
         const isAhead = state.aheadOf(session.lastModified, this.#clock) > 0.5;
-        this.written(session, state, times, sent);
+        this.written(session, state, times, sentAt);
         if (changes.takenBack !== undefined && !isRefused && !isAhead) {
-          this.#parts.loader.takeTouch(session, times, sent);
+          this.#parts.loader.takeTouch(session, times, sentAt);
         }
         return times;
       },
@@ -160,9 +161,9 @@ export class RecordCalls {
     session: Session,
     state: StoredState,
     times: SessionTimes,
-    sent: Moment,
+    sentAt: number,
   ): void {
-    this.#parts.loader.takeTimes(session, state, times, sent);
+    this.#parts.loader.takeTimes(session, state, times, sentAt);
     if (!session.isActive) return;
     if (times.now < times.deadline) this.#parts.onAlive(session);
     // A clock that was set has made it older: its token is not sent.
@@ -274,7 +275,7 @@ export class RecordCalls {
       state.sent = changes;
       state.isStale = true;
       state.operations = [...operations, ...later];
-      this.#parts.loader.update(session, record, sent);
+      this.#parts.loader.update(session, record, sent.by(this.#clock));
       // An answer that a later one has overtaken is ignored.
       this.#parts.loader.applyAccess(session, state);
       state.operations = state.operations.filter((one) => later.includes(one));

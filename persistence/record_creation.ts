@@ -66,9 +66,10 @@ export class RecordCreation {
         state.isCreated = true;
         state.setVersion(times.version, clock);
         state.access = { ...access, tokens };
-        state.noteRead(times, sent.by(clock));
+        const sentAt = sent.by(clock);
+        state.noteRead(times, sentAt);
         state.callbackIds = idsAfter(NO_IDS, changes);
-        return this.#calls.written(session, state, times, sent);
+        return this.#calls.written(session, state, times, sentAt);
       }
       if (wasInDoubt) return takeOver();
       // The client of the store may have sent this call twice.

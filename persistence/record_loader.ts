@@ -1,4 +1,3 @@
-import type { Moment } from "../base/clock.ts";
 import {
   type AccessOperation,
   type AccessState,
@@ -54,19 +53,18 @@ export class RecordLoader {
   }
 
   /** Builds a live session from a record, and adopts it. */
-  revive(record: StoredSession, sent: Moment): Session {
+  revive(record: StoredSession, sentAt: number): Session {
     const session = this.#registry.build(record.uid);
     this.#registry.adopt(session);
     this.track(session).isCreated = true;
-    this.restore(session, record, sent);
+    this.restore(session, record, sentAt);
     this.#registry.indexPrincipal(session, undefined);
     return session;
   }
 
   /** Restores a session that was just built from its record. */
-  restore(session: Session, record: StoredSession, sent: Moment): void {
-    const { clock } = this.#registry;
-    const offset = sent.by(clock) - record.now;
+  restore(session: Session, record: StoredSession, sentAt: number): void {
+    const offset = sentAt - record.now;
     session[RESTORE]({
       createdAt: record.createdAt + offset,
       touchedAt: record.touchedAt + offset,
@@ -78,35 +76,34 @@ export class RecordLoader {
     const state = this.states.get(session);
     if (state === undefined) return;
     state.setTexts(record.values);
-    state.noteTaken(session.lastModified, clock);
+    state.noteTaken(session.lastModified, this.#registry.clock);
   }
 
   /** Brings a live session up to date with its record. */
-  update(session: Session, record: StoredSession, sent: Moment): void {
+  update(session: Session, record: StoredSession, sentAt: number): void {
     const state = this.states.get(session)!;
-    const news = state.compare(record, sent, this.#registry.clock);
+    const news = state.compare(record, sentAt, this.#registry.clock);
     if (news === "old") return;
-    if (news !== "known") this.#takeOver(session, state, record, sent);
-    this.takeTimes(session, state, record, sent);
+    if (news !== "known") this.#takeOver(session, state, record, sentAt);
+    this.takeTimes(session, state, record, sentAt);
   }
 
   /** Takes over the changes of other processes in a record. */
-  refresh(session: Session, record: StoredSession, sent: Moment): void {
+  refresh(session: Session, record: StoredSession, sentAt: number): void {
     const state = this.states.get(session);
     if (state === undefined) return;
-    const news = state.compare(record, sent, this.#registry.clock);
+    const news = state.compare(record, sentAt, this.#registry.clock);
     if (news !== "new") return;
-    this.#takeOver(session, state, record, sent);
+    this.#takeOver(session, state, record, sentAt);
   }
 
   #takeOver(
     session: Session,
     state: StoredState,
     record: StoredSession,
-    sent: Moment,
+    sentAt: number,
   ): void {
     const { clock } = this.#registry;
-    const sentAt = sent.by(clock);
     const step = state.stepOf(record, sentAt, clock.now());
     const isFirst = state.version === -1;
     this.#refreshTimeouts(session, state, record, isFirst);
@@ -124,7 +121,7 @@ export class RecordLoader {
     session[RESTORE]({ isSecure: record.isSecure });
     if (record.loginGeneration > login) {
       // A touch that is not written is that of a request with a superseded token.
-      this.takeTouch(session, record, sent);
+      this.takeTouch(session, record, sentAt);
     }
     if (step !== 0) this.#setClock(session, state, record, sentAt);
     this.applyAccess(session, state);
@@ -206,15 +203,14 @@ export class RecordLoader {
     this.applyAccess(session, state);
   }
 
-  /** Takes over the times of a record that was requested at `sent`. */
+  /** Takes over the times of a record that was requested at `sentAt`. */
   takeTimes(
     session: Session,
     state: StoredState,
     times: SessionTimes,
-    sent: Moment,
+    sentAt: number,
   ): void {
     const { clock } = this.#registry;
-    const sentAt = sent.by(clock);
     const isLater = sentAt >= state.timesBy(clock);
     state.setTimes(times, sentAt, clock);
     const { lastModified } = session;
@@ -223,16 +219,16 @@ export class RecordLoader {
     const ahead = isLater
       ? state.aheadOf(lastModified, clock)
       : state.differenceOf(lastModified, clock);
-    if (ahead <= TOUCH_SLACK) this.takeTouch(session, times, sent);
+    if (ahead <= TOUCH_SLACK) this.takeTouch(session, times, sentAt);
   }
 
   /** Gives a session the touch of its record, even an earlier one. */
-  takeTouch(session: Session, times: SessionTimes, sent: Moment): void {
+  takeTouch(session: Session, times: SessionTimes, sentAt: number): void {
     if (!this.isHere(session)) return;
-    const { clock } = this.#registry;
-    const offset = sent.by(clock) - times.now;
+    const offset = sentAt - times.now;
     session[SET_TIMES](times.touchedAt + offset, times.deadline + offset);
-    this.states.get(session)?.noteTaken(session.lastModified, clock);
+    this.states.get(session)
+      ?.noteTaken(session.lastModified, this.#registry.clock);
   }
 
   /** Sets the deadline of a session in this process; its record stays as it is. */

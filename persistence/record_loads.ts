@@ -153,7 +153,7 @@ export class RecordLoads {
     };
     const loaded = (record: LoadedSession | undefined) => {
       try {
-        this.#take(lookup, record, sent);
+        this.#take(lookup, record, sent.by(this.#registry.clock));
       } catch (error) {
         failed(error);
       }
@@ -193,7 +193,7 @@ export class RecordLoads {
   #take(
     lookup: Lookup,
     record: LoadedSession | undefined,
-    sent: Moment,
+    sentAt: number,
   ): void {
     const { uid } = lookup;
     const { ended, loader, writer } = this.#parts;
@@ -210,14 +210,14 @@ export class RecordLoads {
       }
       return;
     }
-    const session = live ?? loader.revive(record, sent);
+    const session = live ?? loader.revive(record, sentAt);
     const state = loader.states.get(session);
     if (state === undefined || !session.isActive) return;
     claims.checks.confirm(session);
-    loader.update(session, record, sent);
+    loader.update(session, record, sentAt);
     state.noteTouch(record);
     if (state.isCreated) state.noteClock(this.#registry.clock);
-    lookup.askedAt = sent.by(this.#registry.clock);
+    lookup.askedAt = sentAt;
     lookup.drops = state.drops;
   }
 }

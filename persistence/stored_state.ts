@@ -1,9 +1,4 @@
-import {
-  type Clock,
-  type Moment,
-  settingOf,
-  stepSince,
-} from "../base/clock.ts";
+import { type Clock, settingOf, stepSince } from "../base/clock.ts";
 import { type MaybePromise, settleAll } from "../base/promises.ts";
 import type { AccessOperation, AccessState } from "../session/access.ts";
 import type {
@@ -165,13 +160,13 @@ export class StoredState extends LoadTouches {
    */
   compare(
     times: SessionTimes,
-    sent: Moment,
+    sentAt: number,
     clock: Clock,
   ): "old" | "known" | "new" {
     const { version } = times;
-    const sentAt = sent.by(clock);
-    const versionAt = this.#versionAt + this.stepSince("version", clock);
-    if (version < this.version && sentAt <= versionAt) return "old";
+    const isOvertaken = version < this.version &&
+      sentAt <= this.#versionAt + this.stepSince("version", clock);
+    if (isOvertaken) return "old";
     const isKnown = version === this.version && !this.isStale &&
       this.stepOf(times, sentAt, clock.now()) === 0;
     return isKnown ? "known" : "new";

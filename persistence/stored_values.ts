@@ -56,14 +56,15 @@ export class StoredValues implements StoredValuesOf<Session> {
       // A session that was just made has nothing to load before that.
       if (!state.isCreated) await writer.flush(session);
       await state.whenIdle(() => {
-        const sent = new Moment(this.#registry.clock);
+        const { clock } = this.#registry;
+        const sent = new Moment(clock);
         return proceed(
           breaker.call(() => store.load(session.uid, NO_TOKEN)),
           (record) => {
             if (!session.isActive) return;
             if (record === undefined) {
               claims.of(session.uid).requestCheck(session);
-            } else loader.update(session, record, sent);
+            } else loader.update(session, record, sent.by(clock));
           },
         );
       });

@@ -61,7 +61,8 @@ export class UnsureWrites {
   ): MaybePromise<void> {
     const { unsure } = state;
     if (unsure === undefined) return;
-    const sent = new Moment(this.#registry.clock);
+    const { clock } = this.#registry;
+    const sent = new Moment(clock);
     const settling = proceed(
       this.#calls.load(session),
       (record): MaybePromise<void> => {
@@ -79,7 +80,7 @@ export class UnsureWrites {
           if (missing.access !== undefined) {
             this.#parts.loader.drop(unsure.operations);
           }
-          this.#parts.loader.update(session, record, sent);
+          this.#parts.loader.update(session, record, sent.by(clock));
           const { addedCallbacks: _, removedCallbacks: __, ...others } =
             missing;
           this.#calls.reportLost(
