@@ -204,13 +204,17 @@ export class PresenceChanges {
 
   /** Calls the callbacks; calls those that fail again, after pauses. */
   async #call(change: PresenceChange): Promise<void> {
-    let left = [...this.#callbacks];
+    const callbacks = this.#callbacks;
+    // A callback before this one may have taken it back.
+    const call = (entry: { readonly callback: PresenceCallback }) =>
+      callbacks.has(entry) ? entry.callback(change) : undefined;
+    let left = [...callbacks];
     for (const pause of [...PAUSES, undefined]) {
       const failed: typeof left = [];
       let lastError: unknown;
       await Promise.all(
         left.map((entry) =>
-          callGuarded(() => entry.callback(change), (error) => {
+          callGuarded(() => call(entry), (error) => {
             this.#report(lastError = error);
             failed.push(entry);
           })
@@ -220,7 +224,7 @@ export class PresenceChanges {
       // Over a store, another process calls the callbacks.
       if (this.#registry.isClosed) throw lastError;
       await this.#sleep(pause);
-      left = failed.filter((entry) => this.#callbacks.has(entry));
+      left = failed;
     }
   }
 

@@ -251,6 +251,20 @@ for (const [kind, makeStore] of Object.entries(STORE_KINDS)) {
     assertEquals(others, ["present", "away"]);
   });
 
+  Deno.test(`Sessions.onPresence() ${kind} calls no callback that one before it has taken back`, async () => {
+    using time = new FakeTime();
+    await using node = nodeOf(makeStore());
+    const calls: string[] = [];
+    node.sessions.onPresence(() => {
+      calls.push("first");
+      takeBack();
+    });
+    const takeBack = node.sessions.onPresence(() => void calls.push("second"));
+    await node.logIn();
+    await pass(time, 100);
+    assertEquals(calls, ["first"]);
+  });
+
   Deno.test(`Sessions.onPresence() ${kind} does not count HEAD, prefetches and pages that touch no session`, async () => {
     using time = new FakeTime();
     await using node = nodeOf(makeStore());
