@@ -229,7 +229,9 @@ export class RecordCommit {
     const { addedCallbacks: _, removedCallbacks: __, ...others } =
       this.#changes;
     this.#changes = others;
-    if (!this.#session.isActive) {
+    const { isActive, uid } = this.#session;
+    // The write of an end here finds out whether the end needs them.
+    if (!isActive && !this.#context.parts.ended.unwritten.has(uid)) {
       callHere(this.#session, remainingCallbacks(callbacks));
     } else if (Object.keys(callbacks).length > 0) {
       state.callbacks = joinCallbacks(callbacks, state.callbacks ?? {});

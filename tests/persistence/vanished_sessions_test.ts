@@ -270,3 +270,26 @@ for (const [kind, wrap] of Object.entries(KINDS)) {
     assertEquals(node.bills.toSorted(), [7, 8]);
   });
 }
+
+Deno.test("A named callback is called once, though its session is logged out and vanishes before its commit arrives", async () => {
+  using time = new FakeTime();
+  const lossy = new LossyStore();
+  const { store, bends } = new BentStore(asynchronous(lossy.store));
+  await using node = new WatchedNode(store);
+  const cookie = cookieOf(await node.get("visit"));
+  await pass(time, 100);
+  bends.commit = async (_, uid, changes, conditions) => {
+    bends.commit = undefined;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return await lossy.store.commit(uid, changes, conditions);
+  };
+  const [session] = node.site.sessions.values();
+  session!.notifyOnExpire("bill", 8);
+  await pass(time, 100);
+  const out = Promise.resolve(node.get("out", cookie));
+  await pass(time, 100);
+  lossy.empty();
+  await pass(time, 1000);
+  assertEquals((await out).status, 200);
+  assertEquals([node.reasons, node.bills], [["logout"], [7, 8]]);
+});
