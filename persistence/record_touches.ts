@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { type MaybePromise, proceed } from "../base/promises.ts";
-import { SET_TIMES } from "../session/internals.ts";
+import { deadlineOf } from "../session/deadline.ts";
+import { ACCESS, RESTORE, SET_TIMES } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { SessionChanges } from "../stores/store.ts";
 import type { RecordCalls } from "./record_calls.ts";
@@ -51,7 +52,8 @@ export function settleTouch(session: Session, loader: RecordLoader): void {
 }
 
 /**
- * Moves a deadline by as much as this process's clock was set forward since.
+ * Moves the times of a session by as much as this process's clock was set forward
+ * since they were taken from it.
  *
  * @returns whether the deadline is due later now.
  */
@@ -60,10 +62,22 @@ export function followClock(session: Session, loader: RecordLoader): boolean {
   if (state === undefined || !loader.isHere(session)) return false;
   const { clock } = session.site;
   const step = state.stepSince("touch", clock);
-  if (step <= 0) return false;
-  const { lastModified, expiresAt } = session;
+  const age = state.stepSince("creation", clock);
+  if (step <= 0 && age <= 0) return false;
+  const { createdAt, lastModified, expiresAt } = session;
   const isTouched = state.isTouched(lastModified);
-  session[SET_TIMES](lastModified * 1000 + step, expiresAt * 1000 + step);
+  const access = session[ACCESS];
+  if (access?.authenticatedAt !== undefined && !state.hasOperations) {
+    access.authenticatedAt += state.stepSince("login", clock);
+  }
+  const touchedAt = lastModified * 1000 + step;
+  session[RESTORE]({ createdAt: createdAt * 1000 + age, touchedAt });
+  state.noteTime("creation", clock);
+  state.noteClock(clock);
+  const startedAt = (session.authenticatedAt ?? session.createdAt) * 1000;
+  const deadline = deadlineOf(session, touchedAt, startedAt);
+  // A store may have added a little to the deadline in the record.
+  session[SET_TIMES](touchedAt, Math.max(expiresAt * 1000 + step, deadline));
   if (isTouched) state.noteTime("touch", clock);
   else state.noteTaken(session.lastModified, clock);
   return session.expiresAt * 1000 > clock.now();

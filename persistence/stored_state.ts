@@ -181,9 +181,14 @@ export class StoredState extends LoadTouches {
     return step > STEP || this.#readAhead < now - receivedAt - STEP ? step : 0;
   }
 
+  /** Whether changes of principal and tokens are not written yet. */
+  get hasOperations(): boolean {
+    return this.operations.length > 0 || this.sending.length > 0;
+  }
+
   /** Records how this process's clock stands, unless a login waits to be written. */
   noteClock(clock: Clock): void {
-    if (this.operations.length > 0 || this.sending.length > 0) return;
+    if (this.hasOperations) return;
     this.#settings.creation = this.#settings.login = settingOf(clock);
   }
 
@@ -198,8 +203,8 @@ export class StoredState extends LoadTouches {
     return lastModified !== this.#takenTouch;
   }
 
-  /** Records how this process's clock stands at a login or a touch. */
-  noteTime(time: "login" | "touch", clock: Clock): void {
+  /** Records how this process's clock stands when a time is taken from it. */
+  noteTime(time: "creation" | "login" | "touch", clock: Clock): void {
     this.#settings[time] = settingOf(clock);
   }
 

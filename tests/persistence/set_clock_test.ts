@@ -3,6 +3,7 @@
 
 import { assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
+import type { SiteOptions } from "../../mod.ts";
 import { MemoryStore } from "../../stores/memory_store.ts";
 import {
   after,
@@ -19,10 +20,10 @@ const LOOK = { tokenHash: "", touch: false, grace: 0 };
 const STEPS = [-100_000, 100_000];
 
 /** A process over a store, and the clock of the process. */
-function makeNode(store: MemoryStore) {
+function makeNode(store: MemoryStore, options: SiteOptions = {}) {
   const bent = new BentStore(asynchronous(store));
   const clock = new SetClock();
-  const node = new Node(bent.store, { clock, absoluteTimeout: 80 })
+  const node = new Node(bent.store, { clock, absoluteTimeout: 80, ...options })
     .page("visit", (request) => request.getSession().uid)
     .page("look", (request) => String(request.session?.uid))
     .page("set", (request) => {
@@ -101,3 +102,37 @@ for (const by of STEPS) {
     assertEquals([...record.values], []);
   });
 }
+
+Deno.test("A request that touches its session keeps it though the clock was set forward before another one wrote", async () => {
+  using time = new FakeTime();
+  const options = { sessionTimeout: 100 };
+  const { node, clock, bends } = makeNode(new MemoryStore(), options);
+  await using _ = node;
+  node.page("slow-set", async (request) => {
+    const session = request.getSession();
+    await after(400);
+    session.set("note", "kept");
+    return "";
+  });
+  node.page("slow", async (request) => {
+    await after(500);
+    request.getSession();
+    await after(600);
+    return String(request.session?.uid);
+  });
+  const cookie = cookieOf(await node.get("visit"));
+  const slow = Promise.resolve(node.get("slow", cookie));
+  const set = Promise.resolve(node.get("slow-set", cookie));
+  await pass(time, 200);
+  // The absolute deadline, 80 s after the creation, passes by the new clock only.
+  clock.set(79_000);
+  await pass(time, 700);
+  bends.load = bends.commit = async (act, ...args) => {
+    await after(300);
+    return await act(...args);
+  };
+  await pass(time, 2000);
+  bends.load = bends.commit = undefined;
+  assertEquals((await set).status, 200);
+  assertEquals(await (await slow).text(), uidOf(cookie));
+});
