@@ -139,7 +139,12 @@ export class LimitRule implements Rule {
   #judgeRefusal(ask: Ask): void {
     const { fail } = this.#judge;
     const { principal } = ask.step;
-    const others = this.#of(principal, ask.answeredAt!).filter(({ uid }) =>
+    const at = ask.answeredAt!;
+    const { host } = ask.life;
+    // A process that stands still reads the store's answer late: the sessions may have
+    // ended since it has counted them.
+    const from = host.hadTrouble(ask.loggedIn!.at, at) ? ask.loggedIn!.at : at;
+    const others = this.#of(principal, at, from).filter(({ uid }) =>
       uid !== ask.loggedIn!.uid
     );
     if (others.length >= this.#most!) return;
@@ -155,11 +160,12 @@ export class LimitRule implements Rule {
     return isCalm ? LONGEST_CALM : LONGEST;
   }
 
-  /** Returns the sessions that a principal has had lately. */
-  #of(principal: string | undefined, at: number): StoredSession[] {
+  /** Returns the sessions that a principal has had lately, or since a time. */
+  #of(principal: string | undefined, at: number, since = at): StoredSession[] {
     const { truth } = this.#judge.world;
+    const from = Math.min(since, at - this.#longest);
     return [...truth.moments.keys()].flatMap((uid) => {
-      const records = truth.recordsIn(uid, at - this.#longest, at)
+      const records = truth.recordsIn(uid, from, at)
         .flatMap(({ record }) => record ?? [])
         .filter((record) => record.principal === principal);
       return records.slice(-1);
