@@ -52,6 +52,9 @@ const LATEST = 2500;
 /** Milliseconds by which a clock may be set before a process takes it for set. */
 const STEP = 100;
 
+/** Milliseconds within which the loads of two requests may reach the store at once. */
+const AT_ONCE = 50;
+
 /** Milliseconds after which a call that is sent twice arrives again, at most. */
 const LONGEST_REPETITION = 205;
 
@@ -687,10 +690,13 @@ export class Model {
     for (const ask of names) {
       if (ask.step.isHead && ask.loggedIn === undefined) continue;
       // A look takes back the touch of its load before it is answered, but not if a
-      // load of another program overlaps it, or one that the client has sent twice.
+      // load of another program overlaps it, or one that the client has sent twice, or
+      // one of the same millisecond: a record does not tell two such touches apart.
       const isLook = ask.got === undefined && ask.status === 200 &&
         plan.rates.doubled === 0 && !names.some((other) =>
-          other.life !== ask.life && other.arrivedAt <= ask.answeredAt! &&
+          other !== ask && (other.life !== ask.life ||
+            Math.abs(other.arrivedAt - ask.arrivedAt) < AT_ONCE) &&
+          other.arrivedAt <= ask.answeredAt! &&
           (other.answeredAt ?? Infinity) >= ask.arrivedAt
         );
       if (isLook && ask.answeredAt! < latest + timeout - TOUCH_SLACK) {
