@@ -84,7 +84,7 @@ export class Wrap extends Resource {
     checkResource("wrap", resource);
     if (typeof around !== "function") {
       throw new TypeError(
-        `Cannot wrap ${describe(resource)}: not a function: ${
+        `Cannot wrap ${describe(resource)}: around is not a function: ${
           describe(around)
         }`,
       );
@@ -112,15 +112,27 @@ export class Wrap extends Resource {
   [RUN](request: SiteRequest, render: Render): Rendered | Promise<Rendered> {
     // The function may ask for the session even if the page does not.
     const enter = () => request[ENTER](this);
+    // A page that is undefined is the fault of its resource.
+    let page: Rendered | undefined = "";
+    const leave = (rendered: Rendered) => page = rendered;
     const next = () => {
       const rendered = attempt(render);
       if (isPromiseLike(rendered)) {
-        return Promise.resolve(rendered).finally(enter);
+        return Promise.resolve(rendered).finally(enter).then(leave);
       }
       enter();
-      return rendered;
+      return leave(rendered);
     };
-    return proceed(enter(), () => this.#around(request, next));
+    const check = (returned: Rendered) => {
+      if (returned !== undefined || page === undefined) return returned;
+      throw new TypeError(
+        "Cannot send a page: the function of a Wrap returned undefined",
+      );
+    };
+    return proceed(
+      enter(),
+      () => proceed(this.#around(request, next), check),
+    );
   }
 }
 

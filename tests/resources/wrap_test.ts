@@ -294,6 +294,34 @@ Deno.test("Wrap that uses no session is refused one", async () => {
   assertEquals(String(site.errors[0]).includes("usesSession is false"), true);
 });
 
+for (
+  const [what, around] of [
+    ["does nothing", () => {}],
+    ["returns no page", async (_, next) => void await next()],
+    ["does not wait", (_, next) => void next()],
+  ] as [string, (request: SiteRequest, next: () => unknown) => unknown][]
+) {
+  Deno.test(`Wrap reports its own function if that ${what}`, async () => {
+    await using site = new WatchedSite(
+      new Wrap(tree(), around as ConstructorParameters<typeof Wrap>[1]),
+    );
+
+    assertEquals((await site.visit("/a")).status, 500);
+    assertEquals(
+      String(site.errors),
+      "TypeError: Cannot send a page: the function of a Wrap returned undefined",
+    );
+  });
+}
+
+Deno.test("Wrap leaves a page that is undefined to its resource", async () => {
+  const page = new Leaf(() => undefined as unknown as string);
+  await using site = new WatchedSite(new Wrap(page, (_, next) => next()));
+
+  assertEquals((await site.visit("/")).status, 500);
+  assertEquals(String(site.errors).includes("Leaf rendered"), true);
+});
+
 Deno.test("Wrap refuses what is not a Resource or not a function", () => {
   const wrap = (...args: unknown[]) => () =>
     new Wrap(...args as ConstructorParameters<typeof Wrap>);
