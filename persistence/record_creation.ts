@@ -67,7 +67,7 @@ export class RecordCreation {
         state.setVersion(times.version, clock);
         state.access = { ...access, tokens };
         const sentAt = sent.by(clock);
-        state.noteRead(times, sentAt);
+        state.noteRead(times, sentAt, clock);
         state.callbackIds = idsAfter(NO_IDS, changes);
         return this.#calls.written(session, state, times, sentAt);
       }

@@ -1,8 +1,4 @@
-import {
-  type AccessOperation,
-  type AccessState,
-  SessionAccess,
-} from "../session/access.ts";
+import { type AccessOperation, SessionAccess } from "../session/access.ts";
 import {
   ACCESS_CHANGED,
   OPEN_ACCESS,
@@ -13,7 +9,7 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session } from "../session.ts";
 import type { SessionTimes, StoredSession } from "../stores/store.ts";
 import { idsAfter, NO_IDS } from "./callback_changes.ts";
-import { StoredState } from "./stored_state.ts";
+import { accessOf, StoredState } from "./stored_state.ts";
 import { decodeValues, refreshValues } from "./record_values.ts";
 
 /**
@@ -83,7 +79,7 @@ export class RecordLoader {
   update(session: Session, record: StoredSession, sentAt: number): void {
     const state = this.states.get(session)!;
     const news = state.compare(record, sentAt, this.#registry.clock);
-    if (news === "old") return;
+    if (news === "old") return this.#followAccess(session, state);
     if (news !== "known") this.#takeOver(session, state, record, sentAt);
     this.takeTimes(session, state, record, sentAt);
   }
@@ -115,7 +111,7 @@ export class RecordLoader {
     state.isStale = false;
     const login = state.access?.loginGeneration ?? 0;
     state.access = accessOf(record, sentAt - record.now);
-    state.noteRead(record, sentAt);
+    state.noteRead(record, sentAt, clock);
     if (isFirst) return;
     refreshValues(session, state, record);
     session[RESTORE]({ isSecure: record.isSecure });
@@ -186,6 +182,13 @@ export class RecordLoader {
     session[ACCESS_CHANGED]();
   }
 
+  /** Gives a session the times of its tokens by the clock as it is set now. */
+  #followAccess(session: Session, state: StoredState): void {
+    if (state.followAccess(this.#registry.clock)) {
+      this.applyAccess(session, state);
+    }
+  }
+
   /** Records that changes of principal and tokens are in the record. */
   noteWritten(
     session: Session,
@@ -193,7 +196,9 @@ export class RecordLoader {
     operations: readonly AccessOperation[],
   ): void {
     if (operations.length === 0) return;
-    const now = this.#registry.clock.now();
+    const { clock } = this.#registry;
+    const now = clock.now();
+    state.followAccess(clock);
     const access = new SessionAccess(state.access ?? session[OPEN_ACCESS]());
     for (const operation of operations) {
       access.apply(operation, now, now + this.#registry.renewalGrace);
@@ -211,6 +216,7 @@ export class RecordLoader {
     sentAt: number,
   ): void {
     const { clock } = this.#registry;
+    this.#followAccess(session, state);
     const isLater = sentAt >= state.timesBy(clock);
     state.setTimes(times, sentAt, clock);
     const { lastModified } = session;
@@ -269,28 +275,4 @@ function setTimeouts(session: Session, record: StoredSession): void {
     const seconds = record[name] / 1000;
     if (session[name] !== seconds) session[name] = seconds;
   }
-}
-
-/**
- * Returns principal and tokens of a record.
- *
- * @param offset Milliseconds from the store's clock to this process's clock.
- */
-function accessOf(record: StoredSession, offset: number): AccessState {
-  const { authenticatedAt } = record;
-  return {
-    principal: record.principal,
-    generation: record.generation,
-    loginGeneration: record.loginGeneration,
-    isRenewalDue: record.isRenewalDue,
-    isRemembered: record.isRemembered,
-    authenticatedAt: authenticatedAt === undefined
-      ? undefined
-      : authenticatedAt + offset,
-    tokens: record.tokens.map(({ hash, generation, until }) => ({
-      key: hash,
-      generation,
-      until: until + offset,
-    })),
-  };
 }

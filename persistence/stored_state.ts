@@ -1,13 +1,14 @@
-import { type Clock, settingOf, stepSince } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { type MaybePromise, settleAll } from "../base/promises.ts";
 import type { AccessOperation, AccessState } from "../session/access.ts";
 import type {
   SessionChanges,
   SessionTimes,
   StoredCallback,
+  StoredSession,
 } from "../stores/store.ts";
 import { type CallbackChanges, NO_IDS } from "./callback_changes.ts";
-import { LoadTouches } from "./load_touches.ts";
+import { NotedTimes } from "./noted_times.ts";
 import type { ReadValues } from "./read_values.ts";
 
 /**
@@ -31,11 +32,8 @@ export interface UnsureWrite {
   readonly operations: readonly AccessOperation[];
 }
 
-/** A time of a session that is noted with the clock that it was taken from. */
-type NotedTime = "creation" | "login" | "touch" | "version" | "times";
-
 /** The known state of the record of a live session, and the changes to write. */
-export class StoredState extends LoadTouches {
+export class StoredState extends NotedTimes {
   /** Whether a record is known to exist. */
   isCreated = false;
   /** Whether a creation was sent, and the store did not answer. */
@@ -46,29 +44,13 @@ export class StoredState extends LoadTouches {
   #versionAt = -Infinity;
   /** Whether the session has values that may differ from the record's. */
   isStale = false;
-  /** The touch in the record, by this process's clock at `#timesAt`. */
-  #touchedAt = -Infinity;
-  /** The `lastModified` that the session took from the record; another is a touch. */
-  #takenTouch = NaN;
-  /** When the times of the record were read, by this process's clock then. */
-  #timesAt = -Infinity;
   /** Milliseconds, as in the record or in the write under way. */
   sessionTimeout = NaN;
   absoluteTimeout = NaN;
   /** The number of times that changes were dropped. */
   drops = 0;
-  /** Milliseconds by which the store's clock was ahead at `#timesAt`. */
-  #storeAhead = 0;
   /** The same value when principal and tokens were read, with their times. */
   #readAhead = NaN;
-  /** How this process's clock was set when times of the session were taken. */
-  readonly #settings = {
-    creation: 0,
-    login: 0,
-    touch: 0,
-    version: 0,
-    times: 0,
-  };
   /** Principal and tokens in the record, with times of this process's clock. */
   access: AccessState | undefined = undefined;
   /** Values to write; undefined deletes. */
@@ -151,7 +133,7 @@ export class StoredState extends LoadTouches {
   setVersion(version: number, clock: Clock): void {
     this.version = version;
     this.#versionAt = clock.now();
-    this.#settings.version = settingOf(clock);
+    this.noteTime("version", clock);
   }
 
   /**
@@ -189,85 +171,31 @@ export class StoredState extends LoadTouches {
   /** Records how this process's clock stands, unless a login waits to be written. */
   noteClock(clock: Clock): void {
     if (this.hasOperations) return;
-    this.#settings.creation = this.#settings.login = settingOf(clock);
-  }
-
-  /** Records that a session took its `lastModified` from the record. */
-  noteTaken(lastModified: number, clock: Clock): void {
-    this.#takenTouch = lastModified;
-    this.noteTime("touch", clock);
-  }
-
-  /** Returns whether a session has a touch that it did not take from the record. */
-  isTouched(lastModified: number): boolean {
-    return lastModified !== this.#takenTouch;
-  }
-
-  /** Records how this process's clock stands when a time is taken from it. */
-  noteTime(time: "creation" | "login" | "touch", clock: Clock): void {
-    this.#settings[time] = settingOf(clock);
-  }
-
-  /**
-   * Returns by how many milliseconds this process's clock was set forward since a
-   * time was noted; 0 if by few.
-   */
-  stepSince(time: NotedTime, clock: Clock): number {
-    return stepSince(this.#settings[time], clock);
-  }
-
-  /** Returns the milliseconds since a time that was noted, though the clock was set. */
-  ageOf(at: number, time: NotedTime, clock: Clock): number {
-    return Math.max(0, clock.now() - at - this.stepSince(time, clock));
+    this.noteTime("creation", clock);
+    this.noteTime("login", clock);
   }
 
   /** Records when principal and tokens were read or created. */
-  noteRead({ now }: SessionTimes, sentAt: number): void {
+  noteRead({ now }: SessionTimes, sentAt: number, clock: Clock): void {
     this.#readAhead = now - sentAt;
-  }
-
-  /** Takes over the times of a record that was requested at `sentAt`. */
-  setTimes(times: SessionTimes, sentAt: number, clock: Clock): void {
-    this.#touchedAt = times.touchedAt + sentAt - times.now;
-    this.#timesAt = clock.now();
-    this.#settings.times = settingOf(clock);
-    this.#storeAhead = times.now - clock.now();
-  }
-
-  /** Returns when the times of the record were read, by the clock as it is set now. */
-  timesBy(clock: Clock): number {
-    return this.#timesAt + this.stepSince("times", clock);
-  }
-
-  /** Returns the touch in the record, by this process's clock as it is set now. */
-  touchedBy(clock: Clock): number {
-    return this.#touchedAt + this.stepSince("times", clock);
+    this.noteTime("access", clock);
   }
 
   /**
-   * Returns the milliseconds by which the store's clock is ahead of this process's
-   * clock. At least these: no write may count after this process has given it up.
+   * Moves the times of principal and tokens by as much as this process's clock was
+   * set since they were read; returns whether it was.
    */
-  storeAhead(clock: Clock): number {
-    return this.#storeAhead - this.stepSince("times", clock);
-  }
-
-  /**
-   * Returns by how many milliseconds a touch that is not written is later than the
-   * touch in the record.
-   *
-   * @param lastModified That of the session, in UNIX seconds.
-   */
-  aheadOf(lastModified: number, clock: Clock): number {
-    return this.isTouched(lastModified)
-      ? this.differenceOf(lastModified, clock)
-      : 0;
-  }
-
-  /** Returns by how many milliseconds a touch is later than the touch in the record. */
-  differenceOf(lastModified: number, clock: Clock): number {
-    const touchedAt = lastModified * 1000 + this.stepSince("touch", clock);
-    return touchedAt - this.touchedBy(clock);
+  followAccess(clock: Clock): boolean {
+    const step = this.stepSince("access", clock);
+    if (step === 0 || this.access === undefined) return false;
+    const { authenticatedAt, tokens } = this.access;
+    this.access = {
+      ...this.access,
+      authenticatedAt: authenticatedAt && authenticatedAt + step,
+      tokens: tokens.map((token) => ({ ...token, until: token.until + step })),
+    };
+    this.noteTime("access", clock);
+    return true;
   }
 
   /** Returns the keys whose values here are newer than those of a record. */
@@ -300,4 +228,28 @@ export class StoredState extends LoadTouches {
     this.writing = all;
     return Promise.resolve(writing);
   }
+}
+
+/**
+ * Returns principal and tokens of a record.
+ *
+ * @param offset Milliseconds from the store's clock to this process's clock.
+ */
+export function accessOf(record: StoredSession, offset: number): AccessState {
+  const { authenticatedAt } = record;
+  return {
+    principal: record.principal,
+    generation: record.generation,
+    loginGeneration: record.loginGeneration,
+    isRenewalDue: record.isRenewalDue,
+    isRemembered: record.isRemembered,
+    authenticatedAt: authenticatedAt === undefined
+      ? undefined
+      : authenticatedAt + offset,
+    tokens: record.tokens.map(({ hash, generation, until }) => ({
+      key: hash,
+      generation,
+      until: until + offset,
+    })),
+  };
 }

@@ -136,3 +136,35 @@ Deno.test("A request that touches its session keeps it though the clock was set 
   assertEquals((await set).status, 200);
   assertEquals(await (await slow).text(), uidOf(cookie));
 });
+
+Deno.test("A token that has expired opens nothing, though the clock was set back and a write overtook its load", async () => {
+  using time = new FakeTime();
+  const { node, clock, bends } = makeNode(new MemoryStore());
+  await using _ = node;
+  node.page("renew", (request) => request.renewSession().uid)
+    .page("slow-set", async (request) => {
+      const session = request.getSession();
+      await after(1000);
+      session.set("note", "kept");
+      return "";
+    });
+  const old = cookieOf(await node.get("visit"));
+  const cookie = cookieOf(await node.get("renew", old));
+  await node.get("visit", cookie);
+  // The old token expires after the grace of 10 s.
+  await pass(time, 9600);
+  const set = Promise.resolve(node.get("slow-set", cookie));
+  await pass(time, 200);
+  clock.set(-5000);
+  await pass(time, 400);
+  bends.load = async (act, ...args) => {
+    bends.load = undefined;
+    const answer = await act(...args);
+    await after(600);
+    return answer;
+  };
+  const look = Promise.resolve(node.get("look", old));
+  await pass(time, 1000);
+  assertEquals((await set).status, 200);
+  assertEquals(await (await look).text(), "undefined");
+});
