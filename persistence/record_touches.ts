@@ -43,11 +43,11 @@ export function touchRecord(
 export function settleTouch(session: Session, loader: RecordLoader): void {
   const state = loader.states.get(session);
   if (!state?.isCreated || !loader.isHere(session)) return;
-  const { lastModified, expiresAt, site: { clock } } = session;
+  const { lastModified, site: { clock } } = session;
   const ahead = state.differenceOf(lastModified, clock);
   if (ahead <= 0 || ahead > TOUCH_SLACK) return;
   const by = state.stepSince("touch", clock) - ahead;
-  session[SET_TIMES](lastModified * 1000 + by, expiresAt * 1000 + by);
+  session[SET_TIMES](lastModified * 1000 + by, session.expiresAt * 1000 + by);
   state.noteTaken(session.lastModified, clock);
 }
 
