@@ -142,7 +142,7 @@ export class PresentedTokens {
     if (!session?.isActive || registry.underCheck.has(session)) {
       return undefined;
     }
-    const isInsecure = this.#isInsecure(lookup, session);
+    const isInsecure = lookup.isLeaked || session.isSecure && !this.isSecure;
     const token = session[FIND_TOKEN](lookup.key, lookup.keyBegin);
     // The deadline of a session that is opened is checked when it is used.
     const isOpened = token?.until === Infinity && !isInsecure && isOnly;
@@ -174,11 +174,6 @@ export class PresentedTokens {
     );
   }
 
-  /** Returns whether a token of a session that was made over https came over http. */
-  #isInsecure({ isLeaked }: Lookup, { isSecure }: Session): boolean {
-    return isLeaked || isSecure && !this.isSecure;
-  }
-
   /**
    * Whether a token belonged to a session when the request arrived: it is in
    * conflict, or it was recognized when its record was loaded. The session may have
@@ -196,10 +191,9 @@ export class PresentedTokens {
   recognizedSessions(): Session[] {
     return this.lookups.flatMap((lookup) => {
       const session = this.#registry.sessions.get(lookup.uid);
-      return session !== undefined && wasRecognized(lookup) &&
-          !this.#isInsecure(lookup, session)
-        ? [session]
-        : [];
+      if (session === undefined || !wasRecognized(lookup)) return [];
+      const isInsecure = lookup.isLeaked || session.isSecure && !this.isSecure;
+      return isInsecure ? [] : [session];
     });
   }
 }
