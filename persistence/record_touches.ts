@@ -111,9 +111,8 @@ export function touchToWrite(
   );
   const touch = { idle: Math.max(0, clock.now() - touchedAt) };
   if (touchedAt > state.touchedBy(clock)) return touch;
-  // Without the touch of the load that is undone, that of the login is the last.
+  // Without a later touch that is undone, by this write or by another request, that of
+  // the login is the last.
   const undo = extra?.();
-  return undo === undefined || login === undefined
-    ? undo
-    : { ...touch, ...undo };
+  return login === undefined ? undo : { ...touch, ...undo };
 }

@@ -154,6 +154,39 @@ Deno.test("A look undoes no login that another process has written since its loa
   assert(idleOf(store, cookie) <= 1000);
 });
 
+Deno.test("A look undoes no login by HEAD that its process has written since its load", async () => {
+  using time = new FakeTime();
+  const store = new MemoryStore();
+  const bent = new BentStore(asynchronous(store));
+  await using node = makeNode(bent.store);
+  node.page("slow-look", async (request) => {
+    await after(100);
+    return String(request.session?.uid);
+  });
+  const cookie = await newCookie(node.get("visit"));
+  await pass(time, 5000);
+  // The login waits for an earlier write, which is refused, since others have written.
+  bent.bends.commit = async (commit, ...args) => {
+    delete bent.bends.commit;
+    await after(50);
+    return commit(...args);
+  };
+  node.site.sessions.get(uidOf(cookie))!.set("note", "kept");
+  await pass(time, 10);
+  const login = node.site.fetch(
+    new Request("http://localhost/login", {
+      method: "HEAD",
+      headers: { cookie },
+    }),
+  );
+  await pass(time, 10);
+  store.commit(uidOf(cookie), { values: new Map([["other", "j1"]]) });
+  const look = textOf(node.get("slow-look", cookie));
+  await pass(time, 980);
+  await Promise.all([login, look]);
+  assert(idleOf(store, cookie) <= 1000);
+});
+
 Deno.test("A look writes a login of another request with its touch, though it undoes its own", async () => {
   using time = new FakeTime();
   const store = new MemoryStore();
