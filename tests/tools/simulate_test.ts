@@ -153,6 +153,9 @@ const ONCE_BROKEN_THEMES = [
   ["calm", 41_063_159, "holds"],
   // A login that was answered 503, since another one ended its session meanwhile.
   ["calm", 41_070_186, "limit"],
+  // What the model took for a fault: a deadline here, and a store whose clock is set
+  // back.
+  ["clock", 41_090_079, "background"],
   // What the model took for a fault: a login that a process refused late, as it froze.
   ["slow", 50_018_685, "limit"],
   // A named callback that was called twice, as its session vanished in its write.

@@ -28,6 +28,15 @@ export class WallClock {
     return this.#changes.some((each) => each.from >= from && each.from <= to);
   }
 
+  /** Returns the time by the clock as it was set farthest ahead since another time. */
+  latestAt(time: number, since: number): number {
+    const times = this.#changes.map(({ from }) => from)
+      .filter((from) => from > since && from <= time);
+    return Math.max(
+      ...[since, ...times].map((from) => this.at(from) + time - from),
+    );
+  }
+
   /** Returns its UNIX milliseconds at a simulated time. */
   at(time: number): number {
     return Math.floor(BEGIN + this.#offsetAt(time) + time * this.#rate);

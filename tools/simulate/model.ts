@@ -205,7 +205,8 @@ export class Model {
       )
       : [];
     const deadline = Math.min(known?.deadline ?? 0, ...deadlines);
-    const isOld = deadline < truth.clock.at(later);
+    // A process learns by the next answer only that the store's clock was set back.
+    const isOld = deadline < truth.clock.latestAt(later, arrivedAt);
     if (uid !== named) {
       if (isOld) return;
       const isOpening = [...truth.statusesIn(token, arrivedAt, later)]
