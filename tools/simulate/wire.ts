@@ -175,11 +175,10 @@ export class Wire {
     else if (there.isDoubled && name !== "commit") {
       // The client of the store has sent it again after a lost answer. It must not
       // do so with commits: see docs/simulator.md.
+      const again = there.delay + 5 + mishaps.draw(`again ${name}`) * 200;
+      this.#noteDelay(call, again);
       schedule.add(sentAt + there.delay, () => arrive(false));
-      schedule.add(
-        sentAt + there.delay + 5 + mishaps.draw(`again ${name}`) * 200,
-        () => arrive(true),
-      );
+      schedule.add(sentAt + again, () => arrive(true));
     } else schedule.add(sentAt + there.delay, () => arrive(true));
     return promise;
   }
