@@ -154,7 +154,7 @@ export class PresentedTokens {
       return undefined;
     }
     const isFading = token.until !== Infinity;
-    if (isFading && (lookup.askedAt ?? registry.clock.now()) >= token.until) {
+    if (isFading && isExpired(lookup, token, registry.clock.now())) {
       this.#suspect("outdated-token", session);
       return undefined;
     }
@@ -266,4 +266,16 @@ function newestToken(found: readonly FoundToken[]): FoundToken | undefined {
     other.token.generation - one.token.generation
   );
   return newest;
+}
+
+/** Returns whether a token had expired when the store was asked, by its clock. */
+function isExpired(
+  { key, loaded, askedAt }: Lookup,
+  { until }: TokenFacts,
+  now: number,
+): boolean {
+  const stored = loaded?.tokens.find(({ hash }) => hash === key);
+  return stored === undefined || stored.until === Infinity
+    ? (askedAt ?? now) >= until
+    : loaded!.now >= stored.until;
 }

@@ -341,3 +341,25 @@ Deno.test("A call whose answer is lost fails alone, if the store has answered a 
     "StoreUnavailableError: Cannot ask the session store: no answer in 2 s",
   ]);
 });
+
+Deno.test("A token that has expired opens nothing after a sleep of the machine, in which its monotonic clock stood still", async () => {
+  const clock = new TestClock();
+  let slept = 0;
+  const store = asynchronous(new MemoryStore({ clock }));
+  await using node = makeNode(store, {
+    renewalGrace: 1,
+    clock: {
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic() - slept,
+      setTimeout: (callback, delay) => clock.setTimeout(callback, delay),
+      clearTimeout: (id) => clock.clearTimeout(id),
+    },
+  });
+  const cookie = await newCookie(node.get("visit"));
+  const renewed = await newCookie(node.get("renew", cookie));
+  await (await node.get("visit", renewed)).body?.cancel();
+  await clock.advance(0.5);
+  await clock.advance(0.7);
+  slept = 700;
+  assertEquals(await (await node.get("look", cookie)).text(), "undefined");
+});
