@@ -82,7 +82,7 @@ export class ClaimedSessions {
     if (own !== undefined) {
       loader.refresh(own.session, claim.session, cameAt);
       this.deliver(own);
-      const missing = writer.takeMissing(own.session, claim.session);
+      const missing = writer.left.takeMissing(own.session, claim.session);
       return callHere(own.session, missing);
     }
     const held = endedHoldOf(claim.session);

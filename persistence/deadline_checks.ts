@@ -5,10 +5,10 @@ import type { Session, SessionEndReason } from "../session.ts";
 import type { LoadedSession, SessionStore } from "../stores/store.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { RecordLoader } from "./record_loader.ts";
-import type { RecordWriter } from "./record_writer.ts";
 import { isLastRecord } from "./vanished_sessions.ts";
 import { NO_TOKEN } from "./record_calls.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
+import type { RecordWriter } from "./record_writer.ts";
 import { CHECK_EVERY } from "./visits_under_way.ts";
 
 /** The objects that deadline checks use. */
@@ -85,7 +85,7 @@ export class DeadlineChecks {
       // A claimed end already waits for its turn.
       !this.#parts.isClaimed(session.uid) &&
       // The store may not have the record yet.
-      !this.#parts.writer.isCreating(session)
+      this.#parts.loader.states.get(session)?.isCreating !== true
     ).map((session) => this.#check(session));
   }
 

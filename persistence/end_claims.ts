@@ -217,14 +217,14 @@ export class EndClaims {
     if (this.#endingQuietly.delete(uid)) {
       this.#quiet.set(uid, end);
       // The process that delivers the end does not have these callbacks.
-      callHere(session, writer.takeCallbacks(session));
-      writer.dropValues(session);
+      callHere(session, writer.left.takeCallbacks(session));
+      writer.left.dropValues(session);
     } else if (this.#claimed.isWaiting(uid)) {
       this.#sessions.deliver(end);
-      callHere(session, writer.takeCallbacks(session));
-      writer.dropValues(session);
+      callHere(session, writer.left.takeCallbacks(session));
+      writer.left.dropValues(session);
     } else if (!isInStore) {
-      deliverUnstored(this.#registry, end, writer.takeCallbacks(session));
+      deliverUnstored(this.#registry, end, writer.left.takeCallbacks(session));
     } else {
       this.#unwritten.add(end);
     }

@@ -9,21 +9,14 @@ import type {
   SessionChanges,
   SessionStore,
   SessionTimes,
-  StoredCallback,
-  StoredSession,
 } from "../stores/store.ts";
 import {
   callbackChangesOf,
   idsAfter,
   joinCallbacks,
-  remainingCallbacks,
 } from "./callback_changes.ts";
-import {
-  describeChanges,
-  joinChanges,
-  missingFrom,
-  withoutTouches,
-} from "./pending_changes.ts";
+import { LeftChanges } from "./left_changes.ts";
+import { withoutTouches } from "./pending_changes.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import { type StoreBreaker, StoreUnavailableError } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
@@ -53,10 +46,13 @@ export interface SessionWritesParts {
 
 /** Calls the store for the writes of sessions, and takes over its answers. */
 export class RecordCalls {
+  /** What no record has when a session ends, or a write is given up. */
+  readonly left: LeftChanges;
   readonly #clock: Clock;
   readonly #parts: SessionWritesParts;
 
   constructor(clock: Clock, parts: SessionWritesParts) {
+    this.left = new LeftChanges(parts.loader);
     this.#clock = clock;
     this.#parts = parts;
   }
@@ -168,87 +164,6 @@ export class RecordCalls {
     if (times.now < times.deadline) this.#parts.onAlive(session);
     // A clock that was set has made it older: its token is not sent.
     else this.#parts.onOver(session);
-  }
-
-  /**
-   * Returns the named callbacks of a session that were not sent to the store, and
-   * sends them no more. Reports those of a write whose outcome is unknown.
-   */
-  takeCallbacks(
-    session: Session,
-    state: StoredState,
-  ): readonly StoredCallback[] {
-    if (state.unsure !== undefined) {
-      // Another process may call them, or not.
-      this.reportLost(
-        session,
-        callbackChangesOf(state.unsure.changes),
-        "it has ended",
-      );
-    }
-    if (state.callbacks === undefined) return [];
-    const callbacks = remainingCallbacks(state.callbacks);
-    state.callbacks = undefined;
-    if (!state.areCallbacksUnsure) return callbacks;
-    // The record may have them: its creation was sent, and not answered.
-    this.reportLost(session, { addedCallbacks: callbacks }, "it has ended");
-    return [];
-  }
-
-  /**
-   * Returns the named callbacks that the last record of an ended session lacks, and
-   * reports the values that it lacks.
-   */
-  takeMissing(
-    session: Session,
-    state: StoredState,
-    record: StoredSession,
-  ): readonly StoredCallback[] {
-    const { unsure, callbacks, values } = state;
-    const own = { ...callbacks, ...values === undefined ? {} : { values } };
-    const all = joinChanges(unsure?.changes ?? {}, own);
-    const missing = missingFrom(all, record);
-    state.unsure = state.callbacks = state.values = undefined;
-    state.areValuesDropped = true;
-    this.reportLost(
-      session,
-      missing.values === undefined ? {} : { values: missing.values },
-      "it has ended",
-    );
-    return remainingCallbacks(missing);
-  }
-
-  /**
-   * Drops the values of a session that are not written, or whose write has no answer,
-   * and reports them: the session has ended.
-   */
-  dropValues(session: Session, state: StoredState): void {
-    // A write that is under way may give its values back.
-    state.areValuesDropped = true;
-    const { unsure, values: own = [] } = state;
-    const { values: sent = [], ...others } = unsure?.changes ?? {};
-    if (unsure !== undefined) state.unsure = { ...unsure, changes: others };
-    state.values = undefined;
-    const values = new Map([...sent, ...own]);
-    this.reportLost(session, { values }, "it has ended");
-  }
-
-  /**
-   * Reports lost changes, and counts them as dropped. Those of principal and tokens
-   * are known by their request.
-   */
-  reportLost(session: Session, changes: SessionChanges, why: string): void {
-    const names = describeChanges(changes);
-    if (names === undefined) return;
-    const { access: _, ...others } = changes;
-    const state = this.#parts.loader.states.get(session);
-    if (state !== undefined && describeChanges(others) !== undefined) {
-      state.drops++;
-    }
-    session.site.reportError(
-      new Error(`Cannot keep ${names} of session "${session.uid}": ${why}`),
-      { session },
-    );
   }
 
   /**

@@ -126,7 +126,7 @@ export class RecordCommit {
     this.#keepCallbacks();
     const session = this.#session;
     const { parts, calls } = this.#context;
-    calls.reportLost(session, this.#changes, "it has ended");
+    calls.left.report(session, this.#changes, "it has ended");
     if (!session.isActive) return;
     parts.onOver(session);
     if (this.#options.isRequest && this.#operations.length > 0) {
@@ -272,7 +272,7 @@ export class RecordCommit {
       });
       // The end of the session was delivered, with or without these changes.
       if (!session.isActive && !parts.ended.unwritten.has(session.uid)) {
-        calls.reportLost(session, facts, "it has ended");
+        calls.left.report(session, facts, "it has ended");
       }
     }
     if (!(error instanceof RefusedError)) throw error;

@@ -10,9 +10,9 @@ import { isRefusing } from "../registry/session_limits.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { DETACH } from "../session/internals.ts";
 import type { Session } from "../session.ts";
-import type { StoredCallback, StoredSession } from "../stores/store.ts";
 import { maxSessionBytesOf, noteInnerChanges } from "./record_values.ts";
 import { RecordCalls, type SessionWritesParts } from "./record_calls.ts";
+import type { LeftChanges } from "./left_changes.ts";
 import { touchRecord } from "./record_touches.ts";
 import { endWithin, ValueUpdates } from "./value_updates.ts";
 import { ChangeNotes, WriteSchedule } from "./change_notes.ts";
@@ -28,6 +28,8 @@ import { unkept } from "./store_breaker.ts";
 export class RecordWriter {
   /** Records the changes to write. */
   readonly notes: ChangeNotes;
+  /** What no record has when a session ends. */
+  readonly left: LeftChanges;
   /** The sessions with new changes to write. */
   readonly changed: ReadonlySet<Session>;
   readonly #registry: SessionRegistry;
@@ -46,6 +48,7 @@ export class RecordWriter {
     this.#clock = registry.clock;
     this.#parts = parts;
     const calls = this.#calls = new RecordCalls(registry.clock, parts);
+    this.left = calls.left;
     this.#writes = new SessionWrites(registry, parts, calls);
     this.#updates = new ValueUpdates(registry, parts, calls);
     const schedule = this.#schedule = new WriteSchedule(
@@ -78,45 +81,6 @@ export class RecordWriter {
   /** Returns whether a session has a record, or one is being created. */
   isInStore(session: Session): boolean {
     return this.#parts.loader.states.get(session)?.mayBeInStore === true;
-  }
-
-  /** Returns whether the record of a session is being created. */
-  isCreating(session: Session): boolean {
-    return this.#parts.loader.states.get(session)?.isCreating === true;
-  }
-
-  /** Drops the values that are not written, and reports them. */
-  dropValues(session: Session): void {
-    const state = this.#parts.loader.states.get(session);
-    if (state !== undefined) this.#calls.dropValues(session, state);
-  }
-
-  /** Returns whether a session has no record yet. */
-  isUnwritten(session: Session): boolean {
-    return this.#parts.loader.states.get(session)?.isCreated === false;
-  }
-
-  /**
-   * Returns the named callbacks of a session that were not sent to the store, and
-   * drops them from the write. Reports callbacks of a write whose outcome is
-   * unknown.
-   */
-  takeCallbacks(session: Session): readonly StoredCallback[] {
-    const state = this.#parts.loader.states.get(session);
-    return state === undefined ? [] : this.#calls.takeCallbacks(session, state);
-  }
-
-  /**
-   * Returns the named callbacks that the last record of an ended session lacks, and
-   * reports the values that it lacks.
-   */
-  takeMissing(
-    session: Session,
-    record: StoredSession,
-  ): readonly StoredCallback[] {
-    const state = this.#parts.loader.states.get(session);
-    if (state === undefined) return [];
-    return this.#calls.takeMissing(session, state, record);
   }
 
   /**
@@ -242,7 +206,7 @@ export class RecordWriter {
     const done = (): MaybePromise<void> => {
       const isLeft = state.hasCallbacksLeft && session.isActive;
       if (isLeft && this.#schedule.isStopped) {
-        this.#reportLeft(session, state, "the sessions are closed");
+        this.left.dropCallbacks(session, "the sessions are closed");
       }
       if (state.unsure === undefined && !isLeft) this.#schedule.settle(session);
       else this.#failLater(session);
@@ -288,18 +252,10 @@ export class RecordWriter {
     const ending = session.isActive ? endWithin(session, timeout) : undefined;
     return proceed<unknown, void>(ending, () => {
       if (session.isActive && state.hasCallbacksLeft) {
-        this.#reportLeft(session, state, "its request was answered 503");
+        this.left.dropCallbacks(session, "its request was answered 503");
       }
       if (state.drops !== drops) throw unkept();
     });
-  }
-
-  /** Reports named callbacks that wait for the end of a session, and drops them. */
-  #reportLeft(session: Session, state: StoredState, why: string): void {
-    const { callbacks = {} } = state;
-    state.callbacks = undefined;
-    state.hasCallbacksLeft = false;
-    this.#calls.reportLost(session, callbacks, why);
   }
 
   #noteInnerChanges(session: Session, state: StoredState): unknown {

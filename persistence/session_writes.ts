@@ -125,7 +125,7 @@ export class SessionWrites {
     state.unsure = undefined;
     const changes = this.#takeAll(session, state);
     const all = joinChanges(unsure?.changes ?? {}, changes);
-    this.#calls.reportLost(session, all, why);
+    this.#calls.left.report(session, all, why);
   }
 
   #save(
@@ -209,8 +209,8 @@ export class SessionWrites {
       if (session.isActive || this.#parts.ended.unwritten.has(session.uid)) {
         return;
       }
-      callHere(session, this.#calls.takeCallbacks(session, state));
-      this.#calls.dropValues(session, state);
+      callHere(session, this.#calls.left.takeCallbacks(session));
+      this.#calls.left.dropValues(session);
     };
     if (isPromiseLike(creating)) return creating.finally(left);
     left();
@@ -292,7 +292,7 @@ export class SessionWrites {
     state.isStale = true;
     state.unsure ??= { changes: {}, operations: [], version: -1 };
     this.#parts.loader.applyAccess(session, state);
-    this.#calls.reportLost(session, changes, why);
+    this.#calls.left.report(session, changes, why);
   }
 }
 

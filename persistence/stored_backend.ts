@@ -222,8 +222,8 @@ export class StoredBackend implements StoreBackend {
     if (end.lateness !== undefined) return;
     for (const other of this.#visits.end(end)) {
       // The end is written without the callbacks of these objects.
-      callHere(other, this.#writer.takeCallbacks(other));
-      this.#writer.dropValues(other);
+      callHere(other, this.#writer.left.takeCallbacks(other));
+      this.#writer.left.dropValues(other);
     }
   }
 

@@ -83,7 +83,7 @@ export class UnsureWrites {
           this.#parts.loader.update(session, record, sent.by(clock));
           const { addedCallbacks: _, removedCallbacks: __, ...others } =
             missing;
-          this.#calls.reportLost(
+          this.#calls.left.report(
             session,
             { ...others, ...lost },
             "others have changed it since",
@@ -103,7 +103,7 @@ export class UnsureWrites {
             state.unsure = undefined;
             if (times !== undefined) return;
             this.#parts.onOver(session);
-            this.#calls.reportLost(session, again, "it has ended");
+            this.#calls.left.report(session, again, "it has ended");
           },
         );
       },
@@ -159,7 +159,7 @@ export class UnsureWrites {
     state.unsure = undefined;
     this.#parts.onOver(session);
     if (unsure !== undefined) {
-      this.#calls.reportLost(session, unsure.changes, "it has ended");
+      this.#calls.left.report(session, unsure.changes, "it has ended");
     }
   }
 }

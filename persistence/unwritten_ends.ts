@@ -87,10 +87,10 @@ export class UnwrittenEnds {
     };
     const conclude = (claimed: ClaimedEnd | undefined) => {
       this.take(uid);
-      writer.dropValues(session);
+      writer.left.dropValues(session);
       if (claimed !== undefined) return onClaimed(end);
       // The process that delivers the end does not have these callbacks.
-      callHere(session, writer.takeCallbacks(session));
+      callHere(session, writer.left.takeCallbacks(session));
     };
     try {
       const preparing = writer.prepareEnd(session);

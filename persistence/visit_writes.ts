@@ -68,7 +68,7 @@ export class VisitWrites {
     }
     if (refusal !== undefined) {
       // Neither the login nor another change of the request is written.
-      if (writer.isUnwritten(session)) this.#registry.end(session, "evicted");
+      if (this.#isUnwritten(session)) this.#registry.end(session, "evicted");
       else writer.drop(session, refusal.message);
       throw refusal;
     }
@@ -190,7 +190,7 @@ export class VisitWrites {
     if (this.#unwrittenOf(visit).length > 0) {
       const session = visit.ownSession;
       // Values must be written with the end.
-      if (session !== undefined) this.#parts.writer.dropValues(session);
+      if (session !== undefined) this.#parts.writer.left.dropValues(session);
       throw new HttpError(
         503,
         "You may still be logged in: please try to log out again.",
@@ -205,13 +205,20 @@ export class VisitWrites {
   #fail(visit: BackendVisit, error: unknown): never {
     const session = visit.ownSession;
     this.#parts.breakers.of(session?.uid ?? "").report(error, { session });
-    // They must not be written with its end.
-    if (session?.isActive === false) this.#parts.writer.dropValues(session);
-    if (session !== undefined && this.#parts.writer.isUnwritten(session)) {
-      this.#parts.writer.dropValues(session);
-      this.#registry.end(session, "evicted");
+    if (session !== undefined) {
+      const isUnwritten = this.#isUnwritten(session);
+      // They must not be written with its end.
+      if (isUnwritten || !session.isActive) {
+        this.#parts.writer.left.dropValues(session);
+      }
+      if (isUnwritten) this.#registry.end(session, "evicted");
     }
     throw error instanceof HttpError ? error : unkept(error);
+  }
+
+  /** Returns whether a session has no record yet. */
+  #isUnwritten(session: Session): boolean {
+    return this.#parts.loader.states.get(session)?.isCreated === false;
   }
 }
 

@@ -113,7 +113,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "A session is given up while it is created",
     mode: "slow",
     file: "persistence/deadline_checks.ts",
-    from: "!this.#parts.writer.isCreating(session)",
+    from: "this.#parts.loader.states.get(session)?.isCreating !== true",
     to: "true",
   },
   {
@@ -133,7 +133,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "A value that waits to be written is forgotten when its session ends",
     mode: "loss",
-    file: "persistence/record_calls.ts",
+    file: "persistence/left_changes.ts",
     from: "const values = new Map([...sent, ...own]);",
     to: "const values = new Map();",
   },

@@ -1,0 +1,123 @@
+import type { Session } from "../session.ts";
+import type {
+  SessionChanges,
+  StoredCallback,
+  StoredSession,
+} from "../stores/store.ts";
+import { callbackChangesOf, remainingCallbacks } from "./callback_changes.ts";
+import {
+  describeChanges,
+  joinChanges,
+  missingFrom,
+} from "./pending_changes.ts";
+import type { RecordLoader } from "./record_loader.ts";
+import type { StoredState } from "./stored_state.ts";
+
+/**
+ * Takes the changes that are left when a session ends, and that its record lacks:
+ * named callbacks are called by this process, lost changes are reported.
+ */
+export class LeftChanges {
+  readonly #loader: RecordLoader;
+
+  constructor(loader: RecordLoader) {
+    this.#loader = loader;
+  }
+
+  /**
+   * Returns the named callbacks of a session that were not sent to the store, and
+   * sends them no more. Reports those of a write whose outcome is unknown.
+   */
+  takeCallbacks(session: Session): readonly StoredCallback[] {
+    const state = this.#stateOf(session);
+    if (state === undefined) return [];
+    if (state.unsure !== undefined) {
+      // Another process may call them, or not.
+      this.report(
+        session,
+        callbackChangesOf(state.unsure.changes),
+        "it has ended",
+      );
+    }
+    if (state.callbacks === undefined) return [];
+    const callbacks = remainingCallbacks(state.callbacks);
+    state.callbacks = undefined;
+    if (!state.areCallbacksUnsure) return callbacks;
+    // The record may have them: its creation was sent, and not answered.
+    this.report(session, { addedCallbacks: callbacks }, "it has ended");
+    return [];
+  }
+
+  /**
+   * Returns the named callbacks that the last record of an ended session lacks, and
+   * reports the values that it lacks.
+   */
+  takeMissing(
+    session: Session,
+    record: StoredSession,
+  ): readonly StoredCallback[] {
+    const state = this.#stateOf(session);
+    if (state === undefined) return [];
+    const { unsure, callbacks, values } = state;
+    const own = { ...callbacks, ...values === undefined ? {} : { values } };
+    const all = joinChanges(unsure?.changes ?? {}, own);
+    const missing = missingFrom(all, record);
+    state.unsure = state.callbacks = state.values = undefined;
+    state.areValuesDropped = true;
+    this.report(
+      session,
+      missing.values === undefined ? {} : { values: missing.values },
+      "it has ended",
+    );
+    return remainingCallbacks(missing);
+  }
+
+  /** Drops the named callbacks that wait for the end of a session, and reports them. */
+  dropCallbacks(session: Session, why: string): void {
+    const state = this.#stateOf(session);
+    if (state === undefined) return;
+    const { callbacks = {} } = state;
+    state.callbacks = undefined;
+    state.hasCallbacksLeft = false;
+    this.report(session, callbacks, why);
+  }
+
+  /**
+   * Drops the values of a session that are not written, or whose write has no answer,
+   * and reports them: the session has ended.
+   */
+  dropValues(session: Session): void {
+    const state = this.#stateOf(session);
+    if (state === undefined) return;
+    // A write that is under way may give its values back.
+    state.areValuesDropped = true;
+    const { unsure, values: own = [] } = state;
+    const { values: sent = [], ...others } = unsure?.changes ?? {};
+    if (unsure !== undefined) state.unsure = { ...unsure, changes: others };
+    state.values = undefined;
+    const values = new Map([...sent, ...own]);
+    this.report(session, { values }, "it has ended");
+  }
+
+  /**
+   * Reports lost changes, and counts them as dropped. Those of principal and tokens
+   * are known by their request.
+   */
+  report(session: Session, changes: SessionChanges, why: string): void {
+    const names = describeChanges(changes);
+    if (names === undefined) return;
+    const { access: _, ...others } = changes;
+    const state = this.#stateOf(session);
+    if (state !== undefined && describeChanges(others) !== undefined) {
+      state.drops++;
+    }
+    session.site.reportError(
+      new Error(`Cannot keep ${names} of session "${session.uid}": ${why}`),
+      { session },
+    );
+  }
+
+  #stateOf(session: Session): StoredState | undefined {
+    return this.#loader.states.get(session);
+  }
+}
