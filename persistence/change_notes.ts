@@ -57,7 +57,7 @@ export class ChangeNotes {
         noteValue(session, state, change, this.#maxBytes);
         break;
       case "delete":
-        noteDelete(session, state, change.key);
+        setPending(session, state, change.key, undefined);
         break;
       case "description":
         state.description = change.description;
@@ -133,15 +133,6 @@ function noteValue(
   setPending(session, state, key, text);
 }
 
-/** Records that a value must be deleted. */
-function noteDelete(
-  session: Session,
-  state: StoredState,
-  key: string,
-): void {
-  setPending(session, state, key, undefined);
-}
-
 /**
  * Records that a named callback is added, replaced or removed.
  *
@@ -180,6 +171,7 @@ function callbackIdsOf(state: StoredState): ReadonlySet<string> {
   );
 }
 
+/** Records a value to write; undefined if it must be deleted. */
 function setPending(
   session: Session,
   state: StoredState,

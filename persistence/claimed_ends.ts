@@ -93,9 +93,9 @@ export class ClaimedEnds {
 
   /** Returns whether a claimed end still waits for its delivery. */
   isWaitingFor(claim: ClaimedEnd): boolean {
-    const delivery = this.#deliveries.get(claim.session.uid);
-    return delivery !== undefined && delivery.end === undefined &&
-      isSameEnd(delivery.claim, claim);
+    const { uid } = claim.session;
+    return this.isWaiting(uid) &&
+      isSameEnd(this.#deliveries.get(uid)!.claim, claim);
   }
 
   /** Returns a promise that resolves when an end is delivered, or dropped. */
@@ -212,20 +212,19 @@ export class ClaimedEnds {
     const { store, turns, retryFor } = this.#parts;
     const { uid } = end;
     if (calls.length === 0) {
-      const acknowledge = (fence: string) => store.acknowledge(uid, fence);
       const { size } = this.#deliveries;
-      const send = (fence: string) =>
-        this.#acknowledgements.send(uid, fence, size);
-      return this.#finish(delivery, "delivered", acknowledge, send);
+      const acknowledge = (fence: string) => store.acknowledge(uid, fence);
+      return this.#finish(delivery, "delivered", acknowledge, (fence) => {
+        return this.#acknowledgements.send(uid, fence, size);
+      });
     }
     const now = claim.session.now + this.#clock.now() - delivery.acceptedAt;
     delivery.failingSince ??= now;
     const pause = pauseAfter(now - delivery.failingSince, retryFor);
     if (pause === undefined) return this.#giveUp(delivery, end, lastError);
     if (tries < MAX_TRIES && this.#pauses.size < MAX_PAUSES) {
-      this.#later(delivery, pause, () => {
-        turns.run(() => this.#try(delivery, end));
-      });
+      const again = () => turns.run(() => this.#try(delivery, end));
+      this.#later(delivery, pause, again);
     } else {
       const progress = progressOf(calls);
       const release = (fence: string) =>

@@ -82,7 +82,7 @@ export class EndClaims {
   #isStopped = false;
 
   constructor(registry: SessionRegistry, parts: EndClaimsParts) {
-    const { claimant, loader, turns } = parts;
+    const { claimant, turns } = parts;
     const { clock } = registry;
     this.#registry = registry;
     this.#clock = clock;
@@ -125,26 +125,19 @@ export class EndClaims {
     this.#unwritten = new UnwrittenEnds({
       ...parts,
       claim: ({ uid, session, reason }) =>
-        proceed(
-          this.#claims.claim(uid, reason),
-          (claim) => {
-            if (claim === undefined) {
-              return this.#vanished.claim(session, reason);
-            }
-            this.#vanished.adopt(session, claim);
-            return claim;
-          },
-        ),
+        proceed(this.#claims.claim(uid, reason), (claim) => {
+          if (claim === undefined) return this.#vanished.claim(session, reason);
+          this.#vanished.adopt(session, claim);
+          return claim;
+        }),
       onClaimed: (end) => {
         turns.run(() => this.#claimed.deliver(end));
         this.#sessions.track(end);
       },
     });
     this.#sessions = new ClaimedSessions(registry, {
+      ...parts,
       claimed: this.#claimed,
-      loader,
-      writer: parts.writer,
-      ended: parts.ended,
       vanished: this.#vanished,
       unwritten: this.#unwritten,
       quiet: this.#quiet,

@@ -29,10 +29,10 @@ import { UnsureWrites } from "./unsure_writes.ts";
  *
  * A write names the version of the record that it is based on. If another process
  * has changed the record since, the store refuses the write; then the record is
- * loaded and the write is decided again. The outcome of a write without an answer is unknown. The
- * store refuses such a write after the timeout, and after the next fence: a change
- * that raises the version. Changes of a failed request are dropped. Changes made
- * outside of requests are repeated, unless the record has changed since.
+ * loaded and the write is decided again. The outcome of a write without an answer
+ * is unknown. The store refuses such a write after the timeout, and after the next
+ * fence: a change that raises the version. Changes of a failed request are dropped.
+ * Others are repeated, unless the record has changed since.
  */
 export class SessionWrites {
   readonly #clock: Clock;
@@ -51,16 +51,14 @@ export class SessionWrites {
     this.#grace = registry.renewalGrace;
     this.#clock = registry.clock;
     this.#parts = parts;
-    const { store } = parts;
     this.#calls = calls;
     const unsure = this.#unsure = new UnsureWrites(registry, parts, calls);
+    const { store } = parts;
     this.#creation = new RecordCreation(registry, { store, calls });
     this.#context = {
       ...{ parts, calls, unsure, grace: this.#grace },
-      drop: (session, state, write, why) =>
-        this.#drop(session, state, write, why),
-      saveAccess: (session, state, options) =>
-        this.#saveAccess(session, state, options),
+      drop: (...one) => this.#drop(...one),
+      saveAccess: (...one) => this.#saveAccess(...one),
     };
   }
 

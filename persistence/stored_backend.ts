@@ -137,18 +137,10 @@ export class StoredBackend implements StoreBackend {
     const holds = new StoredHolds(clock, parts);
     const holdParts = new HoldParts(registry, holds);
     registry.later.provide(holdParts);
-    const { warnings } = holdParts;
-    this.#warnings = warnings;
-    const postponed = this.#postponed = new PostponedWarnings(registry, {
-      ...parts,
-      warnings,
-    });
-    this.#visitWrites = new VisitWrites(registry, {
-      ...parts,
-      limit,
-      warnings,
-      postponed,
-    });
+    const warnings = this.#warnings = holdParts.warnings;
+    const rest = { ...parts, limit, warnings };
+    const postponed = this.#postponed = new PostponedWarnings(registry, rest);
+    this.#visitWrites = new VisitWrites(registry, { ...rest, postponed });
     this.values = new StoredValues(registry, parts);
     const processes = this.#processes = new ProcessRecords({
       clock,
@@ -206,9 +198,7 @@ export class StoredBackend implements StoreBackend {
     if (followClock(session, this.#loader)) {
       // The other times of the session are read again.
       this.values.reload(session).catch(() => {});
-      return false;
-    }
-    this.#claimsOf(session).requestCheck(session);
+    } else this.#claimsOf(session).requestCheck(session);
     return false;
   }
 

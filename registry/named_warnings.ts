@@ -91,11 +91,9 @@ export class NamedWarnings {
   constructor(registry: WarningRegistry, holds: HoldBackend) {
     this.#registry = registry;
     this.#holds = holds;
-    registry.delivery.register(
-      WARNING,
-      (wake, end) =>
-        isWake(end) ? this.#wake(wake as Wake, end.attempt) : undefined,
-    );
+    registry.delivery.register(WARNING, (wake, end) => {
+      return isWake(end) ? this.#wake(wake as Wake, end.attempt) : undefined;
+    });
   }
 
   /**
@@ -216,9 +214,8 @@ export class NamedWarnings {
       // Between two holds a check is under way.
       if (tries > 0) await this.#pause();
       for (const slot of [0, 1] as const) {
-        const held = await this.#holds.find(
-          keyOf({ uid: session.uid, id, slot }),
-        );
+        const key = keyOf({ uid: session.uid, id, slot });
+        const held = await this.#holds.find(key);
         if (held === undefined) continue;
         const wake = held.argument as Wake;
         const due = end.deadline - wake.lead;

@@ -102,10 +102,8 @@ export class SessionRegistry implements SessionOwner {
     this.maxCallbacks = options.maxCallbacks ?? 1000;
     this.calls = new CallbackRuns(site);
     this.transport = options.transport ?? "cookie";
-    this.cookie = new SessionCookie(
-      options.cookieName ?? "session",
-      options.cookie,
-    );
+    const { cookieName = "session" } = options;
+    this.cookie = new SessionCookie(cookieName, options.cookie);
     this.queue = new ExpiryQueue<Expiring>(
       this.clock,
       (item, now) => this.#checkDeadline(item, now),
@@ -270,12 +268,10 @@ export class SessionRegistry implements SessionOwner {
     try {
       item.checkExpired(now);
     } catch (error) {
-      const session = item instanceof Session ? item : undefined;
-      this.site.reportError(error, session === undefined ? {} : { session });
+      if (!(item instanceof Session)) return this.site.reportError(error, {});
+      this.site.reportError(error, { session: item });
       // An overridden checkExpired() that throws cannot keep the session.
-      if (session !== undefined) {
-        Session.prototype.checkExpired.call(session, now);
-      }
+      Session.prototype.checkExpired.call(item, now);
     }
   }
 
