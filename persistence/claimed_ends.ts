@@ -236,12 +236,11 @@ export class ClaimedEnds {
   /** Makes a dead letter of an end whose callbacks have failed for too long. */
   #giveUp(delivery: Delivery, end: SessionEnd, lastError: unknown): void {
     const { store, report, retryFor } = this.#parts;
-    const { uid } = end;
-    report(deadLetterError(uid, retryFor, lastError), end);
+    report(deadLetterError(end.uid, retryFor, lastError), end);
     const why = textOfThrown(lastError);
     const progress = progressOf(delivery.calls);
     const letter = (fence: string) =>
-      store.deadLetter(uid, fence, why, progress);
+      store.deadLetter(end.uid, fence, why, progress);
     this.#finish(delivery, "deadLetter", letter);
   }
 
