@@ -12,9 +12,11 @@ import {
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { curfew } from "../../adapters/express.ts";
+import type { HttpError } from "../../http/http_error.ts";
 import { Sessions, type Visit } from "../../sessions.ts";
 import { MemoryStore } from "../../stores/memory_store.ts";
 import { testWith } from "../helpers_process.ts";
+import { asynchronous } from "../helpers_store.ts";
 
 /** Serves an application with sessions while pages are fetched. */
 async function withNuxt(
@@ -26,7 +28,18 @@ async function withNuxt(
   const app = createApp({ onError() {} });
   const visitOf = (event: H3Event) =>
     (event.node.req as unknown as { visit: Visit }).visit;
-  app.use(fromNodeMiddleware(curfew(sessions) as never));
+  // As docs/nuxt.md has it.
+  const middleware = curfew(sessions);
+  app.use(
+    fromNodeMiddleware((req, res, next) =>
+      middleware(req as never, res as never, (error) => {
+        if (error === undefined) return next();
+        const { statusCode, message } = error as HttpError;
+        res.statusCode = statusCode ?? 500;
+        res.end(res.statusCode === 503 ? message : "");
+      })
+    ),
+  );
   app.use("/plain", eventHandler(() => "plain"));
   app.use("/uid", eventHandler((event) => visitOf(event).getSession().uid));
   app.use(
@@ -114,3 +127,31 @@ testWith(
     });
   },
 );
+
+for (
+  const [what, storeOf] of [
+    ["at once", (store: MemoryStore) => store],
+    ["later", asynchronous],
+  ] as const
+) {
+  testWith(
+    ["net"],
+    `curfew() of Express answers 503 in h3 1 if a write fails ${what}`,
+    async () => {
+      const store = new MemoryStore();
+      store.create = () => {
+        throw new Error("away");
+      };
+      await using sessions = new Sessions({
+        store: storeOf(store),
+        onError() {},
+      });
+      await withNuxt(sessions, async (get) => {
+        const [text, away] = await get("uid");
+        assertEquals(away.status, 503);
+        assertStringIncludes(text, "Please try again");
+        assertEquals(away.headers.get("set-cookie"), null);
+      });
+    },
+  );
+}

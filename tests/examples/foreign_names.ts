@@ -25,10 +25,8 @@ export const FOREIGN: Readonly<Record<string, readonly string[]>> = {
   ],
   "README.md": ["regenerate()", "saveUninitialized"],
   "SECURITY.md": ["LimitNOFILE"],
-  "docs/frameworks.md": [
-    ...["request.visit", "middleware/curfew.ts"],
-    ...["fromNodeMiddleware()", "event.node.req.visit"],
-  ],
+  "docs/frameworks.md": ["request.visit", "middleware/curfew.ts"],
+  "docs/nuxt.md": ["server/middleware/sessions.ts"],
   "docs/from_express_session.md": [
     ...["req.sessionID", "req.session.cart = cart", "store.all(callback)"],
   ],
