@@ -62,13 +62,14 @@ export interface EndClaimsParts {
  */
 export class EndClaims {
   readonly checks: DeadlineChecks;
+  /** The ends of this process that are not in the store yet. */
+  readonly unwritten: UnwrittenEnds;
   readonly #registry: SessionRegistry;
   readonly #clock: Clock;
   readonly #parts: EndClaimsParts;
   readonly #claimed: ClaimedEnds;
   readonly #claims: PartClaims;
   readonly #watch: EndWatch;
-  readonly #unwritten: UnwrittenEnds;
   readonly #vanished: VanishedSessions;
   readonly #sessions: ClaimedSessions;
   readonly #rounds: EndRounds;
@@ -122,7 +123,7 @@ export class EndClaims {
       lease: claimant.lease,
       claim: (uid, reason) => this.#claims.claim(uid, reason),
     });
-    this.#unwritten = new UnwrittenEnds({
+    this.unwritten = new UnwrittenEnds({
       ...parts,
       claim: ({ uid, session, reason }) =>
         proceed(this.#claims.claim(uid, reason), (claim) => {
@@ -139,7 +140,7 @@ export class EndClaims {
       ...parts,
       claimed: this.#claimed,
       vanished: this.#vanished,
-      unwritten: this.#unwritten,
+      unwritten: this.unwritten,
       quiet: this.#quiet,
     });
     this.#rounds = new EndRounds(clock, {
@@ -148,7 +149,7 @@ export class EndClaims {
       claims: this.#claims,
       claimed: this.#claimed,
       watch: this.#watch,
-      unwritten: this.#unwritten,
+      unwritten: this.unwritten,
       quiet: this.#quiet,
     });
   }
@@ -196,7 +197,7 @@ export class EndClaims {
 
   /** Writes the end of a session to the store, if it is unwritten; never fails. */
   writeEnd(uid: string): MaybePromise<void> {
-    return this.#unwritten.write(uid);
+    return this.unwritten.write(uid);
   }
 
   /** Delivers an end that happened in this process. */
@@ -219,7 +220,7 @@ export class EndClaims {
     } else if (!isInStore) {
       deliverUnstored(this.#registry, end, writer.left.takeCallbacks(session));
     } else {
-      this.#unwritten.add(end);
+      this.unwritten.add(end);
     }
   }
 
@@ -252,7 +253,7 @@ export class EndClaims {
     this.#sessions.stop();
     this.#watch.stop();
     this.#vanished.report();
-    const ends = this.#unwritten.writeAll();
+    const ends = this.unwritten.writeAll();
     this.#parts.quietTurns.stop();
     this.#claimed.halt();
     return settleAll<unknown>([...ends, this.#rounds.current]);
@@ -262,7 +263,7 @@ export class EndClaims {
   stop(): Promise<void> {
     this.#parts.turns.stop();
     this.#vanished.report();
-    this.#unwritten.reportAll();
+    this.unwritten.reportAll();
     return this.#claimed.stop();
   }
 

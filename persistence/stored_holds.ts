@@ -143,8 +143,8 @@ export class StoredHolds implements HoldBackend {
     });
   }
 
-  afterEnd({ uid }: Session): MaybePromise<void> {
-    return this.#parts.claims.of(uid).writeEnd(uid);
+  afterEnd({ uid }: Session, act: () => Promise<void>): MaybePromise<void> {
+    return this.#parts.claims.of(uid).unwritten.after(uid, act);
   }
 
   keep(session: Session): MaybePromise<void> {

@@ -1,4 +1,4 @@
-import type { MaybePromise } from "../base/promises.ts";
+import { type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionEnd } from "../session.ts";
 import type { ClaimedEnd } from "../stores/store.ts";
 import { callHere } from "./end_calls.ts";
@@ -22,6 +22,8 @@ export interface UnwrittenEndsParts {
 export class UnwrittenEnds {
   readonly #parts: UnwrittenEndsParts;
   readonly #ends = new Map<string, SessionEnd>();
+  /** What waits until an end is written, by uid. */
+  readonly #waiting = new Map<string, (() => unknown)[]>();
   /** The writes that are under way, by uid; they never reject. */
   readonly #writing = new Map<string, Promise<void>>();
 
@@ -47,11 +49,25 @@ export class UnwrittenEnds {
     if (end !== undefined) return this.#write(end);
   }
 
-  /** Removes an end and returns it. */
+  /**
+   * Acts when an end is written. Waits for one write; if that fails, acts after a
+   * later one.
+   */
+  after(uid: string, act: () => MaybePromise<void>): MaybePromise<void> {
+    return proceed(this.write(uid), () => {
+      if (!this.#ends.has(uid)) return act();
+      this.#waiting.set(uid, [...this.#waiting.get(uid) ?? [], act]);
+    });
+  }
+
+  /** Removes an end, which is in the store, and returns it. */
   take(uid: string): SessionEnd | undefined {
     const end = this.#ends.get(uid);
     this.#ends.delete(uid);
     this.#parts.ended.unwritten.delete(uid);
+    const waiting = this.#waiting.get(uid);
+    this.#waiting.delete(uid);
+    for (const act of waiting ?? []) act();
     return end;
   }
 

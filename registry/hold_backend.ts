@@ -148,8 +148,12 @@ export interface HoldBackend {
     isMeant: (held: HeldKey) => boolean,
     reason: SessionEndReason | undefined,
   ): MaybePromise<HeldKey | undefined>;
-  /** Waits until a session that has ended here has ended in the store; never fails. */
-  afterEnd(session: Session): MaybePromise<void>;
+  /**
+   * Acts when a session that has ended here has ended in the store. Waits for that
+   * as long as one write of the end takes; if the write fails, acts after a later
+   * one. Never fails.
+   */
+  afterEnd(session: Session, act: () => Promise<void>): MaybePromise<void>;
   /** Writes the callbacks of a session, so that they outlive this process. */
   keep(session: Session): MaybePromise<void>;
   /**

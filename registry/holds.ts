@@ -37,6 +37,7 @@ export interface HoldingRegistry {
     changed(session: Session, change: SessionChange): void;
   };
   readonly delivery: EndRegistration;
+  readonly calls: { track(promise: Promise<unknown>, session: Session): void };
   readonly namedCallbacks: ReadonlyMap<string, unknown>;
   readonly isClosed: boolean;
 }
@@ -130,12 +131,19 @@ export class Holds {
     const { end } = session;
     if (end === undefined) return;
     const holds = this.#backend;
-    try {
-      await holds.afterEnd(session);
-      await holds.end(key, (held) => held.id === id, end.reason);
-    } catch {
-      // The hold ends at its own deadline.
-    }
+    const endHold = async () => {
+      try {
+        await holds.end(key, (held) => held.id === id, end.reason);
+      } catch {
+        // The hold ends at its own deadline.
+      }
+    };
+    await holds.afterEnd(session, () => {
+      const ending = endHold();
+      // The close of the site waits for it.
+      this.#registry.calls.track(ending, session);
+      return ending;
+    });
   }
 
   /**

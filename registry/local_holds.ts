@@ -3,6 +3,7 @@ import { fenceAfter } from "../base/ids.ts";
 import { copyOfArgument } from "../session/named_callback.ts";
 import type { Expiring } from "../session/deadline.ts";
 import type {
+  Session,
   SessionEnd,
   SessionEndReason,
   SessionOwner,
@@ -112,7 +113,9 @@ export class LocalHolds implements HoldBackend {
     return held;
   }
 
-  afterEnd(): void {}
+  afterEnd(_session: Session, act: () => Promise<void>): Promise<void> {
+    return act();
+  }
 
   keep(): void {}
 

@@ -468,6 +468,36 @@ Deno.test("Session.hold() that renews a hold while its session ends keeps the ke
   assert(await buyer.hold("seat"));
 });
 
+Deno.test("Session.hold() that renews a hold while its session ends keeps the key if that end cannot be written at once", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = nodeOf(bent.store);
+  await using other = nodeOf(bent.store);
+  const session = node.sessions.create();
+  await pass(time, 10);
+  assert(await session.hold("seat", { seconds: 3600, ...FREE }));
+  bent.bends.end = () => Promise.reject(new Error("The connection is lost"));
+  bent.bends.take = async (take, ...args) => {
+    bent.bends.take = undefined;
+    const times = await take(...args);
+    session.expire();
+    return times;
+  };
+  await assertRejects(
+    () => session.hold("seat", { seconds: 3600, ...FREE }),
+    SessionEndedError,
+  );
+  await pass(time, 100);
+  // The session lives in the store, and in other processes.
+  const buyer = other.sessions.create();
+  assertEquals(await buyer.hold("seat"), undefined);
+  assertEquals(node.freed, []);
+  bent.bends.end = undefined;
+  await pass(time, 5000);
+  assertEquals([...node.freed, ...other.freed], ["12 logout seat"]);
+  assert(await buyer.hold("seat"));
+});
+
 Deno.test("Session.hold() without a deadline ends with its session, though both ends meet", async () => {
   using time = new FakeTime();
   const bent = new BentStore(asynchronous(new MemoryStore()));
