@@ -121,8 +121,8 @@ interface Warning extends Expiring {
   readonly lead: number;
   /** Its entry in the queue. */
   entry: number;
-  /** The deadline of the last warning; NaN before the first one. */
-  warnedOf: number;
+  /** The last deadlines that were warned of, in the order of their last use. */
+  readonly warnedOf: number[];
 }
 
 /**
@@ -130,6 +130,26 @@ interface Warning extends Expiring {
  * clock of its own.
  */
 const SAME = 100;
+
+/** The most deadlines that a warning remembers, so that it is given once for each. */
+const MAX_WARNED = 16;
+
+/** Records that a deadline was warned of. */
+function noteWarned(warnedOf: number[], deadline: number): void {
+  if (warnedOf.push(deadline) > MAX_WARNED) warnedOf.shift();
+}
+
+/**
+ * Returns whether a deadline was warned of. A request that turns out to be no visit
+ * moves the deadline, and moves it back. So a deadline that comes back is remembered
+ * longer than the others.
+ */
+function wasWarned(warnedOf: number[], deadline: number): boolean {
+  const index = warnedOf.findIndex((one) => Math.abs(deadline - one) < SAME);
+  if (index === -1) return false;
+  warnedOf.push(...warnedOf.splice(index, 1));
+  return true;
+}
 
 /**
  * The warnings of one session.
@@ -172,7 +192,7 @@ export class SessionWarnings {
     const warning: Warning = {
       lead,
       entry: 0,
-      warnedOf: NaN,
+      warnedOf: [],
       checkExpired: (now) => {
         const deadline = this.#deadline;
         try {
@@ -183,7 +203,7 @@ export class SessionWarnings {
             queue.move(warning.entry, Infinity, now);
           }
         }
-        warning.warnedOf = deadline;
+        noteWarned(warning.warnedOf, deadline);
         callback(deadline);
       },
     };
@@ -198,8 +218,7 @@ export class SessionWarnings {
   follow(deadline: number, now: number): void {
     this.#deadline = deadline;
     for (const { entry, lead, warnedOf } of this.#warnings) {
-      // A request that was no visit has moved the deadline, and moved it back.
-      const isWarned = Math.abs(deadline - warnedOf) < SAME;
+      const isWarned = wasWarned(warnedOf, deadline);
       this.#queue.move(entry, isWarned ? Infinity : deadline - lead, now);
     }
   }

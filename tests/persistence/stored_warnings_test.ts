@@ -6,15 +6,18 @@ import { MemoryStore } from "../../stores/memory_store.ts";
 import { after, asynchronous, cookieOf, Node, pass } from "../helpers_store.ts";
 
 /** A node over a store, with a page that registers a warning. */
-function nodeOf() {
+function nodeOf(seconds = 60) {
   const warned: number[] = [];
+  /** The ends that were warned of, in UNIX seconds. */
+  const warnedOf: number[] = [];
   const node = new Node(asynchronous(new MemoryStore()), {
     sessionTimeout: 600,
   });
   node
     .page("in", (request) => {
       const session = request.getSession();
-      session.notifyBeforeEnd(60, ({ expiresAt }) => {
+      session.notifyBeforeEnd(seconds, ({ expiresAt }) => {
+        warnedOf.push(Math.round(expiresAt));
         warned.push(Math.round(expiresAt - Date.now() / 1000));
       });
       return session.uid;
@@ -28,7 +31,7 @@ function nodeOf() {
       await after(Number(request.query.get("lasts")));
       return `${request.session?.uid}`;
     });
-  return Object.assign(node, { warned });
+  return Object.assign(node, { warned, warnedOf });
 }
 
 /** Milliseconds that a page which only looks is under way, from 530 s on. */
@@ -94,5 +97,38 @@ Deno.test("Session.notifyBeforeEnd() over a store warns of the later end when a 
   await pass(time, 515_000);
   assertEquals(node.warned.length, 2);
   await pass(time, 60_000);
+  assertEquals(node.reasons, ["idle"]);
+});
+
+/** Milliseconds that a page which only looks is under way, from 590 s on. */
+for (const lasts of [5000, 50_000]) {
+  Deno.test(`Session.notifyBeforeEnd() over a store warns of no end twice though the touch of a page that only looks for ${lasts} ms was warned of`, async () => {
+    using time = new FakeTime();
+    // Due half a second after each touch.
+    await using node = nodeOf(599.5);
+    const cookie = cookieOf(await node.get("in"));
+    await pass(time, 590_000);
+    assertEquals(node.warnedOf.length, 1);
+    const looking = node.get(`look?lasts=${lasts}`, cookie);
+    await pass(time, 60_000);
+    await looking;
+    await pass(time, 600_000);
+    assertEquals(node.warnedOf.map((end) => end - node.warnedOf[0]!), [0, 590]);
+    assertEquals(node.reasons, ["idle"]);
+  });
+}
+
+Deno.test("Session.notifyBeforeEnd() over a store warns of no end twice though many pages look one after another", async () => {
+  using time = new FakeTime();
+  await using node = nodeOf(599.5);
+  const cookie = cookieOf(await node.get("in"));
+  await pass(time, 10_000);
+  for (let looks = 0; looks < 40; looks++) {
+    const looking = node.get("look?lasts=5000", cookie);
+    await pass(time, 10_000);
+    await looking;
+  }
+  await pass(time, 300_000);
+  assertEquals(node.warnedOf.length, new Set(node.warnedOf).size);
   assertEquals(node.reasons, ["idle"]);
 });

@@ -169,8 +169,8 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     mode: "calm",
     theme: "warnings",
     file: "session/deadline.ts",
-    from: "const isWarned = Math.abs(deadline - warnedOf) < SAME;",
-    to: "const isWarned = deadline === warnedOf;",
+    from: "warnedOf.findIndex((one) => Math.abs(deadline - one) < SAME);",
+    to: "warnedOf.indexOf(deadline);",
   },
   {
     name: "A warning is lost when a visit has postponed the end",
