@@ -8,6 +8,7 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { SessionStore } from "../stores/store.ts";
 import type { EndClaims } from "./end_claims.ts";
 import { NO_TOKEN } from "./record_calls.ts";
+import type { RecentEnds } from "./recent_ends.ts";
 import { type StoreBreaker, unkept } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
 
@@ -22,6 +23,7 @@ export interface LoginLimitParts {
   readonly store: SessionStore;
   readonly breakers: PerPart<StoreBreaker>;
   readonly claims: PerPart<EndClaims>;
+  readonly ended: RecentEnds;
 }
 
 /**
@@ -133,8 +135,14 @@ export class LoginLimit {
 
   #end(uid: string): MaybePromise<void> {
     const claims = this.#parts.claims.of(uid);
-    // The login succeeds only if the end is written. A failed write is repeated.
-    return proceed(claims.end(uid, "evicted"), () => claims.writeEnd(uid));
+    const writing = proceed(
+      claims.end(uid, "evicted"),
+      () => claims.writeEnd(uid),
+    );
+    return proceed(writing, () => {
+      // The login fails, though a later round writes the end.
+      if (this.#parts.ended.unwritten.has(uid)) throw unkept();
+    });
   }
 }
 

@@ -210,6 +210,24 @@ Deno.test("A login that may be refused is not written while the store counts", a
   assertEquals(created, []);
 });
 
+Deno.test("A login is answered 503 if the end of the session beyond the limit cannot be written", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = nodeOf(bent.store);
+  const first = cookieOf(await node.get("in"));
+  await pass(time, 100);
+  bent.bends.end = () => Promise.reject(new Error("away"));
+  const asking = node.get("in");
+  await pass(time, 500);
+  const response = await asking;
+  assertEquals([response.status, response.headers.getSetCookie()], [503, []]);
+  // It is written once the store is back.
+  bent.bends.end = undefined;
+  await pass(time, 5000);
+  assertEquals(await whoIs([node], first), ["nobody"]);
+  assertEquals(node.reasons, ["evicted"]);
+});
+
 Deno.test("A login is answered when the end of the session beyond the limit is written", async () => {
   using time = new FakeTime();
   const bent = new BentStore(asynchronous(new MemoryStore()));

@@ -72,8 +72,8 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     mode: "calm",
     theme: "limit",
     file: "persistence/login_limit.ts",
-    from: "() => claims.writeEnd(uid))",
-    to: "() => {})",
+    from: "return proceed(writing, () => {",
+    to: "return; proceed(writing, () => {",
   },
   {
     name: "The limit of sessions counts one too many",
