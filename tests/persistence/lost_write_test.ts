@@ -188,6 +188,15 @@ class Fleet implements AsyncDisposable {
   }
 }
 
+/** Counts the calls of the named callback "free seat" in some processes. */
+function countFreed(...nodes: readonly Node[]): { readonly count: number } {
+  const freed = { count: 0 };
+  for (const { site } of nodes) {
+    site.onEnd("free seat", () => void freed.count++);
+  }
+  return freed;
+}
+
 for (const [what, fault] of Object.entries(FAULTS)) {
   const isUndone = UNDONE.includes(what);
 
@@ -264,17 +273,14 @@ for (const [what, fault] of Object.entries(FAULTS)) {
   Deno.test(`Site answers 503 if the commit of a callback by name ${what}, and adds none later`, async () => {
     await using fleet = new Fleet();
     const { one, other, time } = fleet;
-    let freed = 0;
-    for (const { site } of [one, other]) {
-      site.onEnd("free seat", () => void freed++);
-    }
+    const freed = countFreed(one, other);
     await fleet.begin();
     fleet.breakOnce(fault);
     assertEquals(await fleet.visit(one, "book"), "503");
     await pass(time, 62_000);
     await fleet.visit(other, "leave");
     await pass(time, 100);
-    assertEquals(freed, isUndone ? 0 : 1);
+    assertEquals(freed.count, isUndone ? 0 : 1);
   });
 
   Deno.test(`Site answers 503 if the commit of a renewal ${what}, and the visitor stays`, async () => {
@@ -635,10 +641,7 @@ Deno.test("Session.renew() outside of requests is sent to the visitor though its
 Deno.test("Session.notifyOnExpire() by name outside of requests is kept though others have written", async () => {
   await using fleet = new Fleet();
   const { one, other, time } = fleet;
-  let freed = 0;
-  for (const { site } of [one, other]) {
-    site.onEnd("free seat", () => void freed++);
-  }
+  const freed = countFreed(one, other);
   await fleet.begin();
   fleet.breakDown(FAULTS["never arrives"]!);
   fleet.live.notifyOnExpire("free seat", 7);
@@ -648,16 +651,13 @@ Deno.test("Session.notifyOnExpire() by name outside of requests is kept though o
   await pass(time, 5000);
   await fleet.visit(other, "leave");
   await pass(time, 100);
-  assertEquals(freed, 1);
+  assertEquals(freed.count, 1);
 });
 
 Deno.test("Session.notifyOnExpire() by name is kept though others have written, and the second commit is not answered either", async () => {
   await using fleet = new Fleet();
   const { one, other, time } = fleet;
-  let freed = 0;
-  for (const { site } of [one, other]) {
-    site.onEnd("free seat", () => void freed++);
-  }
+  const freed = countFreed(one, other);
   await fleet.begin();
   fleet.breakDown(FAULTS["never arrives"]!);
   fleet.live.notifyOnExpire("free seat", 7);
@@ -669,16 +669,13 @@ Deno.test("Session.notifyOnExpire() by name is kept though others have written, 
   await pass(time, 5000);
   await fleet.visit(other, "leave");
   await pass(time, 100);
-  assertEquals(freed, 1);
+  assertEquals(freed.count, 1);
 });
 
 Deno.test("A named callback that is taken back outside of requests is not called though others have written", async () => {
   await using fleet = new Fleet();
   const { one, other, time } = fleet;
-  let freed = 0;
-  for (const { site } of [one, other]) {
-    site.onEnd("free seat", () => void freed++);
-  }
+  const freed = countFreed(one, other);
   await fleet.begin();
   const takeBack = fleet.live.notifyOnExpire("free seat", 7);
   await pass(time, 10);
@@ -690,7 +687,7 @@ Deno.test("A named callback that is taken back outside of requests is not called
   await pass(time, 5000);
   await fleet.visit(other, "leave");
   await pass(time, 100);
-  assertEquals(freed, 0);
+  assertEquals(freed.count, 0);
   assertEquals(fleet.reports.filter((text) => text.includes("keep")), []);
 });
 
@@ -740,10 +737,7 @@ Deno.test("Session.notifyOnExpire() by name is called though the session ends wh
 Deno.test("Session.notifyOnExpire() by name is called once though the session ends here, and its deadline passes while the store is away", async () => {
   await using fleet = new Fleet();
   const { one, other, time } = fleet;
-  let freed = 0;
-  for (const { site } of [one, other]) {
-    site.onEnd("free seat", () => void freed++);
-  }
+  const freed = countFreed(one, other);
   await fleet.begin();
   await fleet.visit(one, "timeout?seconds=5");
   for (const name of ["load", "commit", "end", "claim", "nextIn"]) {
@@ -762,7 +756,7 @@ Deno.test("Session.notifyOnExpire() by name is called once though the session en
     fleet.bent.bends[name] = undefined;
   }
   await pass(time, 10_000);
-  assertEquals(freed, 1);
+  assertEquals(freed.count, 1);
   assertMatch(fleet.reports.join("\n"), /Cannot keep "basket" of session/);
 });
 

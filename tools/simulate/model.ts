@@ -728,8 +728,9 @@ export class Model {
     // A touch that is long on its way counts when it arrives.
     const delays = wire.delays.filter((delay) => delay.uid === uid)
       .map(({ lasts }) => lasts);
-    // By its monotonic clock a machine takes a sleep for a clock that was set forward.
-    // So what it writes after a sleep gets a later time, and no session ends early.
+    // The monotonic clock of a machine stands still in a sleep. The process takes the
+    // sleep for a clock that was set forward, and counts its later writes as younger.
+    // So a session may end late by the sleep, but not early.
     const slept = this.#world.hosts.flatMap(({ sleeps }) => sleeps)
       .filter((sleep) => sleep.to >= from && sleep.from <= end.claimedAt)
       .reduce((sum, sleep) => sum + sleep.to - sleep.from, 0);

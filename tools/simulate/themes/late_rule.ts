@@ -55,7 +55,7 @@ export class LateRule implements Rule {
     const { truth } = world;
     for (const write of this.#writes) {
       const { ask, uid, key, value, isLate } = write;
-      // A program that crashes cannot report what it has not written yet.
+      // A program that has crashed cannot report its unwritten changes.
       if (!isLate || ask.life.crashedAt !== undefined) continue;
       // A session of one request alone is in no store.
       if (!truth.moments.has(uid) || truth.lost.has(uid)) continue;
