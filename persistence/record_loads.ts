@@ -61,9 +61,10 @@ export class RecordLoads {
       const { uid } = newest.lookup;
       if (opening.some(({ lookup }) => lookup.uid !== uid)) return;
       return proceed(this.#load(newest.lookup, true), () => {
-        const { loaded, drops } = newest.lookup;
+        const { loaded, askedAt, drops } = newest.lookup;
         for (const lookup of lookups) {
-          if (lookup.uid === uid) Object.assign(lookup, { loaded, drops });
+          if (lookup.uid !== uid) continue;
+          Object.assign(lookup, { loaded, askedAt, drops });
         }
       });
     });
@@ -113,6 +114,8 @@ export class RecordLoads {
       if (session === undefined || this.#registry.underCheck.has(session)) {
         return [];
       }
+      // The request does not use it, and touches the session of another token.
+      if (lookup.isLeaked) return [];
       const token = session[FIND_TOKEN](lookup.key);
       if (token === undefined) return [];
       const { generation, until } = token;

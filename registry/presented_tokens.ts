@@ -144,8 +144,11 @@ export class PresentedTokens {
     }
     const isInsecure = lookup.isLeaked || session.isSecure && !this.isSecure;
     const token = session[FIND_TOKEN](lookup.key, lookup.keyBegin);
-    // The deadline of a session that is opened is checked when it is used.
-    const isOpened = token?.until === Infinity && !isInsecure && isOnly;
+    // The deadline of a session that is opened is checked when it is used. If several
+    // sessions were alive when they were loaded, none was touched: they all count.
+    const isOpened = isOnly
+      ? token?.until === Infinity && !isInsecure
+      : lookup.loaded !== undefined;
     if (!isOpened && session.checkExpired()) return undefined;
     if (token === undefined) {
       if (TOKEN.test(lookup.token)) {

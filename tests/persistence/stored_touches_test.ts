@@ -96,6 +96,27 @@ Deno.test("A look with the cookies of two sessions prolongs neither while a logi
   assertEquals(idleOf(store, one), 5470);
 });
 
+Deno.test("A visit with the cookies of two sessions uses neither if both lived in the store, though the deadline of one has passed here", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = makeNode(bent.store, { sessionTimeout: 20 });
+  const other = await newCookie(node.get("visit"));
+  await pass(time, 10_000);
+  const cookie = await newCookie(node.get("visit"));
+  await pass(time, 9925);
+  assertEquals(await textOf(node.get("visit", cookie)), uidOf(cookie));
+  await pass(time, 60);
+  // This process counts the deadline of the other session from its call.
+  bent.bends.load = async (act, ...args) => {
+    await after(10);
+    return await act(...args);
+  };
+  const visit = Promise.resolve(node.get("visit", `${cookie}; ${other}`));
+  await pass(time, 30);
+  const uid = await textOf(visit);
+  assert(uid !== uidOf(cookie), "it has used a session that no load touched");
+});
+
 /** The request that logs in writes the session, since the login may be refused. */
 const LIMITED = {
   maxSessionsPerPrincipal: 5,

@@ -115,6 +115,10 @@ const ONCE_BROKEN_THEMES = [
   ["slow", 8_015_079, "background"],
   ["calm", 8_051_901, "holds"],
   ["clock", 8_008_429, "background"],
+  // A visit with two cookies, one of a session whose deadline passed here during the
+  // load: the touch of the other was not written.
+  ["all", 70_026_569, "holds"],
+  ["loss", 70_026_569, "holds"],
   // A login in one process whose touch a look in another took back.
   ["slow", 5_011_541, "limit"],
   // A clock that was set back while a poll failed: an end was not acknowledged in time.
