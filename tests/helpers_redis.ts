@@ -163,6 +163,17 @@ export class RedisServer implements AsyncDisposable {
     await this.#end("SIGKILL");
   }
 
+  /** Stops its process for so many milliseconds. Its connections stay open. */
+  async freeze(ms: number): Promise<void> {
+    const child = this.#child!;
+    child.kill("SIGSTOP");
+    try {
+      await new Promise((resolve) => setTimeout(resolve, ms));
+    } finally {
+      child.kill("SIGCONT");
+    }
+  }
+
   /** Runs a command with `redis-cli`, and answers what it prints. */
   async cli(...args: readonly string[]): Promise<string> {
     return await runCli("-p", `${this.port}`, ...args);

@@ -9,7 +9,7 @@
  * The first command sends requests to nodes, each a process. Nodes are killed
  * (`kill -9`) and started again. Redis or Postgres is killed and started again, and
  * its connections are cut; in a cluster of Redis replicas take over from primaries
- * that are killed. The clients record their requests by their own clock, and
+ * that are killed or frozen. The clients record their requests by their own clock, and
  * each node logs its deliveries. The second command lets slow requests write while
  * another node ends their session. In the third one two buyers at two nodes race for
  * each seat, which a hold protects, while nodes are killed. All programs run on this machine, and their
@@ -45,7 +45,10 @@ export interface ChaosOptions {
   readonly endLease: number;
   readonly storeTimeout: number;
   /** Milliseconds. */
-  readonly faults: Pick<FaultOptions, "killEvery" | "storeFaultEvery" | "cut">;
+  readonly faults: Pick<
+    FaultOptions,
+    "killEvery" | "storeFaultEvery" | "storeFaultFor"
+  >;
 }
 
 /** The result of a run, and the errors that the nodes reported. */
@@ -62,7 +65,7 @@ export const DEFAULTS: Omit<ChaosOptions, "kind"> = {
   sessionTimeout: 10,
   endLease: 10,
   storeTimeout: 2,
-  faults: { killEvery: 8000, storeFaultEvery: 22_000, cut: 5000 },
+  faults: { killEvery: 8000, storeFaultEvery: 22_000, storeFaultFor: 5000 },
 };
 
 /** Seconds that the last ends may be late, on a busy machine. */

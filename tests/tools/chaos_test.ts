@@ -25,13 +25,17 @@ const SOME: Omit<ChaosOptions, "kind"> = {
   // Longer than a stall of the machine, after which another node would deliver again.
   endLease: 8,
   storeTimeout: 0.5,
-  faults: { killEvery: 2500, storeFaultEvery: 2000, cut: 800 },
+  faults: { killEvery: 2500, storeFaultEvery: 2000, storeFaultFor: 800 },
 };
 
 const PERMISSIONS = ["net", "read", "write", "run", "env", "sys"] as const;
 
-async function assertPromise(kind: BackendKind): Promise<Verdict> {
-  const { verdict } = await chaos({ ...SOME, kind });
+async function assertPromise(
+  kind: BackendKind,
+  storeFaultEvery = SOME.faults.storeFaultEvery,
+): Promise<Verdict> {
+  const faults = { ...SOME.faults, storeFaultEvery };
+  const { verdict } = await chaos({ ...SOME, kind, faults });
   const { lost, early, unexcused, revived, wrongs } = verdict;
   assertEquals({ lost, early, unexcused, revived, wrongs }, {
     lost: [],
@@ -51,9 +55,10 @@ testWithRedis(
 );
 
 testWithRedis(
-  "Site over a Redis Cluster delivers each end once and on time, through kills and failovers",
+  "Site over a Redis Cluster delivers each end once and on time, through kills, frozen primaries and failovers",
   async () => {
-    const { faults } = await assertPromise("cluster");
+    const { faults } = await assertPromise("cluster", 1500);
+    assertGreater(faults.freeze, 0);
     assertGreater(faults.failover, 0);
   },
 );

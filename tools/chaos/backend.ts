@@ -1,8 +1,14 @@
 import { DatabaseSync } from "node:sqlite";
 import { PostgresServer } from "../../tests/helpers_postgres.ts";
 import { RedisServer } from "../../tests/helpers_redis.ts";
-import { type Cut, Proxy } from "./proxy.ts";
+import { Proxy } from "./proxy.ts";
 import { startCluster } from "./redis_cluster.ts";
+import {
+  type CauseFault,
+  cutsOf,
+  restart,
+  type StoreFault,
+} from "./store_faults.ts";
 
 /** The kinds of stores. */
 export const BACKENDS = ["redis", "cluster", "sqlite", "postgres"] as const;
@@ -15,14 +21,8 @@ export interface Backend extends AsyncDisposable {
   readonly kind: BackendKind;
   /** The URL or path for the nodes; a `nodeAddressMap` for those of a cluster. */
   readonly location: string;
-  /** Cuts the connections of all nodes; undefined without connections. */
-  readonly cut?: (how: Cut) => void;
-  /** Restores the connections. */
-  readonly mend?: () => void;
-  /** Kills the program, and starts it again after so many milliseconds. */
-  readonly restart?: (pause: number) => Promise<void>;
-  /** Kills a program, and starts it again when another one has taken over. */
-  readonly failOver?: () => Promise<void>;
+  /** The faults that this store can have, in the order in which they are caused. */
+  readonly faults: Readonly<Partial<Record<StoreFault, CauseFault>>>;
   /** Returns the number of sessions, including those with an end to deliver. */
   countSessions(): Promise<number>;
 }
@@ -64,12 +64,9 @@ async function startRedis(): Promise<Backend> {
   return {
     kind: "redis",
     location: `redis://127.0.0.1:${proxy.port}`,
-    cut: (how) => proxy.cut(how),
-    mend: () => proxy.mend(),
-    async restart(pause) {
-      await server.kill();
-      await new Promise((resolve) => setTimeout(resolve, pause));
-      await server.restart();
+    faults: {
+      restart: (lasting) => restart(server, lasting),
+      ...cutsOf([proxy]),
     },
     async countSessions() {
       const count = `return #redis.call("KEYS", "*:s:*")`;
@@ -95,12 +92,9 @@ async function startPostgres(): Promise<Backend> {
   return {
     kind: "postgres",
     location: `postgres://curfew@127.0.0.1:${proxy.port}/postgres`,
-    cut: (how) => proxy.cut(how),
-    mend: () => proxy.mend(),
-    async restart(pause) {
-      await server.kill();
-      await new Promise((resolve) => setTimeout(resolve, pause));
-      await server.restart();
+    faults: {
+      restart: (lasting) => restart(server, lasting),
+      ...cutsOf([proxy]),
     },
     async countSessions() {
       const [row] = await server.sql(
@@ -121,6 +115,7 @@ function openSqlite(folder: string): Backend {
   return {
     kind: "sqlite",
     location: path,
+    faults: {},
     // deno-lint-ignore require-await -- implements an asynchronous interface
     async countSessions() {
       using database = new DatabaseSync(path, { readOnly: true });

@@ -1,9 +1,10 @@
 import type { Backend } from "./backend.ts";
 import type { Fleet } from "./fleet.ts";
+import type { StoreFault } from "./store_faults.ts";
 
 /** A fault that was caused on purpose; times are UNIX milliseconds. */
 export interface Fault {
-  readonly kind: "kill" | "restart" | "silence" | "break" | "failover";
+  readonly kind: "kill" | StoreFault;
   readonly from: number;
   /** The end of the fault; its delays last longer. */
   readonly to: number;
@@ -18,8 +19,8 @@ export interface FaultOptions {
   readonly killEvery: number;
   /** The average time between two faults of the store; kills go on meanwhile. */
   readonly storeFaultEvery: number;
-  /** The duration of a cut of the connections. */
-  readonly cut: number;
+  /** The longest duration of a fault of the store, without its recovery. */
+  readonly storeFaultFor: number;
 }
 
 /** Causes faults for a while, and returns them. */
@@ -27,7 +28,8 @@ export async function causeFaults(
   options: FaultOptions,
   { fleet, backend }: { readonly fleet: Fleet; readonly backend: Backend },
 ): Promise<Fault[]> {
-  const { processes, lasting, killEvery, storeFaultEvery, cut } = options;
+  const { processes, lasting, killEvery, storeFaultEvery, storeFaultFor } =
+    options;
   const until = Date.now() + lasting;
   const faults: Fault[] = [];
   const record = async (kind: Fault["kind"], act: () => Promise<void>) => {
@@ -49,24 +51,13 @@ export async function causeFaults(
     }
   };
   const disturbStore = async () => {
-    const { restart, failOver, cut: cutConnections, mend } = backend;
-    if (restart === undefined) return;
-    const kinds: readonly Exclude<Fault["kind"], "kill">[] = [
-      ...failOver === undefined ? [] : ["failover" as const],
-      ...["restart", "silence", "break"] as const,
-    ];
-    for (let turn = 0;; turn++) {
+    const ways = Object.entries(backend.faults);
+    for (let turn = 0; ways.length > 0; turn++) {
       const wait = storeFaultEvery * (0.75 + Math.random() / 2);
       if (Date.now() + wait >= until) return;
       await pause(wait);
-      const kind = kinds[turn % kinds.length]!;
-      await record(kind, async () => {
-        if (kind === "failover") return await failOver!();
-        if (kind === "restart") return await restart(Math.random() * cut / 5);
-        cutConnections?.(kind);
-        await pause(cut);
-        mend?.();
-      });
+      const [kind, cause] = ways[turn % ways.length]!;
+      await record(kind as StoreFault, () => cause(storeFaultFor));
     }
   };
   await Promise.all([killNodes(), disturbStore()]);

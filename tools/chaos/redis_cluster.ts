@@ -1,6 +1,7 @@
 import { RedisCluster, type RedisServer } from "../../tests/helpers_redis.ts";
 import type { Backend } from "./backend.ts";
-import { type Cut, Proxy } from "./proxy.ts";
+import { Proxy } from "./proxy.ts";
+import { cutsOf, restart } from "./store_faults.ts";
 
 /**
  * The proxies of a cluster's nodes, by the addresses that the nodes give: the
@@ -56,23 +57,24 @@ export async function startCluster(
   return {
     kind: "cluster",
     location: JSON.stringify(addresses),
-    cut: (how: Cut) => proxies.forEach((proxy) => proxy.cut(how)),
-    mend: () => proxies.forEach((proxy) => proxy.mend()),
-    async restart(pause) {
-      const primary = await anyPrimary(cluster);
-      await primary.kill();
-      await new Promise((resolve) => setTimeout(resolve, pause));
-      await primary.restart();
-      await cluster.untilServed();
-      await cluster.untilReplicated();
-    },
-    async failOver() {
-      const primary = await anyPrimary(cluster);
-      await primary.kill();
-      await untilPrimaries(cluster);
-      await primary.restart();
-      await cluster.untilServed();
-      await cluster.untilReplicated();
+    faults: {
+      async freeze(lasting) {
+        const primary = await anyPrimary(cluster);
+        await primary.freeze(lasting);
+        await untilWhole(cluster);
+      },
+      async failover() {
+        const primary = await anyPrimary(cluster);
+        await primary.kill();
+        await untilPrimaries(cluster);
+        await primary.restart();
+        await untilWhole(cluster);
+      },
+      async restart(lasting) {
+        await restart(await anyPrimary(cluster), lasting);
+        await untilWhole(cluster);
+      },
+      ...cutsOf(proxies),
     },
     async countSessions() {
       const count = `return #redis.call("KEYS", "*:s:*")`;
@@ -90,11 +92,21 @@ async function anyPrimary(cluster: RedisCluster): Promise<RedisServer> {
   return primaries[Math.floor(Math.random() * primaries.length)]!;
 }
 
-/** Waits until a replica has taken over from the primary that was killed. */
+/** Waits until each primary has its replica again. */
+async function untilWhole(cluster: RedisCluster): Promise<void> {
+  await untilPrimaries(cluster);
+  await cluster.untilServed();
+  await cluster.untilReplicated();
+}
+
+/**
+ * Waits until there are three primaries: a replica has taken over from one that was
+ * killed, or one that was frozen follows its successor.
+ */
 async function untilPrimaries(cluster: RedisCluster): Promise<void> {
   const latest = Date.now() + LONGEST_WAIT;
-  while ((await cluster.primaries()).length < 3) {
-    if (Date.now() > latest) throw new Error("No replica has taken over");
+  while ((await cluster.primaries()).length !== 3) {
+    if (Date.now() > latest) throw new Error("The primaries are not three");
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -278,7 +278,14 @@ function latenessOf(deliveries: readonly Delivery[]): Lateness {
 function countKinds(
   faults: readonly Fault[],
 ): Readonly<Record<Fault["kind"], number>> {
-  const counts = { kill: 0, restart: 0, silence: 0, break: 0, failover: 0 };
+  const counts = {
+    kill: 0,
+    restart: 0,
+    silence: 0,
+    break: 0,
+    failover: 0,
+    freeze: 0,
+  };
   for (const { kind } of faults) counts[kind]++;
   return counts;
 }
