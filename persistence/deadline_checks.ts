@@ -9,7 +9,7 @@ import { isLastRecord } from "./vanished_sessions.ts";
 import { NO_TOKEN } from "./record_calls.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import type { RecordWriter } from "./record_writer.ts";
-import { CHECK_EVERY } from "./visits_under_way.ts";
+import { CHECK_EVERY, type VisitsUnderWay } from "./visits_under_way.ts";
 
 /** The objects that deadline checks use. */
 export interface DeadlineChecksParts {
@@ -17,6 +17,7 @@ export interface DeadlineChecksParts {
   readonly breaker: StoreBreaker;
   readonly loader: RecordLoader;
   readonly writer: RecordWriter;
+  readonly visits: VisitsUnderWay;
   /**
    * Ends a session whose record was not found.
    *
@@ -90,7 +91,7 @@ export class DeadlineChecks {
   }
 
   #check(session: Session): MaybePromise<void> {
-    const { store, breaker, loader, writer, endAbsent } = this.#parts;
+    const { store, breaker, loader, writer, visits, endAbsent } = this.#parts;
     const sent = new Moment(this.#clock);
     const resolve = (record: LoadedSession | undefined): MaybePromise<void> => {
       if (!this.#sessions.has(session)) return;
@@ -99,7 +100,8 @@ export class DeadlineChecks {
       }
       this.confirm(session);
       if (!session.isActive) return;
-      if (session[IS_OBSERVED]) {
+      // A request under way may still register what observes it.
+      if (session[IS_OBSERVED] || visits.has(session)) {
         loader.update(session, record, sent.by(this.#clock));
       } // Another process serves its client, and nothing observes the session here.
       else writer.detach(session);

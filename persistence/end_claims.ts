@@ -23,14 +23,12 @@ import type { AnyPart } from "./store_parts.ts";
 import type { RecentEnds } from "./recent_ends.ts";
 import { UnwrittenEnds } from "./unwritten_ends.ts";
 import { VanishedSessions } from "./vanished_sessions.ts";
+import type { VisitsUnderWay } from "./visits_under_way.ts";
 
 /** The objects that claims of ends use. */
 export interface EndClaimsParts {
   readonly store: SessionStore;
-  /**
-   * The part of the store that has the sessions; the store itself if it has no
-   * parts.
-   */
+  /** The part of the store that has the sessions, or the store itself. */
   readonly part: AnyPart;
   readonly breaker: StoreBreaker;
   readonly loader: RecordLoader;
@@ -38,6 +36,7 @@ export interface EndClaimsParts {
   // The objects below are shared by all parts.
   readonly loads: LoadsUnderWay;
   readonly ended: RecentEnds;
+  readonly visits: VisitsUnderWay;
   readonly claimant: Claimant;
   /** The turns in which this process delivers ends, of all parts. */
   readonly turns: Turns;

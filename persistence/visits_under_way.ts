@@ -87,10 +87,10 @@ export class VisitsUnderWay {
     return others;
   }
 
-  /** Returns whether a request under way has the session and no response yet. */
+  /** Returns whether a request under way has got the session, and no response yet. */
   has(session: Session): boolean {
-    for (const visit of this.#waiting) {
-      if (visit.ownSession === session) return true;
+    for (const { ownSession, leftSession } of this.#waiting) {
+      if (ownSession === session || leftSession === session) return true;
     }
     return false;
   }

@@ -391,3 +391,36 @@ Deno.test("The absolute deadline of a session goes by the store's clock, though 
   await clock.advance(2);
   assertEquals(node.reasons, ["absolute"]);
 });
+
+for (const [isLeft, and] of [[false, ""], [true, " and that it has left"]]) {
+  Deno.test(`A session that a login elsewhere has taken from a request${and} is kept in its process for the callbacks that the request registers later`, async () => {
+    using time = new FakeTime();
+    const inner = new MemoryStore();
+    const heard: string[] = [];
+    await using one = makeNode(asynchronous(inner))
+      .page("late", async (request) => {
+        const session = request.getSession();
+        await after(100_000);
+        if (isLeft) request.getSession();
+        await after(50_000);
+        session.notifyBeforeEnd(20, ({ expiresAt }) => {
+          heard.push(`${Math.round(expiresAt - Date.now() / 1000)} s left`);
+        });
+        session.notifyOnExpire(({ reason }) => void heard.push(reason));
+        return "";
+      });
+    await using other = makeNode(asynchronous(inner));
+    const old = await newCookie(one.get("visit"));
+    const late = one.get("late", old);
+    await pass(time, 1000);
+    const cookie = await newCookie(other.get("login", old));
+    for (let visits = 0; visits < 3; visits++) {
+      await pass(time, 40_000);
+      await statusOf(other.get("visit", cookie));
+    }
+    await pass(time, 30_000);
+    assertEquals(await statusOf(late), 200);
+    await pass(time, 40_000);
+    assertEquals(heard, ["20 s left", "idle"]);
+  });
+}
