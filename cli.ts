@@ -35,7 +35,9 @@ import { type HttpServer, listen } from "./listen.ts";
 import { ScriptDirectory } from "./resources/script_directory.ts";
 import { StaticFile } from "./resources/files/static_file.ts";
 import { Session } from "./session.ts";
-import { type SessionFactory, Site, type SiteOptions } from "./site.ts";
+import type { SessionFactory } from "./sessions.ts";
+import { Site } from "./site.ts";
+import type { SiteOptions } from "./site/site_options.ts";
 
 /**
  * Runs the program.

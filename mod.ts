@@ -130,13 +130,10 @@ export {
   type SessionClockState,
 } from "./resources/session_clock.ts";
 export { Wrap } from "./resources/wrap.ts";
-export {
-  type ErrorPageCallback,
-  Site,
-  type SiteOptions,
-  type SuspiciousSession,
-} from "./site.ts";
+export { Site } from "./site.ts";
 export type { AccessLog } from "./site/respond.ts";
+export type { SiteOptions, SuspiciousSession } from "./site/site_options.ts";
+export type { ErrorPageCallback } from "./site/walk.ts";
 export {
   type HttpServer,
   listen,

@@ -4,31 +4,12 @@
  * @module
  */
 
-import {
-  type ErrorReporter,
-  errorReporter,
-  GuardedAbort,
-} from "./base/guarded.ts";
-import type { Clock } from "./base/clock.ts";
-import { attempt, proceed } from "./base/promises.ts";
-import {
-  type ConnectionInfo,
-  HostCheck,
-  loadForwarded,
-} from "./http/connection.ts";
-import { HttpError } from "./http/http_error.ts";
+import { errorReporter, GuardedAbort } from "./base/guarded.ts";
 import { BREAK_STREAMS, SessionsLiveOn } from "./http/open_stream.ts";
 import { observeSite } from "./metrics/site_metrics.ts";
 import type { RouteWatch } from "./metrics/route_spans.ts";
-import type { StoredEndCounts } from "./registry/session_backend.ts";
-import type { SessionFactory } from "./registry/sessions_options.ts";
-import {
-  type ErrorContext,
-  type SiteOfRequest,
-  SiteRequest,
-  type TrustedProxy,
-} from "./request.ts";
-import { PATH, USUAL_HOST } from "./request/internals.ts";
+import { type ErrorContext, SiteRequest } from "./request.ts";
+import type { SiteOfRequest } from "./request/site_of_request.ts";
 import type { Resource } from "./resource.ts";
 import { OWNER } from "./session/internals.ts";
 import {
@@ -40,27 +21,21 @@ import {
   type SessionStartCallback,
   type SessionWarning,
 } from "./session.ts";
-import type { Sessions } from "./sessions.ts";
-import {
-  lineWriter,
-  logDelivery,
-  SITE_HEADERS,
-  SiteHeaders,
-} from "./site/respond.ts";
-import { answer, answerError, type ErrorPageCallback } from "./site/walk.ts";
+import type {
+  Clock,
+  ConnectionInfo,
+  SessionFactory,
+  Sessions,
+  StoredEndCounts,
+  TrustedProxy,
+} from "./sessions.ts";
+import { SITE_HEADERS, SiteHeaders } from "./site/respond.ts";
 import {
   checkSite,
   makeSessions,
   type SiteOptions,
-  type SuspiciousSession,
 } from "./site/site_options.ts";
-
-export type {
-  ErrorPageCallback,
-  SessionFactory,
-  SiteOptions,
-  SuspiciousSession,
-};
+import { Entrance, type ErrorPageCallback } from "./site/walk.ts";
 
 /**
  * The root of a tree of resources, its sessions, and the entry for every request.
@@ -100,9 +75,7 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   notFoundPage: Resource | undefined;
   /** The page, with status 500, of an unexpected error. */
   serverErrorPage: Resource | undefined;
-  /**
-   * Whether a 500 shows the error; see {@linkcode SiteOptions.displayTracebacks}.
-   */
+  /** Whether a 500 page shows the error; see {@linkcode SiteOptions}. */
   displayTracebacks: boolean;
   /** The headers that are read; see {@linkcode SiteOptions.trustProxy}. */
   readonly trustProxy: TrustedProxy;
@@ -120,14 +93,11 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   readonly [SITE_HEADERS]: SiteHeaders | undefined;
 
   readonly #ownsSessions: boolean;
-  readonly #report: ErrorReporter<ErrorContext>;
-  readonly #log: ((line: string) => void) | undefined;
-  readonly #hosts: HostCheck;
+  readonly #report: (error: unknown, context: ErrorContext) => void;
+  readonly #entrance: Entrance;
   readonly #stop = new GuardedAbort((error) => this.reportError(error, {}));
   #routes: RouteWatch | undefined = undefined;
-  /** Stops listening for other workers. */
-  #stopListening: Promise<() => void> | undefined = undefined;
-  #isClosed = false;
+  #isListening = false;
 
   /**
    * Makes a site; nothing happens until requests come.
@@ -147,7 +117,7 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
     this.displayTracebacks = options.displayTracebacks ?? false;
     this.trustProxy = options.trustProxy ?? false;
     this.hops = options.hops ?? 1;
-    this.#hosts = new HostCheck(options.hosts);
+    this.#entrance = new Entrance(this, options);
     this[SITE_HEADERS] = options.headers && new SiteHeaders(options.headers);
     this.maxBodyBytes = options.maxBodyBytes ?? 10 * 2 ** 20;
     this.maxFormFields = options.maxFormFields ?? 1000;
@@ -157,11 +127,7 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
     this.sessionFactory = options.sessions?.sessionFactory ??
       options.sessionFactory ?? Session;
     this.sessions = options.sessions ?? makeSessions(this, options);
-    const report = (error: unknown) => this.reportError(error, {});
-    this.#log = options.accessLog && lineWriter(options.accessLog, report);
-    observeSite(this, options.meter, (routes) => {
-      this.#routes = routes;
-    });
+    observeSite(this, options.meter, (routes) => void (this.#routes = routes));
   }
 
   /** The source of the time. */
@@ -206,14 +172,11 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   /** Reports once if another worker of this process serves the site too. */
   listenForSiblings(): void {
     const { cookieName = "session", store } = this.sessions.options;
-    if (this.#isClosed || store !== undefined) return;
-    this.#stopListening ??= import("./site/worker_conflict.ts").then(
-      ({ listenForWorkers }) =>
-        listenForWorkers(cookieName, (error) => this.reportError(error, {})),
-    ).catch((error) => {
-      this.reportError(error, {});
-      return () => {};
-    });
+    if (this.#isListening || store !== undefined) return;
+    this.#isListening = true;
+    import("./site/worker_conflict.ts")
+      .then(({ listenForWorkers }) => listenForWorkers(this, cookieName))
+      .catch((error) => this.reportError(error, {}));
   }
 
   /**
@@ -229,44 +192,8 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   readonly fetch = (
     request: Request,
     info?: ConnectionInfo,
-  ): Response | Promise<Response> => {
-    const siteRequest = new SiteRequest(this, request, info);
-    return this.trustProxy === false && this.#log === undefined
-      ? this.#answer(siteRequest)
-      : this.#prepare(siteRequest);
-  };
-
-  /** Loads what a request needs first, logs the request, and answers it. */
-  #prepare(siteRequest: SiteRequest): Response | Promise<Response> {
-    const log = this.#log;
-    const preparing = attempt(() =>
-      proceed(
-        this.trustProxy === false ? undefined : loadForwarded(),
-        () => log && logDelivery(this, siteRequest, log),
-      )
-    );
-    return preparing instanceof Promise
-      ? preparing.then(
-        () => this.#answer(siteRequest),
-        (error) => answerError(this, error, siteRequest),
-      )
-      : this.#answer(siteRequest);
-  }
-
-  #answer(siteRequest: SiteRequest): Response | Promise<Response> {
-    try {
-      if (this.#isClosed) throw new HttpError(503, "The site is closed");
-      const usual = this.#hosts.usualOf(siteRequest.request.url);
-      if (usual === undefined) this.#hosts.check(siteRequest);
-      else {
-        siteRequest[USUAL_HOST] = usual;
-        siteRequest[PATH].startAt(usual.urlBegin.length);
-      }
-      return answer(this, siteRequest);
-    } catch (error) {
-      return answerError(this, error, siteRequest);
-    }
-  }
+  ): Response | Promise<Response> =>
+    this.#entrance.answer(new SiteRequest(this, request, info));
 
   /** Makes a session outside of requests; see {@linkcode Sessions.create}. */
   makeSession(): Session {
@@ -324,8 +251,9 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
    * so that their browsers come back.
    */
   stopStreams(): void {
-    const livesOn = !this.#ownsSessions;
-    this.#stop.abort(() => livesOn ? new SessionsLiveOn() : undefined);
+    this.#stop.abort(() =>
+      this.#ownsSessions ? undefined : new SessionsLiveOn()
+    );
   }
 
   /**
@@ -365,8 +293,7 @@ export class Site implements SiteOfRequest, AsyncDisposable, Disposable {
   }
 
   #shut(): void {
-    this.#isClosed = true;
-    this.#stopListening?.then((stop) => stop());
+    this.#entrance.isClosed = true;
     this.stopStreams();
   }
 }

@@ -49,7 +49,8 @@ import {
 } from "./testing/test_visitor.ts";
 import { Resource } from "./resource.ts";
 import type { Session, SessionEnd } from "./session.ts";
-import { Site, type SiteOptions } from "./site.ts";
+import { Site } from "./site.ts";
+import type { SiteOptions } from "./site/site_options.ts";
 import { SITE_OPTION_RULES } from "./site/site_options.ts";
 
 export { TestClock, TestVisitor, type TestVisitorOptions };

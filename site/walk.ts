@@ -1,5 +1,15 @@
 import { describe } from "../base/describe.ts";
-import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
+import {
+  attempt,
+  isPromiseLike,
+  type MaybePromise,
+  proceed,
+} from "../base/promises.ts";
+import {
+  HostCheck,
+  loadForwarded,
+  type TrustedProxy,
+} from "../http/connection.ts";
 import { HttpError } from "../http/http_error.ts";
 import { dropUnsent } from "../http/open_stream.ts";
 import { pathOf } from "../http/path.ts";
@@ -14,11 +24,20 @@ import type {
 } from "../resources/error_answers.ts";
 import { ErrorPage } from "../resources/pages.ts";
 import { loadLaterCode } from "../resources/wrap.ts";
-import { respond, type RespondingSite, respondWith } from "./respond.ts";
+import {
+  type AccessLog,
+  lineWriter,
+  logDelivery,
+  type LoggedSite,
+  respond,
+  type RespondingSite,
+  respondWith,
+} from "./respond.ts";
 
 /** The parts of a site that answering a request uses. */
-export interface AnsweringSite extends FailingSite, RespondingSite {
+export interface AnsweringSite extends FailingSite, LoggedSite, RespondingSite {
   readonly resource: Resource;
+  readonly trustProxy: TrustedProxy;
   /** Observes routes; undefined where telemetry is off. */
   readonly routes: RouteWatch | undefined;
 }
@@ -37,30 +56,86 @@ const ABSENT: Resource = new Absent();
 /** Methods for proxies, which reach no resource. */
 const REFUSED_METHODS: readonly string[] = ["TRACE", "CONNECT"];
 
-/** Walks the tree, renders, and responds; never throws and never rejects. */
-export function answer(
-  site: AnsweringSite,
-  request: SiteRequest,
-): MaybePromise<Response> {
-  try {
-    if (request.method !== "GET") {
-      if (REFUSED_METHODS.includes(request.method)) {
-        throw new UnsupportedMethod(request.method, []);
+/** The entry of all requests of a site. */
+export class Entrance {
+  /** Whether requests are answered 503. */
+  isClosed = false;
+
+  readonly #site: AnsweringSite;
+  readonly #hosts: HostCheck;
+  readonly #log: ((line: string) => void) | undefined;
+
+  /**
+   * @throws {RangeError} If an item of `hosts` is not a host.
+   * @throws {TypeError} If the stream of the access log is locked.
+   */
+  constructor(
+    site: AnsweringSite,
+    { hosts, accessLog }: {
+      readonly hosts?: readonly string[];
+      readonly accessLog?: AccessLog;
+    },
+  ) {
+    this.#site = site;
+    this.#hosts = new HostCheck(hosts);
+    this.#log = accessLog &&
+      lineWriter(accessLog, (error) => site.reportError(error, {}));
+  }
+
+  /** Answers a request, and logs it; never throws and never rejects. */
+  answer(request: SiteRequest): MaybePromise<Response> {
+    return this.#site.trustProxy === false && this.#log === undefined
+      ? this.#answer(request)
+      : this.#prepare(request);
+  }
+
+  /** Loads what a request needs first, logs the request, and answers it. */
+  #prepare(request: SiteRequest): MaybePromise<Response> {
+    const site = this.#site;
+    const log = this.#log;
+    const preparing = attempt(() =>
+      proceed(
+        site.trustProxy === false ? undefined : loadForwarded(),
+        () => log && logDelivery(site, request, log),
+      )
+    );
+    return preparing instanceof Promise
+      ? preparing.then(
+        () => this.#answer(request),
+        (error) => answerError(site, error, request),
+      )
+      : this.#answer(request);
+  }
+
+  #answer(request: SiteRequest): MaybePromise<Response> {
+    const site = this.#site;
+    try {
+      if (this.isClosed) throw new HttpError(503, "The site is closed");
+      const usual = this.#hosts.usualOf(request.request.url);
+      if (usual === undefined) this.#hosts.check(request);
+      else {
+        request[USUAL_HOST] = usual;
+        request[PATH].startAt(usual.urlBegin.length);
       }
-      if (asksForServer(site.resource, request)) {
-        return respondWith(site, SERVER_OPTIONS, request);
+      if (request.method !== "GET") {
+        if (REFUSED_METHODS.includes(request.method)) {
+          throw new UnsupportedMethod(request.method, []);
+        }
+        if (asksForServer(site.resource, request)) {
+          return respondWith(site, SERVER_OPTIONS, request);
+        }
       }
+      // These promises are ours, so V8 need not look for a then() in all objects.
+      const found = walk(site.resource, request, site.routes);
+      const response = found instanceof Promise
+        ? found.then((resource) => answerWith(site, resource, request))
+        : answerWith(site, found, request);
+      return response instanceof Promise
+        ? response.catch((error) => answerError(site, error, request))
+        : response;
+    } catch (error) {
+      return answerError(site, error, request);
     }
-    // These promises are ours, so V8 need not look for a then() in all objects.
-    const found = walk(site.resource, request, site.routes);
-    const response = found instanceof Promise
-      ? found.then((resource) => answerWith(site, resource, request))
-      : answerWith(site, found, request);
-    return response instanceof Promise
-      ? response.catch((error) => answerError(site, error, request))
-      : response;
-  } catch (error) {
-    return answerError(site, error, request);
   }
 }
 

@@ -1,3 +1,11 @@
+/** The parts of a site that listening for other workers uses. */
+export interface WorkerSite {
+  /** Aborts when listening has to stop. */
+  readonly stopSignal: AbortSignal;
+  /** Receives the conflict, and the error if listening fails. */
+  reportError(error: unknown, context: object): void;
+}
+
 /**
  * Listens for other workers of this process that serve the same sessions from
  * their own memory. Each of the workers reports that once.
@@ -6,36 +14,30 @@
  * sites need this module, so a site loads it when it listens.
  *
  * @param cookieName The name of the session cookie.
- * @param report Receives the conflict, and the error if listening fails.
- * @returns a function that stops listening.
  */
 export async function listenForWorkers(
+  site: WorkerSite,
   cookieName: string,
-  report: (error: unknown) => void,
-): Promise<() => void> {
+): Promise<void> {
   try {
     // The global BroadcastChannel has no unref(), and would keep the process.
     const { BroadcastChannel } = await import("node:worker_threads");
+    if (site.stopSignal.aborted) return;
     const channel = new BroadcastChannel(`@curfew/web ${cookieName}`);
     let isAlone = true;
     channel.onmessage = (event) => {
       const { data } = event as MessageEvent;
       // A worker that started later has not received the message of this one.
       if (data === "who is there") channel.postMessage("a sibling");
-      if (isAlone) report(new Error(CONFLICT));
+      if (isAlone) site.reportError(new Error(CONFLICT), {});
       isAlone = false;
     };
     channel.unref();
     channel.postMessage("who is there");
-    return () => channel.close();
+    site.stopSignal.addEventListener("abort", () => channel.close());
   } catch (cause) {
-    report(
-      new Error(
-        `Cannot listen for workers that serve "${cookieName}"`,
-        { cause },
-      ),
-    );
-    return () => {};
+    const message = `Cannot listen for workers that serve "${cookieName}"`;
+    site.reportError(new Error(message, { cause }), {});
   }
 }
 
