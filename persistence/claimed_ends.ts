@@ -85,17 +85,21 @@ export class ClaimedEnds {
     return hasAsManyAs(this.#deliveries, count, this.#clock.now());
   }
 
+  /** Returns the claim of an end whose delivery has not begun. */
+  waitingClaim(uid: string): ClaimedEnd | undefined {
+    const delivery = this.#deliveries.get(uid);
+    return delivery?.end === undefined ? delivery?.claim : undefined;
+  }
+
   /** Returns whether an end was accepted and its delivery has not begun. */
   isWaiting(uid: string): boolean {
-    const delivery = this.#deliveries.get(uid);
-    return delivery !== undefined && delivery.end === undefined;
+    return this.waitingClaim(uid) !== undefined;
   }
 
   /** Returns whether a claimed end still waits for its delivery. */
   isWaitingFor(claim: ClaimedEnd): boolean {
-    const { uid } = claim.session;
-    return this.isWaiting(uid) &&
-      isSameEnd(this.#deliveries.get(uid)!.claim, claim);
+    const waiting = this.waitingClaim(claim.session.uid);
+    return waiting !== undefined && isSameEnd(waiting, claim);
   }
 
   /** Returns a promise that resolves when an end is delivered, or dropped. */

@@ -56,7 +56,7 @@ export class ClaimedSessions {
 
   #endClaimed(claim: ClaimedEnd, came: Moment): void {
     const { uid } = claim.session;
-    const { loader, vanished, writer } = this.#parts;
+    const { loader, vanished } = this.#parts;
     // The process that created a last record could not end the session by it.
     const isLost = claim.reason === "idle" && isLastRecord(claim.session);
     const reason = isLost ? "lost" : claim.reason as SessionEndReason;
@@ -72,18 +72,15 @@ export class ClaimedSessions {
         // A check of the session has postponed its deadline here.
         loader.postpone(live, -late);
       }
-      if (isLost) {
-        vanished.note(live);
-        vanished.adopt(live, claim);
-      }
+      if (isLost) vanished.note(live);
+      vanished.adopt(live, claim);
       return this.#registry.end(live, reason);
     }
     const own = this.#parts.unwritten.take(uid) ?? this.#parts.quiet.get(uid);
     if (own !== undefined) {
       loader.refresh(own.session, claim.session, cameAt);
-      this.deliver(own);
-      const missing = writer.left.takeMissing(own.session, claim.session);
-      return callHere(own.session, missing);
+      vanished.adopt(own.session, claim);
+      return this.deliver(own, claim);
     }
     const held = endedHoldOf(claim.session);
     // A load that was sent before may find the record, and a key is held again.
@@ -105,11 +102,20 @@ export class ClaimedSessions {
     };
     session[DETACH](end);
     if (isLost) vanished.note(session);
-    this.deliver(end);
+    this.#deliver(end);
   }
 
-  /** Delivers the end of a session whose end is claimed. */
-  deliver(end: SessionEnd): void {
+  /**
+   * Delivers the claimed end of a session that this process has, and calls the named
+   * callbacks that its record lacks.
+   */
+  deliver(end: SessionEnd, { session: record }: ClaimedEnd): void {
+    const { session } = end;
+    this.#deliver(end);
+    callHere(session, this.#parts.writer.left.takeMissing(session, record));
+  }
+
+  #deliver(end: SessionEnd): void {
     this.#parts.claimed.deliver(end);
     this.track(end);
   }

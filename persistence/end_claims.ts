@@ -13,7 +13,7 @@ import { ClaimedEnds } from "./claimed_ends.ts";
 import { ClaimedSessions } from "./claimed_sessions.ts";
 import { DeadlineChecks } from "./deadline_checks.ts";
 import { PartClaims } from "./part_claims.ts";
-import { callHere, deliverUnstored } from "./end_calls.ts";
+import { deliverUnstored } from "./end_calls.ts";
 import type { LoadsUnderWay } from "./loads_under_way.ts";
 import { EndRounds, EndWatch } from "./end_rounds.ts";
 import type { RecordLoader } from "./record_loader.ts";
@@ -204,18 +204,17 @@ export class EndClaims {
     const { session, uid } = end;
     const { writer, loader } = this.#parts;
     const isInStore = loader.states.get(session)?.mayBeInStore === true;
+    const claim = this.#claimed.waitingClaim(uid);
     writer.forget(session);
     this.checks.confirm(session);
     this.#parts.ended.add(uid);
     if (this.#endingQuietly.delete(uid)) {
       this.#quiet.set(uid, end);
       // The process that delivers the end does not have these callbacks.
-      callHere(session, writer.left.takeCallbacks(session));
+      writer.left.callCallbacks(session);
       writer.left.dropValues(session);
-    } else if (this.#claimed.isWaiting(uid)) {
-      this.#sessions.deliver(end);
-      callHere(session, writer.left.takeCallbacks(session));
-      writer.left.dropValues(session);
+    } else if (claim !== undefined) {
+      this.#sessions.deliver(end, claim);
     } else if (!isInStore) {
       deliverUnstored(this.#registry, end, writer.left.takeCallbacks(session));
     } else {

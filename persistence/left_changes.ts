@@ -5,6 +5,7 @@ import type {
   StoredSession,
 } from "../stores/store.ts";
 import { callbackChangesOf, remainingCallbacks } from "./callback_changes.ts";
+import { callHere } from "./end_calls.ts";
 import {
   describeChanges,
   joinChanges,
@@ -13,15 +14,46 @@ import {
 import type { RecordLoader } from "./record_loader.ts";
 import type { StoredState } from "./stored_state.ts";
 
+/** Resolves with the named callbacks of a last record, if there is one. */
+export type LastCreation = Promise<readonly StoredCallback[] | undefined>;
+
 /**
  * Takes the changes that are left when a session ends, and that its record lacks:
  * named callbacks are called by this process, lost changes are reported.
  */
 export class LeftChanges {
   readonly #loader: RecordLoader;
+  /** The creations of last records that have no answer yet. */
+  readonly #creations = new Map<Session, LastCreation>();
 
   constructor(loader: RecordLoader) {
     this.#loader = loader;
+  }
+
+  /**
+   * Calls the named callbacks of an ended session that were not sent to the store,
+   * once the creation of its last record has an answer: the record may have them.
+   */
+  callCallbacks(session: Session): void {
+    const call = () => callHere(session, this.takeCallbacks(session));
+    const creation = this.#creations.get(session);
+    if (creation === undefined) call();
+    else creation.then(call, call);
+  }
+
+  /** Creates the last record of a session, unless that is under way. */
+  createLast(
+    session: Session,
+    create: () => LastCreation | Awaited<LastCreation>,
+  ): LastCreation | Awaited<LastCreation> {
+    const underWay = this.#creations.get(session);
+    if (underWay !== undefined) return underWay;
+    const creation = create();
+    if (!(creation instanceof Promise)) return creation;
+    const done = () => void this.#creations.delete(session);
+    this.#creations.set(session, creation);
+    creation.then(done, done);
+    return creation;
   }
 
   /**

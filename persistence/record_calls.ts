@@ -223,6 +223,7 @@ export class RecordCalls {
     };
     const failed = (error: unknown): never => {
       keep();
+      if (changes.addedCallbacks !== undefined) state.areCallbacksUnsure = true;
       throw error;
     };
     return this.call(session, state, {
@@ -230,6 +231,7 @@ export class RecordCalls {
       done: (times) => {
         // The session has ended in another process, or vanished. The claim decides.
         if (times === undefined) return keep();
+        state.areCallbacksUnsure = false;
         if (hasValues) state.values = undefined;
         const { unsure } = state;
         if (unsure === undefined) return;

@@ -16,9 +16,7 @@ import {
   callbackChangesOf,
   joinCallbacks,
   missingCallbacks,
-  remainingCallbacks,
 } from "./callback_changes.ts";
-import { callHere } from "./end_calls.ts";
 import { withoutOvertaken } from "./record_values.ts";
 import {
   accessChangeOf,
@@ -230,13 +228,13 @@ export class RecordCommit {
       this.#changes;
     this.#changes = others;
     const { isActive, uid } = this.#session;
+    if (Object.keys(callbacks).length === 0) return;
+    state.callbacks = joinCallbacks(callbacks, state.callbacks ?? {});
+    state.hasCallbacksLeft = true;
+    const { calls, parts } = this.#context;
     // The write of an end here finds out whether the end needs them.
-    if (!isActive && !this.#context.parts.ended.unwritten.has(uid)) {
-      callHere(this.#session, remainingCallbacks(callbacks));
-    } else if (Object.keys(callbacks).length > 0) {
-      state.callbacks = joinCallbacks(callbacks, state.callbacks ?? {});
-      state.hasCallbacksLeft = true;
-    }
+    if (isActive || parts.ended.unwritten.has(uid)) return;
+    calls.left.callCallbacks(this.#session);
   }
 
   /** Gives changes back to the requests that may have made them: they decide. */

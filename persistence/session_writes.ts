@@ -15,7 +15,6 @@ import {
   takeChanges,
   type WriteOptions,
 } from "./pending_changes.ts";
-import { callHere } from "./end_calls.ts";
 import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
 import { type CommitContext, RecordCommit } from "./record_commit.ts";
 import { RecordCreation } from "./record_creation.ts";
@@ -207,7 +206,7 @@ export class SessionWrites {
       if (session.isActive || this.#parts.ended.unwritten.has(session.uid)) {
         return;
       }
-      callHere(session, this.#calls.left.takeCallbacks(session));
+      this.#calls.left.callCallbacks(session);
       this.#calls.left.dropValues(session);
     };
     if (isPromiseLike(creating)) return creating.finally(left);

@@ -22,7 +22,6 @@ import {
 import type { Session, SessionChange, SessionEnd } from "../session.ts";
 import type { ChangeNotification, SessionStore } from "../stores/store.ts";
 import { Turns } from "../timing/turns.ts";
-import { callHere } from "./end_calls.ts";
 import { EndClaims } from "./end_claims.ts";
 import { LoginLimit } from "./login_limit.ts";
 import { RecentEnds } from "./recent_ends.ts";
@@ -212,7 +211,7 @@ export class StoredBackend implements StoreBackend {
     if (end.lateness !== undefined) return;
     for (const other of this.#visits.end(end)) {
       // The end is written without the callbacks of these objects.
-      callHere(other, this.#writer.left.takeCallbacks(other));
+      this.#writer.left.callCallbacks(other);
       this.#writer.left.dropValues(other);
     }
   }

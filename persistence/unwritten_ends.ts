@@ -1,7 +1,6 @@
 import { type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionEnd } from "../session.ts";
 import type { ClaimedEnd } from "../stores/store.ts";
-import { callHere } from "./end_calls.ts";
 import type { RecentEnds } from "./recent_ends.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
@@ -106,7 +105,7 @@ export class UnwrittenEnds {
       writer.left.dropValues(session);
       if (claimed !== undefined) return onClaimed(end);
       // The process that delivers the end does not have these callbacks.
-      callHere(session, writer.left.takeCallbacks(session));
+      writer.left.callCallbacks(session);
     };
     try {
       const preparing = writer.prepareEnd(session);

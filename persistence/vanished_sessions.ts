@@ -20,6 +20,7 @@ import { isHold } from "./hold_records.ts";
 import { ageOf } from "./pending_changes.ts";
 import { NO_TOKEN } from "./record_calls.ts";
 import type { RecordLoader } from "./record_loader.ts";
+import type { RecordWriter } from "./record_writer.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import type { StoredState } from "./stored_state.ts";
 
@@ -34,6 +35,7 @@ export interface VanishedSessionsParts {
   readonly store: SessionStore;
   readonly breaker: StoreBreaker;
   readonly loader: RecordLoader;
+  readonly writer: RecordWriter;
   /** Milliseconds. */
   readonly lease: number;
   /** Ends a session in the store; returns undefined if it had ended there. */
@@ -76,17 +78,12 @@ export class VanishedSessions {
   ): MaybePromise<ClaimedEnd | undefined> {
     const state = this.#parts.loader.states.get(session);
     if (state?.isCreated !== true) return undefined;
+    const { writer: { left }, claim } = this.#parts;
     return proceed(
-      this.#create(session, state),
+      left.createLast(session, () => this.#createLast(session, state)),
       (callbacks): MaybePromise<ClaimedEnd | undefined> => {
         if (callbacks === undefined) return undefined;
-        // The end calls those that the last record has.
-        state.lastCallbacks = callbacks;
-        state.areCallbacksUnsure = false;
-        const left = missingCallbacks(state.callbacks ?? {}, callbacks);
-        state.callbacks = Object.keys(left).length === 0 ? undefined : left;
-        this.note(session);
-        return proceed(this.#parts.claim(session.uid, reason), (claim) => {
+        return proceed(claim(session.uid, reason), (claim) => {
           if (claim !== undefined) this.adopt(session, claim);
           return claim;
         });
@@ -103,6 +100,7 @@ export class VanishedSessions {
     if (state === undefined || !isLastRecord(record)) return;
     const known = { addedCallbacks: [...state.knownCallbacks.values()] };
     const own = joinCallbacks(known, state.callbacks ?? {});
+    for (const id of state.knownCallbacks.keys()) state.removeKnownCallback(id);
     state.callbacks = undefined;
     const missing = missingCallbacks(own, record.callbacks);
     callHere(session, remainingCallbacks(missing));
@@ -114,8 +112,24 @@ export class VanishedSessions {
     this.#alarm.setFor(this.#registry.clock.now() + REPORT_AFTER);
   }
 
+  /** Creates the last record of a session, whose end calls its callbacks. */
+  #createLast(
+    session: Session,
+    state: StoredState,
+  ): MaybePromise<readonly StoredCallback[] | undefined> {
+    return proceed(this.#create(session, state), (callbacks) => {
+      if (callbacks === undefined) return undefined;
+      state.lastCallbacks = callbacks;
+      state.areCallbacksUnsure = false;
+      const left = missingCallbacks(state.callbacks ?? {}, callbacks);
+      state.callbacks = Object.keys(left).length === 0 ? undefined : left;
+      this.note(session);
+      return callbacks;
+    });
+  }
+
   /**
-   * Creates the last record of a session.
+   * Sends the last record of a session.
    *
    * @returns the named callbacks of the last record, which another process may have
    * created before; undefined if there is none.

@@ -760,6 +760,30 @@ Deno.test("Session.notifyOnExpire() by name is called once though the session en
   assertMatch(fleet.reports.join("\n"), /Cannot keep "basket" of session/);
 });
 
+Deno.test("Session.notifyOnExpire() by name is called once though the last commit before its end has no answer, and another process delivers the end", async () => {
+  await using fleet = new Fleet();
+  const { one, other, time } = fleet;
+  const freed = countFreed(one, other);
+  await fleet.begin();
+  await fleet.visit(one, "timeout?seconds=5");
+  fleet.breakDown(FAULTS["is made, but not answered"]!);
+  fleet.bent.bends.end = () => Promise.reject(new Error("away"));
+  fleet.live.notifyOnExpire("free seat", 7);
+  fleet.live.expire();
+  await pass(time, 100);
+  for (const name of ["load", "claim", "nextIn"]) {
+    fleet.bent.bends[name] = fleet.bent.bends.end;
+  }
+  await pass(time, 7000);
+  assertEquals([freed.count, other.reasons], [1, ["idle"]]);
+  for (const name of Object.keys(fleet.bent.bends)) {
+    fleet.bent.bends[name] = undefined;
+  }
+  await pass(time, 10_000);
+  assertEquals(freed.count, 1);
+  assertMatch(fleet.reports.join("\n"), /Cannot keep callback "free seat"/);
+});
+
 for (const how of ["fails", "hangs"] as const) {
   Deno.test(`Session.set() while the store ${how} overwrites nothing when it is back`, async () => {
     await using fleet = new Fleet();

@@ -10,14 +10,21 @@ import {
   pass,
 } from "../helpers_store.ts";
 
-/** A store whose records can be lost all at once. */
+/** A store whose records can be lost all at once. Its watchers stay. */
 class LossyStore {
   #inner = new MemoryStore();
+  readonly #watches: Parameters<MemoryStore["watch"]>[] = [];
   /** Whether the records are lost before the next commit. */
   emptyAtNextCommit = false;
   readonly store: SessionStore = new Proxy(this.#inner, {
     get: (_, name) => {
       if (name === "commit" && this.emptyAtNextCommit) this.empty();
+      if (name === "watch") {
+        return (...args: Parameters<MemoryStore["watch"]>) => {
+          this.#watches.push(args);
+          return this.#inner.watch(...args);
+        };
+      }
       const member = Reflect.get(this.#inner, name, this.#inner);
       return typeof member === "function" ? member.bind(this.#inner) : member;
     },
@@ -27,6 +34,7 @@ class LossyStore {
   empty(): void {
     this.emptyAtNextCommit = false;
     this.#inner = new MemoryStore();
+    for (const args of this.#watches) this.#inner.watch(...args);
   }
 }
 
@@ -293,3 +301,40 @@ Deno.test("A named callback is called once, though its session is logged out and
   assertEquals((await out).status, 200);
   assertEquals([node.reasons, node.bills], [["logout"], [7, 8]]);
 });
+
+for (const first of ["the creation", "a commit"]) {
+  Deno.test(`A named callback is called once, though another process ends the vanished session while ${first} of this one has no answer`, async () => {
+    using time = new FakeTime();
+    const lossy = new LossyStore();
+    const { store, bends } = new BentStore(asynchronous(lossy.store));
+    await using one = new WatchedNode(store);
+    await using other = new WatchedNode(asynchronous(lossy.store));
+    const cookie = cookieOf(await one.get("visit"));
+    await other.get("visit", cookie);
+    await pass(time, 200);
+    const answer = Promise.withResolvers<void>();
+    const late = async (
+      act: (...args: unknown[]) => Promise<unknown>,
+      ...args: unknown[]
+    ) => {
+      const answered = await act(...args);
+      await answer.promise;
+      return answered;
+    };
+    bends.create = late;
+    if (first === "a commit") bends.commit = late;
+    lossy.empty();
+    const [session] = one.site.sessions.values();
+    session!.notifyOnExpire("bill", 8);
+    await pass(time, 100);
+    // Both processes look for the record of the session.
+    await one.get("who", cookie);
+    await pass(time, 100);
+    await other.get("who", cookie);
+    await pass(time, 1000);
+    answer.resolve();
+    await pass(time, 5000);
+    assertEquals([...one.reasons, ...other.reasons], ["lost"]);
+    assertEquals([...one.bills, ...other.bills].toSorted(), [7, 8]);
+  });
+}

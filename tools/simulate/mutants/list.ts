@@ -106,7 +106,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "A named callback is lost that meets an end elsewhere",
     mode: "slow",
     file: "persistence/record_commit.ts",
-    from: "      callHere(this.#session, remainingCallbacks(callbacks));",
+    from: "    calls.left.callCallbacks(this.#session);",
     to: "",
   },
   {

@@ -1,5 +1,11 @@
+import type {
+  ClaimedEnd,
+  Claims,
+  StoredSession,
+} from "../../../stores/store.ts";
 import type { Write } from "../ask.ts";
 import type { Life } from "../host.ts";
+import type { StoreCall } from "../wire.ts";
 import type { Act, LateAct } from "./act.ts";
 import type { Judge, Rule, States } from "./rule.ts";
 
@@ -32,12 +38,27 @@ export class LateRule implements Rule {
   }
 
   onChange(_uid: string, { after }: States): void {
-    for (const text of after?.values.values() ?? []) this.#written.add(text);
+    this.#noteValues(after);
+  }
+
+  /**
+   * The write of a value may undo a touch by which the session lived. Then the value
+   * is in the record of the end alone.
+   */
+  onCall({ name }: StoreCall, answer: unknown): void {
+    if (name === "end") this.#noteValues((answer as ClaimedEnd)?.session);
+    if (name !== "claim") return;
+    const { ends } = answer as Claims;
+    for (const { session } of ends) this.#noteValues(session);
   }
 
   finish(): void {
     this.#judgeValues();
     this.#judgeCallbacks();
+  }
+
+  #noteValues(record: StoredSession | undefined): void {
+    for (const text of record?.values.values() ?? []) this.#written.add(text);
   }
 
   #judgeCallbacks(): void {
