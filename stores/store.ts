@@ -100,8 +100,9 @@ export interface SessionStore {
    * Stores a new session.
    *
    * @returns its times; undefined, without a change, if the uid is taken. A uid is
-   * taken while its session lives, until its end is acknowledged, for a minute
-   * after that, and until a minute after the deadline (a week at most). So a call
+   * taken while its session lives, until its end is acknowledged or deleted as a
+   * dead letter, for a minute after that, and until a minute after the deadline (a
+   * week at most). So a call
    * that arrives late does not create a session that has ended meanwhile, and a
    * node that missed an end does not take the session for one that the store has
    * lost.
@@ -235,7 +236,10 @@ export interface SessionStore {
    */
   retryDeadLetter(uid: string): MaybePromise<boolean>;
 
-  /** Forgets a dead letter; returns false if the uid has none. */
+  /**
+   * Forgets a dead letter. Its uid stays taken, as after an acknowledgement. Returns
+   * false if the uid has no dead letter.
+   */
   deleteDeadLetter(uid: string): MaybePromise<boolean>;
 
   /**

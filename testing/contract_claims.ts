@@ -16,6 +16,7 @@ import {
   keep,
   LONG,
   LOOK,
+  look,
   NODE,
   OTHER_NODE,
   present,
@@ -127,7 +128,7 @@ export const CLAIM_TESTS: ContractTests = {
       "acknowledgeAll()",
     );
     same(await store.acknowledgeAll([]), [], "without claims");
-    await present(store, "d");
+    await look(store, "d");
     for (const { session: { uid }, fence } of [a, c]) {
       same(await store.renew(uid, fence, LONG), false, "renew()");
       same(
@@ -243,6 +244,7 @@ export const CLAIM_TESTS: ContractTests = {
     same(await store.deleteDeadLetter("two"), true, "deleteDeadLetter()");
     same(await store.deleteDeadLetter("two"), false, "a second time");
     same(await store.listDeadLetters(), [], "no dead letters");
+    absent(await store.create(sessionOf("two")), "create() after the deletion");
     present(await store.load("alive", LOOK), "load() of the live session");
   },
 

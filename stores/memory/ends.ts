@@ -126,7 +126,7 @@ export class MemoryEnds {
   deleteDeadLetter(uid: string): boolean {
     const entry = this.#records.get(uid);
     if (entry?.end?.why === undefined) return false;
-    this.#records.remove(entry);
+    this.#records.retire(entry, this.#clock.now());
     return true;
   }
 

@@ -121,23 +121,30 @@ return { '1' }
 `,
 );
 
+/** `forget(key, taken, deadline)`: deletes a session; its uid stays taken for a while. */
+const FORGET = `
+local function forget(key, taken, deadline)
+  local left = (tonumber(deadline) or 0) - now
+  left = math.max(0, math.min(left, ${LONGEST_TAKEN}))
+  redis.call('DEL', key)
+  redis.call('SET', taken, '', 'PX', text(math.ceil(left) + ${UID_TAKEN_FOR}))
+end
+`;
+
 /**
  * Forgets sessions, whose uids stay taken for a while. KEYS: due, holds, ended; for
  * each session its own and that of its uid. ARGV: for each session uid and fence.
  */
 export const ACKNOWLEDGE: RedisScript = new RedisScript(
-  ALWAYS + NOW + LISTED + `
+  ALWAYS + NOW + LISTED + FORGET + `
 local answers = {}
 for index = 1, #ARGV, 2 do
   local uid, key, taken = ARGV[index], KEYS[index + 3], KEYS[index + 4]
   local d, f = unpack(redis.call('HMGET', key, 'd', 'f'))
   if f == ARGV[index + 1] then
-    local left = (tonumber(d) or 0) - now
-    left = math.max(0, math.min(left, ${LONGEST_TAKEN}))
     unlist(uid, KEYS[2], KEYS[3])
     redis.call('ZREM', KEYS[1], uid)
-    redis.call('DEL', key)
-    redis.call('SET', taken, '', 'PX', text(math.ceil(left) + ${UID_TAKEN_FOR}))
+    forget(key, taken, d)
     answers[#answers + 1] = '1'
   else answers[#answers + 1] = '0' end
 end
@@ -198,10 +205,10 @@ return { '1' }
 `,
 );
 
-/** Forgets a dead letter. KEYS: session, due, dead letters. ARGV: uid. */
+/** Forgets a dead letter. KEYS: session, that of its uid, dead letters. ARGV: uid. */
 export const DELETE_DEAD_LETTER: RedisScript = new RedisScript(
-  ALWAYS + IF_DEAD_LETTER + `
-redis.call('DEL', KEYS[1])
+  ALWAYS + IF_DEAD_LETTER + NOW + FORGET + `
+forget(KEYS[1], KEYS[2], redis.call('HGET', KEYS[1], 'd'))
 return { '1' }
 `,
 );

@@ -166,11 +166,11 @@ export class RedisEnds {
 
   /** As {@linkcode SessionStore.deleteDeadLetter}. */
   deleteDeadLetter(uid: string): Promise<boolean> {
-    const { key, name, shard } = this.#shards.placeOf(uid);
+    const { key, takenKey, name, shard } = this.#shards.placeOf(uid);
     return this.#isDone(
       DELETE_DEAD_LETTER,
       `delete the dead letter of session "${uid}"`,
-      { keys: [key, shard.due, shard.deadLetters], args: [name] },
+      { keys: [key, takenKey, shard.deadLetters], args: [name] },
     );
   }
 

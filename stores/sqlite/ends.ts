@@ -192,10 +192,13 @@ export class SqliteEnds {
 
   /** As {@linkcode SessionStore.deleteDeadLetter}. */
   deleteDeadLetter(uid: string): boolean {
-    return this.#database.try(
+    const now = this.#clock.now();
+    const isDone = this.#database.try(
       "delete a dead letter from",
-      () => isOne(this.#statements.deleteDeadLetter.run(uid)),
+      () => isOne(this.#statements.deleteDeadLetter.run(now, uid)),
     );
+    if (isDone) this.#freeUids(1, now);
+    return isDone;
   }
 
   /** Lists the dead letters, the earliest end first. */

@@ -92,7 +92,7 @@ function countOf(relation: "<=" | ">"): string {
 
 const IS_CLAIMED = "uid = ? AND fence = ?";
 
-/** What an acknowledgement writes, by the rule of `uidTakenUntil()`. */
+/** What an acknowledgement, or a deletion, writes, by the rule of `uidTakenUntil()`. */
 const ACKNOWLEDGED = `
   freeAt = max(?1, min(deadline, ?1 + ${LONGEST_TAKEN})) + ${UID_TAKEN_FOR},
   due = 9e999, fence = NULL, leasedAt = NULL, tokens = '[]', principal = NULL,
@@ -183,9 +183,9 @@ export function prepareStatements(database: SqliteDatabase): Statements {
     retryDeadLetter: database.prepare(`
       UPDATE session SET due = ?, why = NULL, failingSince = NULL
       WHERE uid = ? AND why IS NOT NULL`),
-    deleteDeadLetter: database.prepare(
-      "DELETE FROM session WHERE uid = ? AND why IS NOT NULL",
-    ),
+    deleteDeadLetter: database.prepare(`
+      UPDATE session SET ${ACKNOWLEDGED}, why = NULL
+      WHERE uid = ?2 AND why IS NOT NULL`),
     nextDue: database.prepare(
       "SELECT min(due) AS due FROM session WHERE freeAt IS NULL",
     ),

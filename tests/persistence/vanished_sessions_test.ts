@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
+import type { SiteOptions } from "../../mod.ts";
 import { MemoryStore } from "../../stores/memory_store.ts";
 import type { SessionStore } from "../../stores/store.ts";
 import {
@@ -8,6 +9,7 @@ import {
   cookieOf,
   Node,
   pass,
+  uidOf,
 } from "../helpers_store.ts";
 
 /** A store whose records can be lost all at once. Its watchers stay. */
@@ -48,9 +50,14 @@ class WatchedNode extends Node {
   readonly own: string[] = [];
   readonly bills: unknown[] = [];
 
-  constructor(store: SessionStore) {
-    super(store);
-    this.site.onEnd("bill", (argument) => void this.bills.push(argument));
+  isBillingAway = false;
+
+  constructor(store: SessionStore, options: SiteOptions = {}) {
+    super(store, options);
+    this.site.onEnd("bill", (argument) => {
+      if (this.isBillingAway) throw new Error("billing is away");
+      this.bills.push(argument);
+    });
     this.page("visit", (request) => {
       const session = request.getSession();
       if (request.isNewSession) {
@@ -258,6 +265,28 @@ for (const [kind, wrap] of Object.entries(KINDS)) {
     assertEquals([one.reasons, other.reasons], [[], ["logout"]]);
     assertEquals([...one.bills, ...other.bills], [7]);
     assertEquals([...one.errors, ...other.errors], []);
+    assertEquals(one.site.sessions.size, 0);
+  });
+
+  Deno.test(`A process that missed a logout in ${kind}, whose dead letter was deleted, does not take the session for lost`, async () => {
+    using time = new FakeTime();
+    const bent = new BentStore(wrap(new MemoryStore()));
+    // No notification arrives.
+    bent.bends.watch = () => () => {};
+    await using one = new WatchedNode(bent.store);
+    await using other = new WatchedNode(bent.inner, { endRetryFor: 0 });
+    other.isBillingAway = true;
+    const first = await one.get("visit");
+    one.site.sessions.get(await first.text())!.sessionTimeout = 600;
+    await one.get("visit", cookieOf(first));
+    await other.get("out", cookieOf(first));
+    await pass(time, 2000);
+    const { sessions } = other.site;
+    assertEquals(await sessions.deleteDeadLetter(uidOf(cookieOf(first))), true);
+    await pass(time, 700_000);
+    assertEquals([one.reasons, other.reasons], [[], ["logout"]]);
+    assertEquals([...one.bills, ...other.bills], []);
+    assertEquals(one.errors, []);
     assertEquals(one.site.sessions.size, 0);
   });
 
