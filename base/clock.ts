@@ -58,8 +58,11 @@ export function wallAhead(clock: Clock): number {
   return isKnown ? clock.now() - monotonic(clock) : 0;
 }
 
-/** The milliseconds by which a clock must have been set to count as set. */
-const STEP = 100;
+/**
+ * The milliseconds by which a clock must have been set to count as set. Two smaller
+ * steps, one forward and one back, may hide a step of twice as many.
+ */
+const STEP = 50;
 
 /** The settings of a clock, each with the milliseconds that it was set forward. */
 interface Settings {

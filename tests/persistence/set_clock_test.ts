@@ -1,7 +1,7 @@
 // The clock of a process is set, forward or back, while it uses sessions in a store:
 // the process measures the step by its monotonic clock, and nothing depends on it.
 
-import { assertEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import type { SiteOptions } from "../../mod.ts";
 import { MemoryStore } from "../../stores/memory_store.ts";
@@ -167,4 +167,23 @@ Deno.test("A token that has expired opens nothing, though the clock was set back
   await pass(time, 1000);
   assertEquals((await set).status, 200);
   assertEquals(await (await look).text(), "undefined");
+});
+
+Deno.test("A session keeps its time though the clock is set back by 95 ms before its creation, and forward by 150 ms after it", async () => {
+  using time = new FakeTime();
+  const store = new MemoryStore();
+  const { node, clock } = makeNode(store);
+  await using _ = node;
+  await node.get("visit");
+  clock.set(-95);
+  node.page("begin", (request) => {
+    const { uid } = request.getSession();
+    clock.set(150);
+    return uid;
+  });
+  const now = Date.now();
+  const response = Promise.resolve(node.get("begin"));
+  await pass(time, 100);
+  const { createdAt } = store.load(await (await response).text(), LOOK)!;
+  assertAlmostEquals(createdAt, now, 100);
 });
