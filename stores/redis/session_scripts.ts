@@ -88,7 +88,14 @@ local throttle, shown = tonumber(ARGV[2]), ARGV[3]
 -- Lua would take longer to look for them in all fields.
 local d, r, t, i, x, a, e, m, k, h, o, g, l, v = unpack(redis.call('HMGET', key,
   'd', 'r', 't', 'i', 'x', 'a', 'e', 'm', 'k', 'h', 'o', 'g', 'l', 'v'))
-if not d or r or now >= tonumber(d) then return {} end
+if not d then return {} end
+if r or now >= tonumber(d) then
+  -- If Redis has dropped the set to make room, the end would never be claimed.
+  if not redis.call('HGET', key, 'y') then
+    redis.call('ZADD', due, 'NX', r and text(now) or d, ARGV[1])
+  end
+  return {}
+end
 
 local tokens = tokens_of(k, h, o)
 local found

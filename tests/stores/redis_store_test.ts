@@ -152,6 +152,37 @@ testWithRedis(
 );
 
 testWithRedis(
+  "RedisStore claims the ends that a load finds, though Redis has dropped their order",
+  async () => {
+    await using server = await RedisServer.start();
+    await using opened = await open(server);
+    const { store } = opened;
+    await store.create(sessionOf("due", { sessionTimeout: 30 }));
+    await store.create(sessionOf("letter"));
+    await store.create(sessionOf("claimed"));
+    await store.end("claimed", "logout", NODE);
+    const letter = await store.end("letter", "logout", NODE);
+    await store.deadLetter("letter", letter!.fence, "too often");
+    await server.cli("DEL", "{curfew:0}:due");
+    await contextOf(opened).subject.advance(40);
+    assertEquals(await store.nextIn(), Infinity);
+    for (const uid of ["due", "claimed", "letter"]) {
+      assertEquals(await store.load(uid, VISIT), undefined);
+      assertEquals(await store.load(uid, VISIT), undefined);
+    }
+    const ends = await claimDue(contextOf(opened), 2);
+    assertEquals(
+      ends.map(({ session, reason, attempt }) => [
+        session.uid,
+        reason,
+        attempt,
+      ]),
+      [["due", "idle", 1], ["claimed", "logout", 2]],
+    );
+  },
+);
+
+testWithRedis(
   "RedisStore sends scripts again after Redis has forgotten them",
   async () => {
     await using server = await RedisServer.start();

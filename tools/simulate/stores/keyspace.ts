@@ -116,11 +116,15 @@ export class Keyspace {
     return hash.size - before;
   }
 
-  #add(key: string, [score, member]: readonly string[]): number {
+  #add(key: string, words: readonly string[]): number {
+    const isOnlyNew = words[0] === "NX";
+    const [score, member] = isOnlyNew ? words.slice(1) : words;
     const scores = this.#scores.get(key) ?? new Map();
     this.#scores.set(key, scores);
     const before = scores.size;
-    scores.set(member!, numberOf(score));
+    if (!isOnlyNew || !scores.has(member!)) {
+      scores.set(member!, numberOf(score));
+    }
     return scores.size - before;
   }
 
