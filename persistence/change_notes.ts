@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import { readClock } from "../base/moment.ts";
 import { describe } from "../base/describe.ts";
 import { idOfCallback, idsAfter, joinCallbacks } from "./callback_changes.ts";
 import { ReadValues } from "./read_values.ts";
@@ -52,7 +53,8 @@ export class ChangeNotes {
     switch (change.kind) {
       case "touch":
         this.#schedule.noteTouched(session);
-        return state.noteTime("touch", this.#clock);
+        state.touchAhead = readClock(this.#clock).ahead;
+        return;
       case "value":
         noteValue(session, state, change, this.#maxBytes);
         break;
@@ -67,7 +69,7 @@ export class ChangeNotes {
         break;
       case "access":
         if (change.operation.kind === "login") {
-          state.noteTime("login", this.#clock);
+          state.loginAhead = readClock(this.#clock).ahead;
         }
         state.operations = [...state.operations, change.operation];
     }

@@ -1,4 +1,4 @@
-import type { Moment } from "../base/clock.ts";
+import type { Moment } from "../base/moment.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { DETACH } from "../session/internals.ts";
 import { Session, type SessionEnd, type SessionEndReason } from "../session.ts";
@@ -60,15 +60,15 @@ export class ClaimedSessions {
     // The process that created a last record could not end the session by it.
     const isLost = claim.reason === "idle" && isLastRecord(claim.session);
     const reason = isLost ? "lost" : claim.reason as SessionEndReason;
-    const now = this.#registry.clock.now();
-    const cameAt = came.by(this.#registry.clock);
-    const late = claim.session.now - claim.at + now - cameAt;
+    const time = came.answered(this.#registry.clock);
+    const now = time.now.at;
+    const late = claim.session.now - claim.at + now - time.sentAt;
     const live = this.#registry.sessions.get(uid);
     if (live?.isActive && loader.states.get(live) !== undefined) {
       // The record of a vanished session was made from the session here.
       if (reason !== "lost") {
         // Another process may have changed it since its last request here.
-        loader.update(live, claim.session, cameAt);
+        loader.update(live, claim.session, time);
         // A check of the session has postponed its deadline here.
         loader.postpone(live, -late);
       }
@@ -78,7 +78,7 @@ export class ClaimedSessions {
     }
     const own = this.#parts.unwritten.take(uid) ?? this.#parts.quiet.get(uid);
     if (own !== undefined) {
-      loader.refresh(own.session, claim.session, cameAt);
+      loader.refresh(own.session, claim.session, time);
       vanished.adopt(own.session, claim);
       return this.deliver(own, claim);
     }
@@ -88,7 +88,7 @@ export class ClaimedSessions {
     const session = held === undefined
       ? this.#registry.build(uid)
       : new Session(this.#registry.site, uid);
-    loader.restore(session, claim.session, cameAt);
+    loader.restore(session, claim.session, time);
     const isDue = (reason === "idle" || reason === "absolute") &&
       (held === undefined || held.reason === undefined);
     const end: SessionEnd = {

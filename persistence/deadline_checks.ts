@@ -1,4 +1,5 @@
-import { type Clock, Moment } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import { readClock } from "../base/moment.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import { IS_OBSERVED } from "../session/internals.ts";
 import type { Session, SessionEndReason } from "../session.ts";
@@ -92,18 +93,19 @@ export class DeadlineChecks {
 
   #check(session: Session): MaybePromise<void> {
     const { store, breaker, loader, writer, visits, endAbsent } = this.#parts;
-    const sent = new Moment(this.#clock);
+    const sent = readClock(this.#clock);
     const resolve = (record: LoadedSession | undefined): MaybePromise<void> => {
       if (!this.#sessions.has(session)) return;
+      const time = sent.answered(this.#clock);
       if (record === undefined || isLastRecord(record)) {
-        return endAbsent(session, reasonHere(session, sent.by(this.#clock)));
+        return endAbsent(session, reasonHere(session, time.sentAt));
       }
       this.confirm(session);
       if (!session.isActive) return;
       // A request under way may still register what observes it.
-      if (session[IS_OBSERVED] || visits.has(session)) {
-        loader.update(session, record, sent.by(this.#clock));
-      } // Another process serves its client, and nothing observes the session here.
+      const isObserved = session[IS_OBSERVED] || visits.has(session);
+      if (isObserved) loader.update(session, record, time);
+      // Another process serves its client, and nothing observes the session here.
       else writer.detach(session);
     };
     try {

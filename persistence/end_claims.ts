@@ -1,4 +1,5 @@
-import { type Clock, Moment } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import { readClock } from "../base/moment.ts";
 import { type MaybePromise, proceed, settleAll } from "../base/promises.ts";
 import type { StoredEndCounts } from "../registry/session_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
@@ -231,7 +232,7 @@ export class EndClaims {
     }
     return proceed(this.#claims.claim(uid, reason), (claim) => {
       if (claim === undefined) return false;
-      const came = new Moment(this.#clock);
+      const came = readClock(this.#clock);
       this.#parts.turns.run(() => this.#sessions.endInTurn(claim, came));
       return true;
     });
@@ -278,7 +279,7 @@ export class EndClaims {
         const isLost = state?.lastCallbacks !== undefined;
         return this.#endQuietly(session, isLost ? "lost" : reason);
       }
-      const came = new Moment(this.#clock);
+      const came = readClock(this.#clock);
       this.#parts.turns.run(() => this.#sessions.endInTurn(claim, came));
     });
   }

@@ -1,4 +1,5 @@
-import { type Clock, Moment, monotonic } from "../base/clock.ts";
+import { type Clock, monotonic } from "../base/clock.ts";
+import { type Moment, readClock } from "../base/moment.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import type { SessionEndReason } from "../session.ts";
 import type { Claimant, ClaimedEnd, SessionStore } from "../stores/store.ts";
@@ -123,7 +124,7 @@ export class PartClaims {
 
   #acceptAll(claims: readonly ClaimedEnd[], leasedAt: number): void {
     const { turns } = this.#parts;
-    const came = new Moment(this.#clock);
+    const came = readClock(this.#clock);
     // All are accepted before the first is delivered: leases of waiting ends are
     // renewed too.
     const accepted = claims.filter((claim) =>

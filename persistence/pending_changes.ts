@@ -1,3 +1,4 @@
+import { readClock } from "../base/moment.ts";
 import { describe } from "../base/describe.ts";
 import { joinCallbacks, missingCallbacks } from "./callback_changes.ts";
 import { NO_OPERATIONS, type StoredState } from "./stored_state.ts";
@@ -93,7 +94,8 @@ export function loginAgeOf(
 ): number | undefined {
   const at = session[OPEN_ACCESS]().authenticatedAt;
   if (at === undefined) return undefined;
-  return state.ageOf(at, "login", session.site.clock);
+  const now = readClock(session.site.clock);
+  return Math.max(0, now.steady - (at - state.loginAhead));
 }
 
 /** Returns the milliseconds since a time. */

@@ -9,7 +9,8 @@ import {
 import { WARN_BY } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { LoadedSession, StoredCallback } from "../stores/store.ts";
-import { type RecordLoader, TOUCH_SLACK } from "./record_loader.ts";
+import type { RecordLoader } from "./record_loader.ts";
+import { TOUCH_SLACK } from "./stored_state.ts";
 import { decodeValue } from "./value_codec.ts";
 import type { VisitsUnderWay } from "./visits_under_way.ts";
 

@@ -1,4 +1,5 @@
-import { type Clock, Moment } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import { type AnswerTime, readClock } from "../base/moment.ts";
 import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { AccessOperation } from "../session/access.ts";
 import type { Session } from "../session.ts";
@@ -77,11 +78,10 @@ export class RecordCalls {
     },
   ): MaybePromise<CommitTimes | undefined> {
     const { store, timeout, breakers } = this.#parts;
-    const sent = new Moment(this.#clock);
+    const sent = readClock(this.#clock);
     // A store that answers synchronously has no timeout: it may wait for a lock.
-    const storeNow = this.#clock.now() + state.storeAhead(this.#clock);
     const until = breakers.of(session.uid).isAwaited
-      ? { until: storeNow + timeout }
+      ? { until: state.storeNow(sent) + timeout }
       : {};
     state.sent = changes;
     state.sending = operations;
@@ -91,9 +91,9 @@ export class RecordCalls {
       done: (times) => {
         state.sent = undefined;
         state.sending = [];
-        const sentAt = sent.by(this.#clock);
+        const time = sent.answered(this.#clock);
         if (times === undefined || times.isRefused) {
-          const isLate = this.#clock.now() >= sentAt + timeout;
+          const isLate = time.now.at >= time.sentAt + timeout;
           if (times?.isRefused && isLate) {
             throw new StoreUnavailableError(
               "Cannot write to the session store: it answered too late",
@@ -102,8 +102,8 @@ export class RecordCalls {
           return times;
         }
         if (withoutTouches(changes) !== undefined) {
-          state.setVersion(times.version, this.#clock);
-          this.#parts.loader.noteWritten(session, state, operations);
+          state.setVersion(times.version, time.now);
+          this.#parts.loader.noteWritten(session, state, operations, time.now);
           if (changes.addedCallbacks !== undefined) {
             state.areCallbacksUnsure = false;
           }
@@ -115,10 +115,10 @@ export class RecordCalls {
         if (changes.idle !== undefined) {
           state.keepTouch({ touchedAt: times.now - changes.idle });
         }
-        const isAhead = state.aheadOf(session.lastModified, this.#clock) > 0.5;
-        this.written(session, state, times, sentAt);
+        const isAhead = state.aheadOf(session.lastModified) > 0.5;
+        this.written(session, state, times, time);
         if (changes.takenBack !== undefined && !isRefused && !isAhead) {
-          this.#parts.loader.takeTouch(session, times, sentAt);
+          this.#parts.loader.takeTouch(session, times, time);
         }
         return times;
       },
@@ -157,9 +157,9 @@ export class RecordCalls {
     session: Session,
     state: StoredState,
     times: SessionTimes,
-    sentAt: number,
+    time: AnswerTime,
   ): void {
-    this.#parts.loader.takeTimes(session, state, times, sentAt);
+    this.#parts.loader.takeTimes(session, state, times, time);
     if (!session.isActive) return;
     if (times.now < times.deadline) this.#parts.onAlive(session);
     // A clock that was set has made it older: its token is not sent.
@@ -180,7 +180,7 @@ export class RecordCalls {
       readonly operations: readonly AccessOperation[];
     },
   ): MaybePromise<LoadedSession | undefined> {
-    const sent = new Moment(this.#clock);
+    const sent = readClock(this.#clock);
     return proceed(this.load(session), (record) => {
       if (record === undefined) {
         if (session.isActive) this.#parts.onOver(session);
@@ -190,7 +190,7 @@ export class RecordCalls {
       state.sent = changes;
       state.isStale = true;
       state.operations = [...operations, ...later];
-      this.#parts.loader.update(session, record, sent.by(this.#clock));
+      this.#parts.loader.update(session, record, sent.answered(this.#clock));
       // An answer that a later one has overtaken is ignored.
       this.#parts.loader.applyAccess(session, state);
       state.operations = state.operations.filter((one) => later.includes(one));

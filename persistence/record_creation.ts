@@ -1,4 +1,4 @@
-import { Moment } from "../base/clock.ts";
+import { readClock } from "../base/moment.ts";
 import { type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { OPEN_ACCESS } from "../session/internals.ts";
@@ -39,7 +39,7 @@ export class RecordCreation {
     save: () => MaybePromise<void>,
   ): MaybePromise<void> {
     const { clock } = this.#registry;
-    const sent = new Moment(clock);
+    const sent = readClock(clock);
     const changes = takeChanges(session, state, this.#registry.renewalGrace) ??
       {};
     const open = session[OPEN_ACCESS]();
@@ -64,12 +64,12 @@ export class RecordCreation {
       if (times !== undefined) {
         state.isInDoubt = state.areCallbacksUnsure = false;
         state.isCreated = true;
-        state.setVersion(times.version, clock);
+        const time = sent.answered(clock);
+        state.setVersion(times.version, time.now);
         state.access = { ...access, tokens };
-        const sentAt = sent.by(clock);
-        state.noteRead(times, sentAt, clock);
+        state.noteRead(times, time);
         state.callbackIds = idsAfter(NO_IDS, changes);
-        return this.#calls.written(session, state, times, sentAt);
+        return this.#calls.written(session, state, times, time);
       }
       if (wasInDoubt) return takeOver();
       // The client of the store may have sent this call twice.
@@ -92,11 +92,13 @@ export class RecordCreation {
       throw error;
     };
     const { createdAt, lastModified } = session;
-    const age = state.ageOf(createdAt * 1000, "creation", clock);
+    const ageOf = (seconds: number, ahead: number) =>
+      Math.max(0, sent.steady - (seconds * 1000 - ahead));
+    const age = ageOf(createdAt, state.createdAhead);
     // Most sessions have no touch but the first.
     const idle = lastModified === createdAt
       ? age
-      : state.ageOf(lastModified * 1000, "touch", clock);
+      : ageOf(lastModified, state.touchAhead);
     state.isInDoubt = true;
     state.sent = changes;
     return this.#calls.call(session, state, {

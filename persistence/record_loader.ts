@@ -1,4 +1,9 @@
-import { type AccessOperation, SessionAccess } from "../session/access.ts";
+import { type AnswerTime, type Moment, readClock } from "../base/moment.ts";
+import {
+  type AccessOperation,
+  type AccessState,
+  SessionAccess,
+} from "../session/access.ts";
 import {
   ACCESS_CHANGED,
   OPEN_ACCESS,
@@ -9,14 +14,8 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session } from "../session.ts";
 import type { SessionTimes, StoredSession } from "../stores/store.ts";
 import { idsAfter, NO_IDS } from "./callback_changes.ts";
-import { accessOf, StoredState } from "./stored_state.ts";
+import { StoredState, TOUCH_SLACK } from "./stored_state.ts";
 import { decodeValues, refreshValues } from "./record_values.ts";
-
-/**
- * Milliseconds by which a touch may be later than the touch in the record without
- * being written. The time of a touch is the arrival of its request.
- */
-export const TOUCH_SLACK = 100;
 
 /** Builds live sessions from records, and updates them. */
 export class RecordLoader {
@@ -42,25 +41,26 @@ export class RecordLoader {
   /** Begins to store a session. */
   track(session: Session): StoredState {
     const state = new StoredState();
-    state.noteClock(this.#registry.clock);
-    state.noteTime("touch", this.#registry.clock);
+    const now = readClock(this.#registry.clock);
+    state.noteClock(now);
+    state.touchAhead = now.ahead;
     this.states.set(session, state);
     return state;
   }
 
   /** Builds a live session from a record, and adopts it. */
-  revive(record: StoredSession, sentAt: number): Session {
+  revive(record: StoredSession, time: AnswerTime): Session {
     const session = this.#registry.build(record.uid);
     this.#registry.adopt(session);
     this.track(session).isCreated = true;
-    this.restore(session, record, sentAt);
+    this.restore(session, record, time);
     this.#registry.indexPrincipal(session, undefined);
     return session;
   }
 
   /** Restores a session that was just built from its record. */
-  restore(session: Session, record: StoredSession, sentAt: number): void {
-    const offset = sentAt - record.now;
+  restore(session: Session, record: StoredSession, time: AnswerTime): void {
+    const offset = time.sentAt - record.now;
     session[RESTORE]({
       createdAt: record.createdAt + offset,
       touchedAt: record.touchedAt + offset,
@@ -72,54 +72,51 @@ export class RecordLoader {
     const state = this.states.get(session);
     if (state === undefined) return;
     state.setTexts(record.values);
-    state.noteTaken(session.lastModified, this.#registry.clock);
+    state.noteTaken(session.lastModified, time.now);
   }
 
   /** Brings a live session up to date with its record. */
-  update(session: Session, record: StoredSession, sentAt: number): void {
+  update(session: Session, record: StoredSession, time: AnswerTime): void {
     const state = this.states.get(session)!;
-    const news = state.compare(record, sentAt, this.#registry.clock);
-    if (news === "old") return this.#followAccess(session, state);
-    if (news !== "known") this.#takeOver(session, state, record, sentAt);
-    this.takeTimes(session, state, record, sentAt);
+    const news = state.compare(record, time);
+    if (news === "old") return this.#followAccess(session, state, time.now);
+    if (news !== "known") this.#takeOver(session, state, record, time);
+    this.takeTimes(session, state, record, time);
   }
 
   /** Takes over the changes of other processes in a record. */
-  refresh(session: Session, record: StoredSession, sentAt: number): void {
+  refresh(session: Session, record: StoredSession, time: AnswerTime): void {
     const state = this.states.get(session);
-    if (state === undefined) return;
-    const news = state.compare(record, sentAt, this.#registry.clock);
-    if (news !== "new") return;
-    this.#takeOver(session, state, record, sentAt);
+    if (state?.compare(record, time) !== "new") return;
+    this.#takeOver(session, state, record, time);
   }
 
   #takeOver(
     session: Session,
     state: StoredState,
     record: StoredSession,
-    sentAt: number,
+    time: AnswerTime,
   ): void {
-    const { clock } = this.#registry;
-    const step = state.stepOf(record, sentAt, clock.now());
+    const step = state.stepOf(record, time);
     const isFirst = state.version === -1;
     this.#refreshTimeouts(session, state, record, isFirst);
-    state.setVersion(record.version, clock);
+    state.setVersion(record.version, time.now);
     state.callbackIds = idsAfter(NO_IDS, {
       addedCallbacks: record.callbacks,
     });
     for (const one of record.callbacks) state.addKnownCallback(one);
     state.isStale = false;
     const login = state.access?.loginGeneration ?? 0;
-    state.access = accessOf(record, sentAt - record.now);
-    state.noteRead(record, sentAt, clock);
+    state.access = accessOf(record, time.sentAt - record.now);
+    state.noteRead(record, time);
     if (isFirst) return;
     refreshValues(session, state, record);
     session[RESTORE]({ isSecure: record.isSecure });
     if (record.loginGeneration > login) {
       // A touch that is not written is that of a request with a superseded token.
-      this.takeTouch(session, record, sentAt);
+      this.takeTouch(session, record, time);
     }
-    if (step !== 0) this.#setClock(session, state, record, sentAt);
+    if (step !== 0) this.#setClock(session, state, record, time);
     this.applyAccess(session, state);
   }
 
@@ -131,25 +128,25 @@ export class RecordLoader {
     session: Session,
     state: StoredState,
     record: StoredSession,
-    sentAt: number,
+    { sentAt, now }: AnswerTime,
   ): void {
     const offset = sentAt - record.now;
     const { createdAt, touchedAt, deadline } = record;
     let last = touchedAt + offset;
-    const { clock } = this.#registry;
-    if (Math.abs(state.aheadOf(session.lastModified, clock)) > TOUCH_SLACK) {
+    const { lastModified } = session;
+    if (Math.abs(state.aheadOf(lastModified)) > TOUCH_SLACK) {
       // A touch that is not written yet.
-      const age = state.ageOf(session.lastModified * 1000, "touch", clock);
-      last = Math.max(last, clock.now() - age);
+      const touched = lastModified * 1000 - state.touchAhead + now.ahead;
+      last = Math.max(last, Math.min(touched, now.at));
     }
     session[RESTORE]({ createdAt: createdAt + offset, touchedAt: last });
     // From now on the times are those of the present clock.
-    state.noteClock(clock);
-    state.noteTime("touch", clock);
+    state.noteClock(now);
+    state.touchAhead = now.ahead;
     if (!this.isHere(session)) return;
     session[SET_TIMES](last, deadline + last - touchedAt);
     if (last !== touchedAt + offset) return;
-    state.noteTaken(session.lastModified, clock);
+    state.noteTaken(session.lastModified, now);
   }
 
   /**
@@ -183,10 +180,8 @@ export class RecordLoader {
   }
 
   /** Gives a session the times of its tokens by the clock as it is set now. */
-  #followAccess(session: Session, state: StoredState): void {
-    if (state.followAccess(this.#registry.clock)) {
-      this.applyAccess(session, state);
-    }
+  #followAccess(session: Session, state: StoredState, now: Moment): void {
+    if (state.followAccess(now)) this.applyAccess(session, state);
   }
 
   /** Records that changes of principal and tokens are in the record. */
@@ -194,47 +189,41 @@ export class RecordLoader {
     session: Session,
     state: StoredState,
     operations: readonly AccessOperation[],
+    now: Moment,
   ): void {
     if (operations.length === 0) return;
-    const { clock } = this.#registry;
-    const now = clock.now();
-    state.followAccess(clock);
+    state.followAccess(now);
     const access = new SessionAccess(state.access ?? session[OPEN_ACCESS]());
     for (const operation of operations) {
-      access.apply(operation, now, now + this.#registry.renewalGrace);
+      access.apply(operation, now.at, now.at + this.#registry.renewalGrace);
     }
     state.access = access;
     // The grace of the tokens that it replaces begins now, as in the record.
     this.applyAccess(session, state);
   }
 
-  /** Takes over the times of a record that was requested at `sentAt`. */
+  /** Takes over the times of a record. */
   takeTimes(
     session: Session,
     state: StoredState,
     times: SessionTimes,
-    sentAt: number,
+    time: AnswerTime,
   ): void {
-    const { clock } = this.#registry;
-    this.#followAccess(session, state);
-    const isLater = sentAt >= state.timesBy(clock);
-    state.setTimes(times, sentAt, clock);
-    const { lastModified } = session;
-    // A newer touch here, which is not written yet, takes precedence. Another process
-    // may have undone a touch that this one had loaded.
-    const ahead = isLater
-      ? state.aheadOf(lastModified, clock)
-      : state.differenceOf(lastModified, clock);
-    if (ahead <= TOUCH_SLACK) this.takeTouch(session, times, sentAt);
+    this.#followAccess(session, state, time.now);
+    const isTaken = state.takeTimes(times, time, session.lastModified);
+    if (isTaken) this.takeTouch(session, times, time);
   }
 
   /** Gives a session the touch of its record, even an earlier one. */
-  takeTouch(session: Session, times: SessionTimes, sentAt: number): void {
+  takeTouch(
+    session: Session,
+    times: SessionTimes,
+    { sentAt, now }: AnswerTime,
+  ): void {
     if (!this.isHere(session)) return;
     const offset = sentAt - times.now;
     session[SET_TIMES](times.touchedAt + offset, times.deadline + offset);
-    this.states.get(session)
-      ?.noteTaken(session.lastModified, this.#registry.clock);
+    this.states.get(session)?.noteTaken(session.lastModified, now);
   }
 
   /** Sets the deadline of a session in this process; its record stays as it is. */
@@ -275,4 +264,28 @@ function setTimeouts(session: Session, record: StoredSession): void {
     const seconds = record[name] / 1000;
     if (session[name] !== seconds) session[name] = seconds;
   }
+}
+
+/**
+ * Returns principal and tokens of a record.
+ *
+ * @param offset Milliseconds from the store's clock to this process's clock.
+ */
+function accessOf(record: StoredSession, offset: number): AccessState {
+  const { authenticatedAt } = record;
+  return {
+    principal: record.principal,
+    generation: record.generation,
+    loginGeneration: record.loginGeneration,
+    isRenewalDue: record.isRenewalDue,
+    isRemembered: record.isRemembered,
+    authenticatedAt: authenticatedAt === undefined
+      ? undefined
+      : authenticatedAt + offset,
+    tokens: record.tokens.map(({ hash, generation, until }) => ({
+      key: hash,
+      generation,
+      until: until + offset,
+    })),
+  };
 }

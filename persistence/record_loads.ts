@@ -1,4 +1,4 @@
-import { Moment } from "../base/clock.ts";
+import { type AnswerTime, readClock } from "../base/moment.ts";
 import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { Lookup } from "../registry/session_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
@@ -149,14 +149,14 @@ export class RecordLoads {
   #loadSettled(lookup: Lookup, isUse: boolean): MaybePromise<void> {
     const { uid, key, isTouch } = lookup;
     const breaker = this.#parts.breakers.of(uid);
-    const sent = new Moment(this.#registry.clock);
+    const sent = readClock(this.#registry.clock);
     const failed = (error: unknown) => {
       lookup.failure = { cause: error };
       breaker.report(error, {});
     };
     const loaded = (record: LoadedSession | undefined) => {
       try {
-        this.#take(lookup, record, sent.by(this.#registry.clock));
+        this.#take(lookup, record, sent.answered(this.#registry.clock));
       } catch (error) {
         failed(error);
       }
@@ -196,7 +196,7 @@ export class RecordLoads {
   #take(
     lookup: Lookup,
     record: LoadedSession | undefined,
-    sentAt: number,
+    time: AnswerTime,
   ): void {
     const { uid } = lookup;
     const { ended, loader, writer } = this.#parts;
@@ -213,14 +213,14 @@ export class RecordLoads {
       }
       return;
     }
-    const session = live ?? loader.revive(record, sentAt);
+    const session = live ?? loader.revive(record, time);
     const state = loader.states.get(session);
     if (state === undefined || !session.isActive) return;
     claims.checks.confirm(session);
-    loader.update(session, record, sentAt);
+    loader.update(session, record, time);
     state.noteTouch(record);
-    if (state.isCreated) state.noteClock(this.#registry.clock);
-    lookup.askedAt = sentAt;
+    if (state.isCreated) state.noteClock(time.now);
+    lookup.askedAt = time.sentAt;
     lookup.drops = state.drops;
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import { readClock } from "../base/moment.ts";
 import { type MaybePromise, proceed } from "../base/promises.ts";
 import { deadlineOf } from "../session/deadline.ts";
 import { ACCESS, RESTORE, SET_TIMES } from "../session/internals.ts";
@@ -6,8 +7,8 @@ import type { Session } from "../session.ts";
 import type { SessionChanges } from "../stores/store.ts";
 import type { RecordCalls } from "./record_calls.ts";
 import { MAX_TRIES } from "./record_commit.ts";
-import { type RecordLoader, TOUCH_SLACK } from "./record_loader.ts";
-import type { StoredState } from "./stored_state.ts";
+import type { RecordLoader } from "./record_loader.ts";
+import { type StoredState, TOUCH_SLACK } from "./stored_state.ts";
 
 /**
  * Touches the record of a session. If another process has changed the record,
@@ -43,12 +44,13 @@ export function touchRecord(
 export function settleTouch(session: Session, loader: RecordLoader): void {
   const state = loader.states.get(session);
   if (!state?.isCreated || !loader.isHere(session)) return;
-  const { lastModified, site: { clock } } = session;
-  const ahead = state.differenceOf(lastModified, clock);
+  const { lastModified } = session;
+  const ahead = state.differenceOf(lastModified);
   if (ahead <= 0 || ahead > TOUCH_SLACK) return;
-  const by = state.stepSince("touch", clock) - ahead;
+  const now = readClock(session.site.clock);
+  const by = now.ahead - state.touchAhead - ahead;
   session[SET_TIMES](lastModified * 1000 + by, session.expiresAt * 1000 + by);
-  state.noteTaken(session.lastModified, clock);
+  state.noteTaken(session.lastModified, now);
 }
 
 /**
@@ -60,27 +62,27 @@ export function settleTouch(session: Session, loader: RecordLoader): void {
 export function followClock(session: Session, loader: RecordLoader): boolean {
   const state = loader.states.get(session);
   if (state === undefined || !loader.isHere(session)) return false;
-  const { clock } = session.site;
-  const step = state.stepSince("touch", clock);
-  const age = state.stepSince("creation", clock);
+  const now = readClock(session.site.clock);
+  const step = now.ahead - state.touchAhead;
+  const age = now.ahead - state.createdAhead;
   if (step <= 0 && age <= 0) return false;
   const { createdAt, lastModified, expiresAt } = session;
   const isTouched = state.isTouched(lastModified);
   const access = session[ACCESS];
   if (access?.authenticatedAt !== undefined && !state.hasOperations) {
-    access.authenticatedAt += state.stepSince("login", clock);
+    access.authenticatedAt += now.ahead - state.loginAhead;
   }
   const touchedAt = lastModified * 1000 + step;
   session[RESTORE]({ createdAt: createdAt * 1000 + age, touchedAt });
-  state.noteTime("creation", clock);
-  state.noteClock(clock);
+  state.createdAhead = now.ahead;
+  state.noteClock(now);
   const startedAt = (session.authenticatedAt ?? session.createdAt) * 1000;
   const deadline = deadlineOf(session, touchedAt, startedAt);
   // A store may have added a little to the deadline in the record.
   session[SET_TIMES](touchedAt, Math.max(expiresAt * 1000 + step, deadline));
-  if (isTouched) state.noteTime("touch", clock);
-  else state.noteTaken(session.lastModified, clock);
-  return session.expiresAt * 1000 > clock.now();
+  if (isTouched) state.touchAhead = now.ahead;
+  else state.noteTaken(session.lastModified, now);
+  return session.expiresAt * 1000 > now.at;
 }
 
 /**
@@ -100,17 +102,16 @@ export function touchToWrite(
   const login = state.operations.findLast(({ kind }) => kind === "login");
   const loggedInAt = login?.kind === "login" ? login.at : -Infinity;
   const { lastModified } = session;
-  if (
-    login === undefined && state.aheadOf(lastModified, clock) <= TOUCH_SLACK
-  ) {
+  if (login === undefined && state.aheadOf(lastModified) <= TOUCH_SLACK) {
     return extra?.();
   }
+  const now = readClock(clock);
   const touchedAt = Math.max(
-    lastModified * 1000 + state.stepSince("touch", clock),
-    loggedInAt + state.stepSince("login", clock),
+    lastModified * 1000 - state.touchAhead,
+    loggedInAt - state.loginAhead,
   );
-  const touch = { idle: Math.max(0, clock.now() - touchedAt) };
-  if (touchedAt > state.touchedBy(clock)) return touch;
+  const touch = { idle: Math.max(0, now.steady - touchedAt) };
+  if (touchedAt > state.touchedAt) return touch;
   // Without a later touch that is undone, by this write or by another request, that of
   // the login is the last.
   const undo = extra?.();

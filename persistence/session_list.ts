@@ -1,4 +1,5 @@
-import { type Clock, Moment } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import { readClock } from "../base/moment.ts";
 import {
   attempt,
   isPromiseLike,
@@ -148,10 +149,11 @@ export class SessionList implements SessionDirectory {
     const { breakers, store, ended } = this.#parts;
     // It has ended here, and perhaps not yet in the store.
     if (ended.has(uid)) return undefined;
-    const sent = new Moment(this.#clock);
+    const sent = readClock(this.#clock);
     const record = await breakers.of(uid).call(() => store.load(uid, NO_TOKEN));
     if (record === undefined) return undefined;
-    const info = infoOf(record, sent.by(this.#clock) - record.now);
+    const { sentAt } = sent.answered(this.#clock);
+    const info = infoOf(record, sentAt - record.now);
     return withValues ? { ...info, values: valuesOf(record) } : info;
   }
 }

@@ -1,5 +1,6 @@
 import { idOfCallback } from "./callback_changes.ts";
-import { type Clock, Moment } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import { readClock } from "../base/moment.ts";
 import { describe } from "../base/describe.ts";
 import {
   attempt,
@@ -88,7 +89,7 @@ export class StoredHolds implements HoldBackend {
       );
     }
     const record = recordOfHold(hold);
-    const sent = new Moment(this.#clock);
+    const sent = readClock(this.#clock);
     return proceed(
       this.#call(key, () => store.take!(record, replaces), (times) => {
         // The caller does not get the hold any more.
@@ -97,7 +98,7 @@ export class StoredHolds implements HoldBackend {
       (times) => {
         if (times === undefined) return undefined;
         const { version, deadline, now } = times;
-        const until = sent.by(this.#clock) + deadline - now;
+        const until = sent.answered(this.#clock).sentAt + deadline - now;
         const argument = callback?.argument;
         return { key, holder, id, fence: version, until, argument };
       },
@@ -184,7 +185,7 @@ export class StoredHolds implements HoldBackend {
     const changes = { access, sessionTimeout: length, idle };
     const conditions = { version: held.fence };
     const uid = uidOfHold(held.key);
-    const sent = new Moment(this.#clock);
+    const sent = readClock(this.#clock);
     return proceed(
       this.#call(
         held.key,
@@ -193,7 +194,7 @@ export class StoredHolds implements HoldBackend {
       (times) => {
         if (times === undefined || times.isRefused) return undefined;
         const { version, deadline, now } = times;
-        const until = sent.by(this.#clock) + deadline - now;
+        const until = sent.answered(this.#clock).sentAt + deadline - now;
         return { ...held, owner, fence: version, until };
       },
     );
@@ -203,12 +204,13 @@ export class StoredHolds implements HoldBackend {
     key: string,
   ): MaybePromise<{ held: HeldKey; record: LoadedSession } | undefined> {
     const { store } = this.#parts;
-    const sent = new Moment(this.#clock);
+    const sent = readClock(this.#clock);
     return proceed(
       this.#call(key, () => store.load(uidOfHold(key), NO_TOKEN)),
       (record) => {
         if (record === undefined) return undefined;
-        const until = sent.by(this.#clock) + record.deadline - record.now;
+        const until = sent.answered(this.#clock).sentAt + record.deadline -
+          record.now;
         return { held: { ...heldKeyOf(key, record), until }, record };
       },
     );

@@ -1,14 +1,13 @@
-import type { Clock } from "../base/clock.ts";
+import type { AnswerTime, Moment } from "../base/moment.ts";
 import { type MaybePromise, settleAll } from "../base/promises.ts";
 import type { AccessOperation, AccessState } from "../session/access.ts";
 import type {
   SessionChanges,
   SessionTimes,
   StoredCallback,
-  StoredSession,
 } from "../stores/store.ts";
 import { type CallbackChanges, NO_IDS } from "./callback_changes.ts";
-import { NotedTimes } from "./noted_times.ts";
+import { LoadTouches } from "./load_touches.ts";
 import type { ReadValues } from "./read_values.ts";
 
 /**
@@ -16,6 +15,12 @@ import type { ReadValues } from "./read_values.ts";
  * again. Touches may differ by as much without a step.
  */
 const STEP = 100;
+
+/**
+ * Milliseconds by which a touch may be later than the touch in the record without
+ * being written. The time of a touch is the arrival of its request.
+ */
+export const TOUCH_SLACK = 100;
 
 /** The empty list of most sessions: a list of their own would take memory. */
 export const NO_OPERATIONS: readonly AccessOperation[] = [];
@@ -32,15 +37,32 @@ export interface UnsureWrite {
   readonly operations: readonly AccessOperation[];
 }
 
-/** The known state of the record of a live session, and the changes to write. */
-export class StoredState extends NotedTimes {
+/**
+ * The known state of the record of a live session, and the changes to write.
+ *
+ * The session has times of this process's clock. With each of them, the state has by
+ * how many milliseconds the clock had been set forward when the time was taken. The
+ * times of the record are here by the clock as it was first set.
+ */
+export class StoredState extends LoadTouches {
+  createdAhead = 0;
+  loginAhead = 0;
+  touchAhead = 0;
+  #accessAhead = 0;
+  /** The `lastModified` that the session took from the record; another is a touch. */
+  #takenTouch = NaN;
+  /** The touch in the record, and when it was read. */
+  touchedAt = -Infinity;
+  #timesAt = -Infinity;
+  /** Milliseconds by which the store's clock was ahead then. */
+  #storeAhead = 0;
   /** Whether a record is known to exist. */
   isCreated = false;
   /** Whether a creation was sent, and the store did not answer. */
   isInDoubt = false;
   /** The version of the record from which the session took its values. */
   version = -1;
-  /** When the version was read, by this process's clock at that time. */
+  /** When the version was read. */
   #versionAt = -Infinity;
   /** Whether the session has values that may differ from the record's. */
   isStale = false;
@@ -130,27 +152,21 @@ export class StoredState extends NotedTimes {
   }
 
   /** Sets the version of an answer that has just come. */
-  setVersion(version: number, clock: Clock): void {
+  setVersion(version: number, now: Moment): void {
     this.version = version;
-    this.#versionAt = clock.now();
-    this.noteTime("version", clock);
+    this.#versionAt = now.steady;
   }
 
   /**
    * Compares a record with the known state. It is old if a later answer came first,
    * and new also if its values must be taken over again, or a clock was set.
    */
-  compare(
-    times: SessionTimes,
-    sentAt: number,
-    clock: Clock,
-  ): "old" | "known" | "new" {
+  compare(times: SessionTimes, time: AnswerTime): "old" | "known" | "new" {
     const { version } = times;
-    const isOvertaken = version < this.version &&
-      sentAt <= this.#versionAt + this.stepSince("version", clock);
-    if (isOvertaken) return "old";
+    const sentAt = time.sentAt - time.now.ahead;
+    if (version < this.version && sentAt <= this.#versionAt) return "old";
     const isKnown = version === this.version && !this.isStale &&
-      this.stepOf(times, sentAt, clock.now()) === 0;
+      this.stepOf(times, time) === 0;
     return isKnown ? "known" : "new";
   }
 
@@ -158,9 +174,9 @@ export class StoredState extends NotedTimes {
    * Returns by how many milliseconds this process's clock was set forward, compared
    * with the store's, since principal and tokens were read; 0 if by few.
    */
-  stepOf({ now }: SessionTimes, sentAt: number, receivedAt: number): number {
+  stepOf({ now }: SessionTimes, { sentAt, now: { at } }: AnswerTime): number {
     const step = this.#readAhead - (now - sentAt);
-    return step > STEP || this.#readAhead < now - receivedAt - STEP ? step : 0;
+    return step > STEP || this.#readAhead < now - at - STEP ? step : 0;
   }
 
   /** Whether changes of principal and tokens are not written yet. */
@@ -169,24 +185,22 @@ export class StoredState extends NotedTimes {
   }
 
   /** Records how this process's clock stands, unless a login waits to be written. */
-  noteClock(clock: Clock): void {
-    if (this.hasOperations) return;
-    this.noteTime("creation", clock);
-    this.noteTime("login", clock);
+  noteClock({ ahead }: Moment): void {
+    if (!this.hasOperations) this.createdAhead = this.loginAhead = ahead;
   }
 
   /** Records when principal and tokens were read or created. */
-  noteRead({ now }: SessionTimes, sentAt: number, clock: Clock): void {
-    this.#readAhead = now - sentAt;
-    this.noteTime("access", clock);
+  noteRead(times: SessionTimes, { sentAt, now }: AnswerTime): void {
+    this.#readAhead = times.now - sentAt;
+    this.#accessAhead = now.ahead;
   }
 
   /**
    * Moves the times of principal and tokens by as much as this process's clock was
    * set since they were read; returns whether it was.
    */
-  followAccess(clock: Clock): boolean {
-    const step = this.stepSince("access", clock);
+  followAccess({ ahead }: Moment): boolean {
+    const step = ahead - this.#accessAhead;
     if (step === 0 || this.access === undefined) return false;
     const { authenticatedAt, tokens } = this.access;
     this.access = {
@@ -194,8 +208,62 @@ export class StoredState extends NotedTimes {
       authenticatedAt: authenticatedAt && authenticatedAt + step,
       tokens: tokens.map((token) => ({ ...token, until: token.until + step })),
     };
-    this.noteTime("access", clock);
+    this.#accessAhead = ahead;
     return true;
+  }
+
+  /**
+   * Takes over the times of a record; returns whether the session takes its touch
+   * too. A touch here that is newer and not written yet takes precedence. Another
+   * process may have undone a touch that this one had loaded.
+   */
+  takeTimes(
+    times: SessionTimes,
+    { sentAt, now }: AnswerTime,
+    lastModified: number,
+  ): boolean {
+    const isLater = sentAt - now.ahead >= this.#timesAt;
+    this.touchedAt = times.touchedAt - times.now + sentAt - now.ahead;
+    this.#timesAt = now.steady;
+    this.#storeAhead = times.now - now.steady;
+    const ahead = isLater
+      ? this.aheadOf(lastModified)
+      : this.differenceOf(lastModified);
+    return ahead <= TOUCH_SLACK;
+  }
+
+  /** Records that a session took its `lastModified` from the record. */
+  noteTaken(lastModified: number, { ahead }: Moment): void {
+    this.#takenTouch = lastModified;
+    this.touchAhead = ahead;
+  }
+
+  /** Returns whether a session has a touch that it did not take from the record. */
+  isTouched(lastModified: number): boolean {
+    return lastModified !== this.#takenTouch;
+  }
+
+  /**
+   * Returns by how many milliseconds a touch that is not written is later than the
+   * touch in the record.
+   *
+   * @param lastModified That of the session, in UNIX seconds.
+   */
+  aheadOf(lastModified: number): number {
+    return this.isTouched(lastModified) ? this.differenceOf(lastModified) : 0;
+  }
+
+  /** Returns by how many milliseconds a touch is later than the touch in the record. */
+  differenceOf(lastModified: number): number {
+    return lastModified * 1000 - this.touchAhead - this.touchedAt;
+  }
+
+  /**
+   * Returns the time of the store's clock. At least that: no write may count after
+   * this process has given it up.
+   */
+  storeNow(now: Moment): number {
+    return now.steady + this.#storeAhead;
   }
 
   /** Returns the keys whose values here are newer than those of a record. */
@@ -228,28 +296,4 @@ export class StoredState extends NotedTimes {
     this.writing = all;
     return Promise.resolve(writing);
   }
-}
-
-/**
- * Returns principal and tokens of a record.
- *
- * @param offset Milliseconds from the store's clock to this process's clock.
- */
-export function accessOf(record: StoredSession, offset: number): AccessState {
-  const { authenticatedAt } = record;
-  return {
-    principal: record.principal,
-    generation: record.generation,
-    loginGeneration: record.loginGeneration,
-    isRenewalDue: record.isRenewalDue,
-    isRemembered: record.isRemembered,
-    authenticatedAt: authenticatedAt === undefined
-      ? undefined
-      : authenticatedAt + offset,
-    tokens: record.tokens.map(({ hash, generation, until }) => ({
-      key: hash,
-      generation,
-      until: until + offset,
-    })),
-  };
 }

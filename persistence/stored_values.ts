@@ -1,4 +1,4 @@
-import { Moment } from "../base/clock.ts";
+import { readClock } from "../base/moment.ts";
 import { proceed } from "../base/promises.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session } from "../session.ts";
@@ -57,14 +57,14 @@ export class StoredValues implements StoredValuesOf<Session> {
       if (!state.isCreated) await writer.flush(session);
       await state.whenIdle(() => {
         const { clock } = this.#registry;
-        const sent = new Moment(clock);
+        const sent = readClock(clock);
         return proceed(
           breaker.call(() => store.load(session.uid, NO_TOKEN)),
           (record) => {
             if (!session.isActive) return;
             if (record === undefined) {
               claims.of(session.uid).requestCheck(session);
-            } else loader.update(session, record, sent.by(clock));
+            } else loader.update(session, record, sent.answered(clock));
           },
         );
       });

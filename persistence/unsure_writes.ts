@@ -1,4 +1,4 @@
-import { Moment } from "../base/clock.ts";
+import { readClock } from "../base/moment.ts";
 import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { AccessOperation } from "../session/access.ts";
@@ -62,7 +62,7 @@ export class UnsureWrites {
     const { unsure } = state;
     if (unsure === undefined) return;
     const { clock } = this.#registry;
-    const sent = new Moment(clock);
+    const sent = readClock(clock);
     const settling = proceed(
       this.#calls.load(session),
       (record): MaybePromise<void> => {
@@ -80,7 +80,7 @@ export class UnsureWrites {
           if (missing.access !== undefined) {
             this.#parts.loader.drop(unsure.operations);
           }
-          this.#parts.loader.update(session, record, sent.by(clock));
+          this.#parts.loader.update(session, record, sent.answered(clock));
           const { addedCallbacks: _, removedCallbacks: __, ...others } =
             missing;
           this.#calls.left.report(

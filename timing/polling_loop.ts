@@ -1,4 +1,5 @@
-import { type Clock, Moment } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import { type Moment, readClock } from "../base/moment.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import { Alarm } from "./expiry_queue.ts";
 
@@ -83,7 +84,7 @@ export class PollingLoop {
 
   #run(): void {
     this.#isPolling = true;
-    this.#polled = new Moment(this.#clock);
+    this.#polled = readClock(this.#clock);
     try {
       const next = this.#poll();
       if (isPromiseLike(next)) next.then(this.#finish, this.#fail);
@@ -106,8 +107,8 @@ export class PollingLoop {
     );
     // The time that the failed poll took is a part of the pause. If the clock was set
     // back meanwhile, the pause is no longer for that.
-    const now = this.#clock.now();
-    const rest = (this.#polled?.by(this.#clock) ?? now) + pause - now;
+    const now = readClock(this.#clock);
+    const rest = (this.#polled?.by(now) ?? now.at) + pause - now.at;
     this.#conclude(Math.min(rest, pause));
   };
 

@@ -47,7 +47,7 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     mode: "loss",
     theme: "background",
     file: "persistence/stored_values.ts",
-    from: "else loader.update(session, record, sent.by(clock));",
+    from: "else loader.update(session, record, sent.answered(clock));",
     to: "else void loader;",
   },
   {
