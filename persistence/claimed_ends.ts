@@ -102,6 +102,12 @@ export class ClaimedEnds {
     return waiting !== undefined && isSameEnd(waiting, claim);
   }
 
+  /** Makes sure that an end still belongs to this process; see `EndLeases`. */
+  confirm(end: SessionEnd): MaybePromise<boolean> {
+    const delivery = this.#deliveries.get(end.uid);
+    return delivery?.end === end && this.#leases.confirm(delivery);
+  }
+
   /** Returns a promise that resolves when an end is delivered, or dropped. */
   whenDone(uid: string): Promise<void> | undefined {
     return this.#deliveries.get(uid)?.isDone.promise;

@@ -238,6 +238,11 @@ export class EndClaims {
     });
   }
 
+  /** Makes sure that a claimed end still belongs to this process. */
+  confirm(end: SessionEnd): MaybePromise<boolean> {
+    return this.#claimed.confirm(end);
+  }
+
   /** Lists the uids of the sessions of a principal in this part. */
   uidsOf(principal: string): MaybePromise<string[]> {
     const { breaker, part } = this.#parts;

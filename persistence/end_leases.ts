@@ -94,6 +94,22 @@ export class EndLeases<T extends LeasedEnd> {
   }
 
   /**
+   * Makes sure of a lease as `secure` does, for a call that is under way.
+   *
+   * @throws {Error} If the lease cannot be renewed now.
+   */
+  async confirm(end: T): Promise<boolean> {
+    if (this.#isMine(end) && !this.#isSure(end)) {
+      this.#renewLease(end);
+      await end.renewal;
+    }
+    if (!this.#isMine(end)) return false;
+    if (this.#isSure(end)) return true;
+    const { uid } = end.claim.session;
+    throw new Error(`Cannot renew the lease of the end of "${uid}"`);
+  }
+
+  /**
    * Releases a claimed end; other processes can claim it after some milliseconds.
    *
    * @param progress The calls that are left; undefined for all.

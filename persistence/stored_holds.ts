@@ -14,7 +14,7 @@ import type {
   HoldOwners,
   NewHold,
 } from "../registry/hold_backend.ts";
-import type { Session, SessionEndReason } from "../session.ts";
+import type { Session, SessionEnd, SessionEndReason } from "../session.ts";
 import type {
   LoadedSession,
   NewSession,
@@ -146,6 +146,10 @@ export class StoredHolds implements HoldBackend {
 
   afterEnd({ uid }: Session, act: () => Promise<void>): MaybePromise<void> {
     return this.#parts.claims.of(uid).unwritten.after(uid, act);
+  }
+
+  confirm(end: SessionEnd): MaybePromise<boolean> {
+    return this.#parts.claims.of(end.uid).confirm(end);
   }
 
   keep(session: Session): MaybePromise<void> {

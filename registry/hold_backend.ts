@@ -154,6 +154,14 @@ export interface HoldBackend {
    * one. Never fails.
    */
   afterEnd(session: Session, act: () => Promise<void>): MaybePromise<void>;
+  /**
+   * Makes sure that this process still delivers an end whose callback is under way,
+   * and has half of the lease left. Undefined without a store.
+   *
+   * @returns false if another process delivers the end now.
+   * @throws {Error} If the lease cannot be renewed now.
+   */
+  confirm?(end: SessionEnd): MaybePromise<boolean>;
   /** Writes the callbacks of a session, so that they outlive this process. */
   keep(session: Session): MaybePromise<void>;
   /**

@@ -6,9 +6,8 @@ import {
   copyOfArgument,
   type NamedCallback,
   namedCallbackOf,
-  type NamedCallbackOptions,
 } from "../session/named_callback.ts";
-import type { Session, SessionChange, SessionWarning } from "../session.ts";
+import type { Session, SessionChange, SessionEnd } from "../session.ts";
 import type { EndRegistration, HeldKey, HoldBackend } from "./hold_backend.ts";
 import {
   deadlineOf,
@@ -16,6 +15,8 @@ import {
   isKnown,
   isWake,
   keyOf,
+  type NamedWarning,
+  type NamedWarningCallback,
   SAME,
   type Wake,
   WARNING,
@@ -42,19 +43,6 @@ const TRIES = [10, 30] as const;
 
 /** Milliseconds between two of these checks. */
 const PAUSE = 100;
-
-/** A callback that `onWarning` has registered. */
-export type NamedWarningCallback = (
-  argument: unknown,
-  warning: SessionWarning,
-) => unknown;
-
-/** The warning of a session. */
-export interface NamedWarning {
-  readonly name: string;
-  readonly argument: unknown;
-  readonly options: NamedCallbackOptions | undefined;
-}
 
 /** The members of the registry that warnings use. */
 export interface WarningRegistry {
@@ -92,7 +80,7 @@ export class NamedWarnings {
     this.#registry = registry;
     this.#holds = holds;
     registry.delivery.register(WARNING, (wake, end) => {
-      return isWake(end) ? this.#wake(wake as Wake, end.attempt) : undefined;
+      return isWake(end) ? this.#wake(wake as Wake, end) : undefined;
     });
   }
 
@@ -238,15 +226,15 @@ export class NamedWarnings {
    *
    * @throws {Error} If it waits in vain; then the end is delivered again.
    */
-  async #wake(wake: Wake, attempt: number): Promise<void> {
+  async #wake(wake: Wake, end: SessionEnd): Promise<void> {
     const { expected: _, ...rest } = wake;
     const next = { ...rest, slot: wake.slot === 0 ? 1 : 0 } as const;
     for (let tries = 0; tries < TRIES[next.slot]; tries++) {
       if (tries > 0) await this.#pause();
-      if (await this.#check(wake, next)) return;
+      if (await this.#check(wake, next, end)) return;
     }
     // After a failure, another end may have the key, which continues the warning.
-    if (attempt > 1) return;
+    if (end.attempt > 1) return;
     throw new Error(
       `Cannot wait for the warning by ${
         describe(wake.name)
@@ -255,12 +243,14 @@ export class NamedWarnings {
   }
 
   /** Returns false if the key of the next hold is taken by a hold that has ended. */
-  async #check(wake: Wake, next: Wake): Promise<boolean> {
+  async #check(wake: Wake, next: Wake, end: SessionEnd): Promise<boolean> {
     const { backend, clock } = this.#registry;
     const session = await backend.find(wake.uid);
     if (session === undefined || !backend.hasCallback(session, wake.id)) {
       return true;
     }
+    // The answer may have come when another process checks the warning.
+    if (!await this.#isHere(end)) return true;
     const deadline = deadlineOf(wake, session.expiresAt * 1000);
     const left = deadline - clock.now();
     // A request under way keeps the session beyond its deadline.
@@ -281,8 +271,14 @@ export class NamedWarnings {
         `No callback ${describe(wake.name)} is registered by onWarning()`,
       );
     }
+    if (!await this.#isHere(end)) return true;
     await callback(wake.argument, warningOf(session, deadline / 1000));
     return true;
+  }
+
+  /** Returns whether this process still delivers the end of a hold. */
+  async #isHere(end: SessionEnd): Promise<boolean> {
+    return await this.#holds.confirm?.(end) ?? true;
   }
 
   /** Takes the next hold, or finds it after a failure. */

@@ -30,7 +30,7 @@ import {
 import { EndDelivery, EndRetries } from "./end_delivery.ts";
 import { Eviction, MAX_SESSIONS, PrincipalSessions } from "./session_limits.ts";
 import { LaterParts } from "./later_parts.ts";
-import type { NamedWarning, NamedWarningCallback } from "./named_warnings.ts";
+import type { NamedWarning, NamedWarningCallback } from "./warning_wakes.ts";
 import type { Presence } from "./presence.ts";
 import { FirstReports } from "./first_reports.ts";
 import type { SessionBackend } from "./session_backend.ts";

@@ -1,10 +1,11 @@
 /**
- * The arguments of the holds that wake warnings by name, and what they say of
- * deadlines.
+ * Warnings by name, the arguments of the holds that wake them, and what these say
+ * of deadlines.
  *
  * @module
  */
 
+import type { NamedCallbackOptions } from "../session/named_callback.ts";
 import type { Session, SessionEnd, SessionWarning } from "../session.ts";
 
 /** The name under which a session keeps its warnings, and by which holds wake them. */
@@ -21,6 +22,19 @@ export const SAME = 500;
  * postponed may differ. A visit at about the same time postpones it for good.
  */
 const SAME_TOUCH = 100;
+
+/** A callback that `onWarning` has registered. */
+export type NamedWarningCallback = (
+  argument: unknown,
+  warning: SessionWarning,
+) => unknown;
+
+/** The warning of a session. */
+export interface NamedWarning {
+  readonly name: string;
+  readonly argument: unknown;
+  readonly options: NamedCallbackOptions | undefined;
+}
 
 /** The argument of a hold that wakes a warning. */
 export interface Wake {

@@ -14,6 +14,7 @@ import {
   cookieOf,
   Node,
   pass,
+  SetClock,
   STORE_KINDS,
 } from "./helpers_store.ts";
 
@@ -443,3 +444,33 @@ testWithPostgres(
     await warnsElsewhere(one.store, two.store);
   },
 );
+
+for (const others of [1, 0]) {
+  Deno.test(`Session.notifyBeforeEnd() by name warns once though a process beside ${others} others gets the answers for its check when its lease is over`, async () => {
+    using time = new FakeTime();
+    const store = asynchronous(new MemoryStore());
+    const bent = new BentStore(store);
+    const clock = new SetClock();
+    const options = { endLease: 4, storeTimeout: 3, clock };
+    await using node = nodeOf(bent.store, options);
+    await node.get("in");
+    await pass(time, 530_000);
+    for (const name of ["load", "take"]) {
+      bent.bends[name] = async (act, ...args) => {
+        const answer = await act(...args);
+        await after(2500);
+        return answer;
+      };
+    }
+    bent.bends.renew = () =>
+      Promise.reject(new Error("The connection is lost"));
+    await pass(time, 11_000);
+    if (others > 0) bent.bends.claim = () => ({ ends: [], nextIn: 1000 });
+    await using other = nodeOf(others > 0 ? store : undefined, options);
+    await pass(time, 5000);
+    delete bent.bends.renew;
+    await pass(time, 30_000);
+    assertEquals(node.warned.length, 1 - others);
+    assertEquals(other.warned.length, others);
+  });
+}

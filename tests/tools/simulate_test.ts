@@ -121,6 +121,8 @@ const ONCE_BROKEN_THEMES = [
   ["loss", 70_026_569, "holds"],
   // A process that forgot a session which a superseded request still had.
   ["calm", 70_024_842, "warnings"],
+  // A warning by a process that had lost its lease while it checked the session.
+  ["slow", 70_011_710, "warnings"],
   // A login in one process whose touch a look in another took back.
   ["slow", 5_011_541, "limit"],
   // A clock that was set back while a poll failed: an end was not acknowledged in time.
