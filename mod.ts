@@ -37,62 +37,52 @@
  */
 
 export {
-  type OpenVisit,
-  type RequestSession,
-  type SessionHeaders,
-  Sessions,
-  type SessionsOptions,
-  type Visit,
-  type VisitHandler,
-} from "./sessions.ts";
-export {
+  type Clock,
+  type ConnectionInfo,
   type EndSessionsOptions,
   type EventStream,
   type EventStreamOptions,
+  HttpError,
+  type LogInOptions,
   type NamedEndCallback,
+  type OpenVisit,
+  type RequestFacts,
+  type RequestSession,
   type ServerEvent,
   Session,
   type SessionComponent,
+  type SessionCookieOptions,
   type SessionEnd,
   type SessionEndCallback,
   SessionEndedError,
   type SessionEndReason,
+  type SessionErrorContext,
+  type SessionFactory,
+  type SessionHeaders,
   SessionKey,
   type SessionKeyOptions,
+  Sessions,
   type SessionSite,
   type SessionSocket,
   type SessionSocketOptions,
+  type SessionsOptions,
   type SessionStartCallback,
+  type SessionTransport,
   type SessionWarning,
   type SessionWarningCallback,
   type StandardSchemaV1,
   type StreamRequest,
-} from "./session.ts";
-export type {
-  SessionCookieOptions,
-  SessionTransport,
-} from "./registry/session_cookie.ts";
-export type {
-  RequestFacts,
-  SessionErrorContext,
-  SessionFactory,
-  SuspiciousToken,
-} from "./registry/sessions_options.ts";
-export { TooManySessionsError } from "./registry/session_limits.ts";
-export type { Clock } from "./base/clock.ts";
-export { HttpError } from "./http/http_error.ts";
-export {
-  type ConnectionInfo,
-  type Cookie,
-  type ErrorContext,
-  type LogInOptions,
-  type Rendered,
-  type SiteOfRequest,
-  SiteRequest,
+  type SuspiciousToken,
   TooLateForCookieError,
+  TooManySessionsError,
   type TrustedProxy,
-  type VisitingRequest,
-} from "./request.ts";
+  type Visit,
+  type VisitHandler,
+} from "./sessions.ts";
+export { type ErrorContext, type Rendered, SiteRequest } from "./request.ts";
+export type { SiteOfRequest } from "./request/site_of_request.ts";
+export type { VisitingRequest } from "./registry/visit.ts";
+export type { Cookie } from "@std/http/cookie";
 export { type RenderMethod, Resource, UnsupportedMethod } from "./resource.ts";
 export {
   type FetchFunction,

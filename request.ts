@@ -10,7 +10,6 @@ import { loadOnce, type MaybePromise } from "./base/promises.ts";
 import {
   ClientConnection,
   type ConnectionInfo,
-  type TrustedProxy,
   type UsualHost,
 } from "./http/connection.ts";
 import { decodeHeader, findCookie } from "./http/headers.ts";
@@ -50,19 +49,9 @@ import type {
   SessionComponent,
   SessionEndReason,
   SessionSite,
-  StandardSchemaV1,
 } from "./session.ts";
+import type { StandardSchemaV1 } from "./session/session_key.ts";
 import type { RequestSession, Sessions } from "./sessions.ts";
-
-export type {
-  ConnectionInfo,
-  Cookie,
-  LogInOptions,
-  SiteOfRequest,
-  TrustedProxy,
-  VisitingRequest,
-};
-export { TooLateForCookieError };
 
 /** Loads the code for bodies that are read, or streamed. */
 const loadLaterCode = loadOnce(() => import("./request/later_code.ts"));
@@ -641,10 +630,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /** @ignore */
-  [RESPOND](
-    rendered: Rendered,
-    added: SessionHeaders,
-  ): MaybePromise<Response> {
+  [RESPOND](rendered: Rendered, added: SessionHeaders): MaybePromise<Response> {
     this.#isProduced = true;
     const isHead = this.method === "HEAD";
     const isPlain = typeof rendered === "string" && !isHead &&

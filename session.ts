@@ -7,11 +7,7 @@
 import { describe, visible } from "./base/describe.ts";
 import { checkCallback } from "./base/promises.ts";
 import type { Clock } from "./base/clock.ts";
-import type {
-  EventStream,
-  EventStreamOptions,
-  ServerEvent,
-} from "./live/event_stream.ts";
+import type { EventStream, EventStreamOptions } from "./live/event_stream.ts";
 import type { SessionSocket } from "./live/session_socket.ts";
 import type { SessionSocketOptions } from "./live/sockets.ts";
 import { SessionStreams, type StreamRequest } from "./live/session_streams.ts";
@@ -71,29 +67,12 @@ import type { OwnerOf } from "./session/session_owner.ts";
 import {
   type AnySessionKey,
   nameOf,
-  SessionKey,
-  type SessionKeyOptions,
-  type StandardSchemaV1,
+  type SessionKey,
 } from "./session/session_key.ts";
 import { SessionValues } from "./session/session_values.ts";
 
-export { checkPrincipal, SessionKey };
-export type {
-  EndedHold,
-  EventStream,
-  EventStreamOptions,
-  Hold,
-  HoldOptions,
-  NamedCallbackOptions,
-  ServerEvent,
-  SessionChange,
-  SessionEndReason,
-  SessionKeyOptions,
-  SessionSocket,
-  SessionSocketOptions,
-  StandardSchemaV1,
-  StreamRequest,
-};
+export { checkPrincipal };
+export type { SessionChange, SessionEndReason };
 
 /** The end of a session, as callbacks get it. */
 export interface SessionEnd {
@@ -110,10 +89,7 @@ export interface SessionEnd {
    * an end by anything else.
    */
   readonly lateness: number | undefined;
-  /**
-   * The number of deliveries of this end, this one included: 1, except over a
-   * store.
-   */
+  /** The number of deliveries of this end, with this one; 1 without a store. */
   readonly attempt: number;
   /**
    * The hold that has ended, in the callback of a hold. `session` and `uid` are
@@ -237,24 +213,14 @@ const NO_VALUES: ReadonlyMap<string, unknown> = new Map();
  *
  * @example Usage
  * ```ts
- * import { Resource, Site, type SiteRequest } from "@curfew/web";
+ * import { Sessions } from "@curfew/web/sessions";
  * import { assertEquals } from "@std/assert";
  *
- * class Hello extends Resource {
- *   override isLeaf = true;
- *   override render_GET(request: SiteRequest): string {
- *     const session = request.getSession();
- *     if (request.isNewSession) {
- *       session.notifyOnExpire(({ reason }) => ends.push(reason));
- *     }
- *     return "hello";
- *   }
- * }
- *
  * const ends: string[] = [];
- * await using site = new Site(new Hello());
- * await site.fetch(new Request("http://localhost/"));
- * for (const session of site.sessions.values()) session.expire();
+ * await using sessions = new Sessions();
+ * const session = sessions.create();
+ * session.notifyOnExpire(({ reason }) => ends.push(reason));
+ * session.expire();
  * assertEquals(ends, ["logout"]);
  * ```
  */
@@ -341,14 +307,11 @@ export class Session {
 
   set principal(principal: string | undefined) {
     checkPrincipal(principal);
-    if (this.#end !== undefined) {
-      throw this.#tooLate("set", "principal", this.#end);
-    }
+    this.#mustLive("set", "principal");
     const before = this.principal;
     if (principal === before) return;
     if (principal !== undefined) checkHasNone(this, principal);
-    const access = this[OPEN_ACCESS]();
-    access.principal = principal;
+    this[OPEN_ACCESS]().principal = principal;
     this.site[OWNER].indexPrincipal(this, before);
     this.site[OWNER].backend.changed(this, {
       kind: "access",
@@ -446,9 +409,8 @@ export class Session {
    * It is called when a session is made, and when the visitor's own request has
    * been answered. Call it to apply a timeout of another session at once.
    *
-   * @throws {TypeError} If a timeout is not a number.
-   * @throws {RangeError} If a timeout is negative or NaN. Nothing is changed
-   * then.
+   * @throws {TypeError} If a timeout is not a number; nothing is changed then.
+   * @throws {RangeError} If a timeout is negative or NaN; nothing is changed then.
    */
   startCheckingExpiration(): void {
     if (this.#end !== undefined) return;
@@ -471,9 +433,8 @@ export class Session {
    * Counts as access: the session ends `sessionTimeout` seconds from now. A session
    * whose deadline has passed ends instead. Does nothing after the end.
    *
-   * @throws {TypeError} If a timeout is not a number.
-   * @throws {RangeError} If a timeout is negative or NaN. Nothing is changed
-   * then.
+   * @throws {TypeError} If a timeout is not a number; nothing is changed then.
+   * @throws {RangeError} If a timeout is negative or NaN; nothing is changed then.
    */
   touch(): void {
     if (this.#end !== undefined) return;
@@ -532,12 +493,8 @@ export class Session {
     const owner = this.site[OWNER];
     const now = this.site.clock.now();
     const wasStarted = this.#entry !== 0;
-    let late = 0;
-    if (wasStarted) {
-      late = now - owner.queue.deadlineOf(this.#entry);
-      owner.queue.remove(this.#entry);
-      this.#entry = 0;
-    }
+    const late = wasStarted ? now - owner.queue.deadlineOf(this.#entry) : 0;
+    this[DETACH]();
     const end: SessionEnd = {
       session: this,
       uid: this.uid,
@@ -573,13 +530,11 @@ export class Session {
    */
   notifyOnExpire(callback: SessionEndCallback): () => void;
   /**
-   * Registers a callback of `site.onEnd()` by its name.
+   * Registers a callback of {@linkcode Sessions.onEnd} by its name. Over a store it
+   * is called once for all processes, even if this process is gone, and again if it
+   * fails.
    *
-   * It is called with a copy of the argument, made now. Over a store it is
-   * called once for all processes, even if this process is gone, and again if
-   * it fails; see {@linkcode Sessions.onEnd}. It replaces the session's
-   * callback with the same key.
-   *
+   * @param argument A copy of it is made now.
    * @returns a function that removes the callback, unless another name or
    * argument has replaced it; it does nothing after the end.
    * @throws {TypeError} If no callback has the name, if the argument cannot be
@@ -597,19 +552,15 @@ export class Session {
     options?: NamedCallbackOptions,
   ): () => void {
     if (typeof callback === "string") {
-      return this.#notifyByName(callback, argument, options);
+      return this.#notifyByName({ name: callback, argument, options });
     }
     checkCallback("notify on expire", callback);
     const end = this.#end;
     if (end === undefined || this.#lazy?.isEnding) {
       const listeners = this.#getListeners();
       const { maxCallbacks } = this.site[OWNER];
-      checkCallbackCount(
-        "notify on expire",
-        this,
-        listeners.size,
-        maxCallbacks,
-      );
+      const { size } = listeners;
+      checkCallbackCount("notify on expire", this, size, maxCallbacks);
       return listeners.add(callback);
     }
     let isWanted = true;
@@ -620,11 +571,7 @@ export class Session {
   }
 
   /**
-   * Holds a key for this session: a lock, a seat, a lease.
-   *
-   * The hold ends with the session, or after its own `seconds`; then the
-   * callback `then` is called. Over a store the key is held in all processes,
-   * and other changes of the session are written first. A key that the session
+   * Holds a key for this session: see {@linkcode Hold}. A key that the session
    * holds already is renewed, with the new options.
    *
    * @param key 1 to 200 characters.
@@ -638,23 +585,6 @@ export class Session {
    * @throws {SessionEndedError} Rejects if the session has ended.
    * @throws {HttpError} Rejects with 503 if the store fails. The key may be
    * held then, until its deadline, or for 30 s.
-   *
-   * @example Usage
-   * ```ts
-   * import { Sessions } from "@curfew/web/sessions";
-   * import { assertEquals } from "@std/assert";
-   *
-   * await using sessions = new Sessions();
-   * const free: number[] = [];
-   * sessions.onEnd("free", (seat) => free.push(seat as number));
-   * const ann = sessions.create();
-   * const bob = sessions.create();
-   *
-   * await ann.hold("seat 12", { seconds: 600, then: "free", argument: 12 });
-   * assertEquals(await bob.hold("seat 12", { seconds: 600 }), undefined);
-   * ann.expire();
-   * assertEquals(free, [12]);
-   * ```
    */
   hold(key: string, options: HoldOptions = {}): Promise<Hold | undefined> {
     return this.site[OWNER].later.with(
@@ -690,8 +620,8 @@ export class Session {
    * @returns a function that removes the registration.
    * @throws {TypeError} If the seconds are not a number, or the callback is not
    * a function.
-   * @throws {RangeError} If the seconds are not above 0, or not finite, or if
-   * the session has `maxCallbacks` warnings.
+   * @throws {RangeError} If the seconds are not finite and above 0, or if the
+   * session has `maxCallbacks` warnings.
    *
    * @example Usage
    * ```ts
@@ -702,8 +632,8 @@ export class Session {
    * using time = new FakeTime();
    * await using sessions = new Sessions();
    * const warnings: string[] = [];
-   * sessions.create()
-   *   .notifyBeforeEnd(60, ({ reason }) => warnings.push(reason));
+   * const session = sessions.create();
+   * session.notifyBeforeEnd(60, ({ reason }) => warnings.push(reason));
    * time.tick(840_000);
    * assertEquals(warnings, ["idle"]);
    * ```
@@ -713,14 +643,13 @@ export class Session {
     callback: SessionWarningCallback,
   ): () => void;
   /**
-   * Registers a callback of `sessions.onWarning()` by its name.
+   * Registers a callback of {@linkcode Sessions.onWarning} by its name. Over a store
+   * it is called once for all processes, also after a restart, and again if it
+   * fails.
    *
-   * Over a store it is called once for all processes, also after a restart, and
-   * again if it fails. Its default key is the seconds, the name and the
-   * argument. It comes no sooner than a second after its registration, and may
-   * be missed if the timeout becomes shorter. A registration costs two calls to
-   * a store, whose failure goes to `onError`: register once, at the login for
-   * example.
+   * It comes no sooner than a second after its registration, and may be missed if
+   * the timeout becomes shorter. A registration costs two calls to a store, whose
+   * failure goes to `onError`: register once, at the login for example.
    *
    * @throws {TypeError} If no callback has the name, or the argument cannot be
    * stored.
@@ -747,10 +676,8 @@ export class Session {
     checkCallback("notify before the end", callback);
     if (this.#end !== undefined) return () => {};
     const { queue, maxCallbacks, calls } = this.site[OWNER];
-    const warnings = this.#getLazy().warnings ??= new SessionWarnings(
-      this,
-      queue,
-    );
+    const lazy = this.#getLazy();
+    const warnings = lazy.warnings ??= new SessionWarnings(this, queue);
     const { size } = warnings;
     checkCallbackCount("notify before the end", this, size, maxCallbacks);
     const now = this.site.clock.now();
@@ -773,10 +700,8 @@ export class Session {
    */
   get signal(): AbortSignal {
     const end = this.#end;
-    return this.#getListeners().signal(
-      end === undefined ? undefined : () => new SessionEndedError(end),
-      reporterOf(this),
-    );
+    const reason = end && (() => new SessionEndedError(end));
+    return this.#getListeners().signal(reason, reporterOf(this));
   }
 
   /**
@@ -789,90 +714,38 @@ export class Session {
   }
 
   /**
-   * Answers a request by server-sent events, for as long as the session lasts:
-   * return the stream's `response`. Sending does not count as access.
-   *
-   * The stream closes with the session, right after {@linkcode Session.signal}
-   * aborts, by an event `end` whose data is `{"reason":"idle"}`, for example.
-   * It lasts no longer than the token that opened it, and closes if its request
-   * fails or the resource returns another response. When the site stops and the
-   * session lives on in a store, it closes without `end`; see {@linkcode
-   * EventStreamOptions.reconnectWithin}.
-   *
-   * Browsers come back when a stream closes: call `close()` in the page at the
-   * event `end`. Find the session by `request.session`, so that a reconnect does
-   * not count as a visit, and answer 204 if there is none: then browsers stay away.
+   * Answers a request by server-sent events, for as long as the session lasts: see
+   * {@linkcode EventStream}. Return the stream's `response`.
    *
    * @throws {TypeError} If the request is neither a SiteRequest nor a visit, or
    * an option is not a number.
    * @throws {RangeError} If an option is not above 0.
-   *
-   * @example Usage
-   * ```ts
-   * import { Resource, Site, type SiteRequest } from "@curfew/web";
-   * import { assertEquals } from "@std/assert";
-   *
-   * class Greetings extends Resource {
-   *   override isLeaf = true;
-   *   override render_GET(request: SiteRequest): Response {
-   *     const events = request.getSession().events(request);
-   *     events.send("hello");
-   *     return events.response;
-   *   }
-   * }
-   *
-   * await using site = new Site(new Greetings());
-   * const response = await site.fetch(new Request("http://localhost/"));
-   * for (const session of site.sessions.values()) session.expire();
-   * assertEquals(
-   *   await response.text(),
-   *   'data: hello\n\nevent: end\ndata: {"reason":"logout"}\n\n',
-   * );
-   * ```
+   * @throws {HttpError} 429 or 503 if the most streams are open.
    */
   events(
     request: StreamRequest,
     options: EventStreamOptions = {},
   ): EventStream {
-    const stream = this.#getStreams().openEvents(request, options);
+    const stream = this[STREAMS].openEvents(request, options);
     this[ACCESS_CHANGED]();
     return stream;
   }
 
   /**
-   * Upgrades a request to a WebSocket that closes with the session, by code
-   * 1008 and the reason.
-   *
-   * Call it before the response is produced, and return the `response`. A message
-   * from the client counts as access: the session is touched within 5 seconds, or
-   * within a twentieth of `sessionTimeout` if that is less. Sending does not count.
-   * Code 1001 (the site stops, or the client's token is no longer valid) and 1013
-   * (the client reads too slowly) ask the client to come back. After an error or a
-   * rejection of a listener, which goes to `onError`, the other listeners of the
-   * event run, and the socket closes by code 1011; the session lives on.
+   * Upgrades a request to a WebSocket that closes with the session: see {@linkcode
+   * SessionSocket}. Call it before the response is produced, and return the
+   * `response`.
    *
    * @throws {HttpError} 400 if the request does not ask for a WebSocket, 403 if
-   * it comes from a page of another origin that the options do not name.
+   * it comes from a page of another origin that the options do not name, 429 or 503
+   * if the most streams are open.
    * @throws {TypeError} If the request is neither a SiteRequest nor a visit.
-   *
-   * @example Usage
-   * ```ts
-   * import { Resource, type SiteRequest } from "@curfew/web";
-   *
-   * class Echo extends Resource {
-   *   override render_GET(request: SiteRequest): Response {
-   *     const { socket, response } = request.getSession().socket(request);
-   *     socket.onmessage = ({ data }) => socket.send(data);
-   *     return response;
-   *   }
-   * }
-   * ```
    */
   socket(
     request: StreamRequest,
     options: SessionSocketOptions = {},
   ): SessionSocket {
-    const socket = this.#getStreams().openSocket(request, options);
+    const socket = this[STREAMS].openSocket(request, options);
     this[ACCESS_CHANGED]();
     return socket;
   }
@@ -944,14 +817,11 @@ export class Session {
    * place.
    * @throws {SessionEndedError} If the session has ended.
    */
-  set<T>(
-    key: SessionKey<T, T | undefined>,
-    value: NoInfer<T>,
-  ): void;
+  set<T>(key: SessionKey<T, T | undefined>, value: NoInfer<T>): void;
   /** Keeps a value under a plain key. */
   set(key: string, value: unknown): void;
   set(key: string | AnySessionKey, value: unknown): void {
-    if (this.#end !== undefined) throw this.#tooLate("set", key, this.#end);
+    this.#mustLive("set", key);
     this.#getValues().set(key, value);
   }
 
@@ -994,11 +864,9 @@ export class Session {
     change: (value: never) => unknown,
   ): Promise<unknown> {
     checkCallback("update a value", change);
-    if (this.#end !== undefined) throw this.#tooLate("update", key, this.#end);
-    return await this.#getValues().update(
-      key,
-      change as (value: unknown) => unknown,
-    );
+    this.#mustLive("update", key);
+    const compute = change as (value: unknown) => unknown;
+    return await this.#getValues().update(key, compute);
   }
 
   /**
@@ -1016,7 +884,7 @@ export class Session {
    * @throws {SessionEndedError} If the session has ended.
    */
   delete(key: string | SessionKey<unknown, unknown>): boolean {
-    if (this.#end !== undefined) throw this.#tooLate("delete", key, this.#end);
+    this.#mustLive("delete", key);
     return this.#lazy?.values?.delete(key) === true;
   }
 
@@ -1030,7 +898,7 @@ export class Session {
   /** Returns and deletes the value under a plain key. */
   take<T = unknown>(key: string): T | undefined;
   take(key: string | AnySessionKey): unknown {
-    if (this.#end !== undefined) throw this.#tooLate("take", key, this.#end);
+    this.#mustLive("take", key);
     return this.#getValues().take(key);
   }
 
@@ -1092,11 +960,9 @@ export class Session {
     if (state.access !== undefined) {
       this.#getLazy().access = new SessionAccess(state.access);
     }
-    if (state.values !== undefined) {
-      const { values } = state;
-      if (values.size > 0 || this.#lazy?.values !== undefined) {
-        this.#getValues().replace(values);
-      }
+    const { values } = state;
+    if (values && (values.size > 0 || this.#lazy?.values !== undefined)) {
+      this.#getValues().replace(values);
     }
   }
 
@@ -1156,14 +1022,8 @@ export class Session {
 
   /** @ignore */
   get [STREAMS](): SessionStreams {
-    return this.#getStreams();
-  }
-
-  #getStreams(): SessionStreams {
-    return this.#getLazy().streams ??= new SessionStreams(
-      this,
-      this.site[OWNER],
-    );
+    const lazy = this.#getLazy();
+    return lazy.streams ??= new SessionStreams(this, this.site[OWNER]);
   }
 
   #setDeadline(deadline: number): void {
@@ -1174,9 +1034,13 @@ export class Session {
     this.#followDeadline(deadline, now);
   }
 
+  /** UNIX milliseconds at which the session ends in spite of access. */
+  get #absoluteEnd(): number {
+    return this.#startedAt + this.absoluteTimeout * 1000;
+  }
+
   #dueReasonAt(deadline: number): DueReason {
-    const absolute = this.#startedAt + this.absoluteTimeout * 1000;
-    return absolute <= deadline ? "absolute" : "idle";
+    return this.#absoluteEnd <= deadline ? "absolute" : "idle";
   }
 
   #followDeadline(deadline: number, now: number): void {
@@ -1186,12 +1050,9 @@ export class Session {
 
   /** Ends the parts of the session; a function of its own, since few have any. */
   #endParts(parts: SessionParts<Session, SessionEnd>, end: SessionEnd): void {
-    endParts(
-      parts,
-      end,
-      () => new SessionEndedError(end),
-      (callback) => this.site[OWNER].calls.run(callback, end, this),
-    );
+    const abortReason = () => new SessionEndedError(end);
+    const { calls } = this.site[OWNER];
+    endParts(parts, end, abortReason, (call) => calls.run(call, end, this));
   }
 
   /** Calls expire(), and ends the session itself if an override does not. */
@@ -1203,12 +1064,12 @@ export class Session {
       if (this.#postpone(now)) return;
       reason = "absolute";
     }
-    const owner = this.site[OWNER];
-    if (!owner.backend.mayExpire(this)) return;
+    const { backend, calls, queue } = this.site[OWNER];
+    if (!backend.mayExpire(this)) return;
     this.#dueReason = undefined;
-    owner.calls.expire(this, reason);
+    calls.expire(this, reason);
     if (this.#end !== undefined) return;
-    if (owner.queue.deadlineOf(this.#entry) > now) return;
+    if (queue.deadlineOf(this.#entry) > now) return;
     Session.prototype.expire.call(this, reason);
   }
 
@@ -1217,7 +1078,7 @@ export class Session {
    * if it is too old.
    */
   #postpone(now: number): boolean {
-    const absolute = this.#startedAt + this.absoluteTimeout * 1000;
+    const absolute = this.#absoluteEnd;
     if (absolute <= now) return false;
     const later = now + HOLD_CHECK;
     // An absoluteTimeout that is set to NaN compares as false.
@@ -1227,43 +1088,27 @@ export class Session {
     return true;
   }
 
-  #notifyByName(
-    name: string,
-    argument: unknown,
-    options: NamedCallbackOptions | undefined,
-  ): () => void {
-    const owner = this.site[OWNER];
-    const { namedCallbacks } = owner;
-    const call = { name, argument, options };
+  #notifyByName(call: Parameters<typeof namedCallbackOf>[1]): () => void {
+    const { backend, namedCallbacks, retries } = this.site[OWNER];
     const callback = namedCallbackOf(namedCallbacks, call);
     if (this.#end !== undefined) {
-      return this.notifyOnExpire((end) => owner.retries.call(end, callback));
+      return this.notifyOnExpire((end) => retries.call(end, callback));
     }
-    owner.backend.changed(this, {
-      kind: "callback",
-      callback,
-      isRemoved: false,
-    });
+    const change = (isRemoved: boolean) =>
+      backend.changed(this, { kind: "callback", callback, isRemoved });
+    change(false);
     return () => {
-      if (this.#end !== undefined) return;
-      owner.backend.changed(this, {
-        kind: "callback",
-        callback,
-        isRemoved: true,
-      });
+      if (this.#end === undefined) change(true);
     };
   }
 
-  #tooLate(
-    verb: string,
-    key: string | AnySessionKey,
-    end: SessionEnd,
-  ): SessionEndedError {
-    return new SessionEndedError(
-      end,
-      `Cannot ${verb} ${
-        describe(nameOf(key))
-      } of session "${this.uid}": it has ended: ${visible(end.reason)}`,
-    );
+  #mustLive(verb: string, key: string | AnySessionKey): void {
+    const end = this.#end;
+    if (end === undefined) return;
+    const what = `${describe(nameOf(key))} of session "${this.uid}"`;
+    const message = `Cannot ${verb} ${what}: it has ended: ${
+      visible(end.reason)
+    }`;
+    throw new SessionEndedError(end, message);
   }
 }

@@ -44,11 +44,10 @@ import type {
   SessionFactory,
   SessionsOptions,
 } from "./registry/sessions_options.ts";
+import type { Hold, HoldOptions } from "./session/hold.ts";
 import { OWNER } from "./session/internals.ts";
 import type {
   EndSessionsOptions,
-  Hold,
-  HoldOptions,
   NamedEndCallback,
   Session,
   SessionComponent,
@@ -93,33 +92,35 @@ export type {
 } from "./registry/session_backend.ts";
 export type { UndeliveredEnd } from "./registry/session_backend.ts";
 export { TooLateForCookieError } from "./registry/session_cookie.ts";
+export type {
+  EventStream,
+  EventStreamOptions,
+  ServerEvent,
+} from "./live/event_stream.ts";
+export type { SessionSocket } from "./live/session_socket.ts";
+export type { StreamRequest } from "./live/session_streams.ts";
+export type { SessionSocketOptions } from "./live/sockets.ts";
 export {
-  type EndedHold,
   type EndSessionsOptions,
-  type EventStream,
-  type EventStreamOptions,
-  type Hold,
-  type HoldOptions,
-  type NamedCallbackOptions,
   type NamedEndCallback,
-  type ServerEvent,
   Session,
   type SessionComponent,
   type SessionEnd,
   type SessionEndCallback,
   SessionEndedError,
   type SessionEndReason,
-  SessionKey,
-  type SessionKeyOptions,
   type SessionSite,
-  type SessionSocket,
-  type SessionSocketOptions,
   type SessionStartCallback,
   type SessionWarning,
   type SessionWarningCallback,
-  type StandardSchemaV1,
-  type StreamRequest,
 } from "./session.ts";
+export type { EndedHold, Hold, HoldOptions } from "./session/hold.ts";
+export type { NamedCallbackOptions } from "./session/named_callback.ts";
+export {
+  SessionKey,
+  type SessionKeyOptions,
+  type StandardSchemaV1,
+} from "./session/session_key.ts";
 export type {
   AccessChange,
   Claimant,

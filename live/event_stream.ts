@@ -61,9 +61,39 @@ const COMMENT = new TextEncoder().encode(":\n\n");
  * Server-sent events to one client, for as long as the session lasts.
  *
  * Get one from `session.events(request)`, and return its
- * {@linkcode EventStream.response}. The stream is closed when the client
- * disconnects, the session ends, the site stops, or {@linkcode EventStream.close}
- * is called.
+ * {@linkcode EventStream.response}. The stream closes with the session, right after
+ * `session.signal` aborts, by an event `end` whose data is `{"reason":"idle"}`, for
+ * example. It lasts no longer than the token that opened it, and closes if the
+ * client disconnects, its request fails or the resource returns another response.
+ * When the site stops and the session lives on in a store, it closes without `end`;
+ * see {@linkcode EventStreamOptions.reconnectWithin}.
+ *
+ * Browsers come back when a stream closes: call `close()` in the page at the event
+ * `end`. Find the session by `request.session`, so that a reconnect does not count
+ * as a visit, and answer 204 if there is none: then browsers stay away.
+ *
+ * @example Usage
+ * ```ts
+ * import { Resource, Site, type SiteRequest } from "@curfew/web";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class Greetings extends Resource {
+ *   override isLeaf = true;
+ *   override render_GET(request: SiteRequest): Response {
+ *     const events = request.getSession().events(request);
+ *     events.send("hello");
+ *     return events.response;
+ *   }
+ * }
+ *
+ * await using site = new Site(new Greetings());
+ * const response = await site.fetch(new Request("http://localhost/"));
+ * for (const session of site.sessions.values()) session.expire();
+ * assertEquals(
+ *   await response.text(),
+ *   'data: hello\n\nevent: end\ndata: {"reason":"logout"}\n\n',
+ * );
+ * ```
  */
 export class EventStream {
   /** The response to return: `text/event-stream`, which no cache stores. */

@@ -26,15 +26,38 @@ import {
   upgradeRequest,
 } from "./sockets.ts";
 
-/** A WebSocket that is closed with its session, and the response that opens it. */
+/**
+ * A WebSocket that closes with its session, by code 1008 and the reason, and the
+ * response that opens it.
+ *
+ * Get one from `session.socket(request)`. A message from the client counts as
+ * access: the session is touched within 5 seconds, or within a twentieth of
+ * `sessionTimeout` if that is less. Sending does not count. Code 1001 (the site
+ * stops, or the client's token is no longer valid) and 1013 (the client reads too
+ * slowly) ask the client to come back.
+ *
+ * @example Usage
+ * ```ts
+ * import { Resource, type SiteRequest } from "@curfew/web";
+ *
+ * class Echo extends Resource {
+ *   override render_GET(request: SiteRequest): Response {
+ *     const { socket, response } = request.getSession().socket(request);
+ *     socket.onmessage = ({ data }) => socket.send(data);
+ *     return response;
+ *   }
+ * }
+ * ```
+ */
 export interface SessionSocket {
   /**
    * The socket. It opens when the response has been sent.
    *
-   * An error of a listener is reported, and closes the socket with code 1011. Each
-   * socket that was open gets one `close` event, with code and reason of the side
-   * that closed it first. If this side closes it, the event comes within 5 seconds,
-   * even if the client does not answer.
+   * After an error or a rejection of a listener, which goes to `onError`, the other
+   * listeners of the event run, and the socket closes by code 1011; the session
+   * lives on. Each socket that was open gets one `close` event, with code and reason
+   * of the side that closed it first. If this side closes it, the event comes within
+   * 5 seconds, even if the client does not answer.
    */
   readonly socket: WebSocket;
   /** The response that the resource must return: it opens the connection. */

@@ -1,6 +1,7 @@
 import { refuseForeignChange } from "../http/foreign_change.ts";
+import type { EventStream } from "../live/event_stream.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
-import type { EventStream, Session } from "../session.ts";
+import type { Session } from "../session.ts";
 
 /** The state of the client's session, which a `SessionClock` sends as JSON. */
 export interface SessionClockState {

@@ -1,8 +1,9 @@
 import { randomId } from "../base/ids.ts";
 import { refuseForeignChange } from "../http/foreign_change.ts";
+import type { EventStream } from "../live/event_stream.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { Resource } from "../resource.ts";
-import type { EventStream, Session } from "../session.ts";
+import type { Session } from "../session.ts";
 
 /**
  * The child of a session clock that keeps visitors present: each page holds a

@@ -55,7 +55,27 @@ const KEY: OptionRule = {
 /**
  * A key that is held: a lock, a seat, a lease.
  *
- * With `await using`, the hold is released at the end of the block.
+ * The hold ends with its session, or after its own `seconds`; then the callback
+ * `then` is called. Over a store the key is held in all processes, and other changes
+ * of the session are written first. With `await using`, the hold is released at the
+ * end of the block.
+ *
+ * @example Usage
+ * ```ts
+ * import { Sessions } from "@curfew/web/sessions";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using sessions = new Sessions();
+ * const free: number[] = [];
+ * sessions.onEnd("free", (seat) => free.push(seat as number));
+ * const ann = sessions.create();
+ * const bob = sessions.create();
+ *
+ * await ann.hold("seat 12", { seconds: 600, then: "free", argument: 12 });
+ * assertEquals(await bob.hold("seat 12", { seconds: 600 }), undefined);
+ * ann.expire();
+ * assertEquals(free, [12]);
+ * ```
  */
 export interface Hold extends AsyncDisposable {
   /** The key. */

@@ -13,7 +13,8 @@ export interface NamedCallbackOptions {
    * Identifies the callback within its session: a callback that is registered
    * under the key of another one replaces it.
    *
-   * @default the name and the argument, as JSON with sorted keys
+   * @default the name and the argument, as JSON with sorted keys; for a warning the
+   * seconds too
    */
   key?: string;
 }

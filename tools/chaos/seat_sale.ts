@@ -1,4 +1,5 @@
-import type { Hold, Session, SessionEnd } from "../../session.ts";
+import type { Hold } from "../../session/hold.ts";
+import type { Session, SessionEnd } from "../../session.ts";
 
 /**
  * Seconds for which a seat is reserved: longer than a stall of the machine, and
