@@ -197,10 +197,19 @@ export async function claimAll(
   claimant: Claimant = NODE,
 ): Promise<ClaimedEnd[]> {
   const all: ClaimedEnd[] = [];
+  const uids = new Set<string>();
   for (;;) {
     const { ends } = await store.claim(claimant, 100);
     if (ends.length === 0) return all;
-    all.push(...ends);
+    for (const end of ends) {
+      const { uid } = end.session;
+      check(
+        !uids.has(uid) || claimant.lease < LONG,
+        `claim() answered the end of "${uid}" twice, though its lease holds`,
+      );
+      uids.add(uid);
+      all.push(end);
+    }
   }
 }
 

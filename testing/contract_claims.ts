@@ -202,6 +202,10 @@ export const CLAIM_TESTS: ContractTests = {
     const [fourth] = await claimAll(store);
     same(fourth!.areListenersDone, true, "the listeners, without progress");
     same(fourth!.failingSince, failingSince, "failingSince without progress");
+    await keep(store, "c", { callbacks: [a!, b!] });
+    await store.release("c", (await end(store, "c")).fence, 0);
+    const [again] = await claimAll(store);
+    same(again!.session.callbacks, [a, b], "the callbacks without progress");
     same(
       await store.release("a", "other", 0, progress),
       false,

@@ -123,6 +123,32 @@ export const CREATE_TESTS: ContractTests = {
     present(await store.create(sessionOf("b")), "create() of another uid");
   },
 
+  async "create() refuses the uid of an acknowledged session until a minute after its deadline"(
+    { store, subject },
+  ) {
+    const began = performance.now();
+    await subject.advance(5 * SHORT);
+    // A real clock would take too long.
+    if (performance.now() - began >= 5 * SHORT) return;
+    await keep(store, "due", { sessionTimeout: SHORT });
+    await keep(store, "early");
+    await subject.advance(SHORT);
+    const early = await end(store, "early");
+    const [due] = await claimAll(store);
+    for (const { session: { uid }, fence } of [early, due!]) {
+      same(await store.acknowledge(uid, fence), true, "acknowledge()");
+    }
+    await subject.advance(59_000);
+    absent(await store.create(sessionOf("due")), "create() in the minute");
+    await subject.advance(LONG - 60_000);
+    absent(
+      await store.create(sessionOf("early")),
+      "create() before the deadline",
+    );
+    await subject.advance(58_000);
+    absent(await store.create(sessionOf("early")), "create() in the minute");
+  },
+
   async "create() refuses the uid of a session past its deadline"(
     { store, subject },
   ) {

@@ -17,6 +17,7 @@ import {
   LOOK,
   look,
   NODE,
+  present,
   same,
   SHORT,
   VISIT,
@@ -71,6 +72,24 @@ export const RECORD_TESTS: ContractTests = {
       same(session.callbacks, callbacks, "the callbacks");
       same(await store.acknowledge(uid, fence), true, "acknowledge()");
     }
+  },
+
+  async "texts that differ in case, accents, or a space at the end are different"(
+    { store },
+  ) {
+    const texts = ["ann", "Ann", "ann ", "\u00e4nn", "a\u0308nn", "anna"];
+    const values = new Map(texts.map((text) => [text, text]));
+    for (const [i, principal] of texts.entries()) {
+      await keep(store, `${i}`, { principal, values });
+    }
+    for (const [i, text] of texts.entries()) {
+      same(await store.uidsOf(text), [`${i}`], `uidsOf(${name(text)})`);
+    }
+    same((await look(store, "0")).values, values, "the values");
+    await keep(store, "a");
+    await keep(store, "A");
+    await end(store, "A");
+    present(await store.load("a", LOOK), `load() of "a" after the end of "A"`);
   },
 
   async "errors of dead letters and descriptions may be any strings"(
