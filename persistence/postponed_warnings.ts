@@ -45,23 +45,25 @@ export class PostponedWarnings {
    * Has the warnings given that fall due while a request is under way.
    *
    * @param pause Milliseconds until the next call for the request, at most.
+   * @returns the milliseconds until the earlier deadline passes; Infinity if it has
+   * passed, or there is none.
    */
-  expect(visit: BackendVisit, pause: number): void {
+  expect(visit: BackendVisit, pause: number): number {
     const session = visit.ownSession;
-    if (session === undefined || visit.wasTouched) return;
+    if (session === undefined || visit.wasTouched) return Infinity;
     const lookup = visit.lookups.find(({ uid }) => uid === session.uid);
     const loaded = lookup?.loaded;
-    if (loaded === undefined) return;
+    if (loaded === undefined) return Infinity;
     const ahead = aheadOf(lookup!, loaded);
     // A visit has touched the session meanwhile.
     const touchedAt = loaded.touchedAt + ahead;
-    if (session.lastModified * 1000 > touchedAt + TOUCH_SLACK) return;
+    if (session.lastModified * 1000 > touchedAt + TOUCH_SLACK) return Infinity;
     const { loader, visits } = this.#parts;
     const before = loader.states.get(session)
       ?.touchBefore(loaded, visits.looksOf(session));
     const deadline = deadlineBefore(loaded, before) + ahead;
     const shown = loaded.deadline + ahead;
-    if (deadline === shown) return;
+    if (deadline === shown) return Infinity;
     const now = this.#registry.clock.now();
     // A request that outlasts the deadline keeps the session until the later one.
     session[WARN_BY](deadline > now ? deadline : shown, now);
@@ -70,6 +72,7 @@ export class PostponedWarnings {
       if (due <= now - 2 * pause || due > now + pause) continue;
       this.#expect(session, callback.id, { deadline, shown });
     }
+    return deadline > now ? deadline - now : Infinity;
   }
 
   /** Has the warnings given in time after the touch of a load was undone. */

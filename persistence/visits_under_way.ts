@@ -11,8 +11,12 @@ export const CHECK_EVERY = 1000;
 export interface ActsUnderWay {
   /** Touches a session that is due within so many milliseconds. */
   extend(session: Session, within: number, isWanted: () => boolean): void;
-  /** Called with the milliseconds until the next call. */
-  wait(pause: number): void;
+  /**
+   * Called with the milliseconds until the next call, at most.
+   *
+   * @returns a number of milliseconds after which it must be called again.
+   */
+  wait(pause: number): number;
 }
 
 /** The requests under way. */
@@ -35,7 +39,7 @@ export class VisitsUnderWay {
     acts: ActsUnderWay,
   ): () => void {
     let timer: unknown;
-    const watch = () => {
+    const watch = (within = Infinity) => {
       const timeout = (visit.ownSession?.sessionTimeout ?? 1) * 1000;
       // A timeout that is not a number is reported when the request finishes.
       const pause = Math.min(Math.max(timeout / 4 || 0, 10), CHECK_EVERY);
@@ -45,9 +49,8 @@ export class VisitsUnderWay {
         if (session !== undefined && isWanted()) {
           acts.extend(session, 2 * pause, isWanted);
         }
-        acts.wait(pause);
-        watch();
-      }, pause);
+        watch(acts.wait(pause));
+      }, Math.min(pause, within));
     };
     watch();
     this.#waiting.add(visit);

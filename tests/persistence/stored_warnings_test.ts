@@ -6,12 +6,12 @@ import { MemoryStore } from "../../stores/memory_store.ts";
 import { after, asynchronous, cookieOf, Node, pass } from "../helpers_store.ts";
 
 /** A node over a store, with a page that registers a warning. */
-function nodeOf(seconds = 60) {
+function nodeOf(seconds = 60, sessionTimeout = 600) {
   const warned: number[] = [];
   /** The ends that were warned of, in UNIX seconds. */
   const warnedOf: number[] = [];
   const node = new Node(asynchronous(new MemoryStore()), {
-    sessionTimeout: 600,
+    sessionTimeout,
   });
   node
     .page("in", (request) => {
@@ -82,6 +82,18 @@ Deno.test("Session.notifyBeforeEnd() over a store warns of the later end while a
   await pass(time, 200_000);
   await looking;
   assertEquals(node.warned.length, 2);
+  assertEquals(node.reasons, ["idle"]);
+});
+
+Deno.test("Session.notifyBeforeEnd() over a store warns of the later end though it is less than a second later", async () => {
+  using time = new FakeTime();
+  await using node = nodeOf(0.2, 600.5);
+  const cookie = cookieOf(await node.get("in"));
+  await pass(time, 300);
+  const looking = node.get("look?lasts=630000", cookie);
+  await pass(time, 640_000);
+  await looking;
+  assertEquals(node.warnedOf.length, 2);
   assertEquals(node.reasons, ["idle"]);
 });
 

@@ -289,6 +289,9 @@ const ONCE_BROKEN_THEMES = [
   ["all", 70_013_391, "plain"],
   // A clock that was set by less than counts, and the other way by more.
   ["clock", 47_002_350, "limit"],
+  // A warning by a function of an end that a request that only looks put off for less
+  // than a second.
+  ["calm", 44_011_393, "warnings"],
 ] as const;
 
 for (
