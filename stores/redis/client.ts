@@ -12,6 +12,15 @@ export interface RedisClient {
   readonly routesByKey?: boolean;
 
   /**
+   * Whether the client sends a command again if its connection was cut before the
+   * answer, though Redis may have run the command. Then `session.update()` may change
+   * a value twice. `RedisStore.check()` reports it.
+   *
+   * @default {false}
+   */
+  readonly repeatsCommands?: boolean;
+
+  /**
    * Sends one command.
    *
    * @param args The command and its arguments.

@@ -20,6 +20,9 @@ export interface RedisCheck {
 /** The oldest Redis whose scripts declare whether they run in a full memory. */
 const OLDEST = 7;
 
+const REPEATS =
+  'The client of Redis sends commands again that Redis may have run, so session.update() may change a value twice: set "autoResendUnfulfilledCommands: false", or "retryDelayOnFailover: 0" of a cluster';
+
 /** A difference of clocks of more milliseconds than this is reported. */
 const CLOCK_TOLERANCE = 1000;
 
@@ -57,6 +60,7 @@ export async function checkRedis(check: RedisCheck): Promise<string[]> {
   }
   const sentences = results.filter((result) => result.status === "fulfilled")
     .flatMap(({ value }) => value);
+  if (check.client.repeatsCommands) sentences.push(REPEATS);
   return [...new Set(sentences)];
 }
 

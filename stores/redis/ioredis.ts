@@ -10,6 +10,11 @@ export interface IoredisClient {
   emit(event: "error", error: unknown): boolean;
   /** Whether the client is a cluster. */
   readonly isCluster: boolean;
+  /** The options of the client, or of the cluster. */
+  readonly options?: {
+    readonly autoResendUnfulfilledCommands?: boolean | undefined;
+    readonly retryDelayOnFailover?: number | undefined;
+  };
 }
 
 /** The members of its listening connection that {@linkcode fromIoredis} uses. */
@@ -31,12 +36,19 @@ export interface IoredisSubscriber {
  * for a while. Create it with a `commandTimeout` and few `maxRetriesPerRequest`,
  * so that requests fail instead of waiting.
  *
+ * By default these clients send a command again if the connection is cut before the
+ * answer, and `session.update()` may change a value twice. Set
+ * `autoResendUnfulfilledCommands: false`, or `retryDelayOnFailover: 0` of a cluster.
+ *
  * @example Usage
  * ```ts ignore
  * import { Redis } from "npm:ioredis@6";
  * import { fromIoredis, RedisStore } from "@curfew/web/stores/redis";
  *
- * const client = new Redis({ commandTimeout: 2000 });
+ * const client = new Redis({
+ *   commandTimeout: 2000,
+ *   autoResendUnfulfilledCommands: false,
+ * });
  * client.on("error", console.error);
  * const store = new RedisStore({ client: fromIoredis(client) });
  * ```
@@ -46,6 +58,7 @@ export interface IoredisSubscriber {
 export function fromIoredis(client: IoredisClient): RedisClient {
   return {
     routesByKey: !client.isCluster,
+    repeatsCommands: isRepeating(client),
     send: ([command = "", ...args]) => client.call(command, args),
     async subscribe(channel, onMessage, onGap) {
       const subscriber = duplicateOf(client);
@@ -62,6 +75,13 @@ export function fromIoredis(client: IoredisClient): RedisClient {
       return async () => subscriber.disconnect();
     },
   };
+}
+
+function isRepeating({ isCluster, options }: IoredisClient): boolean {
+  if (options === undefined) return false;
+  return isCluster
+    ? options.retryDelayOnFailover !== 0
+    : options.autoResendUnfulfilledCommands !== false;
 }
 
 /** Scripts publish to the channel without the prefix that keys may have. */

@@ -107,6 +107,10 @@ export interface NodeRedisSentinel
  * const store = new RedisStore({ client: fromNodeRedis(client) });
  * ```
  *
+ * A sentinel client sends a command again after a failover, though Redis may have run
+ * the command; `session.update()` may change a value twice then. Create it with
+ * `maxCommandRediscovers: 0`.
+ *
  * @param client The result of `createClient`, `createCluster` or `createSentinel`.
  */
 export function fromNodeRedis(

@@ -54,7 +54,7 @@ export async function connectIoredis(
   keyPrefix = "",
 ): Promise<[RedisClient, () => void]> {
   const { Redis } = await import("ioredis");
-  const client = new Redis(port, { keyPrefix });
+  const client = new Redis(port, { keyPrefix, ...NOT_TWICE });
   await client.ping();
   return [fromIoredis(client), () => client.disconnect()];
 }
@@ -64,7 +64,7 @@ export async function connectIovalkey(
   { port }: RedisServer,
 ): Promise<[RedisClient, () => void]> {
   const { Redis } = await import("iovalkey");
-  const client = new Redis(port);
+  const client = new Redis(port, NOT_TWICE);
   await client.ping();
   return [fromIoredis(client), () => client.disconnect()];
 }
@@ -106,7 +106,12 @@ export async function connectIovalkeyCluster(
   return [fromIoredis(cluster), () => cluster.disconnect()];
 }
 
-const IOREDIS_CLUSTER = { redisOptions: { commandTimeout: 2000 } };
+const NOT_TWICE = { autoResendUnfulfilledCommands: false };
+
+const IOREDIS_CLUSTER = {
+  redisOptions: { commandTimeout: 2000 },
+  retryDelayOnFailover: 0,
+};
 
 function nodesOf(
   servers: readonly RedisServer[],

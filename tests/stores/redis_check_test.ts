@@ -170,6 +170,11 @@ Deno.test("RedisStore.check() refuses a Redis that is too old", async () => {
   await assertRejects(() => check(pretend(info)), RangeError, "version 6.2.14");
 });
 
+Deno.test("RedisStore.check() says that the client repeats commands", async () => {
+  const client = { ...pretend(FIT), repeatsCommands: true };
+  assertStringIncludes((await check(client)).join(), "change a value twice");
+});
+
 Deno.test("RedisStore.check() says that a clock differs", async () => {
   using _ = new FakeTime();
   const [ahead] = await check(pretend(FIT, { now: Date.now() + 90_000 }));

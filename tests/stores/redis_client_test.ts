@@ -11,7 +11,7 @@ import type { EndNotification } from "../../stores/store.ts";
 
 /** A client of either kind, with what listening needs. */
 class FakeClient extends EventEmitter {
-  readonly isCluster = false;
+  readonly isCluster: boolean = false;
   readonly subscriber = Object.assign(new EventEmitter(), {
     connect: () => Promise.resolve(),
     subscribe: () => Promise.resolve(),
@@ -51,6 +51,21 @@ for (const [name, adapt] of Object.entries(ADAPTERS)) {
     assertEquals(errors.length, 1);
     assertStrictEquals(errors[0], error);
   });
+}
+
+for (const isCluster of [false, true]) {
+  const right = isCluster
+    ? { retryDelayOnFailover: 0 }
+    : { autoResendUnfulfilledCommands: false };
+  const client = isCluster ? "a cluster" : "a client";
+  for (const [set, options] of Object.entries({ with: right, without: {} })) {
+    Deno.test(`fromIoredis() finds whether ${client} ${set} its option repeats commands`, () => {
+      const adapted = fromIoredis(
+        Object.assign(new FakeClient(), { isCluster, options }),
+      );
+      assertEquals(adapted.repeatsCommands, set === "without");
+    });
+  }
 }
 
 Deno.test("RedisStore.watch() ignores messages that no script has published", async () => {

@@ -172,6 +172,7 @@ sentinel failover-timeout curfew 5000
       sentinelRootNodes: [{ host: "127.0.0.1", port: sentinel.port }],
       commandOptions: { timeout: 1000 },
       scanInterval: 500,
+      maxCommandRediscovers: 0,
     });
     client.on("error", () => {});
     await client.connect();
