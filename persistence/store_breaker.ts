@@ -165,7 +165,10 @@ export class StoreBreaker {
             `Cannot ask ${this.#name}: no answer in ${this.#timeout / 1000} s`,
           );
           if (this.#answered < number) this.#open(error);
-          else this.#failures.add(error);
+          else {
+            this.#failures.add(error);
+            this.#onFailure();
+          }
           reject(error);
         },
       };

@@ -163,6 +163,30 @@ Deno.test("SessionSite.endSessions() is answered when the ends are in the store"
   assertEquals(await ending, undefined);
 });
 
+for (const path of ["logout", "logout-and-visit", "login?name=bob"]) {
+  Deno.test(`A logout by "${path}" whose write is lost, while the store answers other calls, is written soon`, async () => {
+    using time = new FakeTime();
+    const inner = new MemoryStore();
+    const bent = new BentStore(asynchronous(inner));
+    await using node = makeNode(bent.store);
+    const other = cookieOf(await node.get("visit"));
+    const cookie = cookieOf(await node.get("login"));
+    await pass(time, 1000);
+    bent.bends.end = () => {
+      bent.bends.end = undefined;
+      return new Promise(() => {});
+    };
+    const logout = statusOf(node.get(path, cookie));
+    await pass(time, 500);
+    await statusOf(node.get("visit", other));
+    await pass(time, 1700);
+    assertEquals(await logout, 503);
+    await pass(time, 2000);
+    assertEquals(inner.load(uidOf(cookie), STILL_IN), undefined);
+    assertEquals(node.reasons, ["logout"]);
+  });
+}
+
 Deno.test("A login waits for the ends of its sessions by other requests, also while it waits for one of them", async () => {
   using time = new FakeTime();
   const inner = new MemoryStore();
