@@ -560,11 +560,12 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /** @ignore */
-  [OPEN_VISIT](): RequestVisit<Sessions> {
-    const { sessions } = this.site;
+  [OPEN_VISIT](
+    registry = this.site.sessions[OWNER],
+  ): RequestVisit<Sessions> {
     return this.#visit ??= new RequestVisit(
-      sessions,
-      sessions[OWNER],
+      this.site.sessions,
+      registry,
       this,
       this.#isProduced,
     );
@@ -583,10 +584,10 @@ export class SiteRequest implements RequestSession, VisitingRequest {
     } else this.#sessionless = undefined;
     if (resource?.touchesSession === false) this[OPEN_VISIT]().exclude();
     if (this.#sessionless !== undefined) return;
-    const { mustLoad } = this.site.sessions[OWNER].backend;
-    if (!mustLoad || this.#isLoadBegun) return;
+    const registry = this.site.sessions[OWNER];
+    if (!registry.backend.mustLoad || this.#isLoadBegun) return;
     this.#isLoadBegun = true;
-    const loading = this[OPEN_VISIT]().load();
+    const loading = this[OPEN_VISIT](registry).load();
     if (loading instanceof Promise) {
       return loading.then(() => void (this.#isLoaded = true));
     }

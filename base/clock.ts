@@ -41,11 +41,6 @@ export interface Clock {
  */
 export const LONGEST_DELAY: number = 2 ** 31 - 1;
 
-/** Reads {@linkcode Clock.monotonic}, or `performance.now()` if it is absent. */
-export function monotonic(clock: Clock): number {
-  return clock.monotonic?.() ?? performance.now();
-}
-
 /** The real timer function and date; others mean that a test fakes the time. */
 const { setTimeout: ownSetTimeout, Date: ownDate } = globalThis;
 

@@ -1,4 +1,9 @@
-import { type Clock, isDateFaked, monotonic, systemClock } from "./clock.ts";
+import { type Clock, isDateFaked, systemClock } from "./clock.ts";
+
+/** Reads {@linkcode Clock.monotonic}, or `performance.now()` if it is absent. */
+export function monotonic(clock: Clock): number {
+  return clock.monotonic?.() ?? performance.now();
+}
 
 /**
  * The milliseconds by which a clock must have been set to count as set. Two smaller
@@ -16,19 +21,18 @@ export class Moment {
    */
   readonly ahead: number;
 
+  /** UNIX milliseconds by the clock as it was first set. */
+  readonly steady: number;
+
   constructor(at: number, ahead: number) {
     this.at = at;
     this.ahead = ahead;
-  }
-
-  /** UNIX milliseconds by the clock as it was first set. */
-  get steady(): number {
-    return this.at - this.ahead;
+    this.steady = at - ahead;
   }
 
   /** Returns its UNIX milliseconds by the clock as it was set at another reading. */
   by(now: Moment): number {
-    return this.at - this.ahead + now.ahead;
+    return this.steady + now.ahead;
   }
 
   /** Returns the time of an answer that comes now to a call that was sent then. */

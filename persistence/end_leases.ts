@@ -1,4 +1,5 @@
-import { type Clock, monotonic } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import { monotonic } from "../base/moment.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import type {

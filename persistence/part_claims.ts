@@ -1,5 +1,5 @@
-import { type Clock, monotonic } from "../base/clock.ts";
-import { type Moment, readClock } from "../base/moment.ts";
+import type { Clock } from "../base/clock.ts";
+import { type Moment, monotonic, readClock } from "../base/moment.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
 import type { SessionEndReason } from "../session.ts";
 import type { Claimant, ClaimedEnd, SessionStore } from "../stores/store.ts";

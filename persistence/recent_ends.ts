@@ -1,4 +1,5 @@
-import { type Clock, monotonic } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import { monotonic } from "../base/moment.ts";
 
 /** The most ends that are remembered; the oldest are forgotten first. */
 const MAX_ENDS = 100_000;

@@ -181,7 +181,9 @@ export class RecordLoader {
 
   /** Gives a session the times of its tokens by the clock as it is set now. */
   #followAccess(session: Session, state: StoredState, now: Moment): void {
-    if (state.followAccess(now)) this.applyAccess(session, state);
+    if (state.accessAhead === now.ahead) return;
+    state.followAccess(now);
+    this.applyAccess(session, state);
   }
 
   /** Records that changes of principal and tokens are in the record. */

@@ -129,14 +129,14 @@ export class RecordLoads {
   #load(lookup: Lookup, isUse: boolean): MaybePromise<void> {
     const { uid } = lookup;
     const { ended, health, loader, writer } = this.#parts;
+    const live = this.#registry.sessions.get(uid);
     // A session that has ended here stays ended, even if it has a record.
-    if (ended.has(uid)) return;
+    if (live === undefined && ended.has(uid)) return;
     // The refusal has been reported.
     const { refusal } = health;
     if (refusal !== undefined) {
       return void (lookup.failure = { cause: refusal });
     }
-    const live = this.#registry.sessions.get(uid);
     if (live === undefined || !loader.states.get(live)?.unsure) {
       return this.#loadSettled(lookup, isUse);
     }
@@ -200,23 +200,24 @@ export class RecordLoads {
   ): void {
     const { uid } = lookup;
     const { ended, loader, writer } = this.#parts;
-    const claims = this.#parts.claims.of(uid);
     // No token opens the record of a session that vanished, which is about to end.
     const isThere = record !== undefined && !isLastRecord(record);
     if (isThere) lookup.loaded = record;
-    // The session may have ended during the load.
-    if (ended.has(uid)) return;
     const live = this.#registry.sessions.get(uid);
+    // The session may have ended during the load.
+    if (live === undefined && ended.has(uid)) return;
     if (!isThere) {
       if (live?.isActive && writer.isInStore(live)) {
-        claims.requestCheck(live);
+        this.#parts.claims.of(uid).requestCheck(live);
       }
       return;
     }
     const session = live ?? loader.revive(record, time);
     const state = loader.states.get(session);
     if (state === undefined || !session.isActive) return;
-    claims.checks.confirm(session);
+    if (this.#registry.underCheck.has(session)) {
+      this.#parts.claims.of(uid).checks.confirm(session);
+    }
     loader.update(session, record, time);
     state.noteTouch(record);
     if (state.isCreated) state.noteClock(time.now);

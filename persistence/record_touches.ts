@@ -43,10 +43,10 @@ export function touchRecord(
 /** Sets back a touch that need not be written to the touch in the record. */
 export function settleTouch(session: Session, loader: RecordLoader): void {
   const state = loader.states.get(session);
-  if (!state?.isCreated || !loader.isHere(session)) return;
+  if (!state?.isCreated) return;
   const { lastModified } = session;
   const ahead = state.differenceOf(lastModified);
-  if (ahead <= 0 || ahead > TOUCH_SLACK) return;
+  if (ahead <= 0 || ahead > TOUCH_SLACK || !loader.isHere(session)) return;
   const now = readClock(session.site.clock);
   const by = now.ahead - state.touchAhead - ahead;
   session[SET_TIMES](lastModified * 1000 + by, session.expiresAt * 1000 + by);

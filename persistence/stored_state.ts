@@ -48,7 +48,7 @@ export class StoredState extends LoadTouches {
   createdAhead = 0;
   loginAhead = 0;
   touchAhead = 0;
-  #accessAhead = 0;
+  accessAhead = 0;
   /** The `lastModified` that the session took from the record; another is a touch. */
   #takenTouch = NaN;
   /** The touch in the record, and when it was read. */
@@ -192,24 +192,23 @@ export class StoredState extends LoadTouches {
   /** Records when principal and tokens were read or created. */
   noteRead(times: SessionTimes, { sentAt, now }: AnswerTime): void {
     this.#readAhead = times.now - sentAt;
-    this.#accessAhead = now.ahead;
+    this.accessAhead = now.ahead;
   }
 
   /**
    * Moves the times of principal and tokens by as much as this process's clock was
-   * set since they were read; returns whether it was.
+   * set since they were read.
    */
-  followAccess({ ahead }: Moment): boolean {
-    const step = ahead - this.#accessAhead;
-    if (step === 0 || this.access === undefined) return false;
+  followAccess({ ahead }: Moment): void {
+    const step = ahead - this.accessAhead;
+    if (step === 0 || this.access === undefined) return;
     const { authenticatedAt, tokens } = this.access;
     this.access = {
       ...this.access,
       authenticatedAt: authenticatedAt && authenticatedAt + step,
       tokens: tokens.map((token) => ({ ...token, until: token.until + step })),
     };
-    this.#accessAhead = ahead;
-    return true;
+    this.accessAhead = ahead;
   }
 
   /**

@@ -128,8 +128,8 @@ export class Entrance {
       // These promises are ours, so V8 need not look for a then() in all objects.
       const found = walk(site.resource, request, site.routes);
       const response = found instanceof Promise
-        ? found.then((resource) => answerWith(site, resource, request))
-        : answerWith(site, found, request);
+        ? found.then((found) => respondWith(site, found ?? ABSENT, request))
+        : respondWith(site, found ?? ABSENT, request);
       return response instanceof Promise
         ? response.catch((error) => answerError(site, error, request))
         : response;
@@ -137,16 +137,6 @@ export class Entrance {
       return answerError(site, error, request);
     }
   }
-}
-
-function answerWith(
-  site: AnsweringSite,
-  resource: Resource | undefined,
-  request: SiteRequest,
-): MaybePromise<Response> {
-  if (resource === undefined) return respondWith(site, ABSENT, request);
-  if (site.routes !== undefined) site.routes.arrive(request, resource);
-  return respondWith(site, resource, request);
 }
 
 /**
@@ -208,6 +198,7 @@ export function walk(
       throw new NoResourceError(parent, name, child);
     });
   }
+  if (routes !== undefined) routes.arrive(request, resource);
   return resource;
 }
 

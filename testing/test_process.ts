@@ -1,5 +1,6 @@
 import type { SessionStore } from "../stores/store.ts";
-import { type Clock, monotonic } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import { monotonic } from "../base/moment.ts";
 import { isPromiseLike } from "../base/promises.ts";
 
 /** A simulated process, with its clock and its access to the store until it dies. */

@@ -63,7 +63,7 @@ export const MUTANTS: readonly Mutant[] = [
     mode: "slow",
     file: "persistence/record_loads.ts",
     from:
-      "// The session may have ended during the load.\n    if (ended.has(uid)) return;",
+      "// The session may have ended during the load.\n    if (live === undefined && ended.has(uid)) return;",
     to: "",
   },
   {
