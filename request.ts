@@ -16,7 +16,7 @@ import { decodeHeader, findCookie } from "./http/headers.ts";
 import { Delivery, type DeliveryEnd } from "./http/delivery.ts";
 import { OPENED_STREAMS, type OpenStream } from "./http/open_stream.ts";
 import { childLink, PathCursor, queryOf, siblingLink } from "./http/path.ts";
-import { plainResponse } from "./http/response.ts";
+import { plainResponse, type Rendered } from "./http/response.ts";
 import { redirectTo, ResponseDraft } from "./http/response_draft.ts";
 import { TOKEN_GENERATION } from "./live/session_streams.ts";
 import { TooLateForCookieError } from "./registry/session_cookie.ts";
@@ -30,6 +30,7 @@ import {
 import { setETag, setLastModified } from "./request/conditional.ts";
 import {
   BODY_LIMITS,
+  type BodyTie,
   ENTER,
   HAS_SUCCEEDED,
   NOTIFY_DELIVERY,
@@ -37,6 +38,7 @@ import {
   PATH,
   RESET,
   RESPOND,
+  type SessionUser,
   TIE_BODY,
   USUAL_HOST,
   VISIT,
@@ -53,19 +55,10 @@ import type {
 import type { StandardSchemaV1 } from "./session/session_key.ts";
 import type { RequestSession, Sessions } from "./sessions.ts";
 
+export type { Rendered };
+
 /** Loads the code for bodies that are read, or streamed. */
 const loadLaterCode = loadOnce(() => import("./request/later_code.ts"));
-
-/**
- * A value that a resource renders; text is HTML unless a type was set. A `String`
- * object, as templates of Hono make, is sent as its text.
- *
- * Bytes in shared memory cannot be sent: the response is a 500. A stream that
- * breaks is reported to `onError`. The body of a Response is not watched, because
- * that would cost more than making the response; Deno prints its error, unless the
- * request's `signal` or `finished` was read.
- */
-export type Rendered = BodyInit | Uint8Array | Response;
 
 /** The request or the session that a reported error concerns. */
 export interface ErrorContext {
@@ -88,14 +81,8 @@ export interface ErrorContext {
  * import { Resource, Site, type SiteRequest } from "@curfew/web";
  * import { assertEquals } from "@std/assert";
  *
- * class Visits {
- *   count = 0;
- * }
- * class Counter extends Resource {
+ * class Login extends Resource {
  *   override isLeaf = true;
- *   override render_GET(request: SiteRequest): string {
- *     return `visit ${++request.getSession(Visits).count}`;
- *   }
  *   override async render_POST(request: SiteRequest): Promise<string> {
  *     const form = await request.formData();
  *     // Once the password has been checked:
@@ -104,18 +91,12 @@ export interface ErrorContext {
  *   }
  * }
  *
- * await using site = new Site(new Counter());
- * const url = "http://localhost/";
- * const first = await site.fetch(new Request(url));
- * const [cookie = ""] = first.headers.get("set-cookie")!.split(";");
- * const headers = { cookie };
- * const second = await site.fetch(new Request(url, { headers }));
- * assertEquals(await second.text(), "visit 2");
+ * await using site = new Site(new Login());
  * const body = new URLSearchParams({ user: "alice" });
- * const login = await site.fetch(
- *   new Request(url, { method: "POST", headers, body }),
+ * const response = await site.fetch(
+ *   new Request("http://localhost/", { method: "POST", body }),
  * );
- * assertEquals(await login.text(), "Welcome, alice");
+ * assertEquals(await response.text(), "Welcome, alice");
  * ```
  */
 export class SiteRequest implements RequestSession, VisitingRequest {
@@ -123,10 +104,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   readonly site: SiteOfRequest;
   /** The method, as the client sent it: `"GET"`, for example. */
   readonly method: string;
-  /**
-   * The user whom a guard, or another resource on the way, has authenticated; for
-   * the access log.
-   */
+  /** The user whom a resource on the way has authenticated, for the access log. */
   user: string | undefined = undefined;
 
   /** The connection, for code that passes the request on. */
@@ -147,13 +125,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   /** @ignore */
   [OPENED_STREAMS]: OpenStream[] | undefined = undefined;
   /** @ignore */
-  [TIE_BODY]:
-    | ((
-      rendered: Rendered,
-      request: SiteRequest,
-      isSelfClosing: (body: ReadableStream) => boolean,
-    ) => Rendered)
-    | undefined = undefined;
+  [TIE_BODY]: BodyTie<SiteRequest> | undefined = undefined;
   #visit: RequestVisit<Sessions> | undefined = undefined;
   #client: ClientConnection | undefined = undefined;
   #query: URLSearchParams | undefined = undefined;
@@ -398,11 +370,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * connection upgraded.
    */
   getSession(): Session;
-  /**
-   * Returns the session, typed as the class that the `sessionFactory` makes.
-   *
-   * @throws {TypeError} If the factory makes another class.
-   */
+  /** Returns the session, typed as the class that the `sessionFactory` makes. */
   getSession<S extends Session>(
     type: new (site: SessionSite, uid: string) => S,
   ): S;
@@ -424,34 +392,17 @@ export class SiteRequest implements RequestSession, VisitingRequest {
     return this.#visit?.isNewSession ?? false;
   }
 
-  /**
-   * Logs in; see {@linkcode RequestSession.logIn}.
-   *
-   * @throws {TypeError} If the principal is not a string.
-   * @throws {TooManySessionsError} 409 beyond the limit of a site that refuses.
-   * @throws {TooLateForCookieError} If the response has been produced.
-   */
+  /** Logs in; see {@linkcode RequestSession.logIn}, for errors too. */
   logIn(principal: string, options?: LogInOptions): Session {
     return this.#openVisit().logIn(principal, options);
   }
 
-  /**
-   * Ends the session, even if the request's token is no longer current; see
-   * {@linkcode RequestSession.logOut}.
-   *
-   * @param reason By default `"logout"`.
-   * @throws {TooLateForCookieError} If the response has been produced.
-   */
+  /** Ends the session; see {@linkcode RequestSession.logOut}. */
   logOut(reason?: SessionEndReason): void {
     this.#openVisit().logOut(reason);
   }
 
-  /**
-   * Issues a new token for the session; see {@linkcode
-   * RequestSession.renewSession}.
-   *
-   * @throws {TooLateForCookieError} If the response has been produced.
-   */
+  /** Issues a new token; see {@linkcode RequestSession.renewSession}. */
   renewSession(): Session {
     return this.#openVisit().renewSession();
   }
@@ -465,7 +416,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * Sets a header of the response, in place of one of the same name.
    *
    * @throws {TypeError} If the name or the value cannot be in a header.
-   * @throws {Error} If the response has been produced already.
+   * @throws {Error} If the response has been produced.
    */
   setHeader(name: string, value: string): void {
     this.#mustNotBeProduced(`set header ${describe(name)}`);
@@ -478,7 +429,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * @param code From 200 to 599. A Response that is returned has its own.
    * @param message Replaces the usual reason phrase; not sent over HTTP/2.
    * @throws {RangeError} If no Response can have the code.
-   * @throws {Error} If the response has been produced already.
+   * @throws {Error} If the response has been produced.
    */
   setResponseCode(code: number, message?: string): void {
     this.#mustNotBeProduced(`set response code ${code}`);
@@ -492,10 +443,9 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * @returns true if `If-None-Match` names the tag, by weak comparison. Return `""`
    * then: the status is 304 for GET and HEAD, and 412 for other methods, which must
    * not change anything.
-   * @throws {RangeError} If there is a comma in the tag: a comma separates tags in
-   * a list.
+   * @throws {RangeError} If there is a comma in the tag, as lists of tags have.
    * @throws {TypeError} If the tag cannot be in a header.
-   * @throws {Error} If the response has been produced already.
+   * @throws {Error} If the response has been produced.
    */
   setETag(tag: string): boolean {
     return setETag(this, tag);
@@ -513,7 +463,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * without an `If-None-Match`, which takes precedence (RFC 9110, 13.1.3). The
    * response is then a 304: return `""`.
    * @throws {RangeError} If the date is invalid.
-   * @throws {Error} If the response has been produced already.
+   * @throws {Error} If the response has been produced.
    */
   setLastModified(when: Date): boolean {
     return setLastModified(this, when);
@@ -524,16 +474,11 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    *
    * @param cookie As in `@std/http/cookie`.
    * @throws {SyntaxError} If the name or the value cannot be in a cookie.
-   * @throws {TooLateForCookieError} If the response has been produced already.
+   * @throws {TooLateForCookieError} If the response has been produced.
    */
   addCookie(cookie: Cookie): void {
-    if (this.#isProduced) {
-      throw new TooLateForCookieError(
-        `Cannot add cookie ${
-          describe(cookie.name)
-        }: the response has been produced`,
-      );
-    }
+    const act = `add cookie ${describe(cookie.name)}`;
+    this.#mustNotBeProduced(act, TooLateForCookieError);
     this.#openDraft().addCookie(cookie);
   }
 
@@ -572,12 +517,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /** @ignore */
-  [ENTER](
-    resource?: {
-      readonly usesSession: boolean;
-      readonly touchesSession: boolean;
-    },
-  ): void | Promise<void> {
+  [ENTER](resource?: SessionUser): void | Promise<void> {
     if (resource?.usesSession === false) {
       this.#sessionless = resource;
       if (this.#visit === undefined) return;
@@ -604,12 +544,10 @@ export class SiteRequest implements RequestSession, VisitingRequest {
 
   /** Opens the visit for code of the application. */
   #openVisit(): RequestVisit<Sessions> {
-    if (this.#sessionless !== undefined) {
-      throw new Error(
-        `Cannot use the session of a request for a ${this.#sessionless.constructor.name}: its usesSession is false`,
-      );
-    }
-    return this[OPEN_VISIT]();
+    if (this.#sessionless === undefined) return this[OPEN_VISIT]();
+    throw new Error(
+      `Cannot use the session of a request for a ${this.#sessionless.constructor.name}: its usesSession is false`,
+    );
   }
 
   /** @ignore */
@@ -677,10 +615,12 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   #openClient(): ClientConnection {
-    return this.#client ??= new ClientConnection(
-      this.request,
-      this.info,
-      this.site,
+    if (this.#client !== undefined) return this.#client;
+    const { request, info, site } = this;
+    return this.#client = new ClientConnection(
+      request,
+      info,
+      site,
       this.#path.url,
     );
   }
@@ -694,19 +634,19 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   #getDelivery(): Delivery {
-    return this.#openDraft().delivery ??= new Delivery(
-      this.#request,
-      this.#reporter(),
-    );
+    const draft = this.#openDraft();
+    return draft.delivery ??= new Delivery(this.#request, this.#reporter());
   }
 
   #reporter(): (error: unknown) => void {
     return (error) => this.site.reportError(error, { request: this });
   }
 
-  #mustNotBeProduced(act: string): void {
-    if (this.#isProduced) {
-      throw new Error(`Cannot ${act}: the response has been produced`);
-    }
+  #mustNotBeProduced(
+    act: string,
+    Kind: new (message: string) => Error = Error,
+  ): void {
+    if (!this.#isProduced) return;
+    throw new Kind(`Cannot ${act}: the response has been produced`);
   }
 }

@@ -192,7 +192,8 @@ export interface RequestSession {
    */
   logIn(principal: string, options?: LogInOptions): Session;
   /**
-   * Ends the session; the response clears the cookie.
+   * Ends the session, even if the request's token is no longer current; the
+   * response clears the cookie.
    *
    * @param reason By default `"logout"`.
    * @throws {TooLateForCookieError} If the response has been produced.

@@ -63,6 +63,17 @@ export function isPrivate(
   );
 }
 
+/**
+ * A value that a resource renders; text is HTML unless a type was set. A `String`
+ * object, as templates of Hono make, is sent as its text.
+ *
+ * Bytes in shared memory cannot be sent: the response is a 500. A stream that
+ * breaks is reported to `onError`. The body of a Response is not watched, because
+ * that would cost more than making the response; Deno prints its error, unless the
+ * request's `signal` or `finished` was read.
+ */
+export type Rendered = BodyInit | Uint8Array | Response;
+
 /** Returns whether a value can be sent. */
 export function isRendered(value: unknown): value is BodyInit | Response {
   return typeof value === "string" || value instanceof Response ||

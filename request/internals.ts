@@ -4,6 +4,8 @@
  * subclass.
  */
 
+import type { Rendered } from "../http/response.ts";
+
 /**
  * Of a request: the usual host, as long as its URL names that host and its Host
  * header has not been compared with it.
@@ -50,6 +52,19 @@ export const HAS_NAMED_CHILD: unique symbol = Symbol("hasNamedChild");
  * Of a request: ends a streamed body with the session; undefined if it lasts longer.
  */
 export const TIE_BODY: unique symbol = Symbol("tieBody");
+
+/** Returns a rendered value whose body ends with the session of the request. */
+export type BodyTie<Request> = (
+  rendered: Rendered,
+  request: Request,
+  isSelfClosing: (body: ReadableStream) => boolean,
+) => Rendered;
+
+/** A resource, as far as it decides on the session of its requests. */
+export interface SessionUser {
+  readonly usesSession: boolean;
+  readonly touchesSession: boolean;
+}
 
 /** The limits that resources set for the bodies of their requests, in bytes. */
 export const BODY_LIMITS: WeakMap<Request, number> = new WeakMap();
