@@ -615,12 +615,10 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   #openClient(): ClientConnection {
-    if (this.#client !== undefined) return this.#client;
-    const { request, info, site } = this;
-    return this.#client = new ClientConnection(
-      request,
-      info,
-      site,
+    return this.#client ??= new ClientConnection(
+      this.request,
+      this.info,
+      this.site,
       this.#path.url,
     );
   }

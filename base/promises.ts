@@ -58,6 +58,19 @@ export function checkCallback(act: string, callback: unknown): void {
   );
 }
 
+/** Callbacks in the order of registration, each as often as it was registered. */
+export type Callbacks<T> = Set<{ readonly callback: T }>;
+
+/** Adds a callback; returns a function that removes this registration only. */
+export function addCallback<T>(
+  callbacks: Callbacks<T>,
+  callback: T,
+): () => void {
+  const entry = { callback };
+  callbacks.add(entry);
+  return () => void callbacks.delete(entry);
+}
+
 /**
  * Calls a callback that may throw or reject.
  *

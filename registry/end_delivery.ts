@@ -1,6 +1,8 @@
 import type { Clock } from "../base/clock.ts";
 import { describe } from "../base/describe.ts";
 import {
+  addCallback,
+  type Callbacks,
   checkCallback,
   isPromiseLike,
   type MaybePromise,
@@ -15,20 +17,15 @@ import type {
   SessionEndCallback,
 } from "../session.ts";
 
-/** The registration of a callback for every end. */
-interface EndRegistration {
-  readonly callback: SessionEndCallback;
-}
-
 /** The callbacks for the ends of all sessions, those with a name included. */
 export class EndDelivery {
-  readonly #callbacks = new Set<EndRegistration>();
-  readonly #named = new Map<string, NamedEndCallback>();
-
+  /**
+   * The callbacks for every end. Iterating over them includes those that are added
+   * meanwhile.
+   */
+  readonly callbacks: Callbacks<SessionEndCallback> = new Set();
   /** The callbacks with a name. */
-  get named(): ReadonlyMap<string, NamedEndCallback> {
-    return this.#named;
-  }
+  readonly named: Map<string, NamedEndCallback> = new Map();
 
   /**
    * Adds a callback for every end.
@@ -38,22 +35,12 @@ export class EndDelivery {
    */
   add(callback: SessionEndCallback): () => void {
     checkCallback("notify on session end", callback);
-    const entry = { callback };
-    this.#callbacks.add(entry);
-    return () => void this.#callbacks.delete(entry);
+    return addCallback(this.callbacks, callback);
   }
 
   /** Registers a callback by name, as {@linkcode registerByName} does. */
   register(name: string, callback: NamedEndCallback): void {
-    registerByName(this.#named, name, callback);
-  }
-
-  /**
-   * The callbacks for every end. Iterating over them includes those that are added
-   * meanwhile.
-   */
-  get callbacks(): ReadonlySet<EndRegistration> {
-    return this.#callbacks;
+    registerByName(this.named, name, callback);
   }
 }
 

@@ -39,7 +39,7 @@ export class FirstReports {
   noteInsecureCookie(request: RequestFacts): void {
     if (this.#hasHttps) return;
     const { trustProxy = false } = this.#options;
-    const header = tryToFindClaim(request.request, trustProxy !== false);
+    const header = findClaim(request.request, trustProxy !== false);
     if (header === undefined) return;
     this.#hasHttps = true;
     const error = new Error(
@@ -69,30 +69,22 @@ function findClaim(
   request: Request,
   isProxyTrusted: boolean,
 ): string | undefined {
-  const { headers } = request;
-  if (!isProxyTrusted) {
-    for (const name of PROTOCOL_HEADERS) {
-      const value = headers.get(name);
-      if (value !== null && HTTPS.test(value)) return name;
-    }
-  }
-  // Requests without an origin are nearly all, and URL.parse() is slow.
-  const value = headers.get("origin");
-  const origin = value === null ? null : URL.parse(value);
-  if (origin?.protocol !== "https:") return undefined;
-  const host = headers.get("host") ?? URL.parse(request.url)?.host;
-  return origin.host === host ? "origin" : undefined;
-}
-
-/** As `findClaim`; undefined if the connection has been upgraded. */
-function tryToFindClaim(
-  request: Request,
-  isProxyTrusted: boolean,
-): string | undefined {
   try {
-    return findClaim(request, isProxyTrusted);
+    const { headers } = request;
+    if (!isProxyTrusted) {
+      for (const name of PROTOCOL_HEADERS) {
+        const value = headers.get(name);
+        if (value !== null && HTTPS.test(value)) return name;
+      }
+    }
+    // Requests without an origin are nearly all, and URL.parse() is slow.
+    const value = headers.get("origin");
+    const origin = value === null ? null : URL.parse(value);
+    if (origin?.protocol !== "https:") return undefined;
+    const host = headers.get("host") ?? URL.parse(request.url)?.host;
+    return origin.host === host ? "origin" : undefined;
   } catch {
-    // Deno does not let the request be read any more.
+    // Deno does not let the request of an upgraded connection be read any more.
     return undefined;
   }
 }

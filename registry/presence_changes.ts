@@ -1,5 +1,10 @@
 import { randomId } from "../base/ids.ts";
-import { callGuarded, type MaybePromise } from "../base/promises.ts";
+import {
+  addCallback,
+  type Callbacks,
+  callGuarded,
+  type MaybePromise,
+} from "../base/promises.ts";
 import type { Clock } from "../base/clock.ts";
 import type { SessionEnd } from "../session.ts";
 import type { HeldKey, HoldBackend, NewHold } from "./hold_backend.ts";
@@ -81,7 +86,7 @@ export interface ChangesRegistry {
 export class PresenceChanges {
   readonly #registry: ChangesRegistry;
   readonly #holds: HoldBackend;
-  readonly #callbacks = new Set<{ readonly callback: PresenceCallback }>();
+  readonly #callbacks: Callbacks<PresenceCallback> = new Set();
 
   constructor(registry: ChangesRegistry, holds: HoldBackend) {
     this.#registry = registry;
@@ -94,9 +99,7 @@ export class PresenceChanges {
    * @returns a function that removes this registration only.
    */
   add(callback: PresenceCallback): () => void {
-    const entry = { callback };
-    this.#callbacks.add(entry);
-    return () => void this.#callbacks.delete(entry);
+    return addCallback(this.#callbacks, callback);
   }
 
   /** Announces an arrival; returns false if that must be tried again. */

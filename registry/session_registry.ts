@@ -1,4 +1,8 @@
-import { checkCallback } from "../base/promises.ts";
+import {
+  addCallback,
+  type Callbacks,
+  checkCallback,
+} from "../base/promises.ts";
 import type { Clock } from "../base/clock.ts";
 import { HttpError } from "../http/http_error.ts";
 import {
@@ -81,8 +85,7 @@ export class SessionRegistry implements SessionOwner {
 
   readonly #principals: PrincipalSessions;
   readonly #eviction: Eviction<Session>;
-  /** Made when first needed, so that sessions cost less without callbacks. */
-  #startCallbacks: Set<{ readonly callback: SessionStartCallback }> | undefined;
+  readonly #startCallbacks: Callbacks<SessionStartCallback> = new Set();
 
   constructor(
     site: BuildingSite,
@@ -147,10 +150,8 @@ export class SessionRegistry implements SessionOwner {
       Session.prototype.expire.call(session, "revoked");
       throw error;
     }
-    if (this.#startCallbacks !== undefined) {
-      for (const { callback } of this.#startCallbacks) {
-        this.calls.run(callback, session, session);
-      }
+    for (const { callback } of this.#startCallbacks) {
+      this.calls.run(callback, session, session);
     }
     return session;
   }
@@ -258,9 +259,7 @@ export class SessionRegistry implements SessionOwner {
   /** Adds a callback for each new session; returns a function that removes it. */
   notifyOnStart(callback: SessionStartCallback): () => void {
     checkCallback("notify on session start", callback);
-    const entry = { callback };
-    (this.#startCallbacks ??= new Set()).add(entry);
-    return () => void this.#startCallbacks?.delete(entry);
+    return addCallback(this.#startCallbacks, callback);
   }
 
   /** Ends a session at its deadline; errors are reported. */

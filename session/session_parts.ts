@@ -1,6 +1,10 @@
 import type { Clock } from "../base/clock.ts";
 import { GuardedAbort, guardPromise } from "../base/guarded.ts";
-import { isPromiseLike } from "../base/promises.ts";
+import {
+  addCallback,
+  type Callbacks,
+  isPromiseLike,
+} from "../base/promises.ts";
 import type { SessionStreams } from "../live/session_streams.ts";
 import { isSameSecret, SessionAccess, type TokenFacts } from "./access.ts";
 import type { SessionValues, ValuedSession } from "./session_values.ts";
@@ -216,8 +220,7 @@ export function checkCallbackCount(
  * first used.
  */
 export class EndListeners<End> {
-  #entries: Set<{ readonly callback: (end: End) => unknown }> | undefined =
-    undefined;
+  #entries: Callbacks<(end: End) => unknown> | undefined = undefined;
   #abort: GuardedAbort | undefined = undefined;
   #ended: PromiseWithResolvers<End> | undefined = undefined;
 
@@ -232,9 +235,7 @@ export class EndListeners<End> {
    * @returns a function that removes this registration only.
    */
   add(callback: (end: End) => unknown): () => void {
-    const entry = { callback };
-    (this.#entries ??= new Set()).add(entry);
-    return () => void this.#entries?.delete(entry);
+    return addCallback(this.#entries ??= new Set(), callback);
   }
 
   /**
