@@ -1,4 +1,4 @@
-import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
+import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import { ClientConnection } from "../http/connection.ts";
 import type { ConnectionInfo, ProxyTrust } from "../http/connection.ts";
 import { ClientSignal } from "../http/delivery.ts";
@@ -125,9 +125,7 @@ function conclude(
 
 /** Abandons the visit, and throws the error of its handler. */
 function giveUp(visit: FinishableVisit, error: unknown): MaybePromise<never> {
-  const abandoning = visit.abandon();
-  if (!isPromiseLike(abandoning)) throw error;
-  return abandoning.then(() => {
+  return proceed(visit.abandon(), () => {
     throw error;
   });
 }

@@ -109,7 +109,7 @@ export function copyOfArgument(
 function textOfCall(name: string, argument: unknown): string {
   return argument === undefined
     ? `n${name}`
-    : `j${JSON.stringify(name)}${canonicalJson(argument)}`;
+    : `j${JSON.stringify(name)}${write(argument, DEPTH)}`;
 }
 
 /** The depth to which a value is read; a cycle ends here too. */
@@ -121,10 +121,6 @@ const DEPTH = 100;
  * @throws {TypeError} If JSON cannot hold a part of the value as it is: `NaN`, a
  * Date, a function, a cycle.
  */
-export function canonicalJson(value: unknown): string {
-  return write(value, DEPTH);
-}
-
 function write(value: unknown, depth: number): string {
   if (value === null || typeof value === "boolean") return String(value);
   if (typeof value === "string") return JSON.stringify(value);
