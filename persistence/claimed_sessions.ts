@@ -5,12 +5,12 @@ import { Session, type SessionEnd, type SessionEndReason } from "../session.ts";
 import type { ClaimedEnd } from "../stores/store.ts";
 import type { ClaimedEnds } from "./claimed_ends.ts";
 import { callHere } from "./end_calls.ts";
-import { endedHoldOf } from "./hold_records.ts";
+import { endedHoldOf, isLastRecord } from "./hold_records.ts";
 import type { RecentEnds } from "./recent_ends.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import type { UnwrittenEnds } from "./unwritten_ends.ts";
-import { isLastRecord, type VanishedSessions } from "./vanished_sessions.ts";
+import type { VanishedSessions } from "./vanished_sessions.ts";
 
 /** The objects that sessions of claims use. */
 export interface ClaimedSessionsParts {

@@ -6,7 +6,7 @@ import type { Session, SessionEndReason } from "../session.ts";
 import type { LoadedSession, SessionStore } from "../stores/store.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { RecordLoader } from "./record_loader.ts";
-import { isLastRecord } from "./vanished_sessions.ts";
+import { isLastRecord } from "./hold_records.ts";
 import { NO_TOKEN } from "./record_calls.ts";
 import type { StoreBreaker } from "./store_breaker.ts";
 import type { RecordWriter } from "./record_writer.ts";

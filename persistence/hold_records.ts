@@ -24,6 +24,14 @@ export function isHold(uid: string): boolean {
   return uid.startsWith(PREFIX);
 }
 
+/**
+ * Returns whether a record was written to end a session that had vanished: no token
+ * opens it.
+ */
+export function isLastRecord({ uid, tokens }: StoredSession): boolean {
+  return tokens.length === 0 && !isHold(uid);
+}
+
 /** Returns the key of the hold of a uid. */
 export function keyOfHold(uid: string): string {
   return decodeURIComponent(uid.slice(PREFIX.length));

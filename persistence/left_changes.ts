@@ -74,6 +74,7 @@ export class LeftChanges {
     if (state.callbacks === undefined) return [];
     const callbacks = remainingCallbacks(state.callbacks);
     state.callbacks = undefined;
+    forget(callbacks, state);
     if (!state.areCallbacksUnsure) return callbacks;
     // The record may have them: its creation was sent, and not answered.
     this.report(session, { addedCallbacks: callbacks }, "it has ended");
@@ -101,7 +102,9 @@ export class LeftChanges {
       missing.values === undefined ? {} : { values: missing.values },
       "it has ended",
     );
-    return remainingCallbacks(missing);
+    const left = remainingCallbacks(missing);
+    forget(left, state);
+    return left;
   }
 
   /** Drops the named callbacks that wait for the end of a session, and reports them. */
@@ -152,4 +155,12 @@ export class LeftChanges {
   #stateOf(session: Session): StoredState | undefined {
     return this.#loader.states.get(session);
   }
+}
+
+/** Forgets callbacks that are called: an answer to a claim may still come. */
+function forget(
+  callbacks: readonly StoredCallback[],
+  state: StoredState,
+): void {
+  for (const { id } of callbacks) state.removeKnownCallback(id);
 }

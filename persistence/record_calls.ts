@@ -16,6 +16,7 @@ import {
   idsAfter,
   joinCallbacks,
 } from "./callback_changes.ts";
+import { isLastRecord } from "./hold_records.ts";
 import { LeftChanges } from "./left_changes.ts";
 import { withoutTouches } from "./pending_changes.ts";
 import type { RecordLoader } from "./record_loader.ts";
@@ -170,7 +171,8 @@ export class RecordCalls {
    * Takes over a record that others have changed, except for the changes being
    * written.
    *
-   * @returns undefined if there is no record.
+   * @returns undefined if there is no record, or only the last one of a session that
+   * has vanished.
    */
   reload(
     session: Session,
@@ -182,7 +184,7 @@ export class RecordCalls {
   ): MaybePromise<LoadedSession | undefined> {
     const sent = readClock(this.#clock);
     return proceed(this.load(session), (record) => {
-      if (record === undefined) {
+      if (record === undefined || isLastRecord(record)) {
         if (session.isActive) this.#parts.onOver(session);
         return undefined;
       }

@@ -15,7 +15,7 @@ import type { SessionRefreshes } from "./session_refreshes.ts";
 import { type StoreBreaker, unkept } from "./store_breaker.ts";
 import type { StoreHealth } from "./store_health.ts";
 import type { PerPart } from "./store_parts.ts";
-import { isLastRecord } from "./vanished_sessions.ts";
+import { isLastRecord } from "./hold_records.ts";
 
 /** The objects that loads use. */
 export interface RecordLoadsParts {

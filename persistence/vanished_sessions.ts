@@ -7,7 +7,6 @@ import type {
   SessionStore,
   SessionTimes,
   StoredCallback,
-  StoredSession,
 } from "../stores/store.ts";
 import { Alarm } from "../timing/expiry_queue.ts";
 import {
@@ -16,7 +15,7 @@ import {
   remainingCallbacks,
 } from "./callback_changes.ts";
 import { callHere } from "./end_calls.ts";
-import { isHold } from "./hold_records.ts";
+import { isLastRecord } from "./hold_records.ts";
 import { ageOf } from "./pending_changes.ts";
 import { NO_TOKEN } from "./record_calls.ts";
 import type { RecordLoader } from "./record_loader.ts";
@@ -117,7 +116,9 @@ export class VanishedSessions {
     session: Session,
     state: StoredState,
   ): MaybePromise<readonly StoredCallback[] | undefined> {
-    return proceed(this.#create(session, state), (callbacks) => {
+    // A write that is under way must not reach the last record.
+    const creating = state.whenIdle(() => this.#create(session, state));
+    return proceed(creating, (callbacks) => {
       if (callbacks === undefined) return undefined;
       state.lastCallbacks = callbacks;
       state.areCallbacksUnsure = false;
@@ -141,6 +142,8 @@ export class VanishedSessions {
     const { store, breaker, lease } = this.#parts;
     const { uid } = session;
     const now = this.#registry.clock.now();
+    // The last record may have the version that is known of the record before.
+    state.version = -1;
     const { tokens: _, ...access } = session[OPEN_ACCESS]();
     const callbacks = [...state.knownCallbacks.values()];
     const ask = () =>
@@ -201,12 +204,4 @@ export class VanishedSessions {
       { session: first },
     );
   }
-}
-
-/**
- * Returns whether a record was written to end a session that had vanished: no token
- * opens it.
- */
-export function isLastRecord({ uid, tokens }: StoredSession): boolean {
-  return tokens.length === 0 && !isHold(uid);
 }

@@ -4,6 +4,7 @@ import type { SiteOptions } from "../../mod.ts";
 import { MemoryStore } from "../../stores/memory_store.ts";
 import type { SessionStore } from "../../stores/store.ts";
 import {
+  after,
   asynchronous,
   BentStore,
   cookieOf,
@@ -367,3 +368,32 @@ for (const first of ["the creation", "a commit"]) {
     assertEquals([...one.bills, ...other.bills].toSorted(), [7, 8]);
   });
 }
+
+Deno.test("A login to a session that has vanished is answered 503, and puts no token into its last record", async () => {
+  using time = new FakeTime();
+  const lossy = new LossyStore();
+  const { store, bends } = new BentStore(asynchronous(lossy.store));
+  await using node = new WatchedNode(store);
+  node.page("login", (request) => {
+    request.logIn("alice");
+    return "";
+  });
+  const cookie = cookieOf(await node.get("visit"));
+  await pass(time, 100);
+  bends.commit = async (_, uid, changes, conditions) => {
+    await after(500);
+    return await lossy.store.commit(uid, changes, conditions);
+  };
+  bends.end = async (end, ...args) => {
+    await after(1500);
+    return await end(...args);
+  };
+  const login = Promise.resolve(node.get("login", cookie));
+  await pass(time, 100);
+  lossy.empty();
+  // The process looks for the record while the login is on its way.
+  assertEquals(await (await node.get("who", cookie)).text(), "nobody");
+  await pass(time, 5000);
+  assertEquals((await login).status, 503);
+  assertEquals([node.reasons, node.bills], [["lost"], [7]]);
+});

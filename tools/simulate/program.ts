@@ -10,7 +10,10 @@ import type { Act } from "./themes/act.ts";
 import { beginAction, registerCallbacks } from "./themes/actions.ts";
 import { optionsOf } from "./themes/limit.ts";
 
-/** How often a named callback fails at most, for each session and process. */
+/**
+ * How often a named callback fails at most, in all processes. The pauses double: after
+ * more failures the world would end before the callback is called again.
+ */
 const MAX_FAILURES = 3;
 
 /** What a program tells the world of. */
@@ -18,6 +21,8 @@ export interface ProgramWorld {
   readonly plan: Plan;
   /** Returns a number from 0 to 1 that belongs to a name. */
   draw(name: string): number;
+  /** How often each named callback has failed. */
+  readonly failed: Map<string, number>;
   nameOf(uid: string): string;
   /** Returns one of the sessions that there have been. */
   pickUid(choice: number): string | undefined;
@@ -247,9 +252,11 @@ export class Program {
   #try(call: string): void {
     const count = (this.#calls.get(call) ?? 0) + 1;
     this.#calls.set(call, count);
-    const isFailing =
-      this.#world.draw(`${call} ${count}`) < this.#world.plan.failures;
-    if (isFailing && count <= MAX_FAILURES) {
+    const { plan, failed } = this.#world;
+    const isFailing = this.#world.draw(`${call} ${count}`) < plan.failures;
+    const failures = (failed.get(call) ?? 0) + 1;
+    if (isFailing && failures <= MAX_FAILURES) {
+      failed.set(call, failures);
       this.#world.say(`${this.#life.name} fails to ${call}`);
       throw new Error("The bill cannot be sent");
     }

@@ -72,6 +72,7 @@ export class World implements ProgramWorld {
   readonly asks: Ask[] = [];
   readonly model: Model;
   readonly log: string[] = [];
+  readonly failed: Map<string, number> = new Map();
   readonly #storeClock = new WallClock(0, 1);
   readonly #clients: readonly Client[];
   readonly #mishaps: Mishaps;
