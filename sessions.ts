@@ -595,7 +595,8 @@ export class Sessions
    * are the values themselves: do not change them.
    *
    * @throws {TypeError} Rejects if an option is of a wrong kind, or unknown.
-   * @throws Rejects if the store fails, or a value cannot be decoded.
+   * @throws {HttpError} Rejects with 503 if the store fails.
+   * @throws Rejects if a value cannot be decoded.
    */
   async list(
     principal: string,
@@ -641,8 +642,8 @@ export class Sessions
    * @returns false if there is no such session.
    * @throws {TypeError} Rejects if the reason is not a string.
    * @throws {RangeError} Rejects if the reason is unknown.
-   * @throws {HttpError} Rejects with 503 if the end cannot be written to the store;
-   * this process keeps trying.
+   * @throws {HttpError} Rejects with 503 if the end cannot be written to the store.
+   * If the session is live in this process, the process keeps trying.
    */
   async end(
     uid: string,
@@ -659,8 +660,9 @@ export class Sessions
    * store.
    * @throws {TypeError} If an option is of a wrong kind, or unknown.
    * @throws {RangeError} If the reason is not one of the reasons.
-   * @throws {HttpError} Rejects with 503 if an end cannot be written to the store;
-   * this process keeps trying.
+   * @throws {HttpError} Rejects with 503 if the sessions cannot be looked up, or an
+   * end cannot be written to the store. This process keeps trying to write the ends
+   * of those that are live in it.
    */
   endSessions(
     principal: string,

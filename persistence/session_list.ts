@@ -12,7 +12,7 @@ import type { EndClaims } from "./end_claims.ts";
 import type { ProcessRecords } from "./process_records.ts";
 import type { RecentEnds } from "./recent_ends.ts";
 import { NO_TOKEN } from "./record_calls.ts";
-import type { StoreBreaker } from "./store_breaker.ts";
+import { guarded, type StoreBreaker, unfound } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
 import { decodeValue } from "./value_codec.ts";
 import type {
@@ -56,9 +56,10 @@ export class SessionList implements SessionDirectory {
     principal: string,
     { values = false }: ListSessionsOptions = {},
   ): Promise<SessionInfo[]> {
-    const { claims } = this.#parts;
     const uids = await Promise.all(
-      claims.all.map((part) => part.uidsOf(principal)),
+      this.#parts.claims.all.map((part, index) =>
+        this.#uidsOf(part, index, principal)
+      ),
     );
     const found = await Promise.all(
       uids.flat().map((uid) => this.#find(uid, values)),
@@ -70,14 +71,13 @@ export class SessionList implements SessionDirectory {
   /**
    * Ends a session.
    *
-   * @throws {HttpError} 503 if a session that is live here cannot be ended in the
-   * store; otherwise the error of the store.
+   * @throws {HttpError} 503 if the end cannot be written to the store.
    */
   async end(uid: string, reason: SessionEndReason): Promise<boolean> {
     const { claims: all, ended } = this.#parts;
     const claims = all.of(uid);
     // An end that has begun here is written all the same.
-    const hasEnded = !ended.has(uid) && await claims.end(uid, reason);
+    const hasEnded = !ended.has(uid) && await this.#end(claims, uid, reason);
     await claims.writeEnd(uid);
     this.#mustBeWritten(uid);
     return hasEnded;
@@ -93,13 +93,13 @@ export class SessionList implements SessionDirectory {
     principal: string,
     { except, reason = "revoked" }: EndSessionsOptions,
   ): MaybePromise<number> {
-    const counts = this.#parts.claims.all.map((claims) =>
+    const counts = this.#parts.claims.all.map((claims, index) =>
       attempt(() =>
-        proceed(claims.uidsOf(principal), (uids) => {
+        proceed(this.#uidsOf(claims, index, principal), (uids) => {
           const ends = uids.filter((uid) => uid !== except?.uid)
             .map((uid) =>
               proceed(
-                claims.end(uid, reason),
+                this.#end(claims, uid, reason),
                 (hasEnded) =>
                   proceed(claims.writeEnd(uid), () => {
                     this.#mustBeWritten(uid);
@@ -134,6 +134,31 @@ export class SessionList implements SessionDirectory {
     return store.take === undefined ? [] : await processes.list();
   }
 
+  #uidsOf(
+    claims: EndClaims,
+    index: number,
+    principal: string,
+  ): MaybePromise<string[]> {
+    const breaker = this.#parts.breakers.all[index]!;
+    return guarded(
+      () => claims.uidsOf(principal),
+      (error) => breaker.report(error, {}),
+      unfound,
+    );
+  }
+
+  #end(
+    claims: EndClaims,
+    uid: string,
+    reason: SessionEndReason,
+  ): MaybePromise<boolean> {
+    const breaker = this.#parts.breakers.of(uid);
+    return guarded(
+      () => claims.end(uid, reason),
+      (error) => breaker.report(error, {}),
+    );
+  }
+
   #mustBeWritten(uid: string): void {
     if (!this.#parts.ended.unwritten.has(uid)) return;
     throw new HttpError(
@@ -150,7 +175,12 @@ export class SessionList implements SessionDirectory {
     // It has ended here, and perhaps not yet in the store.
     if (ended.has(uid)) return undefined;
     const sent = readClock(this.#clock);
-    const record = await breakers.of(uid).call(() => store.load(uid, NO_TOKEN));
+    const breaker = breakers.of(uid);
+    const record = await guarded(
+      () => breaker.call(() => store.load(uid, NO_TOKEN)),
+      (error) => breaker.report(error, {}),
+      unfound,
+    );
     if (record === undefined) return undefined;
     const { sentAt } = sent.answered(this.#clock);
     const info = infoOf(record, sentAt - record.now);

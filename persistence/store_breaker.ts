@@ -254,3 +254,33 @@ export function unkept(cause?: unknown): HttpError {
     { cause },
   );
 }
+
+/** Returns the answer to a request that needs sessions which cannot be looked up. */
+export function unfound(cause: unknown): HttpError {
+  return new HttpError(
+    503,
+    "Your sessions cannot be looked up at the moment. Please try again.",
+    { cause },
+  );
+}
+
+/**
+ * Reports a failure of the store, and rejects with a 503 instead. Whether the store
+ * has made a change is unknown then.
+ */
+export function guarded<T>(
+  act: () => MaybePromise<T>,
+  report: (error: unknown) => void,
+  refuse: (cause: unknown) => HttpError = unkept,
+): MaybePromise<T> {
+  const fail = (error: unknown): never => {
+    report(error);
+    throw refuse(error);
+  };
+  try {
+    const answer = act();
+    return isPromiseLike(answer) ? Promise.resolve(answer).catch(fail) : answer;
+  } catch (error) {
+    return fail(error);
+  }
+}

@@ -34,7 +34,7 @@ import { NO_TOKEN } from "./record_calls.ts";
 import { MAX_TRIES } from "./record_commit.ts";
 import type { RecordLoader } from "./record_loader.ts";
 import type { RecordWriter } from "./record_writer.ts";
-import { type StoreBreaker, unkept } from "./store_breaker.ts";
+import { guarded, type StoreBreaker, unkept } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
 
 /** The access state of a hold, which has no tokens. */
@@ -240,25 +240,5 @@ export class StoredHolds implements HoldBackend {
       () => breaker.call(ask, onLate),
       (error) => breaker.report(error, {}),
     );
-  }
-}
-
-/**
- * Reports a failure, and answers 503 instead. Whether the store has made the change
- * is unknown then; a hold ends at its deadline.
- */
-function guarded<T>(
-  act: () => MaybePromise<T>,
-  report: (error: unknown) => void,
-): MaybePromise<T> {
-  const fail = (error: unknown): never => {
-    report(error);
-    throw unkept(error);
-  };
-  try {
-    const answer = act();
-    return isPromiseLike(answer) ? Promise.resolve(answer).catch(fail) : answer;
-  } catch (error) {
-    return fail(error);
   }
 }

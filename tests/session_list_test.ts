@@ -205,13 +205,52 @@ Deno.test("Sessions.list() and end() reach the sessions of other processes", asy
   assertEquals([...one.reasons, ...two.reasons], ["revoked"]);
 });
 
+Deno.test("A page that lists or ends the sessions of a user is answered 503 if the store fails, with a report", async () => {
+  const ways = {
+    list: "uidsOf",
+    "list a session": "load",
+    end: "end",
+    endSessions: "uidsOf",
+    "endSessions of others": "end",
+  };
+  for (const [way, call] of Object.entries(ways)) {
+    using time = new FakeTime();
+    const bent = new BentStore(asynchronous(new MemoryStore()));
+    await using one = nodeOf(bent.store);
+    await using other = nodeOf(bent.inner);
+    const uid = uidOf(cookieOf(await ask(other, "in", "")));
+    const { sessions } = one.site;
+    one.page("devices", async () => {
+      if (way.startsWith("list")) await sessions.list("alice");
+      else if (way === "end") await sessions.end(uid);
+      else await sessions.endSessions("alice");
+      return "";
+    });
+    await pass(time, 100);
+    const away = new Error("away");
+    bent.bends[call] = () => {
+      bent.bends[call] = undefined;
+      return Promise.reject(away);
+    };
+    const response = await ask(one, "devices", "");
+    await response.body?.cancel();
+    assertEquals(response.status, 503, way);
+    await pass(time, 3000);
+    assertEquals(one.errors, [away], way);
+  }
+});
+
 Deno.test("Sessions.list() rejects if the store fails, and end() with 503 until the end is written", async () => {
   using time = new FakeTime();
   const bent = new BentStore(asynchronous(new MemoryStore()));
   await using node = nodeOf(bent.store);
   const cookie = cookieOf(await ask(node, "in", ""));
   bent.bends.uidsOf = () => Promise.reject(new Error("away"));
-  await assertRejects(() => node.site.sessions.list("alice"), Error, "away");
+  const failure = await assertRejects(
+    () => node.site.sessions.list("alice"),
+    HttpError,
+  );
+  assertEquals([failure.status, `${failure.cause}`], [503, "Error: away"]);
   bent.bends.uidsOf = undefined;
   bent.bends.end = () => Promise.reject(new Error("away"));
   const error = await assertRejects(
