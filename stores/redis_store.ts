@@ -11,6 +11,7 @@ import { RedisEnds } from "./redis/ends.ts";
 import { checkRedis } from "./redis/health_check.ts";
 import { RedisNotifications } from "./redis/notifications.ts";
 import { checkedOptions, type RedisStoreOptions } from "./redis/options.ts";
+import { Replication } from "./redis/replication.ts";
 import { failureTo, ScriptRunner } from "./redis/script_runner.ts";
 import { RedisSessions } from "./redis/sessions.ts";
 import { type RedisPart, ShardGroup } from "./redis/shard_group.ts";
@@ -100,12 +101,10 @@ export class RedisStore implements SessionStore, AsyncDisposable {
       isSharded: checked.shardedNotifications,
     });
     this.#channel = channel;
-    const runner = new ScriptRunner(
-      client,
-      channel,
-      checked.replicas,
-    );
-    const ends = this.#ends = new RedisEnds(runner, shards);
+    const runner = new ScriptRunner(client, channel);
+    const { touchThrottle, replicas } = checked;
+    const replication = new Replication(client, replicas);
+    const ends = this.#ends = new RedisEnds(runner, { shards, replication });
     const claims = new RedisClaims(runner, shards.all);
     const notifications = this.#notifications = new RedisNotifications(
       client,
@@ -113,7 +112,11 @@ export class RedisStore implements SessionStore, AsyncDisposable {
       { shards, claims },
     );
     const tools = { runner, claims, ends, notifications };
-    this.#sessions = new RedisSessions(runner, shards, checked.touchThrottle);
+    this.#sessions = new RedisSessions(runner, {
+      shards,
+      replication,
+      touchThrottle,
+    });
     this.#all = new ShardGroup("all shards", shards.all, tools);
     this.parts = shards.all.map((shard) =>
       new ShardGroup(`shard ${shard.index}`, [shard], tools)

@@ -24,6 +24,7 @@ import {
   RETRY_DEAD_LETTER,
 } from "./end_scripts.ts";
 import { decodeEnd, encodeProgress, fieldsOf } from "./record_codec.ts";
+import type { Replication } from "./replication.ts";
 import type { RedisScript } from "./script.ts";
 import {
   CHANNEL,
@@ -37,10 +38,15 @@ import { askEach } from "./time_limit.ts";
 export class RedisEnds {
   readonly #runner: ScriptRunner;
   readonly #shards: Shards;
+  readonly #replication: Replication;
 
-  constructor(runner: ScriptRunner, shards: Shards) {
+  constructor(
+    runner: ScriptRunner,
+    tools: { readonly shards: Shards; readonly replication: Replication },
+  ) {
     this.#runner = runner;
-    this.#shards = shards;
+    this.#shards = tools.shards;
+    this.#replication = tools.replication;
   }
 
   /** As {@linkcode SessionStore.end}. */
@@ -49,7 +55,8 @@ export class RedisEnds {
     reason: string,
     { owner, lease }: Claimant,
   ): Promise<ClaimedEnd | undefined> {
-    const { key, name, shard } = this.#shards.placeOf(uid);
+    const place = this.#shards.placeOf(uid);
+    const { key, name, shard } = place;
     const why = encodeText(reason);
     const [now, fields] = listOf(
       await this.#runner.run(END, `end session "${uid}"`, {
@@ -58,7 +65,7 @@ export class RedisEnds {
       }),
     );
     if (now === undefined) return undefined;
-    await this.#runner.replicate(`end session "${uid}"`, key);
+    await this.#replication.wait(`end session "${uid}"`, place);
     return decodeEnd(uid, fieldsOf(textsOf(fields)), numberOf(now));
   }
 

@@ -41,11 +41,14 @@ export interface RedisStoreOptions {
   /**
    * Replicas of Redis that must have a new session, or the end of one, before the
    * call is answered (`WAIT`), 0 or more. If they do not have it within a second,
-   * the call rejects, and its request is answered 503.
+   * the call rejects, and its request is answered 503. Then such calls reject at
+   * once, except one every three seconds which tries again, since the later commands
+   * of a connection, visits included, wait until `WAIT` is answered. With replicas
+   * that is about a round trip to them.
    *
    * A failover then loses no session and undoes no logout, as long as one of these
-   * replicas takes over. Meanwhile later commands of the connection wait too, for
-   * about a round trip to the replica. Other writes do not wait for replicas. A
+   * replicas takes over. Other writes do not wait for replicas: a failover may lose
+   * values, and the acknowledgement of an end, which is then delivered again. A
    * cluster of `npm:ioredis` cannot wait.
    *
    * @default {0}

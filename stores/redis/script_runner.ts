@@ -14,49 +14,14 @@ export interface ScriptCall {
 /** Stands for the channel of notifications in the arguments of a script. */
 export const CHANNEL: unique symbol = Symbol("channel");
 
-/** Milliseconds within which replicas must have a write. */
-const WAIT_LIMIT = 1000;
-
 /** Runs scripts by their digest, and sends those that Redis has not seen. */
 export class ScriptRunner {
   readonly #client: RedisClient;
   readonly #channel: NotificationChannel;
 
-  readonly #replicas: number;
-
-  /** @param replicas The replicas that some writes wait for. */
-  constructor(
-    client: RedisClient,
-    channel: NotificationChannel,
-    replicas: number = 0,
-  ) {
+  constructor(client: RedisClient, channel: NotificationChannel) {
     this.#client = client;
     this.#channel = channel;
-    this.#replicas = replicas;
-  }
-
-  /**
-   * Waits until the replicas have the writes of the connection.
-   *
-   * @param verb The action of the write, for the error.
-   * @throws {Error} If they do not have them in time.
-   */
-  async replicate(verb: string, key: string): Promise<void> {
-    if (this.#replicas === 0) return;
-    let count: number;
-    try {
-      const command = ["WAIT", `${this.#replicas}`, `${WAIT_LIMIT}`];
-      count = Number(await this.#client.send(command, key));
-    } catch (error) {
-      throw failureTo(verb, error);
-    }
-    if (count < this.#replicas) {
-      throw new Error(
-        `Cannot ${verb} for sure: ${count} of ${this.#replicas} replicas have it after ${
-          WAIT_LIMIT / 1000
-        } s`,
-      );
-    }
   }
 
   /**

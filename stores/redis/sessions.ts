@@ -17,6 +17,7 @@ import {
   fieldsOf,
   isGrowing,
 } from "./record_codec.ts";
+import type { Replication } from "./replication.ts";
 import {
   CHANNEL,
   type ScriptCall,
@@ -29,20 +30,30 @@ import type { Shards } from "./shards.ts";
 export class RedisSessions {
   readonly #runner: ScriptRunner;
   readonly #shards: Shards;
+  readonly #replication: Replication;
   /** Milliseconds. */
   readonly #touchThrottle: number;
 
-  /** @param touchThrottle Seconds. */
-  constructor(runner: ScriptRunner, shards: Shards, touchThrottle: number) {
+  /** @param tools Its `touchThrottle` is in seconds. */
+  constructor(
+    runner: ScriptRunner,
+    tools: {
+      readonly shards: Shards;
+      readonly replication: Replication;
+      readonly touchThrottle: number;
+    },
+  ) {
     this.#runner = runner;
-    this.#shards = shards;
-    this.#touchThrottle = touchThrottle * 1000;
+    this.#shards = tools.shards;
+    this.#replication = tools.replication;
+    this.#touchThrottle = tools.touchThrottle * 1000;
   }
 
   /** As {@linkcode SessionStore.create}. */
   async create(session: NewSession): Promise<SessionTimes | undefined> {
     const { uid } = session;
-    const { key, takenKey, shard } = this.#shards.placeOf(uid);
+    const place = this.#shards.placeOf(uid);
+    const { key, takenKey, shard } = place;
     const list = textsOf(
       await this.#runner.run(CREATE, `create session "${uid}"`, {
         keys: [key, shard.due, shard.principals, takenKey],
@@ -50,7 +61,7 @@ export class RedisSessions {
       }),
     );
     if (list.length === 0) return undefined;
-    await this.#runner.replicate(`create session "${uid}"`, key);
+    await this.#replication.wait(`create session "${uid}"`, place);
     return decodeTimes(list);
   }
 
@@ -60,7 +71,8 @@ export class RedisSessions {
     replaces?: number,
   ): Promise<SessionTimes | undefined> {
     const { uid } = session;
-    const { key, shard } = this.#shards.placeOf(uid);
+    const place = this.#shards.placeOf(uid);
+    const { key, shard } = place;
     const list = textsOf(
       await this.#runner.run(TAKE, `take "${uid}"`, {
         keys: [key, shard.due, shard.principals, shard.fence, shard.holds],
@@ -71,7 +83,7 @@ export class RedisSessions {
       }),
     );
     if (list.length === 0) return undefined;
-    await this.#runner.replicate(`take "${uid}"`, key);
+    await this.#replication.wait(`take "${uid}"`, place);
     return decodeTimes(list);
   }
 

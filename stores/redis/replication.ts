@@ -1,0 +1,81 @@
+import type { RedisClient } from "./client.ts";
+import { failureTo } from "./script_runner.ts";
+import type { Place, Shard } from "./shards.ts";
+
+/** Milliseconds within which replicas must have a write. */
+const LIMIT = 1000;
+
+/**
+ * Milliseconds without a `WAIT` for shards whose replicas are too few. Until a
+ * `WAIT` is answered, Redis serves no other command of its connection, and so no
+ * visit: a longer pause helps the visits, and refuses new sessions for longer after
+ * the replicas are back.
+ */
+const PAUSE = 3000;
+
+/** Waits until replicas have a write. */
+export class Replication {
+  readonly #client: RedisClient;
+  readonly #replicas: number;
+  readonly #now: () => number;
+  /** The shards whose last `WAIT` found too few replicas. */
+  readonly #short = new Set<Shard>();
+  /**
+   * The time of the next `WAIT` for any of these shards. They may share a
+   * connection, so one of them tries for all.
+   */
+  #nextTry = 0;
+
+  /**
+   * @param replicas The replicas to wait for; 0 never waits.
+   * @param now Returns milliseconds that never go back.
+   */
+  constructor(
+    client: RedisClient,
+    replicas: number,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#client = client;
+    this.#replicas = replicas;
+    this.#now = now;
+  }
+
+  /**
+   * Waits until replicas have the last write to a session.
+   *
+   * @param verb The action of the write, for the error.
+   * @throws {Error} If too few have it in time, or had an earlier write a moment ago.
+   */
+  async wait(verb: string, { key, shard }: Place): Promise<void> {
+    const replicas = this.#replicas;
+    if (replicas === 0) return;
+    const isTry = this.#short.has(shard);
+    if (isTry) {
+      const now = this.#now();
+      if (now < this.#nextTry) {
+        throw new Error(
+          `Cannot ${verb} for sure: fewer than ${replicas} replicas had an earlier write in time`,
+        );
+      }
+      this.#nextTry = now + LIMIT + PAUSE;
+    }
+    let count: number;
+    try {
+      const command = ["WAIT", `${replicas}`, `${LIMIT}`];
+      count = Number(await this.#client.send(command, key));
+    } catch (error) {
+      throw failureTo(verb, error);
+    }
+    if (count < replicas) {
+      this.#short.add(shard);
+      this.#nextTry = this.#now() + PAUSE;
+      throw new Error(
+        `Cannot ${verb} for sure: ${count} of ${replicas} replicas have it after ${
+          LIMIT / 1000
+        } s`,
+      );
+    }
+    // The replicas of the other shards may be back as well.
+    if (isTry) this.#short.clear();
+  }
+}

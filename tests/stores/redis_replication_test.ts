@@ -1,0 +1,77 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { Replication } from "../../stores/redis/replication.ts";
+import { Shards } from "../../stores/redis/shards.ts";
+import type { RedisClient } from "../../stores/redis_store.ts";
+
+const SHARDS = new Shards("test", 2);
+
+/** Returns a place in a shard. */
+function placeIn(index: number) {
+  for (let i = 0;; i++) {
+    const place = SHARDS.placeOf(`${i}`);
+    if (place.shard.index === index) return place;
+  }
+}
+
+/** Makes one for a replica, with a clock and a count of replicas to set. */
+function makeReplication() {
+  const state = { now: 0, replicas: 1, waits: 0 };
+  const client: RedisClient = {
+    // deno-lint-ignore require-await -- implements an asynchronous interface
+    async send(args) {
+      assertEquals(args, ["WAIT", "1", "1000"]);
+      state.waits++;
+      // Redis answers at once, or after the limit.
+      if (state.replicas === 0) state.now += 1000;
+      return state.replicas;
+    },
+    subscribe: () => Promise.reject(new Error("not called")),
+  };
+  const replication = new Replication(client, 1, () => state.now);
+  const create = (index = 0) => replication.wait("create", placeIn(index));
+  return { state, create };
+}
+
+Deno.test("Replication.wait() sends a WAIT every three seconds only, while replicas are too few", async () => {
+  const { state, create } = makeReplication();
+  state.replicas = 0;
+  await assertRejects(create, Error, "0 of 1 replicas have it after 1 s");
+  for (state.now = 1000; state.now < 4000; state.now += 100) {
+    await assertRejects(create, Error, "fewer than 1 replicas had an earlier");
+  }
+  assertEquals(state.waits, 1);
+  await assertRejects(create, Error, "0 of 1 replicas have it after 1 s");
+  assertEquals(state.waits, 2);
+});
+
+Deno.test("Replication.wait() sends one WAIT at a time for all shards whose replicas are too few", async () => {
+  const { state, create } = makeReplication();
+  state.replicas = 0;
+  await assertRejects(() => create(0));
+  await assertRejects(() => create(1));
+  state.now += 3000;
+  const tries = [create(0), create(1), create(0), create(1)];
+  for (const each of tries) await assertRejects(() => each);
+  assertEquals(state.waits, 3);
+});
+
+Deno.test("Replication.wait() waits as before once a WAIT finds enough replicas, in all shards", async () => {
+  const { state, create } = makeReplication();
+  state.replicas = 0;
+  await assertRejects(() => create(0));
+  await assertRejects(() => create(1));
+  state.replicas = 1;
+  await assertRejects(() => create(0), Error, "had an earlier write");
+  state.now += 3000;
+  for (const index of [0, 1, 0, 1]) await create(index);
+  assertEquals(state.waits, 6);
+});
+
+Deno.test("Replication.wait() does not pause in a shard whose replicas are enough", async () => {
+  const { state, create } = makeReplication();
+  state.replicas = 0;
+  await assertRejects(() => create(0));
+  state.replicas = 1;
+  await create(1);
+  assertEquals(state.waits, 2);
+});
