@@ -298,6 +298,9 @@ const ONCE_BROKEN_THEMES = [
   // A commit that met the last record of a vanished session, whose end was notified
   // before the claim was answered.
   ["slow", 44_060_318, "lost"],
+  // What the model took for a fault: a session that had ended in a process before the
+  // store's clock was set back.
+  ["all", 47_010_900, "warnings"],
 ] as const;
 
 for (
