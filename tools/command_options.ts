@@ -6,7 +6,7 @@
  */
 
 /** The error of an option that has a wrong value. */
-class WrongOption extends Error {}
+export class WrongOption extends Error {}
 
 /** Returns the value of an option that has one of several values. */
 export function oneOf<T extends string>(
@@ -23,7 +23,8 @@ export function oneOf<T extends string>(
 
 /** Returns the value of an option that is a whole number above 0. */
 export function wholeNumber(name: string, value: string): number {
-  if (/^[1-9]\d*$/.test(value)) return Number(value);
+  const number = Number(value);
+  if (/^[1-9]\d*$/.test(value) && Number.isSafeInteger(number)) return number;
   throw new WrongOption(`${name} is not a whole number above 0: ${value}`);
 }
 

@@ -4,12 +4,19 @@
  *
  *     deno task simulate:mutants [--seeds=1000] [--only=TEXT]
  *
+ * `--only` chooses the faults whose names have a text.
+ *
  * Exits with 1 if a fault is not found, or does not fit the code any more.
  *
  * @module
  */
 
 import { parseArgs } from "node:util";
+import {
+  reportWrongOption,
+  wholeNumber,
+  WrongOption,
+} from "../command_options.ts";
 import { type Mutant, MUTANTS } from "./mutants/list.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -82,17 +89,21 @@ function main(): number {
       only: { type: "string", default: "" },
     },
   });
+  const seeds = wholeNumber("--seeds", values.seeds);
+  const mutants = MUTANTS.filter(({ name }) => name.includes(values.only));
+  if (mutants.length === 0) {
+    throw new WrongOption(`no name has --only: ${values.only}`);
+  }
   const folder = Deno.makeTempDirSync();
   let missed = 0;
   try {
     copy(ROOT, folder);
-    for (const mutant of MUTANTS) {
+    for (const mutant of mutants) {
       const { name, file, mode } = mutant;
-      if (!name.includes(values.only)) continue;
       const before = sourceOf(mutant);
       const path = `${folder}/${file}`;
       Deno.writeTextFileSync(path, mutated(before, mutant));
-      const output = simulateCopy(folder, mutant, Number(values.seeds));
+      const output = simulateCopy(folder, mutant, seeds);
       Deno.writeTextFileSync(path, before);
       const found = /^Seed (\d+): (.*)$/m.exec(output);
       if (found === null) missed++;
@@ -105,4 +116,11 @@ function main(): number {
   return missed;
 }
 
-if (import.meta.main && main() > 0) Deno.exit(1);
+if (import.meta.main) {
+  try {
+    if (main() > 0) Deno.exitCode = 1;
+  } catch (error) {
+    reportWrongOption("find mutants", error);
+    Deno.exitCode = 1;
+  }
+}

@@ -55,9 +55,10 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     mode: "clock",
     theme: "background",
     file: "persistence/session_list.ts",
-    from: "const hasEnded = !ended.has(uid) && await claims.end(uid, reason);",
+    from:
+      "const hasEnded = !ended.has(uid) && await this.#end(claims, uid, reason);",
     to:
-      "if (ended.has(uid)) return false;\n    const hasEnded = await claims.end(uid, reason);",
+      "if (ended.has(uid)) return false;\n    const hasEnded = await this.#end(claims, uid, reason);",
   },
   {
     name: "A login beyond the limit ends the newest session",
