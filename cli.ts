@@ -75,9 +75,7 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const isUsage = error instanceof UsageError;
-    console.error(
-      visible(error.message) + (isUsage ? "; see --help" : ""),
-    );
+    console.error(visible(error.message) + (isUsage ? "; see --help" : ""));
     return isUsage ? 2 : 1;
   }
 }

@@ -176,10 +176,7 @@ export function listen(
  * Waits a turn first, so that the program can register its callbacks: ends may come
  * as soon as the store has answered.
  */
-async function stopIfRefused(
-  server: HttpServer,
-  site: Site,
-): Promise<void> {
+async function stopIfRefused(server: HttpServer, site: Site): Promise<void> {
   try {
     await undefined;
     await site.ready;

@@ -67,14 +67,8 @@ export const policies: Readonly<Record<SessionPolicyName, SessionPolicy>> = {
     cookie: { sameSite: "Strict" },
     clearSiteData: ["cache", "cookies", "storage"],
   },
-  owaspLowRisk: {
-    sessionTimeout: 30 * MINUTE,
-    absoluteTimeout: 8 * HOUR,
-  },
-  nistAal2: {
-    sessionTimeout: 30 * MINUTE,
-    absoluteTimeout: 12 * HOUR,
-  },
+  owaspLowRisk: { sessionTimeout: 30 * MINUTE, absoluteTimeout: 8 * HOUR },
+  nistAal2: { sessionTimeout: 30 * MINUTE, absoluteTimeout: 12 * HOUR },
   nist4Aal1: {
     // 2.1.3: "An inactivity timeout MAY be applied, but is not required".
     sessionTimeout: 30 * DAY,

@@ -505,9 +505,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /** @ignore */
-  [OPEN_VISIT](
-    registry = this.site.sessions[OWNER],
-  ): RequestVisit<Sessions> {
+  [OPEN_VISIT](registry = this.site.sessions[OWNER]): RequestVisit<Sessions> {
     return this.#visit ??= new RequestVisit(
       this.site.sessions,
       registry,

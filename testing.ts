@@ -154,10 +154,7 @@ export class TestSite implements AsyncDisposable {
    * Visits the site as its first visitor, for tests with only one; see
    * {@linkcode TestVisitor.fetch}.
    */
-  fetch(
-    input: string | URL | Request,
-    init?: RequestInit,
-  ): Promise<Response> {
+  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     return this.#first.fetch(input, init);
   }
 

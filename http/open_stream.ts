@@ -163,10 +163,7 @@ export function isSelfClosing(body: ReadableStream): boolean {
 function streamsUntil(stopSignal: AbortSignal): SiteStreams {
   const known = streamsOf.get(stopSignal);
   if (known !== undefined) return known;
-  const streams = {
-    open: new Set<OpenStream>(),
-    untaken: new Set<object>(),
-  };
+  const streams = { open: new Set<OpenStream>(), untaken: new Set<object>() };
   streamsOf.set(stopSignal, streams);
   stopSignal.addEventListener("abort", () => {
     for (const stream of streams.open) stopStream(stream, stopSignal.reason);

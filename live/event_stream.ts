@@ -126,10 +126,7 @@ export class EventStream {
       start: (controller) => void (this.#controller = controller),
       pull: () => this.#closeIfTaken(),
       cancel: () => this.#leave(),
-    }, {
-      highWaterMark: maxBufferedBytes,
-      size: (chunk) => chunk.byteLength,
-    });
+    }, { highWaterMark: maxBufferedBytes, size: (chunk) => chunk.byteLength });
     markSelfClosing(this.#body);
     this.response = new Response(this.#body, {
       headers: {

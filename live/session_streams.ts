@@ -130,10 +130,7 @@ export class SessionStreams {
   }
 
   /** Opens a stream of events. */
-  openEvents(
-    request: StreamRequest,
-    options: EventStreamOptions,
-  ): EventStream {
+  openEvents(request: StreamRequest, options: EventStreamOptions): EventStream {
     this.#checkRoom(request);
     const stream: EventStream = new EventStream(
       this.#partsOf(() => stream, request),

@@ -41,10 +41,7 @@ export interface ObservableInstrument {
 /** Makes instruments: the meter of `@opentelemetry/api`, or an object like it. */
 export interface Meter {
   /** Makes a counter that only grows. */
-  createCounter(
-    name: string,
-    options?: InstrumentOptions,
-  ): CountingInstrument;
+  createCounter(name: string, options?: InstrumentOptions): CountingInstrument;
   /** Makes a counter that can also shrink. */
   createUpDownCounter(
     name: string,

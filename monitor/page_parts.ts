@@ -91,18 +91,12 @@ function quantileText(
   return `over ${delayText(bounds.at(-1)!)}`;
 }
 
-function endsPart(
-  ends: readonly PastEnd[],
-  now: number | undefined,
-): string {
+function endsPart(ends: readonly PastEnd[], now: number | undefined): string {
   if (ends.length === 0) return sentence("No session has ended yet.");
   return ends.toReversed().map((end) => endRowOf(end, now)).join("\n");
 }
 
-function endRowOf(
-  end: PastEnd,
-  now: number | undefined,
-): string {
+function endRowOf(end: PastEnd, now: number | undefined): string {
   const { uid, principal, reason, at, lasted, lateness } = end;
   const who = principal === undefined
     ? ""

@@ -106,11 +106,7 @@ class Figure<T> {
   /** Whether the store has failed, or did not answer in time. */
   isAway = false;
 
-  constructor(
-    clock: Clock,
-    read: () => Promise<T>,
-    limits: Limits = LIMITS,
-  ) {
+  constructor(clock: Clock, read: () => Promise<T>, limits: Limits = LIMITS) {
     this.#clock = clock;
     this.#read = read;
     this.#limits = limits;

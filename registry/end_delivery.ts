@@ -99,10 +99,7 @@ interface FailedCall extends LostCall {
  * @param limit Milliseconds for which calls are repeated.
  * @returns undefined if the limit has passed.
  */
-export function pauseAfter(
-  elapsed: number,
-  limit: number,
-): number | undefined {
+export function pauseAfter(elapsed: number, limit: number): number | undefined {
   if (elapsed >= limit) return undefined;
   // Each pause is about twice the last one: 1, 2, 4 s and so on.
   const pause = Math.min(elapsed + FIRST_PAUSE, LONGEST_PAUSE);

@@ -27,11 +27,7 @@ export class HandlerVisit<S extends HandlerSessions> extends RequestVisit<S> {
   /** @ignore */
   [OPENED_STREAMS]: OpenStream[] | undefined = undefined;
 
-  constructor(
-    sessions: S,
-    registry: SessionRegistry,
-    source: PlainRequest,
-  ) {
+  constructor(sessions: S, registry: SessionRegistry, source: PlainRequest) {
     super(sessions, registry, source);
     this.#source = source;
   }

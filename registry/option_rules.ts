@@ -101,6 +101,4 @@ export interface LogInOptions {
 }
 
 /** The rules that the options of a login are checked by. */
-export const LOG_IN_RULES: OptionRules<LogInOptions> = {
-  remember: ABOVE_ZERO,
-};
+export const LOG_IN_RULES: OptionRules<LogInOptions> = { remember: ABOVE_ZERO };

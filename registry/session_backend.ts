@@ -95,10 +95,7 @@ export interface SessionBackend extends BackendOf<Session, SessionEnd> {
 /** Lists and ends the sessions of all processes. */
 export interface SessionDirectory {
   /** Ends the sessions of a principal in all processes; returns their number. */
-  endAll(
-    principal: string,
-    options: EndSessionsOptions,
-  ): MaybePromise<number>;
+  endAll(principal: string, options: EndSessionsOptions): MaybePromise<number>;
   /** Lists the sessions of a principal in all processes, the oldest first. */
   list(
     principal: string,

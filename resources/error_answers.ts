@@ -7,10 +7,7 @@ import { Resource, UnsupportedMethod } from "../resource.ts";
 import type { DescribedError } from "./error_format.ts";
 
 /** Answers an error; undefined leaves it to the site's own pages. */
-export type ErrorPageCallback = (
-  error: unknown,
-  request: SiteRequest,
-) =>
+export type ErrorPageCallback = (error: unknown, request: SiteRequest) =>
   | Rendered
   | Resource
   | undefined

@@ -94,9 +94,7 @@ function toHtml({ status, brief, detail }: Required<DescribedError>): string {
   });
 }
 
-function barePage(
-  { status, brief, detail }: Required<DescribedError>,
-): string {
+function barePage({ status, brief, detail }: Required<DescribedError>): string {
   const heading = escape(brief!);
   return `<!DOCTYPE html>
 <html lang="en">

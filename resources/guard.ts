@@ -115,11 +115,7 @@ export class Guard extends Resource {
    * @throws {RangeError} If one of `origins` is not an origin.
    * @throws {SyntaxError} If the realm is not printable ASCII.
    */
-  constructor(
-    resource: Resource,
-    check: PasswordCheck,
-    options: GuardOptions,
-  ) {
+  constructor(resource: Resource, check: PasswordCheck, options: GuardOptions) {
     super();
     // A subclass may authenticate by the session.
     this.usesSession = new.target !== Guard;

@@ -129,10 +129,7 @@ export class Wrap extends Resource {
         "Cannot send a page: the function of a Wrap returned undefined",
       );
     };
-    return proceed(
-      enter(),
-      () => proceed(this.#around(request, next), check),
-    );
+    return proceed(enter(), () => proceed(this.#around(request, next), check));
   }
 }
 

@@ -176,11 +176,7 @@ export class RequestHolds {
    *
    * @param isVisit Whether the request may touch the session.
    */
-  release(
-    holder: SessionHolder,
-    session: HeldSession,
-    isVisit: boolean,
-  ): void {
+  release(holder: SessionHolder, session: HeldSession, isVisit: boolean): void {
     if (!this.#holders.has(holder)) return;
     try {
       // If the timer is late, the session is still held now.
@@ -258,10 +254,7 @@ export class EndListeners<End> {
    *
    * @param report Receives the errors of callbacks of its `then()`; must not throw.
    */
-  ended(
-    end: End | undefined,
-    report: (error: unknown) => void,
-  ): Promise<End> {
+  ended(end: End | undefined, report: (error: unknown) => void): Promise<End> {
     if (this.#ended === undefined) {
       this.#ended = Promise.withResolvers();
       guardPromise(this.#ended.promise, report);

@@ -16,12 +16,7 @@ export interface StoredValuesOf<Session> {
    * @param isMade Whether a schema has just made the object of the value in the
    * store.
    */
-  noteRead(
-    session: Session,
-    key: string,
-    value: object,
-    isMade: boolean,
-  ): void;
+  noteRead(session: Session, key: string, value: object, isMade: boolean): void;
   /**
    * Replaces a value by a new one that is computed from it, in one step.
    *

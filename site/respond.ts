@@ -120,10 +120,7 @@ function send(
 }
 
 /** Cancels a body that will not be sent. */
-function discard(
-  rendered: Rendered,
-  report: (error: unknown) => void,
-): void {
+function discard(rendered: Rendered, report: (error: unknown) => void): void {
   const body = rendered instanceof Response ? rendered.body : rendered;
   if (body instanceof ReadableStream) body.cancel().catch(report);
 }

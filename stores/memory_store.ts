@@ -156,11 +156,7 @@ export class MemoryStore implements SessionStore {
   }
 
   /** {@inheritDoc SessionStore.end} */
-  end(
-    uid: string,
-    reason: string,
-    claimant: Claimant,
-  ): ClaimedEnd | undefined {
+  end(uid: string, reason: string, claimant: Claimant): ClaimedEnd | undefined {
     return this.#ends.end(uid, reason, claimant);
   }
 

@@ -121,11 +121,7 @@ export class SqliteStore implements SessionStore, Disposable {
   }
 
   /** {@inheritDoc SessionStore.end} */
-  end(
-    uid: string,
-    reason: string,
-    claimant: Claimant,
-  ): ClaimedEnd | undefined {
+  end(uid: string, reason: string, claimant: Claimant): ClaimedEnd | undefined {
     return this.#ends.end(uid, reason, claimant);
   }
 

@@ -133,9 +133,7 @@ export const ACCESS_TESTS: ContractTests = {
     same((await look(store, "a")).tokens, [], "no tokens");
   },
 
-  async "commit() of access sets, changes and clears the principal"(
-    { store },
-  ) {
+  async "commit() of access sets, changes and clears the principal"({ store }) {
     await keep(store, "a");
     const assign = (principal: string | null) =>
       commit(store, "a", { access: accessOf({ principal }) });
@@ -209,9 +207,7 @@ export const ACCESS_TESTS: ContractTests = {
     }
   },
 
-  async "absoluteTimeout counts from the login, if there was one"(
-    { store },
-  ) {
+  async "absoluteTimeout counts from the login, if there was one"({ store }) {
     const absoluteTimeout = LONG / 2;
     const facts = { age: 9000, absoluteTimeout };
     const made = await keep(store, "a", { ...facts, loginAge: 5000 });

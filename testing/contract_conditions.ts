@@ -114,9 +114,7 @@ export const CONDITION_TESTS: ContractTests = {
     same(loaded.version, version + 1, "the version");
   },
 
-  async "commit() with conditions answers undefined after the end"(
-    { store },
-  ) {
+  async "commit() with conditions answers undefined after the end"({ store }) {
     const { version, now } = await keep(store, "a");
     await end(store, "a");
     const changes = { idle: 0 };

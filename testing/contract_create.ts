@@ -94,9 +94,7 @@ export const CREATE_TESTS: ContractTests = {
     same((await look(store, "a")).values.get("key"), "first", "the value");
   },
 
-  async "create() refuses the uid of a session that has ended"(
-    { store },
-  ) {
+  async "create() refuses the uid of a session that has ended"({ store }) {
     await keep(store, "a");
     await end(store, "a");
     absent(await store.create(sessionOf("a")), "create() after the end");

@@ -116,9 +116,7 @@ export const HOLD_TESTS: ContractTests = {
     same(await claimAll(second, OTHER_NODE), [], "the ends");
   },
 
-  async "take() refuses a hold whose callbacks are not acknowledged"(
-    context,
-  ) {
+  async "take() refuses a hold whose callbacks are not acknowledged"(context) {
     const { store } = context;
     if (store.take === undefined) return;
     const facts = { callbacks: [CALLBACK], absoluteTimeout: SHORT };

@@ -52,9 +52,7 @@ export const LOAD_TESTS: ContractTests = {
     same(again.deadline, loaded.deadline, "the deadline as stored");
   },
 
-  async "load() with an unknown token answers, but does not touch"(
-    { store },
-  ) {
+  async "load() with an unknown token answers, but does not touch"({ store }) {
     const made = await keep(store, "a", { idle: 2000 });
     for (const tokenHash of ["ff".repeat(32), "", HASH.slice(0, -1)]) {
       const loaded = present(

@@ -52,9 +52,7 @@ export const TOUCH_TESTS: ContractTests = {
     same(times.deadline, made.deadline, "the deadline");
   },
 
-  async "commit() takes no touch back after a later load"(
-    { store, subject },
-  ) {
+  async "commit() takes no touch back after a later load"({ store, subject }) {
     await keep(store, "a", { idle: 2000 });
     const first = await visit(store, "a");
     await subject.advance(5);

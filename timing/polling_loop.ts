@@ -101,10 +101,7 @@ export class PollingLoop {
 
   readonly #fail = (): void => {
     const pause = this.#failurePause;
-    this.#failurePause = Math.min(
-      pause + LONGEST_PAUSE,
-      LONGEST_FAILURE_PAUSE,
-    );
+    this.#failurePause = Math.min(pause + LONGEST_PAUSE, LONGEST_FAILURE_PAUSE);
     // The time that the failed poll took is a part of the pause. If the clock was set
     // back meanwhile, the pause is no longer for that.
     const now = readClock(this.#clock);

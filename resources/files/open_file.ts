@@ -54,9 +54,7 @@ export class OpenFile implements Disposable {
       this.#position = start;
     }
     while (this.#position < end) {
-      const buffer = new Uint8Array(
-        Math.min(end - this.#position, CHUNK_SIZE),
-      );
+      const buffer = new Uint8Array(Math.min(end - this.#position, CHUNK_SIZE));
       const count = await this.#file.read(buffer);
       if (count === null) {
         throw new Error(

@@ -143,10 +143,7 @@ function refuseIfChanged(request: SiteRequest, body: Representation): void {
  * Returns whether `If-Match` names an entity tag, by strong comparison. Only `*`
  * names a weak tag, or a resource without a tag (RFC 9110, 13.1.1).
  */
-function namesStrongly(
-  header: string,
-  etag: string | undefined,
-): boolean {
+function namesStrongly(header: string, etag: string | undefined): boolean {
   if (header === "*") return true;
   return etag !== undefined && !etag.startsWith("W/") &&
     tagsIn(header).includes(etag);

@@ -26,11 +26,7 @@ export class MemoryEnds {
   }
 
   /** As {@linkcode SessionStore.end}. */
-  end(
-    uid: string,
-    reason: string,
-    claimant: Claimant,
-  ): ClaimedEnd | undefined {
+  end(uid: string, reason: string, claimant: Claimant): ClaimedEnd | undefined {
     const now = this.#clock.now();
     const entry = this.#records.find(uid, now);
     if (entry === undefined) return undefined;
@@ -140,12 +136,7 @@ export class MemoryEnds {
   #end(entry: Entry, reason: string, at: number): MemoryEnd {
     this.#records.unindex(entry.record);
     this.#watchers.notifyEnd({ uid: entry.record.uid, reason, at });
-    return entry.end = {
-      reason,
-      at,
-      attempt: 0,
-      fence: undefined,
-    };
+    return entry.end = { reason, at, attempt: 0, fence: undefined };
   }
 
   #claim(

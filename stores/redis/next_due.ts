@@ -94,10 +94,7 @@ export class NextDueCache {
   }
 
   /** Records a notification; `owner` names this node in its claims. */
-  record(
-    { index, until, claimant }: NextDue,
-    owner: string | undefined,
-  ): void {
+  record({ index, until, claimant }: NextDue, owner: string | undefined): void {
     const cached = this.#shards[index];
     if (cached === undefined) return;
     const now = this.#now();

@@ -66,11 +66,7 @@ export class SqliteEnds {
   }
 
   /** As {@linkcode SessionStore.end}. */
-  end(
-    uid: string,
-    reason: string,
-    claimant: Claimant,
-  ): ClaimedEnd | undefined {
+  end(uid: string, reason: string, claimant: Claimant): ClaimedEnd | undefined {
     const end = this.#database.write("end a session in", () => {
       const row = this.#statements.select.get(uid) as Row | undefined;
       const now = this.#clock.now();

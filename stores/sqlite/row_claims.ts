@@ -24,11 +24,7 @@ export class RowClaims {
    * Claims the ends of due rows, together those that end for one reason. Leaves out
    * those whose lease goes on, since only the clock was set forward.
    */
-  claimDue(
-    due: readonly Row[],
-    claimant: Claimant,
-    now: number,
-  ): ClaimedEnd[] {
+  claimDue(due: readonly Row[], claimant: Claimant, now: number): ClaimedEnd[] {
     const rows = due.filter((row) => !this.#isPostponed(row, now));
     const reasons = rows.map((row) =>
       row.reason ?? JSON.stringify(dueReasonOf(recordOf(row)))
