@@ -266,9 +266,7 @@ function touched(record: SessionRecord, options: RecordContext): SessionRecord {
   }, options);
 }
 
-/**
- * Compares both times, since two touches may come in one millisecond.
- */
+/** Compares both times, since two touches may come in one millisecond. */
 function isLastTouch(
   { touchedAt, touchedBefore }: SessionRecord,
   touch: SessionChanges["takenBack"],

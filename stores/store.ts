@@ -100,13 +100,12 @@ export interface SessionStore {
   /**
    * Stores a new session.
    *
-   * @returns its times; undefined, without a change, if the uid is taken. A uid is
-   * taken while its session lives, until its end is acknowledged or deleted as a
-   * dead letter, for a minute after that, and until a minute after the deadline (a
-   * week at most). So a call
-   * that arrives late does not create a session that has ended meanwhile, and a
-   * node that missed an end does not take the session for one that the store has
-   * lost.
+   * @returns its times; undefined, without a change, if the uid is taken. A uid
+   * is taken while its session lives, until its end is acknowledged or deleted
+   * as a dead letter, for a minute after that, and until a minute after the
+   * deadline (a week at most). So a call that arrives late does not create a
+   * session that has ended meanwhile, and a node that missed an end does not
+   * take the session for one that the store has lost.
    */
   create(session: NewSession): MaybePromise<SessionTimes | undefined>;
 

@@ -29,9 +29,7 @@ const CLOSING = 1000;
 /** Closes a connection. */
 type Close = () => Promise<void>;
 
-/**
- * The calls of the database for notifications.
- */
+/** The calls of the database for notifications. */
 export interface NotificationCalls {
   /** Sends messages to the channel: a list of texts, as JSON. */
   send(messages: string): Promise<unknown>;
