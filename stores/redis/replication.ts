@@ -13,11 +13,19 @@ const LIMIT = 1000;
  */
 const PAUSE = 3000;
 
+/** A `WAIT` of a shard. */
+interface SharedWait {
+  isSent: boolean;
+  /** The replicas that have all writes so far; undefined if no `WAIT` is sent. */
+  readonly count: Promise<number | undefined>;
+}
+
 /** Waits until replicas have a write. */
 export class Replication {
   readonly #client: RedisClient;
   readonly #replicas: number;
   readonly #now: () => number;
+  readonly #waits = new Map<Shard, SharedWait>();
   /** The shards whose last `WAIT` found too few replicas. */
   readonly #short = new Set<Shard>();
   /**
@@ -46,36 +54,60 @@ export class Replication {
    * @param verb The action of the write, for the error.
    * @throws {Error} If too few have it in time, or had an earlier write a moment ago.
    */
-  async wait(verb: string, { key, shard }: Place): Promise<void> {
+  async wait(verb: string, place: Place): Promise<void> {
     const replicas = this.#replicas;
     if (replicas === 0) return;
-    const isTry = this.#short.has(shard);
-    if (isTry) {
-      const now = this.#now();
-      if (now < this.#nextTry) {
-        throw new Error(
-          `Cannot ${verb} for sure: fewer than ${replicas} replicas had an earlier write in time`,
-        );
-      }
-      this.#nextTry = now + LIMIT + PAUSE;
-    }
-    let count: number;
+    let count: number | undefined;
     try {
-      const command = ["WAIT", `${replicas}`, `${LIMIT}`];
-      count = Number(await this.#client.send(command, key));
+      count = await this.#count(place);
     } catch (error) {
       throw failureTo(verb, error);
     }
+    if (count === undefined) {
+      throw new Error(
+        `Cannot ${verb} for sure: fewer than ${replicas} replicas had an earlier write in time`,
+      );
+    }
     if (count < replicas) {
-      this.#short.add(shard);
-      this.#nextTry = this.#now() + PAUSE;
       throw new Error(
         `Cannot ${verb} for sure: ${count} of ${replicas} replicas have it after ${
           LIMIT / 1000
         } s`,
       );
     }
-    // The replicas of the other shards may be back as well.
-    if (isTry) this.#short.clear();
+  }
+
+  /** A `WAIT` is for the writes before it: those that come meanwhile share the next. */
+  #count({ key, shard }: Place): Promise<number | undefined> {
+    const last = this.#waits.get(shard);
+    if (last?.isSent === false) return last.count;
+    const next: SharedWait = {
+      isSent: false,
+      count: Promise.allSettled([last?.count]).then(() => {
+        next.isSent = true;
+        return this.#ask(key, shard);
+      }),
+    };
+    this.#waits.set(shard, next);
+    return next.count;
+  }
+
+  async #ask(key: string, shard: Shard): Promise<number | undefined> {
+    const isTry = this.#short.has(shard);
+    if (isTry) {
+      const now = this.#now();
+      if (now < this.#nextTry) return undefined;
+      this.#nextTry = now + LIMIT + PAUSE;
+    }
+    const command = ["WAIT", `${this.#replicas}`, `${LIMIT}`];
+    const count = Number(await this.#client.send(command, key));
+    if (count < this.#replicas) {
+      this.#short.add(shard);
+      this.#nextTry = this.#now() + PAUSE;
+    } else if (isTry) {
+      // The replicas of the other shards may be back as well.
+      this.#short.clear();
+    }
+    return count;
   }
 }

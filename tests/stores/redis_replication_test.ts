@@ -15,12 +15,20 @@ function placeIn(index: number) {
 
 /** Makes one for a replica, with a clock and a count of replicas to set. */
 function makeReplication() {
-  const state = { now: 0, replicas: 1, waits: 0 };
+  const state = {
+    now: 0,
+    replicas: 1,
+    waits: 0,
+    isAway: false,
+    onWait: () => {},
+  };
   const client: RedisClient = {
     // deno-lint-ignore require-await -- implements an asynchronous interface
     async send(args) {
       assertEquals(args, ["WAIT", "1", "1000"]);
       state.waits++;
+      state.onWait();
+      if (state.isAway) throw new Error("The client is offline");
       // Redis answers at once, or after the limit.
       if (state.replicas === 0) state.now += 1000;
       return state.replicas;
@@ -73,5 +81,26 @@ Deno.test("Replication.wait() does not pause in a shard whose replicas are enoug
   await assertRejects(() => create(0));
   state.replicas = 1;
   await create(1);
+  assertEquals(state.waits, 2);
+});
+
+Deno.test("Replication.wait() shares a WAIT among writes that come during another, and no older one", async () => {
+  const { state, create } = makeReplication();
+  await Promise.all([create(), create(), create()]);
+  assertEquals(state.waits, 1);
+  const isSent = new Promise<void>((resolve) => state.onWait = resolve);
+  const first = create();
+  await isSent;
+  const later = [create(), create()];
+  await Promise.all([first, ...later]);
+  assertEquals(state.waits, 3);
+});
+
+Deno.test("Replication.wait() rejects with the error of the client, and sends the next WAIT", async () => {
+  const { state, create } = makeReplication();
+  state.isAway = true;
+  await assertRejects(create, Error, "Cannot create: Redis failed: The client");
+  state.isAway = false;
+  await create();
   assertEquals(state.waits, 2);
 });
