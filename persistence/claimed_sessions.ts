@@ -109,10 +109,16 @@ export class ClaimedSessions {
    * Delivers the claimed end of a session that this process has, and calls the named
    * callbacks that its record lacks.
    */
-  deliver(end: SessionEnd, { session: record }: ClaimedEnd): void {
+  deliver(end: SessionEnd, claim: ClaimedEnd): void {
     const { session } = end;
+    const { left } = this.#parts.writer;
     this.#deliver(end);
-    callHere(session, this.#parts.writer.left.takeMissing(session, record));
+    if (claim.failingSince === undefined) {
+      return callHere(session, left.takeMissing(session, claim.session));
+    }
+    // The record lacks the callbacks that another process has called, too.
+    left.callCallbacks(session);
+    left.dropValues(session);
   }
 
   #deliver(end: SessionEnd): void {

@@ -94,9 +94,11 @@ export class VanishedSessions {
    * Calls the named callbacks that a session has here and its last record lacks, at
    * its end: another process has created the record.
    */
-  adopt(session: Session, { session: record }: ClaimedEnd): void {
+  adopt(session: Session, { session: record, failingSince }: ClaimedEnd): void {
     const state = this.#parts.loader.states.get(session);
     if (state === undefined || !isLastRecord(record)) return;
+    // Another process has called some of them, which the record lacks now.
+    if (failingSince !== undefined) return;
     const known = { addedCallbacks: [...state.knownCallbacks.values()] };
     const own = joinCallbacks(known, state.callbacks ?? {});
     for (const id of state.knownCallbacks.keys()) state.removeKnownCallback(id);

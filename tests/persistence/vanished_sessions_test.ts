@@ -52,11 +52,14 @@ class WatchedNode extends Node {
   readonly bills: unknown[] = [];
 
   isBillingAway = false;
+  /** The argument of a callback that fails. */
+  failing: unknown = undefined;
 
   constructor(store: SessionStore, options: SiteOptions = {}) {
     super(store, options);
     this.site.onEnd("bill", (argument) => {
-      if (this.isBillingAway) throw new Error("billing is away");
+      const isFailing = this.isBillingAway || argument === this.failing;
+      if (isFailing) throw new Error("billing is away");
       this.bills.push(argument);
     });
     this.page("visit", (request) => {
@@ -396,4 +399,33 @@ Deno.test("A login to a session that has vanished is answered 503, and puts no t
   await pass(time, 5000);
   assertEquals((await login).status, 503);
   assertEquals([node.reasons, node.bills], [["lost"], [7]]);
+});
+
+Deno.test("A named callback of a session that vanished is called once, though another one fails in a process that stops", async () => {
+  using time = new FakeTime();
+  const lossy = new LossyStore();
+  const one = new WatchedNode(asynchronous(lossy.store));
+  const { store, bends } = new BentStore(asynchronous(lossy.store));
+  await using other = new WatchedNode(store);
+  const cookie = cookieOf(await one.get("visit"));
+  one.page("bill", (request) => {
+    request.getSession().notifyOnExpire("bill", 8);
+    return "";
+  });
+  await one.get("bill", cookie);
+  await other.get("visit", cookie);
+  await pass(time, 200);
+  lossy.empty();
+  one.failing = 7;
+  // The other process claims the end in the round in which it learns of it.
+  bends.claim = async (_, claimant, limit) => {
+    await after(150);
+    return await lossy.store.claim(claimant, limit);
+  };
+  await one.get("who", cookie);
+  await pass(time, 50);
+  assertEquals(one.bills, [8]);
+  await one.site.close();
+  await pass(time, 5000);
+  assertEquals([one.bills, other.bills], [[8], [7]]);
 });
