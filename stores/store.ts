@@ -30,7 +30,6 @@ import type { ChangeNotification, EndNotification } from "./watchers.ts";
 export type { MaybePromise };
 export type * from "./stored_session.ts";
 export type * from "./watchers.ts";
-export type * from "./stored_session.ts";
 
 /**
  * The version of the contract of stores. It grows with each change that a store must

@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { resolve } from "node:path";
 import { markInUse, mayRead } from "../../base/files_in_use.ts";
 
 /**
@@ -43,9 +44,10 @@ export class DatabaseFiles {
   constructor(path: string) {
     const real = fs.realpathSync(path);
     const beside = [`${real}-wal`, `${real}-shm`];
-    this.#path = path;
+    // The program may change its folder.
+    this.#path = mayRead(".") ? resolve(path) : real;
     this.unmark = markInUse([real, ...beside]);
-    this.#files = [path, ...beside].filter(mayRead).flatMap((path) => {
+    this.#files = [this.#path, ...beside].filter(mayRead).flatMap((path) => {
       const info = statOf(path);
       return info === undefined ? [] : [{ path, dev: info.dev, ino: info.ino }];
     });

@@ -313,6 +313,30 @@ for (const [accident, happen] of Object.entries(ACCIDENTS)) {
 
 testWith(
   ["read", "write"],
+  "SqliteStore goes on with a file of a relative path when the program changes its folder",
+  async () => {
+    using folder = makeFolder();
+    const path = `${Deno.realPathSync(folder.path)}/sessions.db`;
+    const before = Deno.cwd();
+    Deno.chdir(folder.path);
+    try {
+      using store = new SqliteStore({ path: "sessions.db" });
+      store.create(sessionOf("a"));
+      Deno.chdir(before);
+      await pauseOfChecks();
+      assertEquals(store.load("a", LOOK)?.uid, "a");
+      Deno.removeSync(path);
+      await pauseOfChecks();
+      const message = `the file "${path}" was deleted`;
+      assertThrows(() => store.load("a", LOOK), Error, message);
+    } finally {
+      Deno.chdir(before);
+    }
+  },
+);
+
+testWith(
+  ["read", "write"],
   "SqliteStore goes on after its file was vacuumed, or put back",
   async () => {
     using folder = makeFolder();
