@@ -14,6 +14,15 @@ const MAX_UNTOUCHES = 16;
 const TOUCH_AGAIN: SessionChanges = { idle: 0, values: new Map() };
 
 /**
+ * Touches of loads to undo, each with the touch before it, and the version that was
+ * loaded.
+ */
+class Untouches extends Map<number, { to: number; version: number }> {
+  /** The touch that was last restored. The record has it as the touch before as well. */
+  restored = NaN;
+}
+
+/**
  * Returns whether another load has touched a session in the same millisecond.
  * Another process that undoes that touch cannot tell the two apart.
  */
@@ -28,17 +37,8 @@ function isShared(
  * of its load.
  */
 export class LoadTouches {
-  /**
-   * Touches of loads to undo, each with the touch before it, and the version that
-   * was loaded.
-   */
-  #untouches:
-    | Map<number, { readonly to: number; readonly version: number }>
-    | undefined = undefined;
-  /**
-   * The touch that was last restored. The record has it as the touch before as well.
-   */
-  #restored = NaN;
+  /** Touches of loads to undo; undefined before the first. */
+  #untouches: Untouches | undefined = undefined;
   /** The last touch of a load for a visit, in UNIX milliseconds of the store. */
   #keptAt = -Infinity;
 
@@ -102,10 +102,10 @@ export class LoadTouches {
    */
   #untouch(loaded: LoadedSession): SessionChanges {
     const { touchedAt, version } = loaded;
-    const before = touchedAt === this.#restored
+    const untouches = this.#untouches ??= new Untouches();
+    const before = touchedAt === untouches.restored
       ? touchedAt
       : loaded.touchedBefore;
-    const untouches = this.#untouches ??= new Map();
     let to = this.touchBefore(loaded);
     // A touch that counts may be written after a later load.
     if (this.#keptAt < touchedAt) to = Math.max(to, this.#keptAt);
@@ -115,7 +115,7 @@ export class LoadTouches {
       const [oldest] = untouches.keys();
       untouches.delete(oldest!);
     }
-    this.#restored = to;
+    untouches.restored = to;
     return { takenBack: { touchedAt, before, to } };
   }
 }
