@@ -159,7 +159,9 @@ export interface SessionSite {
 }
 
 /** The registry of a session. */
-export type SessionOwner = OwnerOf<Session, SessionEnd>;
+export type SessionOwner = OwnerOf<Session, SessionEnd> & {
+  readonly site: SessionSite;
+};
 
 /**
  * Thrown by changes of a session that has ended, and the reason of an aborted
@@ -225,8 +227,6 @@ const NO_VALUES: ReadonlyMap<string, unknown> = new Map();
  * ```
  */
 export class Session {
-  /** The sessions of the site that this one belongs to. */
-  readonly site: SessionSite;
   /**
    * The session's name, the same all its life: 32 lower-case hex digits. It is
    * safe to log and to show: the cookie has a secret too.
@@ -253,6 +253,7 @@ export class Session {
    */
   declare absoluteTimeout: number;
 
+  readonly #owner: SessionOwner;
   /** The key of the only token; `""` once the tokens are in the access part. */
   #key = "";
   #isSecure = false;
@@ -284,9 +285,14 @@ export class Session {
    * @param uid Its name; a subclass passes it on unchanged.
    */
   constructor(site: SessionSite, uid: string) {
-    this.site = site;
+    this.#owner = site[OWNER];
     this.uid = uid;
     this.#createdAt = site.clock.now();
+  }
+
+  /** The sessions of the site that this one belongs to. */
+  get site(): SessionSite {
+    return this.#owner.site;
   }
 
   /**
@@ -312,8 +318,8 @@ export class Session {
     if (principal === before) return;
     if (principal !== undefined) checkHasNone(this, principal);
     this[OPEN_ACCESS]().principal = principal;
-    this.site[OWNER].indexPrincipal(this, before);
-    this.site[OWNER].backend.changed(this, {
+    this.#owner.indexPrincipal(this, before);
+    this.#owner.backend.changed(this, {
       kind: "access",
       operation: { kind: "principal", principal },
     });
@@ -335,7 +341,7 @@ export class Session {
   renew(): void {
     if (this.#end !== undefined) return;
     this[OPEN_ACCESS]().isRenewalDue = true;
-    this.site[OWNER].backend.changed(this, {
+    this.#owner.backend.changed(this, {
       kind: "access",
       operation: { kind: "renewal-due" },
     });
@@ -353,7 +359,7 @@ export class Session {
    * @throws Rejects with an HttpError 503 if the store does not answer.
    */
   async reload(): Promise<void> {
-    await this.site[OWNER].backend.values?.reload(this);
+    await this.#owner.backend.values?.reload(this);
   }
 
   /** When the session was made, in UNIX seconds. */
@@ -384,7 +390,7 @@ export class Session {
   get expiresAt(): number {
     if (this.#end !== undefined) return this.#end.at;
     if (this.#entry === 0) return Infinity;
-    return this.site[OWNER].queue.deadlineOf(this.#entry) / 1000;
+    return this.#owner.queue.deadlineOf(this.#entry) / 1000;
   }
 
   /** The end of the session; undefined while it lives. */
@@ -415,14 +421,14 @@ export class Session {
   startCheckingExpiration(): void {
     if (this.#end !== undefined) return;
     const deadline = deadlineOf(this, this.#touchedAt, this.#startedAt);
-    const { queue } = this.site[OWNER];
+    const { queue } = this.#owner;
     if (this.#entry === 0) return this.#setDeadline(deadline);
     const before = queue.deadlineOf(this.#entry);
     if (deadline === before) {
       this.#dueReason = this.#dueReasonAt(deadline);
       return;
     }
-    const now = this.site.clock.now();
+    const now = this.#owner.clock.now();
     // If the old deadline has passed, the timer is late, and the session is over.
     if (now > before && this.#dueReason !== undefined) {
       this.#endAtDeadline(now);
@@ -438,9 +444,9 @@ export class Session {
    */
   touch(): void {
     if (this.#end !== undefined) return;
-    const now = this.site.clock.now();
+    const now = this.#owner.clock.now();
     if (this.#entry !== 0) {
-      const owner = this.site[OWNER];
+      const owner = this.#owner;
       if (
         now >= owner.queue.deadlineOf(this.#entry) &&
         this.#dueReason !== undefined
@@ -467,8 +473,8 @@ export class Session {
   checkExpired(now?: number): boolean {
     if (this.#end !== undefined) return true;
     if (this.#entry === 0) return false;
-    const owner = this.site[OWNER];
-    now ??= this.site.clock.now();
+    const owner = this.#owner;
+    now ??= this.#owner.clock.now();
     if (now >= owner.queue.deadlineOf(this.#entry)) this.#endAtDeadline(now);
     return this.#end !== undefined || owner.underCheck.has(this);
   }
@@ -490,17 +496,20 @@ export class Session {
    */
   expire(reason: SessionEndReason = "logout"): void {
     if (this.#end !== undefined) return;
-    const owner = this.site[OWNER];
-    const now = this.site.clock.now();
+    const owner = this.#owner;
+    const now = this.#owner.clock.now();
     const wasStarted = this.#entry !== 0;
-    const late = wasStarted ? now - owner.queue.deadlineOf(this.#entry) : 0;
+    const isDue = reason === "idle" || reason === "absolute";
+    const late = isDue && wasStarted
+      ? now - owner.queue.deadlineOf(this.#entry)
+      : 0;
     this[DETACH]();
     const end: SessionEnd = {
       session: this,
       uid: this.uid,
       reason,
       at: now / 1000,
-      lateness: latenessOf(reason, late),
+      lateness: isDue ? latenessOf(late) : undefined,
       attempt: 1,
     };
     this.#end = end;
@@ -558,14 +567,14 @@ export class Session {
     const end = this.#end;
     if (end === undefined || this.#lazy?.isEnding) {
       const listeners = this.#getListeners();
-      const { maxCallbacks } = this.site[OWNER];
+      const { maxCallbacks } = this.#owner;
       const { size } = listeners;
       checkCallbackCount("notify on expire", this, size, maxCallbacks);
       return listeners.add(callback);
     }
     let isWanted = true;
     queueMicrotask(() => {
-      if (isWanted) this.site[OWNER].calls.run(callback, end, this);
+      if (isWanted) this.#owner.calls.run(callback, end, this);
     });
     return () => void (isWanted = false);
   }
@@ -587,7 +596,7 @@ export class Session {
    * held then, until its deadline, or for 30 s.
    */
   hold(key: string, options: HoldOptions = {}): Promise<Hold | undefined> {
-    return this.site[OWNER].later.with(
+    return this.#owner.later.with(
       options,
       ({ holds }, options) => holds.hold(this, key, options),
     );
@@ -600,7 +609,7 @@ export class Session {
    * @throws {HttpError} Rejects with 503 if the store fails.
    */
   release(key: string): Promise<boolean> {
-    return this.site[OWNER].later.with(
+    return this.#owner.later.with(
       key,
       ({ holds }, key) => holds.release(this, key),
     );
@@ -671,16 +680,16 @@ export class Session {
     if (typeof callback === "string") {
       if (this.#end !== undefined) return () => {};
       const warning = { name: callback, argument, options };
-      return this.site[OWNER].warn(this, lead, warning);
+      return this.#owner.warn(this, lead, warning);
     }
     checkCallback("notify before the end", callback);
     if (this.#end !== undefined) return () => {};
-    const { queue, maxCallbacks, calls } = this.site[OWNER];
+    const { queue, maxCallbacks, calls } = this.#owner;
     const lazy = this.#getLazy();
     const warnings = lazy.warnings ??= new SessionWarnings(this, queue);
     const { size } = warnings;
     checkCallbackCount("notify before the end", this, size, maxCallbacks);
-    const now = this.site.clock.now();
+    const now = this.#owner.clock.now();
     if (this.#entry !== 0) this[WARN_BY](queue.deadlineOf(this.#entry), now);
     return warnings.add(lead, (deadline) => {
       const warning = {
@@ -979,7 +988,7 @@ export class Session {
 
   /** @ignore */
   [DETACH](end?: SessionEnd, isInUse = false): void {
-    if (this.#entry !== 0) this.site[OWNER].queue.remove(this.#entry);
+    if (this.#entry !== 0) this.#owner.queue.remove(this.#entry);
     this.#entry = 0;
     if (end === undefined) return;
     this.#end = end;
@@ -1023,12 +1032,12 @@ export class Session {
   /** @ignore */
   get [STREAMS](): SessionStreams {
     const lazy = this.#getLazy();
-    return lazy.streams ??= new SessionStreams(this, this.site[OWNER]);
+    return lazy.streams ??= new SessionStreams(this, this.#owner);
   }
 
   #setDeadline(deadline: number): void {
-    const { queue } = this.site[OWNER];
-    const now = this.site.clock.now();
+    const { queue } = this.#owner;
+    const now = this.#owner.clock.now();
     if (this.#entry === 0) this.#entry = queue.add(this, deadline, now);
     else queue.move(this.#entry, deadline, now);
     this.#followDeadline(deadline, now);
@@ -1051,7 +1060,7 @@ export class Session {
   /** Ends the parts of the session; a function of its own, since few have any. */
   #endParts(parts: SessionParts<Session, SessionEnd>, end: SessionEnd): void {
     const abortReason = () => new SessionEndedError(end);
-    const { calls } = this.site[OWNER];
+    const { calls } = this.#owner;
     endParts(parts, end, abortReason, (call) => calls.run(call, end, this));
   }
 
@@ -1064,7 +1073,7 @@ export class Session {
       if (this.#postpone(now)) return;
       reason = "absolute";
     }
-    const { backend, calls, queue } = this.site[OWNER];
+    const { backend, calls, queue } = this.#owner;
     if (!backend.mayExpire(this)) return;
     this.#dueReason = undefined;
     calls.expire(this, reason);
@@ -1084,12 +1093,12 @@ export class Session {
     // An absoluteTimeout that is set to NaN compares as false.
     const isLast = absolute <= later;
     if (isLast) this.#dueReason = "absolute";
-    this.site[OWNER].queue.move(this.#entry, isLast ? absolute : later, now);
+    this.#owner.queue.move(this.#entry, isLast ? absolute : later, now);
     return true;
   }
 
   #notifyByName(call: Parameters<typeof namedCallbackOf>[1]): () => void {
-    const { backend, namedCallbacks, retries } = this.site[OWNER];
+    const { backend, namedCallbacks, retries } = this.#owner;
     const callback = namedCallbackOf(namedCallbacks, call);
     if (this.#end !== undefined) {
       return this.notifyOnExpire((end) => retries.call(end, callback));

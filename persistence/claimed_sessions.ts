@@ -1,5 +1,6 @@
 import type { Moment } from "../base/moment.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
+import { latenessOf } from "../session/deadline.ts";
 import { DETACH } from "../session/internals.ts";
 import { Session, type SessionEnd, type SessionEndReason } from "../session.ts";
 import type { ClaimedEnd } from "../stores/store.ts";
@@ -96,7 +97,7 @@ export class ClaimedSessions {
       uid,
       reason: held?.reason ?? reason,
       at: (now - late) / 1000,
-      lateness: isDue ? Math.max(0, Math.round(late)) / 1000 : undefined,
+      lateness: isDue ? latenessOf(late) : undefined,
       attempt: claim.attempt,
       ...held === undefined ? {} : { hold: held.hold },
     };

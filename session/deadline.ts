@@ -83,16 +83,11 @@ export const END_REASONS: readonly SessionEndReason[] = [
 export type DueReason = "idle" | "absolute";
 
 /**
- * Returns the seconds by which an end came after its deadline, in whole
- * milliseconds; undefined for an end that no deadline caused.
+ * Returns the seconds by which an end came after its deadline, in whole milliseconds.
  *
  * @param late Milliseconds; negative before the deadline.
  */
-export function latenessOf(
-  reason: SessionEndReason,
-  late: number,
-): number | undefined {
-  if (reason !== "idle" && reason !== "absolute") return undefined;
+export function latenessOf(late: number): number {
   return Math.max(0, Math.round(late)) / 1000;
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from "../base/clock.ts";
 import type { MaybePromise } from "../base/promises.ts";
 import type { SessionChange } from "./internals.ts";
 import type { StreamLimits } from "../live/session_streams.ts";
@@ -37,6 +38,8 @@ export interface HoldsOf<Session> {
  * The types of sessions and ends are parameters, since both refer to their owner.
  */
 export interface OwnerOf<Session, End> {
+  /** The source of the time. */
+  readonly clock: Clock;
   /** The deadlines of all sessions, in UNIX milliseconds. */
   readonly queue: {
     add(item: Expiring, deadline: number, now: number): number;
