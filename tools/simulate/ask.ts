@@ -48,6 +48,8 @@ export interface Ask {
   hasRenewed: boolean;
   /** Whether it registered a named callback, or a listener. */
   hasRegistered: boolean;
+  /** When it registered its listener; NaN if it has not. */
+  listensFrom: number;
   /** When its listener was called. */
   readonly heard: number[];
 }

@@ -769,11 +769,11 @@ export class Model {
   }
 
   /** A session's own listeners are called in each process soon after its end. */
-  #judgeHeard({ name, life, got }: Ask, uid: string, at: number): void {
+  #judgeHeard({ name, life, listensFrom }: Ask, uid: string, at: number): void {
     const { truth, plan } = this.#world;
     const end = truth.ends.get(uid);
     if (end === undefined || truth.lost.has(uid)) return;
-    const from = Math.max(end.claimedAt, got!.at);
+    const from = Math.max(end.claimedAt, listensFrom);
     const isCalm = plan.rates.slow + plan.rates.lost === 0 &&
       !life.host.hasStood(from - OUTAGE, at);
     if (isCalm && at > from + LATEST) {

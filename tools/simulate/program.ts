@@ -154,11 +154,15 @@ export class Program {
         });
       }
       case "listen": {
-        get().notifyOnExpire(() => {
-          ask.heard.push(this.#now);
+        const session = get();
+        return soonOrLate(() => {
+          ask.listensFrom = this.#now;
+          ask.hasRegistered = true;
+          session.notifyOnExpire(() => {
+            ask.heard.push(this.#now);
+          });
+          return undefined;
         });
-        ask.hasRegistered = true;
-        return nothing;
       }
       case "stream": {
         const { response } = get().events(visit);

@@ -259,6 +259,7 @@ export class World implements ProgramWorld {
         loggedIn: undefined,
         hasRenewed: false,
         hasRegistered: false,
+        listensFrom: NaN,
         heard: [],
       };
       this.asks.push(ask);
