@@ -219,8 +219,8 @@ export class RecordLoads {
       this.#parts.claims.of(uid).checks.confirm(session);
     }
     loader.update(session, record, time);
-    state.noteTouch(record);
     if (state.isCreated) state.noteClock(time.now);
+    state.noteTouch(record);
     lookup.askedAt = time.sentAt;
     lookup.drops = state.drops;
   }

@@ -1,4 +1,3 @@
-import type { Clock } from "../base/clock.ts";
 import { readClock } from "../base/moment.ts";
 import { type MaybePromise, proceed } from "../base/promises.ts";
 import { deadlineOf } from "../session/deadline.ts";
@@ -40,19 +39,6 @@ export function touchRecord(
   );
 }
 
-/** Sets back a touch that need not be written to the touch in the record. */
-export function settleTouch(session: Session, loader: RecordLoader): void {
-  const state = loader.states.get(session);
-  if (!state?.isCreated) return;
-  const { lastModified } = session;
-  const ahead = state.differenceOf(lastModified);
-  if (ahead <= 0 || ahead > TOUCH_SLACK || !loader.isHere(session)) return;
-  const now = readClock(session.site.clock);
-  const by = now.ahead - state.touchAhead - ahead;
-  session[SET_TIMES](lastModified * 1000 + by, session.expiresAt * 1000 + by);
-  state.noteTaken(session.lastModified, now);
-}
-
 /**
  * Moves the times of a session by as much as this process's clock was set forward
  * since they were taken from it.
@@ -86,26 +72,35 @@ export function followClock(session: Session, loader: RecordLoader): boolean {
 }
 
 /**
- * Returns the touch to write; the record may be behind by a little.
+ * Returns the touch to write. The record may be behind by a little: then the touch
+ * is set back to that of the record.
  *
  * @param extra Builds the change of touches to write if there is none.
  */
 export function touchToWrite(
   session: Session,
   state: StoredState,
-  { clock, extra }: {
-    readonly clock: Clock;
+  { loader, extra }: {
+    readonly loader: RecordLoader;
     readonly extra: (() => SessionChanges | undefined) | undefined;
   },
 ): SessionChanges | undefined {
   // The load has not touched the session if the token was superseded.
   const login = state.operations.findLast(({ kind }) => kind === "login");
   const loggedInAt = login?.kind === "login" ? login.at : -Infinity;
-  const { lastModified } = session;
-  if (login === undefined && state.aheadOf(lastModified) <= TOUCH_SLACK) {
+  const { lastModified, site } = session;
+  const ahead = state.aheadOf(lastModified);
+  if (login === undefined && ahead <= TOUCH_SLACK) {
+    if (ahead > 0 && loader.isHere(session)) {
+      const now = readClock(site.clock);
+      const by = now.ahead - state.touchAhead - ahead;
+      const deadline = session.expiresAt * 1000 + by;
+      session[SET_TIMES](lastModified * 1000 + by, deadline);
+      state.noteTaken(session.lastModified, now);
+    }
     return extra?.();
   }
-  const now = readClock(clock);
+  const now = readClock(site.clock);
   const touchedAt = Math.max(
     lastModified * 1000 - state.touchAhead,
     loggedInAt - state.loginAhead,

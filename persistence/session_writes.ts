@@ -1,4 +1,3 @@
-import type { Clock } from "../base/clock.ts";
 import {
   attempt,
   isPromiseLike,
@@ -34,7 +33,6 @@ import { UnsureWrites } from "./unsure_writes.ts";
  * Others are repeated, unless the record has changed since.
  */
 export class SessionWrites {
-  readonly #clock: Clock;
   readonly #parts: SessionWritesParts;
   readonly #calls: RecordCalls;
   readonly #unsure: UnsureWrites;
@@ -48,7 +46,6 @@ export class SessionWrites {
     calls: RecordCalls,
   ) {
     this.#grace = registry.renewalGrace;
-    this.#clock = registry.clock;
     this.#parts = parts;
     this.#calls = calls;
     const unsure = this.#unsure = new UnsureWrites(registry, parts, calls);
@@ -144,7 +141,7 @@ export class SessionWrites {
         : this.#saveAccess(session, state, options);
     }
     const touch = touchToWrite(session, state, {
-      clock: this.#clock,
+      loader: this.#parts.loader,
       extra: options.extra,
     });
     const { operations, inner } = state;
@@ -237,7 +234,7 @@ export class SessionWrites {
     const extra = options.extra?.();
     if (operations.length === 0 && extra === undefined) return;
     const touch = touchToWrite(session, state, {
-      clock: this.#clock,
+      loader: this.#parts.loader,
       extra: () => extra,
     });
     const { access } = this.#takeAll(session, state);

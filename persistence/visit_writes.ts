@@ -8,7 +8,6 @@ import type { Session } from "../session.ts";
 import type { LoginLimit } from "./login_limit.ts";
 import type { RecentEnds } from "./recent_ends.ts";
 import type { RecordLoader } from "./record_loader.ts";
-import { settleTouch } from "./record_touches.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import { type StoreBreaker, unkept } from "./store_breaker.ts";
 import type { PerPart } from "./store_parts.ts";
@@ -124,7 +123,6 @@ export class VisitWrites {
       else {write(() =>
           proceed(flush(), () => postponed.recheck(session, lookup!))
         );}
-      settleTouch(session, loader);
       write(() => warnings.whenBegun(session));
     }
     if (isInConflict) {
