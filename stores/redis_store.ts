@@ -104,8 +104,9 @@ export class RedisStore implements SessionStore, AsyncDisposable {
     const runner = new ScriptRunner(client, channel);
     const { touchThrottle, replicas } = checked;
     const replication = new Replication(client, replicas);
-    const ends = this.#ends = new RedisEnds(runner, { shards, replication });
-    const claims = new RedisClaims(runner, shards.all);
+    const tracked = { shards, replication };
+    const ends = this.#ends = new RedisEnds(runner, tracked);
+    const claims = new RedisClaims(runner, tracked);
     const notifications = this.#notifications = new RedisNotifications(
       client,
       channel,

@@ -10,8 +10,9 @@ import {
 import { CLAIM, READY } from "./end_scripts.ts";
 import { NextDueCache } from "./next_due.ts";
 import { decodeEnd, fieldsOf } from "./record_codec.ts";
+import type { Replication } from "./replication.ts";
 import { CHANNEL, type ScriptRunner } from "./script_runner.ts";
-import type { Shard } from "./shards.ts";
+import type { Shard, Shards } from "./shards.ts";
 import { askEach } from "./time_limit.ts";
 
 /** The most ends of one claim: Redis serves no other command meanwhile. */
@@ -31,11 +32,16 @@ export class RedisClaims {
   /** When the next ends can be claimed. */
   readonly nextDue: NextDueCache;
   readonly #runner: ScriptRunner;
+  readonly #replication: Replication;
   #owner: string | undefined = undefined;
 
-  constructor(runner: ScriptRunner, shards: readonly Shard[]) {
+  constructor(
+    runner: ScriptRunner,
+    tools: { readonly shards: Shards; readonly replication: Replication },
+  ) {
     this.#runner = runner;
-    this.nextDue = new NextDueCache(shards.length);
+    this.#replication = tools.replication;
+    this.nextDue = new NextDueCache(tools.shards.all.length);
   }
 
   /** The name of this node in its claims; undefined before the first claim. */
@@ -136,7 +142,12 @@ export class RedisClaims {
       }),
     );
     recordAnswer(untilOf(now, next));
-    return listOf(ends).map((end) => {
+    const claimed = listOf(ends);
+    // A primary whose replica takes over may lose the claim.
+    if (claimed.length > 0) {
+      await this.#replication.tryWait("claim ends", { key: shard.due, shard });
+    }
+    return claimed.map((end) => {
       const [name, fields] = listOf(end);
       const uid = decodeText(textOf(name));
       return decodeEnd(uid, fieldsOf(textsOf(fields)), numberOf(now));

@@ -79,16 +79,16 @@ export class RedisEnds {
   }
 
   /** As {@linkcode SessionStore.acknowledge}. */
-  acknowledge(uid: string, fence: string): Promise<boolean> {
-    const { key, takenKey, name, shard } = this.#shards.placeOf(uid);
-    return this.#isDone(
-      ACKNOWLEDGE,
-      `acknowledge the end of session "${uid}"`,
-      {
-        keys: [shard.due, shard.holds, shard.ended, key, takenKey],
-        args: [name, fence],
-      },
-    );
+  async acknowledge(uid: string, fence: string): Promise<boolean> {
+    const place = this.#shards.placeOf(uid);
+    const { key, takenKey, name, shard } = place;
+    const verb = `acknowledge the end of session "${uid}"`;
+    const isDone = await this.#isDone(ACKNOWLEDGE, verb, {
+      keys: [shard.due, shard.holds, shard.ended, key, takenKey],
+      args: [name, fence],
+    });
+    if (isDone) await this.#replication.tryWait(verb, place);
+    return isDone;
   }
 
   /** As {@linkcode SessionStore.acknowledgeAll}. */
@@ -112,6 +112,8 @@ export class RedisEnds {
             ]),
           }),
         );
+        const key = shard.due;
+        await this.#replication.tryWait("acknowledge ends", { key, shard });
         for (const [index, { uid }] of those.entries()) {
           if (answers[index] === "1") done.add(uid);
         }

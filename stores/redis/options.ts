@@ -47,8 +47,9 @@ export interface RedisStoreOptions {
    * that is about a round trip to them.
    *
    * A failover then loses no session and undoes no logout, as long as one of these
-   * replicas takes over. Other writes do not wait for replicas: a failover may lose
-   * values, and the acknowledgement of an end, which is then delivered again. A
+   * replicas takes over. Claims and acknowledgements of ends wait as well, but need
+   * no replica: without one, a failover may lose them, and an end is delivered again.
+   * Other writes do not wait: a failover may lose the last values and touches. A
    * cluster of `npm:ioredis` cannot wait.
    *
    * @default {0}

@@ -13,6 +13,9 @@ const LIMIT = 1000;
  */
 const PAUSE = 3000;
 
+/** A key by which a command goes to the node of a shard. */
+type KeyInShard = Pick<Place, "key" | "shard">;
+
 /** A `WAIT` of a shard. */
 interface SharedWait {
   isSent: boolean;
@@ -49,20 +52,14 @@ export class Replication {
   }
 
   /**
-   * Waits until replicas have the last write to a session.
+   * Waits until replicas have the last write to a shard.
    *
    * @param verb The action of the write, for the error.
    * @throws {Error} If too few have it in time, or had an earlier write a moment ago.
    */
-  async wait(verb: string, place: Place): Promise<void> {
+  async wait(verb: string, place: KeyInShard): Promise<void> {
+    const count = await this.tryWait(verb, place);
     const replicas = this.#replicas;
-    if (replicas === 0) return;
-    let count: number | undefined;
-    try {
-      count = await this.#count(place);
-    } catch (error) {
-      throw failureTo(verb, error);
-    }
     if (count === undefined) {
       throw new Error(
         `Cannot ${verb} for sure: fewer than ${replicas} replicas had an earlier write in time`,
@@ -77,8 +74,24 @@ export class Replication {
     }
   }
 
+  /**
+   * As {@linkcode Replication.wait}, but too few replicas are no error.
+   *
+   * @returns the number of replicas that have the write; undefined if that is not
+   * asked.
+   * @throws {Error} If Redis or the client fails: another node may be the primary.
+   */
+  async tryWait(verb: string, place: KeyInShard): Promise<number | undefined> {
+    if (this.#replicas === 0) return 0;
+    try {
+      return await this.#count(place);
+    } catch (error) {
+      throw failureTo(verb, error);
+    }
+  }
+
   /** A `WAIT` is for the writes before it: those that come meanwhile share the next. */
-  #count({ key, shard }: Place): Promise<number | undefined> {
+  #count({ key, shard }: KeyInShard): Promise<number | undefined> {
     const last = this.#waits.get(shard);
     if (last?.isSent === false) return last.count;
     const next: SharedWait = {

@@ -1,7 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Replication } from "../../stores/redis/replication.ts";
 import { Shards } from "../../stores/redis/shards.ts";
-import type { RedisClient } from "../../stores/redis_store.ts";
+import { type RedisClient, RedisStore } from "../../stores/redis_store.ts";
+import { NODE, sessionOf } from "../../testing/contract_checks.ts";
+import { RedisServer, testWithRedis } from "../helpers_redis.ts";
+import { connectNodeRedis } from "./helpers_redis_store.ts";
 
 const SHARDS = new Shards("test", 2);
 
@@ -104,3 +107,73 @@ Deno.test("Replication.wait() rejects with the error of the client, and sends th
   await create();
   assertEquals(state.waits, 2);
 });
+
+/** Opens a store with sessions that are over, whose client answers each WAIT. */
+async function openWith(server: RedisServer, answer: () => number) {
+  const [real, close] = await connectNodeRedis(server);
+  const client: RedisClient = {
+    ...real,
+    send: (args, key) =>
+      args[0] === "WAIT"
+        ? Promise.resolve().then(answer)
+        : real.send(args, key),
+  };
+  const before = new RedisStore({ client: real });
+  for (const uid of "abcd") {
+    await before.create(sessionOf(uid, { sessionTimeout: 1 }));
+  }
+  const store = new RedisStore({ client, replicas: 1 });
+  return {
+    claim: async () => {
+      // The deadlines have passed after some milliseconds.
+      for (;;) {
+        const { ends } = await store.claim(NODE, 4);
+        if (ends.length > 0) return ends;
+      }
+    },
+    store,
+    [Symbol.dispose]: close,
+  };
+}
+
+testWithRedis(
+  "RedisStoreOptions.replicas rejects a claim and acknowledgements at a node that is no primary any more",
+  async () => {
+    await using server = await RedisServer.start();
+    using opened = await openWith(server, () => {
+      throw new Error("UNBLOCKED force unblock, instance state changed");
+    });
+    const { store, claim } = opened;
+    await assertRejects(claim, Error, "Cannot claim ends: Redis failed");
+    const fence = await server.cli("HGET", "{curfew:0}:s:a", "f");
+    await assertRejects(
+      () => store.acknowledge("a", fence),
+      Error,
+      'Cannot acknowledge the end of session "a"',
+    );
+    await assertRejects(
+      () => store.acknowledgeAll([{ uid: "b", fence }]),
+      Error,
+      "Cannot acknowledge ends",
+    );
+  },
+);
+
+testWithRedis(
+  "RedisStoreOptions.replicas lets ends be claimed and acknowledged while replicas are too few",
+  async () => {
+    await using server = await RedisServer.start();
+    using opened = await openWith(server, () => 0);
+    const { store, claim } = opened;
+    const [first, ...others] = await claim();
+    assertEquals(
+      await store.acknowledge(first!.session.uid, first!.fence),
+      true,
+    );
+    const rest = others.map(({ session: { uid }, fence }) => ({ uid, fence }));
+    assertEquals(
+      await store.acknowledgeAll(rest),
+      rest.map(() => true),
+    );
+  },
+);
