@@ -1,20 +1,26 @@
 import type { Clock } from "../base/clock.ts";
 
+/**
+ * Why a stream is closed from this side.
+ *
+ * - `"end"`: the session is over; the client is told the reason
+ * - `"cut"`: its token is no longer valid; the client connects again
+ * - `"restart"`: the site stops and the session lives on; the client connects again,
+ *   some seconds later
+ * - `"drop"`: its response is not sent; the client is told nothing
+ */
+export type StreamClosing = "end" | "cut" | "restart" | "drop";
+
 /** A stream that is open until the client leaves, the session ends, or the site stops. */
 export interface OpenStream {
   /** Whether the session is in a store, so that another process can continue it. */
   readonly isStored: boolean;
-  /** Sends the reason and closes: the session is over. Does nothing if closed. */
-  end(reason: string): void;
-  /** Closes the stream so that the client connects again. */
-  cut(): void;
   /**
-   * Closes the stream since the site stops while the session lives on. The client
-   * connects again, some seconds later.
+   * Closes the stream, unless it is closed.
+   *
+   * @param reason Why the session has ended, for `"end"`.
    */
-  restart(): void;
-  /** Closes the stream without telling the client the reason. */
-  drop(): void;
+  closeFor(closing: StreamClosing, reason?: string): void;
   /** Returns whether a rendered value sends the stream to the client. */
   isSentBy(rendered: unknown): boolean;
   /** The 101 of a socket: Deno can send no other response after the upgrade. */
@@ -141,13 +147,13 @@ export function dropUnsent(
   const opened = request[OPENED_STREAMS];
   if (opened === undefined) return undefined;
   const unsent = opened.filter((stream) => !stream.isSentBy(rendered));
-  for (const stream of unsent) stream.drop();
+  for (const stream of unsent) stream.closeFor("drop");
   return unsent.find(({ upgrade }) => upgrade !== undefined)?.upgrade;
 }
 
 /** Drops all streams that were opened for a request: its connection is closed. */
 export function dropOpened(request: StreamedRequest): void {
-  for (const stream of request[OPENED_STREAMS] ?? []) stream.drop();
+  for (const stream of request[OPENED_STREAMS] ?? []) stream.closeFor("drop");
 }
 
 /** Marks a body as one that closes itself when the site stops. */
@@ -176,7 +182,7 @@ function streamsUntil(stopSignal: AbortSignal): SiteStreams {
  */
 function stopStream(stream: OpenStream, reason: unknown): void {
   const livesOn = reason instanceof SessionsLiveOn;
-  if (livesOn && reason.hasDied) stream.drop();
-  else if (livesOn || stream.isStored) stream.restart();
-  else stream.end("shutdown");
+  if (livesOn && reason.hasDied) stream.closeFor("drop");
+  else if (livesOn || stream.isStored) stream.closeFor("restart");
+  else stream.closeFor("end", "shutdown");
 }

@@ -6,7 +6,11 @@ import {
   type OptionRules,
   SECONDS,
 } from "../base/options.ts";
-import { markSelfClosing, type StreamParts } from "../http/open_stream.ts";
+import {
+  markSelfClosing,
+  type StreamClosing,
+  type StreamParts,
+} from "../http/open_stream.ts";
 import { formatEvent, type ServerEvent } from "./server_event.ts";
 
 export type { ServerEvent };
@@ -194,38 +198,24 @@ export class EventStream {
     return this.#isTaken;
   }
 
-  /** Sends the `end` event, and closes the stream. Sessions call this. */
-  end(reason: string): void {
-    if (this.#cause !== undefined) return;
-    this.#enqueue({ event: "end", data: { reason } });
-    this.#close(
-      reason === "shutdown"
-        ? "The site has stopped"
-        : `The session has ended: ${reason}`,
-    );
-  }
-
-  /** Closes a stream that an old token opened. Sessions call this. */
-  cut(): void {
-    this.#close("The token that opened it is no longer valid");
-  }
-
   /** @ignore */
-  restart(): void {
+  closeFor(closing: StreamClosing, reason?: string): void {
+    if (closing === "drop") this.#closeBody();
     if (this.#cause !== undefined) return;
-    const latest = this.#reconnectWithin * 1000;
-    if (latest > 0) {
+    let cause = "The site has stopped";
+    if (closing === "cut") {
+      cause = "The token that opened it is no longer valid";
+    } else if (closing === "drop") cause = "The stream was cut";
+    else if (closing === "end") {
+      this.#enqueue({ event: "end", data: { reason } });
+      if (reason !== "shutdown") cause = `The session has ended: ${reason}`;
+    } else if (this.#reconnectWithin > 0) {
+      const latest = this.#reconnectWithin * 1000;
       const least = Math.min(LEAST_RETRY, latest);
       const spread = Math.random() * (latest - least);
       this.#enqueue({ retry: Math.round(least + spread) });
     }
-    this.#close("The site has stopped");
-  }
-
-  /** @ignore */
-  drop(): void {
-    this.#closeBody();
-    this.#close("The stream was cut");
+    this.#close(cause);
   }
 
   /** @ignore */

@@ -8,17 +8,21 @@ import {
   STRING,
 } from "../base/options.ts";
 import { HttpError } from "../http/http_error.ts";
-import type { OpenStream, StreamParts } from "../http/open_stream.ts";
+import type {
+  OpenStream,
+  StreamClosing,
+  StreamParts,
+} from "../http/open_stream.ts";
 import {
   type OriginatingRequest,
   refuseOtherOrigins,
 } from "../http/headers.ts";
 import {
+  closeFrameOf,
   GOING_AWAY,
   ignoreUpgrade,
   INTERNAL_ERROR,
   isLarger,
-  POLICY,
   type SessionSocketOptions,
   shorten,
   TOO_BIG,
@@ -181,29 +185,12 @@ export class TiedSocket implements SessionSocket, OpenStream {
     return this.#parts.isStored;
   }
 
-  /** Closes the socket, with 1001 if the site stops, or else 1008. */
-  end(reason: string): void {
-    this.#close(reason === "shutdown" ? GOING_AWAY : POLICY, reason);
-  }
-
-  /** Closes a socket that an old token opened. */
-  cut(): void {
-    this.#close(TRY_AGAIN, "renewed");
-  }
-
-  /** Closes the socket with 1001, since the site stops. */
-  restart(): void {
-    this.#close(GOING_AWAY, "shutdown");
-  }
-
-  /**
-   * Closes the socket of a resource that failed, as soon as it opens. If it is
-   * open, closes it without code and reason, since Deno cannot cut it.
-   */
-  drop(): void {
-    if (this.socket.readyState === WebSocket.CONNECTING) {
+  closeFor(closing: StreamClosing, reason?: string): void {
+    const isOpening = this.socket.readyState === WebSocket.CONNECTING;
+    // The resource failed. Deno cannot cut a socket that is open.
+    if (closing === "drop" && isOpening) {
       this.#close(INTERNAL_ERROR, "internal error");
-    } else this.#close(undefined, "");
+    } else this.#close(...closeFrameOf(closing, reason));
   }
 
   get upgrade(): Response {

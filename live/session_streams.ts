@@ -69,11 +69,6 @@ export interface StreamsOwner {
   noteStreams?(session: StreamingSession): void;
 }
 
-const UNLIMITED: StreamsOwner = {
-  isStored: false,
-  streamLimits: { perSession: Infinity, perSite: Infinity },
-};
-
 /**
  * Milliseconds between two touches by messages of one socket.
  *
@@ -98,7 +93,7 @@ export class SessionStreams {
   /** The bodies and sockets of mounted applications, which no limit counts. */
   readonly #tied = new Set<OpenStream>();
 
-  constructor(session: StreamingSession, owner: StreamsOwner = UNLIMITED) {
+  constructor(session: StreamingSession, owner: StreamsOwner) {
     this.#session = session;
     this.#owner = owner;
     this.#tokens = new TokenStreams(session.site);
@@ -117,7 +112,8 @@ export class SessionStreams {
   /** Closes all streams, since the session has ended. */
   end(reason: string): void {
     this.#tokens.stop();
-    for (const stream of [...this.#open, ...this.#tied]) stream.end(reason);
+    const streams = [...this.#open, ...this.#tied];
+    for (const stream of streams) stream.closeFor("end", reason);
   }
 
   /**
@@ -240,7 +236,8 @@ export class SessionStreams {
     const session = this.#session;
     // The timer of a deadline that has passed may be late.
     session.checkExpired();
-    if (session.end !== undefined) return stream.end(session.end.reason);
+    const { end } = session;
+    if (end !== undefined) return stream.closeFor("end", end.reason);
     this.#tokens.add(stream, request[TOKEN_GENERATION]?.(session));
     keepStream(stream, streams, request.site.stopSignal);
     this.#owner.noteStreams?.(session);

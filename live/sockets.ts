@@ -1,3 +1,5 @@
+import type { StreamClosing } from "../http/open_stream.ts";
+
 /** The options of an upgrade that the platforms know. */
 export interface UpgradeOptions {
   /** The subprotocol that the response names. */
@@ -32,7 +34,8 @@ export function upgradeRequest(
   request: Request,
   options: UpgradeOptions,
 ): ReturnType<Upgrade> {
-  const upgrade = upgradeOf(request) ?? globalThis.Deno?.upgradeWebSocket;
+  const upgrade = inheritedFrom(upgrades, request) ??
+    globalThis.Deno?.upgradeWebSocket;
   if (upgrade === undefined) {
     throw new TypeError(
       "Cannot open a socket: this server upgrades no requests; on Node and Bun use @curfew/web/node",
@@ -41,15 +44,18 @@ export function upgradeRequest(
   return upgrade(request, options);
 }
 
-/** Finds the offer for a request, or for the request that it inherits from. */
-function upgradeOf(request: Request): Upgrade | undefined {
+/** Finds the value for a request, or for the request that it inherits from. */
+export function inheritedFrom<T>(
+  values: WeakMap<object, T>,
+  request: Request,
+): T | undefined {
   for (
     let object: object | null = request;
     object !== null;
     object = Object.getPrototypeOf(object)
   ) {
-    const upgrade = upgrades.get(object);
-    if (upgrade !== undefined) return upgrade;
+    const value = values.get(object);
+    if (value !== undefined) return value;
   }
   return undefined;
 }
@@ -79,6 +85,18 @@ export const INTERNAL_ERROR = 1011;
 
 /** The client may connect again at once. */
 export const TRY_AGAIN = 1013;
+
+/** Returns the code and the reason by which a socket is closed. */
+export function closeFrameOf(
+  closing: StreamClosing,
+  reason = "",
+): [code: number | undefined, reason: string] {
+  if (closing === "cut") return [TRY_AGAIN, "renewed"];
+  if (closing === "drop") return [undefined, ""];
+  return closing === "restart" || reason === "shutdown"
+    ? [GOING_AWAY, "shutdown"]
+    : [POLICY, reason];
+}
 
 /** The most bytes of a reason in a close frame; with more, close() throws. */
 const MAX_REASON = 123;

@@ -1,10 +1,13 @@
-import type { OpenStream, StreamParts } from "../http/open_stream.ts";
+import type {
+  OpenStream,
+  StreamClosing,
+  StreamParts,
+} from "../http/open_stream.ts";
 import { watchStream } from "../http/stream_watch.ts";
 import {
-  GOING_AWAY,
-  POLICY,
+  closeFrameOf,
+  inheritedFrom,
   shorten,
-  TRY_AGAIN,
   type UpgradeCallback,
   watchedUpgrades,
 } from "./sockets.ts";
@@ -38,31 +41,15 @@ export class TiedBody implements OpenStream {
     return this.#parts.isStored;
   }
 
-  end(): void {
-    this.#cutOff();
-  }
-
-  cut(): void {
-    this.#cutOff();
-  }
-
-  restart(): void {
-    this.#cutOff();
-  }
-
-  drop(): void {
-    this.#cutOff();
+  closeFor(): void {
+    if (this.#isClosed) return;
+    this.#close();
+    this.#abort.abort();
   }
 
   /** Returns true, since the body was made of the response that is sent. */
   isSentBy(): boolean {
     return true;
-  }
-
-  #cutOff(): void {
-    if (this.#isClosed) return;
-    this.#close();
-    this.#abort.abort();
   }
 
   #close(): void {
@@ -91,31 +78,11 @@ export class ForeignSocket implements OpenStream {
     return this.#parts.isStored;
   }
 
-  end(reason: string): void {
-    this.#close(reason === "shutdown" ? GOING_AWAY : POLICY, reason);
-  }
-
-  cut(): void {
-    this.#close(TRY_AGAIN, "renewed");
-  }
-
-  restart(): void {
-    this.#close(GOING_AWAY, "shutdown");
-  }
-
-  drop(): void {
-    this.#close(undefined, "");
-  }
-
-  /** Returns true: whether the response is sent is up to the application. */
-  isSentBy(): boolean {
-    return true;
-  }
-
-  #close(code: number | undefined, reason: string): void {
+  closeFor(closing: StreamClosing, endReason?: string): void {
     if (this.#isClosed) return;
     this.#end();
     const socket = this.#socket;
+    const [code, reason] = closeFrameOf(closing, endReason);
     const close = () => {
       socket.close(code, shorten(reason));
       this.#parts.onUntaken();
@@ -123,6 +90,11 @@ export class ForeignSocket implements OpenStream {
     if (socket.readyState === WebSocket.CONNECTING) {
       socket.addEventListener("open", close);
     } else if (socket.readyState === WebSocket.OPEN) close();
+  }
+
+  /** Returns true: whether the response is sent is up to the application. */
+  isSentBy(): boolean {
+    return true;
   }
 
   #end(): void {
@@ -153,7 +125,7 @@ export function watchUpgrade(
   if (watching.has(upgradeWebSocket)) return;
   const watched: typeof upgradeWebSocket = (request, options) => {
     const upgrade = upgradeWebSocket(request, options);
-    callbackFor(request)?.(upgrade.socket);
+    inheritedFrom(watchedUpgrades, request)?.(upgrade.socket);
     return upgrade;
   };
   watching.add(watched);
@@ -163,17 +135,4 @@ export function watchUpgrade(
     enumerable: true,
     writable: true,
   });
-}
-
-/** Finds the callback of a request, or of the request that it inherits from. */
-function callbackFor(request: Request): UpgradeCallback | undefined {
-  for (
-    let object: object | null = request;
-    object !== null;
-    object = Object.getPrototypeOf(object)
-  ) {
-    const callback = watchedUpgrades.get(object);
-    if (callback !== undefined) return callback;
-  }
-  return undefined;
 }

@@ -57,7 +57,7 @@ export class TokenStreams {
     let next = Infinity;
     for (const [stream, generation] of [...this.#generations]) {
       const until = this.#untilOf(generation);
-      if (until <= now) stream.cut();
+      if (until <= now) stream.closeFor("cut");
       else next = Math.min(next, until);
     }
     if (next === Infinity) return;

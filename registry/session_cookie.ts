@@ -98,16 +98,8 @@ export class SessionCookie {
     checkName(name);
     checkOptions("make the session cookie", options, RULES);
     const { sameSite = "Lax", domain, path = "/", partitioned } = options;
-    if (domain !== undefined && !COOKIE_DOMAIN.test(domain)) {
-      throw new SyntaxError(
-        `Cannot use cookie domain ${describe(domain)}: it is not a domain`,
-      );
-    }
-    if (!PATH.test(path)) {
-      throw new SyntaxError(
-        `Cannot use cookie path ${describe(path)}: it is not a path`,
-      );
-    }
+    if (domain !== undefined) check("domain", domain, COOKIE_DOMAIN);
+    check("path", path, PATH);
     this.isPersistent = options.persistent ?? false;
     this.isAlwaysSecure = options.secure ?? false;
     const scope = domain === undefined ? "" : `; Domain=${domain}`;
@@ -167,21 +159,21 @@ export class SessionCookie {
   }
 }
 
+function check(what: "domain" | "path", text: string, form: RegExp): void {
+  if (form.test(text)) return;
+  const shown = describe(text);
+  throw new SyntaxError(
+    `Cannot use cookie ${what} ${shown}: it is not a ${what}`,
+  );
+}
+
 function checkName(name: string): void {
-  if (/^__(host|secure)-/i.test(name)) {
-    throw new SyntaxError(
-      `Cannot use cookieName ${
-        describe(name)
-      }: over https "__Host-" is put before it`,
-    );
-  }
-  if (!COOKIE_NAME.test(name)) {
-    throw new SyntaxError(
-      `Cannot use cookieName ${
-        describe(name)
-      }: it is not a valid name of a cookie`,
-    );
-  }
+  const hasPrefix = /^__(host|secure)-/i.test(name);
+  if (!hasPrefix && COOKIE_NAME.test(name)) return;
+  const why = hasPrefix
+    ? 'over https "__Host-" is put before it'
+    : "it is not a valid name of a cookie";
+  throw new SyntaxError(`Cannot use cookieName ${describe(name)}: ${why}`);
 }
 
 /** Which requests from other sites carry a cookie. */

@@ -18,4 +18,5 @@ export { renderError } from "./error_format.ts";
 export { FormSigner } from "./form_signer.ts";
 export { requestFor } from "./mounted_request.ts";
 export { makeClockChild } from "./session_clock_files.ts";
+export { SERVER_OPTIONS } from "./server_options.ts";
 export { endSession, keepSession, showClock } from "./session_clock_state.ts";

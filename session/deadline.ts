@@ -40,12 +40,17 @@ export function checkTimeout(
   seconds: unknown,
 ): void {
   if (typeof seconds === "number" && seconds >= 0) return;
-  const message = `Cannot use ${name} of ${owner.constructor.name}: ${
-    describe(seconds)
-  } is not a number of seconds, 0 or more`;
-  throw typeof seconds === "number"
-    ? new RangeError(message)
-    : new TypeError(message);
+  throw refusalOf(
+    seconds,
+    `Cannot use ${name} of ${owner.constructor.name}: ${
+      describe(seconds)
+    } is not a number of seconds, 0 or more`,
+  );
+}
+
+/** Returns the error of a number that is out of range, or of another kind. */
+function refusalOf(value: unknown, message: string): Error {
+  return new (typeof value === "number" ? RangeError : TypeError)(message);
 }
 
 /**
@@ -235,11 +240,10 @@ export function leadOf(seconds: unknown): number {
   if (typeof seconds === "number" && seconds > 0 && seconds < Infinity) {
     return seconds * 1000;
   }
-  const message =
+  throw refusalOf(
+    seconds,
     `Cannot notify before the end: not a number of seconds above 0: ${
       describe(seconds)
-    }`;
-  throw typeof seconds === "number"
-    ? new RangeError(message)
-    : new TypeError(message);
+    }`,
+  );
 }

@@ -14,9 +14,9 @@ import { HttpError } from "../http/http_error.ts";
 import { dropUnsent } from "../http/open_stream.ts";
 import { pathOf } from "../http/path.ts";
 import type { RouteWatch } from "../metrics/route_spans.ts";
-import type { Rendered, SiteRequest } from "../request.ts";
+import type { SiteRequest } from "../request.ts";
 import { ENTER, PATH, RESET, USUAL_HOST, WAIT } from "../request/internals.ts";
-import { KNOWN_METHODS, Resource, UnsupportedMethod } from "../resource.ts";
+import { Resource, UnsupportedMethod } from "../resource.ts";
 import type {
   ErrorPageCallback,
   FailedRequest,
@@ -117,16 +117,15 @@ export class Entrance {
         request[USUAL_HOST] = usual;
         request[PATH].startAt(usual.urlBegin.length);
       }
-      if (request.method !== "GET") {
-        if (REFUSED_METHODS.includes(request.method)) {
-          throw new UnsupportedMethod(request.method, []);
-        }
-        if (asksForServer(site.resource, request)) {
-          return respondWith(site, SERVER_OPTIONS, request);
-        }
+      if (
+        request.method !== "GET" && REFUSED_METHODS.includes(request.method)
+      ) {
+        throw new UnsupportedMethod(request.method, []);
       }
       // These promises are ours, so V8 need not look for a then() in all objects.
-      const found = walk(site.resource, request, site.routes);
+      const found = asksForServer(site.resource, request)
+        ? proceed(loadLaterCode(), ({ SERVER_OPTIONS }) => SERVER_OPTIONS)
+        : walk(site.resource, request, site.routes);
       const response = found instanceof Promise
         ? found.then((found) => respondWith(site, found ?? ABSENT, request))
         : respondWith(site, found ?? ABSENT, request);
@@ -144,25 +143,10 @@ export class Entrance {
  * (RFC 9110, section 9.3.7). Deno shows it as a request for the path `/*`, so a tree
  * that has a child of that name answers itself.
  */
-export function asksForServer(root: Resource, request: SiteRequest): boolean {
+function asksForServer(root: Resource, request: SiteRequest): boolean {
   return request.method === "OPTIONS" &&
     pathOf(request.request.url) === "/*" && !root.children.has("*");
 }
-
-/** Answers `OPTIONS *` with the methods that a resource may have. */
-class ServerOptions extends Resource {
-  override usesSession = false;
-  override touchesSession = false;
-
-  override render(request: SiteRequest): Rendered {
-    request.setResponseCode(204);
-    request.setHeader("allow", KNOWN_METHODS.join(", "));
-    return "";
-  }
-}
-
-/** The resource that answers `OPTIONS *`. */
-export const SERVER_OPTIONS: Resource = new ServerOptions();
 
 /** Returns the resource at the path of a request; undefined if there is none. */
 export function walk(

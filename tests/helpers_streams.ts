@@ -5,8 +5,17 @@
  */
 
 import { assert } from "@std/assert";
-import type { Site } from "../mod.ts";
+import { SessionStreams } from "../live/session_streams.ts";
+import type { Site, SiteRequest } from "../mod.ts";
 import { requestWith } from "./helpers_session.ts";
+
+/** The streams of a request's session, without a limit. */
+export function streamsOf(request: SiteRequest): SessionStreams {
+  return new SessionStreams(request.getSession(), {
+    isStored: false,
+    streamLimits: { perSession: Infinity, perSite: Infinity },
+  });
+}
 
 /** What a visitor reads of a stream of events. */
 export class EventReader {

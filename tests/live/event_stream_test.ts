@@ -12,7 +12,7 @@ import type {
   ServerEvent,
   Session,
 } from "../../mod.ts";
-import { SessionStreams } from "../../live/session_streams.ts";
+import type { SessionStreams } from "../../live/session_streams.ts";
 import {
   cookieOf,
   Errors,
@@ -22,7 +22,7 @@ import {
   settle,
   siteOf,
 } from "../helpers_session.ts";
-import { openEvents } from "../helpers_streams.ts";
+import { openEvents, streamsOf } from "../helpers_streams.ts";
 
 /** A site whose page is a stream of events, with the clock stood still. */
 function streaming(options: EventStreamOptions = {}) {
@@ -344,7 +344,7 @@ Deno.test("SessionStreams has nothing left of 1,000 streams that came and went",
   const clock = new ManualClock();
   let streams: SessionStreams | undefined;
   await using site = siteOf({ clock }, (request) => {
-    streams ??= new SessionStreams(request.getSession());
+    streams ??= streamsOf(request);
     return streams.openEvents(request, {}).response;
   });
   const responses = await Promise.all(

@@ -22,9 +22,10 @@ import {
   requestWith,
   siteOf,
 } from "../helpers_session.ts";
-import { SessionStreams } from "../../live/session_streams.ts";
+import type { SessionStreams } from "../../live/session_streams.ts";
 import { SOON, testWith } from "../helpers_process.ts";
 import { Visitor } from "../helpers_sockets.ts";
+import { streamsOf } from "../helpers_streams.ts";
 
 /** A site whose page is a socket that sends back what comes, served. */
 function served(
@@ -307,7 +308,7 @@ test("Session.socket() is closed with 1013 by a login that supersedes its token"
 test("SessionStreams has nothing left of 100 sockets that came and went", async () => {
   let streams: SessionStreams | undefined;
   await using site = siteOf({}, (request) => {
-    streams ??= new SessionStreams(request.getSession());
+    streams ??= streamsOf(request);
     return streams.openSocket(request, {}).response;
   });
   await using server = Deno.serve(
@@ -328,7 +329,7 @@ test("SessionStreams gives up a socket whose visitor has left before it was open
   const gate = Promise.withResolvers<void>();
   const asked = Promise.withResolvers<SessionStreams>();
   await using site = siteOf({ clock }, async (request) => {
-    const streams = new SessionStreams(request.getSession());
+    const streams = streamsOf(request);
     const { response } = streams.openSocket(request, {});
     asked.resolve(streams);
     await gate.promise;
