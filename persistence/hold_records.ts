@@ -86,7 +86,8 @@ export function endOfHold(
   if (reason === undefined) {
     return { absoluteTimeout, removedCallbacks: record.callbacks };
   }
-  const values = valuesOf({ reason, fence: record.version });
+  const fence = fenceOf(record);
+  const values = valuesOf({ reason, fence });
   return { absoluteTimeout, values };
 }
 
@@ -107,14 +108,20 @@ export function heldKeyOf(
  * undefined if a session has ended.
  */
 export function endedHoldOf(
-  { uid, values, version }: StoredSession,
+  record: StoredSession,
 ): { hold: EndedHold; reason: SessionEndReason | undefined } | undefined {
+  const { uid, values } = record;
   if (!isHold(uid)) return undefined;
   const key = keyOfHold(uid);
-  const fence = read(values, "fence") as number | undefined ?? version;
+  const fence = fenceOf(record);
   const holder = read(values, "holder") as string | undefined;
   const reason = read(values, "reason") as SessionEndReason | undefined;
   return { hold: { key, fence, holder }, reason };
+}
+
+/** Returns the number that a hold has, or had before its end changed its record. */
+function fenceOf({ values, version }: StoredSession): number {
+  return read(values, "fence") as number | undefined ?? version;
 }
 
 function valuesOf(values: Readonly<Record<string, unknown>>) {

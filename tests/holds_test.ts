@@ -11,6 +11,7 @@ import {
   cookieOf,
   Node,
   pass,
+  SetClock,
   STORE_KINDS,
 } from "./helpers_store.ts";
 
@@ -618,4 +619,26 @@ Deno.test("Session.hold() over a store without holds says so", async () => {
     TypeError,
     'Cannot hold "a": the store has no method take()',
   );
+});
+
+Deno.test("A hold ends with its own number, though the store's clock is set back after a write of its end that had no answer", async () => {
+  using time = new FakeTime();
+  const clock = new SetClock();
+  const store = new MemoryStore({ clock });
+  const { store: bent, bends } = new BentStore(asynchronous(store));
+  await using node = nodeOf(bent);
+  const fences: (number | undefined)[] = [];
+  node.sessions.onEnd("note", (_, { hold }) => void fences.push(hold?.fence));
+  const session = node.sessions.create();
+  const hold = await session.hold("seat", { seconds: 20, then: "note" });
+  await pass(time, 1000);
+  bends.commit = async (act, ...args) => {
+    bends.commit = undefined;
+    await act(...args);
+    clock.set(-5000);
+    throw new Error("connection reset");
+  };
+  session.expire();
+  await pass(time, 30_000);
+  assertEquals(fences, [hold!.fence]);
 });
