@@ -68,6 +68,8 @@ export class RecordCreation {
         state.setVersion(times.version, time.now);
         state.access = { ...access, tokens };
         state.noteRead(times, time);
+        // The clock may have been set since the session began.
+        state.accessAhead = state.loginAhead;
         state.callbackIds = idsAfter(NO_IDS, changes);
         return this.#calls.written(session, state, times, time);
       }

@@ -219,7 +219,7 @@ export class RecordLoads {
       this.#parts.claims.of(uid).checks.confirm(session);
     }
     loader.update(session, record, time);
-    if (state.isCreated) state.noteClock(time.now);
+    if (state.isCreated) loader.followCreation(session, state, time.now);
     state.noteTouch(record);
     lookup.askedAt = time.sentAt;
     lookup.drops = state.drops;

@@ -233,8 +233,13 @@ export class StoredState extends LoadTouches {
 
   /** Records that a session took its `lastModified` from the record. */
   noteTaken(lastModified: number, { ahead }: Moment): void {
-    this.#takenTouch = lastModified;
+    this.keepTaken(lastModified);
     this.touchAhead = ahead;
+  }
+
+  /** Records how a session shows the touch that it took from the record. */
+  keepTaken(lastModified: number): void {
+    this.#takenTouch = lastModified;
   }
 
   /** Returns whether a session has a touch that it did not take from the record. */

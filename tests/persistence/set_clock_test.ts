@@ -187,3 +187,33 @@ Deno.test("A session keeps its time though the clock is set back by 95 ms before
   const { createdAt } = store.load(await (await response).text(), LOOK)!;
   assertAlmostEquals(createdAt, now, 100);
 });
+
+for (const login of ["", ", by a login"]) {
+  Deno.test(`A session keeps its absolute deadline though the clock is set forward while it is created${login}`, async () => {
+    using time = new FakeTime();
+    const { node, clock, bends } = makeNode(new MemoryStore());
+    await using _ = node;
+    node.page("begin", (request) => {
+      if (login !== "") request.logIn("alice");
+      return request.getSession().uid;
+    });
+    bends.create = async (act, ...args) => {
+      const answer = await act(...args);
+      await after(500);
+      return answer;
+    };
+    const begin = Promise.resolve(node.get("begin"));
+    await pass(time, 200);
+    clock.set(79_000);
+    await pass(time, 500);
+    const cookie = cookieOf(await begin);
+    await node.get("visit", cookie);
+    await pass(time, 3000);
+    node.page("twice", (request) => {
+      request.getSession();
+      return String(request.session?.uid);
+    });
+    const twice = await node.get("twice", cookie);
+    assertEquals(await twice.text(), uidOf(cookie));
+  });
+}
