@@ -26,6 +26,10 @@ export interface ServerFacts {
   readonly isReadOnly: boolean;
   /** "read committed", for example. */
   readonly isolation: string;
+  /** `extra_float_digits`; below 0 it rounds times. */
+  readonly floatDigits: number;
+  /** The encoding of the database, "UTF8" for example. */
+  readonly encoding: string;
   /** Whether it waits for its disk before it answers a commit. */
   readonly isDurable: boolean;
   /** Its clock, in UNIX milliseconds. */
@@ -99,6 +103,8 @@ export class FunctionRunner {
       'isReplica', pg_is_in_recovery(),
       'isReadOnly', current_setting('transaction_read_only') = 'on',
       'isolation', current_setting('transaction_isolation'),
+      'floatDigits', current_setting('extra_float_digits')::integer,
+      'encoding', current_setting('server_encoding'),
       'isDurable', current_setting('fsync') = 'on'
         AND current_setting('synchronous_commit') <> 'off',
       'now', floor(extract(epoch FROM clock_timestamp()) * 1000),
@@ -189,8 +195,8 @@ export class FunctionRunner {
 /**
  * Throws if a server would lose sessions.
  *
- * @throws {RangeError} If it is too old, a replica, read-only, or has an isolation
- * of transactions under which the functions of the store fail.
+ * @throws {RangeError} If it is too old, a replica, read-only, rounds times, or has
+ * an isolation of transactions under which the functions of the store fail.
  */
 export function refuseUnfit(facts: ServerFacts): void {
   const why = facts.version < OLDEST
@@ -203,6 +209,8 @@ export function refuseUnfit(facts: ServerFacts): void {
     ? `transactions of the role "${facts.role}" are read-only: set default_transaction_read_only to off`
     : facts.isolation !== "read committed"
     ? `transactions of the role "${facts.role}" are "${facts.isolation}": set default_transaction_isolation to "read committed"`
+    : facts.floatDigits < 0
+    ? `it rounds the times of the role "${facts.role}": set extra_float_digits to 1`
     : undefined;
   if (why !== undefined) {
     throw new RangeError(`Cannot keep sessions in Postgres: ${why}`);

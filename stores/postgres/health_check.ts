@@ -31,5 +31,10 @@ export async function checkPostgres(
       "Postgres does not wait for its disk: after a crash the last writes are lost, and sessions that ended since then are back: set fsync and synchronous_commit to on",
     );
   }
+  if (!["UTF8", "SQL_ASCII"].includes(facts.encoding)) {
+    sentences.push(
+      `The database has the encoding "${facts.encoding}": a session with a text that it lacks is refused: use a database with the encoding "UTF8"`,
+    );
+  }
   return sentences;
 }

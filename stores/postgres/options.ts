@@ -15,8 +15,9 @@ export interface PostgresStoreOptions {
   readonly client: PostgresClient;
   /**
    * The schema of the store's tables and functions, which has nothing else in it:
-   * 1 to 63 letters of a to z, digits and underscores, the first no digit. It is
-   * made at the first use. Sites with the same schema share their sessions.
+   * 1 to 63 letters of a to z, digits and underscores, the first no digit, and not
+   * "pg_" at the start. It is made at the first use. Sites with the same schema
+   * share their sessions.
    *
    * @default {"curfew"}
    */
@@ -41,8 +42,8 @@ const RULES: OptionRules<PostgresStoreOptions> = {
       typeof (value as PostgresClient).run === "function",
   }),
   schema: stringThat(
-    "a name of 1 to 63 letters of a to z, digits and underscores",
-    (value) => /^[a-z_][a-z0-9_]{0,62}$/.test(value),
+    'a name of 1 to 63 letters of a to z, digits and underscores, without "pg_" at the start',
+    (value) => /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/.test(value),
   ),
   touchThrottle: SECONDS,
 };

@@ -50,6 +50,8 @@ const FIT = {
   isReplica: false,
   isReadOnly: false,
   isolation: "read committed",
+  floatDigits: 1,
+  encoding: "UTF8",
   isDurable: true,
   role: "curfew",
   hasSchema: true,
@@ -89,6 +91,7 @@ for (
     ["it is a replica, which takes no writes", { isReplica: true }],
     ['transactions of the role "curfew" are read-only', { isReadOnly: true }],
     ['are "repeatable read": set', { isolation: "repeatable read" }],
+    ['rounds the times of the role "curfew"', { floatDigits: -15 }],
   ] as const
 ) {
   Deno.test(`PostgresStore refuses a server: ${why}`, async () => {
@@ -113,6 +116,8 @@ Deno.test("PostgresStore.check() says that a clock differs, and that writes do n
   assertStringIncludes(behind!, "20 s behind");
   const [careless] = await check(pretend({ isDurable: false }));
   assertStringIncludes(careless!, "does not wait for its disk");
+  const [narrow] = await check(pretend({ encoding: "LATIN1" }));
+  assertStringIncludes(narrow!, 'has the encoding "LATIN1"');
 });
 
 Deno.test("PostgresStore refuses times that are not numbers, and sends nothing", async () => {
