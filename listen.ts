@@ -161,7 +161,7 @@ export function listen(
   const servers = serversOf.get(site) ?? new Set();
   serversOf.set(site, servers.add(server));
   // The main thread shares its port only with workers that it made.
-  if (isWorker()) site.listenForSiblings();
+  if ("DedicatedWorkerGlobalScope" in globalThis) site.listenForSiblings();
   stopIfRefused(server, site);
   server.finished.then(() => {
     forget(server, site);
@@ -185,10 +185,6 @@ async function stopIfRefused(server: HttpServer, site: Site): Promise<void> {
     Deno.exitCode = 1;
     await stop(server, site);
   }
-}
-
-function isWorker(): boolean {
-  return "DedicatedWorkerGlobalScope" in globalThis;
 }
 
 async function stop(server: HttpServer, site: Site): Promise<void> {

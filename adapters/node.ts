@@ -8,9 +8,11 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import process from "node:process";
 import { toNodeHandler } from "srvx/node";
+import { LONGEST_DELAY } from "../base/clock.ts";
 import {
   checkOptions,
   FUNCTION,
+  numberThat,
   type OptionRules,
   STRING,
 } from "../base/options.ts";
@@ -71,18 +73,13 @@ export interface NodeServer extends AsyncDisposable {
 }
 
 const RULES: OptionRules<ServeOptions> = {
-  port: {
-    kind: "a port from 0 to 65535",
-    isKind: (value) => typeof value === "number",
-    isInRange: (value: number) =>
-      Number.isInteger(value) && value >= 0 && value < 65536,
-  },
+  port: numberThat(
+    "a port from 0 to 65535",
+    (value) => Number.isInteger(value) && value >= 0 && value < 65536,
+  ),
   hostname: STRING,
   onListen: FUNCTION,
 };
-
-/** The longest delay of a timer in milliseconds. */
-const LONGEST_DELAY = 2 ** 31 - 1;
 
 /**
  * Serves a site over `node:http`, until Ctrl-C, SIGTERM or SIGHUP.

@@ -51,7 +51,7 @@ function checkForm(
 ): string {
   const essence = essenceOf(header);
   if (essence === URLENCODED) {
-    checkFields(bytes, maxFields);
+    if (fieldCounter()(bytes, maxFields) > maxFields) throw tooMany(maxFields);
     return URLENCODED;
   }
   if (essence !== MULTIPART) {
@@ -91,10 +91,6 @@ async function readFields(
   }
   if (isTooMany) throw tooMany(maxFields);
   return await new Blob(chunks).bytes();
-}
-
-function checkFields(bytes: Uint8Array, maxFields: number): void {
-  if (fieldCounter()(bytes, maxFields) > maxFields) throw tooMany(maxFields);
 }
 
 /**

@@ -237,7 +237,7 @@ export class EventStream {
     onClosed();
     if (this.#isTaken) this.#closeBody();
     else onUntaken();
-    this.#abort.abort(() => closedBecause(cause));
+    this.#abort.abort(() => new DOMException(cause, "AbortError"));
   }
 
   /** Whether the client has read all bytes. */
@@ -279,8 +279,4 @@ export class EventStream {
     this.#hasSent = false;
     this.#wait();
   };
-}
-
-function closedBecause(cause: string): DOMException {
-  return new DOMException(cause, "AbortError");
 }

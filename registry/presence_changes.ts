@@ -218,7 +218,7 @@ export class PresenceChanges {
       await Promise.all(
         left.map((entry) =>
           callGuarded(() => call(entry), (error) => {
-            this.#report(lastError = error);
+            this.#registry.site.reportError(lastError = error, {});
             failed.push(entry);
           })
         ),
@@ -251,10 +251,6 @@ export class PresenceChanges {
     return new Promise((resolve) => {
       this.#registry.clock.setTimeout(resolve, ms);
     });
-  }
-
-  #report(error: unknown): void {
-    this.#registry.site.reportError(error, {});
   }
 }
 

@@ -54,9 +54,10 @@ export function headersOfLogout(
   { cookie, options }: SessionRegistry,
   isSecure: boolean,
 ): SessionHeaders {
+  const kinds = options.clearSiteData?.map((kind) => `"${kind}"`);
   return {
     setCookie: cookie.clear(isSecure),
-    clearSiteData: clearSiteDataHeader(options.clearSiteData),
+    clearSiteData: kinds?.join(", ") || undefined,
     cacheControl: "no-store",
   };
 }
@@ -118,11 +119,4 @@ function remainingAge(session: Session): number {
   const startedAt = session.authenticatedAt ?? session.createdAt;
   const endsAt = startedAt + session.absoluteTimeout;
   return endsAt - session.site.clock.now() / 1000;
-}
-
-/** Returns the `Clear-Site-Data` header; undefined for none. */
-function clearSiteDataHeader(
-  kinds: readonly string[] = [],
-): string | undefined {
-  return kinds.map((kind) => `"${kind}"`).join(", ") || undefined;
 }

@@ -48,7 +48,7 @@ interface Failure {
   readonly headers?: Readonly<Record<string, string>>;
   /** The page of the application, if it has one. */
   readonly ownPage: Resource | undefined;
-  /** What the page says that is always there. */
+  /** The texts of the page that is always there. */
   readonly description: DescribedError;
 }
 

@@ -134,11 +134,6 @@ const SAME = 100;
 /** The most deadlines that a warning remembers, so that it is given once for each. */
 const MAX_WARNED = 16;
 
-/** Records that a deadline was warned of. */
-function noteWarned(warnedOf: number[], deadline: number): void {
-  if (warnedOf.push(deadline) > MAX_WARNED) warnedOf.shift();
-}
-
 /**
  * Returns whether a deadline was warned of. A request that turns out to be no visit
  * moves the deadline, and moves it back. So a deadline that comes back is remembered
@@ -203,7 +198,8 @@ export class SessionWarnings {
             queue.move(warning.entry, Infinity, now);
           }
         }
-        noteWarned(warning.warnedOf, deadline);
+        const { warnedOf } = warning;
+        if (warnedOf.push(deadline) > MAX_WARNED) warnedOf.shift();
         callback(deadline);
       },
     };

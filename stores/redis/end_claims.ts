@@ -99,7 +99,9 @@ export class RedisClaims {
       valuesOf(claimed).flat().map((end) => [end.session.uid, end]),
     );
     // Claimed ends have to be delivered, even if another shard has failed.
-    const failed = [...polls, ...claimed].find(isRejected);
+    const failed = [...polls, ...claimed].find(({ status }) =>
+      status === "rejected"
+    ) as PromiseRejectedResult | undefined;
     if (ends.size === 0 && failed !== undefined) throw failed.reason;
     return {
       ends: first.flatMap(({ name }) => ends.get(decodeText(name)) ?? []),
@@ -175,12 +177,6 @@ function valuesOf<T>(results: readonly PromiseSettledResult<T>[]): T[] {
   return results.flatMap((result) =>
     result.status === "fulfilled" ? [result.value] : []
   );
-}
-
-function isRejected(
-  result: PromiseSettledResult<unknown>,
-): result is PromiseRejectedResult {
-  return result.status === "rejected";
 }
 
 function untilOf(now: unknown, next: unknown): number {

@@ -145,7 +145,7 @@ export class NextDueCache {
   }
 }
 
-/** Forgets what is known of a shard. */
+/** Forgets the due times of a shard. */
 function forget(cached: Cached): void {
   cached.dueAt = -Infinity;
   cached.isBehind = true;

@@ -127,7 +127,7 @@ export class SqliteNotifications {
     };
   }
 
-  /** Writes what is left, and stops. */
+  /** Writes the remaining notifications, and stops. */
   close(): void {
     this.stop();
     if (this.#changesTimer === undefined) return;
