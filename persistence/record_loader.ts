@@ -68,7 +68,7 @@ export class RecordLoader {
       access: accessOf(record, offset),
       values: decodeValues(record.values, session),
     });
-    setTimeouts(session, record);
+    for (const name of TIMEOUTS) setTimeoutOf(session, record, name);
     const state = this.states.get(session);
     if (state === undefined) return;
     state.setTexts(record.values);
@@ -258,30 +258,32 @@ export class RecordLoader {
     return this.#registry.sessions.get(session.uid) === session;
   }
 
+  /** Takes over the timeouts of a record, unless a change here is not written yet. */
   #refreshTimeouts(
     session: Session,
     state: StoredState,
     record: StoredSession,
     isFirst: boolean,
   ): void {
-    const { sent, isStale } = state;
-    const isOwn = !isStale &&
-      (state.sessionTimeout !== session.sessionTimeout * 1000 ||
-        state.absoluteTimeout !== session.absoluteTimeout * 1000 ||
-        sent?.sessionTimeout !== undefined ||
-        sent?.absoluteTimeout !== undefined);
-    if (!isFirst && isOwn) return;
-    setTimeouts(session, record);
-    state.sessionTimeout = record.sessionTimeout;
-    state.absoluteTimeout = record.absoluteTimeout;
+    for (const name of TIMEOUTS) {
+      const isOwn = state[name] !== session[name] * 1000 ||
+        state.sent?.[name] !== undefined;
+      if (isOwn && !isFirst) continue;
+      setTimeoutOf(session, record, name);
+      state[name] = record[name];
+    }
   }
 }
 
-function setTimeouts(session: Session, record: StoredSession): void {
-  for (const name of ["sessionTimeout", "absoluteTimeout"] as const) {
-    const seconds = record[name] / 1000;
-    if (session[name] !== seconds) session[name] = seconds;
-  }
+const TIMEOUTS = ["sessionTimeout", "absoluteTimeout"] as const;
+
+function setTimeoutOf(
+  session: Session,
+  record: StoredSession,
+  name: typeof TIMEOUTS[number],
+): void {
+  const seconds = record[name] / 1000;
+  if (session[name] !== seconds) session[name] = seconds;
 }
 
 /**

@@ -11,7 +11,9 @@ import type { SiteRequest } from "../../mod.ts";
 import { MemoryStore } from "../../stores/memory_store.ts";
 import type { SessionStore } from "../../stores/store.ts";
 import {
+  after,
   asynchronous,
+  BentStore,
   BrokenStore,
   cookieOf,
   Node,
@@ -588,5 +590,59 @@ for (const how of ["throws", "hangs"] as const) {
     broken.how = "works";
     await pass(time, 5_000);
     assertEquals(node.reasons, ["logout"]);
+  });
+}
+
+/** What a request does, and the sessionTimeout and the absoluteTimeout then. */
+const TIMEOUTS: readonly [string, (request: SiteRequest) => void, string][] = [
+  ["set sessionTimeout", (request) => {
+    request.getSession().sessionTimeout = 600;
+  }, "600 Infinity"],
+  ["set absoluteTimeout", (request) => {
+    request.getSession().absoluteTimeout = 900;
+  }, "60 900"],
+];
+
+for (const [what, act, expected] of TIMEOUTS) {
+  Deno.test(`Site keeps the timeouts of a request, ${what}, while a write of another request is refused`, async () => {
+    using time = new FakeTime();
+    const inner = asynchronous(new MemoryStore());
+    const bent = new BentStore(inner);
+    const set = (key: string) => (request: SiteRequest) => {
+      request.getSession().set(key, 1);
+      return "";
+    };
+    await using one = nodeOf(bent.store).page("set", set("a"))
+      .page("act", (request) => {
+        act(request);
+        return "";
+      });
+    await using other = nodeOf(inner).page("set", set("b"))
+      .page("see", (request) => {
+        const { sessionTimeout, absoluteTimeout } = request.getSession();
+        return `${sessionTimeout} ${absoluteTimeout}`;
+      });
+    const cookie = cookieOf(await one.get("visit"));
+    // The commit arrives when the other process has written.
+    bent.bends.commit = async (commit, ...args) => {
+      await after(30);
+      return await commit(...args);
+    };
+    // The record is loaded again, and its answer is slow.
+    bent.bends.load = async (load, ...args) => {
+      const answer = await load(...args);
+      if (args[1].tokenHash === "") await after(50);
+      return answer;
+    };
+    const setting = one.get("set", cookie);
+    await pass(time, 10);
+    await other.get("set", cookie);
+    await pass(time, 40);
+    const acting = one.get("act", cookie);
+    await pass(time, 500);
+    assertEquals((await setting).status, 200);
+    assertEquals((await acting).status, 200);
+    const answer = await other.get("see", cookie);
+    assertEquals(await answer.text(), expected);
   });
 }

@@ -50,6 +50,8 @@ export interface Ask {
   hasRegistered: boolean;
   /** When it registered its listener; NaN if it has not. */
   listensFrom: number;
+  /** The `sessionTimeout` that it has set, in milliseconds; undefined for none. */
+  timeout: number | undefined;
   /** When its listener was called. */
   readonly heard: number[];
 }

@@ -691,7 +691,16 @@ export class Model {
     );
     const from = Math.min(...names.map(({ arrivedAt }) => arrivedAt));
     if (end.reason !== "idle" || clock.wasSet(from, end.claimedAt)) return;
-    const timeout = plan.sessionTimeout * 1000;
+    // Requests may change the timeout; a session may be over by its new one.
+    const timeoutsSince = (time: number) => [
+      ...truth.recordsIn(uid, time, end.claimedAt).flatMap(({ record }) =>
+        record?.sessionTimeout ?? []
+      ),
+      ...names.flatMap(({ timeout, answeredAt = Infinity }) =>
+        answeredAt >= time ? timeout ?? [] : []
+      ),
+    ];
+    const shortest = Math.min(...timeoutsSince(0));
     let latest = 0;
     for (const ask of names) {
       if (ask.step.isHead && ask.loggedIn === undefined) continue;
@@ -705,12 +714,13 @@ export class Model {
           other.arrivedAt <= ask.answeredAt! &&
           (other.answeredAt ?? Infinity) >= ask.arrivedAt
         );
-      if (isLook && ask.answeredAt! < latest + timeout - TOUCH_SLACK) {
+      if (isLook && ask.answeredAt! < latest + shortest - TOUCH_SLACK) {
         continue;
       }
       const until = Math.min(this.#accessUntil(ask, uid), end.claimedAt);
       latest = Math.max(latest, until);
       const isVisit = ask.got?.uid === uid && ask.status === 200;
+      const timeout = Math.min(...timeoutsSince(ask.arrivedAt));
       const drift = plan.drifts.every((rate) =>
           rate === 1
         )
@@ -741,11 +751,12 @@ export class Model {
       .reduce((sum, sleep) => sum + sleep.to - sleep.from, 0);
     const slack = TOUCH_SLACK + slept + Math.max(0, ...delays) +
       (plan.rates.doubled > 0 ? LONGEST_REPETITION : 0);
-    if (end.at > clock.at(latest) + timeout + slack) {
+    const longest = Math.max(shortest, ...timeoutsSince(latest));
+    if (end.at > clock.at(latest) + longest + slack) {
       this.#fail(
         2,
         `${this.#name(uid)} ends ${
-          end.at - clock.at(latest) - timeout
+          end.at - clock.at(latest) - longest
         } ms after its last access could have ended it`,
       );
     }

@@ -4,7 +4,7 @@ import { type Limit, limitOf } from "./themes/limit.ts";
 import {
   type Theme,
   type ThemeAction,
-  THEMES,
+  themeOf,
   weightsOf,
 } from "./themes/themes.ts";
 
@@ -163,7 +163,7 @@ const PRESENTED: Readonly<Record<Presented, number>> = {
 export function planOf(
   seed: number,
   mode: Mode,
-  theme: Theme = THEMES[seed % THEMES.length]!,
+  theme: Theme = themeOf(seed),
 ): Plan {
   const random = new Random(seed);
   const hosts = random.pick([1, 2, 2, 3, 3]);

@@ -260,6 +260,7 @@ export class World implements ProgramWorld {
         hasRenewed: false,
         hasRegistered: false,
         listensFrom: NaN,
+        timeout: undefined,
         heard: [],
       };
       this.asks.push(ask);

@@ -181,4 +181,12 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     from: "if (isWarned || left > wake.lead) {",
     to: "if (left > wake.lead) return true;\n    if (isWarned) {",
   },
+  {
+    name: "A timeout is lost when a write of another request is refused",
+    mode: "calm",
+    theme: "timeouts",
+    file: "persistence/record_loader.ts",
+    from: "if (isOwn && !isFirst) continue;",
+    to: "if (isOwn && !isFirst && !state.isStale) continue;",
+  },
 ];

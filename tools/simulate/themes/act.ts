@@ -13,7 +13,8 @@ export type Act =
   | FreeAct
   | ReleaseAct
   | WarnAct
-  | WarnedAct;
+  | WarnedAct
+  | TimeoutAct;
 
 /** The facts of each act. */
 interface SomeAct {
@@ -108,4 +109,11 @@ export interface WarnedAct extends SomeAct {
   /** UNIX seconds by the clock of the program. */
   readonly expiresAt: number;
   readonly isByName: boolean;
+}
+
+/** A new `sessionTimeout`, in milliseconds; each one is another. */
+export interface TimeoutAct extends SomeAct {
+  readonly kind: "timeout";
+  readonly ask: Ask;
+  readonly timeout: number;
 }

@@ -6,6 +6,7 @@ import { CallbackRule } from "./callback_rule.ts";
 import { LostRule } from "./lost_rule.ts";
 import type { Judge, Rule } from "./rule.ts";
 import { OutsideRule } from "./outside_rule.ts";
+import { TimeoutRule } from "./timeout_rule.ts";
 import { StreamRule } from "./stream_rule.ts";
 import { WarningRule } from "./warning_rule.ts";
 import { UpdateRule } from "./update_rule.ts";
@@ -23,5 +24,6 @@ export function rulesOf(judge: Judge): Rule[] {
     new HoldRule(judge),
     new LostRule(judge),
     new WarningRule(judge),
+    new TimeoutRule(judge),
   ];
 }

@@ -9,6 +9,7 @@ export const THEMES = [
   "holds",
   "lost",
   "warnings",
+  "timeouts",
 ] as const;
 
 /** One of {@linkcode THEMES}. */
@@ -26,7 +27,8 @@ export type ThemeAction =
   | "hold"
   | "release"
   | "lease"
-  | "warn";
+  | "warn"
+  | "timeout";
 
 type Weights = Partial<Readonly<Record<Action, number>>>;
 
@@ -39,7 +41,16 @@ const WEIGHTS: Readonly<Record<Theme, Weights>> = {
   // The plan has other steps.
   lost: {},
   warnings: { warn: 10, visit: 10 },
+  timeouts: { timeout: 16 },
 };
+
+/** The number of themes that seeds have in turn; the others must be named. */
+const IN_TURN = 7;
+
+/** Returns the theme of a seed. */
+export function themeOf(seed: number): Theme {
+  return THEMES[seed % IN_TURN]!;
+}
 
 /** Returns how often the actions of a theme are chosen. */
 export function weightsOf(theme: Theme): Weights {
