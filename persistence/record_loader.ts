@@ -186,22 +186,6 @@ export class RecordLoader {
     this.applyAccess(session, state);
   }
 
-  /**
-   * Moves the creation of a session by as much as this process's clock was set since
-   * it was noted, unless a login waits to be written.
-   */
-  followCreation(session: Session, state: StoredState, now: Moment): void {
-    const step = now.ahead - state.createdAhead;
-    if (step !== 0 && !state.hasOperations) {
-      const { createdAt, lastModified } = session;
-      const isTouched = state.isTouched(lastModified);
-      const touchedAt = lastModified * 1000;
-      session[RESTORE]({ createdAt: createdAt * 1000 + step, touchedAt });
-      if (!isTouched) state.keepTaken(session.lastModified);
-    }
-    state.noteClock(now);
-  }
-
   /** Records that changes of principal and tokens are in the record. */
   noteWritten(
     session: Session,

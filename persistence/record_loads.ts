@@ -10,6 +10,7 @@ import { NO_TOKEN } from "./record_calls.ts";
 import type { RecentEnds } from "./recent_ends.ts";
 import type { LoadsUnderWay } from "./loads_under_way.ts";
 import type { RecordLoader } from "./record_loader.ts";
+import { followCreation } from "./record_touches.ts";
 import type { RecordWriter } from "./record_writer.ts";
 import type { SessionRefreshes } from "./session_refreshes.ts";
 import { type StoreBreaker, unkept } from "./store_breaker.ts";
@@ -219,7 +220,7 @@ export class RecordLoads {
       this.#parts.claims.of(uid).checks.confirm(session);
     }
     loader.update(session, record, time);
-    if (state.isCreated) loader.followCreation(session, state, time.now);
+    if (state.isCreated) followCreation(session, state, time.now);
     state.noteTouch(record);
     lookup.askedAt = time.sentAt;
     lookup.drops = state.drops;

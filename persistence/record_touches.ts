@@ -1,4 +1,4 @@
-import { readClock } from "../base/moment.ts";
+import { type Moment, readClock } from "../base/moment.ts";
 import { type MaybePromise, proceed } from "../base/promises.ts";
 import { deadlineOf } from "../session/deadline.ts";
 import { ACCESS, RESTORE, SET_TIMES } from "../session/internals.ts";
@@ -69,6 +69,27 @@ export function followClock(session: Session, loader: RecordLoader): boolean {
   if (isTouched) state.touchAhead = now.ahead;
   else state.noteTaken(session.lastModified, now);
   return session.expiresAt * 1000 > now.at;
+}
+
+/**
+ * Moves the creation of a session by as much as this process's clock was set since
+ * it was noted, unless a login waits to be written.
+ */
+export function followCreation(
+  session: Session,
+  state: StoredState,
+  now: Moment,
+): void {
+  const step = now.ahead - state.createdAhead;
+  if (step !== 0 && !state.hasOperations) {
+    const { createdAt, lastModified } = session;
+    const isTouched = state.isTouched(lastModified);
+    const touchedAt = lastModified * 1000;
+    session[RESTORE]({ createdAt: createdAt * 1000 + step, touchedAt });
+    const touch = { ahead: state.touchAhead };
+    if (!isTouched) state.noteTaken(session.lastModified, touch);
+  }
+  state.noteClock(now);
 }
 
 /**

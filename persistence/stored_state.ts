@@ -232,14 +232,9 @@ export class StoredState extends LoadTouches {
   }
 
   /** Records that a session took its `lastModified` from the record. */
-  noteTaken(lastModified: number, { ahead }: Moment): void {
-    this.keepTaken(lastModified);
-    this.touchAhead = ahead;
-  }
-
-  /** Records how a session shows the touch that it took from the record. */
-  keepTaken(lastModified: number): void {
+  noteTaken(lastModified: number, { ahead }: Pick<Moment, "ahead">): void {
     this.#takenTouch = lastModified;
+    this.touchAhead = ahead;
   }
 
   /** Returns whether a session has a touch that it did not take from the record. */
