@@ -49,11 +49,15 @@ export class TokenStreams {
     if (this.#generations.size > 0) this.#setTimer();
   }
 
-  /** Cuts the streams whose token has expired, and sets a timer for the others. */
-  #setTimer(): void {
+  /**
+   * Cuts the streams whose token has expired, and sets a timer for the others.
+   *
+   * @param at What the time is at least, by the clock as it was set before.
+   */
+  #setTimer(at = -Infinity): void {
     this.#clearTimer();
     const { clock } = this.#site;
-    const now = clock.now();
+    const now = Math.max(at, clock.now());
     let next = Infinity;
     for (const [stream, generation] of [...this.#generations]) {
       const until = this.#untilOf(generation);
@@ -62,7 +66,7 @@ export class TokenStreams {
     }
     if (next === Infinity) return;
     const delay = Math.min(next - now, LONGEST_DELAY);
-    this.#timer = clock.setTimeout(() => this.#setTimer(), delay);
+    this.#timer = clock.setTimeout(() => this.#setTimer(now + delay), delay);
   }
 
   /** Returns when the tokens of a generation expire, in UNIX milliseconds. */

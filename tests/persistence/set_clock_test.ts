@@ -3,7 +3,7 @@
 
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import type { SiteOptions } from "../../mod.ts";
+import type { EventStream, SiteOptions } from "../../mod.ts";
 import { MemoryStore } from "../../stores/memory_store.ts";
 import {
   after,
@@ -215,5 +215,31 @@ for (const login of ["", ", by a login"]) {
     });
     const twice = await node.get("twice", cookie);
     assertEquals(await twice.text(), uidOf(cookie));
+  });
+}
+
+for (const by of [-5000, 5000]) {
+  Deno.test(`A stream closes when its replaced token expires, though the clock is set by ${by} ms before`, async () => {
+    using time = new FakeTime();
+    const { node, clock } = makeNode(new MemoryStore());
+    await using _ = node;
+    const opened: EventStream[] = [];
+    node.page("events", (request) => {
+      const events = request.getSession().events(request);
+      opened.push(events);
+      return events.response;
+    }).page("renew", (request) => request.renewSession().uid);
+    const cookie = cookieOf(await node.get("visit"));
+    const events = await node.get("events", cookie);
+    const renewed = cookieOf(await node.get("renew", cookie));
+    await node.get("visit", renewed);
+    // The grace of the replaced token is 10 s.
+    await pass(time, 9000);
+    clock.set(by);
+    await pass(time, 500);
+    assertEquals(opened[0]!.isOpen, true);
+    await pass(time, 1000);
+    assertEquals(opened[0]!.isOpen, false);
+    await events.body!.cancel();
   });
 }
