@@ -843,7 +843,8 @@ export class Session {
    * throws; without a store a value that cannot be copied without loss is
    * passed as it is.
    *
-   * @param change Returns the new value, at once.
+   * @param change Returns the new value, at once. Over a store it must not call
+   * `update()` of its session, which rejects with a TypeError then.
    * @returns the new value, once the store has it.
    * @throws Rejects, and changes nothing: with the error of `change`, with a
    * TypeError if the value cannot be stored or is a promise, with a {@linkcode

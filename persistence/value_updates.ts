@@ -30,6 +30,8 @@ export class ValueUpdates {
   readonly #registry: SessionRegistry;
   readonly #parts: SessionWritesParts;
   readonly #calls: RecordCalls;
+  /** The session whose value is being computed, by code of the application. */
+  #computing: Session | undefined = undefined;
 
   constructor(
     registry: SessionRegistry,
@@ -47,6 +49,14 @@ export class ValueUpdates {
     state: StoredState,
     update: ValueUpdate,
   ): Promise<unknown> {
+    if (this.#computing === session) {
+      // Each of the two would make the other one compute its value again, for ever.
+      throw new TypeError(
+        `Cannot update ${
+          describe(update.key)
+        } of session "${session.uid}": the function of another update calls it`,
+      );
+    }
     for (;;) {
       if (!isReady(state, update.key)) {
         await update.save();
@@ -58,7 +68,12 @@ export class ValueUpdates {
         if (!session.isActive) return "over";
         // Another write has begun to wait, or has failed, meanwhile.
         if (!isReady(state, update.key)) return "unready";
-        value = update.compute();
+        this.#computing = session;
+        try {
+          value = update.compute();
+        } finally {
+          this.#computing = undefined;
+        }
         const { key } = update;
         const act = `update ${describe(key)}`;
         const text = encodeStorable(value, act, session.uid);

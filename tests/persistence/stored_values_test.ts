@@ -301,6 +301,32 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
   });
 }
 
+for (const [kind, makeStore] of Object.entries(KINDS)) {
+  Deno.test(`Session.update() over ${kind} rejects in the function of another update of its session`, async () => {
+    using time = new FakeTime();
+    await using node = new Node(makeStore());
+    let inner: Promise<unknown> | undefined;
+    let calls = 0;
+    node.page("add", async (request) => {
+      const session = request.getSession();
+      const count = await session.update<number>("count", (count = 0) => {
+        calls++;
+        inner = session.update<number>("count", (count = 0) => count + 100);
+        inner.catch(() => {});
+        return count + 1;
+      });
+      return String(count);
+    });
+    let text = "";
+    Promise.resolve(node.get("add")).then(async (response) => {
+      text = await response.text();
+    });
+    await pass(time, 1000);
+    assertEquals([text, calls], ["1", 1]);
+    await assertRejects(() => inner!, TypeError, "another update calls it");
+  });
+}
+
 for (
   const [kind, makeStore] of [
     ["the Map", () => undefined] as const,
