@@ -40,7 +40,6 @@ type OpenClient = NodeRedisClient & {
 
 /** Options of {@linkcode openRedis}. */
 export interface OpenRedisOptions {
-  /** The prefix of the store. */
   readonly prefix: string | undefined;
   /** Whether the URL is that of a node of a cluster. */
   readonly cluster: boolean;

@@ -64,7 +64,6 @@ export class SessionsLiveOn extends DOMException {
   }
 }
 
-/** The streams of a site. */
 interface SiteStreams {
   readonly open: Set<OpenStream>;
   /** Closed streams with bytes that the client has not read. */

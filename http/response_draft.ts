@@ -16,7 +16,6 @@ import { COOKIE_DOMAIN } from "./headers.ts";
 import type { Delivery, DeliveryEnd } from "./delivery.ts";
 import { HTML, type LoadFollow, responseOf } from "./response.ts";
 
-/** The rules of a cookie. */
 const COOKIE_RULES: OptionRules<Cookie> = {
   name: required(STRING),
   value: required(STRING),

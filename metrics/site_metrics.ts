@@ -256,7 +256,6 @@ export function isTelemetryOn(): boolean {
   return REGISTRY in globalThis;
 }
 
-/** Loads the API. */
 function loadTelemetry(): Promise<TelemetryAPI> {
   // Deno fetches a literal specifier in every program that imports this module.
   const specifier = "npm:@opentelemetry/api@^1.9.0";

@@ -29,7 +29,6 @@ export interface Minute {
 /** Minutes in the history. */
 export const MINUTES = 60;
 
-/** Ends in the history. */
 const MAX_ENDS = 50;
 
 interface ChangingMinute extends Minute {

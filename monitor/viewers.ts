@@ -34,7 +34,6 @@ const MESSAGE_EVERY = 10_000;
  */
 const LOOK_FOR = 5 * 60_000;
 
-/** A message to a viewer. */
 interface MonitorMessage {
   /** Identifies the run of the program. */
   readonly boot: string;

@@ -64,7 +64,6 @@ export class ScriptLoader {
   }
 }
 
-/** The exports of a script. */
 interface Exports {
   readonly resource?: unknown;
   readonly default?: unknown;

@@ -20,7 +20,6 @@ const READ_ONLY = "25006";
 export interface ServerFacts {
   /** `server_version_num`: 150018 for 15.18. */
   readonly version: number;
-  /** Whether it is a replica. */
   readonly isReplica: boolean;
   /** Whether transactions only read, as the role or the database is set. */
   readonly isReadOnly: boolean;

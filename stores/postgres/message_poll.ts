@@ -1,7 +1,6 @@
 /** Milliseconds between two polls. */
 const POLL_EVERY = 500;
 
-/** The answer of a poll. */
 interface Answer {
   /** The server's clock, in UNIX milliseconds. */
   readonly now: number;

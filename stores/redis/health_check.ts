@@ -7,11 +7,9 @@ import { inTime } from "./time_limit.ts";
 
 /** The parts of a store to check. */
 export interface RedisCheck {
-  /** The client of the store. */
   readonly client: RedisClient;
   /** A key of each shard. */
   readonly keys: readonly string[];
-  /** The channel of notifications. */
   readonly channel: NotificationChannel;
   /** The key of the mark: the number of shards, and the format of records. */
   readonly markKey: string;

@@ -26,11 +26,9 @@ export interface Shard {
 export interface Place {
   /** The uid of the session, encoded. */
   readonly name: string;
-  /** The key of the session. */
   readonly key: string;
   /** The key that keeps the uid taken once the session is acknowledged. */
   readonly takenKey: string;
-  /** The shard of the session. */
   readonly shard: Shard;
 }
 

@@ -24,9 +24,7 @@ const SHORTEN_EVERY = 1000;
 
 /** Parts of a store that its ends need. */
 export interface EndsOptions {
-  /** The clock of the store. */
   readonly clock: Clock;
-  /** The statements of the store. */
   readonly statements: Statements;
   /** Milliseconds between two polls for notifications. */
   readonly interval: number;

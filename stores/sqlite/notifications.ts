@@ -23,7 +23,6 @@ export type Message =
 
 /** Options of {@linkcode SqliteNotifications}. */
 export interface NotificationsOptions {
-  /** The clock of the store. */
   readonly clock: Clock;
   /** Milliseconds between two polls. */
   readonly interval: number;

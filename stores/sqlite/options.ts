@@ -73,7 +73,6 @@ export interface SqliteStoreOptions {
   readonly clock?: Clock;
 }
 
-/** The rules of the options. */
 const RULES: OptionRules<SqliteStoreOptions> = {
   path: required(stringThat("a file name", (value) => value !== "")),
   touchThrottle: SECONDS,

@@ -25,9 +25,7 @@ import { isOne, type Statements } from "./statements.ts";
 
 /** Parts of a store that its sessions need. */
 export interface SessionsParts {
-  /** The clock of the store. */
   readonly clock: Clock;
-  /** The statements of the store. */
   readonly statements: Statements;
   /** Milliseconds between touches that are written. */
   readonly touchThrottle: number;
