@@ -253,7 +253,8 @@ export class RecordLoader {
       const isOwn = state[name] !== session[name] * 1000 ||
         state.sent?.[name] !== undefined;
       if (isOwn && !isFirst) continue;
-      setTimeoutOf(session, record, name);
+      // A new session whose creation was repeated may have another timeout by now.
+      if (!isFirst) setTimeoutOf(session, record, name);
       state[name] = record[name];
     }
   }

@@ -35,6 +35,36 @@ Deno.test("Sessions over a store keep a session whose creation the client of the
   assertEquals(node.reasons, ["idle"]);
 });
 
+for (const how of ["is sent twice", "has no answer"]) {
+  Deno.test(`Sessions over a store keep the timeouts that a request sets while a creation ${how}`, async () => {
+    using time = new FakeTime();
+    const inner = new MemoryStore();
+    const bent = new BentStore(asynchronous(inner));
+    bent.bends.create = async (act, ...args) => {
+      delete bent.bends.create;
+      await act(...args);
+      await after(1500);
+      if (how === "has no answer") throw new Error("the connection is lost");
+      return act(...args);
+    };
+    await using node = new Node(bent.store)
+      .page("slow", async (request) => {
+        const session = request.getSession();
+        // The session is written meanwhile.
+        await after(800);
+        session.sessionTimeout = 600;
+        session.absoluteTimeout = 900;
+        await after(2000);
+        return session.uid;
+      });
+    const answer = Promise.resolve(node.get("slow"));
+    await pass(time, 4000);
+    const uid = await (await answer).text();
+    const { sessionTimeout, absoluteTimeout } = inner.load(uid, LOOK)!;
+    assertEquals([sessionTimeout, absoluteTimeout], [600_000, 900_000]);
+  });
+}
+
 Deno.test("Sessions over a store make no session of a uid that another one has", async () => {
   using _time = new FakeTime();
   const bent = new BentStore(asynchronous(new MemoryStore()));
