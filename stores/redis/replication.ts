@@ -1,6 +1,7 @@
 import type { RedisClient } from "./client.ts";
 import { failureTo } from "./script_runner.ts";
 import type { Place, Shard } from "./shards.ts";
+import { inTime } from "./time_limit.ts";
 
 /** Milliseconds within which replicas must have a write. */
 const LIMIT = 1000;
@@ -113,7 +114,8 @@ export class Replication {
       this.#nextTry = now + LIMIT + PAUSE;
     }
     const command = ["WAIT", `${this.#replicas}`, `${LIMIT}`];
-    const count = Number(await this.#client.send(command, key));
+    const answer = this.#client.send(command, key);
+    const count = Number(await inTime(answer, "wait for replicas", 2 * LIMIT));
     if (count < this.#replicas) {
       this.#short.add(shard);
       this.#nextTry = this.#now() + PAUSE;

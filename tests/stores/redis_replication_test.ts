@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
 import { Replication } from "../../stores/redis/replication.ts";
 import { Shards } from "../../stores/redis/shards.ts";
 import { type RedisClient, RedisStore } from "../../stores/redis_store.ts";
@@ -23,15 +24,16 @@ function makeReplication() {
     replicas: 1,
     waits: 0,
     isAway: false,
+    isHanging: false,
     onWait: () => {},
   };
   const client: RedisClient = {
-    // deno-lint-ignore require-await -- implements an asynchronous interface
     async send(args) {
       assertEquals(args, ["WAIT", "1", "1000"]);
       state.waits++;
       state.onWait();
       if (state.isAway) throw new Error("The client is offline");
+      if (state.isHanging) return await new Promise(() => {});
       // Redis answers at once, or after the limit.
       if (state.replicas === 0) state.now += 1000;
       return state.replicas;
@@ -105,6 +107,20 @@ Deno.test("Replication.wait() rejects with the error of the client, and sends th
   await assertRejects(create, Error, "Cannot create: Redis failed: The client");
   state.isAway = false;
   await create();
+  assertEquals(state.waits, 2);
+});
+
+Deno.test("Replication.wait() gives up a WAIT without an answer, and sends the next one", async () => {
+  using time = new FakeTime();
+  const { state, create } = makeReplication();
+  state.isHanging = true;
+  const first = assertRejects(create, Error, "no answer in 2 s");
+  await time.runMicrotasks();
+  const second = create();
+  state.isHanging = false;
+  await time.tickAsync(2000);
+  await first;
+  await second;
   assertEquals(state.waits, 2);
 });
 
