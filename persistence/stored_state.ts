@@ -258,7 +258,7 @@ export class StoredState extends LoadTouches {
   }
 
   /**
-   * Returns the time of the store's clock. At least that: no write may count after
+   * Returns the time of the store's clock, or a little less: no write may count after
    * this process has given it up.
    */
   storeNow(now: Moment): number {
