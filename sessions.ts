@@ -24,16 +24,16 @@ import {
 import {
   END_SESSIONS_RULES,
   LIST_SESSIONS_RULES,
+  type LogInOptions,
   SESSIONS_OPTION_RULES,
   storeTimeoutOf,
 } from "./registry/option_rules.ts";
-import type { LogInOptions } from "./registry/option_rules.ts";
 import type { PresenceCallback, PresenceState } from "./registry/presence.ts";
-import type { StoredEndCounts } from "./registry/session_backend.ts";
 import type {
   ListSessionsOptions,
   ProcessInfo,
   SessionInfo,
+  StoredEndCounts,
   UndeliveredEnd,
 } from "./registry/session_backend.ts";
 import type { SessionHeaders } from "./registry/session_headers.ts";
@@ -61,7 +61,11 @@ import type { StoreCounts } from "./stores/store.ts";
 
 export type { Clock } from "./base/clock.ts";
 export type { ConnectionInfo, TrustedProxy } from "./http/connection.ts";
-export type { SessionTransport } from "./registry/session_cookie.ts";
+export {
+  type SessionCookieOptions,
+  type SessionTransport,
+  TooLateForCookieError,
+} from "./registry/session_cookie.ts";
 export { HttpError } from "./http/http_error.ts";
 export type { LogInOptions } from "./registry/option_rules.ts";
 export type {
@@ -69,8 +73,13 @@ export type {
   PresenceChange,
   PresenceState,
 } from "./registry/presence.ts";
-export type { SessionCookieOptions } from "./registry/session_cookie.ts";
-export type { StoredEndCounts } from "./registry/session_backend.ts";
+export type {
+  ListSessionsOptions,
+  ProcessInfo,
+  SessionInfo,
+  StoredEndCounts,
+  UndeliveredEnd,
+} from "./registry/session_backend.ts";
 export {
   addSessionHeaders,
   type HeaderTarget,
@@ -85,13 +94,6 @@ export type {
   SessionsOptions,
   SuspiciousToken,
 } from "./registry/sessions_options.ts";
-export type {
-  ListSessionsOptions,
-  ProcessInfo,
-  SessionInfo,
-} from "./registry/session_backend.ts";
-export type { UndeliveredEnd } from "./registry/session_backend.ts";
-export { TooLateForCookieError } from "./registry/session_cookie.ts";
 export type {
   EventStream,
   EventStreamOptions,

@@ -6,8 +6,8 @@ import type {
   SessionBackend,
   SessionDirectory,
   SessionInfo,
+  StoredEndCounts,
 } from "./session_backend.ts";
-import type { StoredEndCounts } from "./session_backend.ts";
 import type { SessionRegistry } from "./session_registry.ts";
 import type {
   EndSessionsOptions,
