@@ -37,17 +37,17 @@ export function decodeHeader(
   if (value === null) return undefined;
   const isEventId = name.length === LAST_EVENT_ID.length &&
     name.toLowerCase() === LAST_EVENT_ID;
-  return isEventId ? decodeBytes(value) : value;
+  return isEventId ? decodeBytes(value) ?? value : value;
 }
 
-/** Decodes a text that has a character for each byte. */
-function decodeBytes(text: string): string {
+/** Decodes UTF-8 with a character for each byte; returns undefined for other text. */
+export function decodeBytes(text: string): string | undefined {
   const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
       .decode(bytes);
   } catch {
-    return text;
+    return undefined;
   }
 }
 

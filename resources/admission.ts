@@ -2,7 +2,7 @@ import { describe } from "../base/describe.ts";
 import { proceed } from "../base/promises.ts";
 import { checkHost } from "../http/connection.ts";
 import { refuseForeignChange } from "../http/foreign_change.ts";
-import { localPath } from "../http/headers.ts";
+import { decodeBytes, localPath } from "../http/headers.ts";
 import type { SiteRequest } from "../request.ts";
 import { OPEN_VISIT } from "../request/internals.ts";
 import { Resource } from "../resource.ts";
@@ -84,7 +84,11 @@ export function authenticate(
   if (credentials === undefined) return undefined;
   const { user, password } = credentials;
   const isValid: unknown = check(user, password);
-  return proceed(isValid, (isValid) => userIf(isValid, user));
+  const act = `authenticate ${describe(user)}`;
+  return proceed(
+    isValid,
+    (isValid) => verdictOf(isValid, act, "the check") ? user : undefined,
+  );
 }
 
 /** The user and the password of a client. */
@@ -113,23 +117,22 @@ function parseBasic(header: string): Credentials | undefined {
 
 function decode(base64: string): string | undefined {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-      .decode(Uint8Array.from(atob(base64), (unit) => unit.charCodeAt(0)));
+    return decodeBytes(atob(base64));
   } catch {
     return undefined;
   }
 }
 
 /**
- * Returns the user if the check returned true.
+ * Returns the verdict of a function of the application.
  *
- * @throws {TypeError} If it returned no boolean, as it does without a `return`.
+ * @throws {TypeError} If it is not a boolean, as without a `return`.
  */
-function userIf(isValid: unknown, user: string): string | undefined {
-  if (typeof isValid === "boolean") return isValid ? user : undefined;
+function verdictOf(verdict: unknown, act: string, name: string): boolean {
+  if (typeof verdict === "boolean") return verdict;
   throw new TypeError(
-    `Cannot authenticate "${user}": the check returned neither true nor false: ${
-      describe(isValid)
+    `Cannot ${act}: ${name} returned neither true nor false: ${
+      describe(verdict)
     }`,
   );
 }
@@ -189,10 +192,10 @@ export function admitMember(
   return proceed(verdict, (verdict) => {
     // Meanwhile another request may have logged in or out.
     if (request.principal !== principal) return refuseVisitor(request, terms);
-    if (isAllowed(verdict, principal) || isLoginPage(request, terms)) {
-      return terms.resource;
-    }
-    return terms.forbidden;
+    const act = `admit ${describe(principal)}`;
+    return verdictOf(verdict, act, "allow") || isLoginPage(request, terms)
+      ? terms.resource
+      : terms.forbidden;
   });
 }
 
@@ -200,16 +203,6 @@ function isTooOld({ session }: SiteRequest, { maxAge }: LoginTerms): boolean {
   if (maxAge === Infinity || session === undefined) return false;
   const { authenticatedAt = -Infinity } = session;
   return session.site.clock.now() / 1000 - authenticatedAt > maxAge;
-}
-
-/** Returns the verdict of `allow`; throws a TypeError if it is not a boolean. */
-function isAllowed(verdict: unknown, principal: string): boolean {
-  if (typeof verdict === "boolean") return verdict;
-  throw new TypeError(
-    `Cannot admit ${
-      describe(principal)
-    }: allow returned neither true nor false: ${describe(verdict)}`,
-  );
 }
 
 function refuseVisitor(request: SiteRequest, terms: LoginTerms): Resource {
