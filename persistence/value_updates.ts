@@ -117,7 +117,10 @@ export class ValueUpdates {
         this.#parts.onOver(session);
         return "over";
       }
-      setValue(session, state, { key, value, text });
+      // It may have been set again meanwhile, and that is written next.
+      if (!state.values?.has(key)) {
+        setValue(session, state, { key, value, text });
+      }
       return "written";
     };
     const failed = (error: unknown): never => {

@@ -1,12 +1,14 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { HttpError, SessionEndedError } from "../../mod.ts";
+import { HttpError, type Session, SessionEndedError } from "../../mod.ts";
 import { MemoryStore } from "../../stores/memory_store.ts";
 import { SqliteStore } from "../../stores/sqlite_store.ts";
 import type { SessionStore } from "../../stores/store.ts";
 import { settle } from "../helpers_session.ts";
 import {
+  after,
   asynchronous,
+  BentStore,
   BrokenStore,
   cookieOf,
   Node,
@@ -298,6 +300,47 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
     ]);
     assertEquals(await textOf(one.get("all", cookie)), "one,other");
     assertEquals(await textOf(other.get("all", cookie)), "one,other");
+  });
+}
+
+for (
+  const [what, change, expected] of [
+    ["is set", (session: Session) => session.set("count", 50), 50],
+    ["is deleted", (session: Session) => session.delete("count"), undefined],
+    ["is taken", (session: Session) => session.take("count"), undefined],
+  ] as const
+) {
+  Deno.test(`A value that ${what} while the store writes an update of it stays so, in all processes`, async () => {
+    using time = new FakeTime();
+    const bent = new BentStore(asynchronous(new MemoryStore()));
+    await using one = new Node(bent.store);
+    await using other = new Node(bent.inner);
+    one.page("visit", (request) => {
+      request.getSession().set("count", 1);
+      return "";
+    }).page("update", async (request) => {
+      const session = request.getSession();
+      const updating = session.update<number>("count", (count) => count! + 1);
+      await after(10);
+      change(session);
+      return `${await updating} ${session.get("count")}`;
+    });
+    for (const node of [one, other]) {
+      node.page("count", (request) => `${request.session?.get("count")}`);
+    }
+    const cookie = cookieOf(await one.get("visit"));
+    bent.bends.commit = async (act, ...args) => {
+      const answer = await act(...args);
+      await after(50);
+      return answer;
+    };
+    const update = textOf(one.get("update", cookie));
+    await pass(time, 1000);
+    bent.bends.commit = undefined;
+    assertEquals(await update, `2 ${expected}`);
+    for (const node of [one, other]) {
+      assertEquals(await textOf(node.get("count", cookie)), `${expected}`);
+    }
   });
 }
 
