@@ -10,7 +10,7 @@ import { WARN_BY } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { LoadedSession, StoredCallback } from "../stores/store.ts";
 import type { RecordLoader } from "./record_loader.ts";
-import { TOUCH_SLACK } from "./stored_state.ts";
+import { type StoredState, TOUCH_SLACK } from "./stored_state.ts";
 import { decodeValue } from "./value_codec.ts";
 import type { VisitsUnderWay } from "./visits_under_way.ts";
 
@@ -59,15 +59,15 @@ export class PostponedWarnings {
     const touchedAt = loaded.touchedAt + ahead;
     if (session.lastModified * 1000 > touchedAt + TOUCH_SLACK) return Infinity;
     const { loader, visits } = this.#parts;
-    const before = loader.states.get(session)
-      ?.touchBefore(loaded, visits.looksOf(session));
+    const state = loader.states.get(session);
+    const before = state?.touchBefore(loaded, visits.looksOf(session));
     const deadline = deadlineBefore(loaded, before) + ahead;
     const shown = loaded.deadline + ahead;
     if (deadline === shown) return Infinity;
     const now = this.#registry.clock.now();
     // A request that outlasts the deadline keeps the session until the later one.
     session[WARN_BY](deadline > now ? deadline : shown, now);
-    for (const callback of warningsOf(loaded)) {
+    for (const callback of warningsOf(state)) {
       const due = deadline - leadOf(callback);
       if (due <= now - 2 * pause || due > now + pause) continue;
       this.#expect(session, callback.id, { deadline, shown });
@@ -79,10 +79,11 @@ export class PostponedWarnings {
   recheck(session: Session, lookup: Lookup): void {
     const loaded = lookup.loaded!;
     const deadline = session.expiresAt * 1000;
-    if (!session.isActive || loaded.callbacks.length === 0) return;
+    if (!session.isActive) return;
     if (deadline > loaded.deadline + aheadOf(lookup, loaded) - 1) return;
     const now = this.#registry.clock.now();
-    for (const { id } of warningsOf(loaded)) {
+    const state = this.#parts.loader.states.get(session);
+    for (const { id } of warningsOf(state)) {
       // No process has checked the warning since the last time.
       if (now < (this.#checkedAt.get(session)?.get(id) ?? 0)) continue;
       this.#expect(session, id, { deadline });
@@ -115,8 +116,13 @@ function deadlineBefore(
   return Math.min(deadline, before + length);
 }
 
-function warningsOf({ callbacks }: LoadedSession): StoredCallback[] {
-  return callbacks.filter(({ name }) => name === WARNING);
+/** Returns the warnings by name of a session, also those registered since a load. */
+function warningsOf(state: StoredState | undefined): StoredCallback[] {
+  if (state === undefined) return [];
+  const { knownCallbacks, callbackIds } = state;
+  return [...knownCallbacks.values()].filter(({ id, name }) =>
+    name === WARNING && callbackIds.has(id)
+  );
 }
 
 function leadOf({ argument }: StoredCallback): number {

@@ -369,6 +369,30 @@ for (const lasts of [5000, 25_000]) {
   });
 }
 
+Deno.test("Session.notifyBeforeEnd() by name warns though it is called while a page that only looks is under way in another process", async () => {
+  using time = new FakeTime();
+  const store = asynchronous(new MemoryStore());
+  await using one = nodeOf(store);
+  await using other = nodeOf(store);
+  one.page("visit", (request) => request.getSession().uid);
+  other.page("look", async (request) => {
+    await after(95_000);
+    return `${request.session?.uid}`;
+  });
+  const cookie = cookieOf(await one.get("visit"));
+  await pass(time, 500_000);
+  const looking = other.get("look", cookie);
+  await pass(time, 20_000);
+  const [session] = one.sessions.values();
+  one.register(session!);
+  await pass(time, 28_000);
+  assertEquals([...one.warned, ...other.warned].length, 1);
+  await pass(time, 80_000);
+  await looking;
+  assertEquals([...one.warned, ...other.warned].length, 1);
+  assertEquals([...one.reasons, ...other.reasons], ["idle"]);
+});
+
 Deno.test("Session.notifyBeforeEnd() by name warns once though a page that only looks comes after the warning", async () => {
   using time = new FakeTime();
   const store = asynchronous(new MemoryStore());
