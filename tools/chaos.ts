@@ -30,7 +30,8 @@ import { causeFaults, type FaultOptions } from "./chaos/faults.ts";
 import { Fleet } from "./chaos/fleet.ts";
 import { describeRaces, race } from "./chaos/races.ts";
 import { describeSeats, raceForSeats, type SeatRaces } from "./chaos/seats.ts";
-import { describeVerdict, judge, type Verdict } from "./chaos/verdict.ts";
+import { describeVerdict } from "./chaos/describe_verdict.ts";
+import { judge, type Verdict } from "./chaos/verdict.ts";
 import { type Observations, runClients } from "./chaos/clients.ts";
 
 /** The options of a run; times in seconds. */

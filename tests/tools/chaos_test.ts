@@ -222,6 +222,9 @@ Deno.test("judge() excuses an end delivered twice only if its node was killed", 
   const twice = judge(evidenceOf({ delivery: {} }, again));
   assertEquals(twice.unexcused.length, 1);
   const killed = judge(evidenceOf({ killedAt: 11_020, delivery: {} }, again));
+  const faults = [{ kind: "failover", from: 11_006, to: 15_000 }] as const;
+  const away = judge({ ...evidenceOf({ delivery: {} }, again), faults });
+  assertMatch(away.unexcused[0]!, /failover from 1 to 3995 ms after the first/);
   assertEquals(killed.unexcused, []);
   assertEquals(killed.doubles.length, 1);
   // By then it had been acknowledged long since.

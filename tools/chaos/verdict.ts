@@ -78,6 +78,9 @@ const RECOVERED_IN = 6000;
  */
 const ACKNOWLEDGED_IN = 3000;
 
+/** A lease and its delays in milliseconds: faults in it are named. */
+const LEASE = 12_000;
+
 interface LoggedDelivery extends Delivery {
   readonly killedAt: number | undefined;
 }
@@ -126,7 +129,11 @@ export function judge(evidence: Evidence): Verdict {
       const first = deliveries[i - 1]!;
       const why = excuseOf(first, deliveries[i]!, faults);
       if (why !== undefined) doubles.push(`${uid}: ${why}`);
-      else unexcused.push(`${uid}: ${describe(deliveries)}`);
+      else {
+        unexcused.push(
+          `${uid}: ${describe(deliveries)}${during(first, faults)}`,
+        );
+      }
     }
   }
   const byDeadline = [...delivered.values()].map(([first]) => first!)
@@ -159,45 +166,6 @@ export function judge(evidence: Evidence): Verdict {
       list.length === 0
     ),
   };
-}
-
-/** Describes the verdict. */
-export function describeVerdict(verdict: Verdict): string {
-  const { made, delivered, unknown, overall, calm, faults } = verdict;
-  const lists = {
-    "ends lost": verdict.lost,
-    "ends delivered before their deadline": verdict.early,
-    "ends delivered twice without need": verdict.unexcused,
-    "logouts undone": verdict.revived,
-    "other errors": verdict.wrongs,
-  };
-  return [
-    `faults: ${
-      Object.entries(faults).map(([kind, count]) => `${count} ${kind}`).join(
-        ", ",
-      )
-    }`,
-    `requests: ${verdict.answered} with status 200, ${verdict.refused} with 503, ${verdict.unanswered} without a response`,
-    `sessions: ${made} made, ${delivered} ends delivered, ${unknown} of them for sessions whose response was lost`,
-    `late by: ${describeLateness(overall)}; outside of faults ${
-      describeLateness(calm)
-    }`,
-    ...some(verdict.worst),
-    `ends delivered twice since their node was killed: ${verdict.doubles.length}`,
-    ...some(verdict.doubles),
-    ...Object.entries(lists).flatMap((
-      [name, list],
-    ) => [`${name}: ${list.length} (must be 0)`, ...some(list)]),
-    verdict.isGood ? "No errors." : "ERRORS FOUND.",
-  ].join("\n");
-}
-
-function describeLateness({ count, p50, p99, max }: Lateness): string {
-  return `p50 ${p50}, p99 ${p99}, max ${max} ms (of ${count})`;
-}
-
-function some(list: readonly string[]): string[] {
-  return list.slice(0, 8).map((line) => `  ${line}`);
 }
 
 function byUid(logs: readonly NodeLog[]): Map<string, LoggedDelivery[]> {
@@ -247,6 +215,15 @@ function describe(deliveries: readonly LoggedDelivery[]): string {
       killedAt === undefined ? "" : `, killed at ${killedAt}`
     }`
   ).join("; ");
+}
+
+/** Describes the faults in the lease of a delivery, in which it was not finished. */
+function during({ beganAt }: Delivery, faults: readonly Fault[]): string {
+  return faults.filter(({ from, to }) =>
+    to > beganAt - BEFORE && from < beganAt + LEASE
+  ).map(({ kind, from, to }) =>
+    `; ${kind} from ${from - beganAt} to ${to - beganAt} ms after the first`
+  ).join("");
 }
 
 function describeWorst(
