@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Session } from "../session.ts";
+import { type Keep, ListingCache } from "./listing_cache.ts";
 
 /** The orders of a listing. */
 export const ORDERS = ["newest", "oldest", "soonest", "busiest"] as const;
@@ -28,29 +29,11 @@ export const MAX_LISTED = 1000;
 /** Sessions to examine in one turn of the event loop: about 1 ms. */
 const SLICE = 5000;
 
-/** The shortest time that a listing is cached, in milliseconds. */
-const MIN_AGE = 2000;
-
-/**
- * A listing is cached for at least so many times as long as it took, so that
- * listing takes at most a 20th of the process's time.
- */
-const AGE_PER_COST = 20;
-
-/** The most listings in the cache. */
-const MAX_CACHED = 32;
-
-interface CachedListing {
-  readonly listing: Promise<Listing>;
-  /** UNIX milliseconds until which it is used; Infinity while it is made. */
-  until: number;
-}
-
 /** Lists the sessions of a site, in slices, so that requests need not wait. */
 export class SessionListing {
   readonly #sessions: ReadonlyMap<string, Session>;
   readonly #clock: Clock;
-  readonly #cached = new Map<string, CachedListing>();
+  readonly #cache: ListingCache<Listing>;
   /** The last listing: listings are made one after the other. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -58,28 +41,20 @@ export class SessionListing {
   constructor(sessions: ReadonlyMap<string, Session>, clock: Clock) {
     this.#sessions = sessions;
     this.#clock = clock;
+    this.#cache = new ListingCache(clock);
   }
 
   /** Returns a listing from the cache, or makes one. */
   list(query: ListingQuery): Promise<Listing> {
     const key = `${query.order} ${query.search}`;
-    const before = this.#cached.get(key);
-    if (before !== undefined && this.#clock.now() < before.until) {
-      return before.listing;
-    }
-    const listing = this.#last.then(() => this.#make(query, cached));
-    const cached: CachedListing = { listing, until: Infinity };
-    this.#last = listing.catch(() => this.#cached.delete(key));
-    // Moves the key to the end: the map begins with the oldest listing.
-    this.#cached.delete(key);
-    this.#cached.set(key, cached);
-    if (this.#cached.size > MAX_CACHED) {
-      this.#cached.delete(this.#cached.keys().next().value!);
-    }
-    return listing;
+    return this.#cache.get(key, (keep) => {
+      const listing = this.#last.then(() => this.#make(query, keep));
+      this.#last = listing.catch(() => this.#cache.delete(key));
+      return listing;
+    });
   }
 
-  async #make(query: ListingQuery, cached: CachedListing): Promise<Listing> {
+  async #make(query: ListingQuery, keep: Keep): Promise<Listing> {
     const selection = selectionOf(query.order);
     const matches = matcherOf(query.search);
     // Sessions that are made meanwhile could keep the loop going forever.
@@ -102,7 +77,7 @@ export class SessionListing {
       selection.add(session);
     }
     took += performance.now() - since;
-    cached.until = this.#clock.now() + Math.max(MIN_AGE, took * AGE_PER_COST);
+    keep(took);
     return { uids: selection.uids(), total };
   }
 }
