@@ -14,6 +14,7 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session } from "../session.ts";
 import type { SessionTimes, StoredSession } from "../stores/store.ts";
 import { idsAfter, NO_IDS } from "./callback_changes.ts";
+import { isLastRecord } from "./hold_records.ts";
 import { StoredState, TOUCH_SLACK } from "./stored_state.ts";
 import { decodeValues, refreshValues } from "./record_values.ts";
 
@@ -99,7 +100,10 @@ export class RecordLoader {
   ): void {
     const step = state.stepOf(record, time);
     const isFirst = state.version === -1;
-    this.#refreshTimeouts(session, state, record, isFirst);
+    // The last record of a session that has vanished has a timeout of its own.
+    if (!isLastRecord(record)) {
+      this.#refreshTimeouts(session, state, record, isFirst);
+    }
     state.setVersion(record.version, time.now);
     state.callbackIds = idsAfter(NO_IDS, {
       addedCallbacks: record.callbacks,
