@@ -76,9 +76,10 @@ export class LoginLimit {
   async apply(principal: string, uid: string): Promise<void> {
     for (let looks = 1;; looks++) {
       const uids = await this.#uidsOf(principal);
-      const excess = uids.length - this.#most;
-      if (excess <= 0 || !uids.includes(uid)) return;
+      if (uids.length <= this.#most) return;
       const order = await this.#byLogin(uids);
+      const excess = order.length - this.#most;
+      if (excess <= 0 || !order.includes(uid)) return;
       if (!this.#isRefusing) {
         const over = order.slice(0, excess);
         await Promise.all(over.map((one) => this.#end(one)));
@@ -87,7 +88,7 @@ export class LoginLimit {
       const isFirst = order.indexOf(uid) < this.#most;
       if (!isFirst || looks === LOOKS) {
         await this.#endOwn(uid);
-        throw tooMany(principal, uids.length - 1);
+        throw tooMany(principal, order.length - 1);
       }
       // The other login was written before or after this one was counted. In the
       // second case it ends its own session.
@@ -104,13 +105,17 @@ export class LoginLimit {
     return lists.flat();
   }
 
-  /** Returns sessions in the order of their logins; without one, of their creation. */
+  /**
+   * Returns the sessions that have not ended since they were listed, in the order
+   * of their logins; without one, of their creation.
+   */
   async #byLogin(uids: readonly string[]): Promise<string[]> {
     const logins = await Promise.all(uids.map(async (uid) => {
       const record = await this.#load(uid);
-      return { uid, at: record?.authenticatedAt ?? record?.createdAt ?? 0 };
+      return record &&
+        { uid, at: record.authenticatedAt ?? record.createdAt };
     }));
-    return logins
+    return logins.filter((login) => login !== undefined)
       .sort((a, b) => a.at - b.at || (a.uid < b.uid ? -1 : 1))
       .map(({ uid }) => uid);
   }

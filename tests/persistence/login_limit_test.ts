@@ -248,3 +248,38 @@ Deno.test("A login is answered when the end of the session beyond the limit is w
   const look = { tokenHash: "", touch: false, grace: 0 };
   assertEquals(await bent.inner.load(first, look), undefined);
 });
+
+Deno.test("A login is not refused for another one that has ended its session since it was counted", async () => {
+  using time = new FakeTime();
+  const inner = asynchronous(new MemoryStore());
+  const [first, second] = [new BentStore(inner), new BentStore(inner)];
+  const options = {
+    maxSessionsPerPrincipal: 1,
+    whenPrincipalIsFull: "refuse",
+  } as const;
+  await using one = new Node(first.store, options);
+  await using other = new Node(second.store, options);
+  for (const node of [one, other]) {
+    node.page("in", (request) => request.logIn("alice").uid);
+  }
+  let counts = 0;
+  first.bends.uidsOf = async (act, principal) => {
+    if (++counts !== 2) return act(principal);
+    // After its own write; the other session ends during the second pause.
+    await after(20);
+    const uids = await act(principal);
+    await after(30);
+    return uids;
+  };
+  for (const [call, pause] of [["create", 10], ["end", 20]] as const) {
+    second.bends[call] = async (act, ...args) => {
+      await after(pause);
+      return act(...args);
+    };
+  }
+  const logins = [one, other].map((node) => Promise.resolve(node.get("in")));
+  await pass(time, 2000);
+  const responses = await Promise.all(logins);
+  assertEquals(responses.map(({ status }) => status), [200, 409]);
+  assertEquals(one.site.sessionsOf("alice").length, 1);
+});

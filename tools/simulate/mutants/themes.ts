@@ -81,8 +81,8 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     mode: "calm",
     theme: "limit",
     file: "persistence/login_limit.ts",
-    from: "const excess = uids.length - this.#most;",
-    to: "const excess = uids.length - this.#most - 1;",
+    from: "const excess = order.length - this.#most;",
+    to: "const excess = order.length - this.#most - 1;",
   },
   {
     name: "The callback of a hold is taken for that of the hold before it",
