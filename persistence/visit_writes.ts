@@ -71,14 +71,27 @@ export class VisitWrites {
       else writer.drop(session, refusal.message);
       throw refusal;
     }
-    await this.#flush(visit);
-    try {
-      await limit.apply(principal, uid);
-    } catch (error) {
-      if (error instanceof HttpError) throw error;
-      // The login is written. The next one applies the limit again.
-      this.#registry.site.reportError(error, { session });
-    }
+    do {
+      await this.#flush(visit);
+      try {
+        await limit.apply(principal, uid);
+      } catch (error) {
+        if (error instanceof HttpError) throw error;
+        // The login is written. The next one applies the limit again.
+        this.#registry.site.reportError(error, { session });
+      }
+    } while (this.#hasUnwrittenLogin(visit));
+  }
+
+  /**
+   * Returns whether a login or a renewal of a request counts, and is not written: it
+   * was superseded when the request was written, and has joined another login since.
+   */
+  #hasUnwrittenLogin({ operations, ownSession, isSuperseded }: BackendVisit) {
+    if (operations.length === 0 || !ownSession?.isActive) return false;
+    const state = this.#parts.loader.states.get(ownSession);
+    return state?.isCreated === true && !isSuperseded &&
+      operations.some((one) => state.operations.includes(one));
   }
 
   #flush(visit: BackendVisit): MaybePromise<void> {
@@ -182,7 +195,7 @@ export class VisitWrites {
   }
 
   /** Refuses to acknowledge dropped changes and unwritten logouts. */
-  #checkWritten(visit: BackendVisit): void {
+  #checkWritten(visit: BackendVisit): MaybePromise<void> {
     // An end by another request of the session counts too: after an await, it looks
     // the same as an end by this request.
     if (this.#unwrittenOf(visit).length > 0) {
@@ -198,6 +211,7 @@ export class VisitWrites {
       this.#parts.loader.isDropped(operation)
     );
     if (isDropped) throw unkept();
+    if (this.#hasUnwrittenLogin(visit)) return this.#flush(visit);
   }
 
   #fail(visit: BackendVisit, error: unknown): never {

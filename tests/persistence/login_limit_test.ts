@@ -283,3 +283,39 @@ Deno.test("A login is not refused for another one that has ended its session sin
   assertEquals(responses.map(({ status }) => status), [200, 409]);
   assertEquals(one.site.sessionsOf("alice").length, 1);
 });
+
+Deno.test("A login that another one has superseded sends no token that is not written, though it has joined a later one", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  const options: SiteOptions = {
+    maxSessionsPerPrincipal: 5,
+    whenPrincipalIsFull: "refuse",
+  };
+  await using one = nodeOf(bent.store, options);
+  await using other = nodeOf(bent.inner, options);
+  const waiting: (() => void)[] = [];
+  bent.bends.uidsOf = async (act, ...args) => {
+    await new Promise<void>((resolve) => waiting.push(resolve));
+    return await act(...args);
+  };
+  const guest = cookieOf(await one.get("guest"));
+  await pass(time, 200);
+  const first = Promise.resolve(one.get("in", guest));
+  await pass(time, 200);
+  const token = cookieOf(await other.get("in", guest));
+  await pass(time, 200);
+  // The second login supersedes the first one, and is not written yet.
+  const second = Promise.resolve(one.get("in", token));
+  await pass(time, 200);
+  waiting[0]!();
+  await pass(time, 100);
+  await other.get("in", token);
+  await pass(time, 300);
+  bent.bends.uidsOf = undefined;
+  waiting[2]!();
+  await pass(time, 300);
+  assertEquals(await whoIs([other], cookieOf(await first)), ["alice"]);
+  waiting[1]!();
+  await pass(time, 300);
+  assertEquals(await whoIs([other], cookieOf(await second)), ["alice"]);
+});
