@@ -30,7 +30,7 @@ export class ReadValues {
 
   /** Records an object that the application gets. */
   note(value: object, key: string, text: string): void {
-    if (this.#reads.has(value)) return;
+    if (this.#reads.get(value)?.text === text) return;
     const asRead = this.#made.get(value);
     // No store keeps the object, so a change inside stays here.
     if (asRead === undefined && this.#made.has(value)) return;
@@ -73,10 +73,10 @@ export class ReadValues {
       } catch (cause) {
         error = cause;
       }
-      if (isOvertaken) this.#reads.delete(value);
+      // An object that was overtaken stays too: a request may still change it.
       if (after === undefined && error === undefined) continue;
       changes.push({ key, before: text, after, error, isOvertaken });
-      if (after === undefined || isOvertaken) this.#reads.delete(value);
+      if (after === undefined) this.#reads.delete(value);
       else {
         this.#reads.set(value, { key, text: after, asRead: after });
         if (this.#made.has(value)) this.#made.set(value, after);

@@ -33,6 +33,7 @@ export function refreshValues(
   state: StoredState,
   record: StoredSession,
 ): void {
+  dropOvertaken(session, state, record);
   const own = session[VALUES];
   const { texts } = state;
   const newer = [...record.values].filter(([key, text]) =>
@@ -55,6 +56,32 @@ export function refreshValues(
   }
   session[RESTORE]({ values });
   state.setTexts(now);
+}
+
+/**
+ * Drops the inner changes that wait to be written, of values that another process has
+ * written since. Those that follow a change which is being written wait for its answer.
+ */
+function dropOvertaken(
+  session: Session,
+  state: StoredState,
+  { values }: StoredSession,
+): void {
+  const { sent, unsure } = state;
+  for (const [key, before] of state.inner ?? []) {
+    const text = values.get(key);
+    if (text === before || text === state.values?.get(key)) continue;
+    if (sent?.values?.has(key) || unsure?.changes.values?.has(key)) continue;
+    dropInner(state, key);
+    reportOvertaken(session, key);
+  }
+}
+
+/** Drops an inner change that waits to be written. */
+function dropInner(state: StoredState, key: string): void {
+  if (!state.inner?.delete(key)) return;
+  state.values?.delete(key);
+  if (state.values?.size === 0) state.values = undefined;
 }
 
 /** Gives a session a value, which the store has. */
@@ -176,7 +203,9 @@ export function withoutOvertaken(
     if (theirs === before || theirs === values.get(key)) continue;
     values.delete(key);
     reportOvertaken(session, key);
-    putValue(session, state, key, theirs);
+    // A later inner change contains this one; a value that was set does not.
+    dropInner(state, key);
+    if (!state.values?.has(key)) putValue(session, state, key, theirs);
   }
   return values.size === 0 ? others : { ...others, values };
 }

@@ -216,6 +216,29 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
     });
   }
 
+  Deno.test(`Session.get() over ${kind}: a change inside an object that another request here has replaced is reported`, async () => {
+    using _time = new FakeTime();
+    const store = makeStore();
+    await using other = cartNode(store);
+    const gate = Promise.withResolvers<void>();
+    await using one = cartNode(store).page("slow", async (request) => {
+      const cart = request.getSession().get<Cart>("cart")!;
+      await gate.promise;
+      cart.items.push("slow");
+      return "";
+    });
+    const cookie = cookieOf(await other.get("begin"));
+    const slow = one.get("slow", cookie);
+    await settle();
+    await other.get("set", cookie);
+    await one.get("show", cookie);
+    gate.resolve();
+    assertEquals((await slow).status, 200);
+    assertEquals(await textOf(other.get("show", cookie)), "elsewhere");
+    assertEquals(one.errors.length, 1);
+    assertMatch(String(one.errors[0]), /inside "cart".*update\(\)/);
+  });
+
   Deno.test(`Session.get() over ${kind}: an overtaken change inside the value is not written by the flush either`, async () => {
     using _time = new FakeTime();
     const store = makeStore();
@@ -577,3 +600,57 @@ for (const how of ["throws", "hangs"] as const) {
     assertEquals(await session.update("count", () => 2), 2);
   });
 }
+
+Deno.test("A change inside a value overwrites nothing though it follows one that is dropped", async () => {
+  using time = new FakeTime();
+  const inner = asynchronous(new MemoryStore());
+  const bent = new BentStore(inner);
+  await using one = cartNode(bent.store);
+  await using other = cartNode(inner);
+  const cookie = cookieOf(await one.get("begin"));
+  // The commit of the first change arrives when the other process has written.
+  bent.bends.commit = async (commit, ...args) => {
+    delete bent.bends.commit;
+    await after(100);
+    return await commit(...args);
+  };
+  const first = one.get("add", cookie);
+  await pass(time, 20);
+  const second = one.get("add", cookie);
+  await pass(time, 20);
+  await other.get("set", cookie);
+  await pass(time, 200);
+  assertEquals(await textOf(first), "tea,cup");
+  assertEquals(await textOf(second), "tea,cup,cup");
+  assertEquals(await textOf(other.get("show", cookie)), "elsewhere");
+  assertEquals(await textOf(one.get("show", cookie)), "elsewhere");
+  assertEquals(one.errors.length, 1);
+});
+
+Deno.test("A value that is set after a change inside of it is read, though the change is dropped", async () => {
+  using time = new FakeTime();
+  const inner = asynchronous(new MemoryStore());
+  const bent = new BentStore(inner);
+  const node = () =>
+    cartNode(bent.store).page("replace", (request) => {
+      request.getSession().set("cart", { items: ["new"] });
+      return "";
+    });
+  await using one = node();
+  await using other = cartNode(inner);
+  const cookie = cookieOf(await one.get("begin"));
+  bent.bends.commit = async (commit, ...args) => {
+    delete bent.bends.commit;
+    await after(100);
+    return await commit(...args);
+  };
+  const first = one.get("add", cookie);
+  await pass(time, 20);
+  const second = one.get("replace", cookie);
+  await pass(time, 20);
+  await other.get("set", cookie);
+  await pass(time, 200);
+  await Promise.all([first, second]);
+  assertEquals(await textOf(other.get("show", cookie)), "new");
+  assertEquals(await textOf(one.get("show", cookie)), "new");
+});

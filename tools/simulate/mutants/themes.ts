@@ -189,4 +189,13 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     from: "if (isOwn && !isFirst) continue;",
     to: "if (isOwn && !isFirst && !state.isStale) continue;",
   },
+  {
+    name: "A change inside a value is forgotten when another process writes it",
+    mode: "calm",
+    theme: "inner",
+    file: "persistence/read_values.ts",
+    from: "if (after === undefined && error === undefined) continue;",
+    to:
+      "if (isOvertaken) this.#reads.delete(value);\n      if (after === undefined && error === undefined) continue;",
+  },
 ];

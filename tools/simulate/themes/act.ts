@@ -14,7 +14,8 @@ export type Act =
   | ReleaseAct
   | WarnAct
   | WarnedAct
-  | TimeoutAct;
+  | TimeoutAct
+  | PushAct;
 
 /** The facts of each act. */
 interface SomeAct {
@@ -116,4 +117,12 @@ export interface TimeoutAct extends SomeAct {
   readonly kind: "timeout";
   readonly ask: Ask;
   readonly timeout: number;
+}
+
+/** A name that a request adds to a list inside of a session. */
+export interface PushAct extends SomeAct {
+  readonly kind: "push";
+  readonly ask: Ask;
+  /** Whether it began the list by `session.set()`. */
+  readonly isFirst: boolean;
 }

@@ -5,6 +5,7 @@ import type { Actor, After } from "./actor.ts";
 import type { ThemeAction } from "./themes.ts";
 import { hold, lease, registerFree, release } from "./hold_actions.ts";
 import { changeTimeout } from "./timeout_actions.ts";
+import { push } from "./inner_actions.ts";
 import { registerWarn, warn } from "./warning_actions.ts";
 import { replace, takeBack, update } from "./value_actions.ts";
 
@@ -21,6 +22,7 @@ const ACTIONS: Readonly<Record<ThemeAction, (actor: Actor) => After>> = {
   lease,
   warn,
   timeout: changeTimeout,
+  push,
 };
 
 /** Does the first part of an action of a theme; returns the second one. */

@@ -10,6 +10,7 @@ export const THEMES = [
   "lost",
   "warnings",
   "timeouts",
+  "inner",
 ] as const;
 
 /** One of {@linkcode THEMES}. */
@@ -28,7 +29,8 @@ export type ThemeAction =
   | "release"
   | "lease"
   | "warn"
-  | "timeout";
+  | "timeout"
+  | "push";
 
 type Weights = Partial<Readonly<Record<Action, number>>>;
 
@@ -42,6 +44,7 @@ const WEIGHTS: Readonly<Record<Theme, Weights>> = {
   lost: {},
   warnings: { warn: 10, visit: 10 },
   timeouts: { timeout: 16 },
+  inner: { push: 20 },
 };
 
 /** The number of themes that seeds have in turn; the others must be named. */
