@@ -494,7 +494,7 @@ entry<RedisStoreOptions>(
   {
     client: { ...object({ send: "GET" }), isRequired: true },
     prefix: text("a{b", "a}b"),
-    shards: number(0, -1, 1.5, Infinity),
+    shards: number(0, -1, 1.5, 16_385, Infinity),
     touchThrottle: number(-1, Infinity),
     replicas: number(-1, 0.5),
     shardedNotifications: FLAG,

@@ -1,6 +1,7 @@
 import {
   BOOLEAN,
   checkOptions,
+  numberThat,
   type OptionRules,
   required,
   SECONDS,
@@ -21,7 +22,7 @@ export interface RedisStoreOptions {
    */
   readonly prefix?: string;
   /**
-   * The number of parts that the sessions are spread over, 1 or more. Each lies on
+   * The number of parts that the sessions are spread over, 1 to 16,384. Each lies on
    * one node of a cluster, and is away with that node. Each is polled for ends. On
    * a single Redis more than one is of no use. All sites that share the sessions
    * must have the same number; with another number, sessions are not found.
@@ -69,6 +70,9 @@ export interface RedisStoreOptions {
   readonly shardedNotifications?: boolean;
 }
 
+/** A cluster has as many hash slots, so more parts spread the sessions no further. */
+const MOST_SHARDS = 16_384;
+
 const RULES: OptionRules<RedisStoreOptions> = {
   client: required({
     kind: "adapted: call fromNodeRedis() or fromIoredis()",
@@ -76,7 +80,10 @@ const RULES: OptionRules<RedisStoreOptions> = {
       typeof (value as RedisClient | null | undefined)?.send === "function",
   }),
   prefix: stringThat("a string without braces", (value) => !/[{}]/.test(value)),
-  shards: wholeAtLeast(1),
+  shards: numberThat(
+    `a whole number from 1 to ${MOST_SHARDS}`,
+    (value) => Number.isInteger(value) && value >= 1 && value <= MOST_SHARDS,
+  ),
   touchThrottle: SECONDS,
   replicas: wholeAtLeast(0),
   shardedNotifications: BOOLEAN,

@@ -50,7 +50,7 @@ Deno.test("RedisStore refuses a client that is not adapted", () => {
 Deno.test("RedisStore refuses options of the wrong kind, out of range, or unknown", () => {
   const open = (options: object) => () =>
     new RedisStore({ client: NO_CLIENT, ...options });
-  for (const shards of [0, -1, 1.5, NaN, Infinity]) {
+  for (const shards of [0, -1, 1.5, NaN, Infinity, 16385]) {
     assertThrows(open({ shards }), RangeError, `${shards}`);
   }
   for (const touchThrottle of [-1, NaN, Infinity]) {
