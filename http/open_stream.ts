@@ -3,11 +3,11 @@ import type { Clock } from "../base/clock.ts";
 /**
  * Why a stream is closed from this side.
  *
- * - `"end"`: the session is over; the client is told the reason
+ * - `"end"`: the session is over; the client is sent the reason
  * - `"cut"`: its token is no longer valid; the client connects again
  * - `"restart"`: the site stops and the session lives on; the client connects again,
  *   some seconds later
- * - `"drop"`: its response is not sent; the client is told nothing
+ * - `"drop"`: its response is not sent, and the client gets no reason
  */
 export type StreamClosing = "end" | "cut" | "restart" | "drop";
 

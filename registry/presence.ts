@@ -121,7 +121,7 @@ export class Presence {
       streaming: new Set(),
       seenAt: now,
       held: undefined,
-      untold: undefined,
+      pending: undefined,
       isBusy: false,
       entry: 0,
       checkExpired: (now: number) => this.#renew(visitor, now),
@@ -161,10 +161,10 @@ export class Presence {
   async #renew(visitor: Visitor, now: number): Promise<void> {
     this.#registry.queue.move(visitor.entry, now + this.#pause(), now);
     if (visitor.isBusy) return;
-    const { principal, untold, seenAt } = visitor;
+    const { principal, pending, seenAt } = visitor;
     const isHere = this.#isStreaming(visitor);
     // Since the visit, another process may have ended the last session.
-    const mayArrive = isHere || untold !== undefined ||
+    const mayArrive = isHere || pending !== undefined ||
       this.#registry.sessionsOf(principal).length > 0;
     const isDone = await this.#touch(visitor, { mayArrive, isSlot: true });
     if (isDone && !isHere && seenAt === visitor.seenAt) this.#forget(visitor);
@@ -215,7 +215,7 @@ export class Presence {
     const lease = this.#lease;
     const holds = this.#holds;
     const key = keyOf(this.#registry, "here", visitor.principal);
-    if (visitor.untold !== undefined) return false;
+    if (visitor.pending !== undefined) return false;
     const isHere = this.#isStreaming(visitor) && !this.#registry.isClosed;
     const { held } = visitor;
     if (held !== undefined && isHere && !lease!.isOld(held)) return true;

@@ -56,7 +56,7 @@ export interface Change extends PresenceChange {
 export interface Arrival {
   readonly principal: string;
   /** The id of the first hold, if it was taken and the arrival is not announced yet. */
-  untold: string | undefined;
+  pending: string | undefined;
 }
 
 /** The members of the registry that changes of presence use. */
@@ -105,13 +105,13 @@ export class PresenceChanges {
   /** Announces an arrival; returns false if that must be tried again. */
   async arrive(visitor: Arrival): Promise<boolean> {
     const { principal } = visitor;
-    const change = { principal, state: "present" } as const;
-    const away = await this.#holds.find(this.#away(principal));
-    if (visitor.untold !== undefined) {
+    const key = this.#away(principal);
+    const away = await this.#holds.find(key);
+    if (visitor.pending !== undefined) {
       const here = await this.#holds.find(this.#here(principal));
-      if (here !== undefined && here.id !== visitor.untold) {
+      if (here !== undefined && here.id !== visitor.pending) {
         // Another process has announced the same arrival.
-        visitor.untold = undefined;
+        visitor.pending = undefined;
         return true;
       }
     } else if (away === undefined) {
@@ -119,12 +119,13 @@ export class PresenceChanges {
       // process.
       const here = await this.#holds.take(this.#stay(principal));
       if (here === undefined) return false;
-      visitor.untold = here.id;
+      visitor.pending = here.id;
     }
-    const told = { ...change, isEntered: visitor.untold !== undefined };
-    const isTold = await this.#tell(this.#away(principal), told, away);
-    if (isTold) visitor.untold = undefined;
-    return isTold;
+    const isEntered = visitor.pending !== undefined;
+    const change = { principal, state: "present", isEntered } as const;
+    const isAnnounced = await this.#announce(key, change, away);
+    if (isAnnounced) visitor.pending = undefined;
+    return isAnnounced;
   }
 
   /** Announces that a visitor is offline, if the last session has ended. */
@@ -134,12 +135,14 @@ export class PresenceChanges {
     const change = { principal, state: "offline" } as const;
     for (const key of [this.#here(principal), this.#away(principal)]) {
       const held = await this.#holds.find(key);
-      if (held !== undefined) return void await this.#tell(key, change, held);
+      if (held !== undefined) {
+        return void await this.#announce(key, change, held);
+      }
     }
   }
 
   /** Takes a hold that ends at once, so that one process announces a change. */
-  async #tell(
+  async #announce(
     key: string,
     change: Change,
     former: HeldKey | undefined,

@@ -75,7 +75,7 @@ export function isWake({ hold, reason }: SessionEnd): boolean {
   return hold !== undefined && reason === "absolute";
 }
 
-/** Returns whether a check knows of an end, or a warning of it or of a later one was given. */
+/** Returns whether an end was warned of or checked before, or a later one was. */
 export function isKnown({ deadline, shown }: ExpectedEnd, wake: Wake): boolean {
   if (wake.warnedOf > deadline - SAME) return true;
   const { expected } = wake;

@@ -60,7 +60,7 @@ export class PostgresNotifications {
   #sending: Promise<void> | undefined = undefined;
   /** Begins the messages of this store to itself. */
   readonly #name = `test ${crypto.randomUUID()}`;
-  #isHeard = true;
+  #hasArrived = true;
   /** The messages of this store to itself that arrived without a loss. */
   #arrived = 0;
   readonly #closing = new Set<Promise<void>>();
@@ -190,11 +190,11 @@ export class PostgresNotifications {
    * it has not come by the next time, the store listens again.
    */
   #test(isFirst: boolean): void {
-    if (!isFirst && !this.#isHeard) return this.#recover();
-    this.#isHeard = false;
+    if (!isFirst && !this.#hasArrived) return this.#recover();
+    this.#hasArrived = false;
     this.#post(this.#name);
     this.#testTimer = unrefTimer(() => {
-      if (!this.#isHeard) this.#startPolls();
+      if (!this.#hasArrived) this.#startPolls();
       const next = TEST_EVERY - ARRIVING;
       this.#testTimer = unrefTimer(() => this.#test(false), next);
     }, ARRIVING);
@@ -235,7 +235,7 @@ export class PostgresNotifications {
   #read(message: string): void {
     if (message === "") return this.#wake();
     if (message === this.#name) {
-      this.#isHeard = true;
+      this.#hasArrived = true;
       this.#pause = FIRST_PAUSE;
       if (++this.#arrived === ENOUGH_ARRIVED) this.#poll.stop();
       return;
