@@ -76,11 +76,14 @@ export class InnerRule implements Rule {
     return this.#acts.some(({ ask, isFirst }) => isFirst && ask.name === name);
   }
 
-  /** Whether a request of the same process has begun another list since. */
-  #isReplaced({ life, uid, at, ask }: PushAct, to: number): boolean {
+  /**
+   * Whether a request of the same process has begun another list since the request
+   * got its own: the program has replaced its own object then, as without a store.
+   */
+  #isReplaced({ life, uid, ask }: PushAct, to: number): boolean {
     return this.#acts.some((other) =>
       other.isFirst && other.ask !== ask && other.life === life &&
-      other.uid === uid && other.at >= at && other.at <= to
+      other.uid === uid && other.at >= ask.arrivedAt && other.at <= to
     );
   }
 }
