@@ -252,6 +252,8 @@ export class StoredBackend implements StoreBackend {
       this.#warnings.whenAllBegun(),
       ...this.#claims.all.map((claims) => claims.halt()),
     ]);
+    // The ends that are written last are delivered, too.
+    this.#registry.calls.track(this.#lastWrites, undefined);
   }
 
   async close(): Promise<void> {

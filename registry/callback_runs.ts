@@ -8,7 +8,7 @@ const HANGS_AFTER = 10_000;
 
 /** A promise that has not settled. */
 interface Pending {
-  readonly session: Session;
+  readonly session: Session | undefined;
   /** When it began, in UNIX milliseconds; Infinity if it may take any time. */
   readonly since: number;
   isReported: boolean;
@@ -66,8 +66,16 @@ export class CallbackRuns {
     );
   }
 
-  /** Makes `close()` wait for a promise, which must not reject. */
-  track(promise: Promise<unknown>, session: Session, since = Infinity): void {
+  /**
+   * Makes `close()` wait for a promise, which must not reject.
+   *
+   * @param session The session whose callback it is, to be named if it is late.
+   */
+  track(
+    promise: Promise<unknown>,
+    session: Session | undefined,
+    since = Infinity,
+  ): void {
     const pending = promise.finally(() => {
       this.#pending.delete(pending);
       if (this.#pending.size === 0) this.#alarm.clear();
@@ -113,7 +121,9 @@ export class CallbackRuns {
     (timer as { ref?(): void } | undefined)?.ref?.();
     await Promise.race([this.#settleAll(), isLate.promise]);
     if (timer !== undefined) clock.clearTimeout(timer);
-    const late = [...this.#pending.values()].map(({ session }) => session);
+    const late = [...this.#pending.values()].flatMap(({ session }) =>
+      session ?? []
+    );
     this.#pending.clear();
     return [...new Set(late)];
   }
@@ -135,7 +145,7 @@ export class CallbackRuns {
         continue;
       }
       pending.isReported = true;
-      hanging.push(pending.session);
+      hanging.push(pending.session!);
     }
     if (next < Infinity) this.#alarm.setFor(next, now);
     if (hanging.length === 0) return;

@@ -1,6 +1,7 @@
 // Ends of stored sessions are told once, though callbacks block: a callback is
 // called only while the lease holds, and others have their turn between two ends.
 
+import { FakeTime } from "@std/testing/time";
 import {
   assertEquals,
   assertGreater,
@@ -19,7 +20,14 @@ import { TestClock, TestSite } from "../../testing.ts";
 import type { SessionStore } from "../../stores/store.ts";
 import { Leaf } from "../helpers_http.ts";
 import { testWith } from "../helpers_process.ts";
-import { asynchronous, BentStore, cookieOf, Node } from "../helpers_store.ts";
+import {
+  after,
+  asynchronous,
+  BentStore,
+  cookieOf,
+  Node,
+  pass,
+} from "../helpers_store.ts";
 import { BlockedClock } from "../helpers_time.ts";
 
 /** Milliseconds of a lease by default. */
@@ -779,4 +787,30 @@ Deno.test("Site.close() releases an end whose callback has failed, and which has
   // Less than a lease.
   await clock.advance(3);
   assertEquals([freed, next.reasons], [1, []]);
+});
+
+Deno.test("Site.close() waits for the callbacks of an end that it has written last", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  const one = new Node(bent.store);
+  await using other = new Node(bent.inner);
+  let told = 0;
+  one.site.notifyOnSessionEnd(async () => {
+    await after(200);
+    told++;
+  });
+  one.page("visit", (request) => request.getSession().uid);
+  const uid = await (await one.get("visit")).text();
+  await pass(time, 100);
+  bent.bends.end = async (act, ...args) => {
+    await after(300);
+    return await act(...args);
+  };
+  one.site.sessions.get(uid)!.expire();
+  const closing = one.site.close();
+  await pass(time, 1000);
+  await closing;
+  assertEquals(told, 1);
+  await pass(time, 15_000);
+  assertEquals([one.reasons, other.reasons], [["logout"], []]);
 });
