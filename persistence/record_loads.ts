@@ -201,10 +201,11 @@ export class RecordLoads {
   ): void {
     const { uid } = lookup;
     const { ended, loader, writer } = this.#parts;
-    // No token opens the record of a session that vanished, which is about to end.
-    const isThere = record !== undefined && !isLastRecord(record);
-    if (isThere) lookup.loaded = record;
     const live = this.#registry.sessions.get(uid);
+    // No token opens the record of a session that vanished, which is about to end.
+    const isThere = record !== undefined && !isLastRecord(record) &&
+      !(live !== undefined && writer.left.isEnding(live));
+    if (isThere) lookup.loaded = record;
     // The session may have ended during the load.
     if (live === undefined && ended.has(uid)) return;
     if (!isThere) {

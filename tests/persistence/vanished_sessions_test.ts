@@ -429,3 +429,32 @@ Deno.test("A named callback of a session that vanished is called once, though an
   await pass(time, 5000);
   assertEquals([one.bills, other.bills], [[8], [7]]);
 });
+
+Deno.test("A session that vanished is not seen any more in the process that ends it, though a late login of another process has given its last record a token", async () => {
+  using time = new FakeTime();
+  const lossy = new LossyStore();
+  const slow = new BentStore(asynchronous(lossy.store));
+  const late = new BentStore(asynchronous(lossy.store));
+  await using one = new WatchedNode(slow.store);
+  await using other = new WatchedNode(late.store);
+  other.page("login", (request) => request.logIn("alice").uid);
+  const cookie = cookieOf(await one.get("visit"));
+  await pass(time, 100);
+  late.bends.commit = async (_, uid, changes, conditions) => {
+    await after(500);
+    return await lossy.store.commit(uid, changes, conditions);
+  };
+  slow.bends.end = async (end, ...args) => {
+    await after(1500);
+    return await end(...args);
+  };
+  const login = Promise.resolve(other.get("login", cookie));
+  await pass(time, 100);
+  lossy.empty();
+  assertEquals(await (await one.get("who", cookie)).text(), "nobody");
+  await pass(time, 600);
+  await login;
+  assertEquals(await (await one.get("who", cookie)).text(), "nobody");
+  await pass(time, 5000);
+  assertEquals([one.reasons, other.reasons], [["lost"], []]);
+});
