@@ -290,9 +290,8 @@ export class WriteSchedule {
   }
 
   #waiting(): Session[] {
-    return [
-      ...new Set([...this.#changed, ...this.#touched, ...this.#failed]),
-    ];
+    const all = [...this.#changed, ...this.#touched, ...this.#failed];
+    return [...new Set(all)];
   }
 
   #writeIn(delay: number): void {

@@ -15,22 +15,17 @@ import {
   type Delivery,
   DeliveryPauses,
   hasAsManyAs,
+  isSameEnd,
   newDelivery,
 } from "./deliveries.ts";
 
 /** Tries of a failing callback here, before its end goes back to the store. */
 const MAX_TRIES = 5;
 
-/** The most ends that wait for another try here. */
-const MAX_PAUSES = 100;
-
 /** Milliseconds before another try to write, or to renew a lease. */
 const PAUSE = 1000;
 
-/**
- * Milliseconds until other processes can claim an end with a callback that is not
- * registered here. This process claims no ends for twice as long.
- */
+/** Milliseconds until others can claim an end that has a callback unknown here. */
 const LEFT_FOR = 500;
 
 /**
@@ -44,9 +39,9 @@ const LEFT_FOR = 500;
  * lost belongs to another process.
  */
 export class ClaimedEnds {
-  /** Counts of the ends so far. */
-  readonly counts: StoredEndCounts;
   readonly #counts = { ...NO_COUNTS };
+  /** Counts of the ends so far. */
+  readonly counts: StoredEndCounts = this.#counts;
   readonly #clock: Clock;
   readonly #parts: ClaimedEndsParts;
   readonly #leases: EndLeases<Delivery>;
@@ -61,7 +56,6 @@ export class ClaimedEnds {
 
   constructor(clock: Clock, parts: ClaimedEndsParts) {
     this.#parts = parts;
-    this.counts = this.#counts;
     this.#clock = clock;
     this.#pauses = new DeliveryPauses(clock);
     this.#acknowledgements = new Acknowledgements(parts.store, parts.breaker);
@@ -147,8 +141,7 @@ export class ClaimedEnds {
 
   /** Delivers an accepted end. */
   deliver(end: SessionEnd): void {
-    const { uid } = end;
-    const delivery = this.#deliveries.get(uid);
+    const delivery = this.#deliveries.get(end.uid);
     if (delivery === undefined || delivery.end !== undefined) return;
     const calls = callsOf(end, delivery.claim, this.#parts.callbacks);
     if (calls instanceof Error) {
@@ -224,15 +217,15 @@ export class ClaimedEnds {
     if (calls.length === 0) {
       const { size } = this.#deliveries;
       const acknowledge = (fence: string) => store.acknowledge(uid, fence);
-      return this.#finish(delivery, "delivered", acknowledge, (fence) => {
-        return this.#acknowledgements.send(uid, fence, size);
-      });
+      const send = (fence: string) =>
+        this.#acknowledgements.send(uid, fence, size);
+      return this.#finish(delivery, "delivered", acknowledge, send);
     }
     const now = claim.session.now + this.#clock.now() - delivery.acceptedAt;
     delivery.failingSince ??= now;
     const pause = pauseAfter(now - delivery.failingSince, retryFor);
     if (pause === undefined) return this.#giveUp(delivery, end, lastError);
-    if (tries < MAX_TRIES && this.#pauses.size < MAX_PAUSES) {
+    if (tries < MAX_TRIES && !this.#pauses.areFull) {
       const again = () => turns.run(() => this.#try(delivery, end));
       this.#later(delivery, pause, again);
     } else {
@@ -247,10 +240,12 @@ export class ClaimedEnds {
   #giveUp(delivery: Delivery, end: SessionEnd, lastError: unknown): void {
     const { store, report, retryFor } = this.#parts;
     report(deadLetterError(end.uid, retryFor, lastError), end);
-    const why = textOfThrown(lastError);
-    const progress = progressOf(delivery.calls);
+    const facts = [
+      textOfThrown(lastError),
+      progressOf(delivery.calls),
+    ] as const;
     const letter = (fence: string) =>
-      store.deadLetter(end.uid, fence, why, progress);
+      store.deadLetter(end.uid, fence, ...facts);
     this.#finish(delivery, "deadLetter", letter);
   }
 
@@ -302,9 +297,4 @@ export class ClaimedEnds {
       if (this.#isMine(delivery)) act();
     });
   }
-}
-
-/** The uid of a hold is used again; the hold before may wait to be acknowledged. */
-function isSameEnd({ session }: ClaimedEnd, { session: other }: ClaimedEnd) {
-  return session.createdAt === other.createdAt;
 }

@@ -11,6 +11,9 @@ import type { LeasedEnd } from "./end_leases.ts";
 /** Milliseconds after which callbacks that have not settled do not delay others. */
 const RECENT = 1000;
 
+/** The most deliveries that wait for another try. */
+const MAX_PAUSES = 100;
+
 /** A claimed end that is to be delivered, or is being delivered. */
 export interface Delivery extends LeasedEnd {
   /** Undefined until the delivery begins. */
@@ -79,9 +82,9 @@ export class DeliveryPauses {
     this.#clock = clock;
   }
 
-  /** The number of deliveries that wait. */
-  get size(): number {
-    return this.#waiting.size;
+  /** Whether no more deliveries can wait. */
+  get areFull(): boolean {
+    return this.#waiting.size >= MAX_PAUSES;
   }
 
   /** Calls a function for a delivery after a pause in milliseconds. */
@@ -119,4 +122,12 @@ export function hasAsManyAs(
     if (triedAt > now - RECENT && --left === 0) return true;
   }
   return false;
+}
+
+/** The uid of a hold is used again; the hold before may wait to be acknowledged. */
+export function isSameEnd(
+  { session }: ClaimedEnd,
+  { session: other }: ClaimedEnd,
+): boolean {
+  return session.createdAt === other.createdAt;
 }

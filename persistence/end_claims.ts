@@ -75,10 +75,7 @@ export class EndClaims {
   readonly #rounds: EndRounds;
   /** Sessions that are ending here, and whose ends another process delivers. */
   readonly #endingQuietly = new Set<string>();
-  /**
-   * Ends of recent notifications: a notification may overtake the answer to a claim
-   * of this process.
-   */
+  /** Ends of notifications that may overtake the answer to a claim of this process. */
   readonly #quiet = new Map<string, SessionEnd>();
   #isStopped = false;
 
@@ -203,8 +200,7 @@ export class EndClaims {
   /** Delivers an end that happened in this process. */
   deliver(end: SessionEnd): void {
     const { session, uid } = end;
-    const { writer, loader } = this.#parts;
-    const isInStore = loader.states.get(session)?.mayBeInStore === true;
+    const { writer } = this.#parts;
     const claim = this.#claimed.waitingClaim(uid);
     writer.forget(session);
     this.checks.confirm(session);
@@ -216,7 +212,7 @@ export class EndClaims {
       writer.left.dropValues(session);
     } else if (claim !== undefined) {
       this.#sessions.deliver(end, claim);
-    } else if (!isInStore) {
+    } else if (!writer.isInStore(session)) {
       deliverUnstored(this.#registry, end, writer.left.takeCallbacks(session));
     } else {
       this.unwritten.add(end);
@@ -280,8 +276,8 @@ export class EndClaims {
       if (claim === undefined) {
         // A notification of its end may have come meanwhile.
         if (!session.isActive) return;
-        const state = this.#parts.loader.states.get(session);
-        const isLost = state?.lastCallbacks !== undefined;
+        const { lastCallbacks } = this.#parts.loader.states.get(session) ?? {};
+        const isLost = lastCallbacks !== undefined;
         return this.#endQuietly(session, isLost ? "lost" : reason);
       }
       const came = readClock(this.#clock);

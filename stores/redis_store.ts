@@ -51,8 +51,7 @@ export type { RedisPart, RedisStoreOptions };
  * calls reject; the cause is the client's error.
  *
  * Redis answers before its replicas have a write. A failover may lose the last
- * writes: an end is delivered twice, or a logout is undone. With the option
- * `replicas`, creations and ends of sessions wait for replicas.
+ * writes: an end is delivered twice, or a logout is undone; see `replicas`.
  *
  * A session without values takes some 430 bytes of Redis, its indexes included. A
  * session with values longer than 64 characters takes half as much again, unless
@@ -95,15 +94,13 @@ export class RedisStore implements SessionStore, AsyncDisposable {
     const checked = this.#options = checkedOptions(options);
     const { client, prefix } = checked;
     const shards = this.#shards = new Shards(prefix, checked.shards);
-    const { due } = shards.all[0]!;
-    const channel = new NotificationChannel(client, prefix, {
-      key: due,
+    const channel = this.#channel = new NotificationChannel(client, prefix, {
+      key: shards.all[0]!.due,
       isSharded: checked.shardedNotifications,
     });
-    this.#channel = channel;
     const runner = new ScriptRunner(client, channel);
-    const { touchThrottle, replicas } = checked;
-    const replication = new Replication(client, replicas);
+    const { touchThrottle } = checked;
+    const replication = new Replication(client, checked.replicas);
     const tracked = { shards, replication };
     const ends = this.#ends = new RedisEnds(runner, tracked);
     const claims = new RedisClaims(runner, tracked);

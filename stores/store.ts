@@ -72,9 +72,8 @@ export interface StorePart
  * **Texts** are any strings of JavaScript, with NUL and lone surrogates:
  * principals, keys, values, the members of callbacks, descriptions, reasons,
  * errors, and owners. They are compared exactly, by case too. A uid and a hash are
- * visible ASCII characters. **Ties**: ends
- * that are due in the same millisecond come in any order; sessions of the same
- * `createdAt` are listed in the order in which they were created.
+ * visible ASCII characters. **Ties**: ends that are due in the same millisecond come
+ * in any order; sessions of one `createdAt` are listed in the order of their creation.
  *
  * **Absent** is `undefined` or false, never an exception. **A failure**, of the
  * database for example, is an exception or a rejection, and does not say whether a

@@ -88,7 +88,7 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     name: "The callback of a hold is taken for that of the hold before it",
     mode: "slow",
     theme: "holds",
-    file: "persistence/claimed_ends.ts",
+    file: "persistence/deliveries.ts",
     from: "return session.createdAt === other.createdAt;",
     to: "return session.uid === other.uid;",
   },
