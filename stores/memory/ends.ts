@@ -42,7 +42,8 @@ export class MemoryEnds {
       const { record } = entry;
       const left = this.#leaseLeft(entry, now);
       if (left > 0) {
-        this.#records.putBack(entry, now + left, now);
+        // A smaller rest would be lost in the sum: the end would be due at once again.
+        this.#records.putBack(entry, now + Math.max(left, 1), now);
         continue;
       }
       const end = entry.end ??

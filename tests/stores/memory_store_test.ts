@@ -120,3 +120,18 @@ Deno.test("MemoryStore lets leases run out by FakeTime", () => {
   time.tick(10_000);
   assertEquals(store.claim(NODE, 10).ends.length, 1);
 });
+
+Deno.test("MemoryStore.claim() says when to ask again for a lease of which a fraction of a millisecond is left", () => {
+  let time = 0;
+  const now = () => 1_800_000_000_000 + Math.round(time);
+  const store = new MemoryStore({ clock: { now, monotonic: () => time } });
+  store.create(sessionOf("a", { sessionTimeout: 1000 }));
+  time = 1000;
+  const claimant = { owner: "one", lease: 4000 };
+  assertEquals(store.claim(claimant, 10).ends.length, 1);
+  // By the monotonic clock, less is left than the date can tell.
+  time = 5000 - 1e-6;
+  const { ends, nextIn } = store.claim(claimant, 10);
+  assertEquals(ends, []);
+  assert(nextIn > 0, "it would be asked again at once");
+});

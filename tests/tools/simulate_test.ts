@@ -128,6 +128,8 @@ const ONCE_BROKEN_THEMES = [
   ["calm", 45_070_158, "timeouts"],
   ["slow", 45_070_019, "timeouts"],
   ["crash", 45_070_037, "timeouts"],
+  // A lease of which so little was left that its end was claimed for ever.
+  ["crash", 45_220_047, "values"],
   // Changes inside a value that were lost without a report, or written over others.
   ["calm", 45_100_001, "inner"],
   ["clock", 45_100_379, "inner"],
