@@ -82,20 +82,21 @@ export class RecordCalls {
     const sent = readClock(this.#clock);
     // A store that answers synchronously has no timeout: it may wait for a lock.
     const until = breakers.of(session.uid).isAwaited
-      ? { until: state.storeNow(sent) + timeout }
-      : {};
+      ? state.storeNow(sent) + timeout
+      : Infinity;
+    const limit = until < Infinity ? { until } : {};
     state.sent = changes;
     state.sending = operations;
     return this.call(session, state, {
       ask: () =>
-        store.commit(session.uid, changes, { ...conditions, ...until }),
+        store.commit(session.uid, changes, { ...conditions, ...limit }),
       done: (times) => {
         state.sent = undefined;
         state.sending = [];
         const time = sent.answered(this.#clock);
         if (times === undefined || times.isRefused) {
-          const isLate = time.now.at >= time.sentAt + timeout;
-          if (times?.isRefused && isLate) {
+          // This process may read the answer later, if it was blocked meanwhile.
+          if (times?.isRefused && times.now >= until) {
             throw new StoreUnavailableError(
               "Cannot write to the session store: it answered too late",
             );

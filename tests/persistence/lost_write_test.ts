@@ -19,6 +19,7 @@ import {
   cookieOf,
   Node,
   pass,
+  SetClock,
   uidOf,
 } from "../helpers_store.ts";
 
@@ -1026,4 +1027,43 @@ Deno.test("Site.close() names what a write under way could not write, though its
     fleet.reports.join("\n"),
     /Cannot keep "basket", callback "free seat" of session/,
   );
+});
+
+/** A clock that stands ahead of all timers after its process was blocked. */
+class BlockingClock extends SetClock {
+  override monotonic(): number {
+    return this.now();
+  }
+}
+
+Deno.test("Site writes a change again that another process has overtaken, though it was blocked while the store answered", async () => {
+  using time = new FakeTime();
+  const clock = new BlockingClock();
+  const { store, inner, bends } = new BentStore(
+    asynchronous(new MemoryStore({ clock })),
+  );
+  await using one = new Node(store, { clock });
+  await using other = new Node(inner, { clock });
+  for (const node of [one, other]) {
+    node.page("set", (request) => {
+      request.getSession().set(request.query.get("key")!, "kept");
+      return "";
+    }).page("both", (request) => {
+      const session = request.getSession();
+      return `${session.get("a")} ${session.get("b")}`;
+    });
+  }
+  const cookie = cookieOf(await one.get("set?key=c"));
+  await pass(time, 200);
+  bends.commit = async (act, ...args) => {
+    bends.commit = undefined;
+    await other.get("set?key=a", cookie);
+    const answer = await act(...args);
+    clock.set(3000);
+    return answer;
+  };
+  const set = Promise.resolve(one.get("set?key=b", cookie));
+  await pass(time, 1000);
+  assertEquals((await set).status, 200);
+  assertEquals(await (await other.get("both", cookie)).text(), "kept kept");
 });
