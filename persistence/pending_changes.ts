@@ -87,15 +87,19 @@ export function accessChangeOf(
   };
 }
 
-/** Returns the milliseconds since the login to a session. */
+/**
+ * Returns the milliseconds since the login to a session, or since the answer to the
+ * login before: a login that was written first may be the later one in the store.
+ */
 export function loginAgeOf(
   session: Session,
   state: StoredState,
 ): number | undefined {
   const at = session[OPEN_ACCESS]().authenticatedAt;
   if (at === undefined) return undefined;
-  const now = readClock(session.site.clock);
-  return Math.max(0, now.steady - (at - state.loginAhead));
+  const { loginAhead, loginWrittenAt = -Infinity } = state;
+  const { steady } = readClock(session.site.clock);
+  return Math.max(0, steady - Math.max(at - loginAhead, loginWrittenAt));
 }
 
 /** Returns the milliseconds since a time. */

@@ -106,6 +106,9 @@ export class RecordCalls {
         if (withoutTouches(changes) !== undefined) {
           state.setVersion(times.version, time.now);
           this.#parts.loader.noteWritten(session, state, operations, time.now);
+          if (changes.access?.loginAge !== undefined) {
+            state.loginWrittenAt = time.now.steady;
+          }
           if (changes.addedCallbacks !== undefined) {
             state.areCallbacksUnsure = false;
           }

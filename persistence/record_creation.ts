@@ -70,6 +70,9 @@ export class RecordCreation {
         state.noteRead(times, time);
         // The clock may have been set since the session began.
         state.accessAhead = state.loginAhead;
+        if (access.authenticatedAt !== undefined) {
+          state.loginWrittenAt = time.now.steady;
+        }
         state.callbackIds = idsAfter(NO_IDS, changes);
         return this.#calls.written(session, state, times, time);
       }

@@ -49,6 +49,8 @@ export class StoredState extends LoadTouches {
   loginAhead = 0;
   touchAhead = 0;
   accessAhead = 0;
+  /** When the last login was known to be written, by the clock as it was first set. */
+  loginWrittenAt: number | undefined = undefined;
   /** The `lastModified` that the session took from the record; another is a touch. */
   #takenTouch = NaN;
   /** The touch in the record, and when it was read. */

@@ -8,6 +8,7 @@ import { MemoryStore } from "../../stores/memory_store.ts";
 import { SqliteStore } from "../../stores/sqlite_store.ts";
 import type { SessionStore } from "../../stores/store.ts";
 import {
+  after as later,
   asynchronous,
   BentStore,
   cookieOf,
@@ -318,4 +319,28 @@ Deno.test("A login that another one has superseded sends no token that is not wr
   waiting[1]!();
   await pass(time, 300);
   assertEquals(await whoIs([other], cookieOf(await second)), ["alice"]);
+});
+
+Deno.test("A second login to a session, which began before the first one was written, leaves it no older than the first one", async () => {
+  using time = new FakeTime();
+  const { store, bends } = new BentStore(asynchronous(new MemoryStore()));
+  await using node = nodeOf(store);
+  const cookie = cookieOf(await node.get("guest"));
+  await pass(time, 100);
+  const loginTimes: number[] = [];
+  bends.commit = async (commit, uid, changes, conditions) => {
+    const age = changes.access?.loginAge;
+    if (age !== undefined) {
+      if (loginTimes.length === 0) await later(50);
+      loginTimes.push(time.now - age);
+    }
+    return await commit(uid, changes, conditions);
+  };
+  const first = node.get("in", cookie);
+  await pass(time, 20);
+  const second = node.get("in", cookie);
+  await pass(time, 200);
+  assertEquals([(await first).status, (await second).status], [200, 200]);
+  const [one, two] = loginTimes;
+  assert(two! >= one!, loginTimes.join());
 });
