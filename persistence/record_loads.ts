@@ -221,7 +221,7 @@ export class RecordLoads {
       this.#parts.claims.of(uid).checks.confirm(session);
     }
     loader.update(session, record, time);
-    if (state.isCreated) followCreation(session, state, time.now);
+    if (state.isCreated) followCreation(session, state, record, time);
     state.noteTouch(record);
     lookup.askedAt = time.sentAt;
     lookup.drops = state.drops;

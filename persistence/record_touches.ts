@@ -1,9 +1,9 @@
-import { type Moment, readClock } from "../base/moment.ts";
+import { type AnswerTime, readClock } from "../base/moment.ts";
 import { type MaybePromise, proceed } from "../base/promises.ts";
 import { deadlineOf } from "../session/deadline.ts";
 import { ACCESS, RESTORE, SET_TIMES } from "../session/internals.ts";
 import type { Session } from "../session.ts";
-import type { SessionChanges } from "../stores/store.ts";
+import type { SessionChanges, SessionTimes } from "../stores/store.ts";
 import type { RecordCalls } from "./record_calls.ts";
 import { MAX_TRIES } from "./record_commit.ts";
 import type { RecordLoader } from "./record_loader.ts";
@@ -72,20 +72,21 @@ export function followClock(session: Session, loader: RecordLoader): boolean {
 }
 
 /**
- * Moves the creation of a session by as much as this process's clock was set since
- * it was noted, unless a login waits to be written.
+ * Gives a session the creation in its record if this process's clock was set since
+ * that was noted, unless a login waits to be written. A machine that has slept looks
+ * like a clock that was set, and is none for the record.
  */
 export function followCreation(
   session: Session,
   state: StoredState,
-  now: Moment,
+  { createdAt, now: storeNow }: SessionTimes,
+  { sentAt, now }: AnswerTime,
 ): void {
-  const step = now.ahead - state.createdAhead;
-  if (step !== 0 && !state.hasOperations) {
-    const { createdAt, lastModified } = session;
+  if (now.ahead !== state.createdAhead && !state.hasOperations) {
+    const { lastModified } = session;
     const isTouched = state.isTouched(lastModified);
     const touchedAt = lastModified * 1000;
-    session[RESTORE]({ createdAt: createdAt * 1000 + step, touchedAt });
+    session[RESTORE]({ createdAt: createdAt + sentAt - storeNow, touchedAt });
     const touch = { ahead: state.touchAhead };
     if (!isTouched) state.noteTaken(session.lastModified, touch);
   }

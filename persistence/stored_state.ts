@@ -161,14 +161,14 @@ export class StoredState extends LoadTouches {
 
   /**
    * Compares a record with the known state. It is old if a later answer came first,
-   * and new also if its values must be taken over again, or a clock was set.
+   * and new also if its values must be taken over again, or a clock looks as if set.
    */
   compare(times: SessionTimes, time: AnswerTime): "old" | "known" | "new" {
     const { version } = times;
     const sentAt = time.sentAt - time.now.ahead;
     if (version < this.version && sentAt <= this.#versionAt) return "old";
     const isKnown = version === this.version && !this.isStale &&
-      this.stepOf(times, time) === 0;
+      time.now.ahead === this.accessAhead && this.stepOf(times, time) === 0;
     return isKnown ? "known" : "new";
   }
 

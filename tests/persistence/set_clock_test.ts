@@ -243,3 +243,25 @@ for (const by of [-5000, 5000]) {
     await events.body!.cancel();
   });
 }
+
+Deno.test("A session has the times of its record again at the first visit after the machine has slept", async () => {
+  using time = new FakeTime();
+  const { node, clock } = makeNode(new MemoryStore());
+  await using _ = node;
+  node.page("in", (request) => String(request.logIn("alice").createdAt))
+    .page("times", (request) => {
+      const { createdAt, authenticatedAt } = request.getSession();
+      return JSON.stringify([createdAt, authenticatedAt]);
+    });
+  const cookie = cookieOf(await node.get("in"));
+  const times = async () => await (await node.get("times", cookie)).json();
+  await pass(time, 100);
+  const before = await times();
+  // The monotonic clock of a machine stands still while the machine sleeps.
+  const { monotonic } = clock;
+  clock.monotonic = () => monotonic.call(clock) - 5000;
+  await pass(time, 5000);
+  const after = await times();
+  assertAlmostEquals(after[0], before[0], 0.1);
+  assertAlmostEquals(after[1], before[1], 0.1);
+});
