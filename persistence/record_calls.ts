@@ -95,8 +95,10 @@ export class RecordCalls {
         state.sending = [];
         const time = sent.answered(this.#clock);
         if (times === undefined || times.isRefused) {
-          // This process may read the answer later, if it was blocked meanwhile.
-          if (times?.isRefused && times.now >= until) {
+          // A process that was blocked reads answers late: this one, or an earlier one
+          // by which it reckons the store's time.
+          const isLate = time.now.at >= time.sentAt + timeout;
+          if (times?.isRefused && isLate && times.now >= until) {
             throw new StoreUnavailableError(
               "Cannot write to the session store: it answered too late",
             );

@@ -1067,3 +1067,27 @@ Deno.test("Site writes a change again that another process has overtaken, though
   assertEquals((await set).status, 200);
   assertEquals(await (await other.get("both", cookie)).text(), "kept kept");
 });
+
+Deno.test("Site writes the change of a request though it was blocked while the store answered its load", async () => {
+  using time = new FakeTime();
+  const clock = new BlockingClock();
+  const { store, bends } = new BentStore(
+    asynchronous(new MemoryStore({ clock })),
+  );
+  await using node = new Node(store, { clock });
+  node.page("set", (request) => {
+    request.getSession().set("note", "kept");
+    return "";
+  });
+  const cookie = cookieOf(await node.get("set"));
+  await pass(time, 200);
+  bends.load = async (act, ...args) => {
+    bends.load = undefined;
+    const answer = await act(...args);
+    clock.set(3000);
+    return answer;
+  };
+  const set = Promise.resolve(node.get("set", cookie));
+  await pass(time, 1000);
+  assertEquals((await set).status, 200);
+});
