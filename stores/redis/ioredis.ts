@@ -38,7 +38,9 @@ export interface IoredisSubscriber {
  *
  * By default these clients send a command again if the connection is cut before the
  * answer, and `session.update()` may change a value twice. Set
- * `autoResendUnfulfilledCommands: false`, or `retryDelayOnFailover: 0` of a cluster.
+ * `autoResendUnfulfilledCommands: false`, or `retryDelayOnFailover: 0` of a cluster
+ * of `npm:ioredis`. With the latter, a cluster client of `npm:iovalkey` refuses visits
+ * on other nodes too while one is away, so leave it as it is there.
  *
  * @example Usage
  * ```ts ignore

@@ -100,7 +100,10 @@ export async function connectIovalkeyCluster(
   servers: readonly RedisServer[],
 ): Promise<[RedisClient, () => void]> {
   const { Cluster } = await import("iovalkey");
-  const cluster = new Cluster(nodesOf(servers), IOREDIS_CLUSTER);
+  // With `retryDelayOnFailover: 0` it refuses commands for nodes that answer while
+  // another node is away.
+  const { redisOptions } = IOREDIS_CLUSTER;
+  const cluster = new Cluster(nodesOf(servers), { redisOptions });
   cluster.on("error", () => {});
   await cluster.ping();
   return [fromIoredis(cluster), () => cluster.disconnect()];
