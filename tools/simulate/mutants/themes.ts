@@ -150,7 +150,7 @@ export const THEME_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "The named callbacks of a session that vanished are forgotten",
-    mode: "calm",
+    mode: "loss",
     theme: "lost",
     file: "persistence/vanished_sessions.ts",
     from: "const callbacks = [...state.knownCallbacks.values()];",
