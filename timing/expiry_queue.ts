@@ -178,6 +178,9 @@ export class ExpiryQueue<T> {
   }
 }
 
+/** Milliseconds after which a timer that has not fired is taken for one that slept. */
+const SLEPT = 1000;
+
 /**
  * One timer, set for the earliest of the times that were asked for.
  *
@@ -197,7 +200,9 @@ export class Alarm {
   }
 
   /**
-   * Sets the alarm, unless it is set for an earlier time already.
+   * Sets the alarm, unless it is set for an earlier time already. If its timer is
+   * late by more than a second, after a sleep of the machine for example, the alarm
+   * rings in the next turn.
    *
    * The alarm rings early if `time` is more than 24 days away, since no timer can
    * be set for longer, or if the clock's timers are early. So the listener checks
@@ -208,8 +213,10 @@ export class Alarm {
    * @param now The time of the clock, if the caller has read it.
    */
   setFor(time: number, now: number = this.#clock.now()): void {
-    if (time >= this.time) return;
+    const isOverdue = this.time < now - SLEPT;
+    if (time >= this.time && !isOverdue) return;
     this.clear();
+    if (isOverdue) time = Math.min(time, now);
     const delay = Math.min(Math.max(0, Math.ceil(time - now)), LONGEST_DELAY);
     this.time = time;
     this.#timer = this.#clock.setTimeout(this.#ring, delay);

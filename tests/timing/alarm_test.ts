@@ -135,3 +135,14 @@ Deno.test("Alarm.setFor() after clear() forgets the earlier time", () => {
   clock.advance(100);
   assertEquals(rings, [20]);
 });
+
+Deno.test("Alarm.setFor() rings in the next turn if the timer is late, since the machine has slept", () => {
+  const { alarm, clock, rings } = new Recorder();
+  alarm.setFor(START + 10);
+  // Timers do not count the time of a sleep.
+  clock.time += 5000;
+  alarm.setFor(START + 9000);
+  assertEquals(clock.delays.at(-1), 0);
+  clock.advance();
+  assertEquals([rings, alarm.time], [[5000], Infinity]);
+});
