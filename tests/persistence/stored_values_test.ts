@@ -601,6 +601,15 @@ for (const how of ["throws", "hangs"] as const) {
   });
 }
 
+/** Lets the next commit reach the store 100 ms late. */
+function delayCommit({ bends }: BentStore): void {
+  bends.commit = async (commit, ...args) => {
+    delete bends.commit;
+    await after(100);
+    return await commit(...args);
+  };
+}
+
 Deno.test("A change inside a value overwrites nothing though it follows one that is dropped", async () => {
   using time = new FakeTime();
   const inner = asynchronous(new MemoryStore());
@@ -609,11 +618,7 @@ Deno.test("A change inside a value overwrites nothing though it follows one that
   await using other = cartNode(inner);
   const cookie = cookieOf(await one.get("begin"));
   // The commit of the first change arrives when the other process has written.
-  bent.bends.commit = async (commit, ...args) => {
-    delete bent.bends.commit;
-    await after(100);
-    return await commit(...args);
-  };
+  delayCommit(bent);
   const first = one.get("add", cookie);
   await pass(time, 20);
   const second = one.get("add", cookie);
@@ -639,11 +644,7 @@ Deno.test("A value that is set after a change inside of it is read, though the c
   await using one = node();
   await using other = cartNode(inner);
   const cookie = cookieOf(await one.get("begin"));
-  bent.bends.commit = async (commit, ...args) => {
-    delete bent.bends.commit;
-    await after(100);
-    return await commit(...args);
-  };
+  delayCommit(bent);
   const first = one.get("add", cookie);
   await pass(time, 20);
   const second = one.get("replace", cookie);

@@ -121,7 +121,7 @@ Deno.test("MemoryStore lets leases run out by FakeTime", () => {
   assertEquals(store.claim(NODE, 10).ends.length, 1);
 });
 
-Deno.test("MemoryStore.claim() says when to ask again for a lease of which a fraction of a millisecond is left", () => {
+Deno.test("MemoryStore.claim() answers a nextIn above 0 for a lease that ends within a millisecond", () => {
   let time = 0;
   const now = () => 1_800_000_000_000 + Math.round(time);
   const store = new MemoryStore({ clock: { now, monotonic: () => time } });

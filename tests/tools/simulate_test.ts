@@ -128,7 +128,7 @@ const ONCE_BROKEN_THEMES = [
   ["calm", 45_070_158, "timeouts"],
   ["slow", 45_070_019, "timeouts"],
   ["crash", 45_070_037, "timeouts"],
-  // A lease of which so little was left that its end was claimed for ever.
+  // A lease that was about to end: the process claimed its end again and again.
   ["crash", 45_220_047, "values"],
   // Changes inside a value that were lost without a report, or written over others.
   ["calm", 45_100_001, "inner"],
