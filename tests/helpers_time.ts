@@ -50,6 +50,31 @@ export async function assertQuick(
   assertLess(ratio, most);
 }
 
+/**
+ * Stops `performance.now()` until it is disposed of: pauses of the thread take no
+ * time, and move it by the time that they ask for.
+ */
+export class FakePauses implements Disposable {
+  readonly #now = performance.now;
+  readonly #wait = Atomics.wait;
+  /** The milliseconds of all pauses so far. */
+  waited = 0;
+
+  constructor() {
+    const began = performance.now();
+    performance.now = () => began + this.waited;
+    Atomics.wait = (...args: [unknown, number, unknown, number?]) => {
+      this.waited += args[3] ?? Infinity;
+      return "timed-out";
+    };
+  }
+
+  [Symbol.dispose](): void {
+    performance.now = this.#now;
+    Atomics.wait = this.#wait;
+  }
+}
+
 /** When a {@linkcode BlockedClock} begins: 2026-01-01, in UNIX milliseconds. */
 const START = 1_767_225_600_000;
 
