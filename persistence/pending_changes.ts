@@ -88,8 +88,8 @@ export function accessChangeOf(
 }
 
 /**
- * Returns the milliseconds since the login to a session, or since the answer to the
- * login before: a login that was written first may be the later one in the store.
+ * Returns the milliseconds since the login to a session, or since the login in its
+ * record: a login that was written first may be the later one in the store.
  */
 export function loginAgeOf(
   session: Session,

@@ -5,6 +5,7 @@ import type {
   SessionChanges,
   SessionTimes,
   StoredCallback,
+  StoredSession,
 } from "../stores/store.ts";
 import { type CallbackChanges, NO_IDS } from "./callback_changes.ts";
 import { LoadTouches } from "./load_touches.ts";
@@ -49,7 +50,7 @@ export class StoredState extends LoadTouches {
   loginAhead = 0;
   touchAhead = 0;
   accessAhead = 0;
-  /** When the last login was known to be written, by the clock as it was first set. */
+  /** The latest time of the login in the record, by the clock as it was first set. */
   loginWrittenAt: number | undefined = undefined;
   /** The `lastModified` that the session took from the record; another is a touch. */
   #takenTouch = NaN;
@@ -192,9 +193,14 @@ export class StoredState extends LoadTouches {
   }
 
   /** Records when principal and tokens were read or created. */
-  noteRead(times: SessionTimes, { sentAt, now }: AnswerTime): void {
+  noteRead(
+    times: SessionTimes & Partial<Pick<StoredSession, "authenticatedAt">>,
+    { sentAt, now }: AnswerTime,
+  ): void {
     this.#readAhead = times.now - sentAt;
     this.accessAhead = now.ahead;
+    const age = times.now - (times.authenticatedAt ?? NaN);
+    if (age >= 0) this.loginWrittenAt = now.steady - age;
   }
 
   /**
@@ -269,10 +275,8 @@ export class StoredState extends LoadTouches {
 
   /** Returns the keys whose values here are newer than those of a record. */
   get keysAhead(): Set<string> {
-    const maps = [this.sent?.values, this.unsure?.changes.values];
-    return new Set([...maps, this.values].flatMap((values) => [
-      ...values?.keys() ?? [],
-    ]));
+    const maps = [this.sent?.values, this.unsure?.changes.values, this.values];
+    return new Set(maps.flatMap((values) => [...values?.keys() ?? []]));
   }
 
   /** Calls back when the writes under way have settled. */

@@ -344,3 +344,33 @@ Deno.test("A second login to a session, which began before the first one was wri
   const [one, two] = loginTimes;
   assert(two! >= one!, loginTimes.join());
 });
+
+Deno.test("Logins to one session by two processes at once leave it no older than the first one written, so that one session stays", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using one = nodeOf(bent.store);
+  const other = new BentStore(bent.inner);
+  await using two = nodeOf(other.store);
+  const cookie = cookieOf(await one.get("guest"));
+  await pass(time, 100);
+  bent.bends.commit = async (commit, ...args) => {
+    bent.bends.commit = undefined;
+    await later(500);
+    return commit(...args);
+  };
+  other.bends.end = async (end, ...args) => {
+    await later(1000);
+    return end(...args);
+  };
+  const first = one.get("in", cookie);
+  await pass(time, 100);
+  await one.get("in");
+  await pass(time, 100);
+  const second = two.get("in", cookie);
+  await pass(time, 1700);
+  assertEquals((await first).status, 200);
+  assertEquals(await whoIs([one, two], cookieOf(await second)), [
+    "alice",
+    "alice",
+  ]);
+});
