@@ -263,8 +263,10 @@ export class NamedWarnings {
     const held = await this.#follow(warning, Math.max(left, FIRST));
     if (held === undefined) return false;
     // The next hold, which is there already after a failure, warns of the deadline:
-    // a visit had postponed the end before.
-    if (deadline > held.until + SAME) return true;
+    // a visit had postponed the end before. A next hold that is older than this one
+    // has the warning: this one was taken by a call that was given up.
+    const isOlder = held.fence < end.hold!.fence;
+    if (isOlder || deadline > held.until + SAME) return true;
     const callback = this.#registry.warningCallbacks.get(wake.name);
     if (callback === undefined) {
       throw new Error(

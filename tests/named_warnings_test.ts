@@ -280,6 +280,30 @@ Deno.test("Session.notifyBeforeEnd() by name warns though the check before is ac
   assertEquals(node.failures(), []);
 });
 
+Deno.test("Session.notifyBeforeEnd() by name warns once though a call that was given up reaches the store after the warning", async () => {
+  using time = new FakeTime();
+  const { store, bends } = new BentStore(asynchronous(new MemoryStore()));
+  await using node = nodeOf(store);
+  node.page("see", (request) => request.getSession().uid);
+  const cookie = cookieOf(await node.get("in"));
+  await pass(time, 5000);
+  await node.get("see", cookie);
+  await pass(time, 530_000);
+  bends.take = async (take, ...args) => {
+    bends.take = undefined;
+    await after(10_000);
+    const answer = await take(...args);
+    await after(10_000);
+    return answer;
+  };
+  await pass(time, 12_000);
+  assertEquals(node.warned.length, 1);
+  await pass(time, 50_000);
+  assertEquals(node.warned.length, 1);
+  await pass(time, 10_000);
+  assertEquals(node.reasons, ["idle"]);
+});
+
 /** Milliseconds that a page which only looks is under way, from 530 s on. */
 for (const lasts of [15_000, 90_000]) {
   Deno.test(`Session.notifyBeforeEnd() by name warns though a page that only looks is under way for ${lasts} ms`, async () => {
