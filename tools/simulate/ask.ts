@@ -52,6 +52,8 @@ export interface Ask {
   listensFrom: number;
   /** The `sessionTimeout` that it has set, in milliseconds; undefined for none. */
   timeout: number | undefined;
+  /** Whether its handler has thrown. */
+  hasThrown: boolean;
   /** When its listener was called. */
   readonly heard: number[];
 }

@@ -96,10 +96,7 @@ export class Model {
       world,
       fail: (promise, text) => this.#fail(promise, text),
       isReported: (uid, text) => this.#isReported(uid, text),
-      hasReported: (life, from, to) =>
-        this.#reports.some((one) =>
-          one.life === life && one.at >= from && one.at <= to
-        ),
+      hasReported: (...when) => this.#hasReported(...when),
       judgeOnce: ({ key, uid, life }, what) =>
         this.#judgeCall(
           this.#others,
@@ -712,7 +709,11 @@ export class Model {
       // A look takes back the touch of its load before it is answered, but not if a
       // load of another program overlaps it, or one that the client has sent twice, or
       // one of the same millisecond: a record does not tell two such touches apart.
-      const isLook = ask.got === undefined && ask.status === 200 &&
+      const to = ask.answeredAt ?? Infinity;
+      // The changes of a handler that throws may be dropped, and reported.
+      const isWhole = ask.status === 200 || ask.hasThrown && to < Infinity &&
+          !this.#hasReported(ask.life, ask.arrivedAt, to);
+      const isLook = ask.got === undefined && isWhole &&
         plan.rates.doubled === 0 && !names.some((other) =>
           other !== ask && (other.life !== ask.life ||
             Math.abs(other.arrivedAt - ask.arrivedAt) < AT_ONCE) &&
@@ -724,7 +725,7 @@ export class Model {
       }
       const until = Math.min(this.#accessUntil(ask, uid), end.claimedAt);
       latest = Math.max(latest, until);
-      const isVisit = ask.got?.uid === uid && ask.status === 200;
+      const isVisit = ask.got?.uid === uid && isWhole;
       const timeout = Math.min(...timeoutsSince(ask.arrivedAt));
       const drift = plan.drifts.every((rate) =>
           rate === 1
@@ -808,7 +809,7 @@ export class Model {
         this.#fail(15, `${ask.name} hears the end twice`);
       }
       if (heardAt !== undefined) this.#judgeHeard(ask, uid, heardAt);
-      else if (ask.life.isAlive && ask.status === 200) {
+      else if (ask.life.isAlive && (ask.status === 200 || ask.hasThrown)) {
         this.#fail(15, `${ask.name} never hears the end`);
       }
       return;
@@ -820,6 +821,12 @@ export class Model {
     if (ask.status === 200 && !isCalled && !isReported) {
       this.#fail(16, `the callback of ${ask.name} is lost`);
     }
+  }
+
+  #hasReported(life: Life, from: number, to: number): boolean {
+    return this.#reports.some((one) =>
+      one.life === life && one.at >= from && one.at <= to
+    );
   }
 
   #isReported(uid: string, part: string): boolean {

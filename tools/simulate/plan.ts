@@ -101,6 +101,8 @@ export interface Plan {
   readonly drifts: readonly number[];
   /** How often a named callback fails. */
   readonly failures: number;
+  /** How often a handler throws. */
+  readonly throws: number;
   readonly steps: readonly Step[];
 }
 
@@ -212,6 +214,7 @@ export function planOf(
     offsets: each(() => isClock ? Math.round(random.between(-9e5, 9e5)) : 0),
     drifts: each(() => isClock ? 1 + random.between(-0.002, 0.002) : 1),
     failures: random.pick([0, 0, 0.15]),
+    throws: theme === "throws" ? 0.35 : 0,
     steps: steps.toSorted((one, other) => one.at - other.at),
   };
 }

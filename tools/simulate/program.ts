@@ -1,3 +1,4 @@
+import { isPromiseLike } from "../../base/promises.ts";
 import { HttpError } from "../../http/http_error.ts";
 import type { Session, SessionEnd } from "../../session.ts";
 import { Sessions, type Visit } from "../../sessions.ts";
@@ -70,12 +71,27 @@ export class Program {
       const { wait, block } = ask.step;
       const late = this.#begin(ask, visit);
       if (block > 0) this.#life.host.block(block);
-      if (wait === 0) return late() ?? new Response(null);
+      const draw = this.#world.draw(`${ask.name} throws`);
+      const { throws } = this.#world.plan;
+      if (draw < throws / 4) return this.#throw(ask);
+      const answer = () => {
+        const response = late();
+        if (draw >= throws) return response ?? new Response(null);
+        return isPromiseLike(response)
+          ? response.then(() => this.#throw(ask))
+          : this.#throw(ask);
+      };
+      if (wait === 0) return answer();
       return this.#life.sleep(wait).then(() => {
         this.#see(ask, visit);
-        return late() ?? new Response(null);
+        return answer();
       });
     });
+  }
+
+  #throw(ask: Ask): never {
+    ask.hasThrown = true;
+    throw new Error("The handler has failed");
   }
 
   /** Does the first part of a request; returns what it does after the pause. */

@@ -261,6 +261,7 @@ export class World implements ProgramWorld {
         hasRegistered: false,
         listensFrom: NaN,
         timeout: undefined,
+        hasThrown: false,
         heard: [],
       };
       this.asks.push(ask);

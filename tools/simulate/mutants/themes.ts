@@ -198,4 +198,20 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     to:
       "if (isOvertaken) this.#reads.delete(value);\n      if (after === undefined && error === undefined) continue;",
   },
+  {
+    name: "A handler that throws is answered before its changes are written",
+    mode: "calm",
+    theme: "throws",
+    file: "registry/visit.ts",
+    from: "return flushing.catch(report);",
+    to: "void flushing.catch(report);",
+  },
+  {
+    name: "A session lives on whose request has thrown",
+    mode: "calm",
+    theme: "throws",
+    file: "registry/visit.ts",
+    from: "if (this.#isNew || this.#isTransient) {",
+    to: "if (this.#isTransient) {",
+  },
 ];

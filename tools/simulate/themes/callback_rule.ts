@@ -44,8 +44,9 @@ export class CallbackRule implements Rule {
     const { isReported, world: { truth } } = this.#judge;
     for (const act of this.#acts) {
       const { ask, uid, isTakenBack } = act;
-      const { name, status } = ask;
-      if (status !== 200 || isTakenBack || this.#billed.has(name)) continue;
+      const { name } = ask;
+      if (ask.status !== 200 && !ask.hasThrown) continue;
+      if (isTakenBack || this.#billed.has(name)) continue;
       if (!truth.moments.has(uid) || isReported(uid, "bill")) continue;
       if (truth.lost.has(uid)) continue;
       if (this.#successorsOf(act).length > 0) continue;

@@ -53,7 +53,7 @@ export class InnerRule implements Rule {
   }
 
   onAnswered(ask: Ask): void {
-    if (ask.status !== 200) return;
+    if (ask.status !== 200 && !ask.hasThrown) return;
     const { fail, isReported, world } = this.#judge;
     const { truth } = world;
     const to = ask.answeredAt!;

@@ -7,6 +7,7 @@ import { LostRule } from "./lost_rule.ts";
 import type { Judge, Rule } from "./rule.ts";
 import { OutsideRule } from "./outside_rule.ts";
 import { TimeoutRule } from "./timeout_rule.ts";
+import { ThrowRule } from "./throw_rule.ts";
 import { InnerRule } from "./inner_rule.ts";
 import { StreamRule } from "./stream_rule.ts";
 import { WarningRule } from "./warning_rule.ts";
@@ -27,5 +28,6 @@ export function rulesOf(judge: Judge): Rule[] {
     new WarningRule(judge),
     new TimeoutRule(judge),
     new InnerRule(judge),
+    new ThrowRule(judge),
   ];
 }

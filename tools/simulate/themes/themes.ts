@@ -11,6 +11,7 @@ export const THEMES = [
   "warnings",
   "timeouts",
   "inner",
+  "throws",
 ] as const;
 
 /** One of {@linkcode THEMES}. */
@@ -45,6 +46,10 @@ const WEIGHTS: Readonly<Record<Theme, Weights>> = {
   warnings: { warn: 10, visit: 10 },
   timeouts: { timeout: 16 },
   inner: { push: 20 },
+  throws: {
+    ...{ update: 3, replace: 2, "take-back": 1, timeout: 3, push: 3 },
+    ...{ warn: 2, hold: 3, release: 1 },
+  },
 };
 
 /** The number of themes that seeds have in turn; the others must be named. */

@@ -58,8 +58,8 @@ export class TimeoutRule implements Rule {
   }
 
   onAnswered(ask: Ask): void {
-    if (ask.status !== 200) return;
-    const { fail, world } = this.#judge;
+    if (ask.status !== 200 && !ask.hasThrown) return;
+    const { fail, isReported, world } = this.#judge;
     const { truth } = world;
     const to = ask.answeredAt!;
     for (
@@ -75,6 +75,11 @@ export class TimeoutRule implements Rule {
         other.at >= at && other.at <= to && this.#written.has(other.timeout)
       );
       if (isThere || isReplaced) continue;
+      // A session that the request has made ends when its handler throws.
+      const isNew = ask.tokens.every((token) => !token.startsWith(uid));
+      if (ask.hasThrown && (isNew || isReported(uid, "sessionTimeout"))) {
+        continue;
+      }
       fail(17, `${ask.name} is acknowledged, and its timeout is not written`);
     }
   }

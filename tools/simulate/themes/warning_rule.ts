@@ -47,6 +47,11 @@ export class WarningRule implements Rule {
       const endedAt = end.at - truth.clock.at(0);
       if (!this.#isCalm(ask.arrivedAt)) continue;
       if (isByName) {
+        // A timeout that becomes shorter makes such a warning late.
+        const isShorter = world.asks.some(({ timeout, got }) =>
+          timeout !== undefined && got?.uid === uid
+        );
+        if (isShorter) continue;
         if (endedAt < ask.answeredAt! + FIRST) continue;
       } else {
         // A function is called in its program, as long as that runs.
