@@ -10,15 +10,11 @@ import { Alarm } from "./expiry_queue.ts";
 const LONGEST_PAUSE = 1000;
 
 /**
- * The longest pause after a failed poll, in milliseconds. The first such pause is
- * as long as the longest pause between two polls; each further one is a second
- * longer.
- */
-const LONGEST_FAILURE_PAUSE = 4000;
-
-/**
  * Polls when something may be due, and at least once a second unless every change
- * wakes the loop. While polls fail, the pauses grow.
+ * wakes the loop.
+ *
+ * While polls fail, it polls once a second: nothing else notices that what is polled
+ * answers again, and until then requests are refused.
  */
 export class PollingLoop {
   readonly #clock: Clock;
@@ -30,8 +26,7 @@ export class PollingLoop {
   readonly #longestPause: number;
   /** When the last poll began. */
   #polled: Moment | undefined = undefined;
-  /** Milliseconds to pause after the next failure. */
-  #failurePause = LONGEST_PAUSE;
+  #hasFailed = false;
 
   /**
    * @param poll Handles the work that is due, and returns the milliseconds until
@@ -65,9 +60,7 @@ export class PollingLoop {
 
   /** Polls in the next turn, unless a poll is running or the last one failed. */
   nudge(): void {
-    if (!this.#isPolling && this.#failurePause === LONGEST_PAUSE) {
-      this.#pause(0);
-    }
+    if (!this.#isPolling && !this.#hasFailed) this.#pause(0);
   }
 
   /** Stops the loop; the current poll finishes. */
@@ -95,18 +88,17 @@ export class PollingLoop {
   }
 
   readonly #finish = (next: number): void => {
-    this.#failurePause = LONGEST_PAUSE;
+    this.#hasFailed = false;
     this.#conclude(Math.min(next, this.#longestPause));
   };
 
   readonly #fail = (): void => {
-    const pause = this.#failurePause;
-    this.#failurePause = Math.min(pause + LONGEST_PAUSE, LONGEST_FAILURE_PAUSE);
+    this.#hasFailed = true;
     // The time that the failed poll took is a part of the pause. If the clock was set
     // back meanwhile, the pause is no longer for that.
     const now = readClock(this.#clock);
-    const rest = (this.#polled?.by(now) ?? now.at) + pause - now.at;
-    this.#conclude(Math.min(rest, pause));
+    const rest = (this.#polled?.by(now) ?? now.at) + LONGEST_PAUSE - now.at;
+    this.#conclude(Math.min(rest, LONGEST_PAUSE));
   };
 
   #conclude(pause: number): void {

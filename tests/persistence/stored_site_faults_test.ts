@@ -10,6 +10,7 @@ import {
   after,
   asynchronous,
   BentStore,
+  BrokenStore,
   cookieOf,
   Node,
   pass,
@@ -423,6 +424,18 @@ Deno.test("Site goes on holding a request while the store is away", async () => 
   done.resolve();
   await pass(time, 100);
   assertEquals((await answer).status, 200);
+});
+
+Deno.test("Site finds sessions a second after its store answers again, however long it was away", async () => {
+  using time = new FakeTime();
+  const broken = new BrokenStore();
+  await using node = nodeOf(broken.store);
+  const cookie = cookieOf(await node.get("visit"));
+  broken.how = "throws";
+  await pass(time, 20_000);
+  broken.how = "works";
+  await pass(time, 1500);
+  assertEquals((await node.get("who", cookie)).status, 200);
 });
 
 Deno.test("Site answers a logout once the end is stored", async () => {
