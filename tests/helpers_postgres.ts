@@ -5,6 +5,7 @@
  */
 
 import { TEST_LIMIT } from "./helpers_process.ts";
+import { repeatedIfStalled } from "./helpers_stalls.ts";
 
 /** Where Debian has the programs of each version. */
 const DEBIAN = "/usr/lib/postgresql";
@@ -52,7 +53,7 @@ export function testWithPostgres(
     ...options,
     name: missing === "" ? name : `${name} (ignored: needs ${missing})`,
     ignore: missing !== "",
-    fn,
+    fn: repeatedIfStalled(fn),
   });
 }
 

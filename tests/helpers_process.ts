@@ -5,6 +5,7 @@
  */
 
 import { fail } from "@std/assert";
+import { repeatedIfStalled } from "./helpers_stalls.ts";
 
 /** The root of the checkout, with a slash at its end. */
 export const ROOT = new URL("../", import.meta.url);
@@ -43,7 +44,7 @@ export function testWith(
     name: name + reason,
     ignore: missing.length > 0,
     timeout,
-    fn,
+    fn: repeatedIfStalled(fn),
   });
 }
 

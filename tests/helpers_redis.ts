@@ -5,6 +5,7 @@
  */
 
 import { TEST_LIMIT } from "./helpers_process.ts";
+import { repeatedIfStalled } from "./helpers_stalls.ts";
 
 const DECODER = new TextDecoder();
 
@@ -61,7 +62,7 @@ export function testWithRedis(
     ...options,
     name: missing === "" ? name : `${name} (ignored: needs ${missing})`,
     ignore: missing !== "",
-    fn,
+    fn: repeatedIfStalled(fn),
   });
 }
 

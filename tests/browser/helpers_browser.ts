@@ -18,6 +18,7 @@ import { TestClock } from "../../testing.ts";
 import { Leaf, type Render } from "../helpers_http.ts";
 import { TEST_LIMIT } from "../helpers_process.ts";
 import { CHROMIUM, type RunningBrowser, startChromium } from "./chromium.ts";
+import { repeatedIfStalled } from "../helpers_stalls.ts";
 
 /** Two sites, and not one of them a part of the other, on this machine. */
 export const SHOP = "shop.test";
@@ -67,7 +68,7 @@ export function browserTest(
     // The browser stays for the next test, and its pipes with it.
     sanitizeOps: false,
     sanitizeResources: false,
-    async fn() {
+    fn: repeatedIfStalled(async () => {
       if (missing !== undefined) {
         throw new Error(`Cannot test with a browser: ${missing}`);
       }
@@ -100,7 +101,7 @@ export function browserTest(
         if (hasFailed) await stop();
         for (const served of servers) await served[Symbol.asyncDispose]();
       }
-    },
+    }),
   });
 }
 

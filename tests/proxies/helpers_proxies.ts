@@ -13,6 +13,7 @@ import {
   SOON,
   TEST_LIMIT,
 } from "../helpers_process.ts";
+import { repeatedIfStalled } from "../helpers_stalls.ts";
 
 /** A proxy: its program, and how it reads the configuration in the guide. */
 interface ProxyKind {
@@ -102,7 +103,7 @@ export function proxyTest(
     name: missing === "" ? name : `${name} (ignored: needs ${missing})`,
     ignore: missing !== "",
     timeout: TEST_LIMIT,
-    fn,
+    fn: repeatedIfStalled(fn),
   });
 }
 

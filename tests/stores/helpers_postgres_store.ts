@@ -14,6 +14,7 @@ import {
 } from "../../stores/postgres_store.ts";
 import { testStoreContract } from "../../testing/store_contract.ts";
 import type { PostgresServer } from "../helpers_postgres.ts";
+import { repeatedIfStalled } from "../helpers_stalls.ts";
 
 /** Milliseconds that all tests of the contract may take, on a busy machine. */
 export const CONTRACT_LIMIT = 480_000;
@@ -125,6 +126,6 @@ export async function runContract(
     ...sizes,
   });
   for (const [name, fn] of tests) {
-    await t.step(name, fn);
+    await t.step(name, repeatedIfStalled(fn));
   }
 }

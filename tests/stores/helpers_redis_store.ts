@@ -21,6 +21,7 @@ import type {
 } from "../../testing/contract_checks.ts";
 import { testStoreContract } from "../../testing/store_contract.ts";
 import type { RedisServer } from "../helpers_redis.ts";
+import { repeatedIfStalled } from "../helpers_stalls.ts";
 
 /** Milliseconds that all tests of the contract may take, on a busy machine. */
 export const CONTRACT_LIMIT = 480_000;
@@ -198,5 +199,5 @@ export async function runContract(
     isDurable: true,
     ...sizes,
   });
-  for (const [name, fn] of tests) await t.step(name, fn);
+  for (const [name, fn] of tests) await t.step(name, repeatedIfStalled(fn));
 }
