@@ -18,16 +18,13 @@ import {
   type TokenFacts,
 } from "./session/access.ts";
 import {
-  areObserved,
-  checkCallbackCount,
-  componentOf,
   EndListeners,
   endParts,
   findToken,
+  isHeld,
   openAccess,
-  reporterOf,
-  RequestHolds,
   type SessionParts,
+  valuesOf,
 } from "./session/session_parts.ts";
 import {
   deadlineOf,
@@ -39,37 +36,31 @@ import {
 } from "./session/deadline.ts";
 import type { EndedHold, Hold, HoldOptions } from "./session/hold.ts";
 import {
-  ACCESS,
-  ACCESS_CHANGED,
   COUNT_VISIT,
   DETACH,
   FIND_TOKEN,
-  HOLDS,
-  IS_HELD,
-  IS_OBSERVED,
-  IS_STREAMING,
   OPEN_ACCESS,
+  OPEN_PARTS,
   OWNER,
+  PARTS,
   RESTORE,
   type RestoredState,
   type SessionChange,
-  SET_TIMES,
   STREAMS,
   TOUCH,
-  VALUES,
-  WARN_BY,
 } from "./session/internals.ts";
-import {
-  namedCallbackOf,
-  type NamedCallbackOptions,
-} from "./session/named_callback.ts";
+import type { NamedCallbackOptions } from "./session/named_callback.ts";
 import type { OwnerOf } from "./session/session_owner.ts";
 import {
   type AnySessionKey,
   nameOf,
   type SessionKey,
 } from "./session/session_key.ts";
-import { SessionValues } from "./session/session_values.ts";
+import {
+  componentOf,
+  reporterOf,
+  SessionValues,
+} from "./session/session_values.ts";
 
 export { checkPrincipal };
 export type { SessionChange, SessionEndReason };
@@ -199,8 +190,6 @@ export class SessionEndedError extends Error {
  */
 const HOLD_CHECK = 1000;
 
-const NO_VALUES: ReadonlyMap<string, unknown> = new Map();
-
 /**
  * One visitor's stay on a site.
  *
@@ -270,7 +259,7 @@ export class Session {
   /** The reason of an end by deadline; undefined while the deadline is enforced. */
   #dueReason: DueReason | undefined = "idle";
   #end: SessionEnd | undefined = undefined;
-  #lazy: SessionParts<Session, SessionEnd> | undefined = undefined;
+  #parts: SessionParts<Session, SessionEnd> | undefined = undefined;
 
   static {
     // On the prototype, as in Twisted: most sessions have no timeouts of their own.
@@ -308,7 +297,7 @@ export class Session {
    * @throws {SessionEndedError} When set after the end.
    */
   get principal(): string | undefined {
-    return this.#lazy?.access?.principal;
+    return this.#parts?.access?.principal;
   }
 
   set principal(principal: string | undefined) {
@@ -327,7 +316,7 @@ export class Session {
 
   /** When the user logged in last, in UNIX seconds; undefined before that. */
   get authenticatedAt(): number | undefined {
-    const at = this.#lazy?.access?.authenticatedAt;
+    const at = this.#parts?.access?.authenticatedAt;
     return at === undefined ? undefined : at / 1000;
   }
 
@@ -389,8 +378,7 @@ export class Session {
    */
   get expiresAt(): number {
     if (this.#end !== undefined) return this.#end.at;
-    if (this.#entry === 0) return Infinity;
-    return this.#owner.queue.deadlineOf(this.#entry) / 1000;
+    return this.#deadline / 1000;
   }
 
   /** The end of the session; undefined while it lives. */
@@ -500,27 +488,24 @@ export class Session {
     const now = this.#owner.clock.now();
     const wasStarted = this.#entry !== 0;
     const isDue = reason === "idle" || reason === "absolute";
-    const late = isDue && wasStarted
-      ? now - owner.queue.deadlineOf(this.#entry)
-      : 0;
-    this[DETACH]();
     const end: SessionEnd = {
       session: this,
       uid: this.uid,
       reason,
       at: now / 1000,
-      lateness: isDue ? latenessOf(late) : undefined,
+      lateness: isDue ? latenessOf(now - this.#deadline) : undefined,
       attempt: 1,
     };
+    this[DETACH]();
     this.#end = end;
     owner.remove(this);
-    if (this.#lazy !== undefined) this.#endParts(this.#lazy, end);
+    if (this.#parts !== undefined) this.#endParts(this.#parts, end);
     // The site's listeners get no end of a session that was never started, unless a
     // store has it: then this process has only forgotten it.
     if (wasStarted || owner.backend.hasRecord(this)) {
       owner.backend.deliver(end);
     }
-    this.#lazy?.listeners?.resolve(end);
+    this.#parts?.listeners?.resolve(end);
   }
 
   /**
@@ -561,16 +546,14 @@ export class Session {
     options?: NamedCallbackOptions,
   ): () => void {
     if (typeof callback === "string") {
-      return this.#notifyByName({ name: callback, argument, options });
+      const call = { name: callback, argument, options };
+      return this.#owner.callAtEnd(this, call);
     }
     checkCallback("notify on expire", callback);
     const end = this.#end;
-    if (end === undefined || this.#lazy?.isEnding) {
+    if (end === undefined || this.#parts?.isEnding) {
       const listeners = this.#getListeners();
-      const { maxCallbacks } = this.#owner;
-      const { size } = listeners;
-      checkCallbackCount("notify on expire", this, size, maxCallbacks);
-      return listeners.add(callback);
+      return listeners.add(callback, this, this.#owner.maxCallbacks);
     }
     let isWanted = true;
     queueMicrotask(() => {
@@ -684,13 +667,13 @@ export class Session {
     }
     checkCallback("notify before the end", callback);
     if (this.#end !== undefined) return () => {};
-    const { queue, maxCallbacks, calls } = this.#owner;
-    const lazy = this.#getLazy();
-    const warnings = lazy.warnings ??= new SessionWarnings(this, queue);
-    const { size } = warnings;
-    checkCallbackCount("notify before the end", this, size, maxCallbacks);
-    const now = this.#owner.clock.now();
-    if (this.#entry !== 0) this[WARN_BY](queue.deadlineOf(this.#entry), now);
+    const { calls, clock } = this.#owner;
+    const warnings = this[OPEN_PARTS]().warnings ??= new SessionWarnings(
+      this,
+      this.#owner,
+    );
+    const now = clock.now();
+    warnings.follow(this.#deadline, now);
     return warnings.add(lead, (deadline) => {
       const warning = {
         session: this,
@@ -735,9 +718,7 @@ export class Session {
     request: StreamRequest,
     options: EventStreamOptions = {},
   ): EventStream {
-    const stream = this[STREAMS].openEvents(request, options);
-    this[ACCESS_CHANGED]();
-    return stream;
+    return this[STREAMS].openEvents(request, options);
   }
 
   /**
@@ -754,9 +735,7 @@ export class Session {
     request: StreamRequest,
     options: SessionSocketOptions = {},
   ): SessionSocket {
-    const socket = this[STREAMS].openSocket(request, options);
-    this[ACCESS_CHANGED]();
-    return socket;
+    return this[STREAMS].openSocket(request, options);
   }
 
   /**
@@ -786,13 +765,13 @@ export class Session {
    * ```
    */
   getComponent<T>(component: SessionComponent<T>): T {
-    const components = this.#getLazy().components ??= new Map();
+    const components = this[OPEN_PARTS]().components ??= new Map();
     return componentOf(components, component, this);
   }
 
   /** Replaces the object that `getComponent` would make. */
   setComponent<T>(component: SessionComponent<T>, value: T): void {
-    (this.#getLazy().components ??= new Map()).set(component, value);
+    (this[OPEN_PARTS]().components ??= new Map()).set(component, value);
   }
 
   /**
@@ -811,7 +790,7 @@ export class Session {
   get<T = unknown>(key: string): T | undefined;
   get(key: string | AnySessionKey): unknown {
     if (typeof key !== "string") return this.#getValues().get(key);
-    return this.#lazy?.values?.get(key);
+    return this.#parts?.values?.get(key);
   }
 
   /**
@@ -884,7 +863,7 @@ export class Session {
    * a value that the schema of a {@linkcode SessionKey} refuses.
    */
   has(key: string | SessionKey<unknown, unknown>): boolean {
-    return this.#lazy?.values?.has(key) === true;
+    return this.#parts?.values?.has(key) === true;
   }
 
   /**
@@ -895,7 +874,7 @@ export class Session {
    */
   delete(key: string | SessionKey<unknown, unknown>): boolean {
     this.#mustLive("delete", key);
-    return this.#lazy?.values?.delete(key) === true;
+    return this.#parts?.values?.delete(key) === true;
   }
 
   /**
@@ -914,29 +893,33 @@ export class Session {
 
   /** Returns the keys of the values, as plain strings. */
   keys(): IterableIterator<string> {
-    return this[VALUES].keys();
+    return valuesOf(this).keys();
   }
 
   /** @ignore */
-  get [ACCESS](): SessionAccess | undefined {
-    return this.#lazy?.access;
+  get [PARTS](): SessionParts<Session, SessionEnd> | undefined {
+    return this.#parts;
+  }
+
+  /** @ignore */
+  [OPEN_PARTS](): SessionParts<Session, SessionEnd> {
+    return this.#parts ??= {};
   }
 
   /** @ignore */
   [OPEN_ACCESS](): SessionAccess {
-    return openAccess(this.#getLazy(), this.#key);
+    return openAccess(this[OPEN_PARTS](), this.#key);
   }
 
   /** @ignore */
   [FIND_TOKEN](text: string, begin = 0): TokenFacts | undefined {
-    return findToken(this.#lazy?.access, this.#key, text, begin);
+    return findToken(this.#parts?.access, this.#key, text, begin);
   }
 
   /** @ignore */
-  [ACCESS_CHANGED](): void {
-    const access = this.#lazy?.access;
-    if (access === undefined || this.#end !== undefined) return;
-    this.#lazy?.streams?.cutBefore(access);
+  get [STREAMS](): SessionStreams {
+    const parts = this[OPEN_PARTS]();
+    return parts.streams ??= new SessionStreams(this, this.#owner, parts);
   }
 
   /** @ignore */
@@ -945,22 +928,7 @@ export class Session {
   }
 
   /** @ignore */
-  get [HOLDS](): RequestHolds {
-    return this.#getLazy().holds ??= new RequestHolds();
-  }
-
-  /** @ignore */
-  get [IS_HELD](): boolean {
-    return this.#lazy?.holds?.areAlive === true;
-  }
-
-  /** @ignore */
-  get [VALUES](): ReadonlyMap<string, unknown> {
-    return this.#lazy?.values?.all ?? NO_VALUES;
-  }
-
-  /** @ignore */
-  [RESTORE](state: RestoredState & { readonly key?: string }): void {
+  [RESTORE](state: RestoredState): void {
     if (state.createdAt !== undefined) this.#createdAt = state.createdAt;
     if (state.touchedAt !== undefined) {
       this.#touchedAfter = state.touchedAt - this.#createdAt;
@@ -968,23 +936,13 @@ export class Session {
     if (state.isSecure !== undefined) this.#isSecure = state.isSecure;
     if (state.key !== undefined) this.#key = state.key;
     if (state.access !== undefined) {
-      this.#getLazy().access = new SessionAccess(state.access);
+      this[OPEN_PARTS]().access = new SessionAccess(state.access);
     }
     const { values } = state;
-    if (values && (values.size > 0 || this.#lazy?.values !== undefined)) {
+    if (values && (values.size > 0 || this.#parts?.values !== undefined)) {
       this.#getValues().replace(values);
     }
-  }
-
-  /** @ignore */
-  [SET_TIMES](touchedAt: number, deadline: number): void {
-    this.#touchedAfter = touchedAt - this.#createdAt;
-    this.#setDeadline(deadline);
-  }
-
-  /** @ignore */
-  [WARN_BY](deadline: number, now: number): void {
-    this.#lazy?.warnings?.follow(deadline, now);
+    if (state.deadline !== undefined) this.#setDeadline(state.deadline);
   }
 
   /** @ignore */
@@ -993,19 +951,16 @@ export class Session {
     this.#entry = 0;
     if (end === undefined) return;
     this.#end = end;
-    if (!isInUse || this.#lazy === undefined) return;
-    this.#endParts(this.#lazy, end);
-    this.#lazy.listeners?.resolve(end);
+    if (!isInUse || this.#parts === undefined) return;
+    this.#endParts(this.#parts, end);
+    this.#parts.listeners?.resolve(end);
   }
 
-  /** @ignore */
-  get [IS_OBSERVED](): boolean {
-    return this.#lazy !== undefined && areObserved(this.#lazy);
-  }
-
-  /** @ignore */
-  get [IS_STREAMING](): boolean {
-    return this.#lazy?.streams?.areOpen === true;
+  /** UNIX milliseconds; Infinity until started. */
+  get #deadline(): number {
+    return this.#entry === 0
+      ? Infinity
+      : this.#owner.queue.deadlineOf(this.#entry);
   }
 
   /** UNIX milliseconds of the last touch. */
@@ -1015,25 +970,15 @@ export class Session {
 
   /** UNIX milliseconds from which `absoluteTimeout` counts. */
   get #startedAt(): number {
-    return this.#lazy?.access?.authenticatedAt ?? this.#createdAt;
-  }
-
-  #getLazy(): SessionParts<Session, SessionEnd> {
-    return this.#lazy ??= {};
+    return this.#parts?.access?.authenticatedAt ?? this.#createdAt;
   }
 
   #getListeners(): EndListeners<SessionEnd> {
-    return this.#getLazy().listeners ??= new EndListeners();
+    return this[OPEN_PARTS]().listeners ??= new EndListeners();
   }
 
   #getValues(): SessionValues<Session> {
-    return this.#getLazy().values ??= new SessionValues<Session>(this);
-  }
-
-  /** @ignore */
-  get [STREAMS](): SessionStreams {
-    const lazy = this.#getLazy();
-    return lazy.streams ??= new SessionStreams(this, this.#owner);
+    return this[OPEN_PARTS]().values ??= new SessionValues<Session>(this);
   }
 
   #setDeadline(deadline: number): void {
@@ -1055,7 +1000,7 @@ export class Session {
 
   #followDeadline(deadline: number, now: number): void {
     this.#dueReason = this.#dueReasonAt(deadline);
-    this[WARN_BY](deadline, now);
+    this.#parts?.warnings?.follow(deadline, now);
   }
 
   /** Ends the parts of the session; a function of its own, since few have any. */
@@ -1070,7 +1015,7 @@ export class Session {
     let reason = this.#dueReason;
     // An overridden expire() calls this again: the end is under way.
     if (reason === undefined) return;
-    if (reason === "idle" && this[IS_HELD]) {
+    if (reason === "idle" && isHeld(this)) {
       if (this.#postpone(now)) return;
       reason = "absolute";
     }
@@ -1096,20 +1041,6 @@ export class Session {
     if (isLast) this.#dueReason = "absolute";
     this.#owner.queue.move(this.#entry, isLast ? absolute : later, now);
     return true;
-  }
-
-  #notifyByName(call: Parameters<typeof namedCallbackOf>[1]): () => void {
-    const { backend, namedCallbacks, retries } = this.#owner;
-    const callback = namedCallbackOf(namedCallbacks, call);
-    if (this.#end !== undefined) {
-      return this.notifyOnExpire((end) => retries.call(end, callback));
-    }
-    const change = (isRemoved: boolean) =>
-      backend.changed(this, { kind: "callback", callback, isRemoved });
-    change(false);
-    return () => {
-      if (this.#end === undefined) change(true);
-    };
   }
 
   #mustLive(verb: string, key: string | AnySessionKey): void {

@@ -88,14 +88,21 @@ const TOUCHES_PER_TIMEOUT = 20;
 export class SessionStreams {
   readonly #session: StreamingSession;
   readonly #owner: StreamsOwner;
+  readonly #parts: { readonly access?: TokenGenerations };
   readonly #tokens: TokenStreams;
   readonly #open = new Set<OpenStream>();
   /** The bodies and sockets of mounted applications, which no limit counts. */
   readonly #tied = new Set<OpenStream>();
 
-  constructor(session: StreamingSession, owner: StreamsOwner) {
+  /** @param parts Has the tokens of the session, once it has several. */
+  constructor(
+    session: StreamingSession,
+    owner: StreamsOwner,
+    parts: { readonly access?: TokenGenerations },
+  ) {
     this.#session = session;
     this.#owner = owner;
+    this.#parts = parts;
     this.#tokens = new TokenStreams(session.site);
   }
 
@@ -121,7 +128,9 @@ export class SessionStreams {
    * are cut at once, since a thief may have opened them. Those from before a
    * renewal are cut when their token expires.
    */
-  cutBefore(access: TokenGenerations): void {
+  cutInvalid(): void {
+    const { access } = this.#parts;
+    if (access === undefined || this.#session.end !== undefined) return;
     this.#tokens.cutBefore(access);
   }
 
@@ -241,6 +250,7 @@ export class SessionStreams {
     this.#tokens.add(stream, request[TOKEN_GENERATION]?.(session));
     keepStream(stream, streams, request.site.stopSignal);
     this.#owner.noteStreams?.(session);
+    this.cutInvalid();
   }
 
   #drop(stream: OpenStream, stopSignal: AbortSignal): void {

@@ -10,8 +10,8 @@ import { encodeStorable } from "./value_codec.ts";
 import { LocalCallbacks } from "../registry/backends.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session, SessionChange } from "../session.ts";
-import { VALUES } from "../session/internals.ts";
-import { checkCallbackCount } from "../session/session_parts.ts";
+import { checkCallbackCount } from "../session/named_callback.ts";
+import { valuesOf } from "../session/session_parts.ts";
 import { Alarm } from "../timing/expiry_queue.ts";
 
 /** Records the changes of live sessions, for the next write of each. */
@@ -180,7 +180,7 @@ function setPending(
   key: string,
   text: string | undefined,
 ): void {
-  state.reads?.forget(session[VALUES].get(key));
+  state.reads?.forget(valuesOf(session).get(key));
   state.inner?.delete(key);
   (state.values ??= new Map()).set(key, text);
   state.setText(key, text);

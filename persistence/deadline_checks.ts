@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { readClock } from "../base/moment.ts";
 import { isPromiseLike, type MaybePromise } from "../base/promises.ts";
-import { IS_OBSERVED } from "../session/internals.ts";
+import { isObserved } from "../session/session_parts.ts";
 import type { Session, SessionEndReason } from "../session.ts";
 import type { LoadedSession, SessionStore } from "../stores/store.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
@@ -103,8 +103,8 @@ export class DeadlineChecks {
       this.confirm(session);
       if (!session.isActive) return;
       // A request under way may still register what observes it.
-      const isObserved = session[IS_OBSERVED] || visits.has(session);
-      if (isObserved) loader.update(session, record, time);
+      const isUsed = isObserved(session) || visits.has(session);
+      if (isUsed) loader.update(session, record, time);
       // Another process serves its client, and nothing observes the session here.
       else writer.detach(session);
     };

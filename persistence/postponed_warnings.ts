@@ -6,7 +6,7 @@ import {
   type Wake,
   WARNING,
 } from "../registry/warning_wakes.ts";
-import { WARN_BY } from "../session/internals.ts";
+import { PARTS } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { LoadedSession, StoredCallback } from "../stores/store.ts";
 import type { RecordLoader } from "./record_loader.ts";
@@ -66,7 +66,8 @@ export class PostponedWarnings {
     if (deadline === shown) return Infinity;
     const now = this.#registry.clock.now();
     // A request that outlasts the deadline keeps the session until the later one.
-    session[WARN_BY](deadline > now ? deadline : shown, now);
+    const until = deadline > now ? deadline : shown;
+    session[PARTS]?.warnings?.follow(until, now);
     for (const callback of warningsOf(state)) {
       const due = deadline - leadOf(callback);
       if (due <= now - 2 * pause || due > now + pause) continue;

@@ -4,12 +4,7 @@ import {
   type AccessState,
   SessionAccess,
 } from "../session/access.ts";
-import {
-  ACCESS_CHANGED,
-  OPEN_ACCESS,
-  RESTORE,
-  SET_TIMES,
-} from "../session/internals.ts";
+import { OPEN_ACCESS, PARTS, RESTORE } from "../session/internals.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session } from "../session.ts";
 import type { SessionTimes, StoredSession } from "../stores/store.ts";
@@ -148,7 +143,7 @@ export class RecordLoader {
     state.noteClock(now);
     state.touchAhead = now.ahead;
     if (!this.isHere(session)) return;
-    session[SET_TIMES](last, deadline + last - touchedAt);
+    session[RESTORE]({ deadline: deadline + last - touchedAt });
     if (last !== touchedAt + offset) return;
     state.noteTaken(session.lastModified, now);
   }
@@ -180,7 +175,7 @@ export class RecordLoader {
     if (session.principal !== before) {
       this.#registry.indexPrincipal(session, before);
     }
-    session[ACCESS_CHANGED]();
+    session[PARTS]?.streams?.cutInvalid();
   }
 
   /** Gives a session the times of its tokens by the clock as it is set now. */
@@ -228,17 +223,18 @@ export class RecordLoader {
   ): void {
     if (!this.isHere(session)) return;
     const offset = sentAt - times.now;
-    session[SET_TIMES](times.touchedAt + offset, times.deadline + offset);
+    session[RESTORE]({
+      touchedAt: times.touchedAt + offset,
+      deadline: times.deadline + offset,
+    });
     this.states.get(session)?.noteTaken(session.lastModified, now);
   }
 
   /** Sets the deadline of a session in this process; its record stays as it is. */
   postpone(session: Session, milliseconds: number): void {
     if (!this.isHere(session)) return;
-    session[SET_TIMES](
-      session.lastModified * 1000,
-      this.#registry.clock.now() + milliseconds,
-    );
+    const deadline = this.#registry.clock.now() + milliseconds;
+    session[RESTORE]({ deadline });
   }
 
   /** Returns whether a session lives in this process: not ended, nor detached. */

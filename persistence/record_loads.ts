@@ -2,7 +2,7 @@ import { type AnswerTime, readClock } from "../base/moment.ts";
 import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { Lookup } from "../registry/session_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
-import { ACCESS, FIND_TOKEN } from "../session/internals.ts";
+import { FIND_TOKEN, PARTS } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { LoadedSession, SessionStore } from "../stores/store.ts";
 import type { EndClaims } from "./end_claims.ts";
@@ -121,7 +121,7 @@ export class RecordLoads {
       if (token === undefined) return [];
       const { generation, until } = token;
       const isOpening = (lookup.askedAt ?? clock.now()) < until &&
-        generation >= (session[ACCESS]?.loginGeneration ?? 0);
+        generation >= (session[PARTS]?.access?.loginGeneration ?? 0);
       return isOpening ? [{ lookup, generation }] : [];
     });
   }

@@ -1,7 +1,7 @@
 import { type AnswerTime, readClock } from "../base/moment.ts";
 import { type MaybePromise, proceed } from "../base/promises.ts";
 import { deadlineOf } from "../session/deadline.ts";
-import { ACCESS, RESTORE, SET_TIMES } from "../session/internals.ts";
+import { PARTS, RESTORE } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { SessionChanges, SessionTimes } from "../stores/store.ts";
 import type { RecordCalls } from "./record_calls.ts";
@@ -54,7 +54,7 @@ export function followClock(session: Session, loader: RecordLoader): boolean {
   if (step <= 0 && age <= 0) return false;
   const { createdAt, lastModified, expiresAt } = session;
   const isTouched = state.isTouched(lastModified);
-  const access = session[ACCESS];
+  const access = session[PARTS]?.access;
   if (access?.authenticatedAt !== undefined && !state.hasOperations) {
     access.authenticatedAt += now.ahead - state.loginAhead;
   }
@@ -65,7 +65,9 @@ export function followClock(session: Session, loader: RecordLoader): boolean {
   const startedAt = (session.authenticatedAt ?? session.createdAt) * 1000;
   const deadline = deadlineOf(session, touchedAt, startedAt);
   // A store may have added a little to the deadline in the record.
-  session[SET_TIMES](touchedAt, Math.max(expiresAt * 1000 + step, deadline));
+  session[RESTORE]({
+    deadline: Math.max(expiresAt * 1000 + step, deadline),
+  });
   if (isTouched) state.touchAhead = now.ahead;
   else state.noteTaken(session.lastModified, now);
   return session.expiresAt * 1000 > now.at;
@@ -117,7 +119,7 @@ export function touchToWrite(
       const now = readClock(site.clock);
       const by = now.ahead - state.touchAhead - ahead;
       const deadline = session.expiresAt * 1000 + by;
-      session[SET_TIMES](lastModified * 1000 + by, deadline);
+      session[RESTORE]({ touchedAt: lastModified * 1000 + by, deadline });
       state.noteTaken(session.lastModified, now);
     }
     return extra?.();

@@ -2,7 +2,8 @@ import { describe } from "../base/describe.ts";
 import type { StoredState } from "./stored_state.ts";
 import { decodeValue, TransferredError } from "./value_codec.ts";
 import type { Session } from "../session.ts";
-import { RESTORE, VALUES } from "../session/internals.ts";
+import { RESTORE } from "../session/internals.ts";
+import { valuesOf } from "../session/session_parts.ts";
 import type { SessionChanges, StoredSession } from "../stores/store.ts";
 
 /** Decodes the values of a record; reports and leaves out one that cannot be read. */
@@ -34,7 +35,7 @@ export function refreshValues(
   record: StoredSession,
 ): void {
   dropOvertaken(session, state, record);
-  const own = session[VALUES];
+  const own = valuesOf(session);
   const { texts } = state;
   const newer = [...record.values].filter(([key, text]) =>
     texts.get(key) !== text
@@ -94,7 +95,7 @@ export function setValue(
     readonly text: string | undefined;
   },
 ): void {
-  const values = new Map(session[VALUES]);
+  const values = new Map(valuesOf(session));
   if (text === undefined) values.delete(key);
   else values.set(key, value);
   state.setText(key, text);
@@ -136,7 +137,7 @@ export function noteInnerChanges(
     session.site.reportError(error, { session });
     putValue(session, state, key, before);
   };
-  for (const change of state.reads.takeChanges(session[VALUES])) {
+  for (const change of state.reads.takeChanges(valuesOf(session))) {
     const { key, before, after } = change;
     const isMoved = change.error instanceof TransferredError;
     if (change.isOvertaken) {

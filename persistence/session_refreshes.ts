@@ -1,5 +1,5 @@
 import type { SessionRegistry } from "../registry/session_registry.ts";
-import { IS_OBSERVED, IS_STREAMING } from "../session/internals.ts";
+import { isObserved, isStreaming } from "../session/session_parts.ts";
 import type { Session } from "../session.ts";
 import type { ChangeNotification } from "../stores/store.ts";
 import { Alarm } from "../timing/expiry_queue.ts";
@@ -77,7 +77,7 @@ export class SessionRefreshes {
     for (let index = 0; index < SWEEP_SIZE && loads < MAX_SWEPT; index++) {
       const { done, value: session } = sessions.next();
       if (done) return void (this.#rest = undefined);
-      if (!session[IS_STREAMING]) continue;
+      if (!isStreaming(session)) continue;
       if (this.#parts.breakers.of(session.uid).isOpen) continue;
       loads++;
       this.#parts.reload(session).catch(() => {});
@@ -97,7 +97,7 @@ export class SessionRefreshes {
     let unobserved = 0;
     for (const [session, version] of due) {
       if (!session.isActive || !this.#isBehind(session, version)) continue;
-      if (!session[IS_OBSERVED] && ++unobserved > MAX_UNOBSERVED) continue;
+      if (!isObserved(session) && ++unobserved > MAX_UNOBSERVED) continue;
       // A failure has been reported; the next request loads the session anyway.
       this.#parts.reload(session).catch(() => {});
     }

@@ -6,6 +6,7 @@ import {
   copyOfArgument,
   type NamedCallback,
   namedCallbackOf,
+  type NamedRegistration,
 } from "../session/named_callback.ts";
 import type { Session, SessionChange, SessionEnd } from "../session.ts";
 import type { EndRegistration, HeldKey, HoldBackend } from "./hold_backend.ts";
@@ -15,7 +16,6 @@ import {
   isKnown,
   isWake,
   keyOf,
-  type NamedWarning,
   type NamedWarningCallback,
   SAME,
   type Wake,
@@ -89,7 +89,7 @@ export class NamedWarnings {
    *
    * @returns a function that removes the warning.
    */
-  add(session: Session, lead: number, warning: NamedWarning): () => void {
+  add(session: Session, lead: number, warning: NamedRegistration): () => void {
     const { name, argument } = warning;
     const callback = this.#callbackOf(lead, warning);
     this.#change(session, callback, false);
@@ -112,7 +112,7 @@ export class NamedWarnings {
 
   #callbackOf(
     lead: number,
-    { name, argument, options }: NamedWarning,
+    { name, argument, options }: NamedRegistration,
   ): NamedCallback {
     // A prefix tells it from the keys of callbacks for the end.
     const key = options?.key;

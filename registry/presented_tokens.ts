@@ -13,7 +13,7 @@ import type { SessionRegistry } from "./session_registry.ts";
 import type { RequestFacts, SuspiciousToken } from "./sessions_options.ts";
 import type { Session } from "../session.ts";
 import type { TokenFacts } from "../session/access.ts";
-import { ACCESS, FIND_TOKEN } from "../session/internals.ts";
+import { FIND_TOKEN, PARTS } from "../session/internals.ts";
 
 /** The parts of a request that reading its tokens uses. */
 export interface TokenRequest extends RequestFacts {
@@ -259,7 +259,7 @@ function lookupOf(
 /** Returns the tokens that open their sessions: those that no login superseded. */
 export function openingTokens(found: readonly FoundToken[]): FoundToken[] {
   return found.filter(({ session, token }) =>
-    token.generation >= (session[ACCESS]?.loginGeneration ?? 0)
+    token.generation >= (session[PARTS]?.access?.loginGeneration ?? 0)
   );
 }
 

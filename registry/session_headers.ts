@@ -1,5 +1,5 @@
 import { isPrivate } from "../http/response.ts";
-import { ACCESS } from "../session/internals.ts";
+import { PARTS } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { SessionRegistry } from "./session_registry.ts";
 
@@ -35,7 +35,8 @@ export function headersOfToken(
   token: string,
   isSecure: boolean,
 ): SessionHeaders {
-  const isKept = cookie.isPersistent || session[ACCESS]?.isRemembered === true;
+  const isKept = cookie.isPersistent ||
+    session[PARTS]?.access?.isRemembered === true;
   const maxAge = isKept ? remainingAge(session) : undefined;
   return {
     setCookie: cookie.set(token, isSecure, maxAge),

@@ -10,7 +10,7 @@ import type {
 import { loadLaterCode } from "./later_parts.ts";
 import type { SessionsOptions } from "./sessions_options.ts";
 import type { Session } from "../session.ts";
-import { IS_HELD } from "../session/internals.ts";
+import { isHeld } from "../session/session_parts.ts";
 
 /** The default of `maxSessions`. */
 export const MAX_SESSIONS = 2_000_000;
@@ -231,10 +231,6 @@ export class PrincipalSessions {
     }
     this.#evicting.delete(principal);
   }
-}
-
-function isHeld(session: Session): boolean {
-  return session[IS_HELD];
 }
 
 /** The time of the login in UNIX seconds; that of the creation without one. */

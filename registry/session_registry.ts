@@ -5,16 +5,15 @@ import {
 } from "../base/promises.ts";
 import type { Clock } from "../base/clock.ts";
 import { HttpError } from "../http/http_error.ts";
+import { DETACH, PARTS, RESTORE } from "../session/internals.ts";
 import {
-  ACCESS,
-  DETACH,
-  IS_HELD,
-  IS_STREAMING,
-  RESTORE,
-} from "../session/internals.ts";
+  checkRegistered,
+  namedCallbackOf,
+  type NamedRegistration,
+} from "../session/named_callback.ts";
+import { isHeld, isStreaming } from "../session/session_parts.ts";
 import type { StreamLimits } from "../live/session_streams.ts";
 import type { Expiring } from "../session/deadline.ts";
-import { describe } from "../base/describe.ts";
 import { randomId } from "../base/ids.ts";
 import {
   type NamedEndCallback,
@@ -34,7 +33,7 @@ import {
 import { EndDelivery, EndRetries } from "./end_delivery.ts";
 import { Eviction, MAX_SESSIONS, PrincipalSessions } from "./session_limits.ts";
 import { LaterParts } from "./later_parts.ts";
-import type { NamedWarning, NamedWarningCallback } from "./warning_wakes.ts";
+import type { NamedWarningCallback } from "./warning_wakes.ts";
 import type { Presence } from "./presence.ts";
 import { FirstReports } from "./first_reports.ts";
 import type { SessionBackend } from "./session_backend.ts";
@@ -63,6 +62,9 @@ export class SessionRegistry implements SessionOwner {
   readonly underCheck: Set<Session> = new Set();
   readonly queue: ExpiryQueue<Expiring>;
   readonly delivery: EndDelivery = new EndDelivery();
+  /** The callbacks that `onEnd` has registered. */
+  readonly namedCallbacks: ReadonlyMap<string, NamedEndCallback> =
+    this.delivery.named;
   readonly streamLimits: StreamLimits;
   readonly firstReports: FirstReports;
   readonly calls: CallbackRuns;
@@ -74,6 +76,7 @@ export class SessionRegistry implements SessionOwner {
   readonly later: LaterParts = new LaterParts(this);
   /** The callbacks that `onWarning` has registered. */
   readonly warningCallbacks: Map<string, NamedWarningCallback> = new Map();
+  readonly isStreaming: (session: Session) => boolean = isStreaming;
   readonly descriptions: SessionDescriptions = new SessionDescriptions(this);
   /** The sessions that `logOut()` or a login of another principal has ended. */
   readonly loggedOut: WeakSet<Session> = new WeakSet();
@@ -119,18 +122,13 @@ export class SessionRegistry implements SessionOwner {
       max: options.maxSessions ?? MAX_SESSIONS,
       findInCrowd: () => this.#principals.findInCrowd(),
       clock: this.clock,
-      isHeld: (session) => session[IS_HELD],
+      isHeld,
       evict: (session) => {
         if (!this.backend.evict(session)) this.end(session, "evicted");
       },
     });
     this.backend = makeBackend(this);
     this.isStored = this.backend.isStored;
-  }
-
-  /** The callbacks that `onEnd` has registered. */
-  get namedCallbacks(): ReadonlyMap<string, NamedEndCallback> {
-    return this.delivery.named;
   }
 
   /** Makes a session and adopts it; its token has the given secret. */
@@ -211,29 +209,34 @@ export class SessionRegistry implements SessionOwner {
     }
     if (!session.isActive) return;
     if (principal !== undefined) this.#principals.add(principal, session);
-    if (session[IS_STREAMING]) this.presence?.note(session);
+    if (isStreaming(session)) this.presence?.note(session);
     if (principal === undefined || before === undefined) {
       this.#eviction.note(session);
     }
   }
 
-  warn(session: Session, lead: number, warning: NamedWarning): () => void {
-    const { name } = warning;
-    if (!this.warningCallbacks.has(name)) {
-      throw new TypeError(
-        `Cannot notify before the end: the callback is not registered by onWarning(), and not a function: ${
-          describe(name)
-        }`,
-      );
+  callAtEnd(session: Session, call: NamedRegistration): () => void {
+    const callback = namedCallbackOf(this.namedCallbacks, call);
+    if (!session.isActive) {
+      return session.notifyOnExpire((end) => this.retries.call(end, callback));
     }
+    const change = (isRemoved: boolean) =>
+      this.backend.changed(session, { kind: "callback", callback, isRemoved });
+    change(false);
+    return () => {
+      if (session.isActive) change(true);
+    };
+  }
+
+  warn(session: Session, lead: number, warning: NamedRegistration): () => void {
+    checkRegistered(warning.name, this.warningCallbacks, {
+      act: "notify before the end",
+      by: "onWarning",
+    });
     return this.later.register(
       warning,
       ({ warnings }, warning) => warnings.add(session, lead, warning),
     );
-  }
-
-  isStreaming(session: Session): boolean {
-    return session[IS_STREAMING];
   }
 
   makeEnd(end: Omit<SessionEnd, "session">): SessionEnd {
@@ -252,7 +255,7 @@ export class SessionRegistry implements SessionOwner {
     if (this.sessions.get(session.uid) === session) {
       this.sessions.delete(session.uid);
     }
-    const principal = session[ACCESS]?.principal;
+    const principal = session[PARTS]?.access?.principal;
     if (principal !== undefined) this.#principals.remove(principal, session);
   }
 
@@ -292,8 +295,7 @@ export class SessionRegistry implements SessionOwner {
   }
 
   #mustBeOpen(): void {
-    if (this.isClosed) {
-      throw new HttpError(503, "Cannot make a session: the site is closed");
-    }
+    if (!this.isClosed) return;
+    throw new HttpError(503, "Cannot make a session: the site is closed");
   }
 }

@@ -3,14 +3,13 @@ import { checkOptions } from "../base/options.ts";
 import { TOKEN_GENERATION } from "../live/session_streams.ts";
 import type { AccessOperation, SessionAccess } from "../session/access.ts";
 import {
-  ACCESS,
-  ACCESS_CHANGED,
   COUNT_VISIT,
   FIND_TOKEN,
-  HOLDS,
   OPEN_ACCESS,
+  OPEN_PARTS,
+  PARTS,
 } from "../session/internals.ts";
-import type { SessionHolder } from "../session/session_parts.ts";
+import { RequestHolds, type SessionHolder } from "../session/session_parts.ts";
 import { randomId } from "../base/ids.ts";
 import {
   checkPrincipal,
@@ -255,7 +254,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     if (this.#isTouched || this.#isNew) return session;
     this.#isTouched = true;
     session[COUNT_VISIT]();
-    if (session[ACCESS]?.isRenewalDue && !this.#isFinished) {
+    if (session[PARTS]?.access?.isRenewalDue && !this.#isFinished) {
       this.#renew(session);
     }
     return session;
@@ -266,7 +265,8 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#mustNotBeFinished();
     const session = this.getSession();
     if (this.#isNew || this.#isTransient) return session;
-    const isPrevious = this.#generation < (session[ACCESS]?.generation ?? 0);
+    const isPrevious =
+      this.#generation < (session[PARTS]?.access?.generation ?? 0);
     if (!isPrevious) this.#renew(session);
     else if (session.principal === undefined) {
       return this.#mayCreate ? this.#begin() : this.#create();
@@ -436,11 +436,11 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#absoluteTimeout = session.absoluteTimeout;
     this.#principal = session.principal;
     this.#isRecognized = true;
-    const access = session[ACCESS];
+    const access = session[PARTS]?.access;
     if (access === undefined || token.generation <= access.generation) return;
     const now = this.#registry.clock.now();
     if (access.present(token, now + this.#registry.renewalGrace)) {
-      session[ACCESS_CHANGED]();
+      session[PARTS]?.streams?.cutInvalid();
     }
   }
 
@@ -458,7 +458,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
 
   /** Whether a login has superseded the request's token. */
   #isSuperseded(session: Session): boolean {
-    const since = session[ACCESS]?.loginGeneration ?? 0;
+    const since = session[PARTS]?.access?.loginGeneration ?? 0;
     if (this.#generation >= since) return false;
     // Over a store a login may be decided again, for a later generation.
     const token = session[FIND_TOKEN](this.#key, this.#keyBegin);
@@ -578,7 +578,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     this.#newToken = this.#token = session.uid + secret;
     this.#key = this.#newKey = key;
     this.#keyBegin = 0;
-    this.#generation = session[ACCESS]!.generation;
+    this.#generation = session[PARTS]!.access!.generation;
     registry.indexPrincipal(session, before);
     session.touch();
     session.startCheckingExpiration();
@@ -631,20 +631,21 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
     if (!access.apply(operation, now, until)) return false;
     this.#operations = [...this.#operations, operation];
     this.#registry.backend.changed(session, { kind: "access", operation });
-    session[ACCESS_CHANGED]();
+    session[PARTS]?.streams?.cutInvalid();
     return true;
   }
 
   #hold(): void {
     const session = this.#session;
     if (!this.#isWaiting || session === undefined || this.#isExcluded) return;
-    if (this.#mayTouch) session[HOLDS].add(this);
+    if (!this.#mayTouch) return;
+    (session[OPEN_PARTS]().holds ??= new RequestHolds()).add(this);
   }
 
   /** Stops keeping the session; touches it if it would have idled out meanwhile. */
   #releaseHold(session: Session, isVisit: boolean): void {
     if (!this.#isWaiting) return;
-    session[HOLDS].release(this, session, isVisit);
+    session[PARTS]?.holds?.release(this, session, isVisit);
   }
 
   /** Applies changed timeouts; ends a transient session. */
@@ -697,7 +698,7 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
       !this.#registry.underCheck.has(session);
     if (isLive) {
       const token = this.#newToken ??
-        this.#tokenToRepeat(session, session[ACCESS]);
+        this.#tokenToRepeat(session, session[PARTS]?.access);
       if (token === undefined) return undefined;
       if (this.#tokens.carried?.isBearer) return headersOfBearer(token);
       const isSecure = this.#tokens.isSecure;

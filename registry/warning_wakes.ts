@@ -5,7 +5,6 @@
  * @module
  */
 
-import type { NamedCallbackOptions } from "../session/named_callback.ts";
 import type { Session, SessionEnd, SessionWarning } from "../session.ts";
 
 /** The name under which a session keeps its warnings, and by which holds wake them. */
@@ -28,13 +27,6 @@ export type NamedWarningCallback = (
   argument: unknown,
   warning: SessionWarning,
 ) => unknown;
-
-/** The warning of a session. */
-export interface NamedWarning {
-  readonly name: string;
-  readonly argument: unknown;
-  readonly options: NamedCallbackOptions | undefined;
-}
 
 /** The argument of a hold that wakes a warning. */
 export interface Wake {

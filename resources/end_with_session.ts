@@ -2,7 +2,7 @@ import { ForeignSocket, TiedBody, watchUpgrade } from "../live/tied_streams.ts";
 import type { Rendered, SiteRequest } from "../request.ts";
 import { OPEN_VISIT, TIE_BODY } from "../request/internals.ts";
 import type { Session } from "../session.ts";
-import { ACCESS_CHANGED, STREAMS } from "../session/internals.ts";
+import { STREAMS } from "../session/internals.ts";
 
 /**
  * Sets whether streamed bodies and sockets of the response end with the session of
@@ -22,7 +22,6 @@ export function setEndsWithSession(
       (parts) => new ForeignSocket(socket, parts),
       request,
     );
-    session?.[ACCESS_CHANGED]();
   });
 }
 
@@ -49,7 +48,6 @@ function tieBody(
     (parts) => new TiedBody(body, parts),
     request,
   );
-  session[ACCESS_CHANGED]();
   return rendered instanceof Response ? new Response(tied, rendered) : tied;
 }
 

@@ -1,4 +1,5 @@
 import { describe } from "../base/describe.ts";
+import { checkCallbackCount } from "./named_callback.ts";
 
 /** The timeouts that a deadline is computed from, in seconds. */
 export interface Timeouts {
@@ -102,15 +103,20 @@ export interface Expiring {
   checkExpired(now: number): unknown;
 }
 
-/** The queue in which warnings wait; times are UNIX milliseconds. */
-export interface WarningDeadlines {
-  add(item: Expiring, deadline: number, now: number): number;
-  move(entry: number, deadline: number, now: number): void;
-  remove(entry: number): void;
+/** The parts of the registry that warnings use; times are UNIX milliseconds. */
+export interface WarningsOwner {
+  /** The queue in which warnings wait. */
+  readonly queue: {
+    add(item: Expiring, deadline: number, now: number): number;
+    move(entry: number, deadline: number, now: number): void;
+    remove(entry: number): void;
+  };
+  readonly maxCallbacks: number;
 }
 
 /** The parts of a session that its warnings use. */
 export interface WarnedSession {
+  readonly uid: string;
   /** Ends it if that is due. */
   checkExpired(): boolean;
 }
@@ -155,14 +161,14 @@ function wasWarned(warnedOf: number[], deadline: number): boolean {
  */
 export class SessionWarnings {
   readonly #session: WarnedSession;
-  readonly #queue: WarningDeadlines;
+  readonly #owner: WarningsOwner;
   readonly #warnings = new Set<Warning>();
   /** Infinity before the session is started. */
   #deadline = Infinity;
 
-  constructor(session: WarnedSession, queue: WarningDeadlines) {
+  constructor(session: WarnedSession, owner: WarningsOwner) {
     this.#session = session;
-    this.#queue = queue;
+    this.#owner = owner;
   }
 
   /** The number of warnings. */
@@ -176,6 +182,7 @@ export class SessionWarnings {
    *
    * @param callback Called with the deadline, in UNIX milliseconds.
    * @returns a function that removes the warning.
+   * @throws {RangeError} If the session has `maxCallbacks` warnings.
    */
   add(
     lead: number,
@@ -183,7 +190,13 @@ export class SessionWarnings {
     now: number,
   ): () => void {
     const session = this.#session;
-    const queue = this.#queue;
+    const { maxCallbacks, queue } = this.#owner;
+    checkCallbackCount(
+      "notify before the end",
+      session,
+      this.size,
+      maxCallbacks,
+    );
     const warning: Warning = {
       lead,
       entry: 0,
@@ -215,13 +228,13 @@ export class SessionWarnings {
     this.#deadline = deadline;
     for (const { entry, lead, warnedOf } of this.#warnings) {
       const isWarned = wasWarned(warnedOf, deadline);
-      this.#queue.move(entry, isWarned ? Infinity : deadline - lead, now);
+      this.#owner.queue.move(entry, isWarned ? Infinity : deadline - lead, now);
     }
   }
 
   /** Removes all warnings: the session has ended. */
   clear(): void {
-    for (const { entry } of this.#warnings) this.#queue.remove(entry);
+    for (const { entry } of this.#warnings) this.#owner.queue.remove(entry);
     this.#warnings.clear();
   }
 }

@@ -1,12 +1,6 @@
 import { describe } from "../base/describe.ts";
 import { checkOptions, type OptionRules } from "../base/check_options.ts";
 
-/** The callbacks that `onEnd` has registered, by name. */
-export type NamedCallbacks<End> = ReadonlyMap<
-  string,
-  (argument: unknown, end: End) => unknown
->;
-
 /** The options of a callback that is registered by its name. */
 export interface NamedCallbackOptions {
   /**
@@ -24,6 +18,13 @@ const ACT = "notify on expire";
 const RULES: OptionRules<NamedCallbackOptions> = {
   key: { kind: "a string", isKind: (key) => typeof key === "string" },
 };
+
+/** A callback that an application registers by its name. */
+export interface NamedRegistration {
+  readonly name: string;
+  readonly argument: unknown;
+  readonly options: NamedCallbackOptions | undefined;
+}
 
 /** A callback of a session that is registered by its name. */
 export interface NamedCallback {
@@ -43,22 +44,15 @@ export interface NamedCallback {
  */
 export function namedCallbackOf(
   callbacks: ReadonlyMap<string, unknown>,
-  { name, argument, options = {}, act = ACT, shown = name }: {
-    readonly name: string;
-    readonly argument: unknown;
-    readonly options: NamedCallbackOptions | undefined;
-    /** The action of the caller, and the name that it gave, for errors. */
-    readonly act?: string;
-    readonly shown?: string;
-  },
+  { name, argument, options = {}, act = ACT, shown = name }:
+    & NamedRegistration
+    & {
+      /** The action of the caller, and the name that it gave, for errors. */
+      readonly act?: string;
+      readonly shown?: string;
+    },
 ): NamedCallback {
-  if (!callbacks.has(name)) {
-    throw new TypeError(
-      `Cannot notify on expire: the callback is not registered by onEnd(), and not a function: ${
-        describe(name)
-      }`,
-    );
-  }
+  checkRegistered(name, callbacks, { act: ACT, by: "onEnd" });
   checkOptions(act, options, RULES);
   const { key } = options;
   const copy = copyOfArgument(act, { name: shown, argument });
@@ -82,6 +76,24 @@ export function namedCallbackOf(
     key: key === undefined ? call! : `k${key}`,
     call,
   };
+}
+
+/**
+ * Checks that a callback is registered.
+ *
+ * @throws {TypeError} If it is not.
+ */
+export function checkRegistered(
+  name: string,
+  callbacks: ReadonlyMap<string, unknown>,
+  { act, by }: { readonly act: string; readonly by: string },
+): void {
+  if (callbacks.has(name)) return;
+  throw new TypeError(
+    `Cannot ${act}: the callback is not registered by ${by}(), and not a function: ${
+      describe(name)
+    }`,
+  );
 }
 
 /**
@@ -146,4 +158,21 @@ function write(value: unknown, depth: number): string {
 
 function refusal(what: string): TypeError {
   return new TypeError(`JSON cannot hold ${what}`);
+}
+
+/**
+ * Checks that a session may have one more callback.
+ *
+ * @throws {RangeError} If it has the most callbacks already.
+ */
+export function checkCallbackCount(
+  act: string,
+  { uid }: { readonly uid: string },
+  count: number,
+  most: number,
+): void {
+  if (count < most) return;
+  throw new RangeError(
+    `Cannot ${act}: session "${uid}" has ${count} callbacks already, as many as the option maxCallbacks allows; register each once, when request.isNewSession is true`,
+  );
 }

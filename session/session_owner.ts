@@ -4,7 +4,7 @@ import type { SessionChange } from "./internals.ts";
 import type { StreamLimits } from "../live/session_streams.ts";
 import type { Expiring, SessionEndReason } from "./deadline.ts";
 import type { Hold, HoldOptions } from "./hold.ts";
-import type { NamedCallbackOptions, NamedCallbacks } from "./named_callback.ts";
+import type { NamedRegistration } from "./named_callback.ts";
 import type { StoredValuesOf } from "./session_values.ts";
 import type { computeValue } from "./value_change.ts";
 
@@ -62,8 +62,6 @@ export interface OwnerOf<Session, End> {
   noteStreams?(session: Session): void;
   /** Milliseconds for which a replaced token is still recognized. */
   readonly renewalGrace: number;
-  /** The callbacks that `onEnd` has registered. */
-  readonly namedCallbacks: NamedCallbacks<End>;
   readonly later: {
     /** Loads the code of updates. */
     load(): MaybePromise<{ readonly computeValue: typeof computeValue }>;
@@ -73,16 +71,10 @@ export interface OwnerOf<Session, End> {
       use: (parts: { readonly holds: HoldsOf<Session> }, argument: A) => R,
     ): R | Promise<Awaited<R>>;
   };
+  /** Registers a callback of `onEnd` by its name. */
+  callAtEnd(session: Session, call: NamedRegistration): () => void;
   /** Registers a warning by name, `lead` milliseconds before the end. */
-  warn(
-    session: Session,
-    lead: number,
-    warning: {
-      readonly name: string;
-      readonly argument: unknown;
-      readonly options: NamedCallbackOptions | undefined;
-    },
-  ): () => void;
+  warn(session: Session, lead: number, warning: NamedRegistration): () => void;
   /** The most callbacks of one kind that a session may have. */
   readonly maxCallbacks: number;
   /** Calls a callback of `onEnd`, and calls it again if it fails. */

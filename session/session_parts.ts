@@ -1,13 +1,16 @@
 import type { Clock } from "../base/clock.ts";
 import { GuardedAbort, guardPromise } from "../base/guarded.ts";
-import {
-  addCallback,
-  type Callbacks,
-  isPromiseLike,
-} from "../base/promises.ts";
+import { addCallback, type Callbacks } from "../base/promises.ts";
 import type { SessionStreams } from "../live/session_streams.ts";
 import { isSameSecret, SessionAccess, type TokenFacts } from "./access.ts";
-import type { SessionValues, ValuedSession } from "./session_values.ts";
+import { checkCallbackCount } from "./named_callback.ts";
+import { PARTS } from "./internals.ts";
+import type {
+  Components,
+  ReportingSession,
+  SessionValues,
+  ValuedSession,
+} from "./session_values.ts";
 import type { SessionWarnings } from "./deadline.ts";
 
 /** The parts that few sessions have; each is made when first needed. */
@@ -63,13 +66,42 @@ export function findToken(
   return isSameSecret(only, text, begin) ? FIRST : undefined;
 }
 
-/** Returns whether any code in this process waits for the end of the session. */
-export function areObserved<Session extends ValuedSession<Session>, End>(
-  parts: SessionParts<Session, End>,
-): boolean {
-  return parts.listeners !== undefined || parts.components !== undefined ||
-    (parts.holds?.size ?? 0) > 0 || (parts.streams?.size ?? 0) > 0 ||
-    (parts.warnings?.size ?? 0) > 0;
+/** A session, as the functions that read its parts use it. */
+export interface PartedSession {
+  readonly [PARTS]: {
+    readonly holds?: RequestHolds;
+    readonly listeners?: object;
+    readonly streams?: SessionStreams;
+    readonly warnings?: SessionWarnings;
+    readonly components?: object;
+    readonly values?: { readonly all: ReadonlyMap<string, unknown> };
+  } | undefined;
+}
+
+/** Returns whether a request under way keeps a session from idling out. */
+export function isHeld(session: PartedSession): boolean {
+  return session[PARTS]?.holds?.areAlive === true;
+}
+
+/** Returns whether streams or sockets of a session are open. */
+export function isStreaming(session: PartedSession): boolean {
+  return session[PARTS]?.streams?.areOpen === true;
+}
+
+/** Returns whether any code in this process waits for the end of a session. */
+export function isObserved(session: PartedSession): boolean {
+  const parts = session[PARTS];
+  return parts !== undefined &&
+    (parts.listeners !== undefined || parts.components !== undefined ||
+      (parts.holds?.size ?? 0) > 0 || (parts.streams?.size ?? 0) > 0 ||
+      (parts.warnings?.size ?? 0) > 0);
+}
+
+const NO_VALUES: ReadonlyMap<string, unknown> = new Map();
+
+/** Returns the values of a session by their plain keys. */
+export function valuesOf(session: PartedSession): ReadonlyMap<string, unknown> {
+  return session[PARTS]?.values?.all ?? NO_VALUES;
 }
 
 /**
@@ -93,41 +125,6 @@ export function endParts<
   parts.streams?.end(end.reason);
   parts.listeners?.call(run);
   parts.isEnding = false;
-}
-
-/** The parts of a session that its components use. */
-export interface ReportingSession {
-  readonly site: {
-    reportError(error: unknown, context: object): void;
-  };
-}
-
-/** The objects kept in a session, by their classes. */
-export type Components<Session> = Map<
-  new (session: Session) => unknown,
-  unknown
->;
-
-/** Returns a session's object of a class; makes it at the first call. */
-export function componentOf<Session extends ReportingSession, T>(
-  components: Components<Session>,
-  component: new (session: Session) => T,
-  session: Session,
-): T {
-  const kept = components.get(component);
-  if (kept !== undefined || components.has(component)) return kept as T;
-  const made = new component(session);
-  components.set(component, made);
-  // The caller may not await it, and its rejection would end the process.
-  if (isPromiseLike(made)) Promise.resolve(made).catch(reporterOf(session));
-  return made;
-}
-
-/** Returns a function that reports errors of a session. */
-export function reporterOf(
-  session: ReportingSession,
-): (error: unknown) => void {
-  return (error) => session.site.reportError(error, { session });
 }
 
 /** A request under way that keeps its session from idling out. */
@@ -195,23 +192,6 @@ export class RequestHolds {
 }
 
 /**
- * Checks that a session may have one more callback.
- *
- * @throws {RangeError} If it has the most callbacks already.
- */
-export function checkCallbackCount(
-  act: string,
-  { uid }: { readonly uid: string },
-  count: number,
-  most: number,
-): void {
-  if (count < most) return;
-  throw new RangeError(
-    `Cannot ${act}: session "${uid}" has ${count} callbacks already, as many as the option maxCallbacks allows; register each once, when request.isNewSession is true`,
-  );
-}
-
-/**
  * The callbacks, the signal and the promise of one end. Each is made when it is
  * first used.
  */
@@ -220,18 +200,21 @@ export class EndListeners<End> {
   #abort: GuardedAbort | undefined = undefined;
   #ended: PromiseWithResolvers<End> | undefined = undefined;
 
-  /** The number of callbacks. */
-  get size(): number {
-    return this.#entries?.size ?? 0;
-  }
-
   /**
    * Adds a callback; during the end, it is called in the same pass.
    *
+   * @param most The most callbacks that the session may have.
    * @returns a function that removes this registration only.
+   * @throws {RangeError} If it has the most callbacks already.
    */
-  add(callback: (end: End) => unknown): () => void {
-    return addCallback(this.#entries ??= new Set(), callback);
+  add(
+    callback: (end: End) => unknown,
+    session: { readonly uid: string },
+    most: number,
+  ): () => void {
+    const entries = this.#entries ??= new Set();
+    checkCallbackCount("notify on expire", session, entries.size, most);
+    return addCallback(entries, callback);
   }
 
   /**

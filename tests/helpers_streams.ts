@@ -11,10 +11,9 @@ import { requestWith } from "./helpers_session.ts";
 
 /** The streams of a request's session, without a limit. */
 export function streamsOf(request: SiteRequest): SessionStreams {
-  return new SessionStreams(request.getSession(), {
-    isStored: false,
-    streamLimits: { perSession: Infinity, perSite: Infinity },
-  });
+  const streamLimits = { perSession: Infinity, perSite: Infinity };
+  const owner = { isStored: false, streamLimits };
+  return new SessionStreams(request.getSession(), owner, {});
 }
 
 /** What a visitor reads of a stream of events. */
