@@ -271,17 +271,18 @@ export class RedisStore implements SessionStore, AsyncDisposable {
    * It refuses a Redis older than 7, one that drops keys by itself
    * (`maxmemory-policy allkeys-*`), a replica, sessions of another number of shards
    * or of a later version. It reports a clock that differs by more than a second,
-   * losses at a restart, a cluster that is not used or that stops as a whole when
-   * one node is away, and checks that Redis refuses. A node that does not answer
-   * within 5 s counts as away.
+   * losses at a restart, fewer replicas than the option `replicas` asks for, a
+   * cluster that is not used or that stops as a whole when one node is away, and
+   * checks that Redis refuses. A node that does not answer within 5 s counts as away.
    *
    * @throws {RangeError} If it refuses Redis.
    */
   async check(): Promise<readonly string[]> {
-    const { client, prefix } = this.#options;
+    const { client, prefix, replicas } = this.#options;
     try {
       return await checkRedis({
         client,
+        replicas,
         keys: this.#shards.all.map(({ due }) => due),
         channel: this.#channel,
         markKey: `${prefix}:shards`,

@@ -11,6 +11,8 @@ export interface RedisCheck {
   /** A key of each shard. */
   readonly keys: readonly string[];
   readonly channel: NotificationChannel;
+  /** The replicas that the store waits for. */
+  readonly replicas: number;
   /** The key of the mark: the number of shards, and the format of records. */
   readonly markKey: string;
 }
@@ -64,7 +66,7 @@ export async function checkRedis(check: RedisCheck): Promise<string[]> {
 
 /** The nodes that have shards may differ. */
 async function checkNode(check: RedisCheck, key: string): Promise<string[]> {
-  const { client, channel } = check;
+  const { client, channel, replicas } = check;
   const inspect = async (channel: string) =>
     textsOf(await client.send(["EVAL", INSPECT.text, "1", key, channel], key));
   let name = channel.isSharded ? await channel.nameFor(key) : channel.firstName;
@@ -100,6 +102,12 @@ async function checkNode(check: RedisCheck, key: string): Promise<string[]> {
     return sentences;
   }
   refuseUnfit(info);
+  const count = fieldOf(info, "connected_slaves");
+  if (Number(count) < replicas) {
+    sentences.push(
+      `Redis has ${count} replicas, fewer than the ${replicas} of the option replicas: no session begins, and no logout is confirmed`,
+    );
+  }
   sentences.push(...await checkPersistence(client, key, info));
   if (fieldOf(info, "cluster_enabled") === "1") {
     sentences.push(...await checkCluster(check, key, info));

@@ -53,6 +53,12 @@ export interface RedisStoreOptions {
    * Other writes do not wait: a failover may lose the last values and touches. A
    * cluster of `npm:ioredis` cannot wait.
    *
+   * `WAIT` counts the writes of its connection, and follows the write as a command of
+   * its own. If the connection is lost in between, or the primary changes, a client
+   * that keeps commands until it is connected again may confirm a write that is lost.
+   * So set `disableOfflineQueue` of `npm:redis`, or `enableOfflineQueue: false` of
+   * `npm:ioredis`.
+   *
    * @default {0}
    */
   readonly replicas?: number;

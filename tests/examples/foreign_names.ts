@@ -60,7 +60,7 @@ export const FOREIGN: Readonly<Record<string, readonly string[]>> = {
   "docs/performance_growth.md": ["getCookies", "ResponseInit"],
   "docs/redis.md": [
     ...["commandTimeout: 2000", "redisOptions: { commandTimeout: 2000 }"],
-    "masterPoolSize",
+    ...["masterPoolSize", "enableOfflineQueue: false"],
   ],
   "docs/resources.md": ["page.html.br", "page.html.gz", "page.html.zst"],
   "docs/scale.md": ["eu.shop.example"],

@@ -24,6 +24,7 @@ import {
   after,
   asynchronous,
   BentStore,
+  BrokenStore,
   cookieOf,
   Node,
   pass,
@@ -720,6 +721,26 @@ Deno.test("Sessions refuses a storeTimeout that is not less than the endLease", 
 Deno.test("Sessions takes half of a short endLease as its storeTimeout", async () => {
   await using node = new Node(new MemoryStore(), { endLease: 0.1 });
   assertEquals(node.errors, []);
+});
+
+Deno.test("Site tells an end once though the store was away for most of the lease after the callback", async () => {
+  using time = new FakeTime();
+  const memory = asynchronous(new MemoryStore());
+  // A store of other processes: only polls find that it answers again.
+  const quiet = new BentStore(memory);
+  quiet.bends.watch = () => () => {};
+  const broken = new BrokenStore(quiet.store);
+  await using first = new Node(broken.store, { sessionTimeout: 2 })
+    .page("visit", (request) => request.getSession().uid);
+  await first.get("visit");
+  first.site.notifyOnSessionEnd(() => void (broken.how = "throws"));
+  await pass(time, 2500);
+  const told = first.ends.length;
+  await using second = new Node(memory, { sessionTimeout: 2 });
+  await pass(time, LEASE - 2500);
+  broken.how = "works";
+  await pass(time, LEASE);
+  assertEquals([told, first.ends.length, second.ends.length], [1, 1, 0]);
 });
 
 Deno.test("A lease is renewed again at once when a renewal gets no answer", async () => {

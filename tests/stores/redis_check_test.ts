@@ -184,6 +184,16 @@ Deno.test("RedisStore.check() says that a clock differs", async () => {
   assertEquals(await check(pretend(FIT, { now: Date.now() + 500 })), []);
 });
 
+Deno.test("RedisStore.check() says that Redis has fewer replicas than the store waits for", async () => {
+  const says = (count: number) =>
+    new RedisStore({
+      client: pretend(`${FIT}connected_slaves:${count}\r\n`),
+      replicas: 2,
+    }).check();
+  assertStringIncludes((await says(1)).join(), "1 replicas, fewer than the 2");
+  assertEquals(await says(2), []);
+});
+
 Deno.test("RedisStore.check() does not take a slow answer for a clock that differs", async () => {
   using time = new FakeTime();
   const client = pretend(FIT);

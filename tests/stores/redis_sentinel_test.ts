@@ -173,6 +173,7 @@ sentinel failover-timeout curfew 5000
       commandOptions: { timeout: 1000 },
       scanInterval: 500,
       maxCommandRediscovers: 0,
+      nodeClientOptions: { disableOfflineQueue: true },
     });
     client.on("error", () => {});
     await client.connect();

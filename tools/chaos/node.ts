@@ -133,6 +133,7 @@ async function openCluster({ location }: NodeSettings): Promise<SessionStore> {
     nodeAddressMap: addresses,
     commandOptions: { timeout: 2000 },
     minimizeConnections: true,
+    topologyRefreshOnReconnectionAttemptStrategy: 500,
     defaults: {
       disableOfflineQueue: true,
       socket: { reconnectStrategy: 200, connectTimeout: 2000 },
