@@ -13,7 +13,7 @@ const { setInterval, clearInterval } = globalThis;
 const LOOK_EVERY = 50;
 
 /** The shortest stall in milliseconds that excuses a failure. */
-const STALL = 400;
+const STALL = 100;
 
 /** The most attempts at a test. */
 const ATTEMPTS = 4;
