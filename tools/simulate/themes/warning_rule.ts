@@ -1,3 +1,6 @@
+import type { LoadedSession, LoadOptions } from "../../../stores/store.ts";
+import type { Life } from "../host.ts";
+import type { StoreCall } from "../wire.ts";
 import type { Act, WarnAct, WarnedAct } from "./act.ts";
 import type { Judge, Rule } from "./rule.ts";
 
@@ -16,6 +19,14 @@ const AT_ONCE = 100;
 /** Milliseconds by which two deadlines differ at least that a function is warned of. */
 const NEXT = 90;
 
+/** A touch of a session by a load, or the load of such a touch. */
+interface Touch {
+  readonly life: Life;
+  /** UNIX milliseconds of the store. */
+  readonly touchedAt: number;
+  readonly deadline: number;
+}
+
 /** Warnings (promise 16): before the end, once for each end, and not lost. */
 export class WarningRule implements Rule {
   readonly #judge: Judge;
@@ -24,8 +35,26 @@ export class WarningRule implements Rule {
   /** The deadline that each key of `judgeOnce()` is about. */
   readonly #periods = new Map<string, number[]>();
 
+  /** The last touch of each session by a load. */
+  readonly #touches = new Map<string, Touch>();
+  /** The touch that each program has read last, if it is that of another program. */
+  readonly #readTouches = new Map<string, Touch>();
+
   constructor(judge: Judge) {
     this.#judge = judge;
+  }
+
+  onCall({ name, args, life }: StoreCall, answer: unknown): void {
+    if (name !== "load" || answer === undefined) return;
+    const [uid, { touch }] = args as [string, LoadOptions];
+    const { touchedAt, deadline } = answer as LoadedSession;
+    const read = { life, touchedAt, deadline };
+    if (touch) this.#touches.set(uid, read);
+    const last = this.#touches.get(uid);
+    const isOfOther = last?.touchedAt === touchedAt && last.life !== life;
+    const key = `${life.name} ${uid}`;
+    if (isOfOther) this.#readTouches.set(key, read);
+    else this.#readTouches.delete(key);
   }
 
   onAct(act: Act): void {
@@ -56,6 +85,10 @@ export class WarningRule implements Rule {
       } else {
         // A function is called in its program, as long as that runs.
         if (endedAt < at + AT_ONCE || life.isClosing || !life.isAlive) continue;
+        // It is warned by what its program has loaded. A look that was under way in
+        // another program had postponed the end (docs/simulator.md).
+        const read = this.#readTouches.get(`${life.name} ${uid}`);
+        if (read !== undefined && read.deadline > end.at + SAME) continue;
       }
       const isWarned = this.#warned.some((act) => {
         if (act.name !== ask.name) return false;
