@@ -10,8 +10,10 @@ import type {
   SessionChanges,
   SessionStore,
   SessionTimes,
+  StoredCallback,
 } from "../stores/store.ts";
 import {
+  type CallbackChanges,
   callbackChangesOf,
   idsAfter,
   joinCallbacks,
@@ -44,6 +46,8 @@ export interface SessionWritesParts {
   onOver(session: Session): void;
   /** Checks such a session at once, and not in the next turn. */
   check(session: Session): void;
+  /** Called with the named callbacks of a session that a write has added. */
+  onCallbacks(session: Session, added: readonly StoredCallback[]): void;
 }
 
 /** Calls the store for the writes of sessions, and takes over its answers. */
@@ -111,10 +115,7 @@ export class RecordCalls {
           if (changes.access?.loginAge !== undefined) {
             state.loginWrittenAt = time.now.steady;
           }
-          if (changes.addedCallbacks !== undefined) {
-            state.areCallbacksUnsure = false;
-          }
-          state.callbackIds = idsAfter(state.callbackIds, changes);
+          this.noteCallbacks(session, state, changes);
         }
         // Another process has touched the session in the same millisecond.
         const isRefused = changes.takenBack?.touchedAt === times.touchedAt;
@@ -157,6 +158,18 @@ export class RecordCalls {
     const result = answer.then(done, failed);
     state.track(result.then(() => {}));
     return result;
+  }
+
+  /** Records which named callbacks a write has added and removed. */
+  noteCallbacks(
+    session: Session,
+    state: StoredState,
+    changes: CallbackChanges,
+  ): void {
+    state.callbackIds = idsAfter(state.callbackIds, changes);
+    if (changes.addedCallbacks === undefined) return;
+    state.areCallbacksUnsure = false;
+    this.#parts.onCallbacks(session, changes.addedCallbacks);
   }
 
   /** Takes over the times of a written record. */

@@ -5,7 +5,7 @@ import { OPEN_ACCESS } from "../session/internals.ts";
 import type { Session } from "../session.ts";
 import type { SessionStore, SessionTimes } from "../stores/store.ts";
 import { loginAgeOf, putBack, takeChanges } from "./pending_changes.ts";
-import { idsAfter, NO_IDS, remainingCallbacks } from "./callback_changes.ts";
+import { remainingCallbacks } from "./callback_changes.ts";
 import type { RecordCalls } from "./record_calls.ts";
 import type { StoredState } from "./stored_state.ts";
 
@@ -73,7 +73,7 @@ export class RecordCreation {
         if (access.authenticatedAt !== undefined) {
           state.loginWrittenAt = time.now.steady;
         }
-        state.callbackIds = idsAfter(NO_IDS, changes);
+        this.#calls.noteCallbacks(session, state, changes);
         return this.#calls.written(session, state, times, time);
       }
       if (wasInDoubt) return takeOver();

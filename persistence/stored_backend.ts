@@ -103,6 +103,8 @@ export class StoredBackend implements StoreBackend {
       onAlive: (session) => this.#claimsOf(session).checks.confirm(session),
       onOver: (session) => this.#claimsOf(session).requestCheck(session),
       check: (session) => this.#claimsOf(session).check(session),
+      onCallbacks: (session, added) =>
+        this.#warnings.noteWritten(session, added),
     });
     const ends = {
       ...shared,

@@ -131,12 +131,15 @@ export class VisitWrites {
         isSuperseded: () =>
           isOwn ? visit.isSuperseded : visits.areSuperseded(session),
       };
-      const flush = () => writer.flush(session, options);
+      const flush = () =>
+        proceed(
+          writer.flush(session, options),
+          () => warnings.whenBegun(session),
+        );
       if (extra === undefined || loaded?.callbacks.length === 0) write(flush);
       else {write(() =>
           proceed(flush(), () => postponed.recheck(session, lookup!))
         );}
-      write(() => warnings.whenBegun(session));
     }
     if (isInConflict) {
       for (const one of lookups) write(() => this.#undoTouch(one));

@@ -10,6 +10,7 @@ import {
 } from "../session/named_callback.ts";
 import type { Session, SessionChange, SessionEnd } from "../session.ts";
 import type { EndRegistration, HeldKey, HoldBackend } from "./hold_backend.ts";
+import { UnwrittenWarnings } from "./unwritten_warnings.ts";
 import {
   deadlineOf,
   type ExpectedEnd,
@@ -24,8 +25,8 @@ import {
 } from "./warning_wakes.ts";
 
 /**
- * The least milliseconds until the first wake. By then the session is written, if
- * the request that registers the warning takes no longer.
+ * The least milliseconds until the first wake. By then the session is written most
+ * often. A warning whose callback is written later begins again.
  */
 const FIRST = 1000;
 
@@ -46,7 +47,7 @@ const PAUSE = 100;
 
 /** The members of the registry that warnings use. */
 export interface WarningRegistry {
-  readonly clock: Pick<Clock, "now" | "setTimeout">;
+  readonly clock: Clock;
   readonly site: { reportError(error: unknown, context: object): void };
   readonly backend: {
     changed(session: Session, change: SessionChange): void;
@@ -75,10 +76,12 @@ export class NamedWarnings {
   readonly #holds: HoldBackend;
   /** The first holds that are being taken; these promises never reject. */
   readonly #beginning = new Map<Session, Promise<void>>();
+  readonly #unwritten: UnwrittenWarnings;
 
   constructor(registry: WarningRegistry, holds: HoldBackend) {
     this.#registry = registry;
     this.#holds = holds;
+    this.#unwritten = new UnwrittenWarnings(registry.clock);
     registry.delivery.register(WARNING, (wake, end) => {
       return isWake(end) ? this.#wake(wake as Wake, end) : undefined;
     });
@@ -95,8 +98,11 @@ export class NamedWarnings {
     this.#change(session, callback, false);
     const { uid } = session;
     const id = this.#registry.backend.idOfCallback(callback.key);
-    const wake = { uid, id, lead, name, argument, warnedOf: 0 };
-    this.#begin(session, { ...wake, slot: 0 });
+    const rest = { uid, id, lead, name, argument };
+    const wake = { ...rest, warnedOf: 0, slot: 0 } as const;
+    // Without a store nothing is written.
+    if (this.#holds.confirm !== undefined) this.#unwritten.add(session, wake);
+    this.#begin(session, wake);
     return () => {
       if (session.isActive) this.#change(session, callback, true);
     };
@@ -147,6 +153,36 @@ export class NamedWarnings {
       if (isPromiseLike(began)) this.#await(session, began.then(done, failed));
     } catch (error) {
       failed(error);
+    }
+  }
+
+  /**
+   * Begins warnings again whose first holds may have ended before their callbacks
+   * were written: a check has found a session without the callback then.
+   *
+   * @param callbacks Those that a write has put into the record of a session.
+   */
+  noteWritten(
+    session: Session,
+    callbacks: readonly { readonly id: string }[],
+  ): void {
+    for (const wake of this.#unwritten.take(session, callbacks, FIRST)) {
+      const failed = (error: unknown) =>
+        this.#registry.site.reportError(error, { session });
+      this.#await(session, this.#beginAgain(session, wake).catch(failed));
+    }
+  }
+
+  /** Takes the first hold once more, unless the warning has a hold. */
+  async #beginAgain(session: Session, wake: Wake): Promise<void> {
+    const other = keyOf({ ...wake, slot: 1 });
+    for (let tries = 0; tries < TRIES[0]; tries++) {
+      // The check that has found no callback may be under way.
+      if (tries > 0) await this.#pause();
+      if (await this.#holds.find(other) !== undefined) return;
+      const due = session.expiresAt * 1000 - wake.lead;
+      const delay = Math.max(due - this.#registry.clock.now(), 1);
+      if (await this.#follow(wake, delay) !== undefined) return;
     }
   }
 

@@ -438,6 +438,41 @@ Deno.test("Session.notifyBeforeEnd() by name warns once though a page that only 
   assertEquals(node.reasons, ["idle"]);
 });
 
+for (const kind of ["a new session", "a session"]) {
+  Deno.test(`Session.notifyBeforeEnd() by name warns of the end of ${kind} though it is due before its request is answered`, async () => {
+    using time = new FakeTime();
+    const store = asynchronous(new MemoryStore());
+    const bent = new BentStore(store);
+    // A login that may be refused is written when its request is answered.
+    const options = {
+      sessionTimeout: 62,
+      maxSessionsPerPrincipal: 1,
+      whenPrincipalIsFull: "refuse",
+    };
+    await using one = nodeOf(bent.store, options);
+    await using other = nodeOf(store, options);
+    one.page("visit", (request) => request.getSession().uid);
+    one.page("log-in", async (request) => {
+      one.register(request.logIn("alice"));
+      await after(5000);
+      return "";
+    });
+    const cookie = kind === "a session"
+      ? cookieOf(await one.get("visit"))
+      : undefined;
+    // The other process makes the check after two seconds.
+    bent.bends.claim = () => ({ ends: [], nextIn: 1000 });
+    const answered = one.get("log-in", cookie);
+    await pass(time, 6000);
+    assertEquals((await answered).status, 200);
+    await pass(time, 2000);
+    assertEquals([...one.warned, ...other.warned].length, 1);
+    await pass(time, 50_000);
+    assertEquals([...one.warned, ...other.warned].length, 1);
+    assertEquals([...one.failures(), ...other.failures()], []);
+  });
+}
+
 Deno.test("Sessions.onWarning() refuses a name that is taken", async () => {
   await using node = nodeOf(undefined);
   assertThrows(
