@@ -1,5 +1,6 @@
 import type { MaybePromise } from "../base/promises.ts";
 import { dropUnsent, type StreamedRequest } from "../http/open_stream.ts";
+import type { FinishableVisit } from "../registry/handler_visit.ts";
 import {
   type ConnectionInfo,
   type HeaderTarget,
@@ -50,7 +51,7 @@ export async function runInVisit(
   } catch (error) {
     const target = headersOfError?.(error);
     dropUnsent(visit as StreamedRequest);
-    if (target === undefined) await visit.abandon();
+    if (target === undefined) await (visit as FinishableVisit).abandon(true);
     else putSessionHeaders(target, await visit.finish());
     throw error;
   }

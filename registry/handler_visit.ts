@@ -64,7 +64,9 @@ export class HandlerVisit<S extends HandlerSessions> extends RequestVisit<S> {
     return decodeHeader(name, this.request.headers.get(name));
   }
 
-  override abandon(): MaybePromise<void> {
+  /** @param hasFailed Whether the handler has failed: its client gets an error. */
+  override abandon(hasFailed?: boolean): MaybePromise<void> {
+    if (hasFailed) this.#client?.stop();
     dropUnsent(this);
     return super.abandon();
   }
@@ -79,7 +81,7 @@ export class HandlerVisit<S extends HandlerSessions> extends RequestVisit<S> {
 export interface FinishableVisit extends StreamedRequest {
   wait(): void;
   finish(): MaybePromise<SessionHeaders>;
-  abandon(): MaybePromise<void>;
+  abandon(hasFailed?: boolean): MaybePromise<void>;
 }
 
 /** Answers the request of a visit by a handler, and finishes the visit. */
@@ -121,7 +123,7 @@ function conclude(
 
 /** Abandons the visit, and throws the error of its handler. */
 function giveUp(visit: FinishableVisit, error: unknown): MaybePromise<never> {
-  return proceed(visit.abandon(), () => {
+  return proceed(visit.abandon(true), () => {
     throw error;
   });
 }

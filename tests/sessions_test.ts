@@ -685,6 +685,24 @@ for (const isAsync of [false, true]) {
     assertEquals(it.errors.all, []);
   });
 
+  Deno.test(`Visit.signal does not abort any more when the handler ${how}`, async () => {
+    using it = watched();
+    const client = new AbortController();
+    const signals: AbortSignal[] = [];
+    const handler = failing(
+      new Error("no"),
+      ({ signal }) => signals.push(signal),
+    );
+    await assertRejects(async () =>
+      await it.serve(handler, "", { signal: client.signal })
+    );
+
+    // Deno aborts the signal of a request that is answered.
+    client.abort();
+
+    assertEquals(signals.map(({ aborted }) => aborted), [false]);
+  });
+
   Deno.test(`Sessions.serve() ends a session that was made for a response which never existed, as the handler ${how}`, async () => {
     using it = watched();
     const ends: string[] = [];
