@@ -124,14 +124,14 @@ export class RecordWriter {
   /**
    * Touches the record of a session whose end is due soon.
    *
-   * @param isWanted Called again if another process has changed the record
-   * meanwhile.
+   * @param isWanted Called when the end is due soon, and again if another process has
+   * changed the record meanwhile.
    */
   extend(session: Session, within: number, isWanted: () => boolean): void {
     const state = this.#parts.loader.states.get(session);
     if (!state?.isCreated || !session.isActive) return;
     if (session.expiresAt * 1000 - this.#clock.now() > within) return;
-    if (state.writing !== undefined) return;
+    if (state.writing !== undefined || !isWanted()) return;
     const touch = { session, state, isWanted };
     const touching = attempt(() => touchRecord(this.#calls, touch));
     // Other writes wait, also while the record is loaded. A touch that fails is

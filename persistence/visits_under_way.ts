@@ -46,9 +46,7 @@ export class VisitsUnderWay {
       timer = clock.setTimeout(() => {
         const session = visit.ownSession;
         const isWanted = () => visit.ownSession === session && visit.isHolding;
-        if (session !== undefined && isWanted()) {
-          acts.extend(session, 2 * pause, isWanted);
-        }
+        if (session !== undefined) acts.extend(session, 2 * pause, isWanted);
         watch(acts.wait(pause));
       }, Math.min(pause, within));
     };

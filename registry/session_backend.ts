@@ -19,7 +19,10 @@ export interface BackendVisit {
   readonly isInConflict: boolean;
   /** Whether the request has touched its session. */
   readonly wasTouched: boolean;
-  /** Whether the request has touched its session, and waits for something. */
+  /**
+   * Whether the request has touched its session, and waits for something. Reading it
+   * may make Deno print a warning, since it reads the signal of the client.
+   */
   readonly isHolding: boolean;
   /** Whether the request ended its session. */
   readonly hasLoggedOut: boolean;

@@ -166,8 +166,8 @@ export class RequestVisit<S> implements BackendVisit, SessionHolder {
   }
 
   get isHolding(): boolean {
-    return this.#isWaiting && !this.isSuperseded &&
-      (this.#isTouched || this.#isNew || this.#isVisitDue);
+    return this.#isWaiting &&
+      (this.#isTouched || this.#isNew || this.#isVisitDue) && !this.hasLeft;
   }
 
   get hasLoggedOut(): boolean {

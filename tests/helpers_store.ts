@@ -56,10 +56,15 @@ export class Node implements AsyncDisposable {
     return this;
   }
 
-  get(path: string, cookie = ""): Response | Promise<Response> {
+  get(
+    path: string,
+    cookie = "",
+    init: RequestInit = {},
+  ): Response | Promise<Response> {
     const headers = cookie === "" ? [] : [["cookie", cookie]];
     return this.site.fetch(
       new Request(`http://localhost/${path}`, {
+        ...init,
         headers: headers as [string, string][],
       }),
     );

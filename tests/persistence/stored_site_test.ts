@@ -497,6 +497,32 @@ for (const [kind, makeStore] of Object.entries(KINDS)) {
     assertEquals(await response.text(), uidOf(cookieOf(response)));
   });
 
+  for (const whose of ["a session", "the session that it made"]) {
+    Deno.test(`Site over ${kind} does not hold ${whose} for a request whose client has left`, async () => {
+      using time = new FakeTime();
+      const gate = Promise.withResolvers<void>();
+      await using node = nodeOf(makeStore()).page("slow", async (request) => {
+        request.getSession();
+        await gate.promise;
+        return "done";
+      });
+      const cookie = whose === "a session"
+        ? cookieOf(await node.get("visit"))
+        : "";
+      const client = new AbortController();
+      const slow = node.get("slow", cookie, { signal: client.signal });
+      await pass(time, 100_000);
+      assertEquals(node.reasons, []);
+
+      client.abort();
+      await pass(time, 61_000);
+
+      assertEquals(node.reasons, ["idle"]);
+      gate.resolve();
+      await slow;
+    });
+  }
+
   Deno.test(`Session.touch() over ${kind} counts outside of requests`, async () => {
     using time = new FakeTime();
     const store = makeStore();

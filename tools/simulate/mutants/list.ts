@@ -41,8 +41,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "A superseded request under way holds its session",
     mode: "calm",
     file: "registry/visit.ts",
-    from: "return this.#isWaiting && !this.isSuperseded &&",
-    to: "return this.#isWaiting &&",
+    from: "this.#isVisitDue) && !this.hasLeft;",
+    to: "this.#isVisitDue);",
   },
   {
     name: "A load puts a token into effect in a conflict of cookies",
