@@ -52,6 +52,10 @@ export interface Ask {
   listensFrom: number;
   /** The `sessionTimeout` that it has set, in milliseconds; undefined for none. */
   timeout: number | undefined;
+  /** When its client left before the answer; Infinity if it did not. */
+  leftAt: number;
+  /** When its handler returned a response or threw; Infinity before. */
+  handledAt: number;
   /** Whether its handler has thrown. */
   hasThrown: boolean;
   /** When its listener was called. */

@@ -59,10 +59,12 @@ export function tokensFor(
 export function requestOf(
   tokens: readonly string[],
   isHead: boolean,
+  signal?: AbortSignal,
 ): Request {
   const cookie = tokens.map((token) => `${COOKIE}=${token}`).join("; ");
   return new Request(URL_OF_SITE, {
     method: isHead ? "HEAD" : "GET",
+    ...signal === undefined ? {} : { signal },
     headers: cookie === "" ? {} : { cookie },
   });
 }

@@ -773,8 +773,15 @@ export class Model {
     const { truth } = this.#world;
     const hashes = ask.tokens.filter((each) => each.startsWith(uid))
       .map((token) => truth.hashOf(token));
-    const until = ask.answeredAt ?? Infinity;
-    if (ask.loggedIn !== undefined || hashes.length === 0) return until;
+    const answeredAt = ask.answeredAt ?? Infinity;
+    if (ask.loggedIn !== undefined || ask.hasRenewed) return answeredAt;
+    // The request of a client that has left touches its session when it gets it, and
+    // does not hold it.
+    const until = Math.min(
+      answeredAt,
+      Math.max(ask.leftAt, ask.got?.at ?? -Infinity),
+    );
+    if (hashes.length === 0) return until;
     // A process that cannot reach the store knows of no login elsewhere.
     if (this.#hadTrouble(ask.life, ask.arrivedAt, until)) return until;
     const moments = truth.moments.get(uid)!;

@@ -103,6 +103,8 @@ export interface Plan {
   readonly failures: number;
   /** How often a handler throws. */
   readonly throws: number;
+  /** How often a client leaves before it has its response. */
+  readonly leaves: number;
   readonly steps: readonly Step[];
 }
 
@@ -214,7 +216,8 @@ export function planOf(
     offsets: each(() => isClock ? Math.round(random.between(-9e5, 9e5)) : 0),
     drifts: each(() => isClock ? 1 + random.between(-0.002, 0.002) : 1),
     failures: random.pick([0, 0, 0.15]),
-    throws: theme === "throws" ? 0.35 : 0,
+    throws: theme === "throws" ? 0.35 : theme === "leaves" ? 0.1 : 0,
+    leaves: theme === "leaves" ? 0.4 : 0,
     steps: steps.toSorted((one, other) => one.at - other.at),
   };
 }

@@ -66,27 +66,49 @@ export class Program {
 
   /** Answers a request. */
   answer(ask: Ask, request: Request): Response | Promise<Response> {
+    const done = () => void (ask.handledAt = this.#now);
     return this.#life.sessions.serve(request, (visit) => {
-      this.#see(ask, visit);
-      const { wait, block } = ask.step;
-      const late = this.#begin(ask, visit);
-      if (block > 0) this.#life.host.block(block);
-      const draw = this.#world.draw(`${ask.name} throws`);
-      const { throws } = this.#world.plan;
-      if (draw < throws / 4) return this.#throw(ask);
-      const answer = () => {
-        const response = late();
-        if (draw >= throws) return response ?? new Response(null);
-        return isPromiseLike(response)
-          ? response.then(() => this.#throw(ask))
-          : this.#throw(ask);
-      };
-      if (wait === 0) return answer();
-      return this.#life.sleep(wait).then(() => {
-        this.#see(ask, visit);
-        return answer();
-      });
+      try {
+        const response = this.#handle(ask, visit);
+        if (isPromiseLike(response)) return response.finally(done);
+        done();
+        return response;
+      } catch (error) {
+        done();
+        throw error;
+      }
     });
+  }
+
+  #handle(ask: Ask, visit: Visit): Response | Promise<Response> {
+    this.#see(ask, visit);
+    const { wait, block } = ask.step;
+    if (this.#world.plan.leaves > 0) this.#followClient(ask, visit);
+    const late = this.#begin(ask, visit);
+    if (block > 0) this.#life.host.block(block);
+    const draw = this.#world.draw(`${ask.name} throws`);
+    const { throws } = this.#world.plan;
+    if (draw < throws / 4) return this.#throw(ask);
+    const answer = () => {
+      const response = late();
+      if (draw >= throws) return response ?? new Response(null);
+      return isPromiseLike(response)
+        ? response.then(() => this.#throw(ask))
+        : this.#throw(ask);
+    };
+    if (wait === 0) return answer();
+    return this.#life.sleep(wait).then(() => {
+      this.#see(ask, visit);
+      return answer();
+    });
+  }
+
+  /** Notes when the signal of the visit aborts. */
+  #followClient(ask: Ask, { signal }: Visit): void {
+    const act = { kind: "left", ask, life: this.#life, uid: "" } as const;
+    const leave = () => this.#world.onAct({ ...act, at: this.#now });
+    if (signal.aborted) leave();
+    else signal.addEventListener("abort", leave);
   }
 
   #throw(ask: Ask): never {

@@ -233,10 +233,12 @@ export class World implements ProgramWorld {
   }
 
   #ask(step: AskStep, name: string): void {
-    const { schedule } = this;
+    const { schedule, plan } = this;
     const client = this.#clients[step.client]!;
     const tokens = tokensFor(step, this.#clients, this.#clientNow);
-    const request = requestOf(tokens, step.isHead);
+    // Without a signal a request is cheaper to make.
+    const connection = plan.leaves > 0 ? new AbortController() : undefined;
+    const request = requestOf(tokens, step.isHead, connection?.signal);
     const there = this.#mishaps.next(`client>${name}`);
     const { life } = this.hosts[step.host]!;
     if (there.isLost || life === undefined || life.isClosing) return;
@@ -261,7 +263,9 @@ export class World implements ProgramWorld {
         hasRegistered: false,
         listensFrom: NaN,
         timeout: undefined,
+        handledAt: Infinity,
         hasThrown: false,
+        leftAt: Infinity,
         heard: [],
       };
       this.asks.push(ask);
@@ -269,9 +273,25 @@ export class World implements ProgramWorld {
         `${name} arrives at ${life.name}: c${step.client + 1} ` +
           `${step.isHead ? "HEAD " : ""}${step.action} with ${shown || "none"}`,
       );
-      this.#answer(ask, request, client);
+      this.#leave(ask, connection);
+      this.#answer(ask, request, client)
+        // Deno aborts the signal of a request that is answered, too.
+        .finally(() => connection?.abort());
     };
     life.happen(schedule.now + there.delay, arrive);
+  }
+
+  /** Has the client leave sometimes, while its request is under way or later. */
+  #leave(ask: Ask, connection: AbortController | undefined): void {
+    const { life, name, step } = ask;
+    if (this.draw(`${name} leaves`) >= this.plan.leaves) return;
+    const after = this.draw(`${name} leaves after`) * (step.wait + 20);
+    life.happen(life.host.now + after, () => {
+      if (ask.answeredAt !== undefined) return;
+      ask.leftAt = life.host.now;
+      this.say(`the client of ${name} leaves`);
+      connection?.abort();
+    });
   }
 
   async #answer(ask: Ask, request: Request, client: Client): Promise<void> {
@@ -297,6 +317,7 @@ export class World implements ProgramWorld {
     life.open--;
     if (response === undefined) return;
     const stream = response.body;
+    if (ask.leftAt < Infinity) return void stream?.cancel().catch(() => {});
     const back = this.#mishaps.next(`${name}>client`);
     if (!back.isLost) {
       this.schedule.add(life.host.now + back.delay, () => {

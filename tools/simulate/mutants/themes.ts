@@ -214,4 +214,20 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     from: "if (this.#isNew || this.#isTransient) {",
     to: "if (this.#isTransient) {",
   },
+  {
+    name: "A request holds its session though its client has left",
+    mode: "calm",
+    theme: "leaves",
+    file: "registry/visit.ts",
+    from: "return !this.#isFinished && this.#source.hasLeft;",
+    to: "return false;",
+  },
+  {
+    name: "A request that has failed is told that its client has left",
+    mode: "calm",
+    theme: "leaves",
+    file: "registry/handler_visit.ts",
+    from: "if (hasFailed) this.#client?.stop();",
+    to: "",
+  },
 ];

@@ -15,7 +15,8 @@ export type Act =
   | WarnAct
   | WarnedAct
   | TimeoutAct
-  | PushAct;
+  | PushAct
+  | LeftAct;
 
 /** The facts of each act. */
 interface SomeAct {
@@ -125,4 +126,10 @@ export interface PushAct extends SomeAct {
   readonly ask: Ask;
   /** Whether it began the list by `session.set()`. */
   readonly isFirst: boolean;
+}
+
+/** A signal of a visit that aborts: the client of the request has left. */
+export interface LeftAct extends SomeAct {
+  readonly kind: "left";
+  readonly ask: Ask;
 }

@@ -12,6 +12,7 @@ export const THEMES = [
   "timeouts",
   "inner",
   "throws",
+  "leaves",
 ] as const;
 
 /** One of {@linkcode THEMES}. */
@@ -50,6 +51,7 @@ const WEIGHTS: Readonly<Record<Theme, Weights>> = {
     ...{ update: 3, replace: 2, "take-back": 1, timeout: 3, push: 3 },
     ...{ warn: 2, hold: 3, release: 1 },
   },
+  leaves: { stream: 6, update: 4, replace: 2, push: 2, hold: 3, warn: 3 },
 };
 
 /** The number of themes that seeds have in turn; the others must be named. */
