@@ -37,6 +37,8 @@ export interface Ask {
   status: number | undefined;
   /** The token that the response sets; "" if it clears the cookie. */
   cookie: string | undefined;
+  /** The `Max-Age` of that cookie in seconds; undefined for none. */
+  cookieAge: number | undefined;
   readonly sights: Sight[];
   readonly writes: Write[];
   /** The session that the handler used, and when it got it. */
@@ -52,6 +54,8 @@ export interface Ask {
   listensFrom: number;
   /** The `sessionTimeout` that it has set, in milliseconds; undefined for none. */
   timeout: number | undefined;
+  /** The `absoluteTimeout` that it has set, in milliseconds; undefined for none. */
+  absolute: number | undefined;
   /** When its client left before the answer; Infinity if it did not. */
   leftAt: number;
   /** When its handler returned a response or threw; Infinity before. */

@@ -75,3 +75,10 @@ export function tokenOf(response: Response): string | undefined {
   if (cookie === undefined) return undefined;
   return cookie.slice(COOKIE.length + 1, cookie.indexOf(";"));
 }
+
+/** Returns the `Max-Age` of the cookie that a response sets; undefined for none. */
+export function ageOf(response: Response): number | undefined {
+  const [cookie = ""] = response.headers.getSetCookie();
+  const age = /; Max-Age=(\d+)/.exec(cookie)?.[1];
+  return age === undefined ? undefined : Number(age);
+}

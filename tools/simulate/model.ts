@@ -321,7 +321,8 @@ export class Model {
         uids.some((uid) => !this.#isOpening(ask, uid, at));
       const isAlone = !uids.some((uid) => this.#hasRefused(ask, uid));
       // A login by a token that is replaced meanwhile may have no place any more.
-      const isReplaced = ["login", "renew"].includes(ask.step.action) &&
+      const isReplaced =
+        ["login", "renew", "remember"].includes(ask.step.action) &&
           ask.tokens.some((each) =>
             truth.statusesIn(each, ask.arrivedAt, at).has("previous")
           ) ||
@@ -601,7 +602,12 @@ export class Model {
     const at = ask.answeredAt!;
     const uid = cookie.slice(0, 32);
     const isNew = uid !== ask.tokens[0]?.slice(0, 32);
-    if (this.#seen.has(cookie)) this.#fail(13, `${name} sends a token twice`);
+    // A cookie that the browser keeps is sent again when it must be kept longer.
+    const isKeptLonger = ask.cookieAge !== undefined &&
+      ask.tokens.includes(cookie);
+    if (this.#seen.has(cookie) && !isKeptLonger) {
+      this.#fail(13, `${name} sends a token twice`);
+    }
     this.#seen.add(cookie);
     if (got === undefined) this.#fail(12, `${name} sends a cookie unasked`);
     const sent = truth.statusesIn(cookie, ask.arrivedAt, at);
@@ -858,6 +864,7 @@ export class Model {
     // A store whose clock is set back has a session again that has ended here (18).
     if (this.#isBack(life, uid, at)) return true;
     return asks.some((other) =>
+      this.#isOverBy(other, uid, ask, at) ||
       // A login may have ended it, and its end is not written.
       this.#world.plan.limit !== undefined && other.life === life &&
         other.loggedIn !== undefined && other.loggedIn.at <= at &&
@@ -880,6 +887,24 @@ export class Model {
           principal !== undefined &&
           principals.includes(principal)
         )
+    );
+  }
+
+  /**
+   * Whether a session is over by an absolute timeout that another request of the
+   * process has set, and that is not written: requests of one process share it.
+   */
+  #isOverBy(other: Ask, uid: string, ask: Ask, at: number): boolean {
+    const { absolute, got, answeredAt = Infinity } = other;
+    if (absolute === undefined || other === ask) return false;
+    if (other.life !== ask.life || got?.uid !== uid) return false;
+    if (got.at > at || answeredAt + AT_ONCE < ask.arrivedAt) return false;
+    const { truth } = this.#world;
+    const now = truth.clock.latestAt(at, ask.arrivedAt);
+    return truth.recordsIn(uid, ask.arrivedAt, at).some(({ record }) =>
+      record !== undefined &&
+      (record.authenticatedAt ?? record.createdAt) + absolute <=
+        now + TOUCH_SLACK
     );
   }
 
@@ -923,13 +948,14 @@ export class Model {
 
   /**
    * Returns a time by which a session that a process takes for over is over: its
-   * deadlines are early by as much as a message was on its way.
+   * deadlines are early by as much as a call and its answer were on their way.
    */
   #knownBy(life: Life, uid: string, at: number): number {
     const lasts = this.#world.wire.delays.filter((delay) =>
       delay.life === life && delay.uid === uid && delay.at <= at
-    ).map(({ lasts }) => lasts);
-    return at + TOUCH_SLACK + Math.max(0, ...lasts);
+    ).map(({ lasts }) => lasts).sort((one, other) => other - one);
+    const [there = 0, back = 0] = lasts;
+    return at + TOUCH_SLACK + there + back;
   }
 
   /** Whether a process could not reach its store, or stood still. */

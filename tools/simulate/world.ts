@@ -1,6 +1,6 @@
 import type { Session, SessionEnd } from "../../session.ts";
 import type { Ask, Write } from "./ask.ts";
-import { Client, requestOf, tokenOf, tokensFor } from "./clients.ts";
+import { ageOf, Client, requestOf, tokenOf, tokensFor } from "./clients.ts";
 import { Host, type Life, WallClock } from "./host.ts";
 import { Mishaps } from "./mishaps.ts";
 import { Model, type Violation } from "./model.ts";
@@ -254,6 +254,7 @@ export class World implements ProgramWorld {
         answeredAt: undefined,
         status: undefined,
         cookie: undefined,
+        cookieAge: undefined,
         sights: [],
         writes: [],
         got: undefined,
@@ -263,6 +264,7 @@ export class World implements ProgramWorld {
         hasRegistered: false,
         listensFrom: NaN,
         timeout: undefined,
+        absolute: undefined,
         handledAt: Infinity,
         hasThrown: false,
         leftAt: Infinity,
@@ -307,6 +309,7 @@ export class World implements ProgramWorld {
     }
     ask.answeredAt = life.host.now;
     ask.cookie = response === undefined ? undefined : tokenOf(response);
+    ask.cookieAge = response === undefined ? undefined : ageOf(response);
     const cookie = ask.cookie === undefined
       ? ""
       : ask.cookie === ""

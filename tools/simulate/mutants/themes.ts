@@ -230,4 +230,29 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     from: "if (hasFailed) this.#client?.stop();",
     to: "",
   },
+  {
+    name: "A login that is remembered leaves the timeout of its session",
+    mode: "calm",
+    theme: "remember",
+    file: "registry/visit.ts",
+    from: "session.sessionTimeout = remember;",
+    to: "",
+  },
+  {
+    name:
+      "A cookie that a browser keeps is kept from the creation of its session",
+    mode: "calm",
+    theme: "remember",
+    file: "registry/session_headers.ts",
+    from: "const startedAt = session.authenticatedAt ?? session.createdAt;",
+    to: "const startedAt = session.createdAt;",
+  },
+  {
+    name: "A cookie is not kept longer with its session",
+    mode: "calm",
+    theme: "remember",
+    file: "registry/visit.ts",
+    from: "session.absoluteTimeout > (this.#absoluteTimeout ?? Infinity);",
+    to: "session.absoluteTimeout < (this.#absoluteTimeout ?? Infinity);",
+  },
 ];

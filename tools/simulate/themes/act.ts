@@ -113,10 +113,14 @@ export interface WarnedAct extends SomeAct {
   readonly isByName: boolean;
 }
 
-/** A new `sessionTimeout`, in milliseconds; each one is another. */
+/** A timeout that requests change. */
+export type TimeoutName = "sessionTimeout" | "absoluteTimeout";
+
+/** A new timeout, in milliseconds; each one is another. */
 export interface TimeoutAct extends SomeAct {
   readonly kind: "timeout";
   readonly ask: Ask;
+  readonly of: TimeoutName;
   readonly timeout: number;
 }
 

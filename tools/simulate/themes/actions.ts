@@ -4,7 +4,7 @@ import { create, end, list, watch } from "./background_actions.ts";
 import type { Actor, After } from "./actor.ts";
 import type { ThemeAction } from "./themes.ts";
 import { hold, lease, registerFree, release } from "./hold_actions.ts";
-import { changeTimeout } from "./timeout_actions.ts";
+import { changeAbsolute, changeTimeout, remember } from "./timeout_actions.ts";
 import { push } from "./inner_actions.ts";
 import { registerWarn, warn } from "./warning_actions.ts";
 import { replace, takeBack, update } from "./value_actions.ts";
@@ -23,6 +23,8 @@ const ACTIONS: Readonly<Record<ThemeAction, (actor: Actor) => After>> = {
   warn,
   timeout: changeTimeout,
   push,
+  remember,
+  absolute: changeAbsolute,
 };
 
 /** Does the first part of an action of a theme; returns the second one. */

@@ -46,6 +46,8 @@ export class CallbackRule implements Rule {
       const { ask, uid, isTakenBack } = act;
       const { name } = ask;
       if (ask.status !== 200 && !ask.hasThrown) continue;
+      // The session that it made may have waited for the store to be ended.
+      if (ask.hasThrown && ask.life.crashedAt !== undefined) continue;
       if (isTakenBack || this.#billed.has(name)) continue;
       if (!truth.moments.has(uid) || isReported(uid, "bill")) continue;
       if (truth.lost.has(uid)) continue;

@@ -13,6 +13,7 @@ export const THEMES = [
   "inner",
   "throws",
   "leaves",
+  "remember",
 ] as const;
 
 /** One of {@linkcode THEMES}. */
@@ -32,7 +33,9 @@ export type ThemeAction =
   | "lease"
   | "warn"
   | "timeout"
-  | "push";
+  | "push"
+  | "remember"
+  | "absolute";
 
 type Weights = Partial<Readonly<Record<Action, number>>>;
 
@@ -52,6 +55,7 @@ const WEIGHTS: Readonly<Record<Theme, Weights>> = {
     ...{ warn: 2, hold: 3, release: 1 },
   },
   leaves: { stream: 6, update: 4, replace: 2, push: 2, hold: 3, warn: 3 },
+  remember: { remember: 12, absolute: 9, timeout: 3 },
 };
 
 /** The number of themes that seeds have in turn; the others must be named. */

@@ -79,11 +79,14 @@ export class ThrowRule implements Rule {
     fail(18, `${name} has logged out and thrown, and the session lives on`);
   }
 
-  #judgeRegistration({ name, step, got, hasRegistered }: Ask): void {
+  #judgeRegistration(ask: Ask): void {
+    const { name, step, got, hasRegistered, life } = ask;
     const { fail, isReported, world: { truth } } = this.#judge;
     const uid = got?.uid;
     if (!hasRegistered || step.action !== "register") return;
     if (uid === undefined || !truth.moments.has(uid)) return;
+    // The session that it made may have waited for the store to be ended.
+    if (life.crashedAt !== undefined) return;
     if (this.#billed.has(name) || isReported(uid, "bill")) return;
     fail(16, `the callback of ${name}, which threw, is lost`);
   }

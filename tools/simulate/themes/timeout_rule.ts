@@ -1,8 +1,10 @@
 import type { StoredSession } from "../../../stores/store.ts";
 import type { Ask } from "../ask.ts";
 import { statusOf } from "../truth.ts";
-import type { Act, TimeoutAct } from "./act.ts";
+import type { Act, TimeoutAct, TimeoutName } from "./act.ts";
 import type { Judge, Rule, States } from "./rule.ts";
+
+const TIMEOUTS: readonly TimeoutName[] = ["sessionTimeout", "absoluteTimeout"];
 
 /**
  * Timeouts of sessions: each one that is acknowledged is written, and one that is
@@ -11,7 +13,7 @@ import type { Judge, Rule, States } from "./rule.ts";
 export class TimeoutRule implements Rule {
   readonly #judge: Judge;
   readonly #acts: TimeoutAct[] = [];
-  readonly #written = new Set<number>();
+  readonly #written = new Set<string>();
 
   constructor(judge: Judge) {
     this.#judge = judge;
@@ -23,24 +25,34 @@ export class TimeoutRule implements Rule {
 
   onChange(uid: string, { before, after }: States): void {
     if (after === undefined) return;
-    const timeout = timeoutOf(after);
-    if (before !== undefined && timeout === timeoutOf(before)) return;
+    for (const of of TIMEOUTS) this.#judgeChange(uid, { before, after }, of);
+  }
+
+  #judgeChange(
+    uid: string,
+    { before, after }: States & { readonly after: StoredSession },
+    of: TimeoutName,
+  ): void {
+    const timeout = timeoutOf(after, of);
+    if (before !== undefined && timeout === timeoutOf(before, of)) return;
     const { fail, world } = this.#judge;
-    const act = this.#acts.find((act) => act.timeout === timeout);
+    const act = this.#acts.find((act) =>
+      act.of === of && act.timeout === timeout
+    );
     const name = world.nameOf(uid);
-    if (before !== undefined && (!act || this.#written.has(timeout))) {
-      fail(17, `the timeout of ${name} is ${timeout} again`);
+    const fact = `${of} ${timeout}`;
+    if (before !== undefined && (!act || this.#written.has(fact))) {
+      fail(17, `the ${of} of ${name} is ${timeout} again`);
     }
-    this.#written.add(timeout);
+    this.#written.add(fact);
     if (act === undefined || before === undefined) return;
     const { ask, at } = act;
     // A store whose clock is set back makes writes that it should refuse.
     if (ask.status === 503 && !world.truth.clock.wasSet(at - 5000, Infinity)) {
-      fail(
-        17,
-        `the timeout of ${ask.name} is written, and it was answered 503`,
-      );
+      fail(17, `the ${of} of ${ask.name} is written, and it was answered 503`);
     }
+    // A login may join by a superseded token.
+    if (ask.loggedIn !== undefined) return;
     const [token] = ask.tokens;
     if (ask.tokens.length !== 1 || !token!.startsWith(uid)) return;
     const hash = world.truth.hashOf(token!);
@@ -53,7 +65,7 @@ export class TimeoutRule implements Rule {
       (other.answeredAt ?? Infinity) >= at
     );
     if (!isOfOthers) {
-      fail(13, `the timeout of ${ask.name} is written by a superseded token`);
+      fail(13, `the ${of} of ${ask.name} is written by a superseded token`);
     }
   }
 
@@ -63,29 +75,32 @@ export class TimeoutRule implements Rule {
     const { truth } = world;
     const to = ask.answeredAt!;
     for (
-      const { uid, at, timeout } of this.#acts.filter((act) => act.ask === ask)
+      const { uid, at, of, timeout } of this.#acts.filter((act) =>
+        act.ask === ask
+      )
     ) {
       // A session of one request alone is in no store.
       if (!truth.moments.has(uid) || truth.wasOver(uid, at, to)) continue;
       const isThere = truth.recordsIn(uid, at, to).some(({ record }) =>
-        record !== undefined && timeoutOf(record) === timeout
+        record !== undefined && timeoutOf(record, of) === timeout
       );
       const isReplaced = this.#acts.some((other) =>
         other.ask !== ask && other.life === ask.life && other.uid === uid &&
-        other.at >= at && other.at <= to && this.#written.has(other.timeout)
+        other.of === of && other.at >= at && other.at <= to &&
+        this.#written.has(`${of} ${other.timeout}`)
       );
       if (isThere || isReplaced) continue;
       // A session that the request has made ends when its handler throws.
       const isNew = ask.tokens.every((token) => !token.startsWith(uid));
-      if (ask.hasThrown && (isNew || isReported(uid, "sessionTimeout"))) {
+      if (ask.hasThrown && (isNew || isReported(uid, of))) {
         continue;
       }
-      fail(17, `${ask.name} is acknowledged, and its timeout is not written`);
+      fail(17, `${ask.name} is acknowledged, and its ${of} is not written`);
     }
   }
 }
 
 /** Returns the timeout of a record; seconds that are not whole are not exact. */
-function timeoutOf({ sessionTimeout }: StoredSession): number {
-  return Math.round(sessionTimeout);
+function timeoutOf(record: StoredSession, of: TimeoutName): number {
+  return Math.round(record[of]);
 }
