@@ -21,6 +21,7 @@ import { redirectTo, ResponseDraft } from "./http/response_draft.ts";
 import { TOKEN_GENERATION } from "./live/session_streams.ts";
 import { TooLateForCookieError } from "./registry/session_cookie.ts";
 import type { SessionType } from "./registry/session_factory.ts";
+import type { SessionRegistry } from "./registry/session_registry.ts";
 import {
   type LogInOptions,
   RequestVisit,
@@ -29,8 +30,8 @@ import {
 } from "./registry/visit.ts";
 import { setETag, setLastModified } from "./request/conditional.ts";
 import {
-  BODY_LIMITS,
   type BodyTie,
+  checkUsualHost,
   ENTER,
   HAS_SUCCEEDED,
   NOTIFY_DELIVERY,
@@ -110,6 +111,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   /** The connection, for code that passes the request on. */
   readonly info: ConnectionInfo | undefined;
 
+  readonly #registry: SessionRegistry;
   readonly #request: Request;
   readonly #path: PathCursor;
   /** The response to be; undefined until something of it is set or watched. */
@@ -137,6 +139,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    */
   constructor(site: SiteOfRequest, request: Request, info?: ConnectionInfo) {
     this.site = site;
+    this.#registry = site.sessions[OWNER];
     this.#request = request;
     const { method } = request;
     // V8 compares a literal with itself at once, and with Deno's string slowly.
@@ -151,7 +154,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * @throws {HttpError} 400 if its URL and its Host header name two hosts.
    */
   get request(): Request {
-    if (this[USUAL_HOST] !== undefined) this.#checkHost(this[USUAL_HOST]);
+    if (this[USUAL_HOST] !== undefined) checkUsualHost(this);
     return this.#request;
   }
 
@@ -257,9 +260,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * site's `maxBodyBytes`, or more fields or parts than its `maxFormFields`.
    */
   async formData(): Promise<FormData> {
-    const { readForm } = await loadLaterCode();
-    const { maxFormFields } = this.site;
-    return await readForm(this.request, this.#maxBodyBytes, maxFormFields);
+    return (await loadLaterCode()).readForm(this);
   }
 
   /**
@@ -277,19 +278,17 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    */
   json<T>(schema: StandardSchemaV1<unknown, T>): Promise<T>;
   async json<T>(schema?: StandardSchemaV1<unknown, T>): Promise<unknown> {
-    const { readJson, checkBody } = await loadLaterCode();
-    const body = await readJson(this.request, this.#maxBodyBytes);
-    return schema === undefined ? body : await checkBody(body, schema);
+    return (await loadLaterCode()).readJson(this, schema);
   }
 
   /** Reads the body as text; errors as for {@linkcode SiteRequest.formData}. */
-  text(): Promise<string> {
-    return this.#read((body) => body.text());
+  async text(): Promise<string> {
+    return (await loadLaterCode()).readText(this);
   }
 
   /** Reads the body as bytes; errors as for {@linkcode SiteRequest.formData}. */
-  bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#read((body) => body.bytes());
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return (await loadLaterCode()).readBytes(this);
   }
 
   /**
@@ -301,8 +300,7 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    * with 400 if it breaks off. An error of the sink is thrown as it is.
    */
   async pipeTo(sink: WritableStream<Uint8Array>): Promise<number> {
-    const { pipeBody } = await loadLaterCode();
-    return await pipeBody(this.request, this.#maxBodyBytes, sink);
+    return (await loadLaterCode()).pipeBody(this, sink);
   }
 
   /**
@@ -358,13 +356,8 @@ export class SiteRequest implements RequestSession, VisitingRequest {
 
   /**
    * Finds the session by the cookie, or creates one; see {@linkcode
-   * RequestSession.getSession}.
-   *
-   * A new one sets its cookie, on an error page or a redirect too. HEAD,
-   * prefetches, and resources with `touchesSession = false` get a new session that
-   * ends with the request, `"evicted"`. So does a request whose session has ended,
-   * or whose token was superseded, while it was under way. While a request waits
-   * for something, its session does not idle out.
+   * RequestSession.getSession}. The cookie is set on an error page or a redirect
+   * too.
    *
    * @throws {TooLateForCookieError} If the response has been produced, or the
    * connection upgraded.
@@ -505,10 +498,10 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /** @ignore */
-  [OPEN_VISIT](registry = this.site.sessions[OWNER]): RequestVisit<Sessions> {
+  [OPEN_VISIT](): RequestVisit<Sessions> {
     return this.#visit ??= new RequestVisit(
       this.site.sessions,
-      registry,
+      this.#registry,
       this,
       this.#isProduced,
     );
@@ -516,16 +509,14 @@ export class SiteRequest implements RequestSession, VisitingRequest {
 
   /** @ignore */
   [ENTER](resource?: SessionUser): void | Promise<void> {
-    if (resource?.usesSession === false) {
-      this.#sessionless = resource;
-      if (this.#visit === undefined) return;
-    } else this.#sessionless = undefined;
+    const usesSession = resource?.usesSession !== false;
+    this.#sessionless = usesSession ? undefined : resource;
+    if (!usesSession && this.#visit === undefined) return;
     if (resource?.touchesSession === false) this[OPEN_VISIT]().exclude();
-    if (this.#sessionless !== undefined) return;
-    const registry = this.site.sessions[OWNER];
-    if (!registry.backend.mustLoad || this.#isLoadBegun) return;
+    if (!usesSession || this.#isLoadBegun) return;
+    if (!this.#registry.backend.mustLoad) return;
     this.#isLoadBegun = true;
-    const loading = this[OPEN_VISIT](registry).load();
+    const loading = this[OPEN_VISIT]().load();
     if (loading instanceof Promise) {
       return loading.then(() => void (this.#isLoaded = true));
     }
@@ -535,9 +526,9 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   /** @ignore */
   [WAIT](): void {
     if (this.#sessionless !== undefined && this.#visit === undefined) return;
-    const { mustLoad } = this.site.sessions[OWNER].backend;
+    const mayJudge = this.#isLoaded || !this.#registry.backend.mustLoad;
     // The token's status at the arrival of the request counts, so look it up now.
-    if (this.#isLoaded || !mustLoad) this[OPEN_VISIT]().wait();
+    if (mayJudge) this[OPEN_VISIT]().wait();
   }
 
   /** Opens the visit for code of the application. */
@@ -585,27 +576,6 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   /** @ignore */
   [TOKEN_GENERATION](session: object): number | undefined {
     return this.#visit?.[TOKEN_GENERATION](session);
-  }
-
-  #checkHost(usual: UsualHost): void {
-    // The check reads the request too.
-    this[USUAL_HOST] = undefined;
-    if (this.#request.headers.get("host") === usual.host) return;
-    try {
-      usual.check.check(this);
-    } catch (error) {
-      this[USUAL_HOST] = usual;
-      throw error;
-    }
-  }
-
-  async #read<T>(read: (body: Request | Response) => Promise<T>): Promise<T> {
-    const { readBody } = await loadLaterCode();
-    return await readBody(this.request, this.#maxBodyBytes, read);
-  }
-
-  get #maxBodyBytes(): number {
-    return BODY_LIMITS.get(this.request) ?? this.site.maxBodyBytes;
   }
 
   #openDraft(): ResponseDraft {

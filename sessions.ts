@@ -158,7 +158,12 @@ export interface RequestSession {
   readonly session: Session | undefined;
   /**
    * Finds or creates the session, and touches it; the response sets the cookie
-   * of a new one.
+   * of a new one. While a request waits for something, its session does not idle
+   * out.
+   *
+   * HEAD, prefetches, and resources with `touchesSession = false` get a new session
+   * that ends with the request, `"evicted"`. So does a request whose session has
+   * ended, or whose token was superseded, while it was under way.
    *
    * @throws {TooLateForCookieError} If the response has been produced.
    */

@@ -4,6 +4,7 @@
  * subclass.
  */
 
+import type { HostRequest, UsualHost } from "../http/connection.ts";
 import type { Rendered } from "../http/response.ts";
 
 /**
@@ -11,6 +12,26 @@ import type { Rendered } from "../http/response.ts";
  * header has not been compared with it.
  */
 export const USUAL_HOST: unique symbol = Symbol("usualHost");
+
+/**
+ * Compares the Host header of a request with that of the usual host.
+ *
+ * @throws {HttpError} 400 if the site does not answer for the host.
+ */
+export function checkUsualHost(
+  request: HostRequest & { [USUAL_HOST]: UsualHost | undefined },
+): void {
+  const usual = request[USUAL_HOST];
+  // Reading the request checks its host too.
+  request[USUAL_HOST] = undefined;
+  if (request.request.headers.get("host") === usual?.host) return;
+  try {
+    usual?.check.check(request);
+  } catch (error) {
+    request[USUAL_HOST] = usual;
+    throw error;
+  }
+}
 
 /** Of a request: its path, for the walk. */
 export const PATH: unique symbol = Symbol("path");

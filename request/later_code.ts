@@ -6,23 +6,65 @@
  */
 
 import { describeIssues } from "../base/describe.ts";
+import * as bodies from "../http/body.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { SchemaResult, StandardSchemaV1 } from "../session/session_key.ts";
+import { BODY_LIMITS } from "./internals.ts";
 
 export { followBody } from "../http/followed_body.ts";
-export { pipeBody, readBody, readForm, readJson } from "../http/body.ts";
+
+/** The parts of a request that reading its body uses. `SiteRequest` is one. */
+interface BodyRequest {
+  readonly request: Request;
+  readonly site: {
+    readonly maxBodyBytes: number;
+    readonly maxFormFields: number;
+  };
+}
+
+/** Reads the body as a form. */
+export function readForm(body: BodyRequest): Promise<FormData> {
+  const { request, site } = body;
+  return bodies.readForm(request, limitOf(body), site.maxFormFields);
+}
 
 /**
- * Checks the body of a request by a schema, which may be asynchronous, and returns
- * its output.
+ * Reads the body as JSON, and checks it by a schema, which may be asynchronous.
  *
  * @throws {HttpError} 400 with the faults, if the schema refuses the body.
  */
-export async function checkBody<T>(
-  body: unknown,
-  schema: StandardSchemaV1<unknown, T>,
-): Promise<T> {
-  const result = await schema["~standard"].validate(body) as SchemaResult;
-  if (result.issues === undefined) return result.value as T;
+export async function readJson(
+  body: BodyRequest,
+  schema?: StandardSchemaV1,
+): Promise<unknown> {
+  const value = await bodies.readJson(body.request, limitOf(body));
+  if (schema === undefined) return value;
+  const result = await schema["~standard"].validate(value) as SchemaResult;
+  if (result.issues === undefined) return result.value;
   throw new HttpError(400, describeIssues(result.issues));
+}
+
+/** Reads the body as text. */
+export function readText(body: BodyRequest): Promise<string> {
+  return bodies.readBody(body.request, limitOf(body), (body) => body.text());
+}
+
+/** Reads the body as bytes. */
+export function readBytes(
+  body: BodyRequest,
+): Promise<Uint8Array<ArrayBuffer>> {
+  return bodies.readBody(body.request, limitOf(body), (body) => body.bytes());
+}
+
+/** Streams the body into a sink; returns the number of bytes. */
+export function pipeBody(
+  body: BodyRequest,
+  sink: WritableStream<Uint8Array>,
+): Promise<number> {
+  return bodies.pipeBody(body.request, limitOf(body), sink);
+}
+
+/** Returns the most bytes that the body may have. */
+function limitOf({ request, site }: BodyRequest): number {
+  return BODY_LIMITS.get(request) ?? site.maxBodyBytes;
 }
