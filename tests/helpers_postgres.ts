@@ -6,6 +6,7 @@
 
 import { TEST_LIMIT } from "./helpers_process.ts";
 import { repeatedIfStalled } from "./helpers_stalls.ts";
+import { freePort } from "./helpers_ports.ts";
 
 /** Where Debian has the programs of each version. */
 const DEBIAN = "/usr/lib/postgresql";
@@ -271,11 +272,6 @@ function userFor(folder: string): { uid?: number; gid?: number } {
   Deno.chownSync(folder, uid, gid);
   Deno.chmodSync(folder, 0o700);
   return { uid, gid };
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 function isRunning(pid: number): boolean {

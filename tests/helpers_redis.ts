@@ -6,6 +6,7 @@
 
 import { TEST_LIMIT } from "./helpers_process.ts";
 import { repeatedIfStalled } from "./helpers_stalls.ts";
+import { freePort } from "./helpers_ports.ts";
 
 const DECODER = new TextDecoder();
 
@@ -305,9 +306,4 @@ async function runCli(...args: readonly string[]): Promise<string> {
   const text = DECODER.decode(stdout);
   if (!success) throw new Error(text + DECODER.decode(stderr));
   return text.trim();
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

@@ -14,6 +14,7 @@ import {
   TEST_LIMIT,
 } from "../helpers_process.ts";
 import { repeatedIfStalled } from "../helpers_stalls.ts";
+import { freePort } from "../helpers_ports.ts";
 
 /** A proxy: its program, and how it reads the configuration in the guide. */
 interface ProxyKind {
@@ -195,7 +196,7 @@ export class Proxy implements AsyncDisposable {
   }
 
   async #ready(port: number): Promise<void> {
-    for (let waited = 0; waited < SOON; waited += 50) {
+    for (let waited = 0; waited < 4 * SOON; waited += 50) {
       try {
         (await Deno.connect({ hostname: "127.0.0.1", port })).close();
         return;
@@ -215,9 +216,4 @@ function blockOf(language: string): string {
   const [, block] = pattern.exec(guide) ?? [];
   assert(block !== undefined, `docs/proxies.md has no block of ${language}`);
   return block;
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

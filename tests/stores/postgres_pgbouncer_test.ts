@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { LOOK, NODE, sessionOf, VISIT } from "../../testing/contract_checks.ts";
 import { makeFolder, SOON } from "../helpers_process.ts";
+import { freePort } from "../helpers_ports.ts";
 import { PostgresServer, testWithPostgres } from "../helpers_postgres.ts";
 import { repeatedIfStalled } from "../helpers_stalls.ts";
 import {
@@ -40,9 +41,7 @@ async function startPgBouncer(
   server: PostgresServer,
 ): Promise<{ readonly url: string } & AsyncDisposable> {
   const folder = makeFolder();
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
+  const port = freePort();
   folder.write("users.txt", '"curfew" ""\n');
   folder.write(
     "pgbouncer.ini",
@@ -73,7 +72,7 @@ max_client_conn = 200
     // It refuses to run as root.
     ...isSuperuser ? { uid: 65534, gid: 65534 } : {},
   }).spawn();
-  const latest = Date.now() + SOON;
+  const latest = Date.now() + 4 * SOON;
   while (Date.now() < latest) {
     try {
       (await Deno.connect({ hostname: "127.0.0.1", port })).close();

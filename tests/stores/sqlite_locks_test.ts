@@ -31,6 +31,7 @@ import {
   runText,
   testWith,
 } from "../helpers_process.ts";
+import { freePort } from "../helpers_ports.ts";
 
 /** A test with `sqlite3`, which closes a database as its last user does. */
 function testWithSqlite3(name: string, fn: () => Promise<void>): void {
@@ -321,11 +322,6 @@ async function addressOfServe(program: Program): Promise<string> {
     const [address] = /http:\S+/.exec(line) ?? [];
     if (address !== undefined) return address;
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** The cookie that a visit, over a connection of its own, is sent; or "". */
