@@ -21,7 +21,6 @@ import { redirectTo, ResponseDraft } from "./http/response_draft.ts";
 import { TOKEN_GENERATION } from "./live/session_streams.ts";
 import { TooLateForCookieError } from "./registry/session_cookie.ts";
 import type { SessionType } from "./registry/session_factory.ts";
-import type { SessionRegistry } from "./registry/session_registry.ts";
 import {
   type LogInOptions,
   RequestVisit,
@@ -111,7 +110,6 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   /** The connection, for code that passes the request on. */
   readonly info: ConnectionInfo | undefined;
 
-  readonly #registry: SessionRegistry;
   readonly #request: Request;
   readonly #path: PathCursor;
   /** The response to be; undefined until something of it is set or watched. */
@@ -139,7 +137,6 @@ export class SiteRequest implements RequestSession, VisitingRequest {
    */
   constructor(site: SiteOfRequest, request: Request, info?: ConnectionInfo) {
     this.site = site;
-    this.#registry = site.sessions[OWNER];
     this.#request = request;
     const { method } = request;
     // V8 compares a literal with itself at once, and with Deno's string slowly.
@@ -498,10 +495,10 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   }
 
   /** @ignore */
-  [OPEN_VISIT](): RequestVisit<Sessions> {
+  [OPEN_VISIT](registry = this.site.sessions[OWNER]): RequestVisit<Sessions> {
     return this.#visit ??= new RequestVisit(
       this.site.sessions,
-      this.#registry,
+      registry,
       this,
       this.#isProduced,
     );
@@ -514,9 +511,10 @@ export class SiteRequest implements RequestSession, VisitingRequest {
     if (!usesSession && this.#visit === undefined) return;
     if (resource?.touchesSession === false) this[OPEN_VISIT]().exclude();
     if (!usesSession || this.#isLoadBegun) return;
-    if (!this.#registry.backend.mustLoad) return;
+    const registry = this.site.sessions[OWNER];
+    if (!registry.backend.mustLoad) return;
     this.#isLoadBegun = true;
-    const loading = this[OPEN_VISIT]().load();
+    const loading = this[OPEN_VISIT](registry).load();
     if (loading instanceof Promise) {
       return loading.then(() => void (this.#isLoaded = true));
     }
@@ -526,9 +524,9 @@ export class SiteRequest implements RequestSession, VisitingRequest {
   /** @ignore */
   [WAIT](): void {
     if (this.#sessionless !== undefined && this.#visit === undefined) return;
-    const mayJudge = this.#isLoaded || !this.#registry.backend.mustLoad;
+    const { mustLoad } = this.site.sessions[OWNER].backend;
     // The token's status at the arrival of the request counts, so look it up now.
-    if (mayJudge) this[OPEN_VISIT]().wait();
+    if (this.#isLoaded || !mustLoad) this[OPEN_VISIT]().wait();
   }
 
   /** Opens the visit for code of the application. */

@@ -23,6 +23,10 @@ const LONGEST_WAIT = 60_000;
  * Milliseconds after which a timer that has not rung is not trusted, and the next
  * call with a time does its work. Workers drop timers at the end of the request
  * that set them; elsewhere a late timer rings in the next turn.
+ *
+ * {@linkcode SLEPT} is a rule of its own. In a worker no later turn is certain, so
+ * the work is done within the call. Elsewhere that would run callbacks of ends
+ * inside a touch of another session, so the alarm only rings sooner.
  */
 const OVERDUE: number = globalThis.navigator?.userAgent === "Cloudflare-Workers"
   ? 0
