@@ -85,15 +85,36 @@ function dropInner(state: StoredState, key: string): void {
   if (state.values?.size === 0) state.values = undefined;
 }
 
-/** Gives a session a value, which the store has. */
-export function setValue(
+/** A value that the store has, and its encoding; undefined for none. */
+export interface WrittenValue {
+  readonly key: string;
+  readonly value: unknown;
+  readonly text: string | undefined;
+}
+
+/**
+ * Gives a session the value of an update, which the store has. A value that was set
+ * since stays, and is written next. A change inside the value before the update is
+ * dropped, and reported.
+ */
+export function takeUpdate(
   session: Session,
   state: StoredState,
-  { key, value, text }: {
-    readonly key: string;
-    readonly value: unknown;
-    readonly text: string | undefined;
-  },
+  updated: WrittenValue,
+): void {
+  const { key, text } = updated;
+  if (state.inner?.has(key)) {
+    if (state.values?.get(key) !== text) reportOvertaken(session, key);
+    dropInner(state, key);
+  }
+  if (!state.values?.has(key)) setValue(session, state, updated);
+}
+
+/** Gives a session a value, which the store has. */
+function setValue(
+  session: Session,
+  state: StoredState,
+  { key, value, text }: WrittenValue,
 ): void {
   const values = new Map(valuesOf(session));
   if (text === undefined) values.delete(key);

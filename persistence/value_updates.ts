@@ -8,7 +8,7 @@ import {
 } from "../session.ts";
 import type { CommitTimes } from "../stores/store.ts";
 import type { RecordCalls, SessionWritesParts } from "./record_calls.ts";
-import { maxSessionBytesOf, refuseLarge, setValue } from "./record_values.ts";
+import { maxSessionBytesOf, refuseLarge, takeUpdate } from "./record_values.ts";
 import type { StoredState } from "./stored_state.ts";
 import { unkept } from "./store_breaker.ts";
 import { encodeStorable } from "./value_codec.ts";
@@ -117,10 +117,7 @@ export class ValueUpdates {
         this.#parts.onOver(session);
         return "over";
       }
-      // It may have been set again meanwhile, and that is written next.
-      if (!state.values?.has(key)) {
-        setValue(session, state, { key, value, text });
-      }
+      takeUpdate(session, state, { key, value, text });
       return "written";
     };
     const failed = (error: unknown): never => {

@@ -655,3 +655,26 @@ Deno.test("A value that is set after a change inside of it is read, though the c
   assertEquals(await textOf(other.get("show", cookie)), "new");
   assertEquals(await textOf(one.get("show", cookie)), "new");
 });
+
+Deno.test("A change inside a value that meets an update of it in the same process overwrites nothing, and is reported", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using one = cartNode(bent.store).page("update", async (request) => {
+    const session = request.getSession();
+    await session.update<Cart>("cart", () => ({ items: ["updated"] }));
+    return "";
+  });
+  await using other = cartNode(bent.inner);
+  const cookie = cookieOf(await one.get("begin"));
+  delayCommit(bent);
+  const update = one.get("update", cookie);
+  await pass(time, 20);
+  const change = one.get("add", cookie);
+  await pass(time, 200);
+  assertEquals((await update).status, 200);
+  assertEquals((await change).status, 200);
+  assertEquals(await textOf(other.get("show", cookie)), "updated");
+  assertEquals(await textOf(one.get("show", cookie)), "updated");
+  assertEquals(one.errors.length, 1);
+  assertMatch(String(one.errors[0]), /inside "cart".*update\(\)/);
+});
