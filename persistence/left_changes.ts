@@ -41,15 +41,6 @@ export class LeftChanges {
     else creation.then(call, call);
   }
 
-  /**
-   * Returns whether this process creates the last record of a session, or has created
-   * it. A write of another process may have given the record a token since.
-   */
-  isEnding(session: Session): boolean {
-    return this.#creations.has(session) ||
-      this.#stateOf(session)?.lastCallbacks !== undefined;
-  }
-
   /** Creates the last record of a session, unless that is under way. */
   createLast(
     session: Session,

@@ -203,8 +203,7 @@ export class RecordLoads {
     const { ended, loader, writer } = this.#parts;
     const live = this.#registry.sessions.get(uid);
     // No token opens the record of a session that vanished, which is about to end.
-    const isThere = record !== undefined && !isLastRecord(record) &&
-      !(live !== undefined && writer.left.isEnding(live));
+    const isThere = record !== undefined && !isLastRecord(record);
     if (isThere) lookup.loaded = record;
     // The session may have ended during the load.
     if (live === undefined && ended.has(uid)) return;

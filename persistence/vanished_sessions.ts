@@ -26,6 +26,12 @@ import type { StoredState } from "./stored_state.ts";
 /** Milliseconds for which vanished sessions are collected into one report. */
 const REPORT_AFTER = 100;
 
+/**
+ * The version of last records. A write of another process that is on its way names
+ * that of the record which has vanished.
+ */
+const LAST_VERSION = 2 ** 40;
+
 /** The most sessions that a report names. */
 const MAX_NAMES = 5;
 
@@ -144,8 +150,6 @@ export class VanishedSessions {
     const { store, breaker, lease } = this.#parts;
     const { uid } = session;
     const now = this.#registry.clock.now();
-    // The last record may have the version that is known of the record before.
-    state.version = -1;
     const { tokens: _, ...access } = session[OPEN_ACCESS]();
     const callbacks = [...state.knownCallbacks.values()];
     const ask = () =>
@@ -166,6 +170,7 @@ export class VanishedSessions {
         absoluteTimeout: Infinity,
         values: state.texts,
         callbacks,
+        version: LAST_VERSION,
       });
     // The client of the store may have sent an earlier call twice.
     const find = () =>

@@ -134,7 +134,7 @@ export function createRecord(
     touchedAt: now - idle,
     touchedBefore: now - idle,
     deadline: Infinity,
-    version: 1,
+    version: session.version ?? 1,
   }, options);
 }
 

@@ -73,6 +73,13 @@ export interface NewSession extends SessionFacts {
   readonly idle: number;
   /** Milliseconds since the login; undefined before the first. */
   readonly loginAge: number | undefined;
+  /**
+   * The `version` of the record. A commit that was on its way when an earlier record
+   * of the session vanished does not fit a record with a version of its own.
+   *
+   * @default {1}
+   */
+  readonly version?: number;
 }
 
 /** The times of a record, in UNIX milliseconds of the store's clock. */

@@ -55,6 +55,19 @@ export const CREATE_TESTS: ContractTests = {
     }, "the session that is loaded");
   },
 
+  async "create() gives the version that it is asked for"({ store }) {
+    const version = 2 ** 40;
+    const times = await keep(store, "a", { version });
+    same(times.version, version, "the version");
+    same((await look(store, "a")).version, version, "the loaded version");
+    const changes = { values: new Map([["cart", "2"]]) };
+    const refused = await store.commit("a", changes, { version: 1 });
+    same(refused?.isRefused, true, "isRefused of a commit to version 1");
+    const written = await store.commit("a", changes, { version });
+    same(written?.version, version + 1, "the version after a commit");
+    same((await keep(store, "b")).version, 1, "the version by default");
+  },
+
   async "create() counts the age and the idle time from the store's time"(
     { store },
   ) {

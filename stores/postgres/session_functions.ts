@@ -32,14 +32,15 @@ BEGIN
   INSERT INTO @.curfew_session AS i (
     uid, is_secure, created_at, authenticated_at, touched_at, touched_before,
     deadline, due, generation, login_generation, is_renewal_due, is_remembered,
-    session_timeout, absolute_timeout, tokens, callbacks, principal, description
+    session_timeout, absolute_timeout, tokens, callbacks, principal, description,
+    version
   ) VALUES (
     s.uid, s.is_secure, s.created_at, s.authenticated_at, s.touched_at,
     s.touched_at, s.deadline, s.deadline, (facts->>'generation')::integer,
     (facts->>'loginGeneration')::integer, (facts->>'isRenewalDue')::boolean,
     (facts->>'isRemembered')::boolean, s.session_timeout, s.absolute_timeout,
     facts->'tokens', facts->'callbacks', facts->>'principal',
-    facts->>'description'
+    facts->>'description', coalesce((facts->>'version')::bigint, 1)
   ) ON CONFLICT (uid) DO NOTHING RETURNING i.* INTO s;
   IF s.id IS NULL THEN RETURN NULL; END IF;
   -- Afterwards, since the insertion may have waited for an acknowledgement.

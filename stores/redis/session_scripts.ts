@@ -30,7 +30,7 @@ redis.call('HSET', key, 't', text(touched), 'd', text(deadline),
 if authenticated then redis.call('HSET', key, 'e', authenticated) end
 if ARGV[7] ~= 'inf' then redis.call('HSET', key, 'i', ARGV[7]) end
 if ARGV[8] ~= 'inf' then redis.call('HSET', key, 'x', ARGV[8]) end
-set_fields(key, 10, #ARGV)
+set_fields(key, 11, #ARGV)
 if ARGV[9] ~= '' then
   redis.call('HSET', key, 'p', principal)
   redis.call('ZADD', principals, 0, member_of(principal, created, uid))
@@ -44,19 +44,19 @@ return { text(now), text(created), text(touched), text(deadline), version }
 /**
  * Stores a new session. KEYS: session, due, principals, taken. ARGV: uid, touch
  * throttle, channel, age, idle, login age or "", session timeout, absolute
- * timeout, "=" and principal or "", fields and their values.
+ * timeout, "=" and principal or "", version, fields and their values.
  */
 export const CREATE: RedisScript = new RedisScript(
   CREATE_PARTS + `
 local key, due, principals, taken = unpack(KEYS)
-local uid, throttle, version = ARGV[1], tonumber(ARGV[2]), '1'
+local uid, throttle, version = ARGV[1], tonumber(ARGV[2]), ARGV[10]
 if redis.call('EXISTS', key, taken) > 0 then return {} end
 ` + CREATE_TEXT,
 );
 
 /**
  * Stores a hold. KEYS: session, due, principals, fence, holds. ARGV: those of
- * {@linkcode CREATE}, and before the fields the version to replace or "".
+ * {@linkcode CREATE}, but the version is that of the hold to replace or "".
  */
 export const TAKE: RedisScript = new RedisScript(
   CREATE_PARTS + `
@@ -67,7 +67,6 @@ local is_live = d and not r and now < tonumber(d)
 if ARGV[10] ~= '' then
   if not is_live or v ~= ARGV[10] then return {} end
 elseif is_live or c then return {} end
-table.remove(ARGV, 10)
 local last = tonumber(redis.call('HGET', fence, 'n') or 0)
 local version = text(math.max(last + 1, now))
 redis.call('ZADD', holds, 0, uid)

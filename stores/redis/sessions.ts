@@ -57,7 +57,10 @@ export class RedisSessions {
     const list = textsOf(
       await this.#runner.run(CREATE, `create session "${uid}"`, {
         keys: [key, shard.due, shard.principals, takenKey],
-        args: [...this.#argumentsOf(session), ...encodeFacts(session)],
+        args: [
+          ...this.#argumentsOf(session),
+          ...[session.version ?? 1, ...encodeFacts(session)],
+        ],
       }),
     );
     if (list.length === 0) return undefined;

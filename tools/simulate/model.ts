@@ -136,12 +136,7 @@ export class Model {
     const now = truth.clock.at(schedule.now);
     const { renewalGrace } = this.#world.plan;
     const grace = renewalGrace * 1000;
-    // A write that was on its way when the session vanished may find the version that
-    // it names in the last record (docs/simulator.md).
-    const isLate = truth.lost.has(uid) && before.tokens.length === 0;
-    const changes = isLate
-      ? []
-      : changesOf(before, after, { call, now, grace });
+    const changes = changesOf(before, after, { call, now, grace });
     for (const { promise, text } of changes) {
       this.#fail(promise, `${this.#name(uid)}: ${text}`);
     }
