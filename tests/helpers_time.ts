@@ -51,6 +51,17 @@ export async function assertQuick(
 }
 
 /**
+ * Resolves when the date shows so many milliseconds more, and one for what servers
+ * round off. Timers do not follow a date that is set back.
+ */
+export async function passDate(milliseconds: number): Promise<void> {
+  const until = Date.now() + milliseconds + 1;
+  for (let left = until - Date.now(); left > 0; left = until - Date.now()) {
+    await new Promise((resolve) => setTimeout(resolve, left));
+  }
+}
+
+/**
  * Stops `performance.now()` until it is disposed of: pauses of the thread take no
  * time, and move it by the time that they ask for.
  */

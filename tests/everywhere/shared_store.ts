@@ -115,9 +115,12 @@ export function testStore(
   });
 }
 
-/** Resolves when so many milliseconds have passed, and one more. */
-export function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds + 1));
+/** Resolves when the date shows so many milliseconds more, and one more. */
+export async function pause(milliseconds: number): Promise<void> {
+  const until = Date.now() + milliseconds + 1;
+  for (let left = until - Date.now(); left > 0; left = until - Date.now()) {
+    await new Promise((resolve) => setTimeout(resolve, left));
+  }
 }
 
 function makeSessions(shared: SharedStore, sessionTimeout = 900): Sessions {

@@ -11,6 +11,7 @@ import {
   testStoreContract,
 } from "../../testing/store_contract.ts";
 import { ROOT, testWith } from "../helpers_process.ts";
+import { passDate } from "../helpers_time.ts";
 
 testStoreContract(() => {
   const documents = new Documents();
@@ -19,7 +20,7 @@ testStoreContract(() => {
     store: open(),
     second: open,
     reopen: open,
-    advance: (ms) => new Promise((resolve) => setTimeout(resolve, ms + 1)),
+    advance: passDate,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }, {

@@ -207,7 +207,7 @@ import { listen, Resource, Site } from "${ROOT}mod.ts";
 import { MemoryStore } from "${ROOT}stores/memory_store.ts";
 
 const store = new MemoryStore();
-const before = new Site(new Resource(), { store, sessionTimeout: 0.02 });
+const before = new Site(new Resource(), { store, sessionTimeout: 0.2 });
 before.makeSession();
 await before.close();
 while (store.nextIn() > 0) await new Promise((resolve) => setTimeout(resolve, 1));

@@ -15,6 +15,7 @@ import {
 import { testStoreContract } from "../../testing/store_contract.ts";
 import type { PostgresServer } from "../helpers_postgres.ts";
 import { repeatedIfStalled } from "../helpers_stalls.ts";
+import { passDate } from "../helpers_time.ts";
 
 /** Milliseconds that all tests of the contract may take, on a busy machine. */
 export const CONTRACT_LIMIT = 480_000;
@@ -114,7 +115,7 @@ export async function runContract(
       store: await open(),
       second: open,
       reopen: open,
-      advance: (milliseconds) => pause(milliseconds + 1),
+      advance: passDate,
       ...lock && { lock: (uid: string) => lock(schema, uid) },
       async [Symbol.asyncDispose]() {
         for (const one of opened) await one[Symbol.asyncDispose]();

@@ -22,6 +22,7 @@ import type {
 import { testStoreContract } from "../../testing/store_contract.ts";
 import type { RedisServer } from "../helpers_redis.ts";
 import { repeatedIfStalled } from "../helpers_stalls.ts";
+import { passDate } from "../helpers_time.ts";
 
 /** Milliseconds that all tests of the contract may take, on a busy machine. */
 export const CONTRACT_LIMIT = 480_000;
@@ -152,7 +153,7 @@ export async function openStore(
 export function contextOf({ store }: OpenStore): ContractContext {
   const subject: StoreUnderTest = {
     store,
-    advance: pause,
+    advance: passDate,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   return { store, subject, crowd: 1, races: 1 };
@@ -189,7 +190,7 @@ export async function runContract(
       store: await open(),
       second: open,
       reopen: open,
-      advance: pause,
+      advance: passDate,
       async [Symbol.asyncDispose]() {
         for (const one of opened) await one[Symbol.asyncDispose]();
       },

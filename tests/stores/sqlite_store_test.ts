@@ -17,6 +17,7 @@ import {
 } from "../../testing/contract_checks.ts";
 import { testStoreContract } from "../../testing/store_contract.ts";
 import { makeFolder, testWith } from "../helpers_process.ts";
+import { passDate } from "../helpers_time.ts";
 
 testStoreContract(() => {
   const folder = makeFolder();
@@ -29,8 +30,7 @@ testStoreContract(() => {
   const opened: SqliteStore[] = [];
   return {
     store: open(),
-    advance: (milliseconds) =>
-      new Promise((resolve) => setTimeout(resolve, milliseconds + 1)),
+    advance: passDate,
     second: open,
     reopen() {
       for (const store of opened) store.close();

@@ -11,6 +11,7 @@ import {
 import { scriptDigests } from "../../tools/simulate/stores/redis.ts";
 import { MODES, simulate, simulatePart } from "../../tools/simulate.ts";
 import { testWith } from "../helpers_process.ts";
+import { passDate } from "../helpers_time.ts";
 
 for (const mode of MODES) {
   Deno.test(`simulate() breaks no promise over RedisStore in mode ${mode}`, async () => {
@@ -73,8 +74,7 @@ testStoreContract(async () => {
   const store = new RedisStore({ client: redis.connect(), shards: 2 });
   return {
     store,
-    advance: (milliseconds) =>
-      new Promise((resolve) => setTimeout(resolve, milliseconds + 1)),
+    advance: passDate,
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }, { name: "RedisStore over SimulatedRedis", crowd: 50, races: 50 });
