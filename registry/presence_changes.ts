@@ -162,7 +162,21 @@ export class PresenceChanges {
     } else if (state === "away" && !await this.#beginAway(principal, end)) {
       state = "offline";
     }
+    if (state === "offline") await this.#waitForOther(principal, end);
     await this.#call({ principal, state });
+  }
+
+  /**
+   * Waits until the change before is told: that was the end of the other hold, whose
+   * key is free then.
+   */
+  async #waitForOther(principal: string, end: SessionEnd): Promise<void> {
+    // A process without a store takes no more holds when it stops.
+    if (this.#registry.isClosed && this.#holds.owners === undefined) return;
+    const here = this.#here(principal);
+    const key = end.hold?.key === here ? this.#away(principal) : here;
+    const hold = holdOf(key, 0, { principal, state: "offline" });
+    await this.#begin({ ...hold, callback: undefined }, end);
   }
 
   /**

@@ -237,6 +237,35 @@ for (const [kind, makeStore] of Object.entries(STORE_KINDS)) {
     assertEquals(node.failures(), []);
   });
 
+  for (
+    const [during, at, states] of [
+      ["present", 500, ["present", "offline"]],
+      ["away", 2000, ["present", "away", "offline"]],
+    ] as const
+  ) {
+    Deno.test(`Sessions.onPresence() ${kind} keeps the order of changes though the last session ends while a callback is told "${during}"`, async () => {
+      using time = new FakeTime();
+      await using node = nodeOf(makeStore(), { awayAfter: 1 });
+      const slow: string[] = [];
+      node.sessions.onPresence(async ({ state }) => {
+        const ms = state === during ? 3000 : 0;
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        slow.push(state);
+      });
+      const cookie = await node.logIn();
+      await pass(time, at);
+      assertEquals(node.told.at(-1), `ann ${during}`);
+      assertEquals(slow.includes(during), false);
+
+      await node.get("logout", cookie);
+      await pass(time, 15_000);
+
+      assertEquals(node.told, states.map((state) => `ann ${state}`));
+      assertEquals(slow, [...states]);
+      assertEquals(node.failures(), []);
+    });
+  }
+
   Deno.test(`Sessions.onPresence() ${kind} answers a function that takes it back`, async () => {
     using time = new FakeTime();
     await using node = nodeOf(makeStore());
