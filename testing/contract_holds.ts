@@ -73,6 +73,18 @@ export const HOLD_TESTS: ContractTests = {
     same((await look(store, "hold:a")).values, values, "the values");
   },
 
+  async "take() leaves no principal of the hold that it replaces"({ store }) {
+    if (store.take === undefined) return;
+    const { version } = await take(store, { principal: "ann" });
+    same(await store.uidsOf("ann"), ["hold:a"], "uidsOf() before");
+    await take(store, { principal: "bob" }, version);
+    same(await store.uidsOf("ann"), [], "uidsOf() of the former principal");
+    same(await store.uidsOf("bob"), ["hold:a"], "uidsOf() of the new one");
+    const other = (await look(store, "hold:a")).version;
+    await take(store, {}, other);
+    same(await store.uidsOf("bob"), [], "uidsOf() without a principal");
+  },
+
   async "take() replaces the hold of a version"({ store }) {
     if (store.take === undefined) return;
     const values = new Map([["key", "first"]]);

@@ -112,6 +112,7 @@ export class MemoryRecords {
   /** Removes an entry; its uid is free at once. */
   remove(entry: Entry): void {
     this.#entries.delete(entry.record.uid);
+    this.unindex(entry.record);
     this.#queue.remove(entry.row);
   }
 

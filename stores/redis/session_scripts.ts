@@ -62,7 +62,8 @@ export const TAKE: RedisScript = new RedisScript(
   CREATE_PARTS + `
 local key, due, principals, fence, holds = unpack(KEYS)
 local uid, throttle = ARGV[1], tonumber(ARGV[2])
-local d, r, v, c = unpack(redis.call('HMGET', key, 'd', 'r', 'v', 'c'))
+local d, r, v, c, p, a = unpack(redis.call('HMGET', key,
+  'd', 'r', 'v', 'c', 'p', 'a'))
 local is_live = d and not r and now < tonumber(d)
 if ARGV[10] ~= '' then
   if not is_live or v ~= ARGV[10] then return {} end
@@ -73,6 +74,7 @@ redis.call('ZADD', holds, 0, uid)
 redis.call('HSET', fence, 'n', version)
 redis.call('DEL', key)
 redis.call('ZREM', due, uid)
+if p then redis.call('ZREM', principals, member_of(p, a, uid)) end
 ` + CREATE_TEXT,
 );
 
