@@ -12,17 +12,17 @@ import type { SessionSocket } from "./live/session_socket.ts";
 import type { SessionSocketOptions } from "./live/sockets.ts";
 import { SessionStreams, type StreamRequest } from "./live/session_streams.ts";
 import {
-  checkHasNone,
-  checkPrincipal,
+  findToken,
+  openAccess,
   SessionAccess,
   type TokenFacts,
 } from "./session/access.ts";
 import {
+  checkHasNone,
+  checkPrincipal,
   EndListeners,
   endParts,
-  findToken,
   isHeld,
-  openAccess,
   type SessionParts,
   valuesOf,
 } from "./session/session_parts.ts";

@@ -6,25 +6,15 @@ import {
 } from "../registry/session_limits.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { SessionStore } from "../stores/store.ts";
-import type { EndClaims } from "./end_claims.ts";
+import type { BackendParts } from "./backend_parts.ts";
 import { NO_TOKEN } from "./record_calls.ts";
-import type { RecentEnds } from "./recent_ends.ts";
-import { type StoreBreaker, unkept } from "./store_breaker.ts";
-import type { PerPart } from "./store_parts.ts";
+import { unkept } from "./store_breaker.ts";
 
 /** The number of times that a login checks whether another login has given way. */
 const LOOKS = 20;
 
 /** Milliseconds between two checks. */
 const PAUSE = 50;
-
-/** The objects that the limit of logins uses. */
-export interface LoginLimitParts {
-  readonly store: SessionStore;
-  readonly breakers: PerPart<StoreBreaker>;
-  readonly claims: PerPart<EndClaims>;
-  readonly ended: RecentEnds;
-}
 
 /**
  * The limit of sessions that a principal may have, in all processes.
@@ -38,11 +28,11 @@ export class LoginLimit {
   /** Whether there is a limit. */
   readonly isFinite: boolean;
   readonly #registry: SessionRegistry;
-  readonly #parts: LoginLimitParts;
+  readonly #parts: BackendParts;
   readonly #most: number;
   readonly #isRefusing: boolean;
 
-  constructor(registry: SessionRegistry, parts: LoginLimitParts) {
+  constructor(registry: SessionRegistry, parts: BackendParts) {
     const { maxSessionsPerPrincipal } = registry.options;
     this.#registry = registry;
     this.#parts = parts;

@@ -4,39 +4,19 @@ import type { Lookup } from "../registry/session_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import { FIND_TOKEN, PARTS } from "../session/internals.ts";
 import type { Session } from "../session.ts";
-import type { LoadedSession, SessionStore } from "../stores/store.ts";
-import type { EndClaims } from "./end_claims.ts";
+import type { LoadedSession } from "../stores/store.ts";
+import type { BackendParts } from "./backend_parts.ts";
 import { NO_TOKEN } from "./record_calls.ts";
-import type { RecentEnds } from "./recent_ends.ts";
-import type { LoadsUnderWay } from "./loads_under_way.ts";
-import type { RecordLoader } from "./record_loader.ts";
 import { followCreation } from "./record_touches.ts";
-import type { RecordWriter } from "./record_writer.ts";
-import type { SessionRefreshes } from "./session_refreshes.ts";
-import { type StoreBreaker, unkept } from "./store_breaker.ts";
-import type { StoreHealth } from "./store_health.ts";
-import type { PerPart } from "./store_parts.ts";
+import { unkept } from "./store_breaker.ts";
 import { isLastRecord } from "./hold_records.ts";
-
-/** The objects that loads use. */
-export interface RecordLoadsParts {
-  readonly store: SessionStore;
-  readonly health: StoreHealth;
-  readonly breakers: PerPart<StoreBreaker>;
-  readonly claims: PerPart<EndClaims>;
-  readonly ended: RecentEnds;
-  readonly loader: RecordLoader;
-  readonly loads: LoadsUnderWay;
-  readonly writer: RecordWriter;
-  readonly refreshes: SessionRefreshes;
-}
 
 /** Loads the records that requests look up. */
 export class RecordLoads {
   readonly #registry: SessionRegistry;
-  readonly #parts: RecordLoadsParts;
+  readonly #parts: BackendParts;
 
-  constructor(registry: SessionRegistry, parts: RecordLoadsParts) {
+  constructor(registry: SessionRegistry, parts: BackendParts) {
     this.#registry = registry;
     this.#parts = parts;
   }

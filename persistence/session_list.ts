@@ -8,12 +8,11 @@ import {
   settleAll,
 } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
+import type { BackendParts } from "./backend_parts.ts";
 import type { EndClaims } from "./end_claims.ts";
 import type { ProcessRecords } from "./process_records.ts";
-import type { RecentEnds } from "./recent_ends.ts";
 import { NO_TOKEN } from "./record_calls.ts";
-import { guarded, type StoreBreaker, unfound } from "./store_breaker.ts";
-import type { PerPart } from "./store_parts.ts";
+import { guarded, unfound } from "./store_breaker.ts";
 import { decodeValue } from "./value_codec.ts";
 import type {
   ListSessionsOptions,
@@ -30,11 +29,7 @@ import type {
 } from "../stores/store.ts";
 
 /** The objects that the list uses. */
-export interface SessionListParts {
-  readonly store: SessionStore;
-  readonly breakers: PerPart<StoreBreaker>;
-  readonly claims: PerPart<EndClaims>;
-  readonly ended: RecentEnds;
+export interface SessionListParts extends BackendParts {
   readonly processes: ProcessRecords;
 }
 

@@ -18,7 +18,6 @@ import type { Session, SessionEnd, SessionEndReason } from "../session.ts";
 import type {
   LoadedSession,
   NewSession,
-  SessionStore,
   SessionTimes,
 } from "../stores/store.ts";
 import {
@@ -28,14 +27,11 @@ import {
   recordOfHold,
   uidOfHold,
 } from "./hold_records.ts";
-import type { EndClaims } from "./end_claims.ts";
+import type { BackendParts } from "./backend_parts.ts";
 import { PresenceLease } from "./presence_lease.ts";
 import { NO_TOKEN } from "./record_calls.ts";
 import { MAX_TRIES } from "./record_commit.ts";
-import type { RecordLoader } from "./record_loader.ts";
-import type { RecordWriter } from "./record_writer.ts";
-import { guarded, type StoreBreaker, unkept } from "./store_breaker.ts";
-import type { PerPart } from "./store_parts.ts";
+import { guarded, unkept } from "./store_breaker.ts";
 
 /** The access state of a hold, which has no tokens. */
 const NO_ACCESS = {
@@ -46,15 +42,6 @@ const NO_ACCESS = {
   tokens: [],
   grace: 0,
 };
-
-/** The objects that holds use. */
-export interface StoredHoldsParts {
-  readonly store: SessionStore;
-  readonly breakers: PerPart<StoreBreaker>;
-  readonly claims: PerPart<EndClaims>;
-  readonly loader: RecordLoader;
-  readonly writer: RecordWriter;
-}
 
 /**
  * Holds in a store, as sessions of their own: their ends are claimed and delivered
@@ -73,9 +60,9 @@ export class StoredHolds implements HoldBackend {
       new PresenceLease({ ...options, holds: this, owners: this.owners }),
   };
   readonly #clock: Clock;
-  readonly #parts: StoredHoldsParts;
+  readonly #parts: BackendParts;
 
-  constructor(clock: Clock, parts: StoredHoldsParts) {
+  constructor(clock: Clock, parts: BackendParts) {
     this.#clock = clock;
     this.#parts = parts;
   }

@@ -3,29 +3,16 @@ import { proceed } from "../base/promises.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { Session } from "../session.ts";
 import type { StoredValuesOf } from "../session/session_values.ts";
-import type { SessionStore } from "../stores/store.ts";
-import type { EndClaims } from "./end_claims.ts";
+import type { BackendParts } from "./backend_parts.ts";
 import { NO_TOKEN } from "./record_calls.ts";
-import type { RecordLoader } from "./record_loader.ts";
-import type { RecordWriter } from "./record_writer.ts";
-import { type StoreBreaker, unkept } from "./store_breaker.ts";
-import type { PerPart } from "./store_parts.ts";
-
-/** The objects that the values of stored sessions use. */
-export interface StoredValuesParts {
-  readonly store: SessionStore;
-  readonly breakers: PerPart<StoreBreaker>;
-  readonly loader: RecordLoader;
-  readonly writer: RecordWriter;
-  readonly claims: PerPart<EndClaims>;
-}
+import { unkept } from "./store_breaker.ts";
 
 /** The values of sessions that are in a store. */
 export class StoredValues implements StoredValuesOf<Session> {
   readonly #registry: SessionRegistry;
-  readonly #parts: StoredValuesParts;
+  readonly #parts: BackendParts;
 
-  constructor(registry: SessionRegistry, parts: StoredValuesParts) {
+  constructor(registry: SessionRegistry, parts: BackendParts) {
     this.#registry = registry;
     this.#parts = parts;
   }

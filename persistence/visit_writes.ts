@@ -3,25 +3,14 @@ import { HttpError } from "../http/http_error.ts";
 import type { NamedWarnings } from "../registry/named_warnings.ts";
 import type { BackendVisit, Lookup } from "../registry/session_backend.ts";
 import type { SessionRegistry } from "../registry/session_registry.ts";
-import type { EndClaims } from "./end_claims.ts";
+import type { BackendParts } from "./backend_parts.ts";
 import type { Session } from "../session.ts";
 import type { LoginLimit } from "./login_limit.ts";
-import type { RecentEnds } from "./recent_ends.ts";
-import type { RecordLoader } from "./record_loader.ts";
-import type { RecordWriter } from "./record_writer.ts";
-import { type StoreBreaker, unkept } from "./store_breaker.ts";
-import type { PerPart } from "./store_parts.ts";
+import { unkept } from "./store_breaker.ts";
 import type { PostponedWarnings } from "./postponed_warnings.ts";
-import type { VisitsUnderWay } from "./visits_under_way.ts";
 
 /** The objects that the writes of requests use. */
-export interface VisitWritesParts {
-  readonly breakers: PerPart<StoreBreaker>;
-  readonly claims: PerPart<EndClaims>;
-  readonly ended: RecentEnds;
-  readonly loader: RecordLoader;
-  readonly writer: RecordWriter;
-  readonly visits: VisitsUnderWay;
+export interface VisitWritesParts extends BackendParts {
   readonly limit: LoginLimit;
   readonly warnings: NamedWarnings;
   readonly postponed: PostponedWarnings;
@@ -87,10 +76,11 @@ export class VisitWrites {
    * Returns whether a login or a renewal of a request counts, and is not written: it
    * was superseded when the request was written, and has joined another login since.
    */
-  #hasUnwrittenLogin({ operations, ownSession, isSuperseded }: BackendVisit) {
+  #hasUnwrittenLogin(visit: BackendVisit): boolean {
+    const { operations, ownSession } = visit;
     if (operations.length === 0 || !ownSession?.isActive) return false;
     const state = this.#parts.loader.states.get(ownSession);
-    return state?.isCreated === true && !isSuperseded &&
+    return state?.isCreated === true && !visit.isSuperseded &&
       operations.some((one) => state.operations.includes(one));
   }
 

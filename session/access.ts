@@ -1,5 +1,3 @@
-import { describe } from "../base/describe.ts";
-
 /**
  * What a token may do.
  *
@@ -261,35 +259,42 @@ export function isSameSecret(
   return difference === 0;
 }
 
+/** The facts of the first token of each session, until it gets another one. */
+const FIRST: TokenFacts = { generation: 0, until: Infinity };
+
 /**
- * Checks a principal.
- *
- * @throws {TypeError} If it is neither a string nor undefined.
+ * Returns the access part; makes it from the session's only token at the first
+ * call.
  */
-export function checkPrincipal(principal: unknown): void {
-  if (principal === undefined || typeof principal === "string") return;
-  throw new TypeError(
-    `Cannot set the principal of a session: not a string: ${
-      describe(principal)
-    }`,
-  );
+export function openAccess(
+  parts: { access?: SessionAccess },
+  key: string,
+): SessionAccess {
+  return parts.access ??= new SessionAccess({
+    principal: undefined,
+    generation: FIRST.generation,
+    loginGeneration: FIRST.generation,
+    isRenewalDue: false,
+    isRemembered: false,
+    authenticatedAt: undefined,
+    tokens: [{ key, ...FIRST }],
+  });
 }
 
 /**
- * Checks that a session has no principal yet, before it gets one.
+ * Finds a token of a session.
  *
- * @throws {Error} If it has a principal.
+ * @param access Its tokens; undefined while it has only one.
+ * @param only The key of that token.
+ * @param text The text that ends with the key to find.
+ * @param begin The index at which that key begins.
  */
-export function checkHasNone(
-  session: { readonly uid: string; readonly principal: string | undefined },
-  principal: string,
-): void {
-  if (session.principal === undefined) return;
-  throw new Error(
-    `Cannot set the principal of session "${session.uid}" to ${
-      describe(principal)
-    }: it is ${
-      describe(session.principal)
-    }; end this session first, or call request.logIn()`,
-  );
+export function findToken(
+  access: SessionAccess | undefined,
+  only: string,
+  text: string,
+  begin: number,
+): TokenFacts | undefined {
+  if (access !== undefined) return access.find(text, begin);
+  return isSameSecret(only, text, begin) ? FIRST : undefined;
 }

@@ -1,8 +1,9 @@
 import type { Clock } from "../base/clock.ts";
+import { describe } from "../base/describe.ts";
 import { GuardedAbort, guardPromise } from "../base/guarded.ts";
 import { addCallback, type Callbacks } from "../base/promises.ts";
 import type { SessionStreams } from "../live/session_streams.ts";
-import { isSameSecret, SessionAccess, type TokenFacts } from "./access.ts";
+import type { SessionAccess } from "./access.ts";
 import { checkCallbackCount } from "./named_callback.ts";
 import { PARTS } from "./internals.ts";
 import type {
@@ -24,46 +25,6 @@ export interface SessionParts<Session extends ValuedSession<Session>, End> {
   values?: SessionValues<Session>;
   /** Whether the session's own callbacks are being called. */
   isEnding?: boolean;
-}
-
-/** The facts of the first token of each session, until it gets another one. */
-const FIRST: TokenFacts = { generation: 0, until: Infinity };
-
-/**
- * Returns the access part; makes it from the session's only token at the first
- * call.
- */
-export function openAccess(
-  parts: { access?: SessionAccess },
-  key: string,
-): SessionAccess {
-  return parts.access ??= new SessionAccess({
-    principal: undefined,
-    generation: FIRST.generation,
-    loginGeneration: FIRST.generation,
-    isRenewalDue: false,
-    isRemembered: false,
-    authenticatedAt: undefined,
-    tokens: [{ key, ...FIRST }],
-  });
-}
-
-/**
- * Finds a token of a session.
- *
- * @param access Its tokens; undefined while it has only one.
- * @param only The key of that token.
- * @param text The text that ends with the key to find.
- * @param begin The index at which that key begins.
- */
-export function findToken(
-  access: SessionAccess | undefined,
-  only: string,
-  text: string,
-  begin: number,
-): TokenFacts | undefined {
-  if (access !== undefined) return access.find(text, begin);
-  return isSameSecret(only, text, begin) ? FIRST : undefined;
 }
 
 /** A session, as the functions that read its parts use it. */
@@ -271,4 +232,37 @@ export class EndListeners<End> {
   resolve(end: End): void {
     this.#ended?.resolve(end);
   }
+}
+
+/**
+ * Checks a principal.
+ *
+ * @throws {TypeError} If it is neither a string nor undefined.
+ */
+export function checkPrincipal(principal: unknown): void {
+  if (principal === undefined || typeof principal === "string") return;
+  throw new TypeError(
+    `Cannot set the principal of a session: not a string: ${
+      describe(principal)
+    }`,
+  );
+}
+
+/**
+ * Checks that a session has no principal yet, before it gets one.
+ *
+ * @throws {Error} If it has a principal.
+ */
+export function checkHasNone(
+  session: { readonly uid: string; readonly principal: string | undefined },
+  principal: string,
+): void {
+  if (session.principal === undefined) return;
+  throw new Error(
+    `Cannot set the principal of session "${session.uid}" to ${
+      describe(principal)
+    }: it is ${
+      describe(session.principal)
+    }; end this session first, or call request.logIn()`,
+  );
 }
