@@ -181,9 +181,18 @@ function senderTo(port: number): Running["send"] {
       method: request.method,
       headers: request.headers,
       redirect: "manual",
+      ...NOT_KEPT,
     });
   };
 }
+
+/**
+ * Options of `fetch` for a connection that is not kept: node:http of Deno does not
+ * close those without a request, and a server that stops waits for them.
+ */
+export const NOT_KEPT: object = "Deno" in globalThis
+  ? { client: Deno.createHttpClient({ poolMaxIdlePerHost: 0 }) }
+  : {};
 
 /** Makes an application that uses the middleware so many times. */
 function honoApp(mounts: number): Framework {

@@ -4,6 +4,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { NOT_KEPT } from "./frameworks.ts";
 import { closing, equal, ok, test } from "./suite.ts";
 
 /** Deno reports no code of a process that it sent a signal. */
@@ -45,7 +46,7 @@ class Program {
   }
 
   get(path: string): Promise<Response> {
-    return fetch(`http://127.0.0.1:${this.port}${path}`);
+    return fetch(`http://127.0.0.1:${this.port}${path}`, NOT_KEPT);
   }
 
   /** Sends a request line as it is, and returns the status line. */
