@@ -23,6 +23,7 @@ import {
   EndListeners,
   endParts,
   isHeld,
+  nextHoldCheck,
   type SessionParts,
   valuesOf,
 } from "./session/session_parts.ts";
@@ -183,12 +184,6 @@ export class SessionEndedError extends Error {
     return this.#end;
   }
 }
-
-/**
- * Milliseconds between two checks of a session that a request holds beyond its
- * deadline: when the client leaves, the end is no later than that.
- */
-const HOLD_CHECK = 1000;
 
 /**
  * One visitor's stay on a site.
@@ -462,7 +457,7 @@ export class Session {
     if (this.#end !== undefined) return true;
     if (this.#entry === 0) return false;
     const owner = this.#owner;
-    now ??= this.#owner.clock.now();
+    now ??= owner.clock.now();
     if (now >= owner.queue.deadlineOf(this.#entry)) this.#endAtDeadline(now);
     return this.#end !== undefined || owner.underCheck.has(this);
   }
@@ -485,7 +480,7 @@ export class Session {
   expire(reason: SessionEndReason = "logout"): void {
     if (this.#end !== undefined) return;
     const owner = this.#owner;
-    const now = this.#owner.clock.now();
+    const now = owner.clock.now();
     const wasStarted = this.#entry !== 0;
     const isDue = reason === "idle" || reason === "absolute";
     const end: SessionEnd = {
@@ -1012,35 +1007,25 @@ export class Session {
 
   /** Calls expire(), and ends the session itself if an override does not. */
   #endAtDeadline(now: number): void {
+    const { backend, calls, queue } = this.#owner;
     let reason = this.#dueReason;
     // An overridden expire() calls this again: the end is under way.
     if (reason === undefined) return;
     if (reason === "idle" && isHeld(this)) {
-      if (this.#postpone(now)) return;
-      reason = "absolute";
+      const absoluteEnd = this.#absoluteEnd;
+      const check = nextHoldCheck(absoluteEnd, now);
+      if (check === absoluteEnd) reason = "absolute";
+      if (check > now) {
+        this.#dueReason = reason;
+        return queue.move(this.#entry, check, now);
+      }
     }
-    const { backend, calls, queue } = this.#owner;
     if (!backend.mayExpire(this)) return;
     this.#dueReason = undefined;
     calls.expire(this, reason);
     if (this.#end !== undefined) return;
     if (queue.deadlineOf(this.#entry) > now) return;
     Session.prototype.expire.call(this, reason);
-  }
-
-  /**
-   * Keeps a session that a request holds, and checks it again later; returns false
-   * if it is too old.
-   */
-  #postpone(now: number): boolean {
-    const absolute = this.#absoluteEnd;
-    if (absolute <= now) return false;
-    const later = now + HOLD_CHECK;
-    // An absoluteTimeout that is set to NaN compares as false.
-    const isLast = absolute <= later;
-    if (isLast) this.#dueReason = "absolute";
-    this.#owner.queue.move(this.#entry, isLast ? absolute : later, now);
-    return true;
   }
 
   #mustLive(verb: string, key: string | AnySessionKey): void {

@@ -183,9 +183,7 @@ export class SessionRegistry implements SessionOwner {
   /** Returns the live session of a uid, without touching it. */
   get(uid: string): Session | undefined {
     const session = this.sessions.get(uid);
-    return session === undefined || session.checkExpired()
-      ? undefined
-      : session;
+    return session?.checkExpired() === false ? session : undefined;
   }
 
   /** Returns the live sessions of a principal, in the order in which they got it. */

@@ -44,6 +44,21 @@ export function isHeld(session: PartedSession): boolean {
   return session[PARTS]?.holds?.areAlive === true;
 }
 
+/**
+ * Milliseconds between two checks of a session that a request holds beyond its
+ * deadline: when the client leaves, the end is no later than that.
+ */
+const HOLD_CHECK = 1000;
+
+/**
+ * Returns when a session that a request holds beyond its deadline is checked again,
+ * in UNIX milliseconds: at its absolute end at the latest, unless that is NaN.
+ */
+export function nextHoldCheck(absoluteEnd: number, now: number): number {
+  const next = now + HOLD_CHECK;
+  return absoluteEnd <= next ? absoluteEnd : next;
+}
+
 /** Returns whether streams or sockets of a session are open. */
 export function isStreaming(session: PartedSession): boolean {
   return session[PARTS]?.streams?.areOpen === true;
