@@ -1,4 +1,5 @@
 import { randomId } from "../base/ids.ts";
+import type { MaybePromise } from "../base/promises.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { SessionEnd } from "../session.ts";
 import type {
@@ -96,7 +97,8 @@ export class PresenceLease implements HoldLease {
     this.#parts.clock.clearTimeout(this.#timer);
     const owner = await this.#opening?.catch(() => undefined);
     if (owner === undefined) return;
-    await this.#parts.holds.end(owner, () => true, undefined);
+    // If that fails, the lease ends by itself.
+    await this.#try(() => this.#parts.holds.end(owner, () => true, undefined));
   }
 
   /** Returns the name of this process, once the store has its lease. */
@@ -132,16 +134,20 @@ export class PresenceLease implements HoldLease {
   }
 
   async #touch(owner: string): Promise<void> {
-    const { holds, report, onLost } = this.#parts;
+    const { holds, onLost } = this.#parts;
+    const isKept = await this.#try(() => holds.touch(owner, 0));
+    if (isKept !== false) return this.#touchLater(owner);
+    this.#opening = undefined;
+    onLost();
+  }
+
+  /** Asks the store; returns undefined if that fails. */
+  async #try<T>(ask: () => MaybePromise<T>): Promise<T | undefined> {
     try {
-      if (!await holds.touch(owner, 0)) {
-        this.#opening = undefined;
-        return onLost();
-      }
+      return await ask();
     } catch (error) {
       // A failure of the store was reported before.
-      if (!(error instanceof HttpError)) report(error);
+      if (!(error instanceof HttpError)) this.#parts.report(error);
     }
-    this.#touchLater(owner);
   }
 }

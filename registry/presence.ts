@@ -38,6 +38,8 @@ interface Visitor extends Arrival, Expiring {
   seenAt: number;
   /** The first hold of the visitor, if this process owns it. */
   held: HeldKey | undefined;
+  /** Whether that hold may have ended: a stream here has, perhaps with its session. */
+  isUnsure: boolean;
   /** Whether a call to the store is under way. */
   isBusy: boolean;
   entry: number;
@@ -121,6 +123,7 @@ export class Presence {
       streaming: new Set(),
       seenAt: now,
       held: undefined,
+      isUnsure: false,
       pending: undefined,
       isBusy: false,
       entry: 0,
@@ -128,7 +131,7 @@ export class Presence {
     };
     visitor.seenAt = now;
     if (this.#registry.isStreaming(session)) visitor.streaming.add(session);
-    else visitor.streaming.delete(session);
+    else if (visitor.streaming.delete(session)) visitor.isUnsure = true;
     if (known !== undefined) return;
     this.#visitors.set(principal, visitor);
     visitor.entry = queue.add(visitor, now + this.#pause(), now);
@@ -217,9 +220,12 @@ export class Presence {
     const key = keyOf(this.#registry, "here", visitor.principal);
     if (visitor.pending !== undefined) return false;
     const isHere = this.#isStreaming(visitor) && !this.#registry.isClosed;
-    const { held } = visitor;
-    if (held !== undefined && isHere && !lease!.isOld(held)) return true;
+    const { held, isUnsure } = visitor;
+    if (held !== undefined && isHere && !isUnsure && !lease!.isOld(held)) {
+      return true;
+    }
     visitor.held = undefined;
+    visitor.isUnsure = false;
     if (held !== undefined && !isHere && await lease!.free(held, idle)) {
       return true;
     }
@@ -228,6 +234,10 @@ export class Presence {
     }
     const found = await holds.find(key);
     if (found === undefined) return false;
+    if (found.fence === held?.fence && !lease.isOld(found)) {
+      visitor.held = held;
+      return true;
+    }
     // If the other process has died, its holds get no owner before its lease ends.
     if (lease.isOfOther(found)) return await holds.touch(key, idle);
     visitor.held = await lease.own(found);
@@ -244,12 +254,14 @@ export class Presence {
     }
   }
 
-  #isStreaming({ streaming, principal }: Visitor): boolean {
+  #isStreaming(visitor: Visitor): boolean {
+    const { streaming, principal } = visitor;
     for (const session of streaming) {
       const isHere = session.isActive &&
         this.#registry.isStreaming(session);
       if (isHere && session.principal === principal) return true;
       streaming.delete(session);
+      visitor.isUnsure = true;
     }
     return false;
   }

@@ -171,6 +171,26 @@ for (const [kind, makeStore] of Object.entries(STORE_KINDS)) {
     assertEquals(node.failures(), []);
   });
 
+  for (const leaves of [false, true]) {
+    const when = leaves ? "after" : "by";
+    Deno.test(`Sessions.onPresence() ${kind} tells of a login with a stream at once ${when} the end of the stream before`, async () => {
+      using time = new FakeTime();
+      await using node = nodeOf(makeStore());
+      const cookie = await node.logIn();
+      const leave = await node.open(cookie);
+      await pass(time, 7000);
+      if (leaves) await leave();
+      await node.get("logout", cookie);
+      await node.open(await node.logIn());
+
+      await pass(time, 5000);
+      assertEquals(node.told, ["ann present", "ann offline", "ann present"]);
+      await pass(time, 60_000);
+      assertEquals(node.told.length, 3);
+      assertEquals(node.failures(), []);
+    });
+  }
+
   Deno.test(`Sessions.onPresence() ${kind} knows visitors by any principal`, async () => {
     using time = new FakeTime();
     await using node = nodeOf(makeStore());
@@ -509,6 +529,22 @@ for (
     });
   }
 }
+
+Deno.test("Sessions.close() resolves though the store is away, with a stream that keeps a visitor present", async () => {
+  using time = new FakeTime();
+  const broken = new BrokenStore();
+  const node = nodeOf(broken.store);
+  await node.open(await node.logIn());
+  await pass(time, 7000);
+  broken.how = "throws";
+
+  const closing = node.sessions.close();
+  await pass(time, 15_000);
+  await closing;
+
+  const away = "StoreUnavailableError: Cannot reach the session store";
+  assertEquals(node.failures().map(String), [away]);
+});
 
 Deno.test("Sessions.onPresence() goes on when a store answers again", async () => {
   using time = new FakeTime();
