@@ -114,6 +114,11 @@ export class PresenceChanges {
         visitor.pending = undefined;
         return true;
       }
+      // The stay begins when it is announced. If it is over, the visitor may have left.
+      if (here === undefined || !await this.#holds.touch(here.key, 0)) {
+        visitor.pending = undefined;
+        return false;
+      }
     } else if (away === undefined) {
       // The key is taken while the change before is delivered, or by another
       // process.

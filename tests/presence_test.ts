@@ -171,6 +171,34 @@ for (const [kind, makeStore] of Object.entries(STORE_KINDS)) {
     assertEquals(node.failures(), []);
   });
 
+  Deno.test(`Sessions.onPresence() ${kind} tells of a login during a slow "offline", and of its end`, async () => {
+    using time = new FakeTime();
+    await using node = nodeOf(makeStore(), {
+      awayAfter: 1,
+      sessionTimeout: 10,
+    });
+    const slow: string[] = [];
+    let isSlow = true;
+    node.sessions.onPresence(async ({ state }) => {
+      const ms = state === "offline" && isSlow ? 3000 : 0;
+      isSlow = ms === 0;
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      slow.push(state);
+    });
+    const cookie = await node.logIn();
+    await pass(time, 2000);
+    await node.get("logout", cookie);
+    await pass(time, 100);
+    await node.logIn();
+
+    await pass(time, 7000);
+    const expected = ["present", "away", "offline", "present", "away"];
+    assertEquals(slow, expected);
+    await pass(time, 10_000);
+    assertEquals(slow, [...expected, "offline"]);
+    assertEquals(node.failures(), []);
+  });
+
   for (const leaves of [false, true]) {
     const when = leaves ? "after" : "by";
     Deno.test(`Sessions.onPresence() ${kind} tells of a login with a stream at once ${when} the end of the stream before`, async () => {
