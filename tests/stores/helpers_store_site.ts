@@ -47,14 +47,12 @@ export async function assertShared(
 
   const [live] = other.site.sessions.values();
   assert(live !== undefined);
-  // A site keeps no process alive.
-  const awake = setInterval(() => {}, 1000);
+  using _ = keepAwake();
   // A load that finds the session gone does not know why, before it is notified.
   await becomes(() => live.get("count") === 3, "the value of the first node");
   const ended = live.ended;
   await (await node.get("logout", cookie)).text();
   assertEquals((await ended).reason, "logout");
-  clearInterval(awake);
   assertEquals(await (await other.get("count", cookie)).text(), "1");
   await Promise.all([node.site.close(), other.site.close()]);
   assertEquals([...node.reasons, ...other.reasons], ["logout"]);
@@ -95,6 +93,12 @@ export async function assertOldTokensLogInApart(
   assertEquals(await who(apart), ["alice", "alice"]);
   assertEquals(await who(mallorys), ["mallory", "mallory"]);
   assertEquals([...node.errors, ...other.errors], []);
+}
+
+/** Keeps the process alive, which a site does not, until it is disposed of. */
+function keepAwake(): Disposable {
+  const timer = setInterval(() => {}, 1000);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 /** Resolves when a fact holds; fails if it does not within `SOON`. */
@@ -162,13 +166,11 @@ export async function assertLost(
   }
   await empty();
   const ends = () => [...node.ends, ...other.ends];
-  // A site keeps no process alive.
-  const awake = setInterval(() => {}, 1000);
+  using _ = keepAwake();
   await becomes(() => ends().length >= uids.length, "the ends");
   await becomes(() => billed.length >= uids.length, "the named callbacks");
   // Time for an end to be delivered again.
   await after(1500);
-  clearInterval(awake);
   assertEquals(ends().map(({ uid }) => uid).sort(), uids.toSorted());
   assertEquals(new Set(ends().map(({ reason }) => reason)), new Set(["lost"]));
   assertEquals(billed.toSorted(), uids.toSorted());
@@ -200,7 +202,7 @@ export async function assertHeld(
   const hold = await session.hold("seat", { seconds: 0.5, then: "free" });
   assertEquals(await taker.hold("seat"), undefined);
   await node.site.close();
-  const awake = setInterval(() => {}, 1000);
+  using _ = keepAwake();
   await called.promise;
   const { reason, lateness, hold: ended } = calls[0]!;
   assertEquals(reason, "absolute");
@@ -212,7 +214,6 @@ export async function assertHeld(
     await new Promise((resolve) => setTimeout(resolve, 5));
     next = await taker.hold("seat");
   }
-  clearInterval(awake);
   assert(next.fence > hold!.fence);
   assertEquals(calls.length, 1);
   assertEquals([...node.errors, ...other.errors], []);
@@ -241,7 +242,7 @@ export async function assertPresent(
   await using node = nodes[0]!;
   await using other = nodes[1]!;
   await Promise.all([node.site.ready, other.site.ready]);
-  const awake = setInterval(() => {}, 1000);
+  using _ = keepAwake();
   const response = await node.get("login?as=ann");
   const cookie = cookieOf(response);
   await response.text();
@@ -258,7 +259,6 @@ export async function assertPresent(
   await (await node.get("logout", cookie)).text();
   await becomes(() => told.length > 3, "offline");
   await after(2000);
-  clearInterval(awake);
   assertEquals(told, ["ann present", "ann away", "ann present", "ann offline"]);
   assertEquals([...node.errors, ...other.errors], []);
 }
