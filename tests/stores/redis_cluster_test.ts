@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { Shards } from "../../stores/redis/shards.ts";
-import { SOON } from "../helpers_process.ts";
+import { SOON, TEST_LIMIT } from "../helpers_process.ts";
 import {
   RedisCluster,
   type RedisServer,
@@ -196,6 +196,8 @@ testWithRedis(
       }
     }
   },
+  // It takes half a minute, and is run again after a stall.
+  { timeout: 2 * TEST_LIMIT },
 );
 
 function assertApart(outcome: Outcome): void {

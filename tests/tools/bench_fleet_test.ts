@@ -25,7 +25,7 @@ const BOTH = /^both +\d+ +0 +\d+ +\d+ +\d+ +[1-9]\d* +0 +0 +0 +\d+/m;
 testWithRedis(
   `${PROGRAM} measures visits and ends over a Redis Cluster`,
   async () => {
-    const text = await run(PROGRAM, ...FEW, "--seconds=2");
+    const text = await run(PROGRAM, ...FEW, "--seconds=1");
     assertMatch(text, BOTH);
     assertMatch(text, /^a visit +1\.\d+ /m);
     assertMatch(text, /^CPU of a core +Redis 1 +Redis 2 +Redis 3 /m);
