@@ -165,10 +165,7 @@ export class Guard extends Resource {
 
   /** Renders the protected resource or the 401, if the path ends here. */
   override render(request: SiteRequest): Rendered | Promise<Rendered> {
-    return proceed(
-      this.#admit(request),
-      (resource) => renderBehind(resource, request),
-    );
+    return renderBehind(this.#admit(request), request);
   }
 
   #admit(request: SiteRequest): Resource | Promise<Resource> {

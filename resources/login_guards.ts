@@ -196,10 +196,7 @@ export class LoginGuard extends Resource {
 
   /** Renders the guarded resource or a refusal, if the path ends here. */
   override render(request: SiteRequest): Rendered | Promise<Rendered> {
-    return proceed(
-      this.#admit(request),
-      (resource) => renderBehind(resource, request),
-    );
+    return renderBehind(this.#admit(request), request);
   }
 
   #admit(request: SiteRequest): Resource | Promise<Resource> {

@@ -106,10 +106,7 @@ export class SameOrigin extends Resource {
 
   /** Renders the protected resource, if the path ends here. */
   override render(request: SiteRequest): Rendered | Promise<Rendered> {
-    return proceed(
-      this.#admit(request),
-      (resource) => renderBehind(resource, request),
-    );
+    return renderBehind(this.#admit(request), request);
   }
 
   #admit(request: SiteRequest): Resource | Promise<Resource> {

@@ -172,14 +172,18 @@ export function giveBackSegment(request: SiteRequest): void {
 
 /** Renders a resource in place of the one that the walk has found. */
 export function renderBehind(
-  resource: Resource,
+  resource: MaybePromise<Resource>,
   request: SiteRequest,
 ): Rendered | Promise<Rendered> {
-  return proceed(request[ENTER](resource), () => {
-    const rendered = renderOwn(resource, request);
-    if (isPromiseLike(rendered)) request[WAIT]();
-    return rendered;
-  });
+  return proceed(
+    resource,
+    (resource) =>
+      proceed(request[ENTER](resource), () => {
+        const rendered = renderOwn(resource, request);
+        if (isPromiseLike(rendered)) request[WAIT]();
+        return rendered;
+      }),
+  );
 }
 
 const BODY_RULES = { maxBodyBytes: atLeast(0) };
