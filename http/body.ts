@@ -1,6 +1,5 @@
 import { HttpError } from "./http_error.ts";
 import { watchStream } from "./stream_watch.ts";
-import { parseForm, parseJson } from "./parsed_body.ts";
 
 /**
  * Reads the body of a request, up to a limit.
@@ -38,32 +37,6 @@ export async function readBody<T>(
       cause: error,
     });
   }
-}
-
-/**
- * Reads the body of a request as a form, as {@linkcode readBody} does.
- *
- * @throws {HttpError} 413 if it has more fields or parts than it may have.
- */
-export async function readForm(
-  request: Request,
-  maxBytes: number,
-  maxFields: number,
-): Promise<FormData> {
-  return await readBody(
-    request,
-    maxBytes,
-    (body) => parseForm(body, maxFields),
-    " as a form",
-  );
-}
-
-/** Reads the body of a request as JSON, as {@linkcode readBody} does. */
-export async function readJson(
-  request: Request,
-  maxBytes: number,
-): Promise<unknown> {
-  return await readBody(request, maxBytes, parseJson, " as JSON");
 }
 
 /**

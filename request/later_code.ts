@@ -6,8 +6,9 @@
  */
 
 import { describeIssues } from "../base/describe.ts";
-import * as bodies from "../http/body.ts";
+import { pipeBody as pipe, readBody } from "../http/body.ts";
 import { HttpError } from "../http/http_error.ts";
+import { parseForm, parseJson } from "../http/parsed_body.ts";
 import type { SchemaResult, StandardSchemaV1 } from "../session/session_key.ts";
 import { BODY_LIMITS } from "./internals.ts";
 
@@ -23,9 +24,9 @@ interface BodyRequest {
 }
 
 /** Reads the body as a form. */
-export function readForm(body: BodyRequest): Promise<FormData> {
-  const { request, site } = body;
-  return bodies.readForm(request, limitOf(body), site.maxFormFields);
+export function readForm(request: BodyRequest): Promise<FormData> {
+  const { maxFormFields } = request.site;
+  return read(request, (body) => parseForm(body, maxFormFields), " as a form");
 }
 
 /**
@@ -34,10 +35,10 @@ export function readForm(body: BodyRequest): Promise<FormData> {
  * @throws {HttpError} 400 with the faults, if the schema refuses the body.
  */
 export async function readJson(
-  body: BodyRequest,
+  request: BodyRequest,
   schema?: StandardSchemaV1,
 ): Promise<unknown> {
-  const value = await bodies.readJson(body.request, limitOf(body));
+  const value = await read(request, parseJson, " as JSON");
   if (schema === undefined) return value;
   const result = await schema["~standard"].validate(value) as SchemaResult;
   if (result.issues === undefined) return result.value;
@@ -45,23 +46,31 @@ export async function readJson(
 }
 
 /** Reads the body as text. */
-export function readText(body: BodyRequest): Promise<string> {
-  return bodies.readBody(body.request, limitOf(body), (body) => body.text());
+export function readText(request: BodyRequest): Promise<string> {
+  return read(request, (body) => body.text());
 }
 
 /** Reads the body as bytes. */
 export function readBytes(
-  body: BodyRequest,
+  request: BodyRequest,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  return bodies.readBody(body.request, limitOf(body), (body) => body.bytes());
+  return read(request, (body) => body.bytes());
 }
 
 /** Streams the body into a sink; returns the number of bytes. */
 export function pipeBody(
-  body: BodyRequest,
+  request: BodyRequest,
   sink: WritableStream<Uint8Array>,
 ): Promise<number> {
-  return bodies.pipeBody(body.request, limitOf(body), sink);
+  return pipe(request.request, limitOf(request), sink);
+}
+
+function read<T>(
+  request: BodyRequest,
+  parse: (body: Request | Response) => Promise<T>,
+  kind?: string,
+): Promise<T> {
+  return readBody(request.request, limitOf(request), parse, kind);
 }
 
 /** Returns the most bytes that the body may have. */
