@@ -36,7 +36,7 @@ export function refreshValues(
 ): void {
   dropOvertaken(session, state, record);
   const own = valuesOf(session);
-  const { texts } = state;
+  const { texts, sent, unsure } = state;
   const newer = [...record.values].filter(([key, text]) =>
     texts.get(key) !== text
   );
@@ -48,7 +48,8 @@ export function refreshValues(
   }
   const now = new Map(record.values);
   // Values that were changed here, and may not have been written, stay.
-  for (const key of state.keysAhead) {
+  const ahead = [sent?.values, unsure?.changes.values, state.values];
+  for (const key of ahead.flatMap((map) => [...map?.keys() ?? []])) {
     values.delete(key);
     now.delete(key);
     if (own.has(key)) values.set(key, own.get(key));

@@ -273,12 +273,6 @@ export class StoredState extends LoadTouches {
     return now.steady + this.#storeAhead;
   }
 
-  /** Returns the keys whose values here are newer than those of a record. */
-  get keysAhead(): Set<string> {
-    const maps = [this.sent?.values, this.unsure?.changes.values, this.values];
-    return new Set(maps.flatMap((values) => [...values?.keys() ?? []]));
-  }
-
   /** Calls back when the writes under way have settled. */
   whenIdle<T>(act: () => MaybePromise<T>): MaybePromise<T> {
     if (this.writing === undefined) return act();

@@ -8,7 +8,8 @@
 import type { HoldBackend } from "./hold_backend.ts";
 import { type HoldingRegistry, Holds } from "./holds.ts";
 import { LocalHolds, type LocalHoldsRegistry } from "./local_holds.ts";
-import { NamedWarnings, type WarningRegistry } from "./named_warnings.ts";
+import { NamedWarnings } from "./named_warnings.ts";
+import type { WarningRegistry } from "./warning_wakes.ts";
 import {
   Presence,
   presenceOf,

@@ -1,27 +1,25 @@
 import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
-import type { Clock } from "../base/clock.ts";
 import { describe } from "../base/describe.ts";
 import { randomId } from "../base/ids.ts";
-import {
-  copyOfArgument,
-  type NamedCallback,
-  namedCallbackOf,
-  type NamedRegistration,
+import type {
+  NamedCallback,
+  NamedRegistration,
 } from "../session/named_callback.ts";
-import type { Session, SessionChange, SessionEnd } from "../session.ts";
-import type { EndRegistration, HeldKey, HoldBackend } from "./hold_backend.ts";
+import type { Session, SessionEnd } from "../session.ts";
+import type { HeldKey, HoldBackend } from "./hold_backend.ts";
 import { UnwrittenWarnings } from "./unwritten_warnings.ts";
 import {
+  callbackOf,
   deadlineOf,
   type ExpectedEnd,
   isKnown,
   isWake,
   keyOf,
-  type NamedWarningCallback,
   SAME,
   type Wake,
   WARNING,
   warningOf,
+  type WarningRegistry,
 } from "./warning_wakes.ts";
 
 /**
@@ -44,22 +42,6 @@ const TRIES = [10, 30] as const;
 
 /** Milliseconds between two of these checks. */
 const PAUSE = 100;
-
-/** The members of the registry that warnings use. */
-export interface WarningRegistry {
-  readonly clock: Clock;
-  readonly site: { reportError(error: unknown, context: object): void };
-  readonly backend: {
-    changed(session: Session, change: SessionChange): void;
-    find(uid: string): MaybePromise<Session | undefined>;
-    idOfCallback(key: string): string;
-    hasCallback(session: Session, id: string): boolean;
-  };
-  readonly delivery: EndRegistration;
-  readonly namedCallbacks: ReadonlyMap<string, unknown>;
-  /** The callbacks that `onWarning` has registered. */
-  readonly warningCallbacks: ReadonlyMap<string, NamedWarningCallback>;
-}
 
 /**
  * Warnings by name, which outlive the process.
@@ -94,7 +76,7 @@ export class NamedWarnings {
    */
   add(session: Session, lead: number, warning: NamedRegistration): () => void {
     const { name, argument } = warning;
-    const callback = this.#callbackOf(lead, warning);
+    const callback = callbackOf(this.#registry.namedCallbacks, lead, warning);
     this.#change(session, callback, false);
     const { uid } = session;
     const id = this.#registry.backend.idOfCallback(callback.key);
@@ -113,25 +95,6 @@ export class NamedWarnings {
       kind: "callback",
       callback,
       isRemoved,
-    });
-  }
-
-  #callbackOf(
-    lead: number,
-    { name, argument, options }: NamedRegistration,
-  ): NamedCallback {
-    // A prefix tells it from the keys of callbacks for the end.
-    const key = options?.key;
-    const act = "notify before the end";
-    const copy = copyOfArgument(act, { name, argument });
-    return namedCallbackOf(this.#registry.namedCallbacks, {
-      name: WARNING,
-      argument: { lead, name, ...copy === undefined ? {} : { argument: copy } },
-      options: key === undefined
-        ? options
-        : { ...options, key: `${WARNING} ${key}` },
-      act,
-      shown: name,
     });
   }
 

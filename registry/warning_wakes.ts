@@ -5,7 +5,21 @@
  * @module
  */
 
-import type { Session, SessionEnd, SessionWarning } from "../session.ts";
+import type { Clock } from "../base/clock.ts";
+import type { MaybePromise } from "../base/promises.ts";
+import {
+  copyOfArgument,
+  type NamedCallback,
+  namedCallbackOf,
+  type NamedRegistration,
+} from "../session/named_callback.ts";
+import type {
+  Session,
+  SessionChange,
+  SessionEnd,
+  SessionWarning,
+} from "../session.ts";
+import type { EndRegistration } from "./hold_backend.ts";
 
 /** The name under which a session keeps its warnings, and by which holds wake them. */
 export const WARNING = "@curfew/warning";
@@ -27,6 +41,22 @@ export type NamedWarningCallback = (
   argument: unknown,
   warning: SessionWarning,
 ) => unknown;
+
+/** The members of the registry that warnings use. */
+export interface WarningRegistry {
+  readonly clock: Clock;
+  readonly site: { reportError(error: unknown, context: object): void };
+  readonly backend: {
+    changed(session: Session, change: SessionChange): void;
+    find(uid: string): MaybePromise<Session | undefined>;
+    idOfCallback(key: string): string;
+    hasCallback(session: Session, id: string): boolean;
+  };
+  readonly delivery: EndRegistration;
+  readonly namedCallbacks: ReadonlyMap<string, unknown>;
+  /** The callbacks that `onWarning` has registered. */
+  readonly warningCallbacks: ReadonlyMap<string, NamedWarningCallback>;
+}
 
 /** The argument of a hold that wakes a warning. */
 export interface Wake {
@@ -58,6 +88,27 @@ export interface ExpectedEnd {
   readonly deadline: number;
   /** The deadline in the record meanwhile; undefined if the touch was undone. */
   readonly shown?: number;
+}
+
+/** Returns the callback by which a session keeps a warning. */
+export function callbackOf(
+  registered: ReadonlyMap<string, unknown>,
+  lead: number,
+  { name, argument, options }: NamedRegistration,
+): NamedCallback {
+  // A prefix tells it from the keys of callbacks for the end.
+  const key = options?.key;
+  const act = "notify before the end";
+  const copy = copyOfArgument(act, { name, argument });
+  return namedCallbackOf(registered, {
+    name: WARNING,
+    argument: { lead, name, ...copy === undefined ? {} : { argument: copy } },
+    options: key === undefined
+      ? options
+      : { ...options, key: `${WARNING} ${key}` },
+    act,
+    shown: name,
+  });
 }
 
 /**

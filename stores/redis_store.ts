@@ -99,7 +99,6 @@ export class RedisStore implements SessionStore, AsyncDisposable {
       isSharded: checked.shardedNotifications,
     });
     const runner = new ScriptRunner(client, channel);
-    const { touchThrottle } = checked;
     const replication = new Replication(client, checked.replicas);
     const tracked = { shards, replication };
     const ends = this.#ends = new RedisEnds(runner, tracked);
@@ -110,11 +109,8 @@ export class RedisStore implements SessionStore, AsyncDisposable {
       { shards, claims },
     );
     const tools = { runner, claims, ends, notifications };
-    this.#sessions = new RedisSessions(runner, {
-      shards,
-      replication,
-      touchThrottle,
-    });
+    const { touchThrottle } = checked;
+    this.#sessions = new RedisSessions(runner, { ...tracked, touchThrottle });
     this.#all = new ShardGroup("all shards", shards.all, tools);
     this.parts = shards.all.map((shard) =>
       new ShardGroup(`shard ${shard.index}`, [shard], tools)

@@ -142,17 +142,13 @@ export interface LoadOptions {
 }
 
 /** Principal and tokens of a session, as a commit replaces them. */
-export interface AccessChange {
+export interface AccessChange extends
+  Pick<
+    SessionFacts,
+    "generation" | "loginGeneration" | "isRenewalDue" | "isRemembered"
+  > {
   /** The user that the session belongs to; null for none. */
   readonly principal: string | null;
-  /** As in {@linkcode SessionFacts}. */
-  readonly generation: number;
-  /** As in {@linkcode SessionFacts}. */
-  readonly loginGeneration: number;
-  /** As in {@linkcode SessionFacts}. */
-  readonly isRenewalDue: boolean;
-  /** As in {@linkcode SessionFacts}. */
-  readonly isRemembered: boolean;
   /**
    * Milliseconds since the login that this change is about. If it is absent or
    * undefined, the record keeps the exact time of its last login. No change removes
