@@ -243,11 +243,14 @@ Deno.test("SiteOptions.accessLog reports a user that is no text", async () => {
 
 Deno.test("SiteOptions.accessLog reports a user that is no text when the visitor leaves", async () => {
   const visitor = new AbortController();
+  const begun = Promise.withResolvers<void>();
   await using site = new WatchedSite((request) => {
     Object.assign(request, { user: { toString: fail } });
+    begun.resolve();
     return new Promise(() => {});
   }, { accessLog: () => {} });
   site.visit("/", { signal: visitor.signal });
+  await begun.promise;
   visitor.abort();
   assertEquals(site.errors.length, 1);
 });
