@@ -135,8 +135,7 @@ export class PresenceChanges {
 
   /** Announces that a visitor is offline, if the last session has ended. */
   async noteEnd(principal: string): Promise<void> {
-    const infos = await this.#registry.backend.directory.list(principal);
-    if (infos.length > 0) return;
+    if (!await this.#isOffline(principal)) return;
     const change = { principal, state: "offline" } as const;
     for (const key of [this.#here(principal), this.#away(principal)]) {
       const held = await this.#holds.find(key);
@@ -164,11 +163,26 @@ export class PresenceChanges {
       // The process stops, and the sessions end with it.
       if (end.reason === "shutdown") return;
       if (!isEntered) await this.#beginStay(principal, end);
+      else if (await this.#hasLeft(principal)) return;
     } else if (state === "away" && !await this.#beginAway(principal, end)) {
       state = "offline";
     }
     if (state === "offline") await this.#waitForOther(principal, end);
     await this.#call({ principal, state });
+  }
+
+  /**
+   * Returns whether the stay of an arrived visitor has ended with the last session,
+   * before the arrival is told.
+   */
+  async #hasLeft(principal: string): Promise<boolean> {
+    const here = await this.#holds.find(this.#here(principal));
+    return here === undefined && await this.#isOffline(principal);
+  }
+
+  async #isOffline(principal: string): Promise<boolean> {
+    const { directory } = this.#registry.backend;
+    return (await directory.list(principal)).length === 0;
   }
 
   /**

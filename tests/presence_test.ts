@@ -558,6 +558,34 @@ for (
   }
 }
 
+Deno.test("Sessions.onPresence() leaves no visitor present whose last session ends before the arrival is told", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore();
+  const gate = Promise.withResolvers<void>();
+  bent.bends.take = async (act, hold, replaces) => {
+    if (hold.uid.includes("away")) {
+      bent.bends.take = undefined;
+      await gate.promise;
+    }
+    return act(hold, replaces);
+  };
+  await using node = nodeOf(bent.store);
+  const cookie = await node.logIn();
+  await pass(time, 100);
+  await node.get("logout", cookie);
+  await pass(time, 100);
+  assertEquals(node.told, ["ann offline"]);
+
+  gate.resolve();
+  await pass(time, 1000);
+  assertEquals(node.told, ["ann offline"]);
+
+  await node.logIn();
+  await pass(time, 4000);
+  assertEquals(node.told, ["ann offline", "ann present"]);
+  assertEquals(node.failures(), []);
+});
+
 Deno.test("Sessions.close() resolves though the store is away, with a stream that keeps a visitor present", async () => {
   using time = new FakeTime();
   const broken = new BrokenStore();
