@@ -168,7 +168,7 @@ export class PresenceChanges {
       state = "offline";
     }
     if (state === "offline") await this.#waitForOther(principal, end);
-    await this.#call({ principal, state });
+    await this.#call({ principal, state }, end);
   }
 
   /**
@@ -241,14 +241,19 @@ export class PresenceChanges {
     }
   }
 
-  /** Calls the callbacks; calls those that fail again, after pauses. */
-  async #call(change: PresenceChange): Promise<void> {
+  /**
+   * Calls the callbacks, as long as this process delivers the end of the hold; calls
+   * those that fail again, after pauses.
+   */
+  async #call(change: PresenceChange, end: SessionEnd): Promise<void> {
     const callbacks = this.#callbacks;
     // A callback before this one may have taken it back.
     const call = (entry: { readonly callback: PresenceCallback }) =>
       callbacks.has(entry) ? entry.callback(change) : undefined;
     let left = [...callbacks];
     for (const pause of [...PAUSES, undefined]) {
+      // The process may have stood still, or have waited for the store.
+      if (await this.#holds.confirm?.(end) === false) return;
       const failed: typeof left = [];
       let lastError: unknown;
       await Promise.all(

@@ -586,6 +586,24 @@ Deno.test("Sessions.onPresence() leaves no visitor present whose last session en
   assertEquals(node.failures(), []);
 });
 
+Deno.test("Sessions.onPresence() calls no callback again in a process that has lost the change to another", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore();
+  const options = { endLease: 1.2, storeTimeout: 0.5 };
+  await using one = nodeOf(bent.store, options);
+  one.fail(1);
+  await one.logIn();
+  await pass(time, 100);
+  assertEquals(one.failures().length, 1);
+
+  bent.bends.renew = () => false;
+  bent.bends.claim = () => ({ ends: [], nextIn: Infinity });
+  await using other = nodeOf(bent.inner, options);
+  await pass(time, 5000);
+
+  assertEquals([one.told, other.told], [[], ["ann present"]]);
+});
+
 Deno.test("Sessions.close() resolves though the store is away, with a stream that keeps a visitor present", async () => {
   using time = new FakeTime();
   const broken = new BrokenStore();
