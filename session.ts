@@ -404,9 +404,8 @@ export class Session {
   startCheckingExpiration(): void {
     if (this.#end !== undefined) return;
     const deadline = deadlineOf(this, this.#touchedAt, this.#startedAt);
-    const { queue } = this.#owner;
     if (this.#entry === 0) return this.#setDeadline(deadline);
-    const before = queue.deadlineOf(this.#entry);
+    const before = this.#owner.queue.deadlineOf(this.#entry);
     if (deadline === before) {
       this.#dueReason = this.#dueReasonAt(deadline);
       return;
@@ -415,7 +414,7 @@ export class Session {
     // If the old deadline has passed, the timer is late, and the session is over.
     if (now > before && this.#dueReason !== undefined) {
       this.#endAtDeadline(now);
-    } else this.#setDeadline(deadline);
+    } else this.#setDeadline(deadline, now);
   }
 
   /**
@@ -429,19 +428,15 @@ export class Session {
     if (this.#end !== undefined) return;
     const now = this.#owner.clock.now();
     if (this.#entry !== 0) {
-      const owner = this.#owner;
-      if (
-        now >= owner.queue.deadlineOf(this.#entry) &&
-        this.#dueReason !== undefined
-      ) {
+      const { queue } = this.#owner;
+      const isDue = now >= queue.deadlineOf(this.#entry);
+      if (isDue && this.#dueReason !== undefined) {
         this.#endAtDeadline(now);
         // A request under way may have held the session.
         if (!this.isActive) return;
       }
-      const deadline = deadlineOf(this, now, this.#startedAt);
-      owner.queue.move(this.#entry, deadline, now);
-      this.#followDeadline(deadline, now);
-      owner.backend.changed(this, TOUCH);
+      this.#setDeadline(deadlineOf(this, now, this.#startedAt), now);
+      this.#owner.backend.changed(this, TOUCH);
     }
     this.#touchedAfter = now - this.#createdAt;
   }
@@ -976,12 +971,12 @@ export class Session {
     return this[OPEN_PARTS]().values ??= new SessionValues<Session>(this);
   }
 
-  #setDeadline(deadline: number): void {
+  #setDeadline(deadline: number, now: number = this.#owner.clock.now()): void {
     const { queue } = this.#owner;
-    const now = this.#owner.clock.now();
     if (this.#entry === 0) this.#entry = queue.add(this, deadline, now);
     else queue.move(this.#entry, deadline, now);
-    this.#followDeadline(deadline, now);
+    this.#dueReason = this.#dueReasonAt(deadline);
+    this.#parts?.warnings?.follow(deadline, now);
   }
 
   /** UNIX milliseconds at which the session ends in spite of access. */
@@ -991,11 +986,6 @@ export class Session {
 
   #dueReasonAt(deadline: number): DueReason {
     return this.#absoluteEnd <= deadline ? "absolute" : "idle";
-  }
-
-  #followDeadline(deadline: number, now: number): void {
-    this.#dueReason = this.#dueReasonAt(deadline);
-    this.#parts?.warnings?.follow(deadline, now);
   }
 
   /** Ends the parts of the session; a function of its own, since few have any. */
