@@ -199,6 +199,14 @@ export const THEME_MUTANTS: readonly Mutant[] = [
       "if (isOvertaken) this.#reads.delete(value);\n      if (after === undefined && error === undefined) continue;",
   },
   {
+    name: "A change inside a value is written over an update of it",
+    mode: "slow",
+    theme: "lists",
+    file: "persistence/record_values.ts",
+    from: "if (state.inner?.has(key)) {",
+    to: "if (state.inner?.delete(key)) {\n    return;",
+  },
+  {
     name: "A handler that throws is answered before its changes are written",
     mode: "calm",
     theme: "throws",

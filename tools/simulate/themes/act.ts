@@ -130,6 +130,8 @@ export interface PushAct extends SomeAct {
   readonly ask: Ask;
   /** Whether it began the list by `session.set()`. */
   readonly isFirst: boolean;
+  /** Whether it was added by `session.update()`. */
+  readonly isUpdate: boolean;
 }
 
 /** A signal of a visit that aborts: the client of the request has left. */

@@ -5,7 +5,7 @@ import type { Actor, After } from "./actor.ts";
 import type { ThemeAction } from "./themes.ts";
 import { hold, lease, registerFree, release } from "./hold_actions.ts";
 import { changeAbsolute, changeTimeout, remember } from "./timeout_actions.ts";
-import { push } from "./inner_actions.ts";
+import { append, push } from "./inner_actions.ts";
 import { registerWarn, warn } from "./warning_actions.ts";
 import { replace, takeBack, update } from "./value_actions.ts";
 
@@ -23,6 +23,7 @@ const ACTIONS: Readonly<Record<ThemeAction, (actor: Actor) => After>> = {
   warn,
   timeout: changeTimeout,
   push,
+  append,
   remember,
   absolute: changeAbsolute,
 };

@@ -14,7 +14,8 @@ export function push(actor: Actor): After {
     const { uid } = session;
     const at = life.host.now;
     const isFirst = list === undefined;
-    world.onAct({ kind: "push", ask, life, uid, at, isFirst });
+    const act = { ask, life, uid, at, isFirst, isUpdate: false };
+    world.onAct({ kind: "push", ...act });
     world.say(
       `${ask.name} ${isFirst ? "begins" : "adds to"} the list of ${
         world.nameOf(uid)
@@ -22,4 +23,20 @@ export function push(actor: Actor): After {
     );
     return undefined;
   });
+}
+
+/** Adds the name of the request to the list in one step. */
+export function append(actor: Actor): After {
+  const { ask, life, world } = actor;
+  const session = actor.get();
+  return async () => {
+    const { uid } = session;
+    const at = life.host.now;
+    const act = { ask, life, uid, at, isFirst: false, isUpdate: true };
+    world.onAct({ kind: "push", ...act });
+    world.say(`${ask.name} appends to the list of ${world.nameOf(uid)}`);
+    const add = (list: string[] = []) => [...list, ask.name];
+    await session.update<string[]>(LIST, add);
+    return new Response(null);
+  };
 }

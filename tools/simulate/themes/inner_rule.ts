@@ -6,7 +6,8 @@ import type { Judge, Rule, States } from "./rule.ts";
 
 /**
  * Changes inside of a value: each one that is acknowledged is written or reported,
- * and none is written over a change of another process (promise 17).
+ * and none is written over a change of another process, or over an update
+ * (promise 17).
  */
 export class InnerRule implements Rule {
   readonly #judge: Judge;
@@ -64,9 +65,12 @@ export class InnerRule implements Rule {
       const isThere = truth.recordsIn(uid, at, to).some(({ record }) =>
         record !== undefined && listOf(record).includes(ask.name)
       );
-      if (isThere || isReported(uid, LIST) || this.#isReplaced(act, to)) {
-        continue;
-      }
+      if (isThere) continue;
+      // A change inside may be dropped, and reported; an update may not.
+      if (
+        !act.isUpdate &&
+        (isReported(uid, LIST) || this.#isReplaced(act, to))
+      ) continue;
       fail(17, `${ask.name} is acknowledged, and is not in the list`);
     }
   }

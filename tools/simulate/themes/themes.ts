@@ -14,6 +14,7 @@ export const THEMES = [
   "throws",
   "leaves",
   "remember",
+  "lists",
 ] as const;
 
 /** One of {@linkcode THEMES}. */
@@ -34,6 +35,7 @@ export type ThemeAction =
   | "warn"
   | "timeout"
   | "push"
+  | "append"
   | "remember"
   | "absolute";
 
@@ -56,6 +58,7 @@ const WEIGHTS: Readonly<Record<Theme, Weights>> = {
   },
   leaves: { stream: 6, update: 4, replace: 2, push: 2, hold: 3, warn: 3 },
   remember: { remember: 12, absolute: 9, timeout: 3 },
+  lists: { push: 12, append: 12 },
 };
 
 /** The number of themes that seeds have in turn; the others must be named. */
