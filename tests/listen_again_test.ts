@@ -481,6 +481,8 @@ async function visit(connect: Connect, cookie = ""): Promise<string[]> {
       // It pauses, or has just begun to.
       if (!GONE.some((Kind) => error instanceof Kind)) throw error;
     }
+    // Connections that fail at once would leave timers no turn.
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
