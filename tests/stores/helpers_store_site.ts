@@ -277,7 +277,7 @@ export async function assertCounted(
   assertEquals(await sessions.countStored(), { sessions: 2, ends: 0 });
 
   // A busy machine takes longer than a second to answer.
-  while ((await sessions.listProcesses()).length < 2);
+  while ((await sessions.listProcesses()).length < 2) await after(20);
   const processes = await sessions.listProcesses();
   assertEquals(processes.map(({ isThis }) => isThis).sort(), [false, true]);
   const now = Date.now() / 1000;
