@@ -44,7 +44,8 @@ async function assertPromise(
     revived: [],
     wrongs: [],
   });
-  assertGreater(verdict.made, 150);
+  // Several hundred, unless the machine is very slow.
+  assertGreater(verdict.made, 50);
   assertGreater(verdict.faults.kill, 0);
   return verdict;
 }
