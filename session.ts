@@ -435,7 +435,10 @@ export class Session {
         // A request under way may have held the session.
         if (!this.isActive) return;
       }
-      this.#setDeadline(deadlineOf(this, now, this.#startedAt), now);
+      const deadline = deadlineOf(this, now, this.#startedAt);
+      // Without #setDeadline(): V8 does not always inline it here.
+      queue.move(this.#entry, deadline, now);
+      this.#followDeadline(deadline, now);
       this.#owner.backend.changed(this, TOUCH);
     }
     this.#touchedAfter = now - this.#createdAt;
@@ -975,6 +978,10 @@ export class Session {
     const { queue } = this.#owner;
     if (this.#entry === 0) this.#entry = queue.add(this, deadline, now);
     else queue.move(this.#entry, deadline, now);
+    this.#followDeadline(deadline, now);
+  }
+
+  #followDeadline(deadline: number, now: number): void {
     this.#dueReason = this.#dueReasonAt(deadline);
     this.#parts?.warnings?.follow(deadline, now);
   }
