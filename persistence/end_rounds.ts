@@ -123,9 +123,9 @@ export class EndRounds {
   /** Writes the unwritten ends and runs the checks. */
   #settle(checked: readonly Session[]): MaybePromise<void> {
     const { checks, watch, unwritten } = this.#parts;
-    const settling = unwritten.writeAll();
+    const written = unwritten.tryAll();
     watch.begin();
-    settling.push(...checks.run(checked));
+    const settling = [written, ...checks.run(checked)];
     if (settling.some(isPromiseLike)) {
       return Promise.all(settling).then(() => {});
     }

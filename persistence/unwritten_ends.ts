@@ -1,4 +1,4 @@
-import { type MaybePromise, proceed } from "../base/promises.ts";
+import { isPromiseLike, type MaybePromise, proceed } from "../base/promises.ts";
 import type { SessionEnd } from "../session.ts";
 import type { ClaimedEnd } from "../stores/store.ts";
 import type { RecentEnds } from "./recent_ends.ts";
@@ -86,6 +86,23 @@ export class UnwrittenEnds {
   /** Writes all ends. */
   writeAll(): MaybePromise<void>[] {
     return [...this.#ends.values()].map((end) => this.#write(end));
+  }
+
+  /**
+   * Writes one end, and the others if that succeeds: a store that refuses them gets
+   * one call, not one for each.
+   */
+  tryAll(): MaybePromise<void> {
+    const [first] = this.#ends.values();
+    if (first === undefined) return;
+    return proceed(this.#write(first), () => {
+      if (this.#ends.delete(first.uid)) {
+        // Another one is the first of the next round.
+        return void this.#ends.set(first.uid, first);
+      }
+      const writes = this.writeAll().filter(isPromiseLike);
+      if (writes.length > 0) return Promise.all(writes).then(() => {});
+    });
   }
 
   /** Writes an end to the store and claims it, unless that is under way. */

@@ -1,6 +1,6 @@
 // What a site over a store does when answers are slow, lost or out of order.
 
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertLess, assertStrictEquals } from "@std/assert";
 import { NO_TOKEN } from "../../persistence/record_calls.ts";
 import { FakeTime } from "@std/testing/time";
 import { Session, type SiteOptions } from "../../mod.ts";
@@ -436,6 +436,31 @@ Deno.test("Site finds sessions a second after its store answers again, however l
   broken.how = "works";
   await pass(time, 1500);
   assertEquals((await node.get("who", cookie)).status, 200);
+});
+
+Deno.test("Site asks a store whose memory is full for a new session once a second, and finds the others", async () => {
+  using time = new FakeTime();
+  const bent = new BentStore(asynchronous(new MemoryStore()));
+  await using node = nodeOf(bent.store);
+  const cookie = cookieOf(await node.get("visit"));
+  const refused: string[] = [];
+  bent.bends.create = (_, { uid }) => {
+    refused.push(uid);
+    return Promise.reject(new Error("the memory is full"));
+  };
+  const statuses = new Set<string>();
+  for (let i = 0; i < 10; i++) {
+    statuses.add(`new ${(await node.get("visit")).status}`);
+    await pass(time, 300);
+    statuses.add(`known ${(await node.get("visit", cookie)).status}`);
+  }
+  assertEquals([...statuses], ["new 503", "known 200"]);
+  const before = refused.length;
+  await pass(time, 5000);
+  assertLess(refused.length - before, 8);
+  delete bent.bends.create;
+  await pass(time, 2500);
+  assertEquals(node.ends.length, new Set(refused).size);
 });
 
 Deno.test("Site answers a logout once the end is stored", async () => {
