@@ -219,7 +219,15 @@ export class PresenceChanges {
     const last = Math.max(...infos.map(({ expiresAt }) => expiresAt)) * 1000;
     const length = Math.max(0, last - clock.now()) + MARGIN;
     const change = { principal, state: "offline" } as const;
-    await this.#begin(holdOf(this.#away(principal), length, change), end);
+    const key = this.#away(principal);
+    const since = clock.now();
+    await this.#begin(holdOf(key, length, change), end);
+    // The last session may have ended meanwhile.
+    if (clock.now() - since < LOOK_EVERY) return true;
+    if (!await this.#isOffline(principal)) return true;
+    const held = await this.#holds.find(key);
+    if (held === undefined) return false;
+    await this.#announce(key, change, held);
     return true;
   }
 

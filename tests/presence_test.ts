@@ -199,6 +199,23 @@ for (const [kind, makeStore] of Object.entries(STORE_KINDS)) {
     assertEquals(node.failures(), []);
   });
 
+  Deno.test(`Sessions.onPresence() ${kind} tells of the last end during a slow "present" at once`, async () => {
+    using time = new FakeTime();
+    const options = { awayAfter: 1, sessionTimeout: 2 };
+    await using node = nodeOf(makeStore(), options);
+    node.sessions.onPresence(({ state }) =>
+      state === "present"
+        ? new Promise((resolve) => setTimeout(resolve, 4000))
+        : undefined
+    );
+    await node.logIn();
+    await pass(time, 6000);
+    assertEquals(node.told, ["ann present", "ann away", "ann offline"]);
+    await pass(time, 120_000);
+    assertEquals(node.told.length, 3);
+    assertEquals(node.failures(), []);
+  });
+
   for (const leaves of [false, true]) {
     const when = leaves ? "after" : "by";
     Deno.test(`Sessions.onPresence() ${kind} tells of a login with a stream at once ${when} the end of the stream before`, async () => {
