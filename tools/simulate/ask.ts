@@ -56,6 +56,8 @@ export interface Ask {
   timeout: number | undefined;
   /** The `absoluteTimeout` that it has set, in milliseconds; undefined for none. */
   absolute: number | undefined;
+  /** When its stream was closed; Infinity while it is open, NaN without one. */
+  streamedUntil: number;
   /** When its client left before the answer; Infinity if it did not. */
   leftAt: number;
   /** When its handler returned a response or threw; Infinity before. */

@@ -645,6 +645,9 @@ export class Model {
         loss.life === life && loss.at >= from && loss.at <= call.at &&
         (loss.uid === uid || loss.uid === "")
       ) || this.#wasLateFor(life, uid, { from, to: call.at }) ||
+      // A process that closes while presence waits for the store gives the end back.
+      plan.awayAfter !== undefined && life.closedAt <= call.at &&
+        this.#hadTrouble(life, from, call.at) ||
       truth.clock.wasSet(from, call.at) ||
       call.life.host.sleeps.some((sleep) =>
         sleep.to >= from && sleep.from <= call.at

@@ -103,6 +103,8 @@ export interface Plan {
   readonly failures: number;
   /** How often a handler throws. */
   readonly throws: number;
+  /** Seconds after which a visitor is away; undefined if presence is not observed. */
+  readonly awayAfter: number | undefined;
   /** How often a client leaves before it has its response. */
   readonly leaves: number;
   readonly steps: readonly Step[];
@@ -218,6 +220,7 @@ export function planOf(
     failures: random.pick([0, 0, 0.15]),
     throws: theme === "throws" ? 0.35 : theme === "leaves" ? 0.1 : 0,
     leaves: theme === "leaves" ? 0.4 : 0,
+    awayAfter: theme === "presence" ? [1.5, 3][seed % 2] : undefined,
     steps: steps.toSorted((one, other) => one.at - other.at),
   };
 }

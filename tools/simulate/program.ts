@@ -55,6 +55,7 @@ export class Program {
       endLease: plan.endLease,
       storeTimeout: 2,
       ...optionsOf(plan.limit),
+      ...plan.awayAfter === undefined ? {} : { awayAfter: plan.awayAfter },
       onError: (error, { session }) => {
         if (life.isAlive) world.onError(life, error, session);
       },

@@ -265,6 +265,7 @@ export class World implements ProgramWorld {
         listensFrom: NaN,
         timeout: undefined,
         absolute: undefined,
+        streamedUntil: NaN,
         handledAt: Infinity,
         hasThrown: false,
         leftAt: Infinity,
@@ -341,8 +342,12 @@ export class World implements ProgramWorld {
     const read = async () => {
       while (!(await reader.read()).done);
     };
-    read().catch(() => {}).finally(() => isOpen = false);
     const { life, step } = ask;
+    ask.streamedUntil = Infinity;
+    read().catch(() => {}).finally(() => {
+      isOpen = false;
+      ask.streamedUntil = this.schedule.now;
+    });
     this.schedule.add(life.host.now + 50 + step.choice * 4000, () => {
       const at = this.schedule.now;
       if (isOpen && life.isAlive) this.model.onOpenStream(ask, at);

@@ -263,4 +263,20 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     from: "session.absoluteTimeout > (this.#absoluteTimeout ?? Infinity);",
     to: "session.absoluteTimeout < (this.#absoluteTimeout ?? Infinity);",
   },
+  {
+    name: "A visitor is offline before the change before is told",
+    mode: "calm",
+    theme: "presence",
+    file: "registry/presence_changes.ts",
+    from: 'if (state === "offline") await this.#waitForOther(principal, end);',
+    to: "",
+  },
+  {
+    name: "A visitor who comes again with a stream stays offline",
+    mode: "calm",
+    theme: "presence",
+    file: "registry/presence.ts",
+    from: "const { held, isUnsure } = visitor;",
+    to: "const { held } = visitor;\n    const isUnsure = false;",
+  },
 ];

@@ -1,3 +1,4 @@
+import type { PresenceState } from "../../../sessions.ts";
 import type { Ask } from "../ask.ts";
 import type { Life } from "../host.ts";
 
@@ -16,7 +17,8 @@ export type Act =
   | WarnedAct
   | TimeoutAct
   | PushAct
-  | LeftAct;
+  | LeftAct
+  | PresenceAct;
 
 /** The facts of each act. */
 interface SomeAct {
@@ -138,4 +140,11 @@ export interface PushAct extends SomeAct {
 export interface LeftAct extends SomeAct {
   readonly kind: "left";
   readonly ask: Ask;
+}
+
+/** A change of the presence of a visitor that a program is told; it has no uid. */
+export interface PresenceAct extends SomeAct {
+  readonly kind: "presence";
+  readonly principal: string;
+  readonly state: PresenceState;
 }

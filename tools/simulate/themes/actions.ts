@@ -6,6 +6,7 @@ import type { ThemeAction } from "./themes.ts";
 import { hold, lease, registerFree, release } from "./hold_actions.ts";
 import { changeAbsolute, changeTimeout, remember } from "./timeout_actions.ts";
 import { append, push } from "./inner_actions.ts";
+import { observe } from "./presence_actions.ts";
 import { registerWarn, warn } from "./warning_actions.ts";
 import { replace, takeBack, update } from "./value_actions.ts";
 
@@ -45,4 +46,5 @@ export function registerCallbacks(
 ): void {
   registerFree(life, world, trying);
   registerWarn(life, world, trying);
+  if (world.plan.awayAfter !== undefined) observe(life, world, trying);
 }

@@ -7,6 +7,7 @@ import { LostRule } from "./lost_rule.ts";
 import type { Judge, Rule } from "./rule.ts";
 import { OutsideRule } from "./outside_rule.ts";
 import { TimeoutRule } from "./timeout_rule.ts";
+import { PresenceRule } from "./presence_rule.ts";
 import { RememberRule } from "./remember_rule.ts";
 import { LeaveRule } from "./leave_rule.ts";
 import { ThrowRule } from "./throw_rule.ts";
@@ -33,5 +34,6 @@ export function rulesOf(judge: Judge): Rule[] {
     new ThrowRule(judge),
     new LeaveRule(judge),
     new RememberRule(judge),
+    new PresenceRule(judge),
   ];
 }

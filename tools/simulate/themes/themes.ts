@@ -15,6 +15,7 @@ export const THEMES = [
   "leaves",
   "remember",
   "lists",
+  "presence",
 ] as const;
 
 /** One of {@linkcode THEMES}. */
@@ -59,6 +60,7 @@ const WEIGHTS: Readonly<Record<Theme, Weights>> = {
   leaves: { stream: 6, update: 4, replace: 2, push: 2, hold: 3, warn: 3 },
   remember: { remember: 12, absolute: 9, timeout: 3 },
   lists: { push: 12, append: 12 },
+  presence: { login: 14, visit: 12, stream: 6, logout: 4 },
 };
 
 /** The number of themes that seeds have in turn; the others must be named. */
