@@ -4,7 +4,11 @@ import type {
   StoredCallback,
   StoredSession,
 } from "../stores/store.ts";
-import { callbackChangesOf, remainingCallbacks } from "./callback_changes.ts";
+import {
+  type CallbackChanges,
+  callbackChangesOf,
+  remainingCallbacks,
+} from "./callback_changes.ts";
 import { callHere } from "./end_calls.ts";
 import {
   describeChanges,
@@ -72,7 +76,7 @@ export class LeftChanges {
       );
     }
     if (state.callbacks === undefined) return [];
-    const callbacks = remainingCallbacks(state.callbacks);
+    const callbacks = uncalled(state.callbacks, state);
     state.callbacks = undefined;
     forget(callbacks, state);
     if (!state.areCallbacksUnsure) return callbacks;
@@ -102,7 +106,7 @@ export class LeftChanges {
       missing.values === undefined ? {} : { values: missing.values },
       "it has ended",
     );
-    const left = remainingCallbacks(missing);
+    const left = uncalled(missing, state);
     forget(left, state);
     return left;
   }
@@ -155,6 +159,17 @@ export class LeftChanges {
   #stateOf(session: Session): StoredState | undefined {
     return this.#loader.states.get(session);
   }
+}
+
+/**
+ * Returns the callbacks that changes add, and that are not called yet: the end of a
+ * vanished session may have called those of a write that was on its way.
+ */
+function uncalled(
+  changes: CallbackChanges,
+  { knownCallbacks }: StoredState,
+): StoredCallback[] {
+  return remainingCallbacks(changes).filter(({ id }) => knownCallbacks.has(id));
 }
 
 /** Forgets callbacks that are called: an answer to a claim may still come. */

@@ -335,6 +335,30 @@ Deno.test("A named callback is called once, though its session is logged out and
   assertEquals([node.reasons, node.bills], [["logout"], [7, 8]]);
 });
 
+Deno.test("A named callback is called once that is registered while the last record of its session is ended", async () => {
+  using time = new FakeTime();
+  const lossy = new LossyStore();
+  const { store, bends } = new BentStore(asynchronous(lossy.store));
+  await using node = new WatchedNode(store);
+  const cookie = cookieOf(await node.get("visit"));
+  await pass(time, 100);
+  const [session] = node.site.sessions.values();
+  bends.end = async (end, ...args) => {
+    session!.notifyOnExpire("bill", 8);
+    await after(50);
+    return await end(...args);
+  };
+  bends.commit = async (commit, ...args) => {
+    await after(200);
+    return await commit(...args);
+  };
+  lossy.empty();
+  await node.get("who", cookie);
+  await pass(time, 1000);
+  assertEquals(node.reasons, ["lost"]);
+  assertEquals(node.bills.toSorted(), [7, 8]);
+});
+
 for (const first of ["the creation", "a commit"]) {
   Deno.test(`A named callback is called once, though another process ends the vanished session while ${first} of this one has no answer`, async () => {
     using time = new FakeTime();
