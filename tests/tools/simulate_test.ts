@@ -349,6 +349,23 @@ const ONCE_BROKEN_THEMES = [
   // What the model took for a fault: a warning by a function of a process that had
   // loaded the touch of a look in another process.
   ["calm", 76_000_497, "warnings"],
+  // A request that held its session though its client had left, and one whose signal
+  // aborted after its handler had thrown.
+  ["calm", 46_600_010, "leaves"],
+  ["calm", 46_600_000, "leaves"],
+  // What the model took for a fault: an absolute timeout that another request has set.
+  ["loss", 46_710_831, "remember"],
+  // A visitor who was offline before a change before was told, or who stayed offline
+  // with a stream, or present without a session.
+  ["calm", 46_800_020, "presence"],
+  ["calm", 46_800_342, "presence"],
+  ["crash", 46_800_561, "presence"],
+  ["calm", 46_810_114, "presence"],
+  ["crash", 46_860_133, "presence"],
+  // A hold of a principal that was taken again, and was still listed.
+  ["calm", 46_800_348, "presence"],
+  // A callback of presence in a process that had lost the change to another.
+  ["slow", 46_820_129, "presence"],
 ] as const;
 
 for (
