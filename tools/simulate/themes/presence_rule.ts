@@ -1,5 +1,6 @@
 import type { PresenceState } from "../../../sessions.ts";
 import type { Ask } from "../ask.ts";
+import type { Life } from "../host.ts";
 import { type Moment, statusOf } from "../truth.ts";
 import type { Act, PresenceAct } from "./act.ts";
 import type { Judge, Rule } from "./rule.ts";
@@ -81,7 +82,9 @@ export class PresenceRule implements Rule {
     if (state === "away" && this.#isPresent(principal, at)) {
       fail(15, `${life.name} tells that ${name}, and a visit was after that`);
     }
-    if (state === "offline" && !this.#wasOffline(principal, at - LATEST, at)) {
+    if (
+      state === "offline" && !this.#wasOffline(principal, at - LATEST, at, life)
+    ) {
       fail(15, `${life.name} tells that ${name}, and a session lives`);
     }
   }
@@ -203,17 +206,29 @@ export class PresenceRule implements Rule {
   }
 
   /** Whether a visitor had no session at some time between two others. */
-  #wasOffline(principal: string, from: number, to: number): boolean {
-    const { truth } = this.#judge.world;
+  #wasOffline(
+    principal: string,
+    from: number,
+    to: number,
+    life?: Life,
+  ): boolean {
+    const { truth, asks } = this.#judge.world;
+    // A logout or a login in the process counts before it is written.
+    const hasEnded = (uid: string) =>
+      asks.some(({ left, loggedIn, tokens, ...ask }) =>
+        ask.life === life && (left?.uid === uid ||
+          loggedIn !== undefined && loggedIn.uid !== uid &&
+            loggedIn.at <= to && tokens.some((token) => token.startsWith(uid)))
+      );
     const times = [from, to];
     for (const moments of truth.moments.values()) {
-      for (const { at } of moments) if (at > from && at < to) times.push(at);
+      for (const { at } of moments) if (at > from && at <= to) times.push(at);
     }
     // At the time of a change a session has two states.
     return times.some((time) =>
       [...truth.moments].every(([uid, [first]]) => {
         const records = truth.recordsIn(uid, time, time);
-        return records.length === 0 || first!.at === time ||
+        return records.length === 0 || first!.at === time || hasEnded(uid) ||
           records.some(({ record }) =>
             record?.principal !== principal ||
             record.deadline <= truth.clock.at(time)
