@@ -780,11 +780,15 @@ export class Model {
     const answeredAt = ask.answeredAt ?? Infinity;
     if (ask.loggedIn !== undefined || ask.hasRenewed) return answeredAt;
     // The request of a client that has left touches its session when it gets it, and
-    // does not hold it.
-    const until = Math.min(
-      answeredAt,
-      Math.max(ask.leftAt, ask.got?.at ?? -Infinity),
+    // does not hold it. It touches the session again at the answer if another program
+    // has touched it in the same millisecond.
+    const isAgain = this.#world.asks.some((other) =>
+      other.life !== ask.life &&
+      Math.abs(other.arrivedAt - ask.arrivedAt) < AT_ONCE &&
+      other.tokens.some((token) => token.startsWith(uid))
     );
+    const touchedAt = isAgain ? answeredAt : ask.got?.at ?? -Infinity;
+    const until = Math.min(answeredAt, Math.max(ask.leftAt, touchedAt));
     if (hashes.length === 0) return until;
     // A process that cannot reach the store knows of no login elsewhere.
     if (this.#hadTrouble(ask.life, ask.arrivedAt, until)) return until;
