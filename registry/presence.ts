@@ -11,21 +11,20 @@ import type {
 } from "./hold_backend.ts";
 import {
   type Arrival,
+  type ChangesRegistry,
+  type PresenceCallback,
+  PresenceChanges,
+} from "./presence_changes.ts";
+import {
   awayAfterOf,
   CALLBACK,
   type Change,
-  type ChangesRegistry,
   keyOf,
-  type PresenceCallback,
-  PresenceChanges,
   type PresenceState,
-} from "./presence_changes.ts";
+} from "./presence_holds.ts";
 
-export type {
-  PresenceCallback,
-  PresenceChange,
-  PresenceState,
-} from "./presence_changes.ts";
+export type { PresenceCallback } from "./presence_changes.ts";
+export type { PresenceChange, PresenceState } from "./presence_holds.ts";
 
 /** Milliseconds before a change that could not be written is tried again. */
 const RETRY = 1000;

@@ -1,4 +1,3 @@
-import { randomId } from "../base/ids.ts";
 import {
   addCallback,
   type Callbacks,
@@ -8,31 +7,17 @@ import {
 import type { Clock } from "../base/clock.ts";
 import type { SessionEnd } from "../session.ts";
 import type { HeldKey, HoldBackend, NewHold } from "./hold_backend.ts";
+import {
+  awayAfterOf,
+  type Change,
+  holdOf,
+  keyOf,
+  type PresenceChange,
+} from "./presence_holds.ts";
 import type { SessionInfo } from "./session_backend.ts";
-
-/**
- * The presence of a visitor: of a principal, by its sessions in all processes.
- *
- * - `"present"`: a stream or a socket is open, or the last visit was less than
- *   `awayAfter` seconds ago
- * - `"away"`: there is a session, but no stream, socket or recent visit
- * - `"offline"`: there is no session
- */
-export type PresenceState = "present" | "away" | "offline";
-
-/** A change of a visitor's presence, as callbacks get it. */
-export interface PresenceChange {
-  /** The user that the sessions belong to. */
-  readonly principal: string;
-  /** The presence from now on. */
-  readonly state: PresenceState;
-}
 
 /** Called with each change of presence. */
 export type PresenceCallback = (change: PresenceChange) => unknown;
-
-/** The name of the callback of the holds of presence. */
-export const CALLBACK = "@curfew/presence";
 
 /** Milliseconds between two checks of a hold whose end is being delivered. */
 const LOOK_EVERY = 50;
@@ -45,12 +30,6 @@ const PAUSES = [1000, 2000, 4000];
 
 /** Milliseconds for which the hold of an absent visitor outlasts the sessions. */
 const MARGIN = 60_000;
-
-/** A change, as the argument of the hold whose end announces it. */
-export interface Change extends PresenceChange {
-  /** Whether the first hold of the arrived visitor was taken before. */
-  readonly isEntered?: boolean;
-}
 
 /** A visitor who arrives. */
 export interface Arrival {
@@ -301,26 +280,4 @@ export class PresenceChanges {
       this.#registry.clock.setTimeout(resolve, ms);
     });
   }
-}
-
-function holdOf(key: string, length: number, change: Change): NewHold {
-  const callback = { name: CALLBACK, argument: change };
-  return { key, holder: undefined, id: randomId(), length, callback };
-}
-
-/** Returns the key of a hold: of a visitor who is present, or of one who is away. */
-export function keyOf(
-  { backend }: Pick<ChangesRegistry, "backend">,
-  kind: "here" | "away",
-  principal: string,
-): string {
-  // A principal may have characters that no uid of a record can have.
-  return `${CALLBACK} ${kind} ${backend.keyOf(JSON.stringify(principal))}`;
-}
-
-/** Returns the milliseconds after which a visitor is away. */
-export function awayAfterOf(
-  { options: { awayAfter = 10 } }: Pick<ChangesRegistry, "options">,
-): number {
-  return awayAfter * 1000;
 }
