@@ -346,6 +346,8 @@ const ONCE_BROKEN_THEMES = [
   ["all", 73_030_576, "limit"],
   // A hold of a warning that reached the store after its process had given it up.
   ["slow", 73_016_040, "warnings"],
+  // A creation on its way that made a session again which the store had lost.
+  ["slow", 80_030_312, "lost"],
   // What the model took for a fault: a warning by a function of a process that had
   // loaded the touch of a look in another process.
   ["calm", 76_000_497, "warnings"],

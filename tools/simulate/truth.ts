@@ -113,6 +113,17 @@ export class Truth {
       );
   }
 
+  /**
+   * Whether a creation that was on its way when the store lost a session has made it
+   * once more, with the version of its first record (docs/simulator.md).
+   */
+  isMadeAgain(uid: string): boolean {
+    const all = this.moments.get(uid) ?? [];
+    const lostAt = all.findIndex(({ record }) => record === undefined);
+    return this.lost.has(uid) && lostAt !== -1 &&
+      all.slice(lostAt).some(({ record }) => (record?.tokens.length ?? 0) > 0);
+  }
+
   /** Returns the hash of the secret in a token. */
   hashOf(token: string): string {
     let hash = this.#hashes.get(token);

@@ -29,7 +29,7 @@ export class LookRule implements Rule {
     const isSeen = reloadedAt !== undefined ||
       isUndisturbed(world, { life, from, at });
     if (!isSeen) return;
-    if (truth.wasOver(uid, from, at) || this.#isMadeAgain(uid)) return;
+    if (truth.wasOver(uid, from, at) || truth.isMadeAgain(uid)) return;
     const how = reloadedAt === undefined ? "" : " after reload()";
     const records = truth.recordsIn(uid, from, at).map(({ record }) => record!);
     if (!records.some(({ principal }) => principal === act.principal)) {
@@ -59,18 +59,6 @@ export class LookRule implements Rule {
         `${life.name} sees "${key}" of ${world.nameOf(uid)} as ${value}${how}`,
       );
     }
-  }
-
-  /**
-   * Whether a creation that was on its way when the store lost a session has made it
-   * once more, with the version of its first record (docs/simulator.md).
-   */
-  #isMadeAgain(uid: string): boolean {
-    const { lost, moments } = this.#judge.world.truth;
-    const all = moments.get(uid) ?? [];
-    const lostAt = all.findIndex(({ record }) => record === undefined);
-    return lost.has(uid) && lostAt !== -1 &&
-      all.slice(lostAt).some(({ record }) => (record?.tokens.length ?? 0) > 0);
   }
 
   /** Whether the value was set here, and may not be written yet. */
