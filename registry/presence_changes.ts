@@ -105,8 +105,8 @@ export class PresenceChanges {
       if (here === undefined) return false;
       visitor.pending = here.id;
     }
-    const isEntered = visitor.pending !== undefined;
-    const change = { principal, state: "present", isEntered } as const;
+    const stay = visitor.pending;
+    const change = { principal, state: "present", stay } as const;
     const isAnnounced = await this.#announce(key, change, away);
     if (isAnnounced) visitor.pending = undefined;
     return isAnnounced;
@@ -136,13 +136,13 @@ export class PresenceChanges {
 
   /** Takes the next hold after a change, and calls the callbacks. */
   async conclude(change: Change, end: SessionEnd): Promise<void> {
-    const { principal, isEntered } = change;
+    const { principal, stay } = change;
     let { state } = change;
     if (state === "present") {
       // The process stops, and the sessions end with it.
       if (end.reason === "shutdown") return;
-      if (!isEntered) await this.#beginStay(principal, end);
-      else if (await this.#hasLeft(principal)) return;
+      if (stay === undefined) await this.#beginStay(principal, end);
+      else if (!await this.#isNews(principal, stay)) return;
     } else if (state === "away" && !await this.#beginAway(principal, end)) {
       state = "offline";
     }
@@ -151,12 +151,15 @@ export class PresenceChanges {
   }
 
   /**
-   * Returns whether the stay of an arrived visitor has ended with the last session,
-   * before the arrival is told.
+   * Returns whether an arrival is still to be told: its stay may have ended with the
+   * last session, or another process may have announced the same arrival since.
+   *
+   * @param stay The id of the first hold.
    */
-  async #hasLeft(principal: string): Promise<boolean> {
+  async #isNews(principal: string, stay: string): Promise<boolean> {
     const here = await this.#holds.find(this.#here(principal));
-    return here === undefined && await this.#isOffline(principal);
+    if (here !== undefined) return here.id === stay;
+    return !await this.#isOffline(principal);
   }
 
   async #isOffline(principal: string): Promise<boolean> {

@@ -30,8 +30,8 @@ export const CALLBACK = "@curfew/presence";
 
 /** A change, as the argument of the hold whose end announces it. */
 export interface Change extends PresenceChange {
-  /** Whether the first hold of the arrived visitor was taken before. */
-  readonly isEntered?: boolean;
+  /** The id of the first hold of the arrived visitor, if it was taken before. */
+  readonly stay?: string | undefined;
 }
 
 /** Returns a hold whose end announces a change. */

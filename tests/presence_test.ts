@@ -8,6 +8,7 @@ import { MemoryStore } from "../stores/memory_store.ts";
 import type { SessionStore } from "../stores/store.ts";
 import { TestClock, TestSite } from "../testing.ts";
 import {
+  after as pause,
   asynchronous,
   BentStore,
   BrokenStore,
@@ -766,6 +767,36 @@ Deno.test("Sessions.onPresence() finds its visitors again in a store that has lo
   await clock.advance(30);
   assertEquals(told[0], "present");
   assertEquals(told.at(-1), "present");
+});
+
+Deno.test("Sessions.onPresence() tells once of a visitor who comes back to two processes at once", async () => {
+  using time = new FakeTime();
+  const inner = asynchronous(new MemoryStore());
+  const [first, second] = [new BentStore(inner), new BentStore(inner)];
+  await using one = nodeOf(first.store);
+  await using two = nodeOf(second.store);
+  const cookie = await one.logIn();
+  await pass(time, 12_000);
+  // The first process announces the arrival before the second one takes the stay, and
+  // tells of it before the second one announces its own.
+  first.bends.take = async (take, ...args) => {
+    if (String(args[0].uid).includes("here")) await pause(100);
+    return await take(...args);
+  };
+  second.bends.take = async (take, ...args) => {
+    const answer = await take(...args);
+    if (String(args[0].uid).includes("here")) await pause(300);
+    return answer;
+  };
+  const visits = [one.get("visit", cookie)];
+  await pass(time, 20);
+  visits.push(two.get("visit", cookie));
+  await pass(time, 2000);
+  await Promise.all(visits);
+  const told = [...one.told, ...two.told].filter((each) =>
+    each.endsWith("present")
+  );
+  assertEquals(told.length, 2);
 });
 
 Deno.test("Sessions.onPresence() refuses a callback that is not a function", () => {
