@@ -19,6 +19,8 @@ export interface PostponedWarningsParts {
   readonly warnings: NamedWarnings;
   readonly loader: RecordLoader;
   readonly visits: VisitsUnderWay;
+  /** Loads a session again; rejects if the store does not answer. */
+  reload(session: Session): Promise<void>;
 }
 
 /**
@@ -51,6 +53,7 @@ export class PostponedWarnings {
   expect(visit: BackendVisit, pause: number): number {
     const session = visit.ownSession;
     if (session === undefined || visit.wasTouched) return Infinity;
+    this.#followOthers(session);
     const lookup = visit.lookups.find(({ uid }) => uid === session.uid);
     const loaded = lookup?.loaded;
     if (loaded === undefined) return Infinity;
@@ -74,6 +77,19 @@ export class PostponedWarnings {
       this.#expect(session, callback.id, { deadline, shown });
     }
     return deadline > now ? deadline - now : Infinity;
+  }
+
+  /**
+   * Loads a session that a request holds beyond its deadline here. Only the visits
+   * of other processes can have postponed the end then, of which functions warn.
+   */
+  #followOthers(session: Session): void {
+    const { lastModified, sessionTimeout } = session;
+    if (session[PARTS]?.warnings === undefined || !session.isActive) return;
+    const deadline = (lastModified + sessionTimeout) * 1000;
+    if (deadline > this.#registry.clock.now()) return;
+    // A failure of the store is reported.
+    this.#parts.reload(session).catch(() => {});
   }
 
   /** Has the warnings given in time after the touch of a load was undone. */

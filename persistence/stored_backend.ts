@@ -128,9 +128,10 @@ export class StoredBackend implements StoreBackend {
           breaker: breakers.all[index]!,
         }),
     );
+    const reload = (session: Session) => this.values.reload(session);
     const refreshes = this.#refreshes = new SessionRefreshes(registry, {
       ...shared,
-      reload: (session) => this.values.reload(session),
+      reload,
     });
     const parts = { ...shared, writer, claims, refreshes };
     this.#loads = new RecordLoads(registry, parts);
@@ -139,7 +140,7 @@ export class StoredBackend implements StoreBackend {
     const holdParts = new HoldParts(registry, holds);
     registry.later.provide(holdParts);
     const warnings = this.#warnings = holdParts.warnings;
-    const rest = { ...parts, limit, warnings };
+    const rest = { ...parts, limit, warnings, reload };
     const postponed = this.#postponed = new PostponedWarnings(registry, rest);
     this.#visitWrites = new VisitWrites(registry, { ...rest, postponed });
     this.values = new StoredValues(registry, parts);

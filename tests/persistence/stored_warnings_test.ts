@@ -6,13 +6,15 @@ import { MemoryStore } from "../../stores/memory_store.ts";
 import { after, asynchronous, cookieOf, Node, pass } from "../helpers_store.ts";
 
 /** A node over a store, with a page that registers a warning. */
-function nodeOf(seconds = 60, sessionTimeout = 600) {
+function nodeOf(
+  seconds = 60,
+  sessionTimeout = 600,
+  store = asynchronous(new MemoryStore()),
+) {
   const warned: number[] = [];
   /** The ends that were warned of, in UNIX seconds. */
   const warnedOf: number[] = [];
-  const node = new Node(asynchronous(new MemoryStore()), {
-    sessionTimeout,
-  });
+  const node = new Node(store, { sessionTimeout });
   node
     .page("in", (request) => {
       const session = request.getSession();
@@ -143,4 +145,24 @@ Deno.test("Session.notifyBeforeEnd() over a store warns of no end twice though m
   await pass(time, 300_000);
   assertEquals(node.warnedOf.length, new Set(node.warnedOf).size);
   assertEquals(node.reasons, ["idle"]);
+});
+
+Deno.test("Session.notifyBeforeEnd() over a store warns of an end that another process has postponed while a page looks", async () => {
+  using time = new FakeTime();
+  const store = asynchronous(new MemoryStore());
+  await using one = nodeOf(60, 600, store);
+  await using two = nodeOf(60, 600, store);
+  const cookie = cookieOf(await one.get("in"));
+  await pass(time, 300_000);
+  const looking = one.get("look?lasts=1200000", cookie);
+  await pass(time, 550_000);
+  await two.get("visit", cookie);
+  await pass(time, 535_000);
+  assertEquals(one.warned.length, 2);
+  await pass(time, 10_000);
+  assertEquals(one.warned.length, 3);
+  assertEquals(one.reasons.concat(two.reasons), []);
+  await pass(time, 110_000);
+  assertEquals(one.reasons.concat(two.reasons), ["idle"]);
+  await looking;
 });
