@@ -140,10 +140,12 @@ export class StoredHolds implements HoldBackend {
   }
 
   keep(session: Session): MaybePromise<void> {
-    const { writer, loader, breakers } = this.#parts;
+    const { writer, loader, breakers, visits } = this.#parts;
+    // The changes of other requests are written, too.
+    const isSuperseded = () => visits.areAllSuperseded(session);
     return guarded(
       () =>
-        proceed(writer.flush(session), () => {
+        proceed(writer.flush(session, { isSuperseded }), () => {
           // The session has ended elsewhere without these callbacks.
           if (loader.states.get(session)?.hasCallbacksLeft) throw unkept();
         }),

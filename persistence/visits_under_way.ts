@@ -122,13 +122,34 @@ export class VisitsUnderWay {
    */
   areSuperseded(session: Session): boolean {
     for (const visit of this.#visits) {
-      const { ownSession, leftSession, hasSeenSession } = visit;
-      const isHere = ownSession === session;
-      const isSuperseded = isHere
-        ? hasSeenSession && visit.isSuperseded
-        : leftSession === session;
-      if (isSuperseded) return true;
+      if (isSupersededFor(visit, session)) return true;
     }
     return false;
   }
+
+  /** Returns whether that is so for each request that was given the session. */
+  areAllSuperseded(session: Session): boolean {
+    let areThere = false;
+    for (const visit of this.#visits) {
+      const isSuperseded = isSupersededFor(visit, session);
+      if (isSuperseded === false) return false;
+      if (isSuperseded) areThere = true;
+    }
+    return areThere;
+  }
+}
+
+/**
+ * Returns whether a request is superseded that was given a session; undefined if it
+ * was not.
+ */
+function isSupersededFor(
+  visit: BackendVisit,
+  session: Session,
+): boolean | undefined {
+  const { ownSession, leftSession, hasSeenSession } = visit;
+  if (ownSession === session) {
+    return hasSeenSession ? visit.isSuperseded : undefined;
+  }
+  return leftSession === session ? true : undefined;
 }

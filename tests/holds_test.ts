@@ -592,6 +592,31 @@ Deno.test("Session.hold() of a session that has ended in another process rejects
   assertEquals([...one.freed, ...other.freed], []);
 });
 
+Deno.test("Session.hold() writes no value of a request that a login in another process has superseded", async () => {
+  using time = new FakeTime();
+  const store = asynchronous(new MemoryStore());
+  await using one = nodeOf(store);
+  await using other = nodeOf(store);
+  one.page("in", (request) => request.getSession().uid)
+    .page("seat", async (request) => {
+      const session = request.getSession();
+      await after(600);
+      session.set("colour", "red");
+      return `${await session.hold("seat", FREE)}`;
+    });
+  other.page("login", (request) => request.logIn("ann").uid)
+    .page("colour", (request) => `${request.session?.get("colour")}`);
+  const guest = cookieOf(await one.get("in"));
+  const seat = one.get("seat", guest);
+  await pass(time, 100);
+  const ann = cookieOf(await other.get("login", guest));
+  await pass(time, 1000);
+  assertEquals((await seat).status, 503);
+  const colour = await other.get("colour", ann);
+  assertEquals(await colour.text(), "undefined");
+  assert(await other.sessions.create().hold("seat"));
+});
+
 Deno.test("A hold calls its callback, though the hold before it waits to be acknowledged", async () => {
   using time = new FakeTime();
   const bent = new BentStore(asynchronous(new MemoryStore()));

@@ -350,6 +350,8 @@ const ONCE_BROKEN_THEMES = [
   ["slow", 80_030_312, "lost"],
   // A process whose request only looked did not learn that another one postponed the end.
   ["calm", 81_031_159, "warnings"],
+  // A hold that wrote the value of another request, which a login had superseded.
+  ["slow", 81_035_763, "holds"],
   // What the model took for a fault: a warning by a function of a process that had
   // loaded the touch of a look in another process.
   ["calm", 76_000_497, "warnings"],
