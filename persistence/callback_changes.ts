@@ -96,3 +96,22 @@ export function idsAfter(
   for (const { id } of removedCallbacks) after.delete(id);
   return after;
 }
+
+/** Splits changes that wait into those of callbacks of a name, and the others. */
+export function splitByName(
+  { callbacks }: { readonly callbacks: CallbackChanges | undefined },
+  name: string | undefined,
+): [CallbackChanges | undefined, CallbackChanges | undefined] {
+  if (name === undefined || callbacks === undefined) {
+    return [undefined, callbacks];
+  }
+  const partOf = (isKept: boolean): CallbackChanges | undefined => {
+    const isOfPart = (one: StoredCallback) => (one.name === name) === isKept;
+    const part = joinCallbacks({}, {
+      addedCallbacks: callbacks.addedCallbacks?.filter(isOfPart) ?? [],
+      removedCallbacks: callbacks.removedCallbacks?.filter(isOfPart) ?? [],
+    });
+    return Object.keys(part).length === 0 ? undefined : part;
+  };
+  return [partOf(true), partOf(false)];
+}

@@ -201,6 +201,8 @@ export interface WriteOptions {
    * may have made the changes. Called again whenever the record was loaded.
    */
   isSuperseded?(): boolean;
+  /** The name of the named callbacks that are written even then. */
+  readonly keptCallbacks?: string;
 }
 
 /** The changes of one write. */

@@ -8,6 +8,7 @@ import type { SessionRegistry } from "../registry/session_registry.ts";
 import type { AccessOperation } from "../session/access.ts";
 import type { Session } from "../session.ts";
 import type { SessionChanges } from "../stores/store.ts";
+import { splitByName } from "./callback_changes.ts";
 import {
   joinChanges,
   type PendingWrite,
@@ -221,18 +222,20 @@ export class SessionWrites {
   }
 
   /**
-   * Writes the logins and renewals only. The other changes may be those of a
-   * superseded request: the next request that is answered decides about them.
+   * Writes logins, renewals and the kept callbacks only. The other changes may be
+   * those of a superseded request: the next request that is answered decides.
    */
   #saveAccess(
     session: Session,
     state: StoredState,
     options: WriteOptions,
   ): MaybePromise<void> {
-    const { operations, values, callbacks, inner, description } = state;
+    const { operations, values, inner, description } = state;
     const { sessionTimeout, absoluteTimeout } = state;
     const extra = options.extra?.();
-    if (operations.length === 0 && extra === undefined) return;
+    const [kept, callbacks] = splitByName(state, options.keptCallbacks);
+    const hasOthers = extra !== undefined || kept !== undefined;
+    if (operations.length === 0 && !hasOthers) return;
     const touch = touchToWrite(session, state, {
       loader: this.#parts.loader,
       extra: () => extra,
@@ -242,7 +245,7 @@ export class SessionWrites {
       ...{ values, callbacks, inner, description },
       ...{ sessionTimeout, absoluteTimeout },
     });
-    const changes = { ...touch, ...access === undefined ? {} : { access } };
+    const changes = { ...touch, ...kept, ...access && { access } };
     const write = { changes, operations, inner: undefined };
     // The rules decide about them again, independent of superseded requests.
     return this.#commit(session, state, write, {

@@ -139,13 +139,17 @@ export class StoredHolds implements HoldBackend {
     return this.#parts.claims.of(end.uid).confirm(end);
   }
 
-  keep(session: Session): MaybePromise<void> {
+  keep(session: Session, name: string): MaybePromise<void> {
     const { writer, loader, breakers, visits } = this.#parts;
-    // The changes of other requests are written, too.
-    const isSuperseded = () => visits.areAllSuperseded(session);
+    // The other changes of superseded requests are not written.
+    const options = {
+      isSuperseded: () => visits.areAllSuperseded(session),
+      isOfOthers: true,
+      keptCallbacks: name,
+    };
     return guarded(
       () =>
-        proceed(writer.flush(session, { isSuperseded }), () => {
+        proceed(writer.flush(session, options), () => {
           // The session has ended elsewhere without these callbacks.
           if (loader.states.get(session)?.hasCallbacksLeft) throw unkept();
         }),

@@ -162,8 +162,8 @@ export interface HoldBackend {
    * @throws {Error} If the lease cannot be renewed now.
    */
   confirm?(end: SessionEnd): MaybePromise<boolean>;
-  /** Writes the callbacks of a session, so that they outlive this process. */
-  keep(session: Session): MaybePromise<void>;
+  /** Writes the callbacks of a name of a session, so that they outlive this process. */
+  keep(session: Session, name: string): MaybePromise<void>;
   /**
    * Returns whether a session lives, does not end with its request, and has the
    * named callback of a key.

@@ -108,7 +108,7 @@ export class Holds {
       if (former !== undefined && former.id !== held.id) {
         this.#bind(session, former, true);
       }
-      await holds.keep(session);
+      await holds.keep(session, CALLBACK);
       isComplete ||= !await holds.isLasting(session, bond);
     } catch (error) {
       // A hold that was renewed ends with its session, or at its own deadline.

@@ -352,6 +352,8 @@ const ONCE_BROKEN_THEMES = [
   ["calm", 81_031_159, "warnings"],
   // A hold that wrote the value of another request, which a login had superseded.
   ["slow", 81_035_763, "holds"],
+  // A superseded request that renews the hold of its session.
+  ["calm", 83_019_661, "holds"],
   // What the model took for a fault: a warning by a function of a process that had
   // loaded the touch of a look in another process.
   ["calm", 76_000_497, "warnings"],

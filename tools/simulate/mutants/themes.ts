@@ -97,7 +97,7 @@ export const THEME_MUTANTS: readonly Mutant[] = [
     mode: "calm",
     theme: "holds",
     file: "registry/holds.ts",
-    from: "await holds.keep(session);",
+    from: "await holds.keep(session, CALLBACK);",
     to: "",
   },
   {
