@@ -79,7 +79,7 @@ export class ExpiryQueue<T> {
 
   /** Adds an item that is due at `deadline`, and returns its entry. */
   add(item: T, deadline: number, now: number): number {
-    if (now >= this.#alarm.time + this.#overdue) this.#ringLate(now);
+    if (now >= this.#alarm.time) this.#noteLate(now);
     this.#catchUp(now);
     const entry = this.#wheel.add(item, deadline);
     this.#wakeBy(this.#wheel.place(entry, now), now);
@@ -102,7 +102,7 @@ export class ExpiryQueue<T> {
    */
   move(entry: number, deadline: number, now: number): void {
     const mustMove = this.#wheel.setDue(entry, deadline);
-    if (now >= this.#alarm.time + this.#overdue) this.#ringLate(now);
+    if (now >= this.#alarm.time) this.#noteLate(now);
     if (!mustMove) return;
     this.#catchUp(now);
     this.#wakeBy(this.#wheel.place(entry, now), now);
@@ -129,6 +129,14 @@ export class ExpiryQueue<T> {
 
   #wake(time: number, now: number): void {
     this.#alarm.setFor(Math.min(time, now + LONGEST_WAIT), now);
+  }
+
+  /** Called while the timer is late. */
+  #noteLate(now: number): void {
+    const { time } = this.#alarm;
+    if (now >= time + this.#overdue) return this.#ringLate(now);
+    // After a sleep of the machine it rings in the next turn.
+    this.#alarm.setFor(time, now);
   }
 
   /** Does the work of a timer that is late. */
@@ -183,7 +191,7 @@ export class ExpiryQueue<T> {
 }
 
 /** Milliseconds after which a timer that has not fired is taken for one that slept. */
-const SLEPT = 1000;
+const SLEPT = 100;
 
 /**
  * One timer, set for the earliest of the times that were asked for.
@@ -194,6 +202,8 @@ export class Alarm {
   readonly #clock: Clock;
   readonly #onRing: () => void;
   #timer: unknown = undefined;
+  /** Whether the timer rings in the next turn. */
+  #isSoon = false;
   /** The time for which the alarm is set; Infinity while it is not set. */
   time = Infinity;
 
@@ -205,7 +215,7 @@ export class Alarm {
 
   /**
    * Sets the alarm, unless it is set for an earlier time already. If its timer is
-   * late by more than a second, after a sleep of the machine for example, the alarm
+   * late by more than 100 ms, after a sleep of the machine for example, the alarm
    * rings in the next turn.
    *
    * The alarm rings early if `time` is more than 24 days away, since no timer can
@@ -217,12 +227,13 @@ export class Alarm {
    * @param now The time of the clock, if the caller has read it.
    */
   setFor(time: number, now: number = this.#clock.now()): void {
-    const isOverdue = this.time < now - SLEPT;
+    const isOverdue = this.time < now - SLEPT && !this.#isSoon;
     if (time >= this.time && !isOverdue) return;
     this.clear();
     if (isOverdue) time = Math.min(time, now);
     const delay = Math.min(Math.max(0, Math.ceil(time - now)), LONGEST_DELAY);
     this.time = time;
+    this.#isSoon = delay === 0;
     this.#timer = this.#clock.setTimeout(this.#ring, delay);
   }
 

@@ -1140,3 +1140,15 @@ Deno.test("add() leaves an overdue timer to ring, where timers are kept", () => 
   log.add("b", T + 200_000);
   assertEquals(log.log, []);
 });
+
+Deno.test("move() lets a late timer ring in the next turn, where timers are kept: they do not count a sleep of the machine", () => {
+  const log = new Log();
+  log.add("a", T + 5000);
+  log.add("b", T + 6000);
+  log.clock.time = T + 5900;
+  log.move("b", T + 20_000);
+  assertEquals(log.log, []);
+  assertEquals(log.clock.delays.at(-1), 0);
+  log.clock.advance();
+  assertEquals(log.log, [["a", 5900]]);
+});
