@@ -184,8 +184,10 @@ export class RecordWriter {
 
   /** Writes the remaining changes of a session; reports those that stay unwritten. */
   async #saveLast(session: Session): Promise<void> {
+    const isSuperseded = () => this.#parts.visits.areSuperseded(session);
     try {
-      await this.#save(session, { isRequest: false });
+      await this.#save(session, { isRequest: false, isSuperseded });
+      if (isSuperseded()) this.reportLeft(session, "the sessions are closed");
     } catch (error) {
       await this.settle(session);
       this.reportLeft(session, "the sessions are closed");

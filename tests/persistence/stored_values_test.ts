@@ -678,3 +678,33 @@ Deno.test("A change inside a value that meets an update of it in the same proces
   assertEquals(one.errors.length, 1);
   assertMatch(String(one.errors[0]), /inside "cart".*update\(\)/);
 });
+
+Deno.test("Site.close() writes no value of a request under way that a login in another process has superseded, and reports it", async () => {
+  using time = new FakeTime();
+  const store = asynchronous(new MemoryStore());
+  await using other = new Node(store);
+  await using one = new Node(store);
+  one.page("in", (request) => request.getSession().uid)
+    .page("slow", async (request) => {
+      const session = request.getSession();
+      await after(600);
+      session.set("colour", "red");
+      await after(60_000);
+      return "";
+    });
+  other.page("login", (request) => request.logIn("ann").uid)
+    .page("colour", (request) => `${request.session?.get("colour")}`);
+  const guest = cookieOf(await one.get("in"));
+  const slow = one.get("slow", guest);
+  await pass(time, 100);
+  const ann = cookieOf(await other.get("login", guest));
+  await pass(time, 1000);
+  const closing = one.site.close();
+  await pass(time, 100);
+  const colour = await other.get("colour", ann);
+  assertEquals(await colour.text(), "undefined");
+  assertMatch(one.errors.join(), /Cannot keep "colour" of session/);
+  await pass(time, 60_000);
+  await slow;
+  await closing;
+});

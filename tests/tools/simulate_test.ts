@@ -356,6 +356,8 @@ const ONCE_BROKEN_THEMES = [
   ["calm", 83_019_661, "holds"],
   // A visit after a sleep of the machine, which has made the timer of the queue late.
   ["clock", 83_023_009, "warnings"],
+  // A process that closes while a superseded request is under way.
+  ["all", 86_021_064, "limit"],
   // What the model took for a fault: a warning by a function of a process that had
   // loaded the touch of a look in another process.
   ["calm", 76_000_497, "warnings"],

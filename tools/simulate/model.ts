@@ -833,6 +833,7 @@ export class Model {
     const isCalled = this.#billed.has(ask.name);
     // The end has the callbacks of the program that wrote the last record.
     if (truth.lost.has(uid) && this.#lastWriters.get(uid) !== ask.life) return;
+    if (truth.isMadeAgain(uid)) return;
     const isReported = this.#isReported(uid, "bill");
     if (ask.status === 200 && !isCalled && !isReported) {
       this.#fail(16, `the callback of ${ask.name} is lost`);
