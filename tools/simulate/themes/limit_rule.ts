@@ -137,9 +137,12 @@ export class LimitRule implements Rule {
   }
 
   #judgeRefusal(ask: Ask): void {
-    const { fail } = this.#judge;
+    const { fail, world } = this.#judge;
     const { principal } = ask.step;
     const at = ask.answeredAt!;
+    // An end that was claimed before the store's clock was set back is told later by
+    // as much, and its session counts until then.
+    if (world.truth.clock.wasSet(0, at)) return;
     const { host } = ask.life;
     // A process that stands still reads the store's answer late: the sessions may have
     // ended since it has counted them.
