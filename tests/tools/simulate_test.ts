@@ -360,6 +360,10 @@ const ONCE_BROKEN_THEMES = [
   ["all", 86_021_064, "limit"],
   // A login that is refused, since the store's clock was set back during an end.
   ["clock", 87_001_925, "limit"],
+  // A warning that is due while the only program is closing.
+  ["calm", 87_026_680, "warnings"],
+  // The answer to a commit has the touch of a look in another process.
+  ["crash", 87_011_133, "warnings"],
   // What the model took for a fault: a warning by a function of a process that had
   // loaded the touch of a look in another process.
   ["calm", 76_000_497, "warnings"],

@@ -56,6 +56,8 @@ export class Life {
   sessions!: Sessions;
   /** Whether it stops, and takes no requests any more. */
   isClosing = false;
+  /** When the program was started. */
+  readonly beganAt: number;
   /** When its sessions were closed, in simulated milliseconds. */
   closedAt = Infinity;
   /** How many requests are under way. */
@@ -72,6 +74,7 @@ export class Life {
   constructor(host: Host, name: string) {
     this.host = host;
     this.name = name;
+    this.beganAt = host.now;
     this.clock = {
       now: () => host.wallNow(),
       monotonic: () => host.monotonic(),

@@ -1,4 +1,4 @@
-import type { LoadedSession, LoadOptions } from "../../../stores/store.ts";
+import type { LoadOptions, SessionTimes } from "../../../stores/store.ts";
 import type { Life } from "../host.ts";
 import type { StoreCall } from "../wire.ts";
 import type { Act, WarnAct, WarnedAct } from "./act.ts";
@@ -45,9 +45,10 @@ export class WarningRule implements Rule {
   }
 
   onCall({ name, args, life }: StoreCall, answer: unknown): void {
-    if (name !== "load" || answer === undefined) return;
-    const [uid, { touch }] = args as [string, LoadOptions];
-    const { touchedAt, deadline } = answer as LoadedSession;
+    if (name !== "load" && name !== "commit" || answer === undefined) return;
+    const [uid, { touch }] = args as [string, Partial<LoadOptions>];
+    // The answer to a commit has the times of the record, too.
+    const { touchedAt, deadline } = answer as SessionTimes;
     const read = { life, touchedAt, deadline };
     if (touch) this.#touches.set(uid, read);
     const last = this.#touches.get(uid);
@@ -82,6 +83,11 @@ export class WarningRule implements Rule {
         );
         if (isShorter) continue;
         if (endedAt < ask.answeredAt! + FIRST) continue;
+        // No program could give it: each was closing, and the next one began later.
+        const isRunning = world.hosts.some((host) =>
+          host.life !== undefined && host.life.beganAt <= endedAt - lead
+        );
+        if (!isRunning) continue;
       } else {
         // A function is called in its program, as long as that runs.
         if (endedAt < at + AT_ONCE || life.isClosing || !life.isAlive) continue;
