@@ -97,7 +97,7 @@ export function idsAfter(
   return after;
 }
 
-/** Splits changes that wait into those of callbacks of a name, and the others. */
+/** Splits the changes of callbacks: first those with a name, then the others. */
 export function splitByName(
   { callbacks }: { readonly callbacks: CallbackChanges | undefined },
   name: string | undefined,

@@ -80,8 +80,8 @@ export class PostponedWarnings {
   }
 
   /**
-   * Loads a session that a request holds beyond its deadline here. Only the visits
-   * of other processes can have postponed the end then, of which functions warn.
+   * Loads a session that a request holds beyond its deadline here. Visits in other
+   * processes may have postponed the end. Functions in this process warn of it.
    */
   #followOthers(session: Session): void {
     const { lastModified, sessionTimeout } = session;

@@ -13,8 +13,8 @@ const LONGEST_PAUSE = 1000;
  * Polls when something may be due, and at least once a second unless every change
  * wakes the loop.
  *
- * While polls fail, it polls once a second: nothing else notices that what is polled
- * answers again, and until then requests are refused.
+ * While polls fail, it polls once a second. Requests are refused until a poll finds
+ * that the store answers again.
  */
 export class PollingLoop {
   readonly #clock: Clock;

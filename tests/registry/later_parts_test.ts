@@ -21,7 +21,7 @@ const PRELUDE = `
   import { Sessions } from "./sessions.ts";
   using time = new FakeTime();
   const sessions = new Sessions({ sessionTimeout: 100 });
-  // In steps: what is told waits for several promises.
+  // A callback is called only after several promises, so time passes in steps.
   const pass = async () => {
     for (let step = 0; step < 20; step++) await time.tickAsync(10);
   };

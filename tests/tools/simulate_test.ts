@@ -342,7 +342,7 @@ const ONCE_BROKEN_THEMES = [
   ["slow", 72_005_277, "values"],
   // A session that ended while its machine slept: the timers of the process were late.
   ["clock", 73_008_303, "holds"],
-  // Logins to one session in two processes, the later one of which was written first.
+  // Two processes log in to one session. The later login is written first.
   ["all", 73_030_576, "limit"],
   // A hold of a warning that reached the store after its process had given it up.
   ["slow", 73_016_040, "warnings"],
